@@ -1,0 +1,3 @@
+"""Langue: the whole life of a language model in one small PyTorch library."""
+
+__version__ = "0.1.0"

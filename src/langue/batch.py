@@ -1,0 +1,58 @@
+"""The few types that every room shares: what goes into a model, and what comes out of an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+IGNORE = -100
+"""The target of a position at which nothing is asked; the value that torch's own cross-entropy ignores."""
+
+Example = Mapping[str, Any]
+"""One unprepared example: `{"ids": array}` from a token store, `{"source": …, "target": …}` from a table of pairs."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one forward pass, batch first. B rows, T positions, S source positions.
+
+    Attributes:
+        ids: (B, T) int64, the decoder's or encoder's input.
+        targets: (B, T), (B,) or (B, k); `IGNORE` where nothing is asked.
+        valid: (B, T) bool, False on padding. None means that nothing is padding, which is faster.
+        documents: (B, T) int64, the number of the document that each position belongs to, for rows packed from
+            several documents that must not see each other. None means one document a row.
+        source: (B, S) tokens or (B, S, mel) features for the encoder of an encoder–decoder.
+        source_valid: (B, S) bool.
+    """
+
+    ids: Tensor
+    targets: Tensor | None = None
+    valid: Tensor | None = None
+    documents: Tensor | None = None
+    source: Tensor | None = None
+    source_valid: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device; pinned memory is copied without waiting."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{k: None if v is None else v.to(device, non_blocking=True) for k, v in moved.items()})
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss that was summed, never averaged, so that losses of any pieces add up to the loss of the whole.
+
+    Attributes:
+        total: scalar, the sum over targets.
+        count: scalar, how many targets were asked.
+        metrics: further sums over the same targets, by name.
+    """
+
+    total: Tensor
+    count: Tensor
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)

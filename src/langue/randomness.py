@@ -1,0 +1,66 @@
+"""Every random draw is a pure function of a key such as (seed, step, row); no generator has a history to save."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy
+    import torch
+
+_MASK = (1 << 64) - 1
+
+
+def mix(*key: int | str) -> int:
+    """Hash a key to 64 well-mixed bits.
+
+    Each part is absorbed by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number
+    generators", OOPSLA 2014), so that neighbouring keys give unrelated bits on every machine and Python.
+    """
+    state = 0x9E3779B97F4A7C15
+    for part in key:
+        number = int.from_bytes(part.encode(), "little") if isinstance(part, str) else part
+        while True:
+            state = (state + (number & _MASK) + 0x9E3779B97F4A7C15) & _MASK
+            state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+            state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+            state ^= state >> 31
+            number >>= 64
+            if number in (0, -1):
+                break
+    return state
+
+
+def numpy_generator(*key: int | str) -> numpy.random.Generator:
+    """A NumPy generator for one key."""
+    import numpy
+
+    return numpy.random.Generator(numpy.random.PCG64(mix(*key)))
+
+
+def torch_generator(*key: int | str) -> torch.Generator:
+    """A torch generator on the CPU for one key."""
+    import torch
+
+    return torch.Generator().manual_seed(mix(*key))
+
+
+def seed_torch(*key: int | str) -> None:
+    """Seed torch's global generators, from which dropout draws, for one key."""
+    import torch
+
+    torch.manual_seed(mix(*key))
+
+
+class RowRandomness:
+    """Generators for the rows of one batch: `randomness[i]` depends on the seed and the row's global number alone.
+
+    So a mask drawn for a row is the same whatever the batch size, the accumulation or the number of ranks.
+    """
+
+    def __init__(self, seed: int, first_row: int):
+        self.seed = seed
+        self.first_row = first_row
+
+    def __getitem__(self, row: int) -> numpy.random.Generator:
+        return numpy_generator(self.seed, self.first_row + row)

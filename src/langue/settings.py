@@ -1,0 +1,109 @@
+"""Settings: frozen, typed, read from YAML, overridden by dotted names, and strict about every key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from langue.errors import LangueError
+
+
+class Settings(BaseModel):
+    """Base of all settings: immutable, and a key that nobody knows is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        LangueError: the file is missing, is no text, is no YAML or holds something else than a mapping.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LangueError(f"{path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LangueError(f"{path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise LangueError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(content, dict):
+        raise LangueError(f"{path} must hold settings by name, but holds {type(content).__name__}")
+    return content
+
+
+def override(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
+    """Apply `{"training.steps": "200"}`; a value is written as in YAML.
+
+    Raises:
+        LangueError: a name passes through something that has no parts, or a value is no YAML.
+    """
+    result = dict(content)
+    for dotted, value in changes.items():
+        *parents, name = dotted.split(".")
+        place = result
+        for parent in parents:
+            inner = place.get(parent)
+            if inner is not None and not isinstance(inner, Mapping):
+                raise LangueError(f"--{dotted}: {parent} is {inner!r} and has no part {name}")
+            place[parent] = dict(inner or {})
+            place = place[parent]
+        try:
+            place[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise LangueError(f"--{dotted}: {value!r} is not a valid value") from None
+    return result
+
+
+def parse(kind: type[Kind], content: Mapping[str, Any], where: str) -> Kind:
+    """Check a mapping against a kind of settings; `where` names its source in an error.
+
+    Raises:
+        LangueError: names the source, the key, and the nearest right key or what the value should have been.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise LangueError(f"{where}: " + _explain(kind, error)) from None
+
+
+def _explain(kind: type[Settings], error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = tuple(part for part in first["loc"])
+    name = ".".join(str(part) for part in place)
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(kind, place[:-1])
+        nearest = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(known))}"
+        return f"unknown key {name}; {hint}"
+    if first["type"] == "missing":
+        return f"{name} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    given = first.get("input")
+    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{name}: {message}{shown}" if name else f"{message}{shown}"
+
+
+def _keys_at(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    for part in place:
+        field = kind.model_fields.get(str(part))
+        if field is None:
+            continue
+        candidates = [field.annotation, *get_args(field.annotation)]
+        inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if inner is not None:
+            kind = inner
+    return list(kind.model_fields)
