@@ -1,0 +1,86 @@
+"""From a configuration to a model, and between a model and its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from langue.errors import LangueError
+from langue.models.config import Form, ModelConfig
+from langue.models.decoder import Decoder
+from langue.models.encoder import Encoder
+from langue.models.initialize import initialize
+from langue.models.model import Model
+from langue.models.seq2seq import Seq2Seq
+from langue.settings import parse
+
+_FORMS: dict[Form, type[Model]] = {"decoder": Decoder, "encoder": Encoder, "seq2seq": Seq2Seq}
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+
+
+def build(config: ModelConfig, seed: int = 0) -> Model:
+    """A new model, whose first weights are a pure function of its configuration and the seed."""
+    model = _FORMS[config.form](config)
+    initialize(model, config, seed)
+    return model
+
+
+def save_model(model: Model, folder: Path | str) -> None:
+    """Write `model.safetensors` and `config.json`; a matrix that two places share is written once."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
+    (folder / CONFIG).write_text(json.dumps(model.config.model_dump(), indent=2) + "\n", encoding="utf-8")
+
+
+def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
+    """Read a model that `save_model` wrote.
+
+    Raises:
+        LangueError: a file is missing or damaged, or the weights do not fit the configuration.
+    """
+    folder = Path(folder)
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LangueError(f"{folder} holds no model: {CONFIG} is missing") from None
+    except ValueError:
+        raise LangueError(f"{folder / CONFIG} is damaged: it is not valid JSON") from None
+    if not isinstance(content, dict):
+        raise LangueError(f"{folder / CONFIG} is damaged: it holds no settings")
+    config = parse(ModelConfig, content, str(folder / CONFIG))
+    model = _FORMS[config.form](config)
+    expected = {name: parameter.shape for name, parameter in model.named_parameters()}
+    model.load_state_dict(_read_weights(folder / WEIGHTS, expected, device), strict=False, assign=True)
+    model.tie()
+    return model.to(device)
+
+
+def _read_weights(path: Path, expected: dict[str, torch.Size], device: str | torch.device) -> dict[str, torch.Tensor]:
+    """The tensors of a file by memory map, once their names and shapes are what is expected."""
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            found = {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+            if wrong:
+                name = wrong[0]
+                raise LangueError(
+                    f"{path} does not fit {CONFIG} beside it: {name} should be "
+                    f"{_shape(expected.get(name))} but is {_shape(found.get(name))}"
+                )
+            return {name: file.get_tensor(name) for name in found}
+    except FileNotFoundError:
+        raise LangueError(f"{path.parent} holds no model: {path.name} is missing") from None
+    except (SafetensorError, OSError) as error:
+        raise LangueError(f"{path} is damaged: {error}") from None
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "absent" if shape is None else "×".join(str(size) for size in shape)

@@ -1,0 +1,157 @@
+"""What a model is made of, as data: every choice of architecture and form is one field."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from langue.errors import LangueError
+from langue.models.presets import PRESETS, preset
+from langue.nn.block import NormPlace
+from langue.nn.feedforward import FeedforwardKind
+from langue.nn.norm import NormKind
+from langue.nn.position import PositionKind
+from langue.settings import Settings
+
+MixerKind = Literal["attention", "lstm", "gru", "rnn", "window"]
+Form = Literal["decoder", "encoder", "seq2seq"]
+
+
+class ModelConfig(Settings):
+    """The architecture of a model; `preset: NAME` fills in what is not given.
+
+    Sizes are in units of one number: a width is the length of a vector, a context a number of positions.
+    """
+
+    form: Form = "decoder"
+    """Who sees whom: a decoder its past, an encoder everything, a seq2seq's decoder also its encoder's output."""
+    mixer: MixerKind = "attention"
+    """How positions exchange information."""
+    vocab_size: int = Field(default=0, ge=0)
+    """Number of tokens; 0 takes the tokenizer's."""
+    context: int = Field(default=256, ge=1)
+    """Positions of a training row; attention is never asked to look farther."""
+    width: int = Field(default=128, ge=1)
+    """Width of the stack: what one block passes to the next."""
+    layers: int = Field(default=4, ge=0)
+    """Number of blocks."""
+
+    heads: int = Field(default=4, ge=1)
+    """Heads of attention."""
+    key_heads: int | None = Field(default=None, ge=1)
+    """Heads of keys and values, which groups of heads share; null gives each head its own."""
+    head_width: int | None = Field(default=None, ge=1)
+    """Width of one head; null takes width / heads."""
+    window: int | None = Field(default=None, ge=1)
+    """How many positions a position sees, itself included: attention's sliding window, or the window mixer's size."""
+    query_key_norm: bool = False
+    """RMS-normalise queries and keys."""
+
+    position: PositionKind = "rotary"
+    """How attention knows the order; recurrence and windows know it by themselves and want `none`."""
+    rotary_theta: float = Field(default=10_000.0, gt=0)
+    """The slowest rotary wavelength, in radians' worth of positions."""
+    relative_buckets: int = Field(default=32, ge=4)
+    """Buckets of relative positions."""
+    relative_reach: int = Field(default=128, ge=2)
+    """Distance from which on all relative positions share the last bucket."""
+
+    norm: NormKind = "rms"
+    """Normalisation of the sublayers."""
+    norm_place: NormPlace = "pre"
+    """Before a sublayer, or after its shortcut."""
+    norm_epsilon: float = Field(default=1e-5, gt=0)
+    """Added to a variance before its root is taken."""
+    residual: bool = True
+    """Shortcuts around the sublayers."""
+    feedforward: FeedforwardKind = "relu2"
+    """The feedforward layer's activation, or none."""
+    feedforward_width: int | None = Field(default=None, ge=1)
+    """Width inside the feedforward layer; null takes 4 × width."""
+    bias: bool = False
+    """Biases in the projections and in LayerNorm."""
+
+    embedding_width: int | None = Field(default=None, ge=1)
+    """Width of the embedding; null takes the stack's."""
+    embedding_bias: bool = False
+    """A bias shared by all embeddings: E(x) = W·x + b."""
+    embedding_norm: bool = False
+    """Normalise what the embeddings (and positions) give, as BERT does."""
+    embedding_scale: bool = False
+    """Multiply embeddings by √width, as the Transformer of 2017 does."""
+    tie_embeddings: bool = True
+    """The head uses the embedding's matrix."""
+    head_bias: bool = False
+    """A bias for each token's logit."""
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Probability of dropping a number after the embedding, attention's softmax, and each sublayer."""
+    initial_deviation: float | None = Field(default=None, gt=0)
+    """Standard deviation of new matrices; null takes 1/√(input width)."""
+    zero_output: bool = False
+    """Begin with zeros in the last matrix of each sublayer, so that a new model is its embedding and head alone."""
+
+    encoder: dict[str, Any] | None = None
+    """A seq2seq's encoder, where it differs from its decoder: fields of this configuration by name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "preset" in given:
+            rest = {key: value for key, value in given.items() if key != "preset"}
+            try:
+                return {**preset(given["preset"]), **rest}
+            except LangueError as error:
+                raise ValueError(str(error)) from None
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelConfig:
+        if self.mixer == "attention" and self.head_width is None and self.width % self.heads:
+            raise ValueError(f"width {self.width} cannot be shared out among {self.heads} heads")
+        if self.heads % self.resolved_key_heads:
+            raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
+        if self.mixer == "window" and self.window is None:
+            raise ValueError("the window mixer needs a window, such as window: 8")
+        if self.mixer == "attention" and self.position == "rotary" and self.resolved_head_width % 2:
+            raise ValueError(f"rotary positions need an even head width, not {self.resolved_head_width}")
+        if self.mixer != "attention" and self.position in ("rotary", "relative"):
+            raise ValueError(f"{self.position} positions guide attention; the {self.mixer} mixer wants position: none")
+        if self.position == "sinusoidal" and self.width % 2:
+            raise ValueError(f"sinusoidal positions need an even width, not {self.width}")
+        if self.mixer in ("lstm", "gru", "rnn") and self.form == "encoder" and self.width % 2:
+            raise ValueError(f"a bidirectional {self.mixer} needs an even width, not {self.width}")
+        if self.tie_embeddings and self.resolved_embedding_width != self.width:
+            raise ValueError(
+                f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
+            )
+        if self.encoder is not None:
+            if self.form != "seq2seq":
+                raise ValueError(f"encoder: is for form: seq2seq, not for {self.form}")
+            self.encoder_config()
+        return self
+
+    @property
+    def resolved_key_heads(self) -> int:
+        return self.key_heads or self.heads
+
+    @property
+    def resolved_head_width(self) -> int:
+        return self.head_width or self.width // self.heads
+
+    @property
+    def resolved_feedforward_width(self) -> int:
+        return self.feedforward_width or 4 * self.width
+
+    @property
+    def resolved_embedding_width(self) -> int:
+        return self.embedding_width or self.width
+
+    def encoder_config(self) -> ModelConfig:
+        """The configuration of a seq2seq's encoder by itself."""
+        own = {**self.model_dump(exclude={"encoder"}), **(self.encoder or {}), "form": "encoder"}
+        return ModelConfig.model_validate(own)
+
+
+__all__ = ["PRESETS", "Form", "MixerKind", "ModelConfig"]

@@ -1,0 +1,68 @@
+"""The first value of every parameter, as one table.
+
+| parameter                                              | first value                                               |
+|--------------------------------------------------------|-----------------------------------------------------------|
+| embedding, learned positions                           | normal, deviation `initial_deviation` or 0.02             |
+| relative positions' bias                               | zero                                                      |
+| head of its own (not tied)                             | normal as a matrix; zero with `zero_output`               |
+| norm weights                                           | one                                                       |
+| all biases but the recurrent ones                      | zero                                                      |
+| recurrent matrices and biases                          | uniform ± 1/√width, as torch does                         |
+| an LSTM's forget gate                                  | input bias one (Jozefowicz et al. 2015, section 4)        |
+| the last matrix of attention, feedforward              | as a matrix, ÷ √(2·layers) (GPT-2); zero with `zero_output` |
+| every other matrix                                     | normal, deviation `initial_deviation` or 1/√(input width) |
+
+Each parameter draws from its own generator, keyed by the seed and its name, so that its first value depends on nothing
+else: not on the order of construction, not on what other parameters there are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from langue.models.config import ModelConfig
+from langue.nn.embedding import Embedding, Head
+from langue.nn.norm import LayerNorm, RMSNorm
+from langue.nn.position import LearnedPosition, RelativePosition
+from langue.randomness import torch_generator
+
+
+@torch.no_grad()
+def initialize(model: nn.Module, config: ModelConfig, seed: int) -> None:
+    """Give every parameter of a model its first value."""
+    done: set[int] = set()
+    for place, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if id(parameter) not in done:
+                draws = torch_generator(seed, "initialize", f"{place}.{name}")
+                parameter.copy_(_first_value(module, place, name, parameter, config, draws))
+                done.add(id(parameter))
+
+
+def _first_value(
+    module: nn.Module, place: str, name: str, parameter: Tensor, config: ModelConfig, draws: torch.Generator
+) -> Tensor:
+    value = torch.empty(parameter.shape)
+    if isinstance(module, nn.RNNBase):
+        return _recurrent(module, name, value, draws)
+    if name == "bias" or isinstance(module, RelativePosition):
+        return value.zero_()
+    if isinstance(module, LayerNorm | RMSNorm):
+        return value.fill_(1.0)
+    is_output = place.endswith(".output")
+    if config.zero_output and (is_output or isinstance(module, Head)):
+        return value.zero_()
+    usual = 0.02 if isinstance(module, Embedding | LearnedPosition) else parameter.shape[1] ** -0.5
+    value.normal_(std=config.initial_deviation or usual, generator=draws)
+    return value / math.sqrt(2 * config.layers) if is_output else value
+
+
+def _recurrent(cell: nn.RNNBase, name: str, value: Tensor, draws: torch.Generator) -> Tensor:
+    width = cell.hidden_size
+    value.uniform_(-(width**-0.5), width**-0.5, generator=draws)
+    if isinstance(cell, nn.LSTM) and name.startswith("bias_ih"):
+        value[width : 2 * width] = 1.0  # torch stacks an LSTM's gates as input, forget, cell, output
+    return value

@@ -1,0 +1,94 @@
+"""Models by name: published ones at their published size, and small ones of every mixer at one size."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from langue.errors import LangueError
+
+_MODERN: dict[str, Any] = {
+    # What makes small models learn fast: Karpathy's nanochat and Jordan's modded-nanogpt use the same parts.
+    "mixer": "attention",
+    "position": "rotary",
+    "norm": "rms",
+    "query_key_norm": True,
+    "feedforward": "relu2",
+    "zero_output": True,
+}
+
+_RECURRENT: dict[str, Any] = {"position": "none", "norm": "rms", "feedforward": "relu2", "zero_output": True}
+
+_GPT2: dict[str, Any] = {
+    # Radford et al. 2019, "Language models are unsupervised multitask learners", section 2.3.
+    "mixer": "attention",
+    "position": "learned",
+    "norm": "layer",
+    "norm_epsilon": 1e-5,
+    "feedforward": "gelu_tanh",
+    "bias": True,
+    "initial_deviation": 0.02,
+}
+
+_LLAMA: dict[str, Any] = {
+    # Touvron et al. 2023, "LLaMA", section 2.2.
+    "mixer": "attention",
+    "position": "rotary",
+    "norm": "rms",
+    "feedforward": "swiglu",
+    "initial_deviation": 0.02,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "gpt-nano": {**_MODERN, "layers": 4, "heads": 4, "width": 128},
+    "gpt-micro": {**_MODERN, "layers": 6, "heads": 6, "width": 384},
+    "gpt2-nano": {**_GPT2, "layers": 4, "heads": 4, "width": 128},
+    "gpt2": {**_GPT2, "layers": 12, "heads": 12, "width": 768, "context": 1024, "vocab_size": 50_257},
+    "gpt2-medium": {**_GPT2, "layers": 24, "heads": 16, "width": 1024, "context": 1024, "vocab_size": 50_257},
+    "llama-nano": {**_LLAMA, "layers": 4, "heads": 4, "key_heads": 2, "width": 128, "feedforward_width": 384},
+    "lstm-nano": {**_RECURRENT, "mixer": "lstm", "layers": 3, "width": 128, "feedforward_width": 512},
+    "gru-nano": {**_RECURRENT, "mixer": "gru", "layers": 3, "width": 128, "feedforward_width": 640},
+    "rnn-nano": {**_RECURRENT, "mixer": "rnn", "layers": 4, "width": 128, "feedforward_width": 640},
+    "mlp-nano": {**_RECURRENT, "mixer": "window", "window": 8, "layers": 3, "width": 128, "feedforward_width": 512},
+    "mlp-bengio": {
+        # Bengio et al. 2003, section 4.1: 5 words of 60 features each, 50 hidden units.
+        "mixer": "window",
+        "window": 5,
+        "position": "none",
+        "layers": 1,
+        "embedding_width": 60,
+        "width": 50,
+        "norm": "none",
+        "residual": False,
+        "feedforward": "none",
+        "tie_embeddings": False,
+        "head_bias": True,
+    },
+    "lstm-classic": {
+        # The textbook model: embedding, one LSTM, one linear layer.
+        "mixer": "lstm",
+        "position": "none",
+        "layers": 1,
+        "vocab_size": 10_000,
+        "embedding_width": 128,
+        "width": 256,
+        "norm": "none",
+        "residual": False,
+        "feedforward": "none",
+        "tie_embeddings": False,
+        "head_bias": True,
+    },
+}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The fields of a preset.
+
+    Raises:
+        LangueError: there is none of this name.
+    """
+    if name not in PRESETS:
+        nearest = difflib.get_close_matches(str(name), PRESETS, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(PRESETS)}"
+        raise LangueError(f"there is no preset {name!r}; {hint}")
+    return PRESETS[name]

@@ -1,0 +1,48 @@
+"""The encoder–decoder form: an encoder reads the source, a decoder writes the target and looks at the source (T5)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.models.config import ModelConfig
+from langue.models.look import look
+from langue.models.model import Model
+from langue.models.stack import Stack
+from langue.nn.layout import Layout
+from langue.nn.state import Memory, State
+
+
+class Seq2Seq(Model):
+    """Source tokens and the target so far in, the target's next token's logits out, for any two mixers.
+
+    Both sides share one vocabulary and one embedding.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        encoder = config.encoder_config()
+        self.encoder = Stack(encoder, causal=False)
+        self.stack = Stack(config, causal=True, memory_width=encoder.width)
+
+    def encode(self, batch: Batch) -> Memory:
+        """Read the source: what the decoder may look at."""
+        if batch.source is None:
+            raise ValueError("an encoder–decoder needs a source in its batch")
+        layout = Layout.of(batch.source, batch.source_valid, None, causal=False)
+        return Memory(self.encoder(self.embedding(batch.source), layout), batch.source_valid)
+
+    def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
+        memory = self.encode(batch) if state is None else state.memory
+        layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True, state=state)
+        return self.stack(self.embedding(batch.ids), layout, state, memory)
+
+    def start(self, batch: Batch) -> State:
+        state = self.stack.start()
+        state.memory = self.encode(batch)
+        return state
+
+    def attention(self, batch: Batch) -> list[Tensor]:
+        """How the target looks at the source, block by block."""
+        layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True)
+        return look(self.stack, self.embedding(batch.ids), layout, self.encode(batch))

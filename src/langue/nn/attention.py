@@ -1,0 +1,173 @@
+"""Attention: each position looks at the others and takes a weighted mean of what they offer."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from langue.nn.layout import Layout
+from langue.nn.linear import Linear
+from langue.nn.mixer import Mixer
+from langue.nn.position import rotate
+from langue.nn.state import LayerState, Memory
+
+
+class KeyValueState(LayerState):
+    """Keys and values of all positions so far, (B, heads, capacity, head width); the capacity doubles when full."""
+
+    def __init__(self) -> None:
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
+        self.length = 0
+
+    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add (B, heads, T, head width) and return all, (B, heads, length, head width)."""
+        end = self.length + keys.shape[2]
+        if self.keys is None or self.values is None or end > self.keys.shape[2]:
+            self.keys = self._grown(self.keys, keys, end)
+            self.values = self._grown(self.values, values, end)
+        self.keys[:, :, self.length : end] = keys
+        self.values[:, :, self.length : end] = values
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def _grown(self, old: Tensor | None, like: Tensor, end: int) -> Tensor:
+        rows, heads, _, width = like.shape
+        new = like.new_empty(rows, heads, max(64, 2 * end), width)
+        if old is not None:
+            new[:, :, : self.length] = old[:, :, : self.length]
+        return new
+
+    def select(self, rows: Tensor) -> None:
+        if self.keys is not None and self.values is not None:
+            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+
+
+class Attention(Mixer):
+    """Multi-head attention (Vaswani et al. 2017, section 3.2) with optional grouped keys and a sliding window.
+
+    Args:
+        input_width: width of the input.
+        width: width of the output.
+        heads: how many heads look.
+        key_heads: how many heads are looked at; each serves heads / key_heads of the former (Ainslie et al. 2023).
+        head_width: width of one head.
+        bias: biases in all projections.
+        normalise: RMS-normalise queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023).
+        window: see `Layout.mask`; None sees everything that the form allows.
+        dropout: probability of dropping an attention weight.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        width: int,
+        *,
+        heads: int,
+        key_heads: int,
+        head_width: int,
+        bias: bool,
+        normalise: bool,
+        window: int | None,
+        dropout: float,
+    ):
+        super().__init__()
+        self.heads, self.key_heads, self.head_width = heads, key_heads, head_width
+        self.window, self.dropout, self.normalise = window, dropout, normalise
+        self.query_key_value = Linear(
+            input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias
+        )
+        self.output = Linear(heads * head_width, (width,), bias)
+
+    def start(self) -> KeyValueState:
+        return KeyValueState()
+
+    def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
+        queries, keys, values = self._project(x, layout)
+        if isinstance(state, KeyValueState):
+            keys, values = state.append(keys, values)
+        mask = layout.mask(self.window)
+        if layout.bias is not None:
+            mask = _with_bias(layout.bias, mask, layout)
+        mixed = F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=mask is None and layout.is_plain_causal(self.window),
+            enable_gqa=self.key_heads != self.heads,
+        )
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, layout: Layout) -> Tensor:
+        queries, keys, _ = self._project(x, layout)
+        keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
+        scores = queries @ keys.transpose(2, 3) * self.head_width**-0.5
+        if layout.bias is not None:
+            scores = scores + layout.bias
+        mask = layout.mask(self.window)
+        if mask is None and layout.causal:
+            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        return scores.softmax(-1)
+
+    def _project(self, x: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+        rows, length, _ = x.shape
+        fused = self.query_key_value(x).view(rows, length, -1, self.head_width).transpose(1, 2)
+        both, values = fused.split([self.heads + self.key_heads, self.key_heads], 1)
+        if self.normalise:
+            both = F.rms_norm(both, (self.head_width,))
+        if layout.rotation is not None:
+            both = rotate(both, layout.rotation)
+        queries, keys = both.split([self.heads, self.key_heads], 1)
+        return queries, keys, values
+
+
+def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
+    """Merge a bias with the mask, which it makes explicit."""
+    if mask is None and layout.causal and layout.length > 1:
+        mask = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).tril()
+    return bias if mask is None else bias.masked_fill(~mask, float("-inf"))
+
+
+class CrossAttention(nn.Module):
+    """A decoder's look at its source: queries from the decoder, keys and values from the encoder's output."""
+
+    def __init__(self, width: int, memory_width: int, *, heads: int, head_width: int, bias: bool, dropout: float):
+        super().__init__()
+        self.heads, self.head_width, self.dropout = heads, head_width, dropout
+        self.query = Linear(width, (heads * head_width,), bias)
+        self.key_value = Linear(memory_width, (heads * head_width, heads * head_width), bias)
+        self.output = Linear(heads * head_width, (width,), bias)
+
+    def start(self) -> KeyValueState:
+        return KeyValueState()
+
+    def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
+        """x (B, T, width) looks at memory; keys and values are worked out once and kept in the state."""
+        if isinstance(state, KeyValueState):
+            if state.keys is None or state.values is None:
+                state.keys, state.values = self._remember(memory)
+            keys, values = state.keys, state.values
+        else:
+            keys, values = self._remember(memory)
+        mixed = F.scaled_dot_product_attention(
+            self._heads(self.query(x)), keys, values, memory.mask(), self.dropout if self.training else 0.0
+        )
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, memory: Memory) -> Tensor:
+        """(B, heads, T, S): how much each position looks at each source position."""
+        scores = self._heads(self.query(x)) @ self._remember(memory)[0].transpose(2, 3) * self.head_width**-0.5
+        mask = memory.mask()
+        return (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(-1)
+
+    def _remember(self, memory: Memory) -> tuple[Tensor, Tensor]:
+        keys, values = self.key_value(memory.hidden).chunk(2, -1)
+        return self._heads(keys), self._heads(values)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.view(*x.shape[:2], self.heads, self.head_width).transpose(1, 2)

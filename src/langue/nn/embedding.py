@@ -1,0 +1,35 @@
+"""The two ends of a language model: from token numbers to vectors, and from vectors to a score for each token."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Embedding(nn.Module):
+    """E(x) = scale · W·onehot(x) (+ b): a vector for each token, and optionally a bias that all share."""
+
+    def __init__(self, vocab_size: int, width: int, *, bias: bool, scale: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.scale = scale
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = F.embedding(ids, self.weight)
+        if self.scale != 1.0:
+            x = x * self.scale
+        return x if self.bias is None else x + self.bias
+
+
+class Head(nn.Module):
+    """Logits: hidden·Wᵀ (+ b). W may be the embedding's own (Press & Wolf 2017)."""
+
+    def __init__(self, vocab_size: int, width: int, *, bias: bool, tied: Embedding | None):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, width)) if tied is None else tied.weight
+        self.bias = nn.Parameter(torch.zeros(vocab_size)) if bias else None
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return F.linear(hidden, self.weight, self.bias)

@@ -1,0 +1,52 @@
+"""The feedforward layer: what each position does with what it knows, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from langue.nn.linear import Linear
+
+FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu", "geglu", "none"]
+
+
+def relu_squared(x: Tensor) -> Tensor:
+    """max(x, 0)² (So et al. 2021, "Primer", section 3)."""
+    return F.relu(x).square()
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """The tanh approximation of GELU (Hendrycks & Gimpel 2016, section 2) that GPT-2 was trained with."""
+    return F.gelu(x, approximate="tanh")
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": gelu_tanh,
+    "relu": F.relu,
+    "relu2": relu_squared,
+    "swiglu": F.silu,
+    "geglu": gelu_tanh,
+}
+GATED = ("swiglu", "geglu")
+
+
+class Feedforward(nn.Module):
+    """output(activation(input(x))), or for the gated kinds output(activation(gate(x)) · input(x)) (Shazeer 2020)."""
+
+    def __init__(self, kind: FeedforwardKind, width: int, hidden_width: int, *, bias: bool):
+        super().__init__()
+        self.activation = _ACTIVATIONS[kind]
+        self.gated = kind in GATED
+        self.input = Linear(width, (hidden_width, hidden_width) if self.gated else (hidden_width,), bias)
+        self.output = Linear(hidden_width, (width,), bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.input(x)
+        if self.gated:
+            gate, hidden = hidden.chunk(2, -1)
+            return self.output(self.activation(gate) * hidden)
+        return self.output(self.activation(hidden))

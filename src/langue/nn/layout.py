@@ -1,0 +1,135 @@
+"""Where the positions of a batch stand, and who may see whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from langue.nn.state import State
+
+
+@dataclass
+class Layout:
+    """The geometry of one forward pass, worked out once for all layers. B rows, T new and S visible positions.
+
+    Attributes:
+        rows: B.
+        length: T.
+        causal: no position sees a later one.
+        past: how many positions a state already remembers; S = past + T.
+        valid: (B, S) bool, False on padding, or None when nothing is padding.
+        new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
+        documents: (B, T) int64; positions see their own document only. None when each row is one document.
+        device: where masks are made.
+        rotation: cosines and sines for attention's queries and keys, set by the stack's positions.
+        bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
+    """
+
+    rows: int
+    length: int
+    causal: bool
+    past: int
+    valid: Tensor | None
+    new_valid: Tensor | None
+    documents: Tensor | None
+    device: torch.device
+    rotation: tuple[Tensor, Tensor] | None = None
+    bias: Tensor | None = None
+    _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, ids: Tensor, valid: Tensor | None, documents: Tensor | None, *, causal: bool, state: State | None = None
+    ) -> Layout:
+        """The layout of new positions `ids` (B, T, …), which follow those that the state remembers."""
+        rows, length = ids.shape[:2]
+        return cls(
+            rows=rows,
+            length=length,
+            causal=causal,
+            past=0 if state is None else state.length,
+            valid=valid if state is None else state.visible(rows, length, valid, ids.device),
+            new_valid=valid,
+            documents=documents,
+            device=ids.device,
+        )
+
+    def positions(self) -> Tensor:
+        """Number of each visible position in its own sequence: (1, S) or (B, S) int64.
+
+        Padding does not count, so that a padded row is numbered like the same row alone; each packed document starts
+        again at 0.
+        """
+        if self.documents is not None:
+            return _positions_in_documents(self.documents)
+        if self.valid is not None:
+            return (self.valid.cumsum(1) - 1).clamp_(min=0)
+        return torch.arange(self.past + self.length, device=self.device)[None]
+
+    def mask(self, window: int | None) -> Tensor | None:
+        """Who sees whom, as a bool mask (1 or B, 1, T, S), or None when plain causal or full attention says it all.
+
+        Args:
+            window: a position sees itself and the `window` − 1 before it (and after it when not causal).
+        """
+        if window not in self._masks:
+            self._masks[window] = self._make_mask(window)
+        return self._masks[window]
+
+    def is_plain_causal(self, window: int | None) -> bool:
+        """True when "no later position" is the whole rule and no mask need be written out."""
+        return self.causal and self.length > 1 and self.mask(window) is None
+
+    def _make_mask(self, window: int | None) -> Tensor | None:
+        total = self.past + self.length
+        narrow = window is not None and window < total
+        triangular = self.causal and self.past > 0 and self.length > 1
+        if not (narrow or triangular or self.valid is not None or self.documents is not None):
+            return None
+        queries = torch.arange(self.past, total, device=self.device)[:, None]
+        keys = torch.arange(total, device=self.device)[None]
+        seen = keys <= queries if self.causal else torch.ones_like(keys <= queries)
+        if narrow:
+            assert window is not None
+            seen = seen & ((queries - keys).abs() < window)
+        mask = seen[None, None]
+        if self.valid is not None:
+            # A padded query sees itself, lest its softmax be empty and its NaN spread through the gradients.
+            mask = (mask & self.valid[:, None, None, :]) | (queries == keys)
+        if self.documents is not None:
+            mask = mask & (self.documents[:, None, :, None] == self.documents[:, None, None, :])
+        return mask
+
+    def segments(self) -> tuple[Tensor, Tensor]:
+        """The sequences that the rows really hold, for mixers that walk through them.
+
+        Returns:
+            index: (N, L) int64 into the flattened (B·T) positions; past a sequence's end it repeats its last position.
+            lengths: (N,) int64.
+        """
+        starts = self.length * torch.arange(self.rows, device=self.device)[:, None]
+        flat = (starts + torch.arange(self.length, device=self.device)).flatten()
+        number = 0 if self.documents is None else _ordinals(self.documents)
+        owner = (starts + number).expand(-1, self.length).flatten()
+        if self.new_valid is not None:
+            flat, owner = flat[self.new_valid.flatten()], owner[self.new_valid.flatten()]
+        lengths = owner.unique_consecutive(return_counts=True)[1]
+        first = lengths.cumsum(0) - lengths
+        steps = torch.arange(int(lengths.max()), device=self.device)
+        return flat[first[:, None] + torch.minimum(steps, lengths[:, None] - 1)], lengths
+
+
+def _positions_in_documents(documents: Tensor) -> Tensor:
+    steps = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
+    starts = torch.ones_like(documents, dtype=torch.bool)
+    starts[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return steps - torch.where(starts, steps, 0).cummax(1).values
+
+
+def _ordinals(documents: Tensor) -> Tensor:
+    """Number the documents of each row 0, 1, 2, … from left to right."""
+    changes = torch.zeros_like(documents)
+    changes[:, 1:] = documents[:, 1:] != documents[:, :-1]
+    return changes.cumsum(1)

@@ -1,0 +1,45 @@
+"""Normalisation over the last dimension: LayerNorm, RMSNorm, or none."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NormKind = Literal["layer", "rms", "none"]
+
+
+class LayerNorm(nn.Module):
+    """LayerNorm (Ba, Kiros & Hinton 2016, section 3), whose shift is optional."""
+
+    def __init__(self, width: int, epsilon: float, bias: bool):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
+
+
+class RMSNorm(nn.Module):
+    """RMSNorm (Zhang & Sennrich 2019, equation 4)."""
+
+    def __init__(self, width: int, epsilon: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.weight, self.epsilon)
+
+
+def make_norm(kind: NormKind, width: int, epsilon: float, bias: bool) -> nn.Module:
+    """The norm of a kind for vectors of a width; `bias` matters to LayerNorm alone."""
+    if kind == "layer":
+        return LayerNorm(width, epsilon, bias)
+    if kind == "rms":
+        return RMSNorm(width, epsilon)
+    return nn.Identity()

@@ -1,0 +1,117 @@
+"""How a model knows where a token stands: learned, sinusoidal, rotary or relative positions, or not at all."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from langue.nn.layout import Layout
+
+PositionKind = Literal["learned", "sinusoidal", "rotary", "relative", "none"]
+
+
+class Position(nn.Module):
+    """No positions; the base of the others. A kind may add to the embeddings, rotate attention, or bias its scores."""
+
+    def added(self, positions: Tensor) -> Tensor | None:
+        """(1 or B, T, width) to be added to the embeddings of positions (1 or B, T)."""
+        return None
+
+    def guide(self, layout: Layout) -> None:
+        """Write `rotation` or `bias` into the layout for attention to use."""
+
+
+class LearnedPosition(Position):
+    """A vector learned for each position (Gehring et al. 2017; GPT, BERT)."""
+
+    def __init__(self, context: int, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(context, width))
+
+    def added(self, positions: Tensor) -> Tensor:
+        return self.weight[positions]
+
+
+class SinusoidalPosition(Position):
+    """Sines and cosines of geometric wavelengths (Vaswani et al. 2017, section 3.5), sines first, then cosines."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        rate = torch.exp(-math.log(10_000.0) * torch.arange(0, width, 2, dtype=torch.float32) / width)
+        self.register_buffer("rate", rate, persistent=False)
+
+    def added(self, positions: Tensor) -> Tensor:
+        angle = positions[..., None] * self.rate
+        return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+class RotaryPosition(Position):
+    """Rotary positions (Su et al. 2021, section 3.2) in the half-split layout that the Llama family uses."""
+
+    def __init__(self, context: int, head_width: int, theta: float):
+        super().__init__()
+        self.head_width = head_width
+        self.theta = theta
+        cosine, sine = self._table(context)
+        self.register_buffer("cosine", cosine, persistent=False)
+        self.register_buffer("sine", sine, persistent=False)
+
+    def _table(self, length: int) -> tuple[Tensor, Tensor]:
+        steps = torch.arange(0, self.head_width, 2, dtype=torch.float64) / self.head_width
+        angle = torch.arange(length, dtype=torch.float64)[:, None] * self.theta**-steps
+        return angle.cos().float(), angle.sin().float()
+
+    def guide(self, layout: Layout) -> None:
+        total = layout.past + layout.length
+        if total > self.cosine.shape[0]:
+            cosine, sine = self._table(2 * total)
+            self.cosine, self.sine = cosine.to(self.cosine), sine.to(self.sine)
+        if layout.valid is None and layout.documents is None:
+            # (T, head width / 2): broadcasts over rows and heads.
+            layout.rotation = self.cosine[layout.past : total], self.sine[layout.past : total]
+        else:
+            new = layout.positions()[:, layout.past :]
+            layout.rotation = self.cosine[new][:, None], self.sine[new][:, None]
+
+
+class RelativePosition(Position):
+    """A bias learned for each head and bucket of distances, shared by all layers (Raffel et al. 2020, section 2.1).
+
+    Half of the buckets hold one small distance each, the rest grow logarithmically up to `reach`; when not causal, the
+    two directions share the buckets out among themselves.
+    """
+
+    def __init__(self, heads: int, buckets: int, reach: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(buckets, heads))
+        self.reach = reach
+
+    def guide(self, layout: Layout) -> None:
+        positions = layout.positions()
+        distance = positions[:, None, :] - positions[:, layout.past :, None]
+        layout.bias = self.weight[self.bucket(distance, layout.causal)].permute(0, 3, 1, 2)
+
+    def bucket(self, distance: Tensor, causal: bool) -> Tensor:
+        """Bucket of each distance key − query, int64 of the same shape."""
+        buckets = self.weight.shape[0]
+        offset = torch.zeros_like(distance)
+        if causal:
+            distance = (-distance).clamp(min=0)
+        else:
+            buckets //= 2
+            offset = (distance > 0) * buckets
+            distance = distance.abs()
+        exact = buckets // 2
+        scale = (buckets - exact) / math.log(self.reach / exact)
+        far = exact + ((distance.clamp(min=1).float() / exact).log() * scale).long()
+        return offset + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+
+def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pairs (x_i, x_{i + width/2}) of x (B, heads, T, head width) by the angles of their positions."""
+    cosine, sine = rotation
+    left, right = x.chunk(2, -1)
+    return torch.cat([left * cosine - right * sine, right * cosine + left * sine], -1)

@@ -1,0 +1,101 @@
+"""The one cross-entropy: from hidden vectors to a summed loss, without ever holding all logits at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from langue.batch import IGNORE, Loss
+from langue.nn.embedding import Head
+
+# Logits of one chunk, in numbers: 4 MB in fp32, which stays in a core's share of the cache.
+CHUNK = 1 << 20
+
+
+def linear_cross_entropy(hidden: Tensor, head: Head, targets: Tensor, smoothing: float = 0.0) -> Loss:
+    """Cross-entropy between `head(hidden)` and targets, summed over the targets that are not `IGNORE`.
+
+    Args:
+        hidden: (…, width).
+        head: the model's head, of V tokens.
+        targets: (…) int64 below V, or IGNORE.
+        smoothing: ε of label smoothing: the target gets 1 − ε, and ε is spread over all tokens (Szegedy et al. 2016,
+            section 7).
+
+    Returns:
+        The loss in nats.
+    """
+    flat = targets.reshape(-1)
+    total = _LinearCrossEntropy.apply(hidden.reshape(flat.shape[0], -1), head.weight, head.bias, flat, smoothing)
+    return Loss(total, (flat != IGNORE).sum())
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Works out its gradients on the way forward, chunk by chunk, while the chunk's logits are still in the cache.
+
+    A sum's gradient does not depend on what comes after it but for one factor, so nothing need be kept or done twice.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, smoothing: float
+    ) -> Tensor:
+        device = hidden.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+        matrix, inputs = weight.to(dtype), hidden.to(dtype)
+        total = hidden.new_zeros((), dtype=torch.float32)
+        grads = None
+        if any(ctx.needs_input_grad[:3]):
+            grads = torch.empty_like(inputs), torch.zeros_like(matrix), None if bias is None else torch.zeros_like(bias)
+        rows = max(1, CHUNK // weight.shape[0])
+        with torch.autocast(device, enabled=False):
+            for start in range(0, inputs.shape[0], rows):
+                piece = slice(start, start + rows)
+                scores = inputs[piece] @ matrix.T
+                if bias is not None:
+                    scores += bias
+                loss, grad = _loss_and_gradient(scores.float(), targets[piece], smoothing, grads is not None)
+                total += loss
+                if grads is not None:
+                    _add_gradient(grads, piece, grad.to(dtype), matrix, inputs)
+        if grads is not None:
+            ctx.save_for_backward(grads[0].to(hidden.dtype), grads[1].to(weight.dtype), grads[2])
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        grads = [None if grad is None else grad * factor for grad in ctx.saved_tensors]
+        return (*grads, None, None)
+
+
+def _loss_and_gradient(scores: Tensor, targets: Tensor, smoothing: float, wanted: bool) -> tuple[Tensor, Tensor]:
+    """Summed loss of a chunk and, in the memory of its scores, the gradient by them."""
+    asked = targets != IGNORE
+    place = targets.where(asked, 0)[:, None]
+    logs = F.log_softmax(scores, -1)
+    each = -logs.gather(1, place)[:, 0]
+    if smoothing:
+        each = (1 - smoothing) * each - smoothing * logs.mean(-1)
+    loss = each.where(asked, 0).sum()
+    if not wanted:
+        return loss, scores
+    grad = logs.exp_()
+    grad.scatter_add_(1, place, grad.new_full((1, 1), smoothing - 1).expand_as(place))
+    if smoothing:
+        grad -= smoothing / scores.shape[1]
+    grad *= asked[:, None]
+    return loss, grad
+
+
+def _add_gradient(
+    grads: tuple[Tensor, Tensor, Tensor | None], piece: slice, grad: Tensor, matrix: Tensor, inputs: Tensor
+) -> None:
+    """Carry a chunk's gradient by its scores on to hidden vectors, matrix and bias."""
+    by_hidden, by_matrix, by_bias = grads
+    torch.mm(grad, matrix, out=by_hidden[piece])
+    by_matrix.addmm_(grad.T, inputs[piece])
+    if by_bias is not None:
+        by_bias += grad.sum(0)
