@@ -39,8 +39,11 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device; pinned memory is copied without waiting."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: None if v is None else v.to(device, non_blocking=True) for k, v in moved.items()})
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {
+            name: None if tensor is None else tensor.to(device, non_blocking=True) for name, tensor in held.items()
+        }
+        return Batch(**moved)
 
 
 @dataclass(frozen=True)

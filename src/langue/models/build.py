@@ -51,6 +51,8 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LangueError(f"{folder} holds no model: {CONFIG} is missing") from None
+    except OSError as error:
+        raise LangueError(f"{folder / CONFIG} cannot be read: {error}") from None
     except ValueError:
         raise LangueError(f"{folder / CONFIG} is damaged: it is not valid JSON") from None
     if not isinstance(content, dict):
@@ -75,11 +77,15 @@ def _read_weights(path: Path, expected: dict[str, torch.Size], device: str | tor
                     f"{path} does not fit {CONFIG} beside it: {name} should be "
                     f"{_shape(expected.get(name))} but is {_shape(found.get(name))}"
                 )
-            return {name: file.get_tensor(name) for name in found}
+            weights = {name: file.get_tensor(name) for name in found}
     except FileNotFoundError:
         raise LangueError(f"{path.parent} holds no model: {path.name} is missing") from None
     except (SafetensorError, OSError) as error:
         raise LangueError(f"{path} is damaged: {error}") from None
+    for name, weight in weights.items():
+        if not weight.is_floating_point():
+            raise LangueError(f"{path} is damaged: {name} holds {weight.dtype} instead of floating-point numbers")
+    return weights
 
 
 def _shape(shape: torch.Size | None) -> str:

@@ -12,10 +12,22 @@ from langue.nn.block import NormPlace
 from langue.nn.feedforward import FeedforwardKind
 from langue.nn.norm import NormKind
 from langue.nn.position import PositionKind
-from langue.settings import Settings
+from langue.settings import Settings, parse
 
 MixerKind = Literal["attention", "lstm", "gru", "rnn", "window"]
 Form = Literal["decoder", "encoder", "seq2seq"]
+
+# What a seq2seq's two sides have in common: one vocabulary, one embedding, one head.
+_SHARED = {
+    "form",
+    "encoder",
+    "vocab_size",
+    "embedding_width",
+    "embedding_bias",
+    "embedding_scale",
+    "tie_embeddings",
+    "head_bias",
+}
 
 
 class ModelConfig(Settings):
@@ -93,7 +105,7 @@ class ModelConfig(Settings):
     """Begin with zeros in the last matrix of each sublayer, so that a new model is its embedding and head alone."""
 
     encoder: dict[str, Any] | None = None
-    """A seq2seq's encoder, where it differs from its decoder: fields of this configuration by name."""
+    """A seq2seq's encoder, where it differs from its decoder: a preset, or fields of this configuration by name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -108,7 +120,8 @@ class ModelConfig(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> ModelConfig:
-        if self.mixer == "attention" and self.head_width is None and self.width % self.heads:
+        has_heads = self.mixer == "attention" or self.form == "seq2seq"
+        if has_heads and self.head_width is None and self.width % self.heads:
             raise ValueError(f"width {self.width} cannot be shared out among {self.heads} heads")
         if self.heads % self.resolved_key_heads:
             raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
@@ -118,18 +131,26 @@ class ModelConfig(Settings):
             raise ValueError(f"rotary positions need an even head width, not {self.resolved_head_width}")
         if self.mixer != "attention" and self.position in ("rotary", "relative"):
             raise ValueError(f"{self.position} positions guide attention; the {self.mixer} mixer wants position: none")
-        if self.position == "sinusoidal" and self.width % 2:
-            raise ValueError(f"sinusoidal positions need an even width, not {self.width}")
+        if self.position == "relative" and self.relative_reach <= self.relative_buckets // 2:
+            raise ValueError(
+                f"relative_reach {self.relative_reach} must exceed half of the {self.relative_buckets} relative_buckets"
+            )
+        inside = self.width if self.residual else self.resolved_embedding_width
+        if self.position == "sinusoidal" and inside % 2:
+            raise ValueError(f"sinusoidal positions need an even width, not {inside}")
         if self.mixer in ("lstm", "gru", "rnn") and self.form == "encoder" and self.width % 2:
             raise ValueError(f"a bidirectional {self.mixer} needs an even width, not {self.width}")
         if self.tie_embeddings and self.resolved_embedding_width != self.width:
             raise ValueError(
                 f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
             )
-        if self.encoder is not None:
-            if self.form != "seq2seq":
-                raise ValueError(f"encoder: is for form: seq2seq, not for {self.form}")
-            self.encoder_config()
+        if self.form == "seq2seq":
+            try:
+                self.encoder_config()
+            except LangueError as error:
+                raise ValueError(str(error)) from None
+        elif self.encoder is not None:
+            raise ValueError(f"encoder: is for form: seq2seq, not for {self.form}")
         return self
 
     @property
@@ -149,9 +170,22 @@ class ModelConfig(Settings):
         return self.embedding_width or self.width
 
     def encoder_config(self) -> ModelConfig:
-        """The configuration of a seq2seq's encoder by itself."""
-        own = {**self.model_dump(exclude={"encoder"}), **(self.encoder or {}), "form": "encoder"}
-        return ModelConfig.model_validate(own)
+        """The configuration of a seq2seq's encoder by itself.
+
+        Raises:
+            LangueError: the encoder's own fields are wrong, or belong to the whole model.
+        """
+        given = dict(self.encoder or {})
+        if "preset" in given:
+            given = {**preset(given.pop("preset")), **given}
+            given = {key: value for key, value in given.items() if key not in _SHARED}
+        elif wrong := sorted(_SHARED & given.keys()):
+            raise LangueError(
+                f"encoder: {wrong[0]} belongs to the whole model, so set it beside encoder, not inside it"
+            )
+        # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
+        shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
+        return parse(ModelConfig, {**self.model_dump(exclude={"encoder"}), **given, **shared}, "encoder")
 
 
 __all__ = ["PRESETS", "Form", "MixerKind", "ModelConfig"]

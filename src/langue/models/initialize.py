@@ -33,12 +33,14 @@ from langue.randomness import torch_generator
 @torch.no_grad()
 def initialize(model: nn.Module, config: ModelConfig, seed: int) -> None:
     """Give every parameter of a model its first value."""
+    encoder = config.encoder_config() if config.form == "seq2seq" else config
     done: set[int] = set()
     for place, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             if id(parameter) not in done:
                 draws = torch_generator(seed, "initialize", f"{place}.{name}")
-                parameter.copy_(_first_value(module, place, name, parameter, config, draws))
+                own = encoder if place.startswith("encoder.") else config
+                parameter.copy_(_first_value(module, place, name, parameter, own, draws))
                 done.add(id(parameter))
 
 

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from torch import Tensor, nn
 
 from langue.batch import Batch
+from langue.errors import LangueError
 from langue.models.config import ModelConfig
 from langue.models.stack import embedding_scale
 from langue.nn.embedding import Embedding, Head
@@ -21,7 +22,7 @@ class Model(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         if config.vocab_size < 1:
-            raise ValueError("a model needs a vocab_size of at least 1")
+            raise LangueError("a model needs a vocab_size of at least 1; it is usually the tokenizer's")
         self.config = config
         self.embedding = Embedding(
             config.vocab_size,

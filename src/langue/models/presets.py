@@ -42,7 +42,8 @@ _LLAMA: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {
     "gpt-nano": {**_MODERN, "layers": 4, "heads": 4, "width": 128},
     "gpt-micro": {**_MODERN, "layers": 6, "heads": 6, "width": 384},
-    "gpt2-nano": {**_GPT2, "layers": 4, "heads": 4, "width": 128},
+    # Its 256 learned positions are paid for by a narrower feedforward layer.
+    "gpt2-nano": {**_GPT2, "layers": 4, "heads": 4, "width": 128, "feedforward_width": 480},
     "gpt2": {**_GPT2, "layers": 12, "heads": 12, "width": 768, "context": 1024, "vocab_size": 50_257},
     "gpt2-medium": {**_GPT2, "layers": 24, "heads": 16, "width": 1024, "context": 1024, "vocab_size": 50_257},
     "llama-nano": {**_LLAMA, "layers": 4, "heads": 4, "key_heads": 2, "width": 128, "feedforward_width": 384},
@@ -87,7 +88,7 @@ def preset(name: str) -> dict[str, Any]:
     Raises:
         LangueError: there is none of this name.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         nearest = difflib.get_close_matches(str(name), PRESETS, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(PRESETS)}"
         raise LangueError(f"there is no preset {name!r}; {hint}")

@@ -44,6 +44,8 @@ class Layout:
         cls, ids: Tensor, valid: Tensor | None, documents: Tensor | None, *, causal: bool, state: State | None = None
     ) -> Layout:
         """The layout of new positions `ids` (B, T, …), which follow those that the state remembers."""
+        if state is not None and documents is not None:
+            raise ValueError("a state remembers one document a row; packed documents are for whole rows")
         rows, length = ids.shape[:2]
         return cls(
             rows=rows,
@@ -63,7 +65,7 @@ class Layout:
         again at 0.
         """
         if self.documents is not None:
-            return _positions_in_documents(self.documents)
+            return _positions_in_documents(self.documents, self.valid)
         if self.valid is not None:
             return (self.valid.cumsum(1) - 1).clamp_(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
@@ -102,12 +104,13 @@ class Layout:
             mask = mask & (self.documents[:, None, :, None] == self.documents[:, None, None, :])
         return mask
 
-    def segments(self) -> tuple[Tensor, Tensor]:
+    def segments(self) -> tuple[Tensor, Tensor, Tensor]:
         """The sequences that the rows really hold, for mixers that walk through them.
 
         Returns:
             index: (N, L) int64 into the flattened (B·T) positions; past a sequence's end it repeats its last position.
             lengths: (N,) int64.
+            rows: (N,) int64, the row that each sequence stands in; a row of nothing but padding has none.
         """
         starts = self.length * torch.arange(self.rows, device=self.device)[:, None]
         flat = (starts + torch.arange(self.length, device=self.device)).flatten()
@@ -115,17 +118,19 @@ class Layout:
         owner = (starts + number).expand(-1, self.length).flatten()
         if self.new_valid is not None:
             flat, owner = flat[self.new_valid.flatten()], owner[self.new_valid.flatten()]
-        lengths = owner.unique_consecutive(return_counts=True)[1]
+        owner, lengths = owner.unique_consecutive(return_counts=True)
         first = lengths.cumsum(0) - lengths
-        steps = torch.arange(int(lengths.max()), device=self.device)
-        return flat[first[:, None] + torch.minimum(steps, lengths[:, None] - 1)], lengths
+        steps = torch.arange(int(lengths.max()) if len(lengths) else 0, device=self.device)
+        index = flat[first[:, None] + torch.minimum(steps, lengths[:, None] - 1)]
+        return index, lengths, owner // self.length
 
 
-def _positions_in_documents(documents: Tensor) -> Tensor:
-    steps = torch.arange(documents.shape[1], device=documents.device).expand_as(documents)
+def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
+    counted = torch.ones_like(documents) if valid is None else valid.long()
+    before = counted.cumsum(1) - counted
     starts = torch.ones_like(documents, dtype=torch.bool)
     starts[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    return steps - torch.where(starts, steps, 0).cummax(1).values
+    return before - torch.where(starts, before, 0).cummax(1).values
 
 
 def _ordinals(documents: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from langue.nn.state import LayerState
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
 
-Hidden = Tensor | tuple[Tensor, Tensor]
+Hidden = tuple[Tensor, ...]
 
 # The standard cells with torch's kernels: RNN (Elman 1990, tanh), GRU (Cho et al. 2014), LSTM (Hochreiter &
 # Schmidhuber 1997, with the forget gate of Gers et al. 2000).
@@ -23,16 +23,14 @@ _GATES: dict[RecurrentKind, int] = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 class HiddenState(LayerState):
-    """The hidden state after the last position, (1, B, width) or for an LSTM a pair of them. None stands for zeros."""
+    """What the cell carries on: (1, B, width) once, or twice for an LSTM. None stands for zeros."""
 
     def __init__(self) -> None:
         self.hidden: Hidden | None = None
 
     def select(self, rows: Tensor) -> None:
-        if isinstance(self.hidden, tuple):
-            self.hidden = self.hidden[0].index_select(1, rows), self.hidden[1].index_select(1, rows)
-        elif self.hidden is not None:
-            self.hidden = self.hidden.index_select(1, rows)
+        if self.hidden is not None:
+            self.hidden = tuple(part.index_select(1, rows) for part in self.hidden)
 
 
 class Recurrent(Mixer):
@@ -47,10 +45,12 @@ class Recurrent(Mixer):
 
     def __init__(self, kind: RecurrentKind, input_width: int, width: int, *, causal: bool):
         super().__init__()
-        self.cell = _CELLS[kind](
-            input_width, width if causal else width // 2, batch_first=True, bidirectional=not causal
-        )
+        one_way = width if causal else width // 2
+        # On no device first: torch would draw first values from its global generator, only for them to be replaced.
+        cell = _CELLS[kind](input_width, one_way, batch_first=True, bidirectional=not causal, device="meta")
+        self.cell = cell.to_empty(device=torch.get_default_device())
         self.gates = _GATES[kind]
+        self.width = width
 
     def start(self) -> HiddenState:
         return HiddenState()
@@ -58,21 +58,31 @@ class Recurrent(Mixer):
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
         hidden = state.hidden if isinstance(state, HiddenState) else None
         if layout.new_valid is None and layout.documents is None:
-            output, hidden = self.cell(x, hidden)
+            output, hidden = self._walk(x, hidden)
         else:
             output, hidden = self._walk_segments(x, layout, hidden)
         if isinstance(state, HiddenState):
             state.hidden = hidden
         return output
 
-    def _walk_segments(self, x: Tensor, layout: Layout, hidden: Hidden | None) -> tuple[Tensor, Hidden]:
+    def _walk(self, x: Any, hidden: Hidden | None) -> tuple[Any, Hidden]:
+        is_pair = isinstance(self.cell, nn.LSTM)
+        output, after = self.cell(x, hidden if hidden is None or is_pair else hidden[0])
+        return output, after if is_pair else (after,)
+
+    def _walk_segments(self, x: Tensor, layout: Layout, hidden: Hidden | None) -> tuple[Tensor, Hidden | None]:
         """Walk through each sequence that the rows hold by itself, whatever padding or neighbours stand beside it."""
-        index, lengths = layout.segments()
         flat = x.flatten(0, 1)
-        packed = pack_padded_sequence(flat[index], lengths.cpu(), batch_first=True, enforce_sorted=False)
-        walked, hidden = self.cell(packed, hidden)
-        walked, _ = pad_packed_sequence(walked, batch_first=True)
-        real = torch.arange(index.shape[1], device=x.device) < lengths[:, None]
-        output = walked.new_zeros(flat.shape[0], walked.shape[-1])
-        output = output.index_copy(0, index[real], walked[real])
+        output = x.new_zeros(flat.shape[0], self.width)
+        index, lengths, rows = layout.segments()
+        if len(rows):
+            packed = pack_padded_sequence(flat[index], lengths.cpu(), batch_first=True, enforce_sorted=False)
+            old = None if hidden is None else tuple(part.index_select(1, rows) for part in hidden)
+            packed, new = self._walk(packed, old)
+            walked, _ = pad_packed_sequence(packed, batch_first=True)
+            real = torch.arange(index.shape[1], device=x.device) < lengths[:, None]
+            output = output.to(walked.dtype).index_copy(0, index[real], walked[real])
+            # A row that held nothing but padding keeps what it had.
+            hidden = hidden or tuple(part.new_zeros(part.shape[0], layout.rows, part.shape[2]) for part in new)
+            hidden = tuple(before.index_copy(1, rows, part) for before, part in zip(hidden, new, strict=True))
         return output.unflatten(0, x.shape[:2]), hidden
