@@ -1,0 +1,158 @@
+"""The cached step and the full pass agree, however the positions are split, and whatever happens to the rows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+from variants import CAUSAL, assert_close, batch_of, model_of, other_ids, precise_model_of, random_ids
+
+from langue.batch import Batch
+from langue.models import Model
+from langue.nn.state import State
+
+LENGTH = 5
+# Every way to cut five positions into pieces: each of the four places between them is cut or not.
+SPLITS = [
+    [0, *(place for place in range(1, LENGTH) if cuts & 1 << (place - 1)), LENGTH] for cuts in range(2 ** (LENGTH - 1))
+]
+
+
+def consume(model: Model, state: State, batch: Batch, split: list[int]) -> Tensor:
+    """Logits of a batch whose positions are given piece by piece."""
+    pieces = []
+    for start, end in pairwise(split):
+        valid = None if batch.valid is None else batch.valid[:, start:end]
+        pieces.append(model(Batch(batch.ids[:, start:end], valid=valid), state))
+    return torch.cat(pieces, 1)
+
+
+def left_padding(width: int, *lengths: int) -> Tensor:
+    """(rows, width) bool, False on the left of rows of the given lengths."""
+    return torch.arange(width) >= width - torch.tensor(lengths)[:, None]
+
+
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_any_split_equals_the_full_pass(variant: str) -> None:
+    model = precise_model_of(variant)
+    batch = batch_of(model, random_ids(2, LENGTH))
+    full = model(batch)
+    for split in SPLITS:
+        state = model.start(batch)
+        assert_close(consume(model, state, batch, split), full)
+        assert state.length == LENGTH
+
+
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_any_split_of_padded_rows_equals_each_row_alone(variant: str) -> None:
+    model = precise_model_of(variant)
+    # The second row's first pieces are padding through and through in many of the splits.
+    lengths = (LENGTH, 2, 4)
+    valid = left_padding(LENGTH, *lengths)
+    batch = batch_of(model, random_ids(3, LENGTH), valid=valid)
+    alone = [
+        model(
+            Batch(
+                batch.ids[row : row + 1, LENGTH - length :],
+                source=None if batch.source is None else batch.source[row : row + 1],
+            )
+        )[0]
+        for row, length in enumerate(lengths)
+    ]
+    for split in SPLITS:
+        logits = consume(model, model.start(batch), batch, split)
+        for row, length in enumerate(lengths):
+            assert_close(logits[row, LENGTH - length :], alone[row])
+
+
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_padding_may_come_first_and_be_forgotten(variant: str) -> None:
+    """A prompt is padded, the tokens generated after it are not and bring no `valid` of their own."""
+    model = precise_model_of(variant)
+    valid = left_padding(LENGTH, LENGTH, 2)
+    ids, more = random_ids(2, LENGTH), random_ids(2, 4, seed=5)
+    batch = batch_of(model, ids, valid=valid)
+    state = model.start(batch)
+    model(batch, state)
+    continued = consume(model, state, Batch(more), [0, 1, 3, 4])
+    source = None if batch.source is None else batch.source[1:]
+    alone = model(Batch(torch.cat([ids[1:, LENGTH - 2 :], more[1:]], 1), source=source))
+    assert_close(continued[1], alone[0, 2:])
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_select_reorders_and_repeats_rows(variant: str, padded: bool) -> None:
+    model = precise_model_of(variant)
+    ids, more = random_ids(3, LENGTH), random_ids(4, 3, seed=5)
+    source, source_valid = None, None
+    if model.config.form == "seq2seq":
+        source = random_ids(3, 5, seed=6)
+        source_valid = torch.arange(5) < torch.tensor([[5], [2], [4]]) if padded else None
+    valid = left_padding(LENGTH, LENGTH, 2, 4) if padded else None
+    batch = Batch(ids, valid=valid, source=source, source_valid=source_valid)
+    rows = torch.tensor([2, 0, 0, 1])
+
+    state = model.start(batch)
+    model(batch, state)
+    state.select(rows)
+    selected = consume(model, state, Batch(more), [0, 1, 3])
+
+    twin = Batch(
+        ids[rows],
+        valid=None if valid is None else valid[rows],
+        source=None if source is None else source[rows],
+        source_valid=None if source_valid is None else source_valid[rows],
+    )
+    state = model.start(twin)
+    model(twin, state)
+    assert_close(selected, consume(model, state, Batch(more), [0, 1, 3]))
+
+
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_selected_rows_do_not_share_what_they_remember(variant: str) -> None:
+    """A repeated row that goes on differently leaves its twin alone: hypotheses of one beam."""
+    model = precise_model_of(variant)
+    batch = batch_of(model, random_ids(1, LENGTH))
+    together = model.start(batch)
+    model(batch, together)
+    together.select(torch.tensor([0, 0]))
+    mine = random_ids(1, 3, seed=5)
+    both = consume(model, together, Batch(torch.cat([mine, other_ids(mine)])), [0, 1, 2, 3])
+    by_itself = model.start(batch)
+    model(batch, by_itself)
+    assert_close(both[:1], consume(model, by_itself, Batch(mine), [0, 1, 2, 3]))
+
+
+@pytest.mark.parametrize(
+    "variant", ["decoder:attention-rotary", "decoder:attention-sliding", "decoder:attention-relative"]
+)
+@torch.no_grad()
+def test_long_texts_outgrow_the_first_capacity(variant: str) -> None:
+    model = precise_model_of(variant)
+    batch = batch_of(model, random_ids(1, 150))
+    split = [0, 50, *range(51, 140), 150]
+    assert_close(consume(model, model.start(batch), batch, split), model(batch))
+
+
+@torch.no_grad()
+def test_the_source_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of("seq2seq:attention-rotary")
+    batch = batch_of(model, random_ids(1, 3))
+    state = model.start(batch)
+    monkeypatch.setattr(model, "encode", None)  # calling it again would fail
+    assert consume(model, state, batch, [0, 1, 2, 3]).shape == (1, 3, 29)
+
+
+def test_a_state_takes_no_packed_documents() -> None:
+    model = model_of("decoder:gru")
+    batch = Batch(random_ids(1, 4), documents=torch.tensor([[0, 0, 1, 1]]))
+    with pytest.raises(ValueError, match="one document a row"):
+        model(batch, model.start(batch))
