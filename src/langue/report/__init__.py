@@ -1,0 +1,50 @@
+"""Reports: one self-contained page for a run or a race, drawn from its files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from langue.report.extra import missing_extra
+
+__all__ = ["missing_extra", "write_race_report", "write_report"]
+
+REPORT = "report.html"
+
+
+def write_report(run: Path | str) -> str:
+    """Draw `report.html` of a run folder; a second call draws it anew.
+
+    Returns:
+        A sentence for the user: where the report is, or what to install to get one.
+
+    Raises:
+        LangueError: the folder holds no run, or a file of it is damaged.
+    """
+    note = missing_extra()
+    if note:
+        return note
+    from langue.report.run import run_page
+
+    path = Path(run) / REPORT
+    path.write_text(run_page(run), encoding="utf-8")
+    return f"report: {path}"
+
+
+def write_race_report(folder: Path | str) -> str:
+    """Draw `report.html`, `race.png` and `race.svg` of a race from its race.json and its run folders.
+
+    Returns:
+        A sentence for the user, as `write_report` does.
+
+    Raises:
+        LangueError: the folder holds no race, or a file of it is damaged.
+    """
+    note = missing_extra()
+    if note:
+        return note
+    from langue.report.race import write_race
+    from langue.report.result import read_result
+
+    folder = Path(folder)
+    write_race(folder, read_result(folder))
+    return f"report: {folder / REPORT}"

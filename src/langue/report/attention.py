@@ -1,0 +1,108 @@
+"""A model's attention over a sentence: one map for each layer and head, as a page or as a picture."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+
+from langue.report.figure import new_grid, save_as
+from langue.report.page import render
+from langue.report.palette import day
+
+LABELS = 40
+"""Up to so many tokens are named along a picture's edges; more would not be legible."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Who looked at whom.
+
+    Attributes:
+        name: the model's name.
+        tokens: what looks, T texts.
+        targets: what is looked at, S texts; the same as `tokens` unless a decoder looks at its source.
+        layers: for each layer (heads, T, S) weights between 0 and 1, each row's sum 1.
+    """
+
+    name: str
+    tokens: Sequence[str]
+    targets: Sequence[str]
+    layers: Sequence[np.ndarray]
+
+
+def attention_page(looks: Looks) -> str:
+    """A page on which a tap on a token shows what it looks at, in each head."""
+    layers = [
+        [
+            {"layer": layer + 1, "head": head + 1, "map": _map(weights), "weights": _packed(weights)}
+            for head, weights in enumerate(heads)
+        ]
+        for layer, heads in enumerate(looks.layers)
+    ]
+    mean = np.mean([heads.mean(0) for heads in looks.layers], 0)
+    return render(
+        "attention.html",
+        title=f"What {looks.name} looks at",
+        tokens=[visible(token) for token in looks.tokens],
+        targets=[visible(token) for token in looks.targets],
+        same=list(looks.tokens) == list(looks.targets),
+        layers=layers,
+        mean=_packed(mean),
+        chosen=len(looks.tokens) - 1,
+    )
+
+
+def write_attention(looks: Looks, path: Path) -> None:
+    """Write the page or the picture that the file's ending asks for: .html, .svg or .png."""
+    if path.suffix == ".html":
+        path.write_text(attention_page(looks), encoding="utf-8")
+        return
+    rows, columns = len(looks.layers), looks.layers[0].shape[0]
+    figure, grid = new_grid(1.7 * columns + 0.9, 1.7 * rows + 0.9, rows, columns)
+    for layer, heads in enumerate(looks.layers):
+        for head, weights in enumerate(heads):
+            axes = grid[layer][head]
+            axes.imshow(_coloured(weights), aspect="auto", interpolation="nearest")
+            axes.grid(False)
+            axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8, color=day("muted"), loc="left")
+            _name(axes.set_xticks, looks.targets if layer == rows - 1 else [], rotation=90)
+            _name(axes.set_yticks, looks.tokens if head == 0 else [])
+    save_as(figure, path, f"Attention of {looks.name}, one map for each layer and head")
+
+
+def _name(set_ticks, tokens: Sequence[str], **options) -> None:
+    shown = tokens if len(tokens) <= LABELS else []
+    size = 7 if len(shown) <= 20 else 5
+    set_ticks(range(len(shown)), [visible(token) for token in shown], fontsize=size, **options)
+
+
+def visible(token: str) -> str:
+    """A token's text with its blanks made visible."""
+    return token.replace("\n", "↵").replace("\t", "⇥").replace(" ", "·") or "∅"
+
+
+def _coloured(weights: np.ndarray) -> np.ndarray:
+    """(T, S, 4): one colour, whose opacity is the weight's root, so that small weights are seen by day and by night."""
+    red, green, blue = (int(day("dev")[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    image = np.empty((*weights.shape, 4))
+    image[..., :3] = red, green, blue
+    image[..., 3] = np.sqrt(weights)
+    return image
+
+
+def _map(weights: np.ndarray) -> str:
+    """The map as a PNG in a data address, one pixel for each pair."""
+    buffer = io.BytesIO()
+    matplotlib.image.imsave(buffer, _coloured(weights), format="png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _packed(weights: np.ndarray) -> str:
+    """Weights as bytes, 255 for 1, in base64."""
+    return base64.b64encode(np.rint(255 * weights).astype(np.uint8).tobytes()).decode()

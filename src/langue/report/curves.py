@@ -1,0 +1,113 @@
+"""The curves of one run: what it learned, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from langue.report.figure import inline_svg, label_ends, new_figure, smooth, thin
+from langue.report.palette import day
+from langue.report.record import Record, Row, number
+from langue.report.words import short
+
+Points = tuple[list[float], list[float]]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A finished picture: `wide` for a desk, `narrow` for a phone."""
+
+    title: str
+    unit: str
+    wide: str
+    narrow: str
+
+
+def curves_of(record: Record) -> list[Curve]:
+    """All curves that the run's metrics hold numbers for, the loss first."""
+    drawn = []
+    if record.train or record.dev:
+        drawn.append(_both("Loss", "nats for each token, by step", "loss", lambda axes: _draw_loss(axes, record)))
+    if points(record.dev, "bits_per_byte")[0]:
+        drawn.append(_both("Bits per byte", "dev, by step", "bits", lambda axes: _draw_bits(axes, record)))
+    for key, title, unit in (
+        ("tokens_per_second", "Speed", "tokens per second, by step"),
+        ("learning_rate", "Learning rate", "by step"),
+        ("gradient_norm", "Gradient norm", "before clipping, by step"),
+        ("peak_share", "Use of the machine", "% of its matrix-multiply peak, by step"),
+    ):
+        x, y = points(record.train, key)
+        if len(x) > 1:
+            drawn.append(_both(title, unit, key, lambda axes, x=x, y=y, key=key: _draw_plain(axes, x, y, key)))
+    return drawn
+
+
+def points(rows: Sequence[Row], key: str) -> Points:
+    """Steps and values of the rows that hold a finite number."""
+    pairs = [(float(row["step"]), value) for row in rows if (value := number(row, key)) is not None]
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def _both(title: str, unit: str, name: str, draw) -> Curve:
+    pictures = {}
+    for shape, size in (("wide", (9.6, 3.5)), ("narrow", (3.7, 2.5))):
+        figure, (axes,) = new_figure(*size)
+        draw(axes)
+        pictures[shape] = inline_svg(figure, f"{name}-{shape}".replace("_", "-"), f"{title}, {unit}")
+    return Curve(title, unit, **pictures)
+
+
+def _draw_loss(axes: Axes, record: Record) -> None:
+    ends = []
+    x, y = points(record.train, "loss")
+    if x:
+        axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
+        calm = smooth(y, max(1, len(y) // 25))
+        axes.plot(*thin(x, list(calm)), color=day("train"))
+        ends.append((x[-1], float(calm[-1]), f"train {calm[-1]:.3f}", day("train")))
+    dev_x, dev_y = points(record.dev, "loss")
+    if dev_x:
+        axes.plot(dev_x, dev_y, color=day("dev"), marker="o", markersize=3, linewidth=2)
+        ends.append((dev_x[-1], dev_y[-1], f"dev {dev_y[-1]:.3f}", day("dev")))
+        if len(dev_y) > 1 and (best := int(np.argmin(dev_y))) < len(dev_y) - 1:
+            _ring(axes, dev_x[best], dev_y[best], f"best {dev_y[best]:.3f}")
+    _look_past_the_start(axes, [(x, y), (dev_x, dev_y)])
+    label_ends(axes, ends)
+
+
+def _draw_bits(axes: Axes, record: Record) -> None:
+    x, y = points(record.dev, "bits_per_byte")
+    axes.plot(x, y, color=day("dev"), marker="o", markersize=3, linewidth=2)
+    _look_past_the_start(axes, [(x, y)])
+    label_ends(axes, [(x[-1], y[-1], f"{y[-1]:.3f}", day("dev"))])
+
+
+def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:
+    if key == "peak_share":
+        y = [100 * value for value in y]
+    noisy = key != "learning_rate"
+    if noisy:
+        axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
+    calm = list(smooth(y, max(1, len(y) // 25))) if noisy else y
+    axes.plot(*thin(x, calm), color=day("blue"))
+    axes.set_ylim(0, 1.08 * float(np.percentile(y, 99)) or 1.0)
+    axes.yaxis.set_major_formatter(lambda value, _: short(value))
+    label_ends(axes, [(x[-1], calm[-1], short(calm[-1]), day("blue"))])
+
+
+def _look_past_the_start(axes: Axes, curves: Sequence[Points]) -> None:
+    """Let a new model's fall from its first guesses leave the picture, so that what follows is seen."""
+    last = max((x[-1] for x, _ in curves if x), default=0.0)
+    seen = [value for x, y in curves for step, value in zip(x, y, strict=True) if step >= 0.02 * last]
+    low, high = min(seen), max(seen)
+    margin = 0.06 * (high - low) or 0.05
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _ring(axes: Axes, x: float, y: float, text: str) -> None:
+    """Mark the point that counts."""
+    axes.plot([x], [y], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=day("ink"))
+    axes.annotate(text, (x, y), xytext=(0, -15), textcoords="offset points", ha="center", color=day("ink"), fontsize=9)

@@ -1,0 +1,45 @@
+"""From what was read and drawn to one self-contained page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from langue import __version__
+from langue.report.palette import stylesheet
+from langue.report.words import show
+
+Table = Mapping[str, Any]
+"""`{"title": …, "rows": [(key, value), …]}`."""
+
+
+def render(template: str, **content: Any) -> str:
+    """Fill a template; text is escaped, so that nothing a model wrote becomes markup."""
+    environment = Environment(
+        loader=PackageLoader("langue.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template(template).render(variables=stylesheet(), version=__version__, **content)
+
+
+def tables(content: Mapping[str, Any], rest: str) -> list[Table]:
+    """Nested settings as one table a section; single values and small ones are gathered under `rest`."""
+    found: list[Table] = []
+    single = [(key, show(value)) for key, value in content.items() if not isinstance(value, Mapping)]
+    if single:
+        found.append({"title": rest, "rows": single})
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            found.append({"title": key, "rows": list(_flat(value))})
+    return found
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", show(value)))
+    return rows

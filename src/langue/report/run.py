@@ -1,0 +1,112 @@
+"""The report of one run: curves, samples over time, settings, counts and machine, on one page."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from langue.report.curves import curves_of
+from langue.report.page import Table, render, tables
+from langue.report.record import Record, number, read_record
+from langue.report.words import duration, short, show
+
+SAMPLES = 8
+"""How many samples are shown; more would be passed over."""
+
+
+def run_page(run: Path | str) -> str:
+    """The HTML of a run folder's report.
+
+    Raises:
+        LangueError: the folder holds no run, or a file of it is damaged.
+    """
+    record = read_record(run)
+    return render(
+        "run.html",
+        title=record.name,
+        summary=_summary(record),
+        tiles=_tiles(record),
+        notice=_notice(record),
+        curves=curves_of(record),
+        samples=_samples(record),
+        settings=tables(record.recipe, "recipe"),
+        facts=[_counts(record), *tables(record.environment, "machine")],
+    )
+
+
+def _summary(record: Record) -> str:
+    model = record.recipe.get("model") or {}
+    name = model.get("preset") or model.get("mixer") or "a model"
+    last, best = record.last(), record.best()
+    parts = [f"{name}"]
+    if record.parameters:
+        parts.append(f"of {short(record.parameters)} parameters")
+    parts.append(f"after {last['step']:,} steps")
+    if tokens := number(last, "tokens"):
+        parts.append(f"and {short(tokens)} tokens")
+    if seconds := number(last, "seconds"):
+        parts.append(f"in {duration(seconds)}")
+    text = " ".join(parts)
+    loss = number(best, "loss") if best else None
+    if best is None or loss is None:
+        return f"{text}."
+    return f"{text}. The best loss on {_split_name(best)} was {loss:.4f} nats, at step {best['step']:,}."
+
+
+def _split_name(row: Any) -> str:
+    return "the dev data" if row["split"] == "dev" else "its own training data"
+
+
+def _tiles(record: Record) -> list[dict[str, str]]:
+    best, last = record.best() or {}, record.last()
+    loss, bits = number(best, "loss"), number(best, "bits_per_byte")
+    found = [
+        ("bits per byte on dev", f"{bits:.3f}" if bits else None),
+        ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
+        ("perplexity", show(round(math.exp(loss), 2)) if loss and loss < 20 else None),
+        ("parameters", short(record.parameters) if record.parameters else None),
+        ("tokens seen", short(tokens) if (tokens := number(last, "tokens")) else None),
+        ("tokens per second", short(speed) if (speed := typical_speed(record)) else None),
+        ("training time", duration(seconds) if (seconds := number(last, "seconds")) else None),
+    ]
+    return [{"name": name, "value": value} for name, value in found if value is not None]
+
+
+def typical_speed(record: Record) -> float | None:
+    """The median tokens per second, which a slow first step or a busy moment does not move."""
+    speeds = sorted(value for row in record.train if (value := number(row, "tokens_per_second")) is not None)
+    return speeds[len(speeds) // 2] if speeds else None
+
+
+def _notice(record: Record) -> str | None:
+    skipped = sum(int(row.get("skipped") or 0) for row in record.train)
+    if not skipped:
+        return None
+    steps = "step was" if skipped == 1 else "steps were"
+    return f"{skipped:,} {steps} skipped because loss or gradient was not finite; nothing was changed by them."
+
+
+def _samples(record: Record) -> list[dict[str, str]]:
+    rows = record.samples()
+    if len(rows) > SAMPLES:
+        # Closer together at the beginning, where the text changes fastest.
+        chosen = {round((len(rows) - 1) * (place / (SAMPLES - 1)) ** 1.6) for place in range(SAMPLES)}
+        rows = [rows[place] for place in sorted(chosen)]
+    return [{"step": f"{row['step']:,}", "detail": _detail(row), "text": row["sample"]} for row in rows]
+
+
+def _detail(row: Any) -> str:
+    loss = number(row, "loss")
+    return f"{row['split']} loss {loss:.3f}" if loss is not None else ""
+
+
+def _counts(record: Record) -> Table:
+    last = record.last()
+    rows = [("steps", show(last["step"]))]
+    rows += [(name, show(last[name])) for name in ("tokens", "epoch") if name in last]
+    if record.parameters:
+        rows.append(("parameters", show(record.parameters)))
+    rows.append(("skipped steps", show(sum(int(row.get("skipped") or 0) for row in record.train))))
+    rows.append(("evaluations on dev", show(len(record.dev))))
+    return {"title": "counts", "rows": rows}

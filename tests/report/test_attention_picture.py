@@ -1,0 +1,44 @@
+import base64
+
+import numpy as np
+import pytest
+from pages import Page, check_self_contained
+
+from langue.report.attention import Looks, attention_page, visible, write_attention
+
+
+@pytest.fixture
+def looks() -> Looks:
+    random = np.random.default_rng(0)
+    layers = [random.dirichlet(np.ones(4), size=(2, 4)) for _ in range(3)]
+    return Looks("toy", ["The", " <b>", "\n", "end"], ["The", " <b>", "\n", "end"], layers)
+
+
+def test_the_page_carries_each_heads_weights(looks):
+    page = Page(attention_page(looks))
+    check_self_contained(page)
+    packed = page.values("data-weights")
+    assert len(packed) == 6
+    last = np.frombuffer(base64.b64decode(packed[-1]), np.uint8).reshape(4, 4)
+    assert np.abs(last / 255 - looks.layers[2][1]).max() <= 0.5 / 255
+    assert page.values("data-name")[-1] == "layer 3, head 2"
+
+
+def test_tokens_are_shown_as_text(looks):
+    page = Page(attention_page(looks))
+    assert "b" not in page.tags
+    assert "·<b> ↵ end" in page.text
+    assert visible("") == "∅"
+
+
+@pytest.mark.parametrize(("ending", "start"), [("html", b"<!doctype"), ("svg", b"<svg"), ("png", b"\x89PNG")])
+def test_the_ending_says_what_is_drawn(looks, tmp_path, ending, start):
+    write_attention(looks, tmp_path / f"a.{ending}")
+    assert (tmp_path / f"a.{ending}").read_bytes().startswith(start)
+
+
+def test_a_decoder_may_look_at_a_source(looks):
+    cross = Looks("toy", looks.tokens[:2], looks.targets, [layer[:, :2] for layer in looks.layers])
+    page = Page(attention_page(cross))
+    assert "looks at" in page.text
+    assert page.values("id") == ["tokens", "targets", "said"]

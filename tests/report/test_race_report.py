@@ -1,0 +1,64 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from pages import Page, check_self_contained
+
+from langue.errors import LangueError
+from langue.report import write_race_report
+from langue.report.compare import by_half_octaves
+from langue.report.race import findings
+from langue.report.result import read_result
+
+
+def test_the_page_holds_all_it_shows(race):
+    write_race_report(race)
+    page = Page((race / "report.html").read_text(encoding="utf-8"))
+    check_self_contained(page)
+    assert "script" not in page.tags
+    assert "b" in page.tags
+    for words in ("gpt-nano comes first of 2", "mlp-nano", "20 s", "and <b>so</b> on", "2.000", "3.000"):
+        assert words in page.text
+    assert {"mlp-nano/report.html", "gpt-nano/report.html"} <= set(page.values("href"))
+
+
+def test_the_picture_comes_as_png_and_as_svg_that_knows_the_night(race):
+    write_race_report(race)
+    assert (race / "race.png").read_bytes().startswith(b"\x89PNG")
+    svg = (race / "race.svg").read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in svg
+    assert "By context" in svg
+
+
+def test_a_result_comes_back_as_it_was_written(race):
+    result = read_result(race)
+    assert [member.name for member in result.ranked()] == ["gpt-nano", "mlp-nano"]
+    gpt = result.ranked()[0]
+    assert gpt.early() == pytest.approx(np.mean(gpt.positions[:4]))
+    assert gpt.late() == pytest.approx(np.mean(gpt.positions[16:]))
+
+
+def test_findings_follow_from_the_numbers(race):
+    said = findings(read_result(race))
+    assert said[0].startswith("gpt-nano predicts unseen text best: 2.000 bits per byte, 33.3 % fewer than mlp-nano")
+    assert said[1].startswith("mlp-nano trains fastest, at 2k tokens per second, 2.0 times gpt-nano")
+    assert said[2].startswith("gpt-nano makes most of a long context: 0.688 bits per byte")
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 8, 64, 100, 257])
+def test_half_octaves_cover_each_position_once(length):
+    values = np.random.default_rng(length).normal(size=length)
+    x, y = by_half_octaves(list(values))
+    assert y[0] == pytest.approx(values[0])
+    assert x == sorted(x)
+    edges = [1]
+    for middle in x:
+        # The middle is √(first · last): with the first known, so is the last.
+        edges.append(round(middle**2 / edges[-1]) + 1)
+    assert edges[-1] == length + 1
+    assert [np.mean(values[a - 1 : b - 1]) for a, b in pairwise(edges)] == pytest.approx(y)
+
+
+def test_a_folder_without_a_race_is_named(tmp_path):
+    with pytest.raises(LangueError, match=r"race\.json is missing"):
+        read_result(tmp_path)

@@ -1,0 +1,90 @@
+import json
+
+import pytest
+from pages import Page, check_self_contained
+
+import langue.report.extra
+from langue.report import write_report
+from langue.report.words import duration, show
+
+
+def page_of(run) -> Page:
+    write_report(run)
+    return Page((run / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_holds_all_it_shows(run):
+    page = page_of(run)
+    check_self_contained(page)
+    assert "script" not in page.tags
+    assert page.tags.count("svg") == 6
+    for words in ("my-run", "gpt-nano of 22 parameters", "40 steps", "40k tokens", "20 s", "To be", "seed", "numpy"):
+        assert words in page.text
+
+
+def test_both_colour_schemes_are_served(run):
+    page = page_of(run)
+    assert "prefers-color-scheme: dark" in page.html
+    assert 'name="viewport"' in page.html
+
+
+def test_what_a_model_wrote_never_becomes_markup(run):
+    row = {"step": 44, "split": "dev", "loss": 2.0, "sample": "<script>alert(1)</script><img src=//x>"}
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    page = page_of(run)
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_samples_are_thinned_but_first_and_last_stay(run):
+    text = page_of(run).text
+    assert 5 < text.count("dev loss") <= 8
+    assert "step 4 " in text
+    assert "step 40 " in text
+
+
+def test_skipped_steps_are_told(run):
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 41, "split": "train", "loss": float("nan"), "skipped": 1}) + "\n")
+    assert "1 step was skipped" in page_of(run).text
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_run_that_has_hardly_begun_has_a_page(run, keep):
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_text("".join(lines[:keep]))
+    (run / "model" / "model.safetensors").unlink()
+    assert "my-run" in page_of(run).text
+
+
+def test_without_the_extra_there_is_one_sentence_and_no_failure(run, monkeypatch):
+    monkeypatch.setattr(langue.report.extra, "find_spec", lambda name: None if name == "jinja2" else object())
+    said = write_report(run)
+    assert said == (
+        "no report was drawn because jinja2 cannot be found; pip install 'langue[report]' adds what it needs"
+    )
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1.5, "1.5 s"),
+        (59.7, "1 min"),
+        (25, "25 s"),
+        (250, "4 min 10 s"),
+        (11_520, "3 h 12 min"),
+        (187_200, "2 days 4 h"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (True, "yes"), (8192, "8,192"), (1e-3, "0.001"), ([1, "a"], "1, a"), ([], "–")]
+)
+def test_values_as_a_reader_wants_them(value, text):
+    assert show(value) == text
