@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -67,8 +67,14 @@ def override(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str
     return result
 
 
-def parse(kind: type[Kind], content: Mapping[str, Any], where: str) -> Kind:
-    """Check a mapping against a kind of settings; `where` names its source in an error.
+def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Collection[str] = ()) -> Kind:
+    """Check a mapping against a kind of settings.
+
+    Args:
+        kind: the settings to be.
+        content: fields by name, nested.
+        where: the source that an error names.
+        changed: dotted names that `override` has changed, whose source is the command line instead.
 
     Raises:
         LangueError: names the source, the key, and the nearest right key or what the value should have been.
@@ -76,11 +82,14 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str) -> Kind:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise LangueError(f"{where}: " + _explain(kind, error)) from None
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if any(f"{name}.".startswith(f"{change}.") for change in changed):
+            where = f"--{name}"
+        raise LangueError(f"{where}: " + _explain(kind, first)) from None
 
 
-def _explain(kind: type[Settings], error: ValidationError) -> str:
-    first = error.errors()[0]
+def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:
     place = tuple(part for part in first["loc"])
     name = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":

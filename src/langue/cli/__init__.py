@@ -1,0 +1,122 @@
+"""The command line: finds the verb, runs it, and turns what the user can mend into one sentence and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
+from langue.errors import LangueError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+OK, USER_ERROR, INTERRUPTED = 0, 2, 130
+
+_HELP = ("--help", "-h")
+_FIELD = re.compile(r"--(task|[a-z_]+(?:\.[A-Za-z0-9_-]+)+)(?:=(.*))?", re.DOTALL)
+
+
+def main() -> NoReturn:
+    """The entry point of `langue`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        The exit status: 0 done, 2 a mistake of the user's, 130 interrupted.
+    """
+    try:
+        return _run(list(arguments))
+    except LangueError as error:
+        return _complain(str(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return _leave_quietly()
+        if error.strerror is None:
+            raise
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    except KeyboardInterrupt:
+        print("langue: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in _HELP:
+        print(help_text())
+        return OK
+    if arguments[0] == "--version":
+        from langue import __version__
+
+        print(__version__)
+        return OK
+    chosen = VERBS.get(arguments[0])
+    if chosen is not None and not isinstance(chosen, Verb) and (len(arguments) == 1 or arguments[1] in _HELP):
+        print(group_help(arguments[0]))
+        return OK
+    if isinstance(chosen, Verb) and chosen.recipe:
+        arguments = gather_fields(arguments)
+    return _call(arguments)
+
+
+def _call(arguments: list[str]) -> int:
+    from cyclopts import CycloptsError
+
+    try:
+        status = _app(VERBS, "langue")(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _complain(" ".join(str(error).split()))
+    return status if isinstance(status, int) else OK
+
+
+def _app(verbs: Verbs, name: str) -> App:
+    """The verbs as a cyclopts application, in which a verb's module is imported when the verb is called."""
+    from cyclopts import App
+
+    app = App(name=name, help_flags=_HELP, version_flags=(), result_action="return_value")
+    for verb_name, verb in verbs.items():
+        if isinstance(verb, Verb):
+            app.command(verb.target, name=verb_name)
+        else:
+            app.command(_app(verb, verb_name))
+    return app
+
+
+def gather_fields(arguments: Sequence[str]) -> list[str]:
+    """Rewrite `--section.field VALUE` and `--section.field=VALUE` as `--set=section.field=VALUE`, an ordinary option.
+
+    A recipe's fields are not the parameters of a verb, so the parser of options cannot know their names.
+
+    Raises:
+        LangueError: the last field has no value.
+    """
+    gathered = []
+    rest = iter(arguments)
+    for argument in rest:
+        match = _FIELD.fullmatch(argument)
+        if match is None:
+            gathered.append(argument)
+            continue
+        name, value = match.groups()
+        if value is None:
+            value = next(rest, None)
+        if value is None:
+            raise LangueError(f"{argument} needs a value")
+        gathered.append(f"--set={name}={value}")
+    return gathered
+
+
+def _complain(sentence: str) -> int:
+    print(f"langue: {sentence}", file=sys.stderr)
+    return USER_ERROR
+
+
+def _leave_quietly() -> int:
+    """Whoever read our output has gone, as in `langue … | head`; Python must not complain about it while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK

@@ -1,0 +1,73 @@
+"""What the command line can do: every verb, the function behind it, and the words of the help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb.
+
+    Attributes:
+        target: `module:function`, imported when the verb is used and not before.
+        summary: what it does, in one line.
+        recipe: whether it reads a recipe, whose fields can then be given as `--section.field VALUE`.
+    """
+
+    target: str
+    summary: str
+    recipe: bool = False
+
+
+Verbs = Mapping[str, Verb | Mapping[str, Verb]]
+
+VERBS: Verbs = {
+    "demo": Verb("langue.cli.demo:demo", "Train and compare five families on an embedded corpus; needs no data"),
+    "tokenizer": {
+        "train": Verb("langue.cli.tokenizer:train", "Learn a tokenizer from text"),
+        "report": Verb("langue.cli.tokenizer:report", "Tokens per word and bytes per token, by file"),
+    },
+    "data": {
+        "prepare": Verb("langue.cli.data:prepare", "Turn text into a store of tokens"),
+        "verify": Verb("langue.cli.data:verify", "Check every byte of a store of tokens"),
+    },
+    "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
+    "evaluate": Verb("langue.cli.evaluate:evaluate", "Measure a model on text"),
+    "generate": Verb("langue.cli.generate:generate", "Let a model write"),
+    "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget"),
+    "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
+    "inspect": {
+        "attention": Verb("langue.cli.inspect:attention", "Draw where a model looks"),
+    },
+    "doctor": Verb("langue.cli.doctor:doctor", "Say what this machine can do"),
+}
+
+_AFTER_VERBS = """
+langue VERB --help explains one verb. Every field of a recipe can be given on the
+command line by its dotted name: langue train recipe.yaml --training.steps 200 --out run
+"""
+
+
+def help_text() -> str:
+    """What `langue --help` says, written out here because importing a help formatter would cost more than the text."""
+    title = "The whole life of a language model: raw text → tokenizer → training → evaluation → use."
+    return "\n".join(["langue VERB …", "", title, "", *_lines(VERBS, ""), _AFTER_VERBS.rstrip()])
+
+
+def group_help(group: str) -> str:
+    """What `langue tokenizer --help` says."""
+    verbs = VERBS[group]
+    assert not isinstance(verbs, Verb)
+    return "\n".join([f"langue {group} VERB …", "", *_lines(verbs, f"{group} ")])
+
+
+def _lines(verbs: Verbs, before: str) -> list[str]:
+    lines = []
+    for name, verb in verbs.items():
+        if isinstance(verb, Verb):
+            lines.append(f"  {before + name:<18}  {verb.summary}")
+        else:
+            lines += _lines(verb, f"{before}{name} ")
+    return lines

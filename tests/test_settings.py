@@ -1,0 +1,106 @@
+"""Settings: every mistake in a file or on the command line is named together with what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from langue.errors import LangueError
+from langue.settings import Settings, override, parse, read_yaml
+
+
+class Inner(Settings):
+    steps: int = 10
+    learning_rate: float = 1e-3
+
+
+class Outer(Settings):
+    task: str
+    training: Inner = Inner()
+    perhaps: Inner | None = None
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Inner().steps = 3  # type: ignore[misc]
+
+
+def test_yaml_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("task: écrire\ntraining: {steps: 5}\n", encoding="utf-8")
+    assert parse(Outer, read_yaml(path), "a.yaml") == Outer(task="écrire", training=Inner(steps=5))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"task: [1", r"a\.yaml, line 1 is not valid YAML"),
+        (b"a: 1\nb: {\n", r"a\.yaml, line 3 is not valid YAML"),
+        (b"\xff\xfe\x00binary", r"a\.yaml cannot be read"),
+        (b"- one\n- two\n", r"a\.yaml must hold settings by name, but holds list"),
+        (b"", r"a\.yaml must hold settings by name, but holds NoneType"),
+        (b"a: !!python/object/apply:os.getcwd []\n", r"a\.yaml, line 1 is not valid YAML"),
+    ],
+)
+def test_what_is_no_yaml_of_settings_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(content)
+    with pytest.raises(LangueError, match=said):
+        read_yaml(path)
+
+
+def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(LangueError, match=r"none\.yaml does not exist"):
+        read_yaml(tmp_path / "none.yaml")
+    with pytest.raises(LangueError, match="cannot be read"):
+        read_yaml(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"task": "a", "trianing": {}}, "^here: unknown key trianing; did you mean training\\?$"),
+        (
+            {"task": "a", "training": {"learning_rat": 1}},
+            "^here: unknown key training.learning_rat; did you mean learning_rate\\?$",
+        ),
+        (
+            {"task": "a", "perhaps": {"stepps": 1}},
+            "^here: unknown key perhaps.stepps; did you mean steps\\?$",
+        ),
+        ({"task": "a", "training": {"zzz": 1}}, "^here: unknown key training.zzz; known: learning_rate, steps$"),
+        ({}, "^here: task is missing$"),
+        ({"task": "a", "training": {"steps": "many"}}, "^here: training.steps: .*integer.*, got 'many'$"),
+        ({"task": "a", "training": 3}, "^here: training: .*, got 3$"),
+    ],
+)
+def test_a_wrong_field_is_named_with_the_right_one(content: dict, said: str) -> None:
+    with pytest.raises(LangueError, match=said):
+        parse(Outer, content, "here")
+
+
+def test_a_field_that_the_command_line_changed_is_named_as_an_option() -> None:
+    content = override({"task": "a", "training": {"learning_rate": "x"}}, {"training.stpes": "3"})
+    with pytest.raises(LangueError, match=r"^here: training\.learning_rate: "):
+        parse(Outer, content, "here", changed=["training.stpes"])
+    content = override({"task": "a"}, {"training.stpes": "3"})
+    with pytest.raises(LangueError, match=r"^--training\.stpes: unknown key .* did you mean steps\?$"):
+        parse(Outer, content, "here", changed=["training.stpes"])
+
+
+def test_overrides_are_yaml_values_and_leave_the_original_alone() -> None:
+    content = {"task": "a", "training": {"steps": 1, "learning_rate": 0.5}}
+    changed = override(content, {"training.steps": "7", "perhaps.learning_rate": "3e-4", "task": "b"})
+    assert content == {"task": "a", "training": {"steps": 1, "learning_rate": 0.5}}
+    found = parse(Outer, changed, "here")
+    assert found == Outer(task="b", training=Inner(steps=7, learning_rate=0.5), perhaps=Inner(learning_rate=3e-4))
+    assert override({}, {"a": "[1, x]", "b": "null", "c": "true"}) == {"a": [1, "x"], "b": None, "c": True}
+
+
+def test_overrides_that_cannot_be_are_named() -> None:
+    with pytest.raises(LangueError, match="--task.part: task is 'a' and has no part part"):
+        override({"task": "a"}, {"task.part": "1"})
+    with pytest.raises(LangueError, match="--task: '\\[1' is not a valid value"):
+        override({}, {"task": "[1"})
