@@ -31,6 +31,12 @@ def build(config: ModelConfig, seed: int = 0) -> Model:
     return model
 
 
+def outline(config: ModelConfig) -> Model:
+    """The model with parameters that have a shape and no content, to be counted and not to be run."""
+    with torch.device("meta"):
+        return _FORMS[config.form](config)
+
+
 def save_model(model: Model, folder: Path | str) -> None:
     """Write `model.safetensors` and `config.json`; a matrix that two places share is written once."""
     folder = Path(folder)

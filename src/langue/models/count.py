@@ -1,0 +1,66 @@
+"""How large a model is and what it costs, from its configuration alone: nothing is allocated, nothing computed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.models.build import outline
+from langue.models.config import ModelConfig
+
+
+def parameters(config: ModelConfig) -> int:
+    """How many numbers the model learns; a matrix that two places share counts once."""
+    return sum(parameter.numel() for parameter in outline(config).parameters())
+
+
+def flops_per_token(config: ModelConfig, context: int | None = None) -> int:
+    """Floating-point operations of training on one token: forward, and twice as many backward.
+
+    6 for each number of a matrix that is multiplied with (embeddings are looked up, not multiplied), and 12 · width
+    of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix B, which
+    counts a causal layer as if it saw everything).
+
+    Args:
+        config: the model.
+        context: length of the rows; None takes the configuration's.
+    """
+    model = outline(config)
+    multiplied = sum(model.get_parameter(name).numel() for name in model.matrices()) + model.head.weight.numel()
+    length = context or config.context
+    looked_at = _looked_at(config, length)
+    if config.form == "seq2seq":
+        looked_at += _looked_at(config.encoder_config(), length)
+        looked_at += config.layers * config.heads * config.resolved_head_width * length
+    return 6 * multiplied + 12 * looked_at
+
+
+def _looked_at(config: ModelConfig, length: int) -> int:
+    if config.mixer != "attention":
+        return 0
+    return config.layers * config.heads * config.resolved_head_width * min(length, config.window or length)
+
+
+def activations(config: ModelConfig, rows: int, context: int) -> int:
+    """Bytes that a forward pass in fp32 keeps for the backward pass, parameters and logits aside.
+
+    The model is run on tensors that have a shape and no content, and what autograd would keep is added up. On a CPU
+    an LSTM keeps about a third more for its own workspace.
+    """
+    model = outline(config)
+    ids = torch.zeros(rows, context, dtype=torch.long, device="meta")
+    batch = Batch(ids, source=ids if config.form == "seq2seq" else None)
+    # Storages on the meta device have no address; the tensors are kept alive lest an identity be given out twice.
+    known = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage()._cdata not in known:
+            known.add(tensor.untyped_storage()._cdata)
+            kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.hidden(batch)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept)

@@ -1,0 +1,87 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from langue.batch import Batch
+from langue.models import ModelConfig, build
+from langue.models.count import activations, flops_per_token, parameters
+
+
+def config_of(**fields) -> ModelConfig:
+    return ModelConfig.model_validate({"vocab_size": 300, "context": 32, **fields})
+
+
+@pytest.mark.parametrize(("preset", "expected"), [("gpt2", 124_439_808), ("lstm-classic", 4_245_264)])
+def test_published_sizes(preset, expected):
+    assert parameters(ModelConfig.model_validate({"preset": preset})) == expected
+
+
+@pytest.mark.parametrize("form", ["decoder", "encoder", "seq2seq"])
+@pytest.mark.parametrize("preset", ["gpt-nano", "llama-nano", "mlp-nano", "lstm-nano"])
+def test_parameters_are_those_of_the_built_model(preset, form):
+    config = config_of(preset=preset, form=form)
+    assert parameters(config) == sum(parameter.numel() for parameter in build(config).parameters())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"preset": "gpt-nano"},
+        {"preset": "llama-nano"},
+        {"preset": "mlp-nano"},
+        {"preset": "gpt2-nano", "form": "encoder"},
+        {"preset": "gpt2-nano", "form": "seq2seq", "encoder": {"layers": 2}},
+    ],
+)
+def test_flops_are_those_that_torch_counts(fields):
+    config = config_of(**fields)
+    model = build(config)
+    ids = torch.zeros(2, 32, dtype=torch.long)
+    batch = Batch(ids, source=ids if config.form == "seq2seq" else None)
+    with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        model(batch)
+    assert 3 * counter.get_total_flops() == pytest.approx(64 * flops_per_token(config), rel=1e-6)
+
+
+@pytest.mark.parametrize("preset", ["rnn-nano", "gru-nano", "lstm-nano"])
+def test_flops_of_recurrence_are_six_for_each_number_of_its_matrices(preset):
+    config = config_of(preset=preset)
+    matrices = sum(parameter.numel() for parameter in build(config).parameters() if parameter.ndim == 2)
+    assert flops_per_token(config) == 6 * matrices
+
+
+def test_a_window_narrows_what_attention_costs():
+    wide, narrow = config_of(preset="gpt-nano"), config_of(preset="gpt-nano", window=8)
+    assert flops_per_token(wide) - flops_per_token(narrow) == 12 * 4 * 128 * (32 - 8)
+    assert flops_per_token(wide, 64) - flops_per_token(wide) == 12 * 4 * 128 * 32
+
+
+def _really_kept(config: ModelConfig, rows: int, context: int) -> int:
+    model = build(config)
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    ids = torch.zeros(rows, context, dtype=torch.long)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.hidden(Batch(ids, source=ids if config.form == "seq2seq" else None))
+    return sum(tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own)
+
+
+@pytest.mark.parametrize(
+    ("fields", "tolerance"),
+    [
+        ({"preset": "gpt-nano", "dropout": 0.1}, 0.1),
+        ({"preset": "llama-nano"}, 0.1),
+        ({"preset": "mlp-nano"}, 0.1),
+        ({"preset": "rnn-nano"}, 0.1),
+        ({"preset": "lstm-nano"}, 0.35),
+        ({"preset": "gpt2-nano", "form": "seq2seq"}, 0.1),
+    ],
+)
+def test_activations_are_those_that_autograd_keeps(fields, tolerance):
+    config = config_of(**fields)
+    assert activations(config, 4, 32) == pytest.approx(_really_kept(config, 4, 32), rel=tolerance)
