@@ -116,14 +116,15 @@ class Attention(Mixer):
 
     def _project(self, x: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
         rows, length, _ = x.shape
-        fused = self.query_key_value(x).view(rows, length, -1, self.head_width).transpose(1, 2)
-        both, values = fused.split([self.heads + self.key_heads, self.key_heads], 1)
+        # Norm and rotation work on (B, T, heads, head width), which lies in memory as the projection wrote it.
+        fused = self.query_key_value(x).view(rows, length, -1, self.head_width)
+        both, values = fused.split([self.heads + self.key_heads, self.key_heads], 2)
         if self.normalise:
             both = F.rms_norm(both, (self.head_width,))
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
-        queries, keys = both.split([self.heads, self.key_heads], 1)
-        return queries, keys, values
+        queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)
+        return queries, keys, values.transpose(1, 2)
 
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:

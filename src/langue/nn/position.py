@@ -49,32 +49,32 @@ class SinusoidalPosition(Position):
 
 
 class RotaryPosition(Position):
-    """Rotary positions (Su et al. 2021, section 3.2) in the half-split layout that the Llama family uses."""
+    """Rotary positions (Su et al. 2021, section 3.2): neighbours (x_0, x_1), (x_2, x_3), … are turned as pairs.
+
+    Other code bases pair x_i with x_{i + width/2} instead, which is the same model with the rows of its query and key
+    projections in another order.
+    """
 
     def __init__(self, context: int, head_width: int, theta: float):
         super().__init__()
         self.head_width = head_width
         self.theta = theta
-        cosine, sine = self._table(context)
-        self.register_buffer("cosine", cosine, persistent=False)
-        self.register_buffer("sine", sine, persistent=False)
+        self.register_buffer("turns", self._table(context), persistent=False)
 
-    def _table(self, length: int) -> tuple[Tensor, Tensor]:
+    def _table(self, length: int) -> Tensor:
+        """(length, head width / 2) complex: e^(i·angle) for each position and pair."""
         steps = torch.arange(0, self.head_width, 2, dtype=torch.float64) / self.head_width
         angle = torch.arange(length, dtype=torch.float64)[:, None] * self.theta**-steps
-        return angle.cos().float(), angle.sin().float()
+        return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
 
     def guide(self, layout: Layout) -> None:
         total = layout.past + layout.length
-        if total > self.cosine.shape[0]:
-            cosine, sine = self._table(2 * total)
-            self.cosine, self.sine = cosine.to(self.cosine), sine.to(self.sine)
+        if total > self.turns.shape[0]:
+            self.turns = self._table(2 * total).to(self.turns.device)
         if layout.valid is None and layout.documents is None:
-            # (T, head width / 2): broadcasts over rows and heads.
-            layout.rotation = self.cosine[layout.past : total], self.sine[layout.past : total]
+            layout.rotation = self.turns[layout.past : total, None]
         else:
-            new = layout.positions()[:, layout.past :]
-            layout.rotation = self.cosine[new][:, None], self.sine[new][:, None]
+            layout.rotation = self.turns[layout.positions()[:, layout.past :]][:, :, None]
 
 
 class RelativePosition(Position):
@@ -110,8 +110,14 @@ class RelativePosition(Position):
         return offset + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
 
 
-def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs (x_i, x_{i + width/2}) of x (B, heads, T, head width) by the angles of their positions."""
-    cosine, sine = rotation
-    left, right = x.chunk(2, -1)
-    return torch.cat([left * cosine - right * sine, right * cosine + left * sine], -1)
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    """Turn the neighbouring pairs of x (B, T, heads, head width) by complex factors (1 or B, T, 1, head width / 2).
+
+    Complex arithmetic is eight times as fast on a CPU as the same formula in real numbers; a compiler wants the latter.
+    """
+    pairs = x.unflatten(-1, (-1, 2))
+    if torch.compiler.is_compiling() or x.dtype != torch.float32:
+        cosine, sine = torch.view_as_real(rotation).to(x.dtype).unbind(-1)
+        left, right = pairs.unbind(-1)
+        return torch.stack([left * cosine - right * sine, right * cosine + left * sine], -1).flatten(-2)
+    return torch.view_as_real(torch.view_as_complex(pairs) * rotation).flatten(-2)
