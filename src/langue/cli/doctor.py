@@ -1,0 +1,134 @@
+"""`langue doctor`: what this machine can do, what is installed, and what to install for the rest."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib.util import find_spec
+from typing import Any
+
+EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    # Name: modules that it brings, what they unlock.
+    "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
+    "parquet": (("pyarrow",), "data in Parquet files"),
+    "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of data sets"),
+}
+
+
+def doctor(*, json_: bool = False) -> None:
+    """Say what this machine can do.
+
+    Args:
+        json_: print one JSON object instead of words.
+    """
+    found = examine()
+    if json_:
+        print(json.dumps(found, indent=2))
+        return
+    for line in describe(found):
+        print(line)
+
+
+def examine() -> dict[str, Any]:
+    """Everything that doctor tells, as data; sizes in bytes, speeds in floating-point operations per second."""
+    import torch
+
+    from langue import __version__, machine
+
+    total, free = machine.memory()
+    return {
+        "langue": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": machine.processor(),
+        "cores": machine.cores(),
+        "threads": torch.get_num_threads(),
+        "features": machine.features(),
+        "memory": total,
+        "memory_free": free,
+        "disk_free": shutil.disk_usage(".").free,
+        "gpus": _gpus(),
+        "compiler": machine.compiler(),
+        "matmul_peak": _peaks(),
+        "extras": {name: {"missing": _missing(modules), "unlocks": words} for name, (modules, words) in EXTRAS.items()},
+    }
+
+
+def _gpus() -> list[dict[str, Any]]:
+    import torch
+
+    found = []
+    for place in range(torch.cuda.device_count()):
+        known = torch.cuda.get_device_properties(place)
+        found.append({"device": f"cuda:{place}", "name": known.name, "memory": known.total_memory})
+    if torch.backends.mps.is_available():
+        found.append({"device": "mps", "name": "Apple GPU", "memory": torch.mps.recommended_max_memory()})
+    return found
+
+
+def _peaks() -> dict[str, float]:
+    """Measured on each device in fp32 and, where training may use it, in bf16."""
+    import torch
+
+    from langue.machine import matmul_peak
+
+    peaks = {}
+    for device in ["cpu", *(gpu["device"] for gpu in _gpus())]:
+        peaks[f"{device} fp32"] = matmul_peak(device, torch.float32)
+        peaks[f"{device} bf16"] = matmul_peak(device, torch.bfloat16)
+    return peaks
+
+
+def _missing(modules: tuple[str, ...]) -> list[str]:
+    return [module for module in modules if find_spec(module) is None]
+
+
+def describe(found: dict[str, Any]) -> list[str]:
+    """What was found, in words."""
+    from langue.report.words import size
+
+    lines = [f"langue {found['langue']}, Python {found['python']}, torch {found['torch']}, {found['system']}", ""]
+    lines.append(_line("processor", f"{found['processor']}, {found['cores']} cores, {found['threads']} threads"))
+    if found["features"]:
+        lines.append(_line("", ", ".join(found["features"])))
+    lines.append(_line("memory", f"{size(found['memory'])}, of which {size(found['memory_free'])} are free"))
+    lines.append(_line("disk", f"{size(found['disk_free'])} are free here"))
+    gpus = [f"{gpu['name']} ({gpu['device']}), {size(gpu['memory'])}" for gpu in found["gpus"]]
+    lines += [_line("GPU", gpu) for gpu in gpus or ["none; everything runs on the processor"]]
+    for name, peak in found["matmul_peak"].items():
+        lines.append(_line("matrix multiply", f"{peak / 1e9:,.0f} GFLOP/s measured, {name}"))
+    lines.append(_line("bf16", _say_bf16(found)))
+    lines.append(_line("compile", _say_compile(found)))
+    lines.append("")
+    for name, extra in found["extras"].items():
+        state = f"missing: pip install 'langue[{name}]'" if extra["missing"] else "installed"
+        lines.append(_line(name, f"{state} ({extra['unlocks']})"))
+    return [*lines, "", _verdict(found)]
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<16} {text}"
+
+
+def _say_bf16(found: dict[str, Any]) -> str:
+    device = found["gpus"][0]["device"] if found["gpus"] else "cpu"
+    gain = found["matmul_peak"][f"{device} bf16"] / found["matmul_peak"][f"{device} fp32"]
+    if gain > 1.3:
+        return f"{gain:.1f} times as fast as fp32 on {device}"
+    return f"no faster than fp32 on {device}"
+
+
+def _say_compile(found: dict[str, Any]) -> str:
+    if found["compiler"]:
+        return f"possible, with {found['compiler']}"
+    return "not on the processor: it needs a C++ compiler and Python's headers (Debian: apt install g++ python3-dev)"
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    if found["memory_free"] < 2**30:
+        return "Less than 1 GiB of memory is free: close other programs before you train."
+    if found["extras"]["report"]["missing"]:
+        return "This machine can train. For reports to look at: pip install 'langue[report]', then langue demo."
+    return "This machine can train. Try: langue demo"

@@ -1,0 +1,106 @@
+"""What the machine has: processor, memory, disk, accelerators, a compiler, and how fast it multiplies matrices."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sysconfig
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+_FEATURES = {
+    # Name in /proc/cpuinfo: what people call it. Those that decide how fast matrices are multiplied.
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "VNNI",
+    "avx512_bf16": "AVX-512 bf16",
+    "amx_bf16": "AMX bf16",
+    "asimd": "NEON",
+    "sve": "SVE",
+    "bf16": "bf16",
+}
+
+
+def processor() -> str:
+    """The processor's name."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def features() -> list[str]:
+    """The instruction sets that matter to us; empty where the system does not tell."""
+    flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    return [name for flag, name in _FEATURES.items() if flag in flags]
+
+
+def _cpuinfo(key: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def memory() -> tuple[int, int]:
+    """Bytes of memory in all, and free for a new program; a container's limit counts as the machine's."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = total
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                free = 1024 * int(line.split()[1])
+        # cgroup v2; "max" stands for no limit.
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8").strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
+    except OSError:
+        return total, free
+    if limit == "max":
+        return total, free
+    return min(total, int(limit)), max(0, min(free, int(limit) - used))
+
+
+def compiler() -> str | None:
+    """The C++ compiler that torch.compile would use on a CPU, or None when it or Python's headers are missing."""
+    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
+        return None
+    names = [os.environ.get("CXX", ""), "g++", "clang++", "c++"]
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype | None = None, seconds: float = 0.3) -> float:
+    """Floating-point operations per second of a large matrix product, the best of many within some seconds.
+
+    The best and not the mean, because it is what the machine can do while nobody disturbs it.
+    """
+    import torch
+
+    device = torch.device(device)
+    width = 4096 if device.type == "cuda" else 1024
+    left, right = (torch.randn(width, width, device=device, dtype=dtype) for _ in range(2))
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end or best == float("inf"):
+        best = min(best, _time_once(left, right))
+    return 2 * width**3 / best
+
+
+def _time_once(left: torch.Tensor, right: torch.Tensor) -> float:
+    import torch
+
+    wait = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(left.device.type)
+    if wait:
+        wait()
+    start = time.perf_counter()
+    left @ right
+    if wait:
+        wait()
+    return time.perf_counter() - start

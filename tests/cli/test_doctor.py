@@ -1,0 +1,37 @@
+import json
+import tomllib
+from pathlib import Path
+
+from langue.cli.doctor import EXTRAS, describe, doctor, examine
+
+
+def test_json_is_one_object_with_what_was_measured(capsys):
+    doctor(json_=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["matmul_peak"]["cpu fp32"] > 1e8
+    assert found["memory"] >= found["memory_free"] > 0
+    assert set(found["extras"]) == set(EXTRAS)
+
+
+def test_words_name_what_is_missing_and_how_to_get_it():
+    found = examine()
+    found["extras"]["report"]["missing"] = ["jinja2"]
+    found["compiler"] = None
+    text = "\n".join(describe(found))
+    assert "missing: pip install 'langue[report]'" in text
+    assert "it needs a C++ compiler" in text
+    assert found["processor"] in text
+    assert text.splitlines()[-1].startswith("This machine can train.")
+
+
+def test_little_memory_is_said():
+    found = {**examine(), "memory_free": 2**29}
+    assert "Less than 1 GiB of memory is free" in describe(found)[-1]
+
+
+def test_the_extras_are_those_of_the_project():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    declared = project["optional-dependencies"]
+    assert set(EXTRAS) == set(declared) - {"dev", "benchmark"}
+    for name, (modules, _) in EXTRAS.items():
+        assert sorted(modules) == sorted(need.split(">")[0] for need in declared[name])

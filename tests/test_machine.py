@@ -1,0 +1,38 @@
+import os
+import sys
+
+import torch
+
+from langue import machine
+
+
+def test_the_processor_has_a_name_and_this_process_some_cores():
+    assert machine.processor()
+    assert 1 <= machine.cores() <= (os.cpu_count() or 1)
+    assert isinstance(machine.features(), list)
+
+
+def test_free_memory_is_a_part_of_all_memory():
+    total, free = machine.memory()
+    assert 2**28 < free <= total <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_memory_that_is_taken_is_no_longer_free():
+    before = machine.memory()[1]
+    taken = torch.ones(400 * 2**20 // 4)
+    after = machine.memory()[1]
+    assert before - after > 200 * 2**20
+    del taken
+
+
+def test_the_peak_is_at_least_what_a_small_product_reaches():
+    peak = machine.matmul_peak(seconds=0.05)
+    assert 1e8 < peak < 1e15
+
+
+def test_a_compiler_needs_the_headers_of_python(monkeypatch, tmp_path):
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
+    assert machine.compiler() is None
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setenv("CXX", sys.executable)
+    assert machine.compiler() == sys.executable
