@@ -100,7 +100,7 @@ def test_overrides_are_yaml_values_and_leave_the_original_alone() -> None:
 
 
 def test_overrides_that_cannot_be_are_named() -> None:
-    with pytest.raises(LangueError, match="--task.part: task is 'a' and has no part part"):
+    with pytest.raises(LangueError, match=r"--task\.part: task is 'a' and has no part part"):
         override({"task": "a"}, {"task.part": "1"})
-    with pytest.raises(LangueError, match="--task: '\\[1' is not a valid value"):
+    with pytest.raises(LangueError, match=r"--task: '\[1' is not a valid value"):
         override({}, {"task": "[1"})

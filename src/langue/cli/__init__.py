@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
@@ -55,13 +56,22 @@ def _run(arguments: list[str]) -> int:
 
         print(__version__)
         return OK
-    chosen = VERBS.get(arguments[0])
-    if chosen is not None and not isinstance(chosen, Verb) and (len(arguments) == 1 or arguments[1] in _HELP):
-        print(group_help(arguments[0]))
-        return OK
-    if isinstance(chosen, Verb) and chosen.recipe:
-        arguments = gather_fields(arguments)
-    return _call(arguments)
+    chosen = _choose(arguments[0], VERBS, "langue")
+    if not isinstance(chosen, Verb):
+        if len(arguments) == 1 or arguments[1] in _HELP:
+            print(group_help(arguments[0]))
+            return OK
+        chosen = _choose(arguments[1], chosen, f"langue {arguments[0]}")
+    assert isinstance(chosen, Verb)
+    return _call(gather_fields(arguments) if chosen.recipe else arguments)
+
+
+def _choose(name: str, verbs: Verbs, before: str) -> Verb | Mapping[str, Verb]:
+    if name in verbs:
+        return verbs[name]
+    nearest = difflib.get_close_matches(name, verbs, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(verbs)}"
+    raise LangueError(f"{before} has no verb {name}; {hint}")
 
 
 def _call(arguments: list[str]) -> int:
@@ -78,7 +88,9 @@ def _app(verbs: Verbs, name: str) -> App:
     """The verbs as a cyclopts application, in which a verb's module is imported when the verb is called."""
     from cyclopts import App
 
-    app = App(name=name, help_flags=_HELP, version_flags=(), result_action="return_value")
+    app = App(
+        name=name, help_flags=_HELP, version_flags=(), result_action="return_value", suppress_keyboard_interrupt=False
+    )
     for verb_name, verb in verbs.items():
         if isinstance(verb, Verb):
             app.command(verb.target, name=verb_name)
