@@ -1,0 +1,46 @@
+"""Loss by position: how much a model gains from what stands before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.models import Model
+
+ROWS = 16
+"""Rows of one forward pass."""
+
+
+def loss_by_position(model: Model, rows: Tensor) -> Tensor:
+    """Mean loss at each position of a row, before which the model sees the row's beginning and nothing else.
+
+    Args:
+        model: a decoder.
+        rows: (N, T + 1) int64 tokens.
+
+    Returns:
+        (T,) nats; position 0 is the prediction of a row's second token from its first.
+    """
+    device = model.head.weight.device
+    total = torch.zeros(rows.shape[1] - 1, dtype=torch.float64)
+    model.eval()
+    with torch.inference_mode():
+        for piece in rows.split(ROWS):
+            piece = piece.to(device)
+            logits = model(Batch(piece[:, :-1])).float()
+            losses = F.cross_entropy(logits.transpose(1, 2), piece[:, 1:], reduction="none")
+            total += losses.double().sum(0).cpu()
+    return total / rows.shape[0]
+
+
+def rows_of(tokens: Sequence[int], context: int, most: int) -> Tensor:
+    """Up to `most` rows (N, context + 1) from all over a text, as far apart as they can be."""
+    ids = torch.as_tensor(tokens, dtype=torch.long)
+    possible = (len(ids) - 1) // context
+    count = min(most, possible)
+    starts = [place * possible // count * context for place in range(count)]
+    return torch.stack([ids[start : start + context + 1] for start in starts])

@@ -1,0 +1,28 @@
+import torch
+import torch.nn.functional as F
+
+from langue.batch import Batch
+from langue.evaluate.positions import loss_by_position, rows_of
+from langue.models import ModelConfig, build
+from langue.objectives import Causal
+
+
+def test_the_mean_over_positions_is_the_loss():
+    model = build(ModelConfig.model_validate({"preset": "gpt2-nano", "vocab_size": 50, "layers": 2}))
+    rows = torch.randint(0, 50, (21, 13), generator=torch.Generator().manual_seed(0))
+    by_position = loss_by_position(model, rows)
+    whole = Causal().loss(model, Batch(rows[:, :-1], rows[:, 1:]))
+    assert by_position.shape == (12,)
+    torch.testing.assert_close(by_position.mean(), (whole.total / whole.count).double(), rtol=1e-5, atol=0)
+
+
+def test_each_position_has_its_own_loss():
+    model = build(ModelConfig.model_validate({"preset": "gpt2-nano", "vocab_size": 50, "layers": 2}))
+    rows = torch.randint(0, 50, (3, 9), generator=torch.Generator().manual_seed(1))
+    short = torch.stack([F.cross_entropy(model(Batch(row[None, :5]))[0, 4], row[5]) for row in rows]).mean()
+    torch.testing.assert_close(loss_by_position(model, rows)[4], short.detach().double(), rtol=1e-5, atol=0)
+
+
+def test_rows_are_spread_over_the_text_and_do_not_overlap():
+    assert rows_of(range(100), 10, 3).tolist() == [list(range(start, start + 11)) for start in (0, 30, 60)]
+    assert rows_of(range(31), 10, 99).tolist() == [list(range(start, start + 11)) for start in (0, 10, 20)]
