@@ -23,7 +23,8 @@ class Layout:
         new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
         documents: (B, T) int64; positions see their own document only. None when each row is one document.
         device: where masks are made.
-        rotation: (1 or B, T, 1, head width / 2) complex factors for queries and keys, set by the stack's positions.
+        rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for attention's queries and keys, set by the
+            stack's positions.
         bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
     """
 

@@ -62,14 +62,15 @@ class RotaryPosition(Position):
         self.register_buffer("turns", self._table(context), persistent=False)
 
     def _table(self, length: int) -> Tensor:
-        """(length, head width / 2) complex: e^(i·angle) for each position and pair."""
+        """(length, head width / 2, 2) fp32: cosine and sine of the angle of each position and pair."""
         steps = torch.arange(0, self.head_width, 2, dtype=torch.float64) / self.head_width
         angle = torch.arange(length, dtype=torch.float64)[:, None] * self.theta**-steps
-        return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+        return torch.stack([angle.cos(), angle.sin()], -1).float()
 
     def guide(self, layout: Layout) -> None:
         total = layout.past + layout.length
-        if total > self.turns.shape[0]:
+        # A model that was cast to another precision took its table along, and gets an exact one again.
+        if total > self.turns.shape[0] or self.turns.dtype != torch.float32:
             self.turns = self._table(2 * total).to(self.turns.device)
         if layout.valid is None and layout.documents is None:
             layout.rotation = self.turns[layout.past : total, None]
@@ -111,13 +112,14 @@ class RelativePosition(Position):
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn the neighbouring pairs of x (B, T, heads, head width) by complex factors (1 or B, T, 1, head width / 2).
+    """Turn the neighbouring pairs of x (B, T, heads, head width) by cosines and sines.
 
-    Complex arithmetic is eight times as fast on a CPU as the same formula in real numbers; a compiler wants the latter.
+    `rotation` is (1 or B, T, 1, head width / 2, 2). Complex arithmetic is eight times as fast on a CPU as the same
+    formula in real numbers; a compiler wants the latter.
     """
     pairs = x.unflatten(-1, (-1, 2))
     if torch.compiler.is_compiling() or x.dtype != torch.float32:
-        cosine, sine = torch.view_as_real(rotation).to(x.dtype).unbind(-1)
+        cosine, sine = rotation.to(x.dtype).unbind(-1)
         left, right = pairs.unbind(-1)
         return torch.stack([left * cosine - right * sine, right * cosine + left * sine], -1).flatten(-2)
-    return torch.view_as_real(torch.view_as_complex(pairs) * rotation).flatten(-2)
+    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(rotation)).flatten(-2)
