@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from langue.cli.fields import gather_fields
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
 from langue.errors import LangueError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 
 _HELP = ("--help", "-h")
-_FIELD = re.compile(r"--(task|[a-z_]+(?:\.[A-Za-z0-9_-]+)+)(?:=(.*))?", re.DOTALL)
 
 
 def main() -> NoReturn:
@@ -97,30 +96,6 @@ def _app(verbs: Verbs, name: str) -> App:
         else:
             app.command(_app(verb, verb_name))
     return app
-
-
-def gather_fields(arguments: Sequence[str]) -> list[str]:
-    """Rewrite `--section.field VALUE` and `--section.field=VALUE` as `--set=section.field=VALUE`, an ordinary option.
-
-    A recipe's fields are not the parameters of a verb, so the parser of options cannot know their names.
-
-    Raises:
-        LangueError: the last field has no value.
-    """
-    gathered = []
-    rest = iter(arguments)
-    for argument in rest:
-        match = _FIELD.fullmatch(argument)
-        if match is None:
-            gathered.append(argument)
-            continue
-        name, value = match.groups()
-        if value is None:
-            value = next(rest, None)
-        if value is None:
-            raise LangueError(f"{argument} needs a value")
-        gathered.append(f"--set={name}={value}")
-    return gathered
 
 
 def _complain(sentence: str) -> int:
