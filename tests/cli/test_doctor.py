@@ -6,7 +6,7 @@ from langue.cli.doctor import EXTRAS, describe, doctor, examine
 
 
 def test_json_is_one_object_with_what_was_measured(capsys):
-    doctor(json_=True)
+    doctor(as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["matmul_peak"]["cpu fp32"] > 1e8
     assert found["memory"] >= found["memory_free"] > 0

@@ -6,7 +6,9 @@ import json
 import platform
 import shutil
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
@@ -16,14 +18,14 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-def doctor(*, json_: bool = False) -> None:
+def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
     """Say what this machine can do.
 
     Args:
-        json_: print one JSON object instead of words.
+        as_json: print one JSON object instead of words.
     """
     found = examine()
-    if json_:
+    if as_json:
         print(json.dumps(found, indent=2))
         return
     for line in describe(found):
