@@ -1,0 +1,50 @@
+"""Fertility: how many tokens a tokenizer spends on each file or language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from langue.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Fertility:
+    """One row of the report.
+
+    Attributes:
+        name: file or language.
+        words: stretches between white space.
+        bytes: of the text in UTF-8.
+        tokens: of the text.
+        unknown: how many of them say only that something was unknown.
+    """
+
+    name: str
+    words: int
+    bytes: int
+    tokens: int
+    unknown: int
+
+    @property
+    def tokens_per_word(self) -> float:
+        return self.tokens / max(1, self.words)
+
+    @property
+    def bytes_per_token(self) -> float:
+        return self.bytes / max(1, self.tokens)
+
+
+def fertility(tokenizer: Tokenizer, texts: Mapping[str, Iterable[str]]) -> list[Fertility]:
+    """Count the tokens of each named stream of texts; the texts are read once and not kept."""
+    rows = []
+    for name, stream in texts.items():
+        words = size = tokens = unknown = 0
+        for text in stream:
+            ids = tokenizer.encode(text)
+            words += len(text.split())
+            size += len(text.encode())
+            tokens += len(ids)
+            unknown += ids.count(tokenizer.unknown) if tokenizer.unknown is not None else 0
+        rows.append(Fertility(name, words, size, tokens, unknown))
+    return rows

@@ -1,0 +1,162 @@
+"""Learning a tokenizer from text, of which only a bounded part is ever in memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Engine
+
+from langue.errors import LangueError
+from langue.text.settings import TokenizerKind, TokenizerSettings
+from langue.text.special import SPECIAL, UNKNOWN
+from langue.text.tokenizer import Tokenizer
+
+PIECE = 1 << 16
+"""Characters that are handed to the engine at once; longer texts are cut at a space or line's end."""
+
+SENTENCES = 200 * (1 << 20)
+"""Characters that Unigram learns from: its suffix array takes some twenty bytes for each, so longer text is cut off."""
+
+_ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
+
+
+def train_tokenizer(settings: TokenizerSettings, texts: Iterable[str]) -> Tokenizer:
+    """Learn a tokenizer from texts, or load the one that the settings name.
+
+    Byte-level BPE and WordPiece count words as the text streams by, so memory grows with the number of different words
+    alone. The same texts give the same tokenizer, byte for byte.
+
+    Raises:
+        LangueError: there is no text, or the vocabulary is too small for the alphabet.
+    """
+    if settings.path is not None:
+        return Tokenizer.load(settings.path)
+    pieces = _pieces(texts)
+    first = next(pieces, None)
+    if first is None and settings.kind != "byte":
+        raise LangueError("there is no text to learn a tokenizer from")
+    engine = _TRAINERS[settings.kind](settings, itertools.chain([first or ""], pieces))
+    # As it will be read again, so that a new tokenizer and its file share one fingerprint.
+    return Tokenizer(Engine.from_str(engine.to_str()))
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Cut long texts where a space or a line ends."""
+    for text in texts:
+        start = 0
+        while start < len(text):
+            end = min(start + PIECE, len(text))
+            if end < len(text):
+                cut = max(text.rfind("\n", start, end), text.rfind(" ", start, end))
+                end = cut if cut > start else end
+            yield text[start:end]
+            start = end
+
+
+def _with_specials(engine: Engine) -> Engine:
+    engine.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIAL])
+    return engine
+
+
+def _byte_level(model: models.Model) -> Engine:
+    engine = Engine(model)
+    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    engine.decoder = decoders.ByteLevel()
+    return engine
+
+
+def _byte(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
+    names = SPECIAL + _ALPHABET
+    engine = Engine(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
+    # Without the splitting pattern, which merges alone have a use for, bytes are looked up nearly twice as fast.
+    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    engine.decoder = decoders.ByteLevel()
+    return _with_specials(engine)
+
+
+def _char(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    names = SPECIAL + sorted(counts)
+    engine = Engine(models.WordLevel({name: number for number, name in enumerate(names)}, unk_token=UNKNOWN))
+    engine.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    engine.decoder = decoders.Fuse()
+    return _with_specials(engine)
+
+
+def _byte_bpe(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
+    _demand(settings, len(SPECIAL) + len(_ALPHABET), "the special tokens and 256 bytes")
+    engine = _byte_level(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=settings.vocab_size,
+        special_tokens=SPECIAL,
+        initial_alphabet=_ALPHABET,
+        show_progress=False,
+        max_token_length=64,
+    )
+    engine.train_from_iterator(texts, trainer)
+    return engine
+
+
+def _wordpiece(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
+    engine = Engine(models.WordPiece(unk_token=UNKNOWN))
+    engine.normalizer = normalizers.BertNormalizer(lowercase=settings.lowercase, strip_accents=False)
+    engine.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    engine.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=settings.vocab_size, special_tokens=SPECIAL, show_progress=False, limit_alphabet=2000
+    )
+    engine.train_from_iterator(texts, trainer)
+    if engine.get_vocab_size() > settings.vocab_size:
+        _demand(settings, engine.get_vocab_size(), "the special tokens and the alphabet")
+    return engine
+
+
+def _unigram(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
+    engine = Engine(models.Unigram())
+    steps: list[normalizers.Normalizer] = [normalizers.NFKC()]
+    engine.normalizer = normalizers.Sequence([*steps, normalizers.Lowercase()] if settings.lowercase else steps)
+    engine.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            # Unigram looks pieces up by their spelling, special ones too: no piece of a user's text may be spelled so.
+            pre_tokenizers.Split(Regex(r"\n|<(?=\|)"), "isolated"),
+            pre_tokenizers.Metaspace(prepend_scheme="never"),
+        ]
+    )
+    engine.decoder = decoders.Metaspace(prepend_scheme="never")
+    trainer = trainers.UnigramTrainer(
+        vocab_size=settings.vocab_size, special_tokens=SPECIAL, unk_token=UNKNOWN, show_progress=False
+    )
+    try:
+        engine.train_from_iterator(_until(texts, SENTENCES), trainer)
+    except BaseException as error:  # the engine panics on a vocabulary below its alphabet
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise LangueError(f"no unigram tokenizer of {settings.vocab_size} tokens can be learnt: {error}") from None
+    return engine
+
+
+def _until(texts: Iterator[str], characters: int) -> Iterator[str]:
+    for text in texts:
+        if characters <= 0:
+            return
+        characters -= len(text)
+        yield text
+
+
+def _demand(settings: TokenizerSettings, needed: int, what: str) -> None:
+    if settings.vocab_size < needed:
+        raise LangueError(f"vocab_size {settings.vocab_size} is too small: {what} need {needed}")
+
+
+_TRAINERS: dict[TokenizerKind, Callable[[TokenizerSettings, Iterator[str]], Engine]] = {
+    "byte-bpe": _byte_bpe,
+    "unigram": _unigram,
+    "wordpiece": _wordpiece,
+    "char": _char,
+    "byte": _byte,
+}
