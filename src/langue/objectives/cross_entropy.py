@@ -11,8 +11,11 @@ from torch import Tensor
 from langue.batch import IGNORE, Loss
 from langue.nn.embedding import Head
 
-# Logits of one chunk, in numbers: 4 MB in fp32, which stays in a core's share of the cache.
-CHUNK = 1 << 20
+# Logits of one chunk, in numbers. On a CPU 8 MB in fp32, which stay near its caches; a GPU wants long matrices.
+CHUNK = {"cpu": 1 << 21}
+CHUNK_ELSEWHERE = 1 << 26
+# Each chunk adds to the whole matrix's gradient, which a chunk of too few rows would spend its time on.
+LEAST_ROWS = 256
 
 
 def linear_cross_entropy(hidden: Tensor, head: Head, targets: Tensor, smoothing: float = 0.0) -> Loss:
@@ -29,7 +32,7 @@ def linear_cross_entropy(hidden: Tensor, head: Head, targets: Tensor, smoothing:
         The loss in nats.
     """
     flat = targets.reshape(-1)
-    total = _LinearCrossEntropy.apply(hidden.reshape(flat.shape[0], -1), head.weight, head.bias, flat, smoothing)
+    total = _LinearCrossEntropy.apply(hidden.flatten(0, -2), head.weight, head.bias, flat, smoothing)
     return Loss(total, (flat != IGNORE).sum())
 
 
@@ -46,23 +49,25 @@ class _LinearCrossEntropy(torch.autograd.Function):
         device = hidden.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
         matrix, inputs = weight.to(dtype), hidden.to(dtype)
-        total = hidden.new_zeros((), dtype=torch.float32)
+        exact = torch.promote_types(dtype, torch.float32)
+        total = hidden.new_zeros((), dtype=exact)
         grads = None
         if any(ctx.needs_input_grad[:3]):
-            grads = torch.empty_like(inputs), torch.zeros_like(matrix), None if bias is None else torch.zeros_like(bias)
-        rows = max(1, CHUNK // weight.shape[0])
+            # Chunks add up in the parameters' own precision: a sum of many in bfloat16 would lose most of its digits.
+            grads = torch.empty_like(inputs), torch.zeros_like(weight), None if bias is None else torch.zeros_like(bias)
+        rows = max(LEAST_ROWS, CHUNK.get(device, CHUNK_ELSEWHERE) // weight.shape[0])
         with torch.autocast(device, enabled=False):
             for start in range(0, inputs.shape[0], rows):
                 piece = slice(start, start + rows)
                 scores = inputs[piece] @ matrix.T
                 if bias is not None:
                     scores += bias
-                loss, grad = _loss_and_gradient(scores.float(), targets[piece], smoothing, grads is not None)
+                loss, grad = _loss_and_gradient(scores.to(exact), targets[piece], smoothing, grads is not None)
                 total += loss
                 if grads is not None:
                     _add_gradient(grads, piece, grad.to(dtype), matrix, inputs)
         if grads is not None:
-            ctx.save_for_backward(grads[0].to(hidden.dtype), grads[1].to(weight.dtype), grads[2])
+            ctx.save_for_backward(grads[0].to(hidden.dtype), *grads[1:])
         return total
 
     @staticmethod
@@ -96,6 +101,9 @@ def _add_gradient(
     """Carry a chunk's gradient by its scores on to hidden vectors, matrix and bias."""
     by_hidden, by_matrix, by_bias = grads
     torch.mm(grad, matrix, out=by_hidden[piece])
-    by_matrix.addmm_(grad.T, inputs[piece])
+    if by_matrix.dtype == grad.dtype:
+        by_matrix.addmm_(grad.T, inputs[piece])
+    else:
+        by_matrix += grad.T @ inputs[piece]
     if by_bias is not None:
         by_bias += grad.sum(0)
