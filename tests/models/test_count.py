@@ -1,10 +1,19 @@
+"""Parameters, FLOPs and memory are what torch counts and what a step really takes."""
+
+from __future__ import annotations
+
+import weakref
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from langue.batch import Batch
 from langue.models import ModelConfig, build
-from langue.models.count import activations, flops_per_token, parameters
+from langue.models.count import activations, flops_per_token, memory, parameters
+from langue.objectives import Causal
 
 
 def config_of(**fields) -> ModelConfig:
@@ -85,3 +94,78 @@ def _really_kept(config: ModelConfig, rows: int, context: int) -> int:
 def test_activations_are_those_that_autograd_keeps(fields, tolerance):
     config = config_of(**fields)
     assert activations(config, 4, 32) == pytest.approx(_really_kept(config, 4, 32), rel=tolerance)
+
+
+class Living(TorchDispatchMode):
+    """Adds up the bytes of all tensors that are alive, and remembers the most there ever were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self.known: set[int] = set()
+
+    def add(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self.known:
+            self.known.add(storage._cdata)
+            self.now += storage.nbytes()
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._remove, storage._cdata, storage.nbytes())
+
+    def _remove(self, identity: int, size: int) -> None:
+        self.known.discard(identity)
+        self.now -= size
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.add(leaf)
+        return result
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"preset": "gpt-nano", "vocab_size": 65},
+        {"preset": "gpt-nano", "vocab_size": 50_257, "width": 64, "layers": 1},
+        {"preset": "llama-nano", "dropout": 0.1},
+        {"preset": "gpt2-nano", "tie_embeddings": False},
+        {"preset": "mlp-nano"},
+        {"preset": "lstm-nano"},
+        {"preset": "lstm-classic"},
+        {"preset": "gpt2-nano", "form": "seq2seq"},
+    ],
+)
+def test_memory_is_what_a_training_step_takes(fields, rows):
+    config = ModelConfig.model_validate({"vocab_size": 1000, **fields} if "classic" not in fields["preset"] else fields)
+    model = build(config)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    ids = torch.randint(65, (rows, 64))
+    batch = Batch(ids, targets=ids, source=ids if config.form == "seq2seq" else None)
+    with Living() as living:
+        for tensor in [*model.parameters(), *model.buffers()]:
+            living.add(tensor)
+        for _ in range(2):
+            optimizer.zero_grad()
+            Causal().loss(model, batch).total.backward()
+            optimizer.step()
+    assert 0.75 < living.peak / memory(config, rows, 64).total < 1.25
+
+
+def test_muon_keeps_one_number_for_each_of_its_matrices():
+    config = config_of(preset="gpt-nano")
+    adamw, muon = memory(config, 2), memory(config, 2, optimizer="muon")
+    in_matrices = 4 * 12 * 128 * 128
+    assert adamw.optimizer - muon.optimizer == 4 * in_matrices
+    assert adamw.optimizer == 2 * adamw.gradients == 8 * parameters(config)
+    assert adamw.total == adamw.weights + adamw.gradients + adamw.optimizer + adamw.activations + adamw.logits
+
+
+def test_counting_takes_no_memory():
+    """A model of 400 billion parameters is counted on a laptop."""
+    config = config_of(preset="gpt2", width=20_480, layers=80, heads=160, context=2048)
+    assert parameters(config) > 400e9
+    assert flops_per_token(config) > 6 * 400e9
+    assert memory(config, 1).weights == 4 * parameters(config)

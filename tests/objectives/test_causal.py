@@ -95,5 +95,5 @@ def test_a_few_steps_learn_a_pattern() -> None:
         (loss.total / loss.count).backward()
         assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
         optimizer.step()
-        losses.append(float(loss.total))
+        losses.append(loss.total.item())
     assert losses[-1] < losses[0] / 4

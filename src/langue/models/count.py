@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -20,7 +23,8 @@ def flops_per_token(config: ModelConfig, context: int | None = None) -> int:
 
     6 for each number of a matrix that is multiplied with (embeddings are looked up, not multiplied), and 12 · width
     of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix B, which
-    counts a causal layer as if it saw everything).
+    counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target together
+    with one of a source of the same length.
 
     Args:
         config: the model.
@@ -64,3 +68,49 @@ def activations(config: ModelConfig, rows: int, context: int) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.hidden(batch)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept)
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """Bytes that training needs at its peak, by what they hold."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.optimizer + self.activations + self.logits
+
+
+def memory(
+    config: ModelConfig, rows: int, context: int | None = None, optimizer: Literal["adamw", "muon"] = "adamw"
+) -> TrainingMemory:
+    """An estimate of what training in fp32 needs at its peak, of which nothing is run.
+
+    Measured peaks are 0.75 to 1.25 times of it: gradients grow while activations are given back, kernels want room.
+
+    Args:
+        config: the model.
+        rows: rows of one forward pass.
+        context: length of the rows; None takes the configuration's.
+        optimizer: AdamW keeps two numbers for each parameter; Muon keeps one for those of matrices.
+    """
+    model = outline(config)
+    length = context or config.context
+    learned = sum(parameter.numel() for parameter in model.parameters())
+    fixed = sum(buffer.nbytes for buffer in model.buffers())
+    in_matrices = sum(model.get_parameter(name).numel() for name in model.matrices())
+    kept = 2 * learned - (in_matrices if optimizer == "muon" else 0)
+    # The loss holds some rows' logits and their logarithms, and the head's gradient before and after it is scaled.
+    vocabulary = config.vocab_size
+    at_once = min(rows * length * vocabulary, max(256 * vocabulary, 1 << 21))
+    return TrainingMemory(
+        weights=4 * learned + fixed,
+        gradients=4 * learned,
+        optimizer=4 * kept,
+        activations=activations(config, rows, length),
+        logits=4 * (2 * at_once + 2 * vocabulary * config.width),
+    )
