@@ -1,0 +1,93 @@
+"""What a person sees while something takes long: a bar on a terminal, else a plain line now and then.
+
+Everything here goes to stderr, so that stdout holds results alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+EVERY = 30.0
+"""Seconds between plain lines where stderr is no terminal."""
+
+
+class Advance(Protocol):
+    """What a long task calls as it gets on."""
+
+    def __call__(self, amount: float, note: str = "") -> None: ...
+
+
+@contextmanager
+def progress(description: str, total: float | None, unit: str = "") -> Iterator[Advance]:
+    """Show how far a long task has come.
+
+    Args:
+        description: what is being done.
+        total: how much there is to do, in units; None when nobody knows.
+        unit: "bytes" is shown as megabytes, anything else as it is.
+    """
+    with (_bar if sys.stderr.isatty() else _lines)(description, total, unit) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(description: str, total: float | None, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total, note="")
+        yield lambda amount, note="": bar.update(task, advance=amount, note=note)
+
+
+@contextmanager
+def _lines(description: str, total: float | None, unit: str) -> Iterator[Advance]:
+    begun = last = time.monotonic()
+    done = 0.0
+
+    def advance(amount: float, note: str = "") -> None:
+        nonlocal done, last
+        done += amount
+        if time.monotonic() - last >= EVERY:
+            last = time.monotonic()
+            share = f" {done / total:.0%}" if total else ""
+            print(
+                f"{description}:{share} {_amount(done, unit)} after {last - begun:.0f} s {note}".rstrip(),
+                file=sys.stderr,
+            )
+
+    yield advance
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value / 1e6:.1f} MB" if unit == "bytes" else f"{value:,.0f} {unit}".rstrip()
+
+
+def say(line: str) -> None:
+    """One line for the person in front of the screen."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], file: object = None) -> None:
+    """Print a table to stdout: the first column names the rows, numbers stand right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        drawn.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        drawn.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 120).print(drawn)

@@ -1,0 +1,82 @@
+"""Sources: from a path, glob, folder, `hf:` name or Python iterable to the places that hold records."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+
+EMBEDDED = "embedded"
+TEXT = (".txt", ".text", ".md")
+TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
+
+Given = str | Path | Iterable[Any]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One place that records come from.
+
+    Attributes:
+        name: what errors and reports call it.
+        kind: "text", "jsonl", "csv", "tsv", "parquet", "hf", "folder" (a saved dataset), "rows" or "embedded".
+        path: the file or folder, where there is one.
+        rows: the iterable, where there is one.
+        size: in bytes, or 0 where nobody knows.
+    """
+
+    name: str
+    kind: str
+    path: Path | None = None
+    rows: Iterable[Any] | None = None
+    size: int = 0
+
+
+def find_sources(given: Given | Mapping[str, float]) -> list[Origin]:
+    """All places that a source stands for, files in the order of their names.
+
+    Raises:
+        LangueError: a file or pattern matches nothing, or is of a kind that nobody reads.
+    """
+    if isinstance(given, str | Path):
+        return _named(str(given))
+    if isinstance(given, Mapping) or (isinstance(given, list) and all(isinstance(part, str | Path) for part in given)):
+        return [origin for part in given for origin in _named(str(part))]
+    return [Origin("rows", "rows", rows=given)]
+
+
+def _named(name: str) -> list[Origin]:
+    if name == EMBEDDED:
+        return [Origin(name, "embedded")]
+    if name.startswith("hf:"):
+        return [Origin(name, "hf")]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _folder(path)
+    if path.is_file():
+        return [_file(path)]
+    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()]
+    if not matches:
+        what = "no file matches" if glob.has_magic(name) else "there is no file"
+        raise LangueError(f"{what} {name}")
+    return [_file(match) for match in matches]
+
+
+def _folder(path: Path) -> list[Origin]:
+    if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        return [Origin(str(path), "folder", path=path)]
+    files = sorted(file for file in path.rglob("*") if file.suffix in TEXT + TABLES and file.is_file())
+    if not files:
+        raise LangueError(f"{path} holds no {', '.join(TEXT + TABLES)} file")
+    return [_file(file) for file in files]
+
+
+def _file(path: Path) -> Origin:
+    kind = path.suffix[1:] if path.suffix in TABLES else "text"
+    if path.suffix == ".json":
+        raise LangueError(f"{path}: one JSON object a line is read from .jsonl files; a whole .json file is not")
+    return Origin(str(path), kind, path=path, size=path.stat().st_size)

@@ -1,0 +1,131 @@
+"""The token store: flat arrays of tokens on disk, read by memory map, with an account of where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from langue.errors import LangueError
+
+MANIFEST = "manifest.json"
+FORMAT = "langue-tokens"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One pair of files: tokens (`*.bin`) and document ends (`*.idx`, uint64, counted from the shard's first token)."""
+
+    name: str
+    tokens: int
+    documents: int
+    sha256: str
+    index_sha256: str
+
+
+class TokenStore:
+    """Tokens of a corpus, as one long line of numbers.
+
+    Attributes:
+        tokens: how many.
+        documents: how many documents end in them.
+        text_bytes: bytes of their text in UTF-8.
+        text_characters: characters of their text.
+        fingerprint: of the tokenizer that made them.
+        manifest: everything else that is known of them.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]):
+        self.folder = folder
+        self.manifest = manifest
+        self.tokens: int = manifest["tokens"]
+        self.documents: int = manifest["documents"]
+        self.text_bytes: int = manifest["text"]["bytes"]
+        self.text_characters: int = manifest["text"]["characters"]
+        self.fingerprint: str = manifest["tokenizer"]["fingerprint"]
+        self.dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
+        self.shards = [Shard(**shard) for shard in manifest["shards"]]
+        self._arrays = [_map(folder / f"{s.name}.bin", self.dtype, s.tokens) for s in self.shards]
+        self._starts = np.cumsum([0] + [shard.tokens for shard in self.shards])
+
+    @classmethod
+    def open(cls, folder: Path | str) -> TokenStore:
+        """Open a store; sizes are checked now, contents by `verify`.
+
+        Raises:
+            LangueError: there is none, or a file is missing, damaged or of another size than it should be.
+        """
+        folder = Path(folder)
+        path = folder / MANIFEST
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise LangueError(f"{folder} holds no token store: {MANIFEST} is missing") from None
+        except (ValueError, OSError) as error:
+            raise LangueError(f"{path} is damaged: {error}") from None
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise LangueError(f"{path} does not describe a token store")
+        if manifest.get("version") != VERSION:
+            raise LangueError(f"{path} is of version {manifest.get('version')}; this Langue reads version {VERSION}")
+        try:
+            return cls(folder, manifest)
+        except (KeyError, TypeError, ValueError) as error:
+            raise LangueError(f"{path} is damaged: {error!r}") from None
+
+    def verify(self) -> None:
+        """Compare every file with its SHA-256.
+
+        Raises:
+            LangueError: names the first file that changed since it was written.
+        """
+        for shard in self.shards:
+            for suffix, expected in ((".bin", shard.sha256), (".idx", shard.index_sha256)):
+                path = self.folder / f"{shard.name}{suffix}"
+                with path.open("rb") as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
+                if found != expected:
+                    raise LangueError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; prepare it again")
+
+    def read(self, start: int, count: int) -> np.ndarray:
+        """(count,) int64: tokens from `start` on, across shards."""
+        out = np.empty(count, np.int64)
+        self.read_into(start, out)
+        return out
+
+    def read_into(self, start: int, out: np.ndarray) -> None:
+        """Fill an array with the tokens from `start` on."""
+        if start < 0 or start + len(out) > self.tokens:
+            raise IndexError(f"tokens {start} to {start + len(out)} of {self.tokens}")
+        done = 0
+        number = int(np.searchsorted(self._starts, start, side="right")) - 1 if len(self.shards) > 1 else 0
+        while done < len(out):
+            offset = start + done - int(self._starts[number])
+            piece = self._arrays[number][offset : offset + len(out) - done]
+            out[done : done + len(piece)] = piece
+            done += len(piece)
+            number += 1
+
+    @cached_property
+    def document_ends(self) -> np.ndarray:
+        """(documents,) int64: one past the last token of each document."""
+        ends = [
+            _map(self.folder / f"{shard.name}.idx", np.dtype("<u8"), shard.documents).astype(np.int64) + start
+            for shard, start in zip(self.shards, self._starts[:-1], strict=True)
+        ]
+        return np.concatenate(ends) if ends else np.empty(0, np.int64)
+
+
+def _map(path: Path, dtype: np.dtype, length: int) -> np.ndarray:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise LangueError(f"{path} is missing; prepare the data again") from None
+    if size != length * dtype.itemsize:
+        raise LangueError(f"{path} has {size:,} bytes instead of {length * dtype.itemsize:,}; prepare the data again")
+    return np.memmap(path, dtype, "r", shape=(length,)) if length else np.empty(0, dtype)
