@@ -1,0 +1,56 @@
+"""`python -m benchmarks [NAME …] [--quick] [--data PATH] [--rounds N]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from benchmarks import table
+from benchmarks.harness import Options, Skip, record, say
+from langue.errors import LangueError
+
+NAMES = ("start", "data", "step_speed", "time_to_loss", "gpu")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the named benchmarks, or all; 2 for a mistake of the user's."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all when none is given")
+    parser.add_argument("--quick", action="store_true", help="a short trial: nothing is recorded")
+    parser.add_argument("--data", type=Path, help="text to train on (time_to_loss) or to prepare (data)")
+    parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.names if name not in NAMES]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; known: {', '.join(NAMES)}")
+    if given.data is not None and not given.data.exists():
+        parser.error(f"{given.data} does not exist")
+    options = Options(quick=given.quick, data=given.data, rounds=given.rounds)
+    try:
+        for name in given.names or NAMES:
+            _run(name, options, asked_for=bool(given.names))
+    except LangueError as error:
+        say(f"error: {error}")
+        return 2
+    return 0
+
+
+def _run(name: str, options: Options, asked_for: bool) -> None:
+    say(f"── {name}")
+    try:
+        result = importlib.import_module(f"benchmarks.{name}").run(options)
+    except Skip as reason:
+        if asked_for:
+            raise LangueError(str(reason)) from None
+        say(f"skipped: {reason}")
+        return
+    say(table.render(result))
+    if not options.quick:
+        record(name, result)
+        table.write(name, result)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

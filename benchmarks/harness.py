@@ -1,0 +1,211 @@
+"""How everything here is measured: contestants in processes of their own take turns, and medians are kept.
+
+A machine is never the same from one minute to the next: clocks change, neighbours wake up. Contestants that take turns
+in short rounds, in an order that reverses from round to round, share whatever happens, and the ratio of two in the same
+round is worth more than any number of seconds. Each runs in a process of its own, so that what one library does to
+allocator, threads or caches of compiled code is neither gift nor burden to another.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import json
+import multiprocessing
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+Result = dict[str, Any]
+"""`{"title", "columns": {key: heading}, "rows": [{key: value}], "notes": [sentence]}` and, once recorded, `about`."""
+
+
+class Skip(Exception):
+    """A benchmark cannot run here; the message is one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for."""
+
+    quick: bool = False
+    data: Path | None = None
+    rounds: int | None = None
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Something to be timed: `make`, as "module:function", is called with the arguments and returns a step.
+
+    A step is a function without arguments that returns when its work is really done.
+    """
+
+    name: str
+    make: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def say(text: str) -> None:
+    """Tell the reader what is going on; results go to files."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def alternate(
+    contestants: Sequence[Contestant], *, rounds: int, seconds: float, warm_up: float = 1.0
+) -> dict[str, list[float]]:
+    """Seconds of one step of each contestant in each round, by name: the median of the steps of its turn.
+
+    Args:
+        contestants: each gets a process of its own.
+        rounds: how many turns each takes; the order is reversed in every other round.
+        seconds: how long a turn lasts; at least one step is done in it.
+        warm_up: how long each steps before the first round, twice at least.
+
+    Raises:
+        RuntimeError: a contestant's process died; its own error stands above.
+    """
+    workers = [_Worker(contestant) for contestant in contestants]
+    try:
+        for worker in workers:
+            worker.turn(warm_up)
+            worker.turn(0.0)
+        times: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+        for number in range(rounds):
+            for worker in workers if number % 2 == 0 else reversed(workers):
+                times[worker.name].append(statistics.median(worker.turn(seconds)))
+        return times
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+class _Worker:
+    """A contestant's process, which steps when told to."""
+
+    def __init__(self, contestant: Contestant):
+        self.name = contestant.name
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        arguments = (theirs, contestant.make, dict(contestant.arguments))
+        self.process = context.Process(target=_work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def turn(self, seconds: float) -> list[float]:
+        """Let it step for some seconds; the time of each step."""
+        try:
+            self.pipe.send(seconds)
+            return self.pipe.recv()
+        except (EOFError, OSError):
+            raise RuntimeError(f"the process of {self.name} died") from None
+
+    def stop(self) -> None:
+        self.pipe.close()
+        self.process.join(timeout=10)
+        if self.process.is_alive():
+            self.process.terminate()
+
+
+def _work(pipe: Connection, make: str, arguments: Mapping[str, Any]) -> None:
+    step = find(make)(**arguments)
+    while True:
+        try:
+            seconds = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_step_for(step, seconds))
+
+
+def _step_for(step: Callable[[], object], seconds: float) -> list[float]:
+    times, end = [], time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def sleeper(seconds: float) -> Callable[[], None]:
+    """A contestant whose speed is known: it sleeps."""
+    return lambda: time.sleep(seconds)
+
+
+def find(name: str) -> Callable[..., Any]:
+    """The function of a "module:function"."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def speedup(times: Mapping[str, Sequence[float]], name: str, over: str) -> float:
+    """How many times as fast `name` is as `over`: the median of the ratios within each round."""
+    return statistics.median(slow / fast for slow, fast in zip(times[over], times[name], strict=True))
+
+
+def spread(values: Sequence[float]) -> float:
+    """Half the distance between the quartiles as a share of the median: how unquiet a measurement was."""
+    if len(values) < 2:
+        return 0.0
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2 / middle
+
+
+def record(name: str, result: Result) -> Path:
+    """Write `results/NAME.json`: the result, with when, where and of which commit it was measured."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({**result, "about": about()}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def recorded(name: str) -> Result | None:
+    """What was recorded before, or None."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def about() -> dict[str, Any]:
+    """Machine, versions, commit and date of a measurement."""
+    import torch
+
+    from langue import machine
+
+    versions = {"python": platform.python_version()}
+    for package in ("torch", "transformers", "x-transformers", "tokenizers"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "commit": commit(),
+        "processor": machine.processor(),
+        "features": machine.features(),
+        "cores": machine.cores(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "system": f"{platform.system()} {platform.release()}",
+        "versions": versions,
+    }
+
+
+def commit() -> str:
+    """The commit that was measured, with a + when files that git knows differ from it."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    # Results and their tables are what a benchmark itself changes.
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/benchmarks/results", ":!/docs")
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+" if changed else "")
