@@ -1,0 +1,21 @@
+"""Training: one loop, its optimizers and schedules, and checkpoints that can be trusted."""
+
+from langue.train.checkpoint import Checkpoint, latest
+from langue.train.device import choose_device
+from langue.train.muon import Muon
+from langue.train.optimizer import Optimizers, build_optimizer
+from langue.train.settings import TrainingSettings
+from langue.train.trainer import StepMetrics, Trainer, Watch
+
+__all__ = [
+    "Checkpoint",
+    "Muon",
+    "Optimizers",
+    "StepMetrics",
+    "Trainer",
+    "TrainingSettings",
+    "Watch",
+    "build_optimizer",
+    "choose_device",
+    "latest",
+]

@@ -1,0 +1,43 @@
+"""A running average of the weights, which often does better than any of them (Polyak & Juditsky 1992)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """average ← decay · average + (1 − decay) · weights, after each step; begun with the weights of the first."""
+
+    def __init__(self, model: nn.Module, decay: float):
+        self.decay = decay
+        self.weights = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Take in the weights after a step; early on the memory is short, so that the beginning is soon forgotten."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        current: list[Tensor] = list(model.parameters())
+        torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
+
+    @contextmanager
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """The model has the average for weights inside, and its own again afterwards."""
+        self._swap(model)
+        try:
+            yield
+        finally:
+            self._swap(model)
+
+    @torch.no_grad()
+    def _swap(self, model: nn.Module) -> None:
+        for name, parameter in model.named_parameters():
+            parameter.data, self.weights[name] = self.weights[name], parameter.data
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """Take up the average of a checkpoint."""
+        for name, value in self.weights.items():
+            value.copy_(weights[name])

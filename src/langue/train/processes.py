@@ -1,0 +1,44 @@
+"""Several processes that train as one, through torch.distributed; one process needs nothing of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor
+
+
+def start(device: torch.device) -> tuple[int, int]:
+    """Rank and world size; joins the group that `torchrun` describes in the environment, if it does."""
+    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+        return 0, 1
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files and speaks."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+def add_up(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its sum over all processes, all of them in one message per kind of number."""
+    if not distributed.is_initialized():
+        return
+    groups: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor.dtype, []).append(tensor)
+    for group in groups.values():
+        flat = torch.cat([tensor.reshape(-1) for tensor in group])
+        distributed.all_reduce(flat)
+        for tensor, piece in zip(group, flat.split([tensor.numel() for tensor in group]), strict=True):
+            tensor.copy_(piece.view_as(tensor))
+
+
+def wait() -> None:
+    """Go on when all processes have come here."""
+    if distributed.is_initialized():
+        distributed.barrier()

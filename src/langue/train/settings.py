@@ -1,0 +1,94 @@
+"""How a model is trained, as data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from langue.settings import Settings
+
+ScheduleKind = Literal["cosine", "wsd", "linear", "inverse_sqrt", "constant"]
+OptimizerKind = Literal["muon", "adamw"]
+
+
+class TrainingSettings(Settings):
+    """The training loop: how long, how much at once, by which rule, and what is written down."""
+
+    steps: int | None = Field(default=2000, ge=1)
+    """Updates of the weights, at most; null for no bound."""
+    seconds: float | None = Field(default=None, gt=0)
+    """Wall time of the training with its evaluations, at most."""
+    tokens: float | None = Field(default=None, gt=0)
+    """Targets to be predicted, at most."""
+    flops: float | None = Field(default=None, gt=0)
+    """Floating-point operations of forward and backward passes, at most."""
+
+    batch_size: int = Field(default=12, ge=1)
+    """Rows of one forward pass, over all processes."""
+    batch_tokens: int | None = Field(default=None, ge=1)
+    """Tokens of one forward pass; where given, batch_size is what fits into it."""
+    accumulate: int = Field(default=1, ge=1)
+    """Forward and backward passes of one step."""
+
+    optimizer: OptimizerKind = "muon"
+    """Muon for the matrices between embedding and head and AdamW for the rest, or AdamW for all."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Greatest learning rate; Muon's steps are scaled so that AdamW's rates suit it."""
+    matrix_learning_rate: float | None = Field(default=None, gt=0)
+    """Muon's own greatest learning rate; null takes learning_rate."""
+    weight_decay: float = Field(default=0.1, ge=0)
+    """Shrinks matrices by this times the learning rate each step."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    """AdamW's memory of gradients."""
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+    """AdamW's memory of squared gradients."""
+    epsilon: float = Field(default=1e-8, gt=0)
+    """Added to AdamW's root of squared gradients."""
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    """Muon's memory of gradients."""
+    muon_iterations: int = Field(default=5, ge=1)
+    """Steps of Muon's orthogonalisation."""
+    clip_norm: float = Field(default=1.0, ge=0)
+    """Longer gradients are shortened to this; 0 leaves them."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of a target that is spread over all tokens."""
+    average: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of a running average of the weights, which is then evaluated and kept, such as 0.999."""
+
+    schedule: ScheduleKind = "cosine"
+    """How the learning rate falls: wsd keeps it up and lets it fall in the last `decay_share` alone."""
+    warmup_steps: int = Field(default=100, ge=0)
+    """Steps in which the learning rate rises from 0."""
+    final_share: float = Field(default=0.1, ge=0, le=1)
+    """What is left of the learning rate in the end."""
+    decay_share: float = Field(default=0.2, gt=0, le=1)
+    """Last part of the training in which wsd's learning rate falls."""
+
+    seed: int = 0
+    """Of first weights, order, dropout and masks."""
+    device: str = "auto"
+    """cpu, cuda, mps, …; auto takes the fastest there is."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of matrix multiplications; auto takes bf16 on a GPU that knows it, and fp32 elsewhere."""
+    compile: bool = False
+    """Let torch compile the forward and backward pass; needs a C++ compiler."""
+
+    evaluate_every: int = Field(default=250, ge=1)
+    """Steps between evaluations on the dev data."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many evaluations without a new best."""
+    checkpoint_every: int = Field(default=500, ge=1)
+    """Steps between checkpoints."""
+    keep: int = Field(default=2, ge=1)
+    """Checkpoints that are kept."""
+    log_every: int = Field(default=10, ge=1)
+    """Steps between lines of metrics.jsonl."""
+    max_skipped: int = Field(default=10, ge=1)
+    """Stop after so many steps in a row whose loss or gradient was not finite."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> TrainingSettings:
+        if self.steps is None and self.seconds is None and self.tokens is None and self.flops is None:
+            raise ValueError("one of steps, seconds, tokens and flops must bound the training")
+        return self

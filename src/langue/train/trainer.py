@@ -1,0 +1,386 @@
+"""The one training loop. It knows neither text nor tasks: it lowers the loss that an objective makes of examples."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from langue.batch import Batch, Example, Loss
+from langue.console import progress, say
+from langue.errors import LangueError
+from langue.randomness import RowRandomness, seed_torch
+from langue.train import checkpoint as checkpoints
+from langue.train import processes
+from langue.train.average import Average
+from langue.train.checkpoint import Checkpoint
+from langue.train.device import autocast, choose_device
+from langue.train.log import Log
+from langue.train.optimizer import Optimizers
+from langue.train.schedule import learning_rate_factor
+from langue.train.settings import TrainingSettings
+
+
+class MicroBatch(Protocol):
+    """The rows of one forward pass, and the number of the first in the stream of all rows."""
+
+    @property
+    def examples(self) -> Sequence[Example]: ...
+    @property
+    def first_row(self) -> int: ...
+
+
+class Batches(Protocol):
+    """The micro-batches of any step, for this process."""
+
+    def __getitem__(self, step: int) -> Sequence[MicroBatch]: ...
+
+
+class Objective(Protocol):
+    """Turns examples into a batch and a batch into a summed loss."""
+
+    def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch: ...
+    def loss(self, model: Any, batch: Batch) -> Loss: ...
+
+
+@dataclass
+class Progress:
+    """Everything about a training that is no tensor, and that a checkpoint keeps."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    best_loss: float = math.inf
+    best_step: int = -1
+    since_best: int = 0
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """What one step saw.
+
+    Attributes:
+        loss: mean over the step's targets, in nats.
+        count: how many targets.
+        gradient_norm: before clipping.
+        skipped: loss or gradient was not finite, and nothing was changed.
+        learning_rate_factor: share of the greatest learning rate.
+    """
+
+    loss: float
+    count: int
+    gradient_norm: float
+    skipped: bool
+    learning_rate_factor: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a training tells to the world around it, and asks of it.
+
+    Attributes:
+        evaluate: metrics of a model on dev data, among them "loss".
+        keep_best: called with a model that is the best so far.
+        sample: a text that shows what the model can do.
+        bytes_per_token: turns nats per token into bits per byte.
+        flops_per_token: turns tokens per second into a share of `peak`, and counts for the budget of FLOPs.
+        peak: what the machine can do, in FLOP/s.
+    """
+
+    evaluate: Callable[[Any], Mapping[str, float]] | None = None
+    keep_best: Callable[[Any], None] | None = None
+    sample: Callable[[Any], str] | None = None
+    bytes_per_token: float | None = None
+    flops_per_token: float | None = None
+    peak: float | None = None
+
+
+class Trainer:
+    """Lowers an objective over batches until a budget is used up.
+
+    Args:
+        model: what is trained; it is moved to the device of the settings.
+        objective: examples → batch → summed loss.
+        batches: `batches[step]` gives this process's micro-batches.
+        optimizer: from `build_optimizer`.
+        config: how to train.
+        folder: a run's folder, for metrics.jsonl and checkpoints/; None writes nothing.
+        watch: evaluation, samples and the like.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        batches: Batches,
+        optimizer: Optimizers,
+        config: TrainingSettings,
+        folder: Path | None = None,
+        watch: Watch | None = None,
+    ):
+        self.device = choose_device(config.device)
+        self.model, self.objective, self.batches = model.to(self.device), objective, batches
+        self.optimizer, self.config, self.folder, self.watch = optimizer, config, folder, watch or Watch()
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.average = Average(model, config.average) if config.average else None
+        self.progress = Progress()
+        self.stopped: str | None = None
+        self._loss = torch.compile(objective.loss) if config.compile else objective.loss
+        self._log: Log | None = None
+        self._asked_to_stop = 0
+        self._saved_step = -1
+        self._begun = time.perf_counter()
+        self._since_log = _SinceLog()
+
+    # One step -------------------------------------------------------------------------------------------------------
+
+    def step(self) -> StepMetrics:
+        """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it."""
+        factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
+        sums = self._add_up_gradients()
+        # The only time that a step waits for the device.
+        total, count, norm, seconds, stop = sums.tolist()
+        self.progress.seconds = seconds
+        self._asked_to_stop = max(self._asked_to_stop, int(stop))
+        skipped = not (math.isfinite(total) and math.isfinite(norm)) or count == 0
+        if not skipped:
+            self._apply(factor, count, norm)
+        for parameter in self.parameters:
+            parameter.grad = None
+        self._count(int(count), skipped)
+        return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor)
+
+    def _add_up_gradients(self) -> Tensor:
+        """Gradients of the summed loss over micro-batches and processes; (total, count, norm, seconds, stop)."""
+        totals, counts = [], []
+        for micro in self.batches[self.progress.step]:
+            seed_torch(self.config.seed, "dropout", micro.first_row)
+            batch = self.objective.batch(micro.examples, RowRandomness(self.config.seed, micro.first_row))
+            with autocast(self.device, self.config.precision):
+                loss = self._loss(self.model, batch.to(self.device))
+            loss.total.backward()
+            totals.append(loss.total.detach())
+            counts.append(loss.count.to(loss.total.dtype))
+        grads = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        now = self.progress.seconds + time.perf_counter() - self._begun if processes.is_first() else 0.0
+        self._begun = time.perf_counter()
+        told = torch.tensor([now, float(self._asked_to_stop)], dtype=torch.float64)
+        sums = torch.cat([torch.stack([sum(totals), sum(counts)]).double().cpu(), told])  # type: ignore[arg-type]
+        sums = sums.to(self.device) if self.device.type == "cuda" else sums
+        processes.add_up([*grads, sums])
+        norm = torch.nn.utils.get_total_norm(grads) if grads else torch.zeros(())
+        return torch.cat([sums[:2].cpu(), norm.detach().double().cpu()[None], sums[2:].cpu()])
+
+    def _apply(self, factor: float, count: float, norm: float) -> None:
+        """Divide by the number of targets, clip, and let the optimizer act."""
+        scale = 1.0 / count
+        if self.config.clip_norm and norm * scale > self.config.clip_norm:
+            scale = self.config.clip_norm / norm
+        torch._foreach_mul_([parameter.grad for parameter in self.parameters if parameter.grad is not None], scale)
+        self.optimizer.step(factor)
+        if self.average is not None:
+            self.average.update(self.model, self.progress.step)
+
+    def _count(self, targets: int, skipped: bool) -> None:
+        self.progress.step += 1
+        self.progress.tokens += targets
+        self.progress.skipped += skipped
+        self.progress.skipped_in_a_row = self.progress.skipped_in_a_row + 1 if skipped else 0
+        if self.progress.skipped_in_a_row >= self.config.max_skipped:
+            raise LangueError(
+                f"{self.config.max_skipped} steps in a row had a loss or gradient that is not finite, the last of them "
+                f"step {self.progress.step}; try a smaller training.learning_rate"
+            )
+
+    def used_budget(self) -> float:
+        """The share of the training that is over, 0 … 1: that of the bound which is nearest."""
+        config, done = self.config, self.progress
+        flops = done.tokens * (self.watch.flops_per_token or 0.0)
+        pairs = (
+            (done.step, config.steps),
+            (done.seconds, config.seconds),
+            (done.tokens, config.tokens),
+            (flops, config.flops),
+        )
+        return min(1.0, max(value / bound for value, bound in pairs if bound is not None))
+
+    # The whole training ---------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train to the end of the budget, evaluating, writing down and saving on the way.
+
+        SIGTERM and Ctrl-C let the step finish, save, and return with `stopped` set; a second Ctrl-C stops at once.
+        """
+        self._log = Log(self._file("metrics.jsonl"), self.progress.step)
+        self._begun = time.perf_counter()
+        self.model.train()
+        with self._signals(), self._bar() as advance:
+            while self.stopped is None:
+                used = self.used_budget()
+                metrics = self.step()
+                advance(self.used_budget() - used, f"loss {metrics.loss:.3f}")
+                self._after_step(metrics)
+        if self._saved_step != self.progress.step:
+            self.save()
+
+    def _after_step(self, metrics: StepMetrics) -> None:
+        step, over = self.progress.step, self.used_budget() >= 1.0
+        self._since_log.add(metrics, self.progress.seconds)
+        if step % self.config.log_every == 0 or over:
+            self._write_train_line(metrics)
+        if step % self.config.evaluate_every == 0 or over:
+            self.evaluate()
+        if step % self.config.checkpoint_every == 0 or over:
+            self.save()
+        if over:
+            self.stopped = "the budget is used up"
+        elif self.config.patience is not None and self.progress.since_best >= self.config.patience:
+            self.stopped = f"no new best in {self.config.patience} evaluations"
+        elif self._asked_to_stop:
+            self.stopped = "interrupted"
+
+    def evaluate(self) -> Mapping[str, float] | None:
+        """Evaluate on dev data and keep the model if it is the best so far; in the first process alone."""
+        if self.watch.evaluate is None:
+            return None
+        self.model.eval()
+        with self._averaged(), torch.no_grad():
+            metrics = self.watch.evaluate(self.model)
+            is_best = metrics["loss"] < self.progress.best_loss
+            if is_best and self.watch.keep_best is not None and processes.is_first():
+                self.watch.keep_best(self.model)
+            sample = self.watch.sample(self.model) if self.watch.sample and processes.is_first() else None
+        self.model.train()
+        if is_best:
+            self.progress.best_loss, self.progress.best_step = metrics["loss"], self.progress.step
+        self.progress.since_best = 0 if is_best else self.progress.since_best + 1
+        extra = {} if sample is None else {"sample": sample}
+        self._write(split="dev", **metrics, **extra)
+        self._since_log.pause(self._clock())
+        return metrics
+
+    # Checkpoints ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a checkpoint, if there is a folder; all processes wait for the first, which writes it."""
+        folder = self._file("checkpoints")
+        if folder is not None:
+            self.progress.seconds = self._clock()
+            self._begun = time.perf_counter()
+            checkpoints.save(folder, self._snapshot(), self.config.keep)
+            self._since_log.pause(self._clock())
+        self._saved_step = self.progress.step
+        processes.wait()
+
+    def _snapshot(self) -> Checkpoint:
+        tensors: dict[str, dict[str, Tensor]] = {
+            "model": dict(self.model.named_parameters()),
+            "optimizer": self.optimizer.state(),
+        }
+        if self.average is not None:
+            tensors["average"] = self.average.weights
+        state: dict[str, Any] = {**asdict(self.progress), "seed": self.config.seed}
+        state["best_loss"] = self.progress.best_loss if math.isfinite(self.progress.best_loss) else None
+        return Checkpoint(state.pop("step"), state, tensors)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint, bit for bit as if nothing had happened."""
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(checkpoint.tensors["model"][name])
+        self.optimizer.load(dict(checkpoint.tensors["optimizer"]))
+        if self.average is not None:
+            self.average.load(dict(checkpoint.tensors["average"]))
+        state = {key: value for key, value in checkpoint.state.items() if key != "seed"}
+        best = state.pop("best_loss")
+        self.progress = Progress(step=checkpoint.step, best_loss=math.inf if best is None else best, **state)
+        self._saved_step = checkpoint.step
+        self._since_log = _SinceLog(self.progress.seconds)
+
+    # What is written down -------------------------------------------------------------------------------------------
+
+    def _write_train_line(self, metrics: StepMetrics) -> None:
+        rate = self._since_log.tokens_per_second()
+        values: dict[str, Any] = {"loss": self._since_log.loss(), "tokens_per_second": rate}
+        if self.watch.bytes_per_token:
+            values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
+        if self.watch.peak and self.watch.flops_per_token:
+            values["peak_share"] = rate * self.watch.flops_per_token / self.watch.peak
+        values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
+        self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
+        self._since_log = _SinceLog(self.progress.seconds)
+
+    def _write(self, **values: Any) -> None:
+        if self._log is not None and processes.is_first():
+            done = {"step": self.progress.step, "tokens": self.progress.tokens, "seconds": round(self._clock(), 3)}
+            self._log.write(step=done.pop("step"), split=values.pop("split"), **values, **done)
+
+    def _clock(self) -> float:
+        """Seconds of training so far, over all its sessions."""
+        return self.progress.seconds + time.perf_counter() - self._begun
+
+    def _file(self, name: str) -> Path | None:
+        return self.folder / name if self.folder is not None and processes.is_first() else None
+
+    def _averaged(self) -> Any:
+        return nullcontext() if self.average is None else self.average.applied(self.model)
+
+    def _bar(self) -> Any:
+        quiet = self.folder is None or not processes.is_first()
+        return nullcontext(lambda amount, note="": None) if quiet else progress("training", 1.0, "of the budget")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let SIGTERM and Ctrl-C ask for an end instead of making one."""
+
+        def ask(number: int, frame: object) -> None:
+            if number == signal.SIGINT and self._asked_to_stop:
+                raise KeyboardInterrupt
+            self._asked_to_stop += 1
+            say("stopping after this step; what has been learnt will be saved")
+
+        try:
+            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # signals belong to the main thread; in another, nobody sends any
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _SinceLog:
+    """Sums since the last line of metrics."""
+
+    def __init__(self, seconds: float = 0.0):
+        self.total = self.spent = 0.0
+        self.count = 0
+        self.last = seconds
+
+    def add(self, metrics: StepMetrics, seconds: float) -> None:
+        if not metrics.skipped:
+            self.total += metrics.loss * metrics.count
+            self.count += metrics.count
+        self.spent += seconds - self.last
+        self.last = seconds
+
+    def pause(self, seconds: float) -> None:
+        """What was done until now was no training."""
+        self.last = seconds
+
+    def loss(self) -> float:
+        return self.total / self.count if self.count else math.nan
+
+    def tokens_per_second(self) -> float:
+        return self.count / max(1e-9, self.spent)
