@@ -1,0 +1,149 @@
+"""Text generation: a decoder goes on from a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from langue.batch import Batch
+from langue.decode import Search, SearchSettings, StopStrings, Writing
+from langue.errors import LangueError
+from langue.models import Model
+from langue.objectives import Causal
+from langue.settings import parse
+from langue.text import Tokenizer
+
+ROWS = 64
+"""Texts that are written side by side."""
+
+
+class Generate:
+    """A language model that writes.
+
+    Args:
+        model: a decoder.
+        tokenizer: the one it was trained with.
+
+    Raises:
+        LangueError: the tokenizer has numbers that the model does not know.
+    """
+
+    name = "generate"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer):
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise LangueError(
+                f"the tokenizer has {tokenizer.vocab_size} tokens but the model knows {model.config.vocab_size}; "
+                f"they do not belong together"
+            )
+        self.model, self.tokenizer = model.eval(), tokenizer
+
+    def objective(self) -> Causal:
+        """What it learns by."""
+        return Causal()
+
+    def generate(
+        self, prompts: str | Sequence[str] = "", *, stop: Sequence[str] = (), **options: Any
+    ) -> str | list[str] | list[list[str]]:
+        """Go on from one prompt or many.
+
+        Args:
+            prompts: text to go on from; an empty one begins a document.
+            stop: strings that end a text and are not part of it.
+            options: the fields of `SearchSettings`: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty,
+                samples, beams, length_penalty, seed.
+
+        Returns:
+            The new text, without the prompt: a string for one prompt, a list for several; a list of `samples` strings
+            in its place when more than one was asked for.
+
+        Raises:
+            LangueError: an option has no such name or value, or the tokenizer does not know a prompt's character.
+        """
+        settings = parse(SearchSettings, options, "generate")
+        many = [prompts] if isinstance(prompts, str) else list(prompts)
+        found: list[list[str]] = []
+        for start in range(0, len(many), ROWS):
+            found += self._write(many[start : start + ROWS], settings, _strings(stop))
+        answers: list[Any] = [texts[0] if settings.samples == 1 else texts for texts in found]
+        return answers[0] if isinstance(prompts, str) else answers
+
+    def stream(self, prompt: str = "", *, stop: Sequence[str] = (), **options: Any) -> Iterator[str]:
+        """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
+        a stop string."""
+        settings = parse(SearchSettings, {**options, "samples": 1, "beams": 1}, "generate")
+        writing = Writing(self._search(settings), [self._encode(prompt)])
+        reader, stops = self.tokenizer.stream(), StopStrings(_strings(stop))
+        for row, token in writing.tokens():
+            piece = stops.push(reader.push(token))
+            if piece:
+                yield piece
+            if stops.stopped:
+                writing.stop(row)
+        yield stops.push(reader.flush()) + stops.flush()
+
+    def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
+        """`generate` for a list."""
+        found = self.generate(list(inputs), **options)
+        assert isinstance(found, list)
+        return found
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """Share of texts that are exactly what was expected, but for white space around them."""
+        pairs = list(zip(predicted, expected, strict=True))
+        return {"exact_match": sum(found.strip() == right.strip() for found, right in pairs) / max(1, len(pairs))}
+
+    def attention(self, text: str) -> tuple[list[str], list[Any]]:
+        """Tokens of a text as strings, and for each block with attention (heads, T, T) of its weights."""
+        import torch
+
+        ids = self._encode(text)
+        device = self.model.head.weight.device
+        with torch.inference_mode():
+            weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
+        return [self.tokenizer.decode([token], skip_special=False) for token in ids], [each[0] for each in weights]
+
+    def _write(self, prompts: Sequence[str], settings: SearchSettings, stop: Sequence[str]) -> list[list[str]]:
+        search = self._search(settings)
+        ids = [self._encode(prompt) for prompt in prompts]
+        if settings.beams > 1:
+            return [[self._cut(found.tokens, stop) for found in each] for each in search.run(ids)]
+        writing = Writing(search, ids)
+        readers = [self.tokenizer.stream() for _ in writing.hypotheses]
+        watchers = [StopStrings(stop) for _ in writing.hypotheses]
+        for row, token in writing.tokens():
+            if stop:
+                watchers[row].push(readers[row].push(token))
+                if watchers[row].stopped:
+                    writing.stop(row)
+        texts = [self._cut(found.tokens, stop) for found in writing.hypotheses]
+        return [texts[place : place + settings.samples] for place in range(0, len(texts), settings.samples)]
+
+    def _search(self, settings: SearchSettings) -> Search:
+        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
+        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
+        never = sorted(self.tokenizer.specials | unknown | unused)
+        return Search(self.model, settings, self.tokenizer.end, never)
+
+    def _cut(self, tokens: Sequence[int], stop: Sequence[str]) -> str:
+        text = self.tokenizer.decode(tokens)
+        places = [place for string in stop if (place := text.find(string)) >= 0]
+        return text[: min(places)] if places else text
+
+    def _encode(self, prompt: str) -> list[int]:
+        """Tokens of a prompt after the token that ends the document before it.
+
+        Raises:
+            LangueError: names the first characters that the tokenizer does not know.
+        """
+        ids = self.tokenizer.encode(prompt)
+        if self.tokenizer.unknown is not None and self.tokenizer.unknown in ids:
+            strange = sorted({c for c in prompt if self.tokenizer.unknown in self.tokenizer.encode(c)})
+            raise LangueError(
+                f"the model's tokenizer does not know {', '.join(map(repr, strange[:5])) or 'a part'} of the prompt"
+            )
+        return ids or [self.tokenizer.end]
+
+
+def _strings(stop: str | Sequence[str]) -> list[str]:
+    return [stop] if isinstance(stop, str) else list(stop)
