@@ -119,3 +119,22 @@ def test_the_state_carries_on_where_it_stopped(kind: RecurrentKind) -> None:
     assert state.hidden is not None
     for part, other in zip(state.hidden, expected if isinstance(expected, tuple) else (expected,), strict=True):
         assert torch.equal(part, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_a_row_of_padding_keeps_what_it_remembers(kind: RecurrentKind) -> None:
+    layer, _ = make(kind, causal=True)
+    x, state = inputs(), layer.start()
+    layer(x, layout(causal=True), state)
+    before = state.hidden
+    valid = torch.ones(ROWS, LENGTH, dtype=torch.bool)
+    valid[1] = False
+    layer(x, layout(causal=True, valid=valid), state)
+    assert before is not None
+    assert state.hidden is not None
+    for old, new in zip(before, state.hidden, strict=True):
+        assert torch.equal(old[:, 1], new[:, 1])
+        assert not torch.isclose(old[:, [0, 2]], new[:, [0, 2]]).all()
+    layer(x, layout(causal=True, valid=torch.zeros_like(valid)), state)
+    assert all(torch.isfinite(part).all() for part in state.hidden)

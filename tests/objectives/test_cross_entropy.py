@@ -82,14 +82,14 @@ def test_rows_may_have_any_shape() -> None:
     assert torch.equal(shaped.total, flat.total)
     assert torch.equal(shaped.count, flat.count)
     none = linear_cross_entropy(hidden[:0].view(2, 0, WIDTH), head, targets[:0].view(2, 0))
-    assert (float(none.total), int(none.count)) == (0.0, 0)
+    assert (none.total.item(), none.count.item()) == (0.0, 0)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_nothing_asked_is_no_loss_and_no_gradient(smoothing: float) -> None:
     head, (hidden, targets) = make_head(bias=True), make_inputs()
     loss = linear_cross_entropy(hidden, head, targets.fill_(IGNORE), smoothing)
-    assert (float(loss.total), int(loss.count)) == (0.0, 0)
+    assert (loss.total.item(), loss.count.item()) == (0.0, 0)
     assert all(not grad.any() for grad in gradients(loss.total, hidden, *head.parameters()))
 
 
