@@ -11,6 +11,7 @@ import torch
 from langue.batch import IGNORE, Batch
 from langue.console import progress
 from langue.data import TokenStore
+from langue.data.part import Part
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import linear_cross_entropy
@@ -21,7 +22,7 @@ TOKENS = 8192
 
 
 def evaluate_text(
-    model: Model, tokenizer: Tokenizer, store: TokenStore, *, stride: int | None = None, quiet: bool = False
+    model: Model, tokenizer: Tokenizer, store: TokenStore | Part, *, stride: int | None = None, quiet: bool = False
 ) -> dict[str, float]:
     """Loss, perplexity, bits per byte and bits per character over all tokens of a store.
 
@@ -58,11 +59,11 @@ def evaluate_text(
     return measures(total, store)
 
 
-def _advance(store: TokenStore, quiet: bool) -> AbstractContextManager[Callable[[float], object]]:
+def _advance(store: TokenStore | Part, quiet: bool) -> AbstractContextManager[Callable[[float], object]]:
     return nullcontext(lambda amount: None) if quiet else progress("evaluating", store.tokens, "tokens")
 
 
-def measures(total: float, store: TokenStore) -> dict[str, float]:
+def measures(total: float, store: TokenStore | Part) -> dict[str, float]:
     """The metrics of a text whose tokens' losses add up to `total` nats."""
     loss = total / store.tokens
     return {
@@ -73,7 +74,7 @@ def measures(total: float, store: TokenStore) -> dict[str, float]:
     }
 
 
-def _windows(store: TokenStore, end: int, context: int, stride: int) -> Iterator[Batch]:
+def _windows(store: TokenStore | Part, end: int, context: int, stride: int) -> Iterator[Batch]:
     """Batches in which every token of the store is a target exactly once."""
     rows: list[tuple[int, int]] = []  # first token that is a target in the row, and one past the last
     done = 0
@@ -87,7 +88,7 @@ def _windows(store: TokenStore, end: int, context: int, stride: int) -> Iterator
         yield _batch(store, end, rows[place : place + together], full)
 
 
-def _batch(store: TokenStore, end: int, rows: list[tuple[int, int]], length: int) -> Batch:
+def _batch(store: TokenStore | Part, end: int, rows: list[tuple[int, int]], length: int) -> Batch:
     ids = torch.empty(len(rows), length + 1, dtype=torch.long)
     targets = torch.full((len(rows), length), IGNORE)
     for number, (first, last) in enumerate(rows):

@@ -26,6 +26,7 @@ class Record:
         environment: what it ran on.
         train: rows of the training split by rising step, each step once.
         dev: rows of the dev split, the same way.
+        test: the row of the test split, if the run has come to it.
         parameters: numbers in the saved weights, or None before there are any.
     """
 
@@ -34,6 +35,7 @@ class Record:
     environment: Mapping[str, Any]
     train: tuple[Row, ...]
     dev: tuple[Row, ...]
+    test: tuple[Row, ...]
     parameters: int | None
 
     def best(self) -> Row | None:
@@ -68,6 +70,7 @@ def read_record(run: Path | str) -> Record:
         environment=_read_json(run / "environment.json"),
         train=_of_split(rows, "train"),
         dev=_of_split(rows, "dev"),
+        test=_of_split(rows, "test"),
         parameters=count_parameters(run / "model" / "model.safetensors"),
     )
 

@@ -1,5 +1,6 @@
 """Training: one loop, its optimizers and schedules, and checkpoints that can be trusted."""
 
+from langue.door import make_callable
 from langue.train.checkpoint import Checkpoint, latest
 from langue.train.device import choose_device
 from langue.train.muon import Muon
@@ -19,3 +20,6 @@ __all__ = [
     "choose_device",
     "latest",
 ]
+
+# langue.train(recipe, out) is the public function.
+make_callable(__name__, "langue.experiment:train")

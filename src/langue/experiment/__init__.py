@@ -1,0 +1,6 @@
+"""Experiments: from a recipe to a run folder."""
+
+from langue.experiment.run import Run, RunFolder
+from langue.experiment.training import train
+
+__all__ = ["Run", "RunFolder", "train"]

@@ -1,0 +1,110 @@
+"""The model card: README.md of a run folder, for whoever is handed the folder and nothing else."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from langue.experiment.run import RunFolder
+from langue.recipe import Recipe
+from langue.report.record import Record, number, read_record
+from langue.report.words import duration
+
+_CARD = """\
+---
+library_name: langue
+pipeline_tag: text-generation
+tags: [langue, {mixer}, {form}]
+---
+
+# {name}
+
+A {form} of {layers} {mixer} blocks{preset}, {parameters} parameters, trained by Langue
+to continue text.
+
+| | |
+|---|---|
+{rows}
+
+## Use
+
+```sh
+langue generate {name} "{prompt}"
+```
+
+```python
+import langue
+
+model = langue.load("{name}")
+print(model.generate("{prompt}", tokens=100))
+```
+
+`report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.
+{sample}
+## Limits
+
+The model knows the text that it was trained on and nothing else. What it writes has the form of that text, not its
+truth, and repeats whatever errors and leanings that text has.
+"""
+
+
+def write_card(folder: RunFolder) -> None:
+    """Write the card from what the run folder holds; a second call writes it anew."""
+    folder.card.write_text(card(folder.recipe(), read_record(folder.path)), encoding="utf-8")
+
+
+def card(recipe: Recipe, record: Record) -> str:
+    """The card's Markdown."""
+    model = recipe.model
+    return _CARD.format(
+        name=record.name,
+        form=model.form,
+        mixer=model.mixer,
+        layers=model.layers,
+        preset=f" ({model.preset})" if model.preset else "",
+        parameters=f"{record.parameters or 0:,}",
+        rows="\n".join(f"| {name} | {value} |" for name, value in _facts(recipe, record)),
+        prompt=recipe.samples.prompt.replace('"', "'").splitlines()[0] if recipe.samples.prompt.strip() else "The",
+        sample=_sample(record),
+    )
+
+
+def _facts(recipe: Recipe, record: Record) -> list[tuple[str, str]]:
+    last, best = record.last(), record.best() or {}
+    facts = [
+        ("data", f"`{source_names(recipe.data.train)}`"),
+        ("tokenizer", f"{recipe.tokenizer.kind}, {recipe.model.vocab_size:,} tokens"),
+        ("context", f"{recipe.model.context:,} positions"),
+        (
+            "training",
+            f"{last['step']:,} steps, {last.get('tokens', 0):,} tokens, {duration(number(last, 'seconds') or 0)}",
+        ),
+    ]
+    where = "dev data" if best.get("split") == "dev" else "its own training data"
+    loss, bits = number(best, "loss"), number(best, "bits_per_byte")
+    if loss is not None:
+        facts.append((f"loss on {where}", f"{loss:.4f} nats per token at step {best['step']:,}"))
+        if loss < 20:
+            facts.append(("perplexity", f"{math.exp(loss):,.2f}"))
+    if bits is not None:
+        facts.append(("bits per byte", f"{bits:.4f}"))
+    return facts
+
+
+def source_names(source: Any) -> str:
+    """The names of data without the folders of the machine it lay on."""
+    if isinstance(source, (list, tuple)):
+        return ", ".join(source_names(part) for part in source)
+    if isinstance(source, (str, Path)):
+        return str(source) if str(source).startswith("hf:") else Path(source).name
+    return source_names(source.path)
+
+
+def _sample(record: Record) -> str:
+    samples = record.samples()
+    if not samples:
+        return ""
+    text = samples[-1]["sample"].strip("\n")
+    fence = "`" * 3 if "```" not in text else "`" * 8
+    return f"\n## What it writes\n\n{fence}text\n{text}\n{fence}\n"

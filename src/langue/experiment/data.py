@@ -1,0 +1,189 @@
+"""From a recipe's sources to its tokenizer and token stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from langue.console import say
+from langue.data import (
+    DataSettings,
+    Mix,
+    Piece,
+    Tally,
+    TokenStore,
+    Windows,
+    after,
+    before,
+    find_sources,
+    prepare,
+    read_documents,
+    tempered,
+)
+from langue.data.loader import Stream
+from langue.data.part import Part
+from langue.data.prepare import Event
+from langue.data.sources import Given
+from langue.data.store import FORMAT, MANIFEST
+from langue.errors import LangueError
+from langue.recipe import Recipe
+from langue.text import Tokenizer, train_tokenizer
+
+Store = TokenStore | Part
+Select = Callable[[Iterator[Event]], Iterator[Event]]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The token stores of a run.
+
+    Attributes:
+        train: one for each member of a mix, otherwise one.
+        shares: how much of the training each gives; they add up to 1.
+        dev: what training is watched by; empty without dev data.
+        test: looked at when training is over; empty without test data.
+    """
+
+    train: list[Store]
+    shares: list[float]
+    dev: list[Store]
+    test: list[Store]
+
+    def stream(self, recipe: Recipe) -> Stream:
+        """The rows of training."""
+        seed, context = recipe.training.seed, recipe.model.context
+        mask = recipe.data.document_mask
+        windows = [Windows(store, context, seed, document_mask=mask) for store in self.train]
+        return windows[0] if len(windows) == 1 else Mix(windows, self.shares, seed)
+
+
+def is_store(source: object) -> bool:
+    """Whether a source is a folder that `langue data prepare` made."""
+    if not isinstance(source, str) or not (Path(source) / MANIFEST).is_file():
+        return False
+    try:
+        return json.loads((Path(source) / MANIFEST).read_text(encoding="utf-8")).get("format") == FORMAT
+    except (ValueError, AttributeError):
+        raise LangueError(f"{Path(source) / MANIFEST} is damaged; prepare the data again") from None
+
+
+def make_tokenizer(recipe: Recipe) -> Tokenizer:
+    """Learn the recipe's tokenizer from the training part of its text, or load the one that it names.
+
+    Raises:
+        LangueError: there is no text, or prepared data without the tokenizer that made it.
+    """
+    if recipe.tokenizer.path is not None:
+        return Tokenizer.load(recipe.tokenizer.path)
+    if any(is_store(source) for source in members(recipe.data)):
+        raise LangueError("data.train is a token store already; name its tokenizer: --tokenizer.path DIR")
+    return train_tokenizer(recipe.tokenizer, (piece.text for piece in _train_pieces(recipe.data) if piece.text))
+
+
+def prepare_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the token stores that do not exist yet into a folder.
+
+    Raises:
+        LangueError: a source cannot be read, is empty, or is not what the tokenizer was made for.
+    """
+    data = recipe.data
+    for number, source in enumerate(members(data)):
+        if is_store(source):
+            continue
+        cut = _cut(source, data)
+        learnt = None if cut is None else partial(before, characters=cut)
+        _prepare(source, tokenizer, folder / store_name("train", number), data, learnt)
+        if cut is not None:
+            _prepare(source, tokenizer, folder / store_name("dev", number), data, partial(after, characters=cut))
+    for split, source in (("dev", data.dev), ("test", data.test)):
+        if isinstance(source, str | list) and not is_store(source):
+            _prepare(source, tokenizer, folder / store_name(split, 0), data, None)
+
+
+def open_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> Splits:
+    """Open the stores of a recipe, prepared before or by `prepare_data`.
+
+    Raises:
+        LangueError: one is missing or damaged, or was made by another tokenizer.
+    """
+    data = recipe.data
+    train: list[Store] = []
+    dev: list[Store] = []
+    for number, source in enumerate(members(data)):
+        store = _open(source, folder / store_name("train", number), tokenizer)
+        if isinstance(data.dev, float) and is_store(source):
+            count = round(store.tokens * data.dev)
+            dev.append(Part(store, store.tokens - count, count, tokenizer))
+            train.append(Part(store, 0, store.tokens - count, tokenizer))
+            continue
+        train.append(store)
+        if isinstance(data.dev, float):
+            dev.append(_open(None, folder / store_name("dev", number), tokenizer))
+    if isinstance(data.dev, str | list):
+        dev.append(_open(data.dev, folder / store_name("dev", 0), tokenizer))
+    test: list[Store] = [] if data.test is None else [_open(data.test, folder / store_name("test", 0), tokenizer)]
+    return Splits(train, _shares(data), dev, test)
+
+
+def members(data: DataSettings) -> list[str | list[str]]:
+    """The sources that have a stream each: those of a table with weights, else all together."""
+    return list(data.train) if isinstance(data.train, dict) else [data.train]
+
+
+def _shares(data: DataSettings) -> list[float]:
+    return list(tempered(data.train, data.temperature).values()) if isinstance(data.train, dict) else [1.0]
+
+
+def store_name(split: str, number: int) -> str:
+    """The folder of a split's store, where a mix has several."""
+    return f"{split}-{number}" if number else split
+
+
+def _open(source: object, prepared: Path, tokenizer: Tokenizer) -> TokenStore:
+    store = TokenStore.open(str(source) if is_store(source) else prepared)
+    if store.fingerprint != tokenizer.fingerprint:
+        raise LangueError(
+            f"{store.folder} was prepared with another tokenizer than the recipe's; "
+            f"prepare it again or give the tokenizer that made it as --tokenizer.path"
+        )
+    return store
+
+
+def _cut(source: Given, data: DataSettings) -> int | None:
+    """The character at which the training text ends and the text for dev begins; None when nothing is set aside."""
+    if not isinstance(data.dev, float):
+        return None
+    characters = sum(len(piece.text) for piece in _pieces(source, data))
+    return int(characters * (1 - data.dev))
+
+
+def _pieces(source: Given, data: DataSettings) -> Iterator[Piece]:
+    return read_documents(find_sources(source), data, Tally())
+
+
+def _train_pieces(data: DataSettings) -> Iterator[Piece]:
+    for source in members(data):
+        cut = _cut(source, data)
+        found = False
+        for piece in _pieces(source, data) if cut is None else before(_pieces(source, data), cut):
+            found = found or bool(piece.text.strip())
+            yield piece
+        if not found:
+            names = ", ".join(origin.name for origin in find_sources(source))
+            raise LangueError(f"there is no text in {names}")
+
+
+def _prepare(source: Given, tokenizer: Tokenizer, out: Path, data: DataSettings, select: Select | None) -> None:
+    """Write one store, unless it stands already, and say what was left out of it."""
+    if is_store(str(out)):
+        return
+    store = prepare(source, tokenizer, out, data, select=select)
+    dropped, unknown = store.manifest["records"]["dropped"], store.manifest["unknown"]
+    if dropped:
+        left = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
+        say(f"left out of {out.name}: {left}; see quarantine.jsonl beside it")
+    if unknown:
+        say(f"{unknown:,} of {store.tokens:,} tokens of {out.name} are unknown to the tokenizer")

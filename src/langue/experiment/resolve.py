@@ -1,0 +1,87 @@
+"""From what a recipe says to what a run does: every field filled in, and what a resumed run may change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from langue.console import say
+from langue.errors import LangueError
+from langue.experiment.run import RunFolder
+from langue.experiment.start import continue_config, read_start
+from langue.recipe import Recipe, changes_between
+from langue.text import Tokenizer
+from langue.train import TrainingSettings
+
+HARMLESS = {
+    "training.device",
+    "training.compile",
+    "training.evaluate_every",
+    "training.patience",
+    "training.checkpoint_every",
+    "training.keep",
+    "training.log_every",
+    "training.max_skipped",
+}
+"""What can change while a run goes on along its way: where it computes, and what it writes down."""
+
+BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops"}
+"""What can change as well, where the learning rate does not depend on how much is left."""
+
+
+def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
+    """A recipe that begins from trained weights has their architecture and, unless it names another, their tokenizer.
+
+    Raises:
+        LangueError: there are no such weights, or the recipe wants another architecture.
+    """
+    if start_from is not None:
+        given = recipe.model.model_copy(update={"path": Path(start_from).absolute()})
+        recipe = recipe.model_copy(update={"model": given})
+    if recipe.model.path is None:
+        return recipe
+    start = read_start(recipe.model.path)
+    tokenizer = recipe.tokenizer
+    if tokenizer.path is None:
+        if start.tokenizer is None:
+            raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
+        tokenizer = tokenizer.model_copy(update={"path": start.tokenizer})
+    return recipe.model_copy(update={"model": continue_config(recipe.model, start.config), "tokenizer": tokenizer})
+
+
+def fill_in(recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
+    """The recipe with the size of its vocabulary.
+
+    Raises:
+        LangueError: the model has fewer tokens than the tokenizer.
+    """
+    model = recipe.model
+    size = model.vocab_size or tokenizer.vocab_size
+    if size < tokenizer.vocab_size:
+        raise LangueError(
+            f"the tokenizer has {tokenizer.vocab_size:,} tokens but model.vocab_size is {size:,}; "
+            f"make it at least as large, or leave it out"
+        )
+    return recipe.model_copy(update={"model": model.model_copy(update={"vocab_size": size})})
+
+
+def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
+    """The recipe by which a run goes on: the one it began with, but for changes that leave its way as it was.
+
+    Raises:
+        LangueError: names a change that would make it another run.
+    """
+    old = folder.recipe()
+    new = fill_in(begin_from(recipe, None), Tokenizer.load(folder.path))
+    for name, (was, now) in changes_between(old, new).items():
+        if not _is_harmless(name, new.training):
+            raise LangueError(
+                f"{name} was {was!r} in {folder.path} and is {now!r} now, which would make it another run; "
+                f"set it back, or train anew with another --out"
+            )
+        say(f"{name}: {was!r} until now, {now!r} from here on")
+    return new
+
+
+def _is_harmless(name: str, training: TrainingSettings) -> bool:
+    steady = training.schedule in ("constant", "inverse_sqrt")
+    return name in HARMLESS or name.startswith("samples.") or (steady and name in BUDGET)

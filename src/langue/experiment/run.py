@@ -1,0 +1,164 @@
+"""The run folder: what `langue train` leaves, and what every other verb takes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+from langue.recipe import Recipe, read_recipe
+
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in a run's folder."""
+
+    path: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """Everything resolved; its presence is what makes a folder a run."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions and machine."""
+        return self.path / "environment.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def data(self) -> Path:
+        """Token stores by split, where the run prepared them itself."""
+        return self.path / "data"
+
+    @property
+    def model(self) -> Path:
+        """The best weights and their configuration."""
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What training goes on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.path / "README.md"
+
+    def is_run(self) -> bool:
+        return self.recipe_file.is_file()
+
+    def recipe(self) -> Recipe:
+        """The recipe that the run was trained by.
+
+        Raises:
+            LangueError: the folder holds no run.
+        """
+        if not self.is_run():
+            raise LangueError(f"{self.path} is no run folder: it holds no recipe.yaml")
+        return read_recipe(self.recipe_file)
+
+    @contextmanager
+    def claim(self, *, resume: bool) -> Iterator[None]:
+        """Hold the folder against other processes; one in which no run came about is gone afterwards.
+
+        Raises:
+            LangueError: there is a run and it is not to be resumed, or none and it is, or the folder is someone else's.
+        """
+        self._refuse(resume)
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                if not resume:
+                    self._clear()
+                yield
+        finally:
+            if made and self.path.exists() and not self.is_run():
+                shutil.rmtree(made[-1])
+            elif self.path.exists() and not self.is_run():
+                self._clear()
+                (self.path / LOCK).unlink(missing_ok=True)
+
+    def _refuse(self, resume: bool) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise LangueError(f"{self.path} is a file; name a folder for the run")
+        if resume and not self.is_run():
+            raise LangueError(f"{self.path} holds no run to go on with; leave out --resume to begin one")
+        if not resume and self.is_run():
+            raise LangueError(f"{self.path} holds a run; go on with it by --resume, or choose another --out")
+        # A lock without a run is what a kill leaves of a run that was being set up.
+        if not resume and self.path.exists() and any(self.path.iterdir()) and not (self.path / LOCK).exists():
+            raise LangueError(f"{self.path} is not empty; choose another --out")
+
+    def _clear(self) -> None:
+        """Remove what is left of a run that did not come about."""
+        for path in self.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Keep a second process from training in this folder; the operating system lifts the lock if we die."""
+        import fcntl  # where there is POSIX; every other use of a run folder works without
+
+        with (self.path / LOCK).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LangueError(f"{self.path} is being trained by another process; wait for it or stop it") from None
+            yield
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came out of a training.
+
+    Attributes:
+        folder: where it lies.
+        step: updates of the weights.
+        tokens: targets that were predicted on the way.
+        seconds: wall time of the training.
+        best_step: when the kept weights were made.
+        metrics: of the kept weights: loss in nats per token and bits_per_byte on dev data, where there is any, and
+            test_loss and test_bits_per_byte on test data.
+        stopped: why it ended.
+    """
+
+    folder: RunFolder
+    step: int
+    tokens: int
+    seconds: float
+    best_step: int
+    metrics: Mapping[str, float]
+    stopped: str
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there is more to do."""
+        return self.stopped == "interrupted"
+
+    def summary(self) -> dict[str, Any]:
+        """The same for a script to read."""
+        return {
+            "run": str(self.folder.path),
+            "step": self.step,
+            "tokens": self.tokens,
+            "seconds": round(self.seconds, 3),
+            "best_step": self.best_step,
+            "metrics": dict(self.metrics),
+            "stopped": self.stopped,
+        }

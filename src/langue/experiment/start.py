@@ -1,0 +1,84 @@
+"""Beginning from trained weights instead of new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from langue.errors import LangueError
+from langue.experiment.run import RunFolder
+from langue.models import Model, ModelConfig, load_model
+from langue.recipe import ModelSettings
+from langue.train.checkpoint import load
+
+FREE = {"preset", "path", "dropout"}
+"""What may differ from the model whose weights are taken; context too, but for learned positions."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained model.
+
+    Attributes:
+        config: its architecture.
+        weights: by parameter.
+        tokenizer: where its tokenizer is, if that is known.
+    """
+
+    config: ModelConfig
+    weights: Mapping[str, Tensor]
+    tokenizer: Path | None
+
+
+def read_start(path: Path) -> Start:
+    """Read a run, one of its checkpoints, or a model's folder.
+
+    Raises:
+        LangueError: it is none of these, or damaged.
+    """
+    if RunFolder(path).is_run():
+        return _of_model(RunFolder(path).model, path)
+    if (path / "config.json").is_file():
+        return _of_model(path, path.parent)
+    run = RunFolder(path.absolute().parent.parent)
+    if path.name.startswith("step-") and run.is_run():
+        return Start(run.recipe().model.architecture(), load(path).tensors["model"], _tokenizer(run.path))
+    raise LangueError(f"{path} holds no model: name a run, one of its checkpoints, or a model's folder")
+
+
+def _of_model(folder: Path, run: Path) -> Start:
+    model = load_model(folder)
+    return Start(model.config, dict(model.named_parameters()), _tokenizer(folder) or _tokenizer(run))
+
+
+def _tokenizer(folder: Path) -> Path | None:
+    file = folder / "tokenizer.json"
+    return file.absolute() if file.is_file() else None
+
+
+def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:
+    """The architecture of the weights, with what a recipe may say about it.
+
+    Raises:
+        LangueError: names the first field that weights cannot follow.
+    """
+    free = FREE if start.position == "learned" else FREE | {"context"}
+    said = {name: getattr(given, name) for name in given.model_fields_set}
+    for name, value in said.items():
+        if name not in free and value != getattr(start, name):
+            raise LangueError(
+                f"model.{name} is {getattr(start, name)!r} in {given.path} and cannot become {value!r}; leave it out"
+            )
+    kept = {name: value for name, value in said.items() if name in free}
+    return ModelSettings(**{**start.model_dump(), **kept})
+
+
+def copy_weights(model: Model, weights: Mapping[str, Tensor]) -> None:
+    """Fill a model's parameters."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])

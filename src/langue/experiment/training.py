@@ -1,0 +1,165 @@
+"""Training by a recipe: from nothing but text to a run folder, or on from where a run stopped."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from langue.console import say
+from langue.data import Loader
+from langue.errors import LangueError
+from langue.experiment.card import write_card
+from langue.experiment.data import Splits, make_tokenizer, open_data, prepare_data
+from langue.experiment.environment import environment
+from langue.experiment.resolve import begin_from, fill_in, reconcile
+from langue.experiment.run import Run, RunFolder
+from langue.experiment.start import copy_weights, read_start
+from langue.experiment.watch import build_watch, evaluate_stores, keep
+from langue.models import Model, build, load_model
+from langue.objectives import Causal
+from langue.recipe import Recipe, read_recipe, write_recipe
+from langue.report import write_report
+from langue.report.record import read_record
+from langue.report.words import short
+from langue.text import Tokenizer
+from langue.train import Trainer, build_optimizer, choose_device, latest, processes
+from langue.train.log import Log
+
+
+def train(
+    recipe: Recipe | Path | str, out: Path | str, *, start_from: Path | str | None = None, resume: bool = False
+) -> Run:
+    """Train a model by a recipe.
+
+    Args:
+        recipe: a recipe or the path of its file.
+        out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
+        start_from: a run, a checkpoint or a model's folder whose weights to begin with.
+        resume: go on with the run in `out` from its last whole checkpoint, bit for bit.
+
+    Returns:
+        What came out, which may be an interrupted run.
+
+    Raises:
+        LangueError: whatever is wrong with recipe, data or folder, in one sentence.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = read_recipe(recipe)
+    folder = RunFolder(Path(out))
+    device = choose_device(recipe.training.device)
+    processes.start(device)
+    with folder.claim(resume=resume) if processes.is_first() else nullcontext():
+        if processes.is_first():
+            trainer = _resume(recipe, folder) if resume else _begin(begin_from(recipe, start_from), folder)
+            processes.wait()
+        else:
+            processes.wait()
+            trainer = _build(folder.recipe(), folder)
+        return _run(trainer, folder)
+
+
+def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
+    """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
+    tokenizer = make_tokenizer(recipe)
+    recipe = fill_in(recipe, tokenizer)
+    tokenizer.save(folder.path)
+    prepare_data(recipe, tokenizer, folder.data)
+    trainer = _build(recipe, folder)
+    content = json.dumps(environment(), indent=2) + "\n"
+    folder.environment_file.write_text(content, encoding="utf-8")
+    write_recipe(recipe, folder.recipe_file)
+    return trainer
+
+
+def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
+    """Go on with a run, from its beginning if it has no checkpoint yet."""
+    recipe = reconcile(recipe, folder)
+    trainer = _build(recipe, folder)
+    write_recipe(recipe, folder.recipe_file)
+    return trainer
+
+
+def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
+    """The trainer of a run whose data stand, at its last checkpoint."""
+    training = recipe.training
+    tokenizer = Tokenizer.load(folder.path)
+    splits = open_data(recipe, tokenizer, folder.data)
+    device = choose_device(training.device)
+    model = build(recipe.model.architecture(), training.seed)
+    checkpoint = latest(folder.checkpoints)
+    if checkpoint is None and recipe.model.path is not None:
+        copy_weights(model, read_start(recipe.model.path).weights)
+    model.to(device)
+    rank, world = processes.start(device)
+    loader = Loader(splits.stream(recipe), _rows(recipe), training.accumulate, rank, world)
+    watch = build_watch(recipe, splits, tokenizer, folder, device)
+    objective = Causal(training.label_smoothing)
+    trainer = Trainer(model, objective, loader, build_optimizer(model, training), training, folder.path, watch)
+    if checkpoint is not None:
+        trainer.resume(checkpoint)
+    _announce(trainer, splits, recipe)
+    return trainer
+
+
+def _rows(recipe: Recipe) -> int:
+    """Rows of one forward pass over all processes."""
+    training, context = recipe.training, recipe.model.context
+    if training.batch_tokens is None:
+        return training.batch_size
+    if training.batch_tokens < context:
+        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
+    return training.batch_tokens // context
+
+
+def _announce(trainer: Trainer, splits: Splits, recipe: Recipe) -> None:
+    """What is about to happen, in one line."""
+    if not processes.is_first():
+        return
+    count = sum(parameter.numel() for parameter in trainer.parameters)
+    name = recipe.model.preset or recipe.model.mixer
+    tokens = sum(store.tokens for store in splits.train)
+    begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
+    say(f"training {name} of {short(count)} parameters on {short(tokens)} tokens, on {trainer.device}{begun}")
+
+
+def _run(trainer: Trainer, folder: RunFolder) -> Run:
+    """Train to the end, and complete the folder."""
+    patience = trainer.config.patience
+    if trainer.used_budget() >= 1 or (patience is not None and trainer.progress.since_best >= patience):
+        trainer.stopped = "it had ended before"
+    else:
+        trainer.run()
+    if processes.is_first():
+        if trainer.watch.evaluate is None or not folder.model.exists():
+            with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
+                keep(cast(Model, trainer.model), folder)
+        if trainer.stopped != "interrupted":
+            _test(folder, trainer.device, trainer.progress.step)
+        say(write_report(folder.path))
+        write_card(folder)
+    return _result(trainer, folder)
+
+
+def _test(folder: RunFolder, device: torch.device, step: int) -> None:
+    """Evaluate the kept weights on the test data, once, and write it down."""
+    recipe, tokenizer = folder.recipe(), Tokenizer.load(folder.path)
+    stores = open_data(recipe, tokenizer, folder.data).test
+    if not stores or read_record(folder.path).test:
+        return
+    model = load_model(folder.model, device)
+    found = evaluate_stores(model, stores, tokenizer, recipe.training.precision)
+    Log(folder.metrics_file, step).write(step=step, split="test", **found)
+
+
+def _result(trainer: Trainer, folder: RunFolder) -> Run:
+    record, done = read_record(folder.path), trainer.progress
+    best = record.best() or {}
+    names = ("loss", "bits_per_byte")
+    metrics = {name: best[name] for name in names if best.get("split") == "dev" and name in best}
+    metrics |= {f"test_{name}": row[name] for row in record.test for name in names}
+    step = best.get("step", done.step) if metrics else done.step
+    return Run(folder, done.step, done.tokens, done.seconds, step, metrics, trainer.stopped or "")

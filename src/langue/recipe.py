@@ -1,0 +1,161 @@
+"""Recipes: one YAML file says everything about a training; the rooms own the settings of their own things."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from langue.data import DataSettings
+from langue.data.sources import EMBEDDED
+from langue.errors import LangueError
+from langue.models import ModelConfig
+from langue.models.presets import preset
+from langue.settings import Settings, override, parse, read_yaml
+from langue.text import TokenizerSettings
+from langue.train import TrainingSettings
+
+
+class ModelSettings(ModelConfig):
+    """A recipe's model: a preset and what differs from it, every field by name, or a trained model to go on from."""
+
+    preset: str | None = None
+    """The preset that fills in what is not given."""
+    path: Path | None = None
+    """A run, a checkpoint or a model's folder whose weights to begin with; its architecture comes with them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, given: Any) -> Any:
+        name = given.get("preset") if isinstance(given, dict) else None
+        if name is None:
+            return given
+        try:
+            return {**preset(name), **given}
+        except LangueError as error:
+            raise ValueError(str(error)) from None
+
+    def encoder_config(self) -> ModelConfig:
+        return self.architecture().encoder_config()
+
+    def architecture(self) -> ModelConfig:
+        """What a model is built from."""
+        return ModelConfig(**self.model_dump(exclude={"preset", "path"}))
+
+
+class SampleSettings(Settings):
+    """What the model is asked to write each time it is evaluated, so that a report shows it learning."""
+
+    prompt: str = ""
+    """What it goes on from; nothing means the beginning of a document."""
+    max_tokens: int = Field(default=200, ge=0)
+    """How many tokens it writes; 0 for no samples."""
+    temperature: float = Field(default=0.8, ge=0)
+    """0 takes the likeliest token each time."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    """Choose among the likeliest tokens that hold this share of probability."""
+    seed: int = 0
+    """The same seed at each evaluation lets samples be compared."""
+
+
+class Recipe(Settings):
+    """Everything that decides what a training does."""
+
+    task: Literal["generate"]
+    """What the model learns to do."""
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    """How text becomes tokens."""
+    model: ModelSettings = ModelSettings()
+    """What is trained."""
+    data: DataSettings
+    """What it is trained and evaluated on."""
+    training: TrainingSettings = TrainingSettings()
+    """How it is trained."""
+    samples: SampleSettings = SampleSettings()
+    """What it writes for the report."""
+
+
+def read_recipe(path: Path | str, changes: Mapping[str, str] | None = None) -> Recipe:
+    """Read a recipe from a YAML file.
+
+    Args:
+        path: the file.
+        changes: `{"training.steps": "200"}`, values as in YAML, which come before the file's.
+
+    A relative path in the recipe is looked for from the working directory and then from the recipe's folder.
+
+    Raises:
+        LangueError: names the file or the option, the key, and the nearest right key or what should stand there.
+    """
+    path = Path(path)
+    content = read_yaml(path)
+    if "model.preset" in (changes or {}):
+        content = _without_preset(content)
+    content = override(content, changes or {})
+    return parse(Recipe, _located(content, path.parent), str(path), changed=list(changes or {}))
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe with every field, which `read_recipe` reads as the same value."""
+    text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def changes_between(old: Settings, new: Settings, before: str = "") -> dict[str, tuple[Any, Any]]:
+    """Fields that differ, by dotted name: `{"training.steps": (100, 200)}`."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in type(new).model_fields:
+        was, now = getattr(old, name), getattr(new, name)
+        if isinstance(was, Settings) and isinstance(now, Settings):
+            found |= changes_between(was, now, f"{before}{name}.")
+        elif was != now:
+            found[before + name] = (was, now)
+    return found
+
+
+def _without_preset(content: dict[str, Any]) -> dict[str, Any]:
+    """Take out what a preset or a default filled in, so that another preset can fill it; keep what was chosen.
+
+    A run's own recipe.yaml names the preset and every field, and those fields would hide the new preset's.
+    """
+    given = content.get("model")
+    if not isinstance(given, dict) or "preset" not in given:
+        return content
+    filled = {**ModelSettings().model_dump(mode="json"), **preset(given["preset"])}
+    chosen = {key: value for key, value in given.items() if key not in filled or filled[key] != value}
+    return {**content, "model": {key: value for key, value in chosen.items() if key != "preset"}}
+
+
+# Where a recipe names files, by section.
+_PATHS = {"data": ("train", "dev", "test"), "tokenizer": ("path",), "model": ("path",)}
+
+
+def _located(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same content with absolute paths, where they lead to something."""
+    located = dict(content)
+    for section, names in _PATHS.items():
+        given = content.get(section)
+        if isinstance(given, dict):
+            located[section] = {
+                name: _locate(value, folder) if name in names else value for name, value in given.items()
+            }
+    return located
+
+
+def _locate(value: Any, folder: Path) -> Any:
+    """A path or glob, a list of them, or a table of them with weights; names of other sources stay as they are."""
+    if isinstance(value, list):
+        return [_locate(part, folder) for part in value]
+    if isinstance(value, dict):
+        return {_locate(name, folder): weight for name, weight in value.items()}
+    if not isinstance(value, str) or value == EMBEDDED:
+        return value
+    for start in (Path.cwd(), folder.absolute()):
+        place = str(start / Path(value).expanduser())
+        if Path(place).exists() or glob.glob(place, recursive=True):
+            return place
+    return value
