@@ -1,6 +1,6 @@
-"""Read plain text of any size in bounded memory, and leave out what is no text, line by line.
+"""Lines of text files of any size, in bounded memory; a line that is no text is left out by itself.
 
-Lines end as Python's text files end them: by LF, CR LF or CR, all of which become LF. A byte-order mark of UTF-8 at a
+Lines end as in Python's own text files, by LF, CR LF or CR, and all of these become LF. UTF-8's byte order mark at a
 file's beginning is taken off.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from langue.data.records import EMPTY, INVALID_UTF8, LONG_LINE, Dropped, Piece, excerpt
+from langue.data.records import Dropped, excerpt
 from langue.errors import LangueError
 
 BLOCK_BYTES = 1 << 16
-"""How much is read, and so encoded, at once: large enough to hide Python's cost, small enough to fill all cores."""
+"""How much is read, and later encoded, at once: enough to hide Python's cost, small enough to share among cores."""
 
 
 class Block(NamedTuple):
@@ -24,6 +24,11 @@ class Block(NamedTuple):
     number: int
     """The number of its first line, from 1."""
     data: bytes
+
+    def count_lines(self) -> int:
+        if b"\r" in self.data:
+            return len(self.data.splitlines())
+        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
 
 class Line(NamedTuple):
@@ -35,11 +40,24 @@ class Line(NamedTuple):
     """Its bytes in the file, line end included."""
 
 
-def blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
-    """A file's lines in blocks; a line that outgrows `limit` bytes is left out without ever being held whole.
+def read_lines(path: Path, limit: int) -> Iterator[Line | Dropped]:
+    """A file line by line; lines of more than `limit` bytes are left out.
 
     Raises:
-        LangueError: the file cannot be read, or holds no text.
+        LangueError: the file cannot be read, or is no text at all.
+    """
+    for block in read_blocks(path, limit):
+        if isinstance(block, Dropped):
+            yield block
+        else:
+            yield from split_block(block, path, limit)
+
+
+def read_blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
+    """A file in blocks of whole lines; a line that outgrows `limit` bytes is left out without being held whole.
+
+    Raises:
+        LangueError: the file cannot be read, or is no text at all.
     """
     try:
         with path.open("rb") as file:
@@ -50,20 +68,20 @@ def blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
 
 def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]:
     number, rest = 1, b""
-    # Reading as much again as is held keeps the work linear in the length of a line.
+    # To read as much again as is held keeps the work linear in the length of a line.
     while chunk := file.read(max(BLOCK_BYTES, len(rest))):
         data = rest + chunk
         if number == 1:
             _refuse_binary(path, data)
         if cut := _cut(data):
-            yield Block(number, data[:cut])
-            number += _count_lines(data[:cut])
-            rest = data[cut:]
-        elif len(data) <= limit:
+            block = Block(number, data[:cut])
+            yield block
+            number, rest = number + block.count_lines(), data[cut:]
+        elif len(data) <= limit + 1:  # a CR in the last place is no part of the line
             rest = data
         else:
-            size, rest = _skip_line(file, len(data))
-            yield Dropped(LONG_LINE, str(path), number, size, excerpt(data))
+            size, rest = _skip_line(file, data)
+            yield Dropped("line too long", str(path), number, size, excerpt(data))
             number += 1
     if rest:
         yield Block(number, rest)
@@ -71,154 +89,71 @@ def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]
 
 def _refuse_binary(path: Path, data: bytes) -> None:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise LangueError(f"{path} is UTF-16; convert it to UTF-8 first, e.g. iconv -f UTF-16 -t UTF-8")
+        raise LangueError(f"{path} is in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8")
     if b"\0" in data:
-        raise LangueError(f"{path} is not text: it holds zero bytes; give UTF-8 text")
+        raise LangueError(f"{path} is not a text file: it holds NUL bytes")
 
 
 def _cut(data: bytes) -> int:
-    """Where to cut between lines, 0 if nowhere.
+    """Where to cut between lines; 0 if there is no place.
 
-    Preferred is a place where a single line end stands between two visible characters. Tokenizers cut there anyway,
-    while a run of white space is often one token, so that a document is encoded as if it had come in one piece.
+    Preferred is a single line end between two visible characters. Tokenizers cut there anyway, while a run of white
+    space may be one token, so that a document gives the same tokens as if it were encoded in one.
     """
-    # A CR in the last place may be the first half of a CR LF.
-    last = 1 + max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1))
     place = data.rfind(b"\n", 0, len(data) - 1)
     for _ in range(100):
         if place <= 0:
             break
-        before = data[place - 2 : place - 1] if data[place - 1 : place] == b"\r" else data[place - 1 : place]
-        if not data[place + 1 : place + 2].isspace() and not before.isspace():
+        around = data[place - 1 : place + 2].replace(b"\r\n", data[place - 2 : place - 1] + b"\n")
+        if not around[:1].isspace() and not around[-1:].isspace():
             return place + 1
         place = data.rfind(b"\n", 0, place)
-    return last
+    # A CR in the last place may be the first half of a CR LF.
+    return 1 + max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1))
 
 
-def _count_lines(data: bytes) -> int:
-    if b"\r" in data:
-        return len(data.splitlines())
-    return data.count(b"\n") + (not data.endswith(b"\n"))
-
-
-def _skip_line(file: BinaryIO, size: int) -> tuple[int, bytes]:
-    """Read to the end of a line of which `size` bytes have been read; its whole size, and what was read after it."""
+def _skip_line(file: BinaryIO, begun: bytes) -> tuple[int, bytes]:
+    """Pass over a line that has been begun; its whole size, and what was read of the next."""
+    size, after_cr = len(begun), begun.endswith(b"\r")
     while chunk := file.read(BLOCK_BYTES):
-        first = chunk.splitlines(True)[0]
-        if first.endswith(b"\r") and len(first) == len(chunk):
-            chunk += file.read(1)
-            first = chunk.splitlines(True)[0]
-        size += len(first)
-        if first.endswith((b"\r", b"\n")):
-            return size, chunk[len(first) :]
+        if after_cr:
+            return (size + 1, chunk[1:]) if chunk.startswith(b"\n") else (size, chunk)
+        line = chunk.splitlines(True)[0]
+        size += len(line)
+        if len(line) < len(chunk) or line.endswith(b"\n"):
+            return size, chunk[len(line) :]
+        after_cr = line.endswith(b"\r")
     return size, b""
 
 
-def _split(block: Block, path: Path, limit: int) -> Iterator[Line | Dropped]:
+def decode_block(block: Block, limit: int) -> str | None:
+    """The text of a block in which nothing is amiss, or None; sound files are read by this alone, at full speed."""
+    if len(block.data) > limit or b"\0" in block.data:
+        return None
+    try:
+        text = block.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if block.number == 1:
+        text = text.removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def split_block(block: Block, path: Path, limit: int) -> Iterator[Line | Dropped]:
+    """A block line by line."""
     for number, raw in enumerate(block.data.splitlines(True), block.number):
         body = raw.rstrip(b"\r\n")
-        if len(body) > limit:
-            yield Dropped(LONG_LINE, str(path), number, len(raw), excerpt(body))
-            continue
-        try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError:
-            yield Dropped(INVALID_UTF8, str(path), number, len(raw), excerpt(body))
-            continue
-        yield Line(text.removeprefix("\ufeff") if number == 1 else text, number, len(raw))
-
-
-def lines(path: Path, limit: int) -> Iterator[Line | Dropped]:
-    """A file line by line.
-
-    Raises:
-        LangueError: the file cannot be read, or holds no text.
-    """
-    for block in blocks(path, limit):
-        if isinstance(block, Dropped):
-            yield block
+        reason, text = ("line too long", "") if len(body) > limit else _decode(body)
+        if reason:
+            yield Dropped(reason, str(path), number, len(raw), excerpt(body))
         else:
-            yield from _split(block, path, limit)
+            yield Line(text.removeprefix("\ufeff") if number == 1 else text, number, len(raw))
 
 
-def _decode(block: Block, path: Path, limit: int) -> Iterator[Piece | Dropped]:
-    """A block as one piece: at once if it is sound, else without the lines that are not."""
-    if len(block.data) <= limit:
-        try:
-            text = block.data.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-        else:
-            text = text.removeprefix("\ufeff") if block.number == 1 else text
-            if "\r" in text:
-                text = text.replace("\r\n", "\n").replace("\r", "\n")
-            yield Piece(text, False, _count_lines(block.data), len(block.data))
-            return
-    sound = []
-    for line in _split(block, path, limit):
-        if isinstance(line, Dropped):
-            yield line
-        else:
-            sound.append(line)
-    if sound:
-        ended = block.data.endswith((b"\r", b"\n")) or sound[-1].number < block.number + _count_lines(block.data) - 1
-        text = "\n".join(line.text for line in sound) + "\n" * ended
-        yield Piece(text, False, len(sound), sum(line.size for line in sound))
-
-
-def by_file(path: Path, limit: int) -> Iterator[Piece | Dropped]:
-    """The whole file as one document; a file of white space is an empty one."""
-    held, first, any_line = None, True, False
-    for block in blocks(path, limit):
-        any_line = True
-        for event in [block] if isinstance(block, Dropped) else _decode(block, path, limit):
-            if isinstance(event, Dropped):
-                yield event
-                continue
-            if held is not None:
-                yield held
-                first = False
-            held = event
-    if held is not None and not (first and _blank(held.text)):
-        yield held._replace(ends=True)
-    elif held is not None or not any_line:
-        records, size = (held.records, held.size) if held else (1, 0)
-        yield Dropped(EMPTY, str(path), 1, size, "", records)
-
-
-def by_line(path: Path, limit: int) -> Iterator[Piece | Dropped]:
-    """Each line as a document."""
-    for line in lines(path, limit):
-        if isinstance(line, Dropped):
-            yield line
-        elif _blank(line.text):
-            yield Dropped(EMPTY, str(path), line.number, line.size, line.text)
-        else:
-            yield Piece(line.text, True, 1, line.size)
-
-
-def by_paragraph(path: Path, limit: int) -> Iterator[Piece | Dropped]:
-    """Each run of lines between blank lines as a document; the blank lines count as read with it."""
-    held: list[str] = []
-    records = size = length = 0
-    number, begun = 1, False
-    for line in lines(path, limit):
-        if isinstance(line, Dropped):
-            yield line
-            continue
-        number, records, size = line.number, records + 1, size + line.size
-        blank = _blank(line.text)
-        if not blank:
-            held.append(line.text)
-            length += len(line.text)
-        if (blank and (held or begun)) or length > BLOCK_BYTES:
-            yield Piece("\n".join(held) + "\n" * (not blank), blank, records, size)
-            held, records, size, length, begun = [], 0, 0, 0, not blank
-    if held or begun:
-        yield Piece("\n".join(held), True, records, size)
-    elif records:
-        yield Dropped(EMPTY, str(path), number, size, "", records)
-
-
-def _blank(text: str) -> bool:
-    return not text or text.isspace()
+def _decode(body: bytes) -> tuple[str, str]:
+    """What is wrong with a line, if anything, and its text."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return "invalid UTF-8", ""
+    return ("NUL byte", "") if "\0" in text else ("", text)

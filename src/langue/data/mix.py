@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from langue.batch import Example
-from langue.data.loader import Stream
-from langue.data.order import Permutation
+from langue.data.order import epoch_order
+from langue.data.stream import Lookahead, Rows, Stream
 from langue.errors import LangueError
 
-BLOCK = 1000
+BLOCK = 10_000
 """Rows in which the shares come out exactly."""
 
 
@@ -28,32 +27,51 @@ def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, floa
     return {name: power / sum(powers.values()) for name, power in powers.items()}
 
 
-class Mix:
-    """Streams with shares. Each block of 1,000 rows holds exactly its part of every stream, in an order of its own.
+class Mix(Stream):
+    """Streams with shares. Each block of 10,000 rows holds exactly its part of every stream, in an order of its own.
 
     So the row that a place of the mix stands for is known without counting through what came before.
+
+    Args:
+        streams: whose rows have the same names and lengths.
+        shares: of each, adding up to 1; each stream gets one row of a block at least.
+        seed: of the order in a block.
     """
 
     def __init__(self, streams: Sequence[Stream], shares: Sequence[float], seed: int):
         self.streams, self.seed = streams, seed
         self.quotas = _whole_numbers(np.asarray(shares) * BLOCK)
         self._bounds = np.cumsum(self.quotas)
+        self._locate = Lookahead(self._tickets, BLOCK)
 
-    def rows(self, first: int, count: int) -> list[Example]:
-        found: list[Example] = []
-        for row in range(first, first + count):
-            block, place = divmod(row, BLOCK)
-            ticket = Permutation(BLOCK, self.seed, block, "mix")[place]
-            number = int(np.searchsorted(self._bounds, ticket, side="right"))
-            ordinal = ticket - int(self._bounds[number] - self.quotas[number])
-            found += self.streams[number].rows(block * int(self.quotas[number]) + ordinal, 1)
-        return found
+    @property
+    def size(self) -> int:
+        """Rows of all streams together; how often each is seen in as many rows depends on its share."""
+        return sum(stream.size for stream in self.streams)
+
+    def take(self, rows: np.ndarray) -> Rows:
+        """The rows of these numbers, from whichever stream they come."""
+        tickets = self._locate(rows)
+        sources = np.searchsorted(self._bounds, tickets, side="right")
+        # A stream's rows are counted on from block to block.
+        quotas = self.quotas[sources]
+        own = rows // BLOCK * quotas + tickets - (self._bounds[sources] - quotas)
+        arrays: dict[str, np.ndarray] = {}
+        for source in np.unique(sources).tolist():
+            here = np.flatnonzero(sources == source)
+            for name, found in self.streams[source].take(own[here]).arrays.items():
+                arrays.setdefault(name, np.empty((len(rows), *found.shape[1:]), found.dtype))[here] = found
+        return Rows(arrays)
+
+    def _tickets(self, rows: np.ndarray) -> np.ndarray:
+        """The place of each row among its block's, sorted by stream."""
+        return epoch_order(rows, BLOCK, self.seed, "mix")[1]
 
 
 def _whole_numbers(parts: np.ndarray) -> np.ndarray:
     """Round to whole numbers of the same sum, at least one each, the largest remainders up."""
     whole = np.maximum(1, np.floor(parts).astype(np.int64))
-    order = np.argsort(whole - parts)
+    order = np.argsort(whole - parts, kind="stable")
     short = round(float(parts.sum())) - int(whole.sum())
     for number in range(abs(short)):
         whole[order[number % len(order)] if short > 0 else int(np.argmax(whole))] += 1 if short > 0 else -1

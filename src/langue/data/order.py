@@ -53,6 +53,21 @@ class Permutation:
         return (left << self._half) | right
 
 
+def epoch_order(rows: np.ndarray, size: int, *key: int | str) -> tuple[np.ndarray, np.ndarray]:
+    """The epoch of each row of an endless stream, and its place in that epoch's order of `size` things.
+
+    Args:
+        rows: (count,) int64.
+        size: rows of one epoch.
+        key: what the orders are drawn from, together with the epoch.
+    """
+    epochs, places = np.divmod(rows, size)
+    for epoch in np.unique(epochs).tolist():
+        here = epochs == epoch
+        places[here] = Permutation(size, *key, epoch)[places[here]]
+    return epochs, places
+
+
 def _scramble(x: np.ndarray) -> np.ndarray:
     """The finaliser of SplitMix64 (Steele, Lea & Flood 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from langue.console import progress
-from langue.data.documents import Piece, read_documents
+from langue.data.documents import read_events
+from langue.data.records import Dropped, Piece
 from langue.data.settings import ReadSettings
 from langue.data.sources import Given, find_sources
-from langue.data.store import FORMAT, MANIFEST, VERSION, TokenStore
+from langue.data.store import TokenStore
 from langue.data.tally import Tally
+from langue.data.writer import Encoded, Writer, sync_folder
 from langue.errors import LangueError
 from langue.text import Tokenizer
 
 BATCH = 1 << 20
 """Characters that are encoded together: enough to keep all cores busy, little enough to be nothing in memory."""
 
+BATCH_PIECES = 1 << 14
+"""And the most pieces, where documents are short."""
+
 SHARD = 1 << 28
 """Tokens of one shard."""
 
+ENCODERS = 2
+"""Batches that are encoded at a time, so that the cores are busy while one batch is made into an array."""
+
+MOST_UNKNOWN = 0.1
+"""From this share of unknown tokens on, the tokenizer was made for another language or script."""
+
+FEW_BYTES = 1 << 12
+"""So much that is no text never ends a preparation, however little else there is."""
+
+Event = Piece | Dropped
+
 
 def prepare(
-    given: Given | Iterable[Piece],
+    given: Given,
     tokenizer: Tokenizer,
     out: Path | str,
     settings: ReadSettings | None = None,
     *,
-    select: Callable[[Iterator[Piece]], Iterator[Piece]] | None = None,
+    select: Callable[[Iterator[Event]], Iterator[Event]] | None = None,
     shard: int = SHARD,
 ) -> TokenStore:
     """Encode all documents of a source and write the token store `out`, whole or not at all.
@@ -44,162 +59,106 @@ def prepare(
     Args:
         given: paths, globs, folders, names or an iterable of rows.
         tokenizer: every document ends with its `end`.
-        out: a folder that is not there yet.
+        out: a folder that is not there yet, or is empty.
         settings: how to read.
         select: takes a part of the documents, such as the end of a text.
         shard: tokens of one file.
 
     Raises:
-        LangueError: a source cannot be read, nothing is left of it, or `out` exists.
+        LangueError: a source cannot be read, nothing or little of it can be used, the tokenizer does not know it, or
+            `out` exists.
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LangueError(f"{out} already exists; remove it or choose another folder")
     origins = find_sources(given)
-    beside = out.parent / f".{out.name}.writing"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
-        tally = Tally(beside / "quarantine.jsonl")
-        pieces = read_documents(origins, settings or ReadSettings(), tally)
-        total = sum(origin.size for origin in origins) or None
-        with progress(f"preparing {out.name}", total, "bytes") as advance:
-            writer = _Writer(beside, tokenizer, shard)
-            _encode((select or iter)(pieces), tokenizer, writer, advance)
+    names = [origin.name for origin in origins]
+    total = sum(origin.size for origin in origins) or None
+    with _written_beside(out) as beside, closing(Tally(beside / "quarantine.jsonl")) as tally:
+        events = read_events(origins, settings or ReadSettings())
+        pieces = tally.count((select or iter)(events))
+        with closing(Writer(beside, tokenizer, shard)) as writer, progress(out.name, total, "bytes") as advance:
+            for encoded in _encode(pieces, tokenizer, writer.dtype):
+                writer.add(encoded)
+                advance(encoded.size)
             writer.finish()
-        tally.close()
-        if writer.tokens == writer.documents:
-            raise LangueError(_nothing_left([origin.name for origin in origins], tally))
-        manifest = _manifest(tokenizer, writer, tally, [origin.name for origin in origins])
-        (beside / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _refuse(names, tally, writer)
+        writer.write_manifest(names, tally.account())
+    return TokenStore.open(out, verify=False)
+
+
+@contextmanager
+def _written_beside(out: Path) -> Iterator[Path]:
+    """A folder that becomes `out` when all went well, and is gone otherwise; what a kill leaves is no store."""
+    beside = out.parent / f".{out.name}.writing"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        yield beside
+        sync_folder(beside)
         if out.exists():
             out.rmdir()
         os.replace(beside, out)
+        sync_folder(out.parent)
     except OSError as error:
         raise LangueError(f"{out} cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return TokenStore.open(out)
 
 
-def _nothing_left(names: list[str], tally: Tally) -> str:
-    dropped = ", ".join(f"{count} {reason}" for reason, count in tally.records.items() if reason != "kept")
-    return f"there is no text in {', '.join(names)}" + (f" (dropped: {dropped})" if dropped else "")
-
-
-def _manifest(tokenizer: Tokenizer, writer: _Writer, tally: Tally, names: list[str]) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "dtype": writer.dtype.name,
-        "tokens": writer.tokens,
-        "documents": writer.documents,
-        "text": {"bytes": writer.text_bytes, "characters": writer.text_characters},
-        "tokenizer": {"fingerprint": tokenizer.fingerprint, "vocab_size": tokenizer.vocab_size},
-        "sources": names,
-        "unknown": writer.unknown,
-        **tally.account(),
-        "shards": writer.shards,
-    }
-
-
-def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, writer: _Writer, advance: Callable[[float], None]) -> None:
-    """Keep one batch in the encoder's threads while the one before it is written and the one after it is read."""
-    waiting: deque[tuple[list[Piece], Future[list[list[int]]]]] = deque()
-    with ThreadPoolExecutor(1) as pool:
+def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> Iterator[Encoded]:
+    """The tokens of the pieces in their order, a few batches ahead of whoever writes them."""
+    waiting: deque[Future[Encoded]] = deque()
+    with ThreadPoolExecutor(ENCODERS) as pool:
         for batch in _batches(pieces):
-            waiting.append((batch, pool.submit(tokenizer.encode_batch, [piece.text for piece in batch])))
-            if len(waiting) > 2:
-                _write(*waiting.popleft(), writer, advance)
+            waiting.append(pool.submit(_encode_batch, batch, tokenizer, dtype))
+            if len(waiting) > ENCODERS:
+                yield waiting.popleft().result()
         while waiting:
-            _write(*waiting.popleft(), writer, advance)
+            yield waiting.popleft().result()
+
+
+def _encode_batch(batch: list[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> Encoded:
+    found = iter(tokenizer.encode_batch([piece.text for piece in batch if piece.text]))
+    ids = [next(found) if piece.text else [] for piece in batch]
+    for piece, tokens in zip(batch, ids, strict=True):
+        if piece.ends:
+            tokens.append(tokenizer.end)
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    tokens = np.fromiter(chain.from_iterable(ids), dtype, int(lengths.sum()))
+    return Encoded(
+        tokens,
+        ends=np.cumsum(lengths)[[piece.ends for piece in batch]],
+        unknown=0 if tokenizer.unknown is None else int((tokens == tokenizer.unknown).sum()),
+        characters=sum(len(piece.text) for piece in batch),
+        text_bytes=sum(len(piece.text.encode()) for piece in batch),
+        size=sum(piece.size for piece in batch),
+    )
 
 
 def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
     batch: list[Piece] = []
-    size = 0
+    characters = 0
     for piece in pieces:
         batch.append(piece)
-        size += len(piece.text)
-        if size >= BATCH:
+        characters += len(piece.text)
+        if characters >= BATCH or len(batch) >= BATCH_PIECES:
             yield batch
-            batch, size = [], 0
+            batch, characters = [], 0
     if batch:
         yield batch
 
 
-def _write(
-    batch: list[Piece], encoded: Future[list[list[int]]], writer: _Writer, advance: Callable[[float], None]
-) -> None:
-    for piece, ids in zip(batch, encoded.result(), strict=True):
-        writer.add(ids, piece)
-    advance(sum(piece.size for piece in batch))
-
-
-class _Writer:
-    """Writes tokens into shards and remembers what a manifest must say of them."""
-
-    def __init__(self, folder: Path, tokenizer: Tokenizer, shard: int):
-        self.folder, self.limit = folder, shard
-        self.end, self.unknown_id = tokenizer.end, tokenizer.unknown
-        self.dtype = np.dtype("uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32")
-        self.tokens = self.documents = self.text_bytes = self.text_characters = self.unknown = 0
-        self.shards: list[dict[str, Any]] = []
-        self._open()
-
-    def _open(self) -> None:
-        self._name = f"shard-{len(self.shards):05d}"
-        self._file = (self.folder / f"{self._name}.bin").open("wb")
-        self._digest = hashlib.sha256()
-        self._count = 0
-        self._ends: list[int] = []
-
-    def add(self, ids: list[int], piece: Piece) -> None:
-        """Tokens of a piece, and the end of its document."""
-        self.text_bytes += len(piece.text.encode())
-        self.text_characters += len(piece.text)
-        array = np.array(ids, self.dtype)
-        if self.unknown_id is not None:
-            self.unknown += int((array == self.unknown_id).sum())
-        self._append(array)
-        if piece.ends:
-            self._append(np.array([self.end], self.dtype))
-            self._ends.append(self._count)
-            self.documents += 1
-
-    def _append(self, array: np.ndarray) -> None:
-        while len(array):
-            if self._count == self.limit:
-                self._close()
-                self._open()
-            part, array = array[: self.limit - self._count], array[self.limit - self._count :]
-            data = part.astype(self.dtype.newbyteorder("<"), copy=False).tobytes()
-            self._file.write(data)
-            self._digest.update(data)
-            self._count += len(part)
-            self.tokens += len(part)
-
-    def _close(self) -> None:
-        _sync(self._file)
-        ends = np.array(self._ends, "<u8").tobytes()
-        with (self.folder / f"{self._name}.idx").open("wb") as file:
-            file.write(ends)
-            _sync(file)
-        self.shards.append(
-            {
-                "name": self._name,
-                "tokens": self._count,
-                "documents": len(self._ends),
-                "sha256": self._digest.hexdigest(),
-                "index_sha256": hashlib.sha256(ends).hexdigest(),
-            }
-        )
-
-    def finish(self) -> None:
-        self._close()
-
-
-def _sync(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
+def _refuse(names: list[str], tally: Tally, writer: Writer) -> None:
+    """End before anything is left behind that would train to nothing."""
+    what = ", ".join(names)
+    account = tally.account()
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in account["records"]["dropped"].items())
+    if writer.tokens == writer.documents:
+        raise LangueError(f"there is no text in {what}" + (f" (dropped: {reasons})" if reasons else ""))
+    garbage = sum(account["bytes"]["dropped"].get(reason, 0) for reason in ("invalid UTF-8", "NUL byte"))
+    if garbage > max(FEW_BYTES, account["bytes"]["in"] / 2):
+        raise LangueError(f"most of {what} is no text (dropped: {reasons}); give UTF-8 text")
+    if writer.unknown > MOST_UNKNOWN * writer.tokens:
+        share = writer.unknown / writer.tokens
+        raise LangueError(f"the tokenizer does not fit {what}: {share:.0%} of its tokens are unknown; train one on it")

@@ -21,7 +21,7 @@ class ReadSettings(Settings):
     """What one document of a text file is."""
     text: str = "text"
     """The column or key of a table that holds the text."""
-    max_line_bytes: int = Field(default=1 << 20, ge=1)
+    max_line_bytes: int = Field(default=1 << 20, ge=1, lt=1 << 31)
     """Longer lines are quarantined."""
 
 
@@ -36,6 +36,8 @@ class DataSettings(ReadSettings):
     """Text for the last word, looked at once when training is over."""
     temperature: float = Field(default=1.0, gt=0)
     """Sharpens (below 1) or flattens (above 1) the weights of a mix: each is raised to 1/temperature."""
+    pack: bool = False
+    """Rows of whole documents, as many as fit, instead of windows of one long line of tokens."""
     document_mask: bool = False
     """Positions see their own document only, where a row holds several."""
 

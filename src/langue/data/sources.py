@@ -11,7 +11,7 @@ from typing import Any
 from langue.errors import LangueError
 
 EMBEDDED = "embedded"
-TEXT = (".txt", ".text", ".md")
+TEXT = (".txt", ".text", ".md", ".rst")
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 
 Given = str | Path | Iterable[Any]
@@ -39,12 +39,16 @@ class Origin:
 def find_sources(given: Given | Mapping[str, float]) -> list[Origin]:
     """All places that a source stands for, files in the order of their names.
 
+    A list or tuple of strings names sources; any other iterable gives rows itself, as mappings or as texts.
+
     Raises:
         LangueError: a file or pattern matches nothing, or is of a kind that nobody reads.
     """
     if isinstance(given, str | Path):
         return _named(str(given))
-    if isinstance(given, Mapping) or (isinstance(given, list) and all(isinstance(part, str | Path) for part in given)):
+    if isinstance(given, Mapping) or (
+        isinstance(given, list | tuple) and all(isinstance(part, str | Path) for part in given)
+    ):
         return [origin for part in given for origin in _named(str(part))]
     return [Origin("rows", "rows", rows=given)]
 
@@ -69,14 +73,22 @@ def _named(name: str) -> list[Origin]:
 def _folder(path: Path) -> list[Origin]:
     if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
         return [Origin(str(path), "folder", path=path)]
-    files = sorted(file for file in path.rglob("*") if file.suffix in TEXT + TABLES and file.is_file())
+    if (path / "manifest.json").is_file():
+        raise LangueError(f"{path} is prepared already; give the text itself")
+    found = (file for file in path.rglob("*") if file.suffix.lower() in TEXT + TABLES and file.is_file())
+    files = sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
     if not files:
         raise LangueError(f"{path} holds no {', '.join(TEXT + TABLES)} file")
     return [_file(file) for file in files]
 
 
 def _file(path: Path) -> Origin:
-    kind = path.suffix[1:] if path.suffix in TABLES else "text"
-    if path.suffix == ".json":
-        raise LangueError(f"{path}: one JSON object a line is read from .jsonl files; a whole .json file is not")
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        kind = suffix[1:]
+    elif suffix in TEXT or not suffix:
+        kind = "text"
+    else:
+        known = ", ".join(TEXT + TABLES)
+        raise LangueError(f"{path} is of a kind that is not read; known are {known}; rename it if it is plain text")
     return Origin(str(path), kind, path=path, size=path.stat().st_size)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from langue.errors import LangueError
+from langue.text import Tokenizer
 
 MANIFEST = "manifest.json"
 FORMAT = "langue-tokens"
 VERSION = 1
+
+VERIFIED_BYTES = 1 << 30
+"""Stores up to this size are verified each time they are opened, which takes about a second at most."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,17 @@ class TokenStore:
         self.fingerprint: str = manifest["tokenizer"]["fingerprint"]
         self.dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
         self.shards = [Shard(**shard) for shard in manifest["shards"]]
+        # Plain arrays: a slice of a memmap object is several times as slow to make.
         self._arrays = [_map(folder / f"{s.name}.bin", self.dtype, s.tokens) for s in self.shards]
-        self._starts = np.cumsum([0] + [shard.tokens for shard in self.shards])
+        self._starts = list(accumulate((shard.tokens for shard in self.shards), initial=0))
 
     @classmethod
-    def open(cls, folder: Path | str) -> TokenStore:
-        """Open a store; sizes are checked now, contents by `verify`.
+    def open(cls, folder: Path | str, *, verify: bool | None = None) -> TokenStore:
+        """Open a store; the manifest and all sizes are checked.
+
+        Args:
+            folder: the store.
+            verify: whether to check every byte as well; None: if the store has at most 1 GiB.
 
         Raises:
             LangueError: there is none, or a file is missing, damaged or of another size than it should be.
@@ -73,10 +85,12 @@ class TokenStore:
             raise LangueError(f"{path} does not describe a token store")
         if manifest.get("version") != VERSION:
             raise LangueError(f"{path} is of version {manifest.get('version')}; this Langue reads version {VERSION}")
-        try:
-            return cls(folder, manifest)
-        except (KeyError, TypeError, ValueError) as error:
-            raise LangueError(f"{path} is damaged: {error!r}") from None
+        if manifest.get("sha256") != manifest_digest(manifest):
+            raise LangueError(f"{path} is damaged: it is not as it was written; prepare the data again")
+        store = cls(folder, manifest)
+        if verify or (verify is None and store.tokens * store.dtype.itemsize <= VERIFIED_BYTES):
+            store.verify()
+        return store
 
     def verify(self) -> None:
         """Compare every file with its SHA-256.
@@ -92,6 +106,15 @@ class TokenStore:
                 if found != expected:
                     raise LangueError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; prepare it again")
 
+    def require(self, tokenizer: Tokenizer) -> None:
+        """Refuse a tokenizer that did not make this store.
+
+        Raises:
+            LangueError: its fingerprint is another.
+        """
+        if self.fingerprint != tokenizer.fingerprint:
+            raise LangueError(f"{self.folder} was prepared with another tokenizer; prepare it again with this one")
+
     def read(self, start: int, count: int) -> np.ndarray:
         """(count,) int64: tokens from `start` on, across shards."""
         out = np.empty(count, np.int64)
@@ -103,9 +126,9 @@ class TokenStore:
         if start < 0 or start + len(out) > self.tokens:
             raise IndexError(f"tokens {start} to {start + len(out)} of {self.tokens}")
         done = 0
-        number = int(np.searchsorted(self._starts, start, side="right")) - 1 if len(self.shards) > 1 else 0
+        number = bisect_right(self._starts, start) - 1
         while done < len(out):
-            offset = start + done - int(self._starts[number])
+            offset = start + done - self._starts[number]
             piece = self._arrays[number][offset : offset + len(out) - done]
             out[done : done + len(piece)] = piece
             done += len(piece)
@@ -128,4 +151,10 @@ def _map(path: Path, dtype: np.dtype, length: int) -> np.ndarray:
         raise LangueError(f"{path} is missing; prepare the data again") from None
     if size != length * dtype.itemsize:
         raise LangueError(f"{path} has {size:,} bytes instead of {length * dtype.itemsize:,}; prepare the data again")
-    return np.memmap(path, dtype, "r", shape=(length,)) if length else np.empty(0, dtype)
+    return np.asarray(np.memmap(path, dtype, "r", shape=(length,))) if length else np.empty(0, dtype)
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of everything that a manifest says, but for this number itself."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

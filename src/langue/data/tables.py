@@ -4,93 +4,116 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from langue.data.lines import Line, read_lines
+from langue.data.records import Dropped, Row, excerpt, is_blank
 from langue.data.sources import Origin
-from langue.data.tally import Tally
 from langue.errors import LangueError
 
-Row = Mapping[str, Any]
 
+def rows(origin: Origin, limit: int, column: str | None = None) -> Iterator[Row | Dropped]:
+    """The rows that can be read, and what had to be left out.
 
-def rows(origin: Origin, tally: Tally) -> Iterator[tuple[int, int, Row]]:
-    """Number, size in bytes, and values of each row that can be read; the tally gets those that cannot.
+    Args:
+        origin: the place.
+        limit: longer lines, and longer rows of a csv file, in bytes, are left out.
+        column: the only column that is wanted; None for all.
 
     Raises:
         LangueError: the place as a whole cannot be read.
     """
     if origin.kind == "jsonl":
-        yield from _jsonl(origin, tally)
+        assert origin.path is not None
+        yield from _jsonl(origin.path, limit)
     elif origin.kind in ("csv", "tsv"):
-        yield from _csv(origin)
+        assert origin.path is not None
+        yield from _delimited(origin.path, limit, quoted=origin.kind == "csv")
     else:
-        for number, row in enumerate(_whole(origin), 1):
-            if not isinstance(row, Mapping):
-                row = {"text": row}
-            yield number, sum(len(str(value)) for value in row.values()), row
+        for number, values in enumerate(_whole(origin, column), 1):
+            yield Row(values if isinstance(values, Mapping) else {"text": values}, number, None)
 
 
-def _jsonl(origin: Origin, tally: Tally) -> Iterator[tuple[int, int, Row]]:
-    assert origin.path is not None
-    with origin.path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                row = json.loads(line)
-            except UnicodeDecodeError:
-                tally.drop("invalid UTF-8", origin.name, number, len(line), line)
-                continue
-            except ValueError:
-                reason = "invalid JSON" if line.strip() else "empty"
-                tally.drop(reason, origin.name, number, len(line), line)
-                continue
-            yield number, len(line), row if isinstance(row, dict) else {"text": row}
-
-
-def _csv(origin: Origin) -> Iterator[tuple[int, int, Row]]:
-    assert origin.path is not None
-    csv.field_size_limit(sys.maxsize)
-    # Bytes that are no UTF-8 come through as lone surrogates, by which the reader of the text knows them again.
-    with origin.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        if origin.kind == "csv":
-            reader = csv.DictReader(file)
-        else:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+def _jsonl(path: Path, limit: int) -> Iterator[Row | Dropped]:
+    for line in read_lines(path, limit):
+        if isinstance(line, Dropped):
+            yield line
+            continue
+        if is_blank(line.text):
+            yield Dropped("empty", str(path), line.number, line.size, line.text)
+            continue
         try:
-            for number, row in enumerate(reader, 2):
-                yield number, sum(len(value) + 1 for value in row.values() if isinstance(value, str)), row
-        except csv.Error as error:
-            raise LangueError(f"{origin.name}, line {reader.line_num}: {error}") from None
+            values = json.loads(line.text)
+        except (ValueError, RecursionError):
+            yield Dropped("invalid JSON", str(path), line.number, line.size, excerpt(line.text.encode()))
+            continue
+        yield Row(values if isinstance(values, dict) else {"text": values}, line.number, line.size)
 
 
-def _whole(origin: Origin) -> Iterator[Any]:
+def _delimited(path: Path, limit: int, quoted: bool) -> Iterator[Row | Dropped]:
+    """A csv file, whose quoted fields may hold line ends, or a tsv file, in which quotes mean themselves."""
+    taken: list[Line] = []
+    left_out: list[Dropped] = []
+
+    def feed() -> Iterator[str]:
+        for line in read_lines(path, limit):
+            if isinstance(line, Dropped):
+                left_out.append(line)
+            else:
+                taken.append(line)
+                yield line.text + "\n"
+
+    # The field limit bounds what a forgotten quote can swallow.
+    csv.field_size_limit(limit)
+    reader = csv.reader(feed()) if quoted else csv.reader(feed(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(reader, [])
+    taken.clear()
+    while True:
+        try:
+            values = next(reader, None)
+            reason = "empty" if not values else "" if len(values) == len(header) else "wrong number of columns"
+        except csv.Error:
+            values, reason = [], "field too long"
+        yield from left_out
+        left_out.clear()
+        if values is None:
+            return
+        size = sum(line.size for line in taken)
+        if reason:
+            yield Dropped(reason, str(path), taken[0].number, size, excerpt(taken[0].text.encode()))
+        else:
+            yield Row(dict(zip(header, values, strict=True)), taken[0].number, size)
+        taken.clear()
+
+
+def _whole(origin: Origin, column: str | None) -> Iterator[Any]:
     if origin.kind == "rows":
         assert origin.rows is not None
         return iter(origin.rows)
     if origin.kind == "parquet":
         assert origin.path is not None
-        return _parquet(origin.path)
+        return _parquet(origin.path, column)
     return _datasets(origin)
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise LangueError("reading parquet needs pyarrow: pip install 'langue[parquet]'") from None
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            wanted = [column] if column in file.schema_arrow.names else None
+            for batch in file.iter_batches(batch_size=1024, columns=wanted):
+                yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise LangueError(f"{path} is not a parquet file: {error}") from None
-    with file:
-        for batch in file.iter_batches(batch_size=1024):
-            yield from batch.to_pylist()
+        raise LangueError(f"{path} cannot be read as a parquet file: {_first_line(error)}") from None
 
 
-def _datasets(origin: Origin) -> Iterator[Row]:
+def _datasets(origin: Origin) -> Iterator[Mapping[str, Any]]:
     """`hf:NAME[/CONFIG][:SPLIT]`, streamed; or a folder that `save_to_disk` made."""
     try:
         import datasets
@@ -98,14 +121,40 @@ def _datasets(origin: Origin) -> Iterator[Row]:
         raise LangueError(f"{origin.name} needs Hugging Face Datasets: pip install 'langue[hf]'") from None
     try:
         if origin.kind == "folder":
-            found = datasets.load_from_disk(str(origin.path))
+            found: Any = datasets.load_from_disk(str(origin.path))
+            if isinstance(found, dict):
+                found = found["train"] if "train" in found else next(iter(found.values()))
         else:
-            name, _, split = origin.name.removeprefix("hf:").partition(":")
-            owner, *rest = name.split("/")
-            repository = "/".join([owner, *rest[:1]])
-            found = datasets.load_dataset(repository, *rest[1:2], split=split or "train", streaming=True)
-    except Exception as error:  # the library raises whatever its file systems raise
-        raise LangueError(f"{origin.name} cannot be loaded: {str(error).splitlines()[0]}") from None
-    if isinstance(found, dict):
-        found = found["train"] if "train" in found else next(iter(found.values()))
-    return iter(found)
+            found = _stream(*parse_name(origin.name))
+        yield from found
+    except Exception as error:  # the library raises whatever its file systems and the network raise
+        raise LangueError(f"{origin.name} cannot be loaded: {_first_line(error)}") from None
+
+
+def parse_name(name: str) -> tuple[str, str | None, str]:
+    """`hf:NAME[/CONFIG][:SPLIT]` as repository or local folder, configuration, and split ("train" unless said).
+
+    A name of two parts is OWNER/NAME first of all; `_stream` tries NAME/CONFIG if there is none.
+    """
+    place, _, split = name.removeprefix("hf:").partition(":")
+    if Path(place).is_dir():
+        return place, None, split or "train"
+    owner, *rest = place.split("/", 2)
+    return "/".join([owner, *rest[:1]]), (rest[1] if len(rest) > 1 else None), split or "train"
+
+
+def _stream(repository: str, config: str | None, split: str) -> Any:
+    import datasets
+    from datasets.exceptions import DatasetNotFoundError
+
+    try:
+        return datasets.load_dataset(repository, config, split=split, streaming=True)
+    except DatasetNotFoundError:
+        name, _, rest = repository.partition("/")
+        if config is not None or not rest:
+            raise
+        return datasets.load_dataset(name, rest, split=split, streaming=True)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from langue.data.records import Dropped, Piece
 
 
 class Tally:
@@ -18,37 +22,51 @@ class Tally:
     def __init__(self, quarantine: Path | None = None):
         self.records: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
         self._path = quarantine
         self._file: IO[str] | None = None
 
-    def keep(self, records: int, size: int) -> None:
-        """Records that are used, with their size in bytes as they were read."""
-        self.records["kept"] += records
-        self.bytes["kept"] += size
+    def count(self, events: Iterable[Piece | Dropped]) -> Iterator[Piece]:
+        """Hand on the pieces, and count them and what stands between them as they pass."""
+        for event in events:
+            if isinstance(event, Dropped):
+                self._drop(event)
+            else:
+                self.kept["records"] += event.records
+                self.kept["bytes"] += event.size
+                yield event
 
-    def drop(self, reason: str, origin: str, number: int, size: int, excerpt: bytes) -> None:
-        """One record that is not used: where it stood and how it begins."""
-        self.records[reason] += 1
-        self.bytes[reason] += size
+    def _drop(self, dropped: Dropped) -> None:
+        self.records[dropped.reason] += dropped.records
+        self.bytes[dropped.reason] += dropped.size
         if self._path is None:
             return
         if self._file is None:
             self._file = self._path.open("w", encoding="utf-8")
-        shown = excerpt[:200].decode("utf-8", "backslashreplace")
-        line = {"file": origin, "record": number, "reason": reason, "bytes": size, "begins": shown}
+        line = {
+            "file": dropped.origin,
+            "record": dropped.number,
+            "reason": dropped.reason,
+            "bytes": dropped.size,
+            "begins": dropped.begins,
+        }
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
+        """Write out the quarantine."""
         if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
             self._file.close()
+            self._file = None
 
-    def account(self) -> dict[str, dict[str, object]]:
+    def account(self) -> dict[str, dict[str, Any]]:
         """in = kept + Σ dropped, for records and for bytes."""
         return {
             name: {
-                "in": sum(counts.values()),
-                "kept": counts["kept"],
-                "dropped": {reason: count for reason, count in sorted(counts.items()) if reason != "kept"},
+                "in": self.kept[name] + sum(dropped.values()),
+                "kept": self.kept[name],
+                "dropped": dict(sorted(dropped.items())),
             }
-            for name, counts in (("records", self.records), ("bytes", self.bytes))
+            for name, dropped in (("records", self.records), ("bytes", self.bytes))
         }

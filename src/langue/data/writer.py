@@ -1,0 +1,141 @@
+"""Writing a token store: shards of bounded size, then the manifest that makes them a store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from langue.data.store import FORMAT, MANIFEST, VERSION, Shard, manifest_digest
+from langue.text import Tokenizer
+
+
+class Encoded(NamedTuple):
+    """The tokens of some pieces."""
+
+    tokens: np.ndarray
+    """(tokens,), in the store's type."""
+    ends: np.ndarray
+    """(documents,): one past the last token of each document that ends in them."""
+    unknown: int
+    """How many of the tokens stand for what the tokenizer does not know."""
+    characters: int
+    text_bytes: int
+    """Of the text, in UTF-8."""
+    size: int
+    """Bytes of the sources."""
+
+
+class Writer:
+    """Writes tokens into shards and remembers what the manifest must say of them.
+
+    Args:
+        folder: where to.
+        tokenizer: whose tokens they are.
+        limit: tokens of one shard.
+    """
+
+    def __init__(self, folder: Path, tokenizer: Tokenizer, limit: int):
+        self.folder, self.limit, self.tokenizer = folder, limit, tokenizer
+        self.dtype = np.dtype("<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4")
+        self.tokens = self.documents = self.unknown = self.characters = self.text_bytes = 0
+        self.shards: list[Shard] = []
+        self._file: IO[bytes] | None = None
+
+    def add(self, encoded: Encoded) -> None:
+        """Append tokens, in as many shards as it takes."""
+        self.unknown += encoded.unknown
+        self.characters += encoded.characters
+        self.text_bytes += encoded.text_bytes
+        tokens, ends = encoded.tokens, encoded.ends
+        while len(tokens):
+            file = self._file or self._open()
+            part = tokens[: self.limit - self._count]
+            data = part.tobytes()
+            file.write(data)
+            self._digest.update(data)
+            inside = int(np.searchsorted(ends, len(part), side="right"))
+            self._ends.append(ends[:inside] + self._count)
+            self._count += len(part)
+            tokens, ends = tokens[len(part) :], ends[inside:] - len(part)
+            if self._count == self.limit:
+                self._finish_shard()
+
+    def _open(self) -> IO[bytes]:
+        self._name = f"shard-{len(self.shards):05d}"
+        self._file = (self.folder / f"{self._name}.bin").open("wb")
+        self._digest = hashlib.sha256()
+        self._count = 0
+        self._ends: list[np.ndarray] = []
+        return self._file
+
+    def _finish_shard(self) -> None:
+        assert self._file is not None
+        _sync(self._file)
+        self._file = None
+        ends = np.concatenate(self._ends).astype("<u8")
+        with (self.folder / f"{self._name}.idx").open("wb") as file:
+            file.write(ends.tobytes())
+            _sync(file)
+        index_digest = hashlib.sha256(ends.tobytes()).hexdigest()
+        self.shards.append(Shard(self._name, self._count, len(ends), self._digest.hexdigest(), index_digest))
+        self.tokens += self._count
+        self.documents += len(ends)
+
+    def finish(self) -> None:
+        """Write out the last shard."""
+        if self._file is not None:
+            self._finish_shard()
+
+    def write_manifest(self, sources: Sequence[str], account: Mapping[str, Any]) -> None:
+        """Write the manifest, last of all: without it, there is no store."""
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "dtype": self.dtype.name,
+            "tokens": self.tokens,
+            "documents": self.documents,
+            "text": {"bytes": self.text_bytes, "characters": self.characters},
+            "tokenizer": {
+                "fingerprint": self.tokenizer.fingerprint,
+                "vocab_size": self.tokenizer.vocab_size,
+                "end": self.tokenizer.end,
+            },
+            "sources": list(sources),
+            "unknown": self.unknown,
+            **account,
+            "shards": [asdict(shard) for shard in self.shards],
+        }
+        manifest["sha256"] = manifest_digest(manifest)
+        with (self.folder / MANIFEST).open("w", encoding="utf-8") as file:
+            file.write(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+            _sync(file)
+
+    def close(self) -> None:
+        """Let go of what is open, for when something went wrong."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _sync(file: IO[Any]) -> None:
+    """Close a file whose content the disk has."""
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has a folder's names, where the system lets folders be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
