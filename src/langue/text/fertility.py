@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from langue.text.tokenizer import Tokenizer
 
@@ -25,6 +25,10 @@ class Fertility:
     bytes: int
     tokens: int
     unknown: int
+
+    def as_dict(self) -> dict[str, str | int | float]:
+        """Everything by name, the two ratios too."""
+        return {**asdict(self), "tokens_per_word": self.tokens_per_word, "bytes_per_token": self.bytes_per_token}
 
     @property
     def tokens_per_word(self) -> float:

@@ -1,0 +1,73 @@
+"""`langue evaluate`: measure a model on text."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def evaluate(
+    run: Path,
+    /,
+    *,
+    data: str,
+    stride: int | None = None,
+    documents: Literal["file", "line", "paragraph"] = "file",
+    text: str = "text",
+    device: str = "auto",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Measure how well a model predicts a text: loss, perplexity, bits per byte and per character.
+
+    Each token is predicted once. A smaller stride lets the model see more before each token, and takes longer.
+
+    Parameters
+    ----------
+    run
+        A run folder, a checkpoint, or a model's folder with its tokenizer.
+    data
+        A file, glob, folder, hf: name, "embedded", or a prepared token store.
+    stride
+        Tokens by which the window slides: from 1 to the model's context; half of the context by default.
+    documents
+        What one document of a text file is.
+    text
+        The column of a table that holds the text.
+    device
+        cpu, cuda, …
+    as_json
+        Print one JSON object.
+    """
+    from langue.data import ReadSettings, TokenStore, prepare
+    from langue.evaluate import evaluate_text
+    from langue.tasks import load
+
+    begun = time.perf_counter()
+    task = load(run, device)
+    with tempfile.TemporaryDirectory() as scratch:
+        if (Path(data) / "manifest.json").is_file():
+            store = TokenStore.open(data)
+            store.verify()
+        else:
+            store = prepare(data, task.tokenizer, Path(scratch) / "store", ReadSettings(documents=documents, text=text))
+        half = max(1, task.model.config.context // 2)
+        metrics = evaluate_text(task.model, task.tokenizer, store, stride=stride or half)
+        result = {
+            "task": task.name,
+            "data": data,
+            "examples": store.documents,
+            "tokens": store.tokens,
+            "metrics": metrics,
+            "seconds": round(time.perf_counter() - begun, 3),
+        }
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    print(f"{data}: {store.documents:,} documents, {store.tokens:,} tokens, {result['seconds']} s")
+    for name, value in metrics.items():
+        print(f"  {name.replace('_', ' '):<20} {value:.4f}")

@@ -1,0 +1,116 @@
+"""`langue tokenizer train` and `langue tokenizer report`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def train(
+    files: tuple[str, ...],
+    /,
+    *,
+    out: Path,
+    kind: Literal["byte-bpe", "unigram", "wordpiece", "char", "byte"] = "byte-bpe",
+    vocab_size: int = 8192,
+    lowercase: Annotated[bool, Parameter(negative="")] = False,
+    text: str = "text",
+) -> None:
+    """Learn a tokenizer from text and write it as OUT/tokenizer.json.
+
+    Parameters
+    ----------
+    files
+        Files, globs, folders, hf: names or "embedded".
+    out
+        The folder to write to.
+    kind
+        byte-bpe and byte lose nothing of any text; char knows the characters of these files.
+    vocab_size
+        Tokens at most; char and byte have as many as they need.
+    lowercase
+        Write everything in lower case (unigram and wordpiece).
+    text
+        The column of a table that holds the text.
+    """
+    from langue.console import say
+    from langue.data import ReadSettings
+    from langue.errors import LangueError
+    from langue.settings import parse
+    from langue.text import TokenizerSettings, train_tokenizer
+
+    if not files:
+        raise LangueError("name at least one file to learn from")
+    if (out / "tokenizer.json").exists():
+        raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
+    asked = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
+    settings = parse(TokenizerSettings, asked, "tokenizer train")
+    tokenizer = train_tokenizer(settings, _texts(files, ReadSettings(text=text), f"learning {kind}"))
+    tokenizer.save(out)
+    say(f"{out / 'tokenizer.json'}: {tokenizer.vocab_size:,} tokens")
+
+
+def report(
+    tokenizer: Path,
+    files: tuple[str, ...],
+    /,
+    *,
+    text: str = "text",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Tell how many tokens a tokenizer spends on each file.
+
+    Parameters
+    ----------
+    tokenizer
+        A tokenizer.json, its folder, or a run.
+    files
+        Files, globs, folders, hf: names or "embedded".
+    text
+        The column of a table that holds the text.
+    as_json
+        Print one JSON object for each file.
+    """
+    from langue.console import table
+    from langue.data import ReadSettings
+    from langue.text import Tokenizer, fertility
+
+    settings = ReadSettings(text=text)
+    rows = fertility(Tokenizer.load(tokenizer), {name: _texts([name], settings, f"reading {name}") for name in files})
+    if as_json:
+        for row in rows:
+            print(json.dumps(row.as_dict(), ensure_ascii=False))
+        return
+    columns = ("file", "words", "bytes", "tokens", "tokens / word", "bytes / token", "unknown")
+    cells = [
+        (
+            row.name,
+            f"{row.words:,}",
+            f"{row.bytes:,}",
+            f"{row.tokens:,}",
+            f"{row.tokens_per_word:.3f}",
+            f"{row.bytes_per_token:.3f}",
+            f"{row.unknown / max(1, row.tokens):.2%}",
+        )
+        for row in rows
+    ]
+    table("fertility", columns, cells)
+
+
+def _texts(files: Iterable[str], settings: object, doing: str) -> Iterator[str]:
+    """The text of all files, piece by piece, with a bar that shows how far reading has come."""
+    from langue.console import progress
+    from langue.data import Tally, find_sources, read_documents
+    from langue.data.settings import ReadSettings
+
+    assert isinstance(settings, ReadSettings)
+    origins = find_sources(list(files))
+    with progress(doing, sum(origin.size for origin in origins) or None, "bytes") as advance:
+        for piece in read_documents(origins, settings, Tally()):
+            advance(piece.size)
+            if piece.text:
+                yield piece.text
