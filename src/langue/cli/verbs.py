@@ -32,6 +32,7 @@ VERBS: Verbs = {
     "data": {
         "prepare": Verb("langue.cli.data:prepare", "Turn text into a store of tokens"),
         "verify": Verb("langue.cli.data:verify", "Check every byte of a store of tokens"),
+        "inspect": Verb("langue.cli.data:inspect", "Tell what a store of tokens holds"),
     },
     "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
     "evaluate": Verb("langue.cli.evaluate:evaluate", "Measure a model on text"),

@@ -12,6 +12,7 @@ from langue.console import say
 from langue.data import (
     DataSettings,
     Mix,
+    Packed,
     Piece,
     Tally,
     TokenStore,
@@ -55,9 +56,9 @@ class Splits:
     def stream(self, recipe: Recipe) -> Stream:
         """The rows of training."""
         seed, context = recipe.training.seed, recipe.model.context
-        mask = recipe.data.document_mask
-        windows = [Windows(store, context, seed, document_mask=mask) for store in self.train]
-        return windows[0] if len(windows) == 1 else Mix(windows, self.shares, seed)
+        kind, mask = Packed if recipe.data.pack else Windows, recipe.data.document_mask
+        streams = [kind(store, context, seed, document_mask=mask) for store in self.train]
+        return streams[0] if len(streams) == 1 else Mix(streams, self.shares, seed)
 
 
 def is_store(source: object) -> bool:

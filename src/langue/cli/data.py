@@ -1,0 +1,133 @@
+"""`langue data prepare`, `langue data verify` and `langue data inspect`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from langue.data import TokenStore
+
+
+def prepare(
+    files: tuple[str, ...],
+    /,
+    *,
+    tokenizer: Path,
+    out: Path,
+    documents: Literal["file", "line", "paragraph"] = "file",
+    text: str = "text",
+    max_line_bytes: int = 1 << 20,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Turn text into a store of tokens, which a recipe takes as data.train, data.dev or data.test.
+
+    Lines and rows that cannot be used are counted by reason and kept in OUT/quarantine.jsonl.
+
+    Parameters
+    ----------
+    files
+        Files (txt, jsonl, csv, tsv, parquet), globs, folders, hf:NAME[/CONFIG][:SPLIT] or "embedded".
+    tokenizer
+        A tokenizer.json, its folder, or a run.
+    out
+        The folder to make.
+    documents
+        What one document of a text file is.
+    text
+        The column of a table that holds the text.
+    max_line_bytes
+        Longer lines are left out.
+    as_json
+        Print the manifest as one JSON object.
+    """
+    from langue import data
+    from langue.errors import LangueError
+    from langue.settings import parse
+    from langue.text import Tokenizer
+
+    if not files:
+        raise LangueError("name at least one file to prepare")
+    asked = {"documents": documents, "text": text, "max_line_bytes": max_line_bytes}
+    settings = parse(data.ReadSettings, asked, "data prepare")
+    _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, settings), as_json)
+
+
+def verify(store: Path, /) -> None:
+    """Compare every file of a store with its SHA-256, and name the first that changed.
+
+    Parameters
+    ----------
+    store
+        A folder that `langue data prepare` made.
+    """
+    from langue.data import TokenStore
+
+    found = TokenStore.open(store, verify=True)
+    print(f"{store} is whole: {found.tokens:,} tokens in {len(found.shards)} shards are as they were written")
+
+
+def inspect(
+    store: Path,
+    /,
+    *,
+    tokenizer: Path | None = None,
+    document: int = 0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Tell what a store holds, and with its tokenizer show a document.
+
+    Parameters
+    ----------
+    store
+        A folder that `langue data prepare` made.
+    tokenizer
+        The tokenizer that made it.
+    document
+        Which document to show, from 0.
+    as_json
+        Print the manifest as one JSON object.
+    """
+    from langue.data import TokenStore
+    from langue.text import Tokenizer
+
+    found = TokenStore.open(store)
+    _print(found, as_json)
+    if tokenizer is None:
+        return
+    known = Tokenizer.load(tokenizer)
+    found.require(known)
+    print(f"\n{known.decode(_document(found, document))}")
+
+
+SHOWN_TOKENS = 500
+
+
+def _document(store: TokenStore, number: int) -> list[int]:
+    """The first tokens of one document."""
+    from langue.errors import LangueError
+
+    if not 0 <= number < store.documents:
+        raise LangueError(f"{store.folder} has documents 0 to {store.documents - 1:,}, but no {number:,}")
+    start = int(store.document_ends[number - 1]) if number else 0
+    length = int(store.document_ends[number]) - start
+    return store.read(start, min(length, SHOWN_TOKENS)).tolist()
+
+
+def _print(store: TokenStore, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(store.manifest, ensure_ascii=False))
+        return
+    per_token = store.text_bytes / store.tokens
+    print(f"{store.folder}: {store.tokens:,} tokens of {store.documents:,} documents, {per_token:.2f} bytes a token")
+    records, size = store.manifest["records"], store.manifest["bytes"]
+    print(f"read {records['in']:,} records, {size['in']:,} bytes; kept {records['kept']:,}, {size['kept']:,} bytes")
+    for reason, count in records["dropped"].items():
+        print(f"left out, {reason}: {count:,} records, {size['dropped'][reason]:,} bytes")
+    if records["dropped"]:
+        print(f"what was left out is in {store.folder / 'quarantine.jsonl'}")
+    if store.manifest["unknown"]:
+        print(f"{store.manifest['unknown']:,} tokens are unknown to the tokenizer")
