@@ -37,7 +37,7 @@ langue generate {name} "{prompt}"
 import langue
 
 model = langue.load("{name}")
-print(model.generate("{prompt}", tokens=100))
+print(model.generate("{prompt}", max_tokens=100))
 ```
 
 `report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.

@@ -1,0 +1,122 @@
+"""Recipes: read, located, overridden, written whole and read again to the same value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from langue.errors import LangueError
+from langue.models import PRESETS, ModelConfig
+from langue.recipe import Recipe, changes_between, read_recipe, write_recipe
+
+MINIMAL = "task: generate\ndata: {train: text.txt}\n"
+
+
+def write(folder: Path, content: str = MINIMAL) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.yaml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_task_and_training_data_are_all_that_must_be_said(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path))
+    assert recipe.training.steps == 2000
+    assert recipe.data.dev == 0.1
+    with pytest.raises(LangueError, match=r"recipe\.yaml: data\.train is missing"):
+        read_recipe(write(tmp_path, "task: generate\ndata: {}\n"))
+    with pytest.raises(LangueError, match=r"recipe\.yaml: task is missing"):
+        read_recipe(write(tmp_path, "data: {train: a}\n"))
+    assert read_recipe(write(tmp_path, "task: generate\n"), {"data.train": "embedded"}).data.train == "embedded"
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "said"),
+    [
+        ("trianing: {}", {}, r"recipe\.yaml: unknown key trianing; did you mean training\?"),
+        (
+            "training: {learning_rte: 1}",
+            {},
+            r"recipe\.yaml: unknown key training\.learning_rte; did you mean learning_rate",
+        ),
+        ("model: {layer: 3}", {}, r"recipe\.yaml: unknown key model\.layer; did you mean layers\?"),
+        ("model: {preset: gpt-nan}", {}, r"recipe\.yaml: model: there is no preset 'gpt-nan'; did you mean gpt-nano\?"),
+        ("model: {width: 30, heads: 4}", {}, r"width 30 cannot be shared out among 4 heads"),
+        ("training: {steps: many}", {}, r"training\.steps: .*got 'many'"),
+        ("", {"training.step": "3"}, r"^--training\.step: unknown key training\.step; did you mean steps\?"),
+        ("", {"training.steps": "0"}, r"^--training\.steps: training\.steps: .*greater than or equal to 1, got 0"),
+        ("", {"data.dev": "1.5"}, r"a share of the training text must be at least 0 and below 1"),
+        ("", {"task": "translat"}, r"^--task: .*'generate'"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, content: str, changes: dict[str, str], said: str) -> None:
+    with pytest.raises(LangueError, match=said):
+        read_recipe(write(tmp_path, f"{MINIMAL}{content}\n"), changes)
+
+
+def test_a_preset_fills_in_what_is_not_given(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{MINIMAL}model: {{preset: lstm-nano, layers: 2, dropout: 0.5}}\n")
+    expected = ModelConfig(**{**PRESETS["lstm-nano"], "layers": 2, "dropout": 0.5})
+    assert read_recipe(path).model.architecture() == expected
+    assert read_recipe(path).model.preset == "lstm-nano"
+
+
+def test_a_seq2seq_may_have_an_encoder_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{MINIMAL}model: {{form: seq2seq, encoder: {{layers: 1}}}}\n")
+    assert read_recipe(path).model.encoder_config().layers == 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_written_recipe_says_everything_and_is_read_to_the_same_value(tmp_path: Path, preset: str) -> None:
+    path = write(tmp_path, f"{MINIMAL}model: {{preset: {preset}}}\ntokenizer: {{kind: char}}\n")
+    recipe = read_recipe(path, {"training.learning_rate": "3e-5", "data.test": "[a.txt, hf:b/c]"})
+    write_recipe(recipe, tmp_path / "again.yaml")
+    assert read_recipe(tmp_path / "again.yaml") == recipe
+    content = yaml.safe_load((tmp_path / "again.yaml").read_text())
+    for section, kind in ((name, type(getattr(recipe, name))) for name in content if name != "task"):
+        assert set(content[section]) == set(kind.model_fields)
+
+
+def test_another_preset_can_take_the_place_of_a_written_one(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, f"{MINIMAL}model: {{preset: lstm-nano, dropout: 0.5, context: 32}}\n"))
+    write_recipe(recipe, tmp_path / "again.yaml")
+    other = read_recipe(tmp_path / "again.yaml", {"model.preset": "gpt-nano"}).model
+    assert other.architecture() == ModelConfig(**{**PRESETS["gpt-nano"], "dropout": 0.5, "context": 32})
+
+
+def test_data_are_looked_for_here_and_then_beside_the_recipe(tmp_path: Path, monkeypatch) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    path = write(there, "task: generate\ndata: {train: [both.txt, one.txt, '*.csv', none.txt], dev: hf:a/b}\n")
+    here.mkdir()
+    for file in (here / "both.txt", there / "both.txt", there / "one.txt", there / "x.csv"):
+        file.touch()
+    monkeypatch.chdir(here)
+    data = read_recipe(path).data
+    assert data.train == [str(here / "both.txt"), str(there / "one.txt"), str(there / "*.csv"), "none.txt"]
+    assert data.dev == "hf:a/b"
+
+
+def test_weighted_sources_folders_and_names_are_located_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "embedded").touch()
+    path = write(tmp_path / "r", "task: generate\ndata: {train: {folder: 2, embedded: 1}}\ntokenizer: {path: folder}\n")
+    recipe = read_recipe(path)
+    assert recipe.data.train == {str(tmp_path / "folder"): 2.0, "embedded": 1.0}
+    assert recipe.tokenizer.path == tmp_path / "folder"
+
+
+def test_changes_are_found_by_dotted_name(tmp_path: Path) -> None:
+    old = read_recipe(write(tmp_path))
+    new = read_recipe(write(tmp_path), {"training.steps": "7", "model.layers": "9", "data.dev": "null"})
+    assert changes_between(old, new) == {"training.steps": (2000, 7), "model.layers": (4, 9), "data.dev": (0.1, None)}
+    assert changes_between(old, old) == {}
+
+
+def test_the_recipes_of_the_project_are_right(monkeypatch) -> None:
+    recipes = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+    assert recipes
+    for path in recipes:
+        assert isinstance(read_recipe(path), Recipe)
