@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -23,6 +24,21 @@ def test_each_position_has_its_own_loss():
     torch.testing.assert_close(loss_by_position(model, rows)[4], short.detach().double(), rtol=1e-5, atol=0)
 
 
+class Numbers:
+    """The text 0, 1, 2, …"""
+
+    def __init__(self, tokens: int):
+        self.tokens = tokens
+
+    def read(self, start: int, count: int) -> np.ndarray:
+        assert start + count <= self.tokens
+        return np.arange(start, start + count, dtype=np.uint16)
+
+
 def test_rows_are_spread_over_the_text_and_do_not_overlap():
-    assert rows_of(range(100), 10, 3).tolist() == [list(range(start, start + 11)) for start in (0, 30, 60)]
-    assert rows_of(range(31), 10, 99).tolist() == [list(range(start, start + 11)) for start in (0, 10, 20)]
+    assert rows_of(Numbers(100), 10, 3).tolist() == [list(range(start, start + 11)) for start in (0, 30, 60)]
+    assert rows_of(Numbers(31), 10, 99).tolist() == [list(range(start, start + 11)) for start in (0, 10, 20)]
+
+
+def test_a_short_text_gives_one_short_row():
+    assert rows_of(Numbers(5), 10, 99).tolist() == [[0, 1, 2, 3, 4]]

@@ -7,8 +7,7 @@ from pages import Page, check_self_contained
 from langue.errors import LangueError
 from langue.report import write_race_report
 from langue.report.compare import by_half_octaves
-from langue.report.race import findings
-from langue.report.result import read_result
+from langue.report.result import findings, read_result
 
 
 def test_the_page_holds_all_it_shows(race):

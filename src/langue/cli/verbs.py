@@ -37,7 +37,7 @@ VERBS: Verbs = {
     "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
     "evaluate": Verb("langue.cli.evaluate:evaluate", "Measure a model on text"),
     "generate": Verb("langue.cli.generate:generate", "Let a model write"),
-    "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget"),
+    "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
     "inspect": {
         "attention": Verb("langue.cli.inspect:attention", "Draw where a model looks"),

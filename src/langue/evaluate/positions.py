@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -37,10 +38,21 @@ def loss_by_position(model: Model, rows: Tensor) -> Tensor:
     return total / rows.shape[0]
 
 
-def rows_of(tokens: Sequence[int], context: int, most: int) -> Tensor:
-    """Up to `most` rows (N, context + 1) from all over a text, as far apart as they can be."""
-    ids = torch.as_tensor(tokens, dtype=torch.long)
-    possible = (len(ids) - 1) // context
+class Text(Protocol):
+    """A line of tokens, such as a token store."""
+
+    tokens: int
+
+    def read(self, start: int, count: int) -> np.ndarray: ...
+
+
+def rows_of(text: Text, context: int, most: int) -> Tensor:
+    """Up to `most` rows (N, context + 1) from all over a text, as far apart as they can be.
+
+    A text too short for one row gives one row of all it has.
+    """
+    context = min(context, text.tokens - 1)
+    possible = (text.tokens - 1) // context
     count = min(most, possible)
     starts = [place * possible // count * context for place in range(count)]
-    return torch.stack([ids[start : start + context + 1] for start in starts])
+    return torch.from_numpy(np.stack([text.read(start, context + 1).astype(np.int64) for start in starts]))

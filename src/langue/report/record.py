@@ -81,6 +81,12 @@ def number(row: Row, key: str) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
+def typical_speed(record: Record) -> float | None:
+    """The median tokens per second, which a slow first step or a busy moment does not move."""
+    speeds = sorted(value for row in record.train if (value := number(row, "tokens_per_second")) is not None)
+    return speeds[len(speeds) // 2] if speeds else None
+
+
 def count_parameters(path: Path) -> int | None:
     """How many numbers a safetensors file holds, from its header: 8 bytes of length, then JSON."""
     try:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from langue.errors import LangueError
+from langue.report.words import short
 from langue.settings import Settings, parse
 
 RESULT = "race.json"
@@ -85,3 +86,29 @@ def read_result(folder: Path | str) -> RaceResult:
     except ValueError:
         raise LangueError(f"{path} is damaged: it is not valid JSON") from None
     return parse(RaceResult, content, str(path))
+
+
+def findings(result: RaceResult) -> list[str]:
+    """What the numbers say, in sentences; nothing that they do not say."""
+    ranked = result.ranked()
+    first, last = ranked[0], ranked[-1]
+    if first is last:
+        return [f"{first.name} reached {first.bits_per_byte:.3f} bits per byte."]
+    said = [
+        f"{first.name} predicts unseen text best: {first.bits_per_byte:.3f} bits per byte, "
+        f"{100 * (1 - first.bits_per_byte / ranked[1].bits_per_byte):.1f} % fewer than {ranked[1].name} and "
+        f"{100 * (1 - first.bits_per_byte / last.bits_per_byte):.1f} % fewer than {last.name}."
+    ]
+    fastest = max(result.members, key=lambda member: member.tokens_per_second)
+    slowest = min(result.members, key=lambda member: member.tokens_per_second)
+    said.append(
+        f"{fastest.name} trains fastest, at {short(fastest.tokens_per_second)} tokens per second, "
+        f"{fastest.tokens_per_second / slowest.tokens_per_second:.1f} times {slowest.name}."
+    )
+    gain = {member.name: member.early() - member.late() for member in result.members}
+    most, least = max(gain, key=gain.__getitem__), min(gain, key=gain.__getitem__)
+    said.append(
+        f"{most} makes most of a long context: {gain[most]:.3f} bits per byte between its first eighth and its "
+        f"second half; {least} makes least of it, {gain[least]:.3f}."
+    )
+    return said

@@ -8,7 +8,7 @@ from typing import Any
 
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
-from langue.report.record import Record, number, read_record
+from langue.report.record import Record, number, read_record, typical_speed
 from langue.report.words import duration, short, show
 
 SAMPLES = 8
@@ -73,18 +73,17 @@ def _tiles(record: Record) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in found if value is not None]
 
 
-def typical_speed(record: Record) -> float | None:
-    """The median tokens per second, which a slow first step or a busy moment does not move."""
-    speeds = sorted(value for row in record.train if (value := number(row, "tokens_per_second")) is not None)
-    return speeds[len(speeds) // 2] if speeds else None
-
-
 def _notice(record: Record) -> str | None:
-    skipped = sum(int(row.get("skipped") or 0) for row in record.train)
+    skipped = _skipped(record)
     if not skipped:
         return None
     steps = "step was" if skipped == 1 else "steps were"
     return f"{skipped:,} {steps} skipped because loss or gradient was not finite; nothing was changed by them."
+
+
+def _skipped(record: Record) -> int:
+    """Each row holds the count since the training began."""
+    return max((int(row.get("skipped") or 0) for row in record.train), default=0)
 
 
 def _samples(record: Record) -> list[dict[str, str]]:
@@ -107,6 +106,6 @@ def _counts(record: Record) -> Table:
     rows += [(name, show(last[name])) for name in ("tokens", "epoch") if name in last]
     if record.parameters:
         rows.append(("parameters", show(record.parameters)))
-    rows.append(("skipped steps", show(sum(int(row.get("skipped") or 0) for row in record.train))))
+    rows.append(("skipped steps", show(_skipped(record))))
     rows.append(("evaluations on dev", show(len(record.dev))))
     return {"title": "counts", "rows": rows}

@@ -1,0 +1,217 @@
+"""A race: several models on the same text with the same budget, one after the other, so that they can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, model_validator
+
+from langue import machine
+from langue.console import say
+from langue.data import DataSettings
+from langue.errors import LangueError
+from langue.evaluate.positions import loss_by_position, rows_of
+from langue.experiment import RunFolder, train
+from langue.experiment.card import source_names
+from langue.experiment.data import Splits, is_store, make_tokenizer, members, open_data, prepare_data, store_name
+from langue.models import load_model
+from langue.models.count import flops_per_token
+from langue.models.presets import preset
+from langue.recipe import ModelSettings, Recipe
+from langue.report.record import count_parameters, read_record, typical_speed
+from langue.report.result import RESULT, MemberResult, RaceResult, read_result, write_result
+from langue.report.words import duration, short
+from langue.settings import Settings
+from langue.text import Tokenizer
+from langue.train import TrainingSettings, choose_device
+
+FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
+"""One small model of each family, in the order of their invention."""
+ROWS = 256
+"""Rows of dev text by which loss by position is measured."""
+LOOKS = 24
+"""How often a member looks at the dev data, so that its curve has so many points."""
+LOOKING = 0.2
+"""The share of a member's budget that may go into looking."""
+USUAL_SHARE = 0.3
+"""What a small model gets out of the machine's matrix multiplication; its order of magnitude is all that is used."""
+
+
+class Budget(Settings):
+    """What each member may spend: exactly one of seconds, tokens and floating-point operations."""
+
+    seconds: float | None = Field(default=None, gt=0)
+    tokens: float | None = Field(default=None, gt=0)
+    flops: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Budget:
+        given = [name for name in ("seconds", "tokens", "flops") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a race needs one budget, seconds, tokens or flops, not {' and '.join(given) or 'none'}")
+        return self
+
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return duration(self.seconds)
+        return f"{short(self.tokens)} tokens" if self.tokens is not None else f"{short(self.flops or 0)} FLOPs"
+
+    def expected_tokens(self, flops: int, device: torch.device) -> float:
+        """About how many tokens a model of so many FLOPs a token will train on."""
+        if self.tokens is not None:
+            return self.tokens
+        affordable = self.flops or (self.seconds or 0) * USUAL_SHARE * machine.matmul_peak(device, seconds=0.1)
+        return affordable / flops
+
+
+def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> RaceResult:
+    """Train presets by one recipe, and compare them.
+
+    The members share one tokenizer and one preparation of the text; context and dropout are the recipe's, all else of
+    a model is its preset's. A race that was interrupted goes on where it stopped when it is called again as before.
+
+    Args:
+        recipe: everything but the models and the budget.
+        presets: who takes part.
+        budget: what each may spend.
+        out: the folder to be made: a run folder for each member, race.json, and what `write_race_report` draws.
+
+    Raises:
+        LangueError: a preset is not known, there is no dev data, or the folder holds another race.
+        KeyboardInterrupt: a member was interrupted; what it has learnt is saved.
+    """
+    if not presets or len(set(presets)) < len(presets):
+        raise LangueError("a race needs presets, each of them once")
+    for name in presets:
+        preset(name)
+    out = out.absolute()
+    tokenizer, recipe = _prepare(recipe, out)
+    result = _begin(recipe, budget, tokenizer, out)
+    for name in presets:
+        if any(member.name == name for member in result.members):
+            say(f"{name} was trained before")
+            continue
+        member = _member_recipe(recipe, name, budget, tokenizer, out)
+        run = train(member, out / name, resume=RunFolder(out / name).is_run())
+        if run.interrupted:
+            raise KeyboardInterrupt
+        result = result.model_copy(update={"members": (*result.members, _measure(member, name, tokenizer, out))})
+        write_result(out, result)
+    return result
+
+
+def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
+    """One tokenizer and one set of token stores for all, and the recipe that names them.
+
+    What an earlier call made is used again.
+    """
+    data = recipe.data.model_copy(update={"test": None})
+    if data.dev is None:
+        raise LangueError("a race needs dev data to compare by: a share of the text, as in --data.dev 0.1, or a file")
+    if isinstance(data.train, dict) and isinstance(data.dev, float):
+        raise LangueError("a race on a mix of sources needs dev data of its own: --data.dev FILE")
+    recipe = recipe.model_copy(update={"data": data})
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / "tokenizer.json").exists():
+        tokenizer = Tokenizer.load(out)
+    else:
+        tokenizer = make_tokenizer(recipe)
+        tokenizer.save(out)
+    prepare_data(recipe, tokenizer, out / "data")
+    return tokenizer, recipe
+
+
+def _begin(recipe: Recipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> RaceResult:
+    """The result so far: none, or that of an earlier call."""
+    result = RaceResult(
+        data=f"{source_names(recipe.data.train)}, {short(_bytes(recipe, tokenizer, out))} bytes",
+        budget=str(budget),
+        machine=f"{machine.cores()} cores of {machine.processor()}",
+        tokenizer=f"{recipe.tokenizer.kind}, {tokenizer.vocab_size:,} tokens",
+        prompt=recipe.samples.prompt,
+        members=(),
+    )
+    if not (out / RESULT).exists():
+        return result
+    old = read_result(out)
+    if old.model_copy(update={"members": ()}) != result:
+        raise LangueError(f"{out} holds another race, of {old.budget} on {old.data}; choose another --out")
+    return old
+
+
+def _member_recipe(recipe: Recipe, name: str, budget: Budget, tokenizer: Tokenizer, out: Path) -> Recipe:
+    kept = {"context": recipe.model.context, "dropout": recipe.model.dropout}
+    model = ModelSettings(**{"preset": name, **kept, "vocab_size": tokenizer.vocab_size})
+    data = recipe.data.model_copy(update=_stores(recipe.data, out / "data"))
+    member = recipe.model_copy(
+        update={
+            "model": model,
+            "data": data,
+            "tokenizer": recipe.tokenizer.model_copy(update={"path": out / "tokenizer.json"}),
+        }
+    )
+    return member.model_copy(update={"training": _training(member, budget, _dev_tokens(member, tokenizer, out))})
+
+
+def _stores(data: DataSettings, folder: Path) -> dict[str, Any]:
+    """The prepared text in the place of its sources."""
+    names = [
+        source if is_store(source) else str(folder / store_name("train", number))
+        for number, source in enumerate(members(data))
+    ]
+    train = dict(zip(names, data.train.values(), strict=True)) if isinstance(data.train, dict) else names[0]
+    shared = isinstance(data.dev, float) and is_store(data.train)
+    return {"train": train, "dev": data.dev if shared or is_store(data.dev) else str(folder / "dev")}
+
+
+def _training(member: Recipe, budget: Budget, dev_tokens: int) -> TrainingSettings:
+    """The training that spends the budget, is bound by nothing else, and looks at the dev data often enough."""
+    training, context = member.training, member.model.context
+    flops = flops_per_token(member.model.architecture())
+    tokens = budget.expected_tokens(flops, choose_device(training.device))
+    # A look costs a forward pass over the dev data, a third of what training on as much would cost.
+    looks = max(4, min(LOOKS, math.floor(3 * LOOKING * tokens / dev_tokens)))
+    a_step = (training.batch_tokens or training.batch_size * context) * training.accumulate
+    every = max(1, round(tokens / a_step / looks))
+    return TrainingSettings(**{**training.model_dump(), **budget.model_dump(), "steps": None, "evaluate_every": every})
+
+
+def _bytes(recipe: Recipe, tokenizer: Tokenizer, out: Path) -> int:
+    """How much text there is to learn from."""
+    return sum(store.text_bytes for store in _open(recipe, tokenizer, out).train)
+
+
+def _dev_tokens(member: Recipe, tokenizer: Tokenizer, out: Path) -> int:
+    return sum(store.tokens for store in _open(member, tokenizer, out).dev)
+
+
+def _open(member: Recipe, tokenizer: Tokenizer, out: Path) -> Splits:
+    return open_data(member, tokenizer, out / "data")
+
+
+def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path) -> MemberResult:
+    """What the run folder of a finished member tells, and its loss by position."""
+    folder = RunFolder(out / name)
+    record = read_record(folder.path)
+    best, last = record.best() or {}, record.last()
+    samples = record.samples()
+    model = load_model(folder.model, choose_device(member.training.device))
+    store = _open(member, tokenizer, out).dev[0]
+    rows = rows_of(store, member.model.context, ROWS)
+    to_bits = best["bits_per_byte"] / best["loss"]
+    return MemberResult(
+        name=name,
+        run=name,
+        parameters=count_parameters(folder.model / "model.safetensors") or 0,
+        steps=last["step"],
+        tokens=last["tokens"],
+        seconds=last["seconds"],
+        tokens_per_second=typical_speed(record) or 0.0,
+        bits_per_byte=best["bits_per_byte"],
+        positions=tuple(float(loss) * to_bits for loss in loss_by_position(model, rows)),
+        sample=samples[-1]["sample"].removeprefix(member.samples.prompt) if samples else "",
+    )
