@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
+from langue.nn.norm import rms_norm
 from langue.nn.position import rotate
 from langue.nn.state import LayerState, Memory
 
@@ -120,7 +121,7 @@ class Attention(Mixer):
         fused = self.query_key_value(x).view(rows, length, -1, self.head_width)
         both, values = fused.split([self.heads + self.key_heads, self.key_heads], 2)
         if self.normalise:
-            both = F.rms_norm(both, (self.head_width,))
+            both = rms_norm(both, None, torch.finfo(both.dtype).eps)
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
         queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)

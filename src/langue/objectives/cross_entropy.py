@@ -77,17 +77,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _loss_and_gradient(scores: Tensor, targets: Tensor, smoothing: float, wanted: bool) -> tuple[Tensor, Tensor]:
-    """Summed loss of a chunk and, in the memory of its scores, the gradient by them."""
-    asked = targets != IGNORE
-    place = targets.where(asked, 0)[:, None]
-    logs = F.log_softmax(scores, -1)
-    each = -logs.gather(1, place)[:, 0]
-    if smoothing:
-        each = (1 - smoothing) * each - smoothing * logs.mean(-1)
-    loss = each.where(asked, 0).sum()
+    """Summed loss of a chunk and, if it is wanted, the gradient by its scores."""
+    loss = F.cross_entropy(scores, targets, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing)
     if not wanted:
         return loss, scores
-    grad = logs.exp_()
+    asked = targets != IGNORE
+    place = targets.where(asked, 0)[:, None]
+    # Not exp(log-probabilities), which is ten times slower on a CPU where many of them underflow.
+    grad = F.softmax(scores, -1)
     grad.scatter_add_(1, place, grad.new_full((1, 1), smoothing - 1).expand_as(place))
     if smoothing:
         grad -= smoothing / scores.shape[1]
