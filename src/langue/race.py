@@ -177,7 +177,7 @@ def _training(member: Recipe, budget: Budget, dev_tokens: int) -> TrainingSettin
     looks = max(4, min(LOOKS, math.floor(3 * LOOKING * tokens / dev_tokens)))
     a_step = (training.batch_tokens or training.batch_size * context) * training.accumulate
     every = max(1, round(tokens / a_step / looks))
-    return TrainingSettings(**{**training.model_dump(), **budget.model_dump(), "steps": None, "evaluate_every": every})
+    return training.model_copy(update={**budget.model_dump(), "steps": None, "evaluate_every": every})
 
 
 def _bytes(recipe: Recipe, tokenizer: Tokenizer, out: Path) -> int:

@@ -41,7 +41,14 @@ def test_findings_follow_from_the_numbers(race):
     said = findings(read_result(race))
     assert said[0].startswith("gpt-nano predicts unseen text best: 2.000 bits per byte, 33.3 % fewer than mlp-nano")
     assert said[1].startswith("mlp-nano trains fastest, at 2k tokens per second, 2.0 times gpt-nano")
-    assert said[2].startswith("gpt-nano makes most of a long context: 0.688 bits per byte")
+    assert said[2].startswith("gpt-nano makes most of what stands before: 0.69 bits per byte")
+    assert said[2].endswith("mlp-nano makes least of it, 0.00.")
+
+
+def test_a_race_of_one_finds_no_more_than_there_is(race):
+    result = read_result(race)
+    alone = result.model_copy(update={"members": result.members[:1]})
+    assert findings(alone) == ["mlp-nano reached 3.000 bits per byte."]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 8, 64, 100, 257])

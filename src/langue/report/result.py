@@ -48,6 +48,10 @@ class MemberResult(Settings):
         half = self.positions[len(self.positions) // 2 :]
         return sum(half) / len(half)
 
+    def gain(self) -> float:
+        """Bits per byte that a long context saves."""
+        return self.early() - self.late()
+
 
 class RaceResult(Settings):
     """A race: who ran, on what, with which budget."""
@@ -91,24 +95,25 @@ def read_result(folder: Path | str) -> RaceResult:
 def findings(result: RaceResult) -> list[str]:
     """What the numbers say, in sentences; nothing that they do not say."""
     ranked = result.ranked()
-    first, last = ranked[0], ranked[-1]
-    if first is last:
+    first, second = ranked[0], ranked[1] if len(ranked) > 1 else None
+    if second is None:
         return [f"{first.name} reached {first.bits_per_byte:.3f} bits per byte."]
-    said = [
-        f"{first.name} predicts unseen text best: {first.bits_per_byte:.3f} bits per byte, "
-        f"{100 * (1 - first.bits_per_byte / ranked[1].bits_per_byte):.1f} % fewer than {ranked[1].name} and "
-        f"{100 * (1 - first.bits_per_byte / last.bits_per_byte):.1f} % fewer than {last.name}."
+    others = [second] if len(ranked) == 2 else [second, ranked[-1]]
+    fewer = [
+        f"{100 * (1 - first.bits_per_byte / other.bits_per_byte):.1f} % fewer than {other.name}" for other in others
     ]
+    said = [f"{first.name} predicts unseen text best: {first.bits_per_byte:.3f} bits per byte, {' and '.join(fewer)}."]
     fastest = max(result.members, key=lambda member: member.tokens_per_second)
     slowest = min(result.members, key=lambda member: member.tokens_per_second)
     said.append(
         f"{fastest.name} trains fastest, at {short(fastest.tokens_per_second)} tokens per second, "
         f"{fastest.tokens_per_second / slowest.tokens_per_second:.1f} times {slowest.name}."
     )
-    gain = {member.name: member.early() - member.late() for member in result.members}
-    most, least = max(gain, key=gain.__getitem__), min(gain, key=gain.__getitem__)
-    said.append(
-        f"{most} makes most of a long context: {gain[most]:.3f} bits per byte between its first eighth and its "
-        f"second half; {least} makes least of it, {gain[least]:.3f}."
-    )
+    most = max(result.members, key=MemberResult.gain)
+    least = min(result.members, key=MemberResult.gain)
+    if most.gain() > 0.02:
+        said.append(
+            f"{most.name} makes most of what stands before: {most.gain():.2f} bits per byte from the first eighth of "
+            f"the context to its second half; {least.name} makes least of it, {least.gain():.2f}."
+        )
     return said
