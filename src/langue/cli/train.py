@@ -23,6 +23,7 @@ def train(
     out: Path,
     start_from: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
+    report: bool = True,
     json_: Annotated[bool, Parameter(negative="")] = False,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
 ) -> None:
@@ -41,6 +42,8 @@ def train(
         A run, a checkpoint or a model's folder whose weights to begin with.
     resume
         Go on with the run in OUT from its last whole checkpoint.
+    report
+        Draw report.html when training is over.
     json_
         Print one JSON object with what came out.
     changes
@@ -49,7 +52,8 @@ def train(
     from langue import experiment
     from langue.recipe import read_recipe
 
-    found = experiment.train(read_recipe(recipe, read_fields(changes)), out, start_from=start_from, resume=resume)
+    asked = read_recipe(recipe, read_fields(changes))
+    found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
     if found.interrupted:
         say(f"interrupted at step {found.step:,}; go on with: langue train {recipe} … --out {out} --resume")
     print(json.dumps(found.summary()) if json_ else _closing(found))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from langue.experiment.run import RunFolder
 from langue.recipe import Recipe
@@ -92,13 +92,11 @@ def _facts(recipe: Recipe, record: Record) -> list[tuple[str, str]]:
     return facts
 
 
-def source_names(source: Any) -> str:
+def source_names(source: str | Iterable[str]) -> str:
     """The names of data without the folders of the machine it lay on."""
-    if isinstance(source, (list, tuple)):
-        return ", ".join(source_names(part) for part in source)
-    if isinstance(source, (str, Path)):
-        return str(source) if str(source).startswith("hf:") else Path(source).name
-    return source_names(source.path)
+    if isinstance(source, str):
+        return source if source.startswith("hf:") else Path(source).name
+    return ", ".join(source_names(part) for part in source)
 
 
 def _sample(record: Record) -> str:

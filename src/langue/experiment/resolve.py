@@ -71,7 +71,7 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
         LangueError: names a change that would make it another run.
     """
     old = folder.recipe()
-    new = fill_in(begin_from(recipe, None), Tokenizer.load(folder.path))
+    new = fill_in(recipe, Tokenizer.load(folder.path))
     for name, (was, now) in changes_between(old, new).items():
         if not _is_harmless(name, new.training):
             raise LangueError(

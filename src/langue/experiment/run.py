@@ -23,12 +23,12 @@ class RunFolder:
 
     @property
     def recipe_file(self) -> Path:
-        """Everything resolved; its presence is what makes a folder a run."""
+        """Everything resolved; written last when a run is set up."""
         return self.path / "recipe.yaml"
 
     @property
     def environment_file(self) -> Path:
-        """Versions and machine."""
+        """Versions and machine, which tell a run from a folder that holds a recipe."""
         return self.path / "environment.json"
 
     @property
@@ -57,7 +57,7 @@ class RunFolder:
         return self.path / "README.md"
 
     def is_run(self) -> bool:
-        return self.recipe_file.is_file()
+        return self.recipe_file.is_file() and self.environment_file.is_file()
 
     def recipe(self) -> Recipe:
         """The recipe that the run was trained by.
@@ -66,7 +66,7 @@ class RunFolder:
             LangueError: the folder holds no run.
         """
         if not self.is_run():
-            raise LangueError(f"{self.path} is no run folder: it holds no recipe.yaml")
+            raise LangueError(f"{self.path} is no run folder: recipe.yaml or environment.json is missing")
         return read_recipe(self.recipe_file)
 
     @contextmanager

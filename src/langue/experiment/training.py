@@ -31,7 +31,12 @@ from langue.train.log import Log
 
 
 def train(
-    recipe: Recipe | Path | str, out: Path | str, *, start_from: Path | str | None = None, resume: bool = False
+    recipe: Recipe | Path | str,
+    out: Path | str,
+    *,
+    start_from: Path | str | None = None,
+    resume: bool = False,
+    report: bool = True,
 ) -> Run:
     """Train a model by a recipe.
 
@@ -40,6 +45,7 @@ def train(
         out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
         start_from: a run, a checkpoint or a model's folder whose weights to begin with.
         resume: go on with the run in `out` from its last whole checkpoint, bit for bit.
+        report: draw report.html when training is over.
 
     Returns:
         What came out, which may be an interrupted run.
@@ -54,12 +60,12 @@ def train(
     processes.start(device)
     with folder.claim(resume=resume) if processes.is_first() else nullcontext():
         if processes.is_first():
-            trainer = _resume(recipe, folder) if resume else _begin(begin_from(recipe, start_from), folder)
+            trainer = (_resume if resume else _begin)(begin_from(recipe, start_from), folder)
             processes.wait()
         else:
             processes.wait()
             trainer = _build(folder.recipe(), folder)
-        return _run(trainer, folder)
+        return _run(trainer, folder, report)
 
 
 def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
@@ -126,7 +132,7 @@ def _announce(trainer: Trainer, splits: Splits, recipe: Recipe) -> None:
     say(f"training {name} of {short(count)} parameters on {short(tokens)} tokens, on {trainer.device}{begun}")
 
 
-def _run(trainer: Trainer, folder: RunFolder) -> Run:
+def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
     """Train to the end, and complete the folder."""
     patience = trainer.config.patience
     if trainer.used_budget() >= 1 or (patience is not None and trainer.progress.since_best >= patience):
@@ -139,7 +145,8 @@ def _run(trainer: Trainer, folder: RunFolder) -> Run:
                 keep(cast(Model, trainer.model), folder)
         if trainer.stopped != "interrupted":
             _test(folder, trainer.device, trainer.progress.step)
-        say(write_report(folder.path))
+        if report:
+            say(write_report(folder.path))
         write_card(folder)
     return _result(trainer, folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from langue import machine
 from langue.console import say
 from langue.data.part import Part
+from langue.errors import LangueError
 from langue.evaluate import evaluate_text
 from langue.experiment.data import Splits, Store
 from langue.experiment.run import RunFolder
@@ -71,7 +73,13 @@ def evaluate_stores(model: Model, stores: list[Store], tokenizer: Tokenizer, pre
 
 
 def sampling(settings: SampleSettings, tokenizer: Tokenizer) -> Callable[[Any], str]:
-    """A text by the model as it is now."""
+    """A text by the model as it is now.
+
+    Raises:
+        LangueError: the tokenizer does not know the prompt.
+    """
+    if tokenizer.unknown is not None and tokenizer.unknown in tokenizer.encode(settings.prompt):
+        raise LangueError(f"samples.prompt {settings.prompt!r} has characters that do not occur in the training text")
     options = settings.model_dump(exclude={"prompt"})
 
     def sample(model: Model) -> str:
@@ -91,8 +99,9 @@ def keep(model: Model, folder: RunFolder) -> None:
     beside.rmdir()
 
 
+@lru_cache
 def _peak(device: torch.device, precision: str) -> float:
-    """FLOP/s of the machine's matrix multiplication in the precision of the training."""
+    """FLOP/s of the machine's matrix multiplication in the precision of the training, measured once a process."""
     with autocast(device, precision):
         dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
     return machine.matmul_peak(device, dtype)
