@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness import Contestant, Options, Result, alternate, say, speedup, spread
@@ -48,17 +48,17 @@ def _recurrent(title: str, kind: str, shape: dict[str, int]) -> Race:
     return Race(title, shape, (("Langue", plain),), (peer,))
 
 
-_MICRO = {"vocab_size": 4096, "layers": 6, "heads": 6, "width": 384, "context": 256, "batch": 8}
-_NANO = {"vocab_size": 65, "layers": 4, "heads": 4, "width": 128, "context": 64, "batch": 12}
-_WIDE = {"vocab_size": 4096, "layers": 4, "width": 512, "context": 128, "batch": 16}
-_NARROW = {"vocab_size": 65, "layers": 2, "width": 256, "context": 64, "batch": 12}
+MICRO = {"vocab_size": 4096, "layers": 6, "heads": 6, "width": 384, "context": 256, "batch": 8}
+NANO = {"vocab_size": 65, "layers": 4, "heads": 4, "width": 128, "context": 64, "batch": 12}
+WIDE = {"vocab_size": 4096, "layers": 4, "width": 512, "context": 128, "batch": 16}
+NARROW = {"vocab_size": 65, "layers": 2, "width": 256, "context": 64, "batch": 12}
 RACES = (
-    _gpt("GPT, 12M parameters", "gpt-micro", _MICRO),
-    _gpt("GPT, gpt-nano", "gpt-nano", _NANO),
-    _recurrent("LSTM, 13M parameters", "lstm", _WIDE),
-    _recurrent("LSTM, 1M parameters", "lstm", _NARROW),
-    _recurrent("GRU, 11M parameters", "gru", _WIDE),
-    _recurrent("GRU, 1M parameters", "gru", _NARROW),
+    _gpt("GPT, 12M parameters", "gpt-micro", MICRO),
+    _gpt("GPT, gpt-nano", "gpt-nano", NANO),
+    _recurrent("LSTM, 13M parameters", "lstm", WIDE),
+    _recurrent("LSTM, 1M parameters", "lstm", NARROW),
+    _recurrent("GRU, 11M parameters", "gru", WIDE),
+    _recurrent("GRU, 1M parameters", "gru", NARROW),
 )
 
 PRODUCT, SIDE = "matrix product", 2048
@@ -144,26 +144,29 @@ def configuration(fields: Mapping[str, Any], *, batch: int = 0, **shape: int) ->
     return ModelConfig.model_validate({**fields, **shape})
 
 
-def langue_step_maker(*, fields: Mapping[str, Any], batch: int, context: int, **shape: int) -> Callable[[], object]:
-    """A training step of Langue's own, by its objective and its optimizer."""
-    import torch
+@dataclasses.dataclass(frozen=True)
+class _SameBatch:
+    """Gives the same rows in every step: the loader has a benchmark of its own."""
 
-    from benchmarks.peers.loop import adamw, random_ids
-    from langue.batch import Batch
+    examples: Sequence[Mapping[str, Any]]
+    first_row: int = 0
+
+    def __getitem__(self, step: int) -> Sequence[_SameBatch]:
+        return [self]
+
+
+def langue_step_maker(*, fields: Mapping[str, Any], batch: int, context: int, **shape: int) -> Callable[[], object]:
+    """A step of Langue's own Trainer, with all that it does besides: batch, count of targets, check for NaN."""
+    from benchmarks.peers.loop import random_ids
     from langue.models import build
     from langue.objectives import Causal
+    from langue.train import Trainer, TrainingSettings, build_optimizer
 
     model = build(configuration(fields, context=context, **shape)).train()
-    optimizer, objective = adamw(model), Causal()
-    parameters = list(model.parameters())
-    ids = random_ids(shape["vocab_size"], batch, context)
-    rows = Batch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
-
-    def step() -> None:
-        loss = objective.loss(model, rows)
-        (loss.total / loss.count).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    return step
+    settings = TrainingSettings(
+        optimizer="adamw", schedule="constant", warmup_steps=0, learning_rate=1e-3, beta2=0.99, batch_size=batch,
+        device="cpu", precision="fp32",
+    )  # fmt: skip
+    rows = random_ids(shape["vocab_size"], batch, context).numpy()
+    batches = _SameBatch([{"ids": row} for row in rows])
+    return Trainer(model, Causal(), batches, build_optimizer(model, settings), settings).step
