@@ -121,7 +121,7 @@ def test_other_budgets_are_kept_as_well(text, tmp_path, budget):
 
 
 def test_another_race_in_the_folder_is_refused(done, text):
-    with pytest.raises(LangueError, match="holds another race, of 3.84k tokens on words"):
+    with pytest.raises(LangueError, match=r"holds another race, of 3\.84k tokens on words"):
         race(recipe_of(text), PRESETS, Budget(tokens=2 * TOKENS), done)
 
 

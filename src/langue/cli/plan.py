@@ -1,0 +1,77 @@
+"""`langue plan`: what a training will need and take, before it runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from langue.plan import Plan
+
+
+def plan(
+    recipe: Path,
+    /,
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+) -> None:
+    """Parameters, memory, floating-point operations and expected time of a training, before anything runs.
+
+    Every field of the recipe can be given by its dotted name, as for langue train. What cannot fit into memory is
+    refused, with exit status 2.
+
+    Parameters
+    ----------
+    recipe
+        A YAML file.
+    as_json
+        Print one JSON object.
+    changes
+        Another way to write --section.field VALUE: --set section.field=VALUE.
+    """
+    from langue.cli.fields import read_fields
+    from langue.plan import make_plan
+    from langue.recipe import read_recipe
+
+    asked = read_recipe(recipe, read_fields(changes))
+    made = make_plan(asked)
+    if as_json:
+        derived = {"flops": made.flops, "memory_needed": made.memory_needed}
+        print(json.dumps({**asdict(made), **derived}))
+    else:
+        print("\n".join(describe(made, asked.model.preset or asked.model.mixer)))
+    made.check()
+
+
+def describe(made: Plan, name: str) -> list[str]:
+    """The plan in words."""
+    from langue.plan import PROGRAM
+    from langue.report.words import duration, short, size
+
+    parts = {**asdict(made.memory), "Python and torch": PROGRAM}
+    held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
+    return [
+        f"{name}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, context of {made.context:,}",
+        _line(
+            "training",
+            f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} tokens: {short(made.tokens)} tokens, "
+            f"{short(made.flops)} FLOPs",
+        ),
+        _line("memory", f"about {size(made.memory_needed)} of the {size(made.memory_free)} that are free"),
+        _line("", held),
+        _line(
+            "time",
+            f"about {duration(made.seconds)} on {made.device}, which multiplies matrices at {made.peak / 1e9:,.0f} "
+            f"GFLOP/s;",
+        ),
+        _line("", f"a model of this kind and size usually gets about {made.share:.0%} of that"),
+    ]
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<10} {text}"

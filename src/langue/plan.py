@@ -1,0 +1,174 @@
+"""A plan: what a training will need and take, worked out from its recipe before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from langue import machine
+from langue.data import Tally, find_sources, read_documents
+from langue.errors import LangueError
+from langue.experiment.data import is_store, members
+from langue.experiment.resolve import begin_from
+from langue.models.count import TrainingMemory, flops_per_token, memory, parameters
+from langue.recipe import Recipe
+from langue.report.words import size
+from langue.text import Tokenizer, train_tokenizer
+from langue.train import choose_device
+from langue.train.device import autocast
+
+PROGRAM = 400 * 2**20
+"""Bytes that Python and torch take before there is a model."""
+LOOKED_AT = 1 << 20
+"""Characters of the text that are looked at to learn how many there are of."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training will need.
+
+    Attributes:
+        device: where it will compute.
+        vocabulary: tokens of the model.
+        parameters: numbers that it learns.
+        flops_per_token: floating-point operations of training on one token.
+        rows: rows of one forward pass.
+        context: tokens of a row.
+        steps: updates of the weights.
+        tokens: tokens that it will be trained on.
+        memory: bytes at its peak, by what they hold; the program itself comes on top.
+        memory_free: bytes that the device has to give.
+        peak: what the device was measured to do, in FLOP/s.
+        share: what a model of this kind and size usually gets out of that.
+        seconds: how long it will take.
+    """
+
+    device: str
+    vocabulary: int
+    parameters: int
+    flops_per_token: int
+    rows: int
+    context: int
+    steps: int
+    tokens: float
+    memory: TrainingMemory
+    memory_free: int
+    peak: float
+    share: float
+    seconds: float
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the whole training."""
+        return self.tokens * self.flops_per_token
+
+    @property
+    def memory_needed(self) -> int:
+        """Bytes at the peak, the program itself included."""
+        return self.memory.total + PROGRAM
+
+    def check(self) -> None:
+        """Refuse what cannot fit.
+
+        Raises:
+            LangueError: says how much memory is missing and what would fit.
+        """
+        if self.memory_needed <= self.memory_free:
+            return
+        a_row = (self.memory.activations + self.memory.logits) / self.rows
+        fitting = math.floor((self.memory_free - self.memory_needed) / a_row + self.rows)
+        advice = (
+            f"--training.batch_size {fitting} would fit"
+            if fitting >= 1
+            else "take a smaller model, a shorter context or a smaller vocabulary"
+        )
+        raise LangueError(
+            f"this training needs about {size(self.memory_needed)} of memory, "
+            f"but {self.device} has {size(self.memory_free)} free; {advice}"
+        )
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Work out a plan; the machine is measured for a moment, and up to a megabyte of the text is read.
+
+    Raises:
+        LangueError: the text or the tokenizer cannot be read, or a row does not fit into a batch.
+    """
+    recipe = begin_from(recipe, None)
+    for source in members(recipe.data):
+        find_sources(source)
+    training, context = recipe.training, recipe.model.context
+    device = choose_device(training.device)
+    config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
+    rows = training.batch_size if training.batch_tokens is None else training.batch_tokens // context
+    if rows < 1:
+        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
+    with autocast(device, training.precision):
+        half = torch.is_autocast_enabled(device.type)
+    peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
+    cost, learned = flops_per_token(config), parameters(config)
+    share = usual_share(config.mixer, learned)
+    a_step = rows * context * training.accumulate
+    rate = peak * share / cost
+    bounds = {
+        "steps": (training.steps or math.inf) * a_step,
+        "seconds": (training.seconds or math.inf) * rate,
+        "tokens": training.tokens or math.inf,
+        "flops": (training.flops or math.inf) / cost,
+    }
+    steps = math.ceil(min(bounds.values()) / a_step)
+    return Plan(
+        device=str(device),
+        vocabulary=config.vocab_size,
+        parameters=learned,
+        flops_per_token=cost,
+        rows=rows,
+        context=context,
+        steps=steps,
+        tokens=steps * a_step,
+        memory=memory(config, rows, context, training.optimizer),
+        memory_free=_free(device),
+        peak=peak,
+        share=share,
+        seconds=steps * a_step / rate,
+    )
+
+
+def usual_share(mixer: str, learned: int) -> float:
+    """What share of the matrix-multiply peak a training step usually gets.
+
+    Small matrices and torch's own work for each layer keep small models back; recurrence goes step by step.
+    """
+    share = min(0.7, 0.35 + 0.3 * max(0.0, math.log10(learned / 1e6)))
+    return share / 2 if mixer in ("rnn", "gru", "lstm") else share
+
+
+def _vocabulary(recipe: Recipe) -> int:
+    """Tokens of the model, as far as that can be known before the tokenizer is trained."""
+    if recipe.model.vocab_size:
+        return recipe.model.vocab_size
+    if recipe.tokenizer.path is not None:
+        return Tokenizer.load(recipe.tokenizer.path).vocab_size
+    if recipe.tokenizer.kind not in ("char", "byte"):
+        return recipe.tokenizer.vocab_size
+    return train_tokenizer(recipe.tokenizer, _beginning(recipe)).vocab_size
+
+
+def _beginning(recipe: Recipe) -> Iterator[str]:
+    """The beginning of the text that is to be learnt."""
+    seen = 0
+    for source in members(recipe.data):
+        if is_store(source):
+            raise LangueError("data.train is a token store already; name its tokenizer: --tokenizer.path DIR")
+        for piece in read_documents(find_sources(source), recipe.data, Tally()):
+            yield piece.text[:LOOKED_AT]
+            seen += len(piece.text)
+            if seen >= LOOKED_AT:
+                return
+
+
+def _free(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.memory()[1]

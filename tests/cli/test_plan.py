@@ -1,0 +1,107 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from langue import machine
+from langue.cli import run
+from langue.errors import LangueError
+from langue.models import build
+from langue.models.count import flops_per_token
+from langue.plan import make_plan, usual_share
+from langue.recipe import Recipe, read_recipe
+from langue.text import train_tokenizer
+
+STEP = 12 * 32
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    (tmp_path / "text.txt").write_text("the quick brown fox\n" * 50)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "task: generate\ntokenizer: {kind: char}\nmodel: {preset: gpt-nano, context: 32}\n"
+        "data: {train: text.txt}\ntraining: {steps: 100}\n"
+    )
+    return path
+
+
+def recipe_of(file: Path, **changes: str) -> Recipe:
+    return read_recipe(file, {name.replace("__", "."): value for name, value in changes.items()})
+
+
+def test_counts_are_those_of_the_model_that_will_be_built(file):
+    recipe = recipe_of(file)
+    plan = make_plan(recipe)
+    tokenizer = train_tokenizer(recipe.tokenizer, [(file.parent / "text.txt").read_text()])
+    config = recipe.model.architecture().model_copy(update={"vocab_size": tokenizer.vocab_size})
+    assert plan.vocabulary == tokenizer.vocab_size
+    assert plan.parameters == sum(parameter.numel() for parameter in build(config).parameters())
+    assert (plan.steps, plan.tokens) == (100, 100 * STEP)
+    assert plan.flops == 100 * STEP * flops_per_token(config)
+    assert plan.seconds == pytest.approx(plan.flops / plan.peak / plan.share)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tokens"),
+    [
+        ({"training__accumulate": "3"}, 300 * STEP),
+        ({"training__batch_tokens": "100"}, 100 * 3 * 32),
+        ({"training__tokens": "1000"}, 3 * STEP),
+        ({"training__steps": "null", "training__tokens": "1e6"}, 2605 * STEP),
+        ({"training__flops": "1"}, STEP),
+    ],
+)
+def test_the_nearest_bound_ends_the_training(file, changes, tokens):
+    assert make_plan(recipe_of(file, **changes)).tokens == tokens
+
+
+def test_seconds_are_spent(file):
+    plan = make_plan(recipe_of(file, training__steps="null", training__seconds="500"))
+    assert plan.seconds == pytest.approx(500, rel=0.05)
+
+
+def test_what_cannot_fit_is_refused_with_what_would(file, monkeypatch):
+    monkeypatch.setattr(machine, "memory", lambda: (2**34, 800 * 2**20))
+    plan = make_plan(recipe_of(file, training__batch_size="2000"))
+    with pytest.raises(LangueError, match=r"needs about .* GiB of memory, but cpu has 800 MiB free") as refusal:
+        plan.check()
+    fitting = str(refusal.value).split("--training.batch_size ")[1].split()[0]
+    make_plan(recipe_of(file, training__batch_size=fitting)).check()
+    with pytest.raises(LangueError):
+        make_plan(recipe_of(file, training__batch_size=str(int(int(fitting) * 1.3)))).check()
+
+
+def test_a_model_too_large_for_any_batch_is_refused(file, monkeypatch):
+    monkeypatch.setattr(machine, "memory", lambda: (2**34, 800 * 2**20))
+    with pytest.raises(LangueError, match="take a smaller model"):
+        make_plan(recipe_of(file, model__preset="gpt2")).check()
+
+
+def test_small_and_recurrent_models_get_less_of_the_machine():
+    assert usual_share("lstm", 1_000_000) < usual_share("attention", 1_000_000) < usual_share("attention", 12_000_000)
+    assert usual_share("attention", 10**12) <= 0.7
+
+
+def test_the_command_prints_words_or_json(file, capsys):
+    assert run(["plan", str(file), "--training.steps", "7"]) == 0
+    words = capsys.readouterr().out
+    assert "7 steps of 384 tokens" in words
+    assert "gpt-nano" in words
+    assert run(["plan", str(file), "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["tokens"] == 100 * STEP
+    assert made["memory_needed"] > sum(made["memory"].values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--data.train", "none.txt"], "none.txt"),
+        (["--training.batch_tokens", "5"], "training.batch_tokens 5 holds no row of the context of 32"),
+        (["--training.batch_size", "100000000"], "GiB free; --training.batch_size"),
+    ],
+)
+def test_mistakes_end_in_a_sentence_and_status_2(file, capsys, options, sentence):
+    assert run(["plan", str(file), *options]) == 2
+    assert sentence in capsys.readouterr().err
