@@ -1,0 +1,74 @@
+"""Filters against Transformers' logit processors, on random and on tied logits."""
+
+import pytest
+import torch
+from transformers.generation import logits_process as reference
+
+from langue.decode import SearchSettings, filters
+
+
+@pytest.fixture(params=[0, 1, 2])
+def logits(request):
+    generator = torch.Generator().manual_seed(request.param)
+    drawn = torch.randn(4, 50, generator=generator) * 3
+    return drawn.round(decimals=1) if request.param == 2 else drawn  # rounding makes ties
+
+
+@pytest.mark.parametrize("value", [0.3, 1.0, 2.5])
+def test_temperature(logits, value):
+    torch.testing.assert_close(
+        filters.temperature(logits, value), reference.TemperatureLogitsWarper(value)(None, logits)
+    )
+
+
+@pytest.mark.parametrize("count", [1, 5, 50, 80])
+def test_top_k(logits, count):
+    expected = reference.TopKLogitsWarper(count)(None, logits)
+    torch.testing.assert_close(filters.top_k(logits, count), expected)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.999])
+def test_top_p(share):
+    logits = torch.randn(6, 50, generator=torch.Generator().manual_seed(5)) * 2
+    expected = reference.TopPLogitsWarper(share)(None, logits)
+    torch.testing.assert_close(filters.top_p(logits, share), expected)
+
+
+def test_top_p_of_everything_keeps_everything():
+    logits = torch.randn(3, 50, generator=torch.Generator().manual_seed(6))
+    assert torch.equal(filters.top_p(logits, 1.0), logits)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.7, 1.0])
+def test_min_p(logits, share):
+    expected = reference.MinPLogitsWarper(share)(None, logits)
+    torch.testing.assert_close(filters.min_p(logits, share), expected)
+
+
+@pytest.mark.parametrize("penalty", [0.5, 1.3])
+def test_repetition_penalty(logits, penalty):
+    texts = torch.randint(50, (4, 7), generator=torch.Generator().manual_seed(9))
+    expected = reference.RepetitionPenaltyLogitsProcessor(penalty)(texts, logits)
+    torch.testing.assert_close(filters.repetition_penalty(logits, texts.tolist(), penalty), expected)
+
+
+def test_all_together_are_transformers_in_its_order(logits):
+    settings = SearchSettings(temperature=0.7, top_k=20, top_p=0.9, min_p=0.05, repetition_penalty=1.2)
+    texts = torch.randint(50, (4, 7), generator=torch.Generator().manual_seed(9))
+    expected = logits
+    for step in (
+        reference.RepetitionPenaltyLogitsProcessor(1.2),
+        reference.TemperatureLogitsWarper(0.7),
+        reference.TopKLogitsWarper(20),
+        reference.TopPLogitsWarper(0.9),
+        reference.MinPLogitsWarper(0.05),
+    ):
+        expected = step(texts, expected)
+    torch.testing.assert_close(filters.filtered(logits, texts.tolist(), settings, None), expected)
+
+
+def test_banned_tokens_cannot_be_chosen(logits):
+    never = torch.tensor([3, 7])
+    found = filters.filtered(logits, [[]] * 4, SearchSettings(), never).softmax(-1)
+    assert torch.equal(found[:, never], torch.zeros(4, 2))
+    torch.testing.assert_close(found.sum(-1), torch.ones(4))
