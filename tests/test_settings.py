@@ -85,6 +85,8 @@ def test_a_field_that_the_command_line_changed_is_named_as_an_option() -> None:
     content = override({"task": "a", "training": {"learning_rate": "x"}}, {"training.stpes": "3"})
     with pytest.raises(LangueError, match=r"^here: training\.learning_rate: "):
         parse(Outer, content, "here", changed=["training.stpes"])
+    with pytest.raises(LangueError, match=r"^--trianing\.steps: unknown key trianing; did you mean training\?$"):
+        parse(Outer, override({"task": "a"}, {"trianing.steps": "3"}), "here", changed=["trianing.steps"])
     content = override({"task": "a"}, {"training.stpes": "3"})
     with pytest.raises(LangueError, match=r"^--training\.stpes: unknown key .* did you mean steps\?$"):
         parse(Outer, content, "here", changed=["training.stpes"])
@@ -96,7 +98,9 @@ def test_overrides_are_yaml_values_and_leave_the_original_alone() -> None:
     assert content == {"task": "a", "training": {"steps": 1, "learning_rate": 0.5}}
     found = parse(Outer, changed, "here")
     assert found == Outer(task="b", training=Inner(steps=7, learning_rate=0.5), perhaps=Inner(learning_rate=3e-4))
-    assert override({}, {"a": "[1, x]", "b": "null", "c": "true"}) == {"a": [1, "x"], "b": None, "c": True}
+    values = {"a": "[1, x]", "b": "null", "c": "true", "d": "{x: 1}", "e": "*.txt", "f": "ROMEO:", "g": "a: b"}
+    expected = {"a": [1, "x"], "b": None, "c": True, "d": {"x": 1}, "e": "*.txt", "f": "ROMEO:", "g": "a: b"}
+    assert override({}, values) == expected
 
 
 def test_overrides_that_cannot_be_are_named() -> None:

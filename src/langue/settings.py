@@ -48,7 +48,7 @@ def override(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str
     """Apply `{"training.steps": "200"}`; a value is written as in YAML.
 
     Raises:
-        LangueError: a name passes through something that has no parts, or a value is no YAML.
+        LangueError: a name passes through something that has no parts, or a list or table is not whole.
     """
     result = dict(content)
     for dotted, value in changes.items():
@@ -60,11 +60,19 @@ def override(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str
                 raise LangueError(f"--{dotted}: {parent} is {inner!r} and has no part {name}")
             place[parent] = dict(inner or {})
             place = place[parent]
-        try:
-            place[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise LangueError(f"--{dotted}: {value!r} is not a valid value") from None
+        place[name] = _value(dotted, value)
     return result
+
+
+def _value(dotted: str, text: str) -> Any:
+    """A value as in YAML, but that globs and text with a colon need no quotes."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        if text.startswith(("[", "{")):
+            raise LangueError(f"--{dotted}: {text!r} is not a valid value") from None
+        return text
+    return text if isinstance(value, dict) and not text.startswith("{") else value
 
 
 def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Collection[str] = ()) -> Kind:
@@ -84,8 +92,10 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        if any(f"{name}.".startswith(f"{change}.") for change in changed):
-            where = f"--{name}"
+        unknown = first["type"] == "extra_forbidden"
+        for change in changed:
+            if f"{name}.".startswith(f"{change}.") or (unknown and change.startswith(f"{name}.")):
+                where = f"--{change}"
         raise LangueError(f"{where}: " + _explain(kind, first)) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -21,7 +22,8 @@ _HELP = ("--help", "-h")
 
 
 def main() -> NoReturn:
-    """The entry point of `langue`."""
+    """The entry point of `langue`. SIGTERM ends a command like Ctrl-C does, so that what is half done is put away."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -96,6 +98,10 @@ def _app(verbs: Verbs, name: str) -> App:
         else:
             app.command(_app(verb, verb_name))
     return app
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _complain(sentence: str) -> int:

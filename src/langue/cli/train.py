@@ -24,7 +24,7 @@ def train(
     start_from: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     report: bool = True,
-    json_: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
 ) -> None:
     """Train a model by a recipe, and leave a run folder that every other verb takes.
@@ -44,7 +44,7 @@ def train(
         Go on with the run in OUT from its last whole checkpoint.
     report
         Draw report.html when training is over.
-    json_
+    as_json
         Print one JSON object with what came out.
     changes
         Another way to write --section.field VALUE: --set section.field=VALUE.
@@ -56,7 +56,7 @@ def train(
     found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
     if found.interrupted:
         say(f"interrupted at step {found.step:,}; go on with: langue train {recipe} … --out {out} --resume")
-    print(json.dumps(found.summary()) if json_ else _closing(found))
+    print(json.dumps(found.summary()) if as_json else _closing(found))
 
 
 def _closing(found: Run) -> str:
