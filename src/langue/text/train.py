@@ -27,8 +27,8 @@ def train_tokenizer(settings: TokenizerSettings, texts: Iterable[str]) -> Tokeni
     """Learn a tokenizer from texts, or load the one that the settings name.
 
     Byte-level BPE and WordPiece count words as the text streams by, so memory grows with the number of different words
-    alone. The same texts give the same tokenizer, byte for byte, but for Unigram and WordPiece, whose trainers break ties
-    in the order of a hash table that is never the same.
+    alone. The same texts give the same tokenizer, byte for byte, but for Unigram and WordPiece, whose trainers break
+    ties in the order of a hash table that is never the same.
 
     Raises:
         LangueError: there is no text, or the vocabulary is too small for the alphabet.
