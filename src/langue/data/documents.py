@@ -31,14 +31,21 @@ def read_events(origins: Iterable[Origin], settings: ReadSettings) -> Iterator[P
     text, and documents of white space.
     """
     for origin in origins:
-        if origin.kind == "text":
-            assert origin.path is not None
-            yield from BY_UNIT[settings.documents](origin.path, settings.max_line_bytes)
-        elif origin.kind == "embedded":
-            for text in embedded_documents():
-                yield from _pieces(text, len(text.encode()))
-        else:
-            yield from _table(origin, settings)
+        nothing = True
+        for event in _events(origin, settings):
+            nothing = False
+            yield event
+        if nothing:
+            yield Dropped("empty", origin.name, 1, 0, "")
+
+
+def _events(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]:
+    if origin.kind == "text":
+        assert origin.path is not None
+        return BY_UNIT[settings.documents](origin.path, settings.max_line_bytes)
+    if origin.kind == "embedded":
+        return (piece for text in embedded_documents() for piece in _pieces(text, len(text.encode())))
+    return _table(origin, settings)
 
 
 def _table(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]:

@@ -6,9 +6,12 @@ It is the language reference that `pydoc` shows (`pydoc_data.topics`) and the do
 from __future__ import annotations
 
 import ast
+import gc
 import hashlib
 import sysconfig
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from langue.errors import LangueError
@@ -16,32 +19,49 @@ from langue.errors import LangueError
 SHORTEST = 200
 """Shorter documents, in characters, hold no more than a line about a module."""
 
-# Tests and other people's packages, which differ from machine to machine.
+# Tests, other people's packages, which differ from machine to machine, and what is large and holds hardly a docstring.
 _SKIPPED = {"test", "tests", "site-packages", "dist-packages", "__pycache__", "idlelib", "lib2to3", "ensurepip"}
+_SKIPPED |= {"encodings", "pydoc_data"}
 
 
-def embedded_documents() -> Iterator[str]:
+@cache
+def embedded_documents() -> tuple[str, ...]:
     """The topics of the language reference, and one document of docstrings for each module.
 
     They come in an order that looks random and is the same everywhere, so that the end of the corpus, which a recipe
-    sets aside, is of the same kind as the rest. Nothing is imported: all is read from the sources.
+    sets aside, is of the same kind as the rest. Nothing is imported: all is read from the sources, once, since parsing
+    them takes seconds.
 
     Raises:
         LangueError: this Python came without the sources of its library.
     """
     library = Path(sysconfig.get_path("stdlib"))
-    found: dict[str, Path | str] = dict(_topics(library / "pydoc_data" / "topics.py"))
-    for path in library.rglob("*.py"):
-        parts = path.relative_to(library).parts
-        if not _SKIPPED.intersection(parts):
-            found["/".join(parts)] = path
-    if not found:
+    with _without_collector():
+        found = _topics(library / "pydoc_data" / "topics.py")
+        for path in library.rglob("*.py"):
+            parts = path.relative_to(library).parts
+            if not _SKIPPED.intersection(parts):
+                found["/".join(parts)] = _docstrings(path)
+    documents = tuple(found[name] for name in sorted(found, key=_shuffled) if len(found[name]) > SHORTEST)
+    if not documents:
         raise LangueError(f"{library} holds no sources of Python's library; give data of your own as data.train")
-    for name in sorted(found, key=lambda name: hashlib.sha256(name.encode()).digest()):
-        document = found[name]
-        text = _docstrings(document) if isinstance(document, Path) else document
-        if len(text) > SHORTEST:
-            yield text
+    return documents
+
+
+def _shuffled(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python's collector walks all the nodes of a syntax tree again and again, which doubles the time of parsing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _topics(path: Path) -> dict[str, str]:
@@ -60,6 +80,13 @@ def _docstrings(path: Path) -> str:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return ""  # a few library files are broken on purpose, as fixtures of its own tools
-    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    found = [ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, kinds)]
-    return "\n\n".join(text.strip() for text in found if text) + "\n"
+    return "\n\n".join(text.strip() for text in _own_and_inner(tree) if text) + "\n"
+
+
+def _own_and_inner(node: ast.AST) -> Iterator[str | None]:
+    """Docstrings in the order of the source; expressions hold none and are not looked into."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield ast.get_docstring(node)
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler):
+            yield from _own_and_inner(child)

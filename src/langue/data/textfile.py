@@ -16,9 +16,7 @@ def by_file(path: Path, limit: int) -> Iterator[Piece | Dropped]:
     """The whole file as one document, in pieces of some 64 KiB; a file of white space alone is an empty one."""
     blank: list[Piece] = []
     held: Piece | None = None
-    nothing = True
     for block in read_blocks(path, limit):
-        nothing = False
         for event in [block] if isinstance(block, Dropped) else _decode(block, path, limit):
             if isinstance(event, Dropped):
                 yield event
@@ -31,9 +29,9 @@ def by_file(path: Path, limit: int) -> Iterator[Piece | Dropped]:
                 held, blank = event, []
     if held is not None:
         yield held._replace(ends=True)
-    elif blank or nothing:
+    elif blank:
         size, records = sum(piece.size for piece in blank), sum(piece.records for piece in blank)
-        yield Dropped("empty", str(path), 1, size, "", records or 1)
+        yield Dropped("empty", str(path), 1, size, "", records)
 
 
 def _decode(block: Block, path: Path, limit: int) -> Iterator[Piece | Dropped]:

@@ -1,0 +1,193 @@
+"""Tables of every kind give the same documents, and each broken row is named."""
+
+import json
+
+import pytest
+
+from langue.data import ReadSettings, Tally, find_sources, read_documents
+from langue.data.documents import read_events
+from langue.data.records import Dropped, Row
+from langue.data.tables import parse_name, rows
+from langue.errors import LangueError
+
+TEXTS = ["plain", 'with "quotes", and comma', "two\nlines", "ünïcödé 🙂", "  spaces  "]
+
+
+def documents(source, column: str = "text") -> list[str]:
+    found, text = [], ""
+    for piece in read_documents(find_sources(source), ReadSettings(text=column), Tally()):
+        text += piece.text
+        if piece.ends:
+            found.append(text)
+            text = ""
+    return found
+
+
+def dropped(source, **chosen) -> list[tuple[str, int]]:
+    events = read_events(find_sources(source), ReadSettings(**chosen))
+    return [(event.reason, event.number) for event in events if isinstance(event, Dropped)]
+
+
+def test_jsonl(write):
+    path = write("t.jsonl", "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in TEXTS))
+    assert documents(path) == TEXTS
+
+
+def test_csv_with_line_ends_in_quotes(write):
+    import csv
+    import io
+
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerows([["label", "text"], *([["x", text] for text in TEXTS])])
+    path = write("t.csv", "\ufeff" + file.getvalue())
+    assert documents(path) == TEXTS
+
+
+def test_tsv_takes_quotes_as_they_are(write):
+    path = write("t.tsv", 'text\tlabel\n"open\tx\nit\'s "so"\ty\n')
+    assert documents(path) == ['"open', 'it\'s "so"']
+
+
+def test_parquet(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"n": list(range(5)), "text": TEXTS}), path, row_group_size=2)
+    assert documents(path) == TEXTS
+    assert [row.values for row in rows(find_sources(path)[0], 1 << 20) if isinstance(row, Row)][1] == {
+        "n": 1,
+        "text": TEXTS[1],
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"text": text} for text in TEXTS],
+        ({"text": text} for text in TEXTS),
+        iter(TEXTS),
+    ],
+    ids=["list of mappings", "generator of mappings", "iterator of texts"],
+)
+def test_iterables(given):
+    assert documents(given) == TEXTS
+
+
+def test_datasets_of_hugging_face(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    found = datasets.Dataset.from_dict({"text": TEXTS})
+    assert documents(found) == TEXTS
+    assert documents(found.to_iterable_dataset()) == TEXTS
+    found.save_to_disk(str(tmp_path / "saved"))
+    assert documents(tmp_path / "saved") == TEXTS
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for split in ("train", "test"):
+        lines = [json.dumps({"text": text + split}) for text in TEXTS]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert documents(f"hf:{folder}") == [text + "train" for text in TEXTS]
+    assert documents(f"hf:{folder}:test") == [text + "test" for text in TEXTS]
+    with pytest.raises(LangueError, match=r"^hf:.* cannot be loaded: [^\n]*$"):
+        documents(f"hf:{folder}:missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("hf:name", ("name", None, "train")),
+        ("hf:name:test", ("name", None, "test")),
+        ("hf:owner/name", ("owner/name", None, "train")),
+        ("hf:owner/name/config", ("owner/name", "config", "train")),
+        ("hf:owner/name/config:train[:10%]", ("owner/name", "config", "train[:10%]")),
+    ],
+)
+def test_names_of_hugging_face(name, parts):
+    assert parse_name(name) == parts
+
+
+def test_another_column_may_hold_the_text(write):
+    path = write("t.jsonl", '{"body": "a"}\n{"body": "b"}\n')
+    assert documents(path, "body") == ["a", "b"]
+    with pytest.raises(LangueError, match=r"t\.jsonl has no column 'text'; it has body"):
+        documents(path)
+
+
+def test_broken_lines_of_jsonl_are_named(write):
+    path = write(
+        "t.jsonl",
+        b'{"text": "ok"}\n{"text": \n\n{"text": null}\n{"text": 5}\n{"text": " "}\n\xff\n{"text": "\\ud800"}\n'
+        b'{"text": "a\\u0000b"}\n{"other": 1}\n' + b"[" * 5000 + b"\n" + b'{"text": "' + b"x" * 6000 + b'"}\n"alone"\n',
+    )
+    assert dropped(path, max_line_bytes=5500) == [
+        ("invalid JSON", 2),
+        ("empty", 3),
+        ("missing", 4),
+        ("not text", 5),
+        ("empty", 6),
+        ("invalid UTF-8", 7),
+        ("invalid UTF-8", 8),
+        ("NUL byte", 9),
+        ("missing", 10),
+        ("invalid JSON", 11),
+        ("line too long", 12),
+    ]
+    assert documents(path) == ["ok", "x" * 6000, "alone"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_broken_lines_of_delimited_files_are_named(write, ending):
+    mark = {"csv": b",", "tsv": b"\t"}[ending]
+    lines = [b"text|n", b"ok|1", b"short", b"one|too|many", b"|4", b"\xff|5", b"fine|6", b"", b"x" * 300 + b"|7"]
+    path = write(f"t.{ending}", b"\n".join(line.replace(b"|", mark) for line in lines))
+    assert dropped(path, max_line_bytes=200) == [
+        ("wrong number of columns", 3),
+        ("wrong number of columns", 4),
+        ("empty", 5),
+        ("invalid UTF-8", 6),
+        ("empty", 8),
+        ("line too long", 9),
+    ]
+    size = path.stat().st_size - len(lines[0]) - 1
+    events = list(read_events(find_sources(path), ReadSettings(max_line_bytes=200)))
+    assert sum(event.size for event in events) == size
+
+
+def test_a_forgotten_quote_swallows_no_more_than_a_line_may_hold(write):
+    path = write(
+        "t.csv", 'text\nfirst\n"never closed\n' + "swallowed\n" * 30 + "".join(f"row{n}\n" for n in range(100))
+    )
+    found = dropped(path, max_line_bytes=200)
+    assert found[0] == ("field too long", 3)
+    assert "row99" in documents_with(path, 200)
+
+
+def documents_with(path, limit: int) -> list[str]:
+    return [piece.text for piece in read_documents(find_sources(path), ReadSettings(max_line_bytes=limit), Tally())]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])
+def test_garbage_is_refused_by_name(write, ending):
+    path = write(f"t.{ending}", b"\x00\x01garbage\xff" * 50)
+    with pytest.raises(LangueError, match=rf"t\.{ending}"):
+        documents(path)
+
+
+def test_long_texts_come_in_pieces():
+    text = "a line of some length\n" * 20_000
+    pieces = list(read_documents(find_sources([{"text": text}]), ReadSettings(), Tally()))
+    assert len(pieces) > 5
+    assert max(len(piece.text) for piece in pieces) <= 1 << 16
+    assert "".join(piece.text for piece in pieces) == text
+    assert [piece.ends for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert (sum(piece.records for piece in pieces), sum(piece.size for piece in pieces)) == (1, len(text))
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "x" * 200_000 + "\n", "x" * 100_000 + "\n" + "y" * 100_000])
+def test_long_texts_without_line_ends_stay_whole(text):
+    pieces = list(read_documents(find_sources([{"text": text}]), ReadSettings(), Tally()))
+    assert "".join(piece.text for piece in pieces) == text
+    assert all(piece.text for piece in pieces)
