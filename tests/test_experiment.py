@@ -242,6 +242,20 @@ def test_folders_that_were_made_for_a_run_go_with_it(tmp_path: Path) -> None:
     assert list((tmp_path / "empty").iterdir()) == []
 
 
+@pytest.mark.slow
+def test_two_processes_train_as_one(finished: Path, tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "langue", "train", "recipe.yaml", "--out", "run", "--no-report", "--model.dropout", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("8 steps") == done.stderr.count("training attention") == 1
+    run_tiny(tmp_path, "alone", model__dropout=0)
+    found, expected = weights(tmp_path / "run"), weights(tmp_path / "alone")
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6)
+
+
 # Beginning from weights -----------------------------------------------------------------------------------------------
 
 STILL = {"training__steps": 1, "training__learning_rate": 1e-30, "training__weight_decay": 0}

@@ -51,9 +51,12 @@ def train(
     """
     from langue import experiment
     from langue.recipe import read_recipe
+    from langue.train import processes
 
     asked = read_recipe(recipe, read_fields(changes))
     found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
+    if not processes.is_first():
+        return
     if found.interrupted:
         say(f"interrupted at step {found.step:,}; go on with: langue train {recipe} … --out {out} --resume")
     print(json.dumps(found.summary()) if as_json else _closing(found))

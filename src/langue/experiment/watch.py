@@ -22,7 +22,7 @@ from langue.models.count import flops_per_token
 from langue.recipe import Recipe, SampleSettings
 from langue.tasks.generate import Generate
 from langue.text import Tokenizer
-from langue.train import Watch
+from langue.train import Watch, processes
 from langue.train.device import autocast
 
 DEV_TOKENS = 1 << 17
@@ -54,7 +54,8 @@ def dev_evaluation(stores: list[Store], tokenizer: Tokenizer, precision: str) ->
 
     def evaluate(model: Model) -> dict[str, float]:
         found = evaluate_stores(model, parts, tokenizer, precision)
-        say(f"dev loss {found['loss']:.4f}, {found['bits_per_byte']:.4f} bits per byte")
+        if processes.is_first():
+            say(f"dev loss {found['loss']:.4f}, {found['bits_per_byte']:.4f} bits per byte")
         return found
 
     return evaluate

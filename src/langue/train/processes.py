@@ -14,6 +14,8 @@ def start(device: torch.device) -> tuple[int, int]:
     """Rank and world size; joins the group that `torchrun` describes in the environment, if it does."""
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
         return 0, 1
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # one GPU for each process of a machine
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return distributed.get_rank(), distributed.get_world_size()
