@@ -28,7 +28,7 @@ def progress(description: str, total: float | None, unit: str = "") -> Iterator[
     Args:
         description: what is being done.
         total: how much there is to do, in units; None when nobody knows.
-        unit: "bytes" is shown as megabytes, anything else as it is.
+        unit: "bytes" is shown as megabytes, anything else as it is; without one, the share alone is shown.
     """
     with (_bar if sys.stderr.isatty() else _lines)(description, total, unit) as advance:
         yield advance
@@ -71,7 +71,7 @@ def _lines(description: str, total: float | None, unit: str) -> Iterator[Advance
             last = time.monotonic()
             share = f" {done / total:.0%}" if total else ""
             print(
-                f"{description}:{share} {_amount(done, unit)} after {last - begun:.0f} s {note}".rstrip(),
+                f"{description}:{share}{_amount(done, unit)} after {last - begun:.0f} s {note}".rstrip(),
                 file=sys.stderr,
             )
 
@@ -79,7 +79,9 @@ def _lines(description: str, total: float | None, unit: str) -> Iterator[Advance
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value / 1e6:.1f} MB" if unit == "bytes" else f"{value:,.0f} {unit}".rstrip()
+    if not unit:
+        return ""
+    return f" {value / 1e6:.1f} MB" if unit == "bytes" else f" {value:,.0f} {unit}"
 
 
 def say(line: str) -> None:

@@ -105,7 +105,12 @@ def raise_error(error: BaseException) -> object:
     ("error", "status", "said"),
     [
         (LangueError("it is wrong; mend it"), 2, "langue: it is wrong; mend it\n"),
-        (OSError(errno.ENOSPC, "No space left on device", "/run/x"), 2, "langue: /run/x: No space left on device\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/run/x"),
+            2,
+            "langue: /run/x: No space left on device; make room and try again\n",
+        ),
+        (OSError(errno.EACCES, "Permission denied", "/run/x"), 2, "langue: /run/x: Permission denied\n"),
         (KeyboardInterrupt(), 130, "langue: interrupted\n"),
     ],
 )

@@ -41,8 +41,8 @@ def test_json_is_one_object(tmp_path: Path, capsys) -> None:
     assert not (run / "report.html").exists()
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    code = "import torch; torch.set_num_threads(1); from langue.cli import main; main()"
+def start(folder: Path, *options: str, before: str = "") -> subprocess.Popen[str]:
+    code = f"import torch; torch.set_num_threads(1); {before}; from langue.cli import main; main()"
     command = [sys.executable, "-c", code, "train", "recipe.yaml", "--out", "run", "--no-report", *options]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -108,3 +108,15 @@ def test_a_training_in_progress_is_not_disturbed(tmp_path: Path, capsys, monkeyp
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("bytes_of_a_file", [pytest.param(2_000, marks=pytest.mark.slow), 9_000])
+def test_a_full_disk_is_one_sentence(tmp_path: Path, bytes_of_a_file: int) -> None:
+    write_tiny(tmp_path)
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes_of_a_file}, {bytes_of_a_file}))"
+    process = start(tmp_path, before=limit)
+    said, told = process.communicate(timeout=60)
+    assert (process.returncode, said) == (2, "")
+    assert "Traceback" not in told
+    assert told.splitlines()[-1].startswith("langue: ")
+    assert "File too large" in told

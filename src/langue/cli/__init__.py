@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP = ("--help", "-h")
 
 
@@ -42,7 +44,8 @@ def run(arguments: Sequence[str]) -> int:
             return _leave_quietly()
         if error.strerror is None:
             raise
-        return _complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+        full = "; make room and try again" if error.errno in _FULL else ""
+        return _complain(f"{error.filename or 'writing'}: {error.strerror}{full}")
     except KeyboardInterrupt:
         print("langue: interrupted", file=sys.stderr)
         return INTERRUPTED

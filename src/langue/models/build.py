@@ -38,12 +38,20 @@ def outline(config: ModelConfig) -> Model:
 
 
 def save_model(model: Model, folder: Path | str) -> None:
-    """Write `model.safetensors` and `config.json`; a matrix that two places share is written once."""
+    """Write `model.safetensors` and `config.json`; a matrix that two places share is written once.
+
+    Raises:
+        LangueError: the disk is full, or the folder cannot be written.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
-    save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
-    (folder / CONFIG).write_text(json.dumps(model.config.model_dump(), indent=2) + "\n", encoding="utf-8")
+    config = json.dumps(model.config.model_dump(), indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
+        (folder / CONFIG).write_text(config, encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        raise LangueError(f"the model could not be written to {folder}: {error}; make room and try again") from None
 
 
 def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:

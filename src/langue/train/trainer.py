@@ -337,7 +337,7 @@ class Trainer:
 
     def _bar(self) -> Any:
         quiet = self.folder is None or not processes.is_first()
-        return nullcontext(lambda amount, note="": None) if quiet else progress("training", 1.0, "of the budget")
+        return nullcontext(lambda amount, note="": None) if quiet else progress("training", 1.0)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
