@@ -66,7 +66,7 @@ def by_equations(kind: RecurrentKind, layer: Recurrent, x: Tensor) -> Tensor:
 @torch.no_grad()
 def test_the_layer_is_torchs(kind: RecurrentKind, causal: bool) -> None:
     layer, reference = make(kind, causal)
-    assert torch.equal(layer(inputs(), layout(causal)), reference(inputs())[0])
+    torch.testing.assert_close(layer(inputs(), layout(causal)), reference(inputs())[0], atol=1e-12, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -118,7 +118,7 @@ def test_the_state_carries_on_where_it_stopped(kind: RecurrentKind) -> None:
     _, expected = reference(x[:, :4])
     assert state.hidden is not None
     for part, other in zip(state.hidden, expected if isinstance(expected, tuple) else (expected,), strict=True):
-        assert torch.equal(part, other)
+        torch.testing.assert_close(part, other, atol=1e-12, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)

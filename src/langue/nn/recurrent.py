@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState
+from langue.nn.unrolled import can_walk, walk
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
 
@@ -67,6 +68,9 @@ class Recurrent(Mixer):
 
     def _walk(self, x: Any, hidden: Hidden | None) -> tuple[Any, Hidden]:
         is_pair = isinstance(self.cell, nn.LSTM)
+        if isinstance(x, Tensor) and can_walk(self.cell, x):
+            output, last = walk(self.cell, x, None if hidden is None else hidden[0])
+            return output, (last,)
         output, after = self.cell(x, hidden if hidden is None or is_pair else hidden[0])
         return output, after if is_pair else (after,)
 

@@ -1,0 +1,120 @@
+"""GRU and RNN on a CPU, written out: torch has a fast kernel there for the LSTM alone.
+
+Everything that does not wait for the step before is done for all steps at once: the products with the inputs on the
+way forward, the factors of all gates' gradients and the weights' gradients on the way back. A training step of a small
+GRU takes three quarters of the time that it takes with torch's cell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def can_walk(cell: nn.RNNBase, x: Tensor) -> bool:
+    """Whether this file knows a faster way for a cell: one layer of a GRU or RNN, forward only, on a CPU."""
+    plain = isinstance(cell, nn.GRU | nn.RNN) and not cell.bidirectional and cell.batch_first
+    return plain and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
+def walk(cell: nn.RNNBase, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What `cell(x, hidden)` gives: (B, T, width) and the last hidden state (1, B, width)."""
+    start = x.new_zeros(x.shape[0], cell.hidden_size) if hidden is None else hidden[0]
+    function = _GRU if isinstance(cell, nn.GRU) else _RNN
+    weights = cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, cell.bias_hh_l0
+    output = function.apply(x.transpose(0, 1).contiguous(), *weights, start)
+    return output.transpose(0, 1), output[-1][None]
+
+
+class _GRU(torch.autograd.Function):
+    """x (T, B, input), gates stacked as reset, update, new (torch's order), h₀ (B, width) → (T, B, width)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
+    ) -> Tensor:
+        length, rows, _ = x.shape
+        width = h0.shape[1]
+        given = torch.addmm(b_in, x.flatten(0, 1), w_in.t()).view(length, rows, 3 * width)
+        own = x.new_empty(length, rows, 3 * width)
+        states = x.new_empty(length + 1, rows, width)
+        states[0] = h0
+        matrix = w_hidden.t().contiguous()
+        for before, after, gates, sums in zip(states[:-1], states[1:], given, own, strict=True):
+            torch.addmm(b_hidden, before, matrix, out=sums)
+            gates[:, : 2 * width].add_(sums[:, : 2 * width]).sigmoid_()
+            reset, update, new = gates.chunk(3, 1)
+            new.addcmul_(reset, sums[:, 2 * width :]).tanh_()
+            torch.lerp(new, before, update, out=after)
+        ctx.save_for_backward(x, w_in, w_hidden, given, own, states)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        x, w_in, w_hidden, given, own, states = ctx.saved_tensors
+        length, rows, _ = x.shape
+        width = states.shape[2]
+        reset, update, new = given.chunk(3, 2)
+        # The gradient of each gate's sum is the hidden state's, times a factor that is known beforehand. In columns:
+        # new (through the hidden side), reset, update, new (through the input side).
+        factors = given.new_empty(length, rows, 4, width)
+        of_hidden, of_reset, of_update, of_input = factors.unbind(2)
+        torch.mul(1 - update, 1 - new * new, out=of_input)
+        torch.mul(of_input, reset, out=of_hidden)
+        torch.mul(of_hidden, own[:, :, 2 * width :], out=of_reset)
+        of_reset.mul_(1 - reset)
+        torch.mul(states[:-1] - new, update, out=of_update)
+        of_update.mul_(1 - update)
+        matrix = torch.cat([w_hidden[2 * width :], w_hidden[: 2 * width]])
+        flowing = grad.new_zeros(rows, width)
+        for step in range(length - 1, -1, -1):
+            flowing = flowing + grad[step]
+            factors[step].mul_(flowing[:, None])
+            through = factors[step].view(rows, 4 * width)[:, : 3 * width]
+            flowing = torch.addmm(flowing * update[step], through, matrix)
+        flat = factors.view(length * rows, 4 * width)
+        hidden_side, input_side = flat[:, : 3 * width], flat[:, width:]
+        by_w_hidden = hidden_side.t() @ states[:-1].flatten(0, 1)
+        by_b_hidden = hidden_side.sum(0)
+        return (
+            (input_side @ w_in).view_as(x),
+            input_side.t() @ x.flatten(0, 1),
+            torch.cat([by_w_hidden[width:], by_w_hidden[:width]]),
+            input_side.sum(0),
+            torch.cat([by_b_hidden[width:], by_b_hidden[:width]]),
+            flowing,
+        )
+
+
+class _RNN(torch.autograd.Function):
+    """x (T, B, input), h₀ (B, width) → (T, B, width), each state tanh of the sum of both products."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
+    ) -> Tensor:
+        length, rows, _ = x.shape
+        given = torch.addmm(b_in + b_hidden, x.flatten(0, 1), w_in.t()).view(length, rows, -1)
+        states = x.new_empty(length + 1, rows, h0.shape[1])
+        states[0] = h0
+        matrix = w_hidden.t().contiguous()
+        for before, after, sums in zip(states[:-1], states[1:], given, strict=True):
+            torch.addmm(sums, before, matrix, out=after)
+            after.tanh_()
+        ctx.save_for_backward(x, w_in, w_hidden, states)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        x, w_in, w_hidden, states = ctx.saved_tensors
+        factors = 1 - states[1:] * states[1:]
+        flowing = grad.new_zeros(grad.shape[1:])
+        for step in range(x.shape[0] - 1, -1, -1):
+            factors[step].mul_(flowing + grad[step])
+            flowing = factors[step] @ w_hidden
+        flat = factors.flatten(0, 1)
+        by_bias = flat.sum(0)
+        by_w_hidden = flat.t() @ states[:-1].flatten(0, 1)
+        return (flat @ w_in).view_as(x), flat.t() @ x.flatten(0, 1), by_w_hidden, by_bias, by_bias, flowing
