@@ -41,7 +41,7 @@ def test_json_is_one_object(tmp_path: Path, capsys) -> None:
     assert not (run / "report.html").exists()
 
 
-def start(folder: Path, *options: str, before: str = "") -> subprocess.Popen[str]:
+def start(folder: Path, *options: str, before: str = "pass") -> subprocess.Popen[str]:
     code = f"import torch; torch.set_num_threads(1); {before}; from langue.cli import main; main()"
     command = [sys.executable, "-c", code, "train", "recipe.yaml", "--out", "run", "--no-report", *options]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
