@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from langue import machine
 
 # Polar Express (Amsel, Persson, Musco & Gower 2025, section 3): the best odd quintics, one after the other, for
 # singular values from 10⁻³ to 1.
@@ -36,6 +39,14 @@ def orthogonalise(matrices: Tensor, iterations: int) -> Tensor:
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x
+
+
+@cache
+def _multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 matrices at least twice as fast as fp32; directions need no more digits."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and any("bf16" in feature for feature in machine.features())
 
 
 class Muon(torch.optim.Optimizer):
@@ -83,7 +94,7 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
         for shape, pairs in self._by_shape(params, list(updates)).items():
             stacked = torch.stack([update for update, _ in pairs])
-            if stacked.is_cuda:
+            if stacked.dtype == torch.float32 and _multiplies_bf16(stacked.device):
                 stacked = stacked.bfloat16()
             found = orthogonalise(stacked, self.iterations).to(pairs[0][1].dtype)
             scale = -group["lr"] * 0.2 * math.sqrt(max(shape))
