@@ -227,8 +227,10 @@ def test_what_a_kill_left_of_a_set_up_is_cleared_away(tmp_path: Path) -> None:
     (folder / "data" / ".train.writing").mkdir(parents=True)
     (folder / ".lock").touch()
     (folder / "tokenizer.json").write_text("half")
+    (folder / "stray.txt").touch()
     run_tiny(tmp_path)
     assert not (folder / "data" / ".train.writing").exists()
+    assert not (folder / "stray.txt").exists()
     assert Tokenizer.load(folder).vocab_size > 10
 
 
