@@ -57,8 +57,8 @@ def _result(both: dict[str, list[dict[str, float]]], rounds: int) -> Result:
     }  # fmt: skip
     notes = [
         f"Medians of {rounds} rounds, a new seed each. The loss is over the whole validation text in rows of {CONTEXT} "
-        f"characters, each character predicted once; the recipe is known to end at {TARGET}. “× as fast” is the median "
-        "of the ratios within the rounds."
+        f"characters that overlap by half, each character predicted once; the recipe is known to end at {TARGET}. "
+        "“× as fast” is the median of the ratios within the rounds."
     ]
     return {"title": "Time to loss", "columns": columns, "rows": rows, "notes": notes}
 
@@ -86,7 +86,7 @@ def train_peer(path: Path, seed: int, steps: int) -> dict[str, float]:
     cut = int(0.9 * len(tokens))
     shape = nanogpt.Shape(vocab_size=len(characters), context=CONTEXT)
     model, seconds = nanogpt.train(tokens[:cut], shape, steps=steps, seed=seed)
-    return {"steps": steps, "seconds": seconds, "loss": nanogpt.whole_loss(model.loss, tokens[cut:], CONTEXT)}
+    return {"steps": steps, "seconds": seconds, "loss": nanogpt.whole_loss(model, tokens[cut:], CONTEXT)}
 
 
 def _langue(path: Path, text: str, *, seed: int, steps: int, quick: bool) -> dict[str, float]:
@@ -107,17 +107,11 @@ def _langue(path: Path, text: str, *, seed: int, steps: int, quick: bool) -> dic
 
 
 def langue_loss(run_folder: Path, text: str) -> float:
-    """The loss of a run's model, in the same rows as the peer's."""
+    """The loss of a run's model, by the function that judges the peer."""
     from langue.batch import Batch
     from langue.models import load_model
-    from langue.objectives import Causal
     from langue.text import Tokenizer
 
-    model, objective = load_model(run_folder / "model").eval(), Causal()
+    model = load_model(run_folder / "model").eval()
     tokens = torch.tensor(Tokenizer.load(run_folder).encode(text))
-
-    def loss(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        found = objective.loss(model, Batch(inputs, targets))
-        return found.total / found.count
-
-    return nanogpt.whole_loss(loss, tokens, CONTEXT)
+    return nanogpt.whole_loss(lambda inputs: model(Batch(inputs)), tokens, CONTEXT)

@@ -80,19 +80,32 @@ def test_every_benchmark_has_marks_in_the_page():
         table.replace(page, name, "")
 
 
-def test_the_whole_text_is_judged_and_each_token_once():
+@pytest.mark.parametrize("length", [23, 24, 25, 9, 10])
+def test_each_token_of_the_whole_text_is_judged_once_with_half_a_context(length):
     import torch
 
-    tokens = torch.arange(23)
-    seen = []
+    tokens = torch.arange(length)
+    weights = torch.rand(length, length, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    expected = -weights[tokens[:-1], tokens[1:]].mean().item()
+    assert nanogpt.whole_loss(lambda inputs: weights[inputs], tokens, context=8, batch=2) == pytest.approx(expected)
 
-    def loss(inputs, targets):
-        assert torch.equal(inputs + 1, targets)
-        seen.extend(targets.flatten().tolist())
-        return targets.float().mean()
 
-    assert nanogpt.whole_loss(loss, tokens, context=4, batch=2) == pytest.approx(11.5)
-    assert seen == list(range(1, 23))
+def test_a_judged_token_has_half_a_context_before_it():
+    import torch
+
+    def blind_at_first(inputs):
+        # A target at one of a row's first four places gets next to no probability.
+        logits = torch.zeros(*inputs.shape, 64)
+        places = torch.arange(inputs.shape[1], dtype=torch.float32)
+        logits.scatter_(
+            2, (inputs + 1)[:, :, None], -100.0 * (places < 4).float()[None, :, None].expand(*inputs.shape, 1)
+        )
+        return logits
+
+    # 4 tokens at the very beginning have less than half a context of 8 before them, and no others.
+    found = nanogpt.whole_loss(blind_at_first, torch.arange(33), context=8)
+    early, late = 100 + torch.tensor(63 + 2.718281828**-100).log().item(), torch.tensor(64.0).log().item()
+    assert found == pytest.approx((4 * early + 28 * late) / 32)
 
 
 def test_the_peers_schedule_warms_up_and_ends_at_its_floor():

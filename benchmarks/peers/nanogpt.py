@@ -65,12 +65,16 @@ class NanoGPT(nn.Module):
                 into_shortcut = name.endswith(("mixed.weight", "shrink.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * shape.layers) if into_shortcut else 0.02)
 
-    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of inputs and targets (B, T)."""
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(B, T) → logits (B, T, V)."""
         x = self.token(inputs) + self.position(torch.arange(inputs.shape[1]))
         for block in self.blocks:
             x = block(x)
-        logits = self.head(self.norm(x))
+        return self.head(self.norm(x))
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy in nats of inputs and targets (B, T)."""
+        logits = self(inputs)
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1))
 
 
@@ -107,19 +111,30 @@ def train(
 
 
 @torch.no_grad()
-def whole_loss(loss: Callable[[Tensor, Tensor], Tensor], tokens: Tensor, context: int, batch: int = 256) -> float:
-    """Mean loss in nats over a whole text, cut into rows that touch and do not overlap; each token predicted once."""
-    total, count = 0.0, 0
-    rows = (len(tokens) - 1) // context
-    ends = [(first * context, min(first + batch, rows) * context) for first in range(0, rows, batch)]
-    pieces = [(tokens[a:b].view(-1, context), tokens[a + 1 : b + 1].view(-1, context)) for a, b in ends]
-    rest = rows * context
-    if rest < len(tokens) - 1:
-        pieces.append((tokens[None, rest:-1], tokens[None, rest + 1 :]))
-    for inputs, targets in pieces:
-        total += float(loss(inputs, targets)) * targets.numel()
-        count += targets.numel()
-    return total / count
+def whole_loss(logits: Callable[[Tensor], Tensor], tokens: Tensor, context: int, batch: int = 256) -> float:
+    """Mean loss in nats over a whole text, each token but the first predicted once.
+
+    Rows overlap by half: a row judges its second half, so that every token has half a context before it at least, but
+    for those at the very beginning. That is how the recipe's 1.886 was measured; in rows that only touch, the same
+    models end at 1.91.
+
+    Args:
+        logits: (B, T) → (B, T, V).
+        tokens: the text, longer than the context.
+        context: T.
+        batch: rows at once.
+    """
+    last = len(tokens) - 1 - context
+    starts = [*range(0, last, context // 2), last]
+    total, judged = 0.0, 0
+    for first in range(0, len(starts), batch):
+        some = starts[first : first + batch]
+        rows = tokens[torch.tensor(some)[:, None] + torch.arange(context + 1)]
+        losses = F.cross_entropy(logits(rows[:, :-1]).transpose(1, 2), rows[:, 1:], reduction="none")
+        for start, row in zip(some, losses, strict=True):
+            total += float(row[judged - start :].double().sum())
+            judged = start + context
+    return total / judged
 
 
 def step_maker(*, vocab_size: int, layers: int, heads: int, width: int, context: int, batch: int) -> Callable[[], None]:
