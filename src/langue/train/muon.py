@@ -13,7 +13,8 @@ from torch import Tensor
 from langue import machine
 
 # Polar Express (Amsel, Persson, Musco & Gower 2025, section 3): the best odd quintics, one after the other, for
-# singular values from 10⁻³ to 1.
+# singular values from 10⁻³ to 1. Rounding may lift a value above 1, from where they would send it to infinity; so each
+# is made for values up to 1.01 (section 4.4).
 _COEFFICIENTS = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),
     (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
@@ -36,6 +37,7 @@ def orthogonalise(matrices: Tensor, iterations: int) -> Tensor:
     x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) * _SAFETY + 1e-20)
     for number in range(iterations):
         a, b, c = _COEFFICIENTS[min(number, len(_COEFFICIENTS) - 1)]
+        a, b, c = a / _SAFETY, b / _SAFETY**3, c / _SAFETY**5
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x

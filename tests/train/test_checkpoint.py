@@ -1,0 +1,113 @@
+"""Checkpoints: whole or not there, damage always found, and the one before still good."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from tiny_training import trainer
+
+from langue.errors import LangueError
+from langue.train.checkpoint import Checkpoint, latest, load, save, verify
+
+FILES = ["model.safetensors", "optimizer.safetensors", "average.safetensors", "state.json", "manifest.json"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    training = trainer(tmp_path, steps=8, average=0.9)
+    training.run()
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000004", "step-00000008"]
+    return tmp_path / "checkpoints"
+
+
+def test_a_checkpoint_holds_what_it_should_and_nothing_that_runs(folder):
+    assert sorted(file.name for file in (folder / "step-00000008").iterdir()) == sorted(FILES)
+    found = latest(folder)
+    assert found.step == 8
+    assert found.state["seed"] == 0
+    assert not any(b"pickle" in file.read_bytes() for file in (folder / "step-00000008").iterdir())
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "missing", "empty"])
+def test_damage_is_named_and_the_one_before_is_used(folder, name, damage):
+    path = folder / "step-00000008" / name
+    content = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    else:
+        if damage == "flipped":
+            content[len(content) // 2] ^= 1
+        path.write_bytes({"flipped": content, "truncated": content[:-1], "empty": b""}[damage])
+    with pytest.raises(LangueError, match=f"step-00000008 is damaged: .*{name}"):
+        load(folder / "step-00000008")
+    with pytest.warns(UserWarning, match="step-00000008 is damaged"):
+        assert latest(folder).step == 4
+
+
+def test_a_flip_of_any_byte_is_found(folder):
+    """Every file, at many places from first to last."""
+    for name in FILES:
+        path = folder / "step-00000008" / name
+        content = path.read_bytes()
+        for place in {0, len(content) - 1, *range(0, len(content), max(1, len(content) // 15))}:
+            path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+            with pytest.raises(LangueError, match="damaged"):
+                verify(folder / "step-00000008")
+        path.write_bytes(content)
+    verify(folder / "step-00000008")
+
+
+def test_a_file_too_many_is_found(folder):
+    (folder / "step-00000008" / "model.bin").write_bytes(b"x")
+    with pytest.raises(LangueError, match=r"model\.bin is not what"):
+        verify(folder / "step-00000008")
+
+
+def test_where_nothing_is_whole_there_is_nothing(folder):
+    for path in folder.glob("step-*"):
+        (path / "state.json").unlink()
+    with pytest.warns(UserWarning, match="damaged"):
+        assert latest(folder) is None
+    assert latest(folder / "nowhere") is None
+
+
+def test_only_the_last_are_kept_and_what_a_kill_left_is_no_checkpoint(tmp_path):
+    (tmp_path / ".step-00000009.writing").mkdir()
+    (tmp_path / "step-abc").mkdir()
+    for step in (1, 2, 3, 10):
+        save(tmp_path, Checkpoint(step, {}, {"model": {"w": torch.tensor([float(step)])}}), keep=2)
+    assert sorted(p.name for p in tmp_path.glob("step-0*")) == ["step-00000003", "step-00000010"]
+    assert latest(tmp_path).tensors["model"]["w"].item() == 10.0
+
+
+def test_saving_a_step_again_replaces_it(tmp_path):
+    for value in (1.0, 2.0):
+        save(tmp_path, Checkpoint(5, {}, {"model": {"w": torch.tensor([value])}}), keep=2)
+    assert latest(tmp_path).tensors["model"]["w"].item() == 2.0
+
+
+FULL = """
+import resource, sys, torch
+from pathlib import Path
+from langue.errors import LangueError
+from langue.train.checkpoint import Checkpoint, save
+folder = Path(sys.argv[1])
+save(folder, Checkpoint(1, {}, {"model": {"w": torch.zeros(10)}}), keep=1)
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    save(folder, Checkpoint(2, {}, {"model": {"w": torch.zeros(100_000)}}), keep=1)
+except LangueError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_is_whole(tmp_path):
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "could not be written" in done.stdout
+    assert "earlier checkpoints are whole" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    assert latest(tmp_path).step == 1

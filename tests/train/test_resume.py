@@ -1,0 +1,106 @@
+"""Stopped anywhere and gone on with, a training ends where it would have ended, bit for bit."""
+
+import json
+import os
+import signal
+
+import pytest
+from tiny_training import Rows, everything, same, trainer, watching
+
+from langue.train import Watch, latest
+
+TIMES = ("seconds", "tokens_per_second", "peak_share")
+
+
+def lines(folder):
+    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in TIMES} for line in found]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    training = trainer(folder, average=0.9)
+    training.run()
+    return training, folder
+
+
+class Interrupt:
+    """Sends this process a signal when a step's rows are asked for."""
+
+    def __init__(self, step, number):
+        self.rows, self.step, self.number = Rows(), step, number
+
+    def __getitem__(self, step):
+        if step == self.step:
+            os.kill(os.getpid(), self.number)
+        return self.rows[step]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [0, 1, 5, 8])
+def test_a_signal_saves_and_the_rest_follows_bit_for_bit(whole, tmp_path, step, number):
+    expected, folder = whole
+    first = trainer(tmp_path, average=0.9, rows=Interrupt(step, number))
+    first.run()
+    assert first.stopped == "interrupted"
+    assert first.progress.step == step + 1
+    second = trainer(tmp_path, average=0.9)
+    second.resume(latest(tmp_path / "checkpoints"))
+    second.run()
+    assert same(everything(second), everything(expected))
+    assert second.progress.best_loss == expected.progress.best_loss
+    assert second.progress.tokens == expected.progress.tokens
+    # A line that had gathered fewer steps when the signal came is the only difference.
+    assert [line["step"] for line in lines(tmp_path)] == [line["step"] for line in lines(folder)]
+    assert [line for line in lines(tmp_path) if line["split"] == "dev"] == [
+        line for line in lines(folder) if line["split"] == "dev"
+    ]
+
+
+def test_a_crash_goes_back_to_the_last_checkpoint_and_no_step_is_written_twice(whole, tmp_path):
+    expected, folder = whole
+
+    class Crash(Rows):
+        def __getitem__(self, step):
+            if step == 7:
+                raise RuntimeError("lightning")
+            return super().__getitem__(step)
+
+    with pytest.raises(RuntimeError, match="lightning"):
+        trainer(tmp_path, average=0.9, rows=Crash()).run()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 7, "spl')  # a line that the crash cut short
+    rows = Rows()
+    second = trainer(tmp_path, average=0.9, rows=rows)
+    second.resume(latest(tmp_path / "checkpoints"))
+    second.run()
+    assert min(rows.asked) == 4 * 4  # it goes on with the rows of step 4, and asks for none before
+    assert same(everything(second), everything(expected))
+    assert lines(tmp_path) == lines(folder)
+
+
+def test_patience_and_skipped_steps_are_remembered(tmp_path):
+    def watch():
+        return Watch(evaluate=lambda model: {"loss": 1.0})
+
+    first = trainer(tmp_path, steps=100, evaluate_every=2, patience=5, checkpoint_every=6, watch=watch())
+    while first.progress.step < 6:
+        first._after_step(first.step())
+    first.progress.skipped = 2
+    first.save()
+    second = trainer(tmp_path, steps=100, evaluate_every=2, patience=5, watch=watch())
+    second.resume(latest(tmp_path / "checkpoints"))
+    assert second.progress == first.progress
+    assert second.progress.since_best == 2
+    second.run()
+    assert second.progress.step == 12
+
+
+def test_a_loss_that_never_was_finite_is_kept_as_such(tmp_path):
+    training = trainer(tmp_path, watch=Watch())
+    training.step()
+    training.save()
+    again = trainer(tmp_path, watch=watching())
+    again.resume(latest(tmp_path / "checkpoints"))
+    assert again.progress.best_loss == float("inf")
