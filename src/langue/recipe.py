@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -102,7 +103,12 @@ def read_recipe(path: Path | str, changes: Mapping[str, str] | None = None) -> R
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe with every field, which `read_recipe` reads as the same value."""
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    path.write_text(text, encoding="utf-8")
+    beside = path.with_name(f".{path.name}.writing")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)  # a kill never leaves half a recipe, without which a run would be lost
 
 
 def changes_between(old: Settings, new: Settings, before: str = "") -> dict[str, tuple[Any, Any]]:

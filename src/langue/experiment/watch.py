@@ -24,6 +24,7 @@ from langue.tasks.generate import Generate
 from langue.text import Tokenizer
 from langue.train import Watch, processes
 from langue.train.device import autocast
+from langue.train.disk import sync
 
 DEV_TOKENS = 1 << 17
 """An evaluation on the way looks at no more tokens of each dev store than these, so that it takes no longer than it
@@ -94,7 +95,12 @@ def keep(model: Model, folder: RunFolder) -> None:
     """Put a model in the place of the run's best one; either stands there whole at any time."""
     beside = folder.path / ".model.writing"
     save_model(model, beside)
-    folder.model.mkdir(exist_ok=True)
+    for path in (beside / CONFIG, beside / WEIGHTS, beside):
+        sync(path)
+    if not folder.model.exists():
+        os.replace(beside, folder.model)
+        return
+    # The configuration is the same in all of a run, so that weights and configuration fit at any time.
     for name in (CONFIG, WEIGHTS):
         os.replace(beside / name, folder.model / name)
     beside.rmdir()

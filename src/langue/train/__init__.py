@@ -6,7 +6,8 @@ from langue.train.device import choose_device
 from langue.train.muon import Muon
 from langue.train.optimizer import Optimizers, build_optimizer
 from langue.train.settings import TrainingSettings
-from langue.train.trainer import StepMetrics, Trainer, Watch
+from langue.train.terms import StepMetrics, Watch
+from langue.train.trainer import Trainer
 
 __all__ = [
     "Checkpoint",

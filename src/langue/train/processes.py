@@ -40,6 +40,16 @@ def add_up(tensors: Iterable[Tensor]) -> None:
             tensor.copy_(piece.view_as(tensor))
 
 
+def of_first(number: float) -> float:
+    """The number that the first process has, in all of them, so that they decide alike."""
+    if not distributed.is_initialized():
+        return number
+    place = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    told = torch.tensor([number if is_first() else 0.0], dtype=torch.float64, device=place)
+    distributed.broadcast(told, src=0)
+    return told.item()
+
+
 def wait() -> None:
     """Go on when all processes have come here."""
     if distributed.is_initialized():

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from langue.batch import Batch, Example, Loss
-from langue.console import progress, say
+from langue.console import progress
 from langue.errors import LangueError
 from langue.randomness import RowRandomness, seed_torch
 from langue.train import checkpoint as checkpoints
@@ -27,82 +25,8 @@ from langue.train.log import Log
 from langue.train.optimizer import Optimizers
 from langue.train.schedule import learning_rate_factor
 from langue.train.settings import TrainingSettings
-
-
-class MicroBatch(Protocol):
-    """The rows of one forward pass, and the number of the first in the stream of all rows."""
-
-    @property
-    def examples(self) -> Sequence[Example]: ...
-    @property
-    def first_row(self) -> int: ...
-
-
-class Batches(Protocol):
-    """The micro-batches of any step, for this process."""
-
-    def __getitem__(self, step: int) -> Sequence[MicroBatch]: ...
-
-
-class Objective(Protocol):
-    """Turns examples into a batch and a batch into a summed loss."""
-
-    def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch: ...
-    def loss(self, model: Any, batch: Batch) -> Loss: ...
-
-
-@dataclass
-class Progress:
-    """Everything about a training that is no tensor, and that a checkpoint keeps."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    skipped: int = 0
-    skipped_in_a_row: int = 0
-    best_loss: float = math.inf
-    best_step: int = -1
-    since_best: int = 0
-
-
-@dataclass(frozen=True)
-class StepMetrics:
-    """What one step saw.
-
-    Attributes:
-        loss: mean over the step's targets, in nats.
-        count: how many targets.
-        gradient_norm: before clipping.
-        skipped: loss or gradient was not finite, and nothing was changed.
-        learning_rate_factor: share of the greatest learning rate.
-    """
-
-    loss: float
-    count: int
-    gradient_norm: float
-    skipped: bool
-    learning_rate_factor: float
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What a training tells to the world around it, and asks of it.
-
-    Attributes:
-        evaluate: metrics of a model on dev data, among them "loss".
-        keep_best: called with a model that is the best so far.
-        sample: a text that shows what the model can do.
-        bytes_per_token: turns nats per token into bits per byte.
-        flops_per_token: turns tokens per second into a share of `peak`, and counts for the budget of FLOPs.
-        peak: what the machine can do, in FLOP/s.
-    """
-
-    evaluate: Callable[[Any], Mapping[str, float]] | None = None
-    keep_best: Callable[[Any], None] | None = None
-    sample: Callable[[Any], str] | None = None
-    bytes_per_token: float | None = None
-    flops_per_token: float | None = None
-    peak: float | None = None
+from langue.train.signals import Asked
+from langue.train.terms import Batches, Objective, Progress, StepMetrics, Watch
 
 
 class Trainer:
@@ -116,6 +40,9 @@ class Trainer:
         config: how to train.
         folder: a run's folder, for metrics.jsonl and checkpoints/; None writes nothing.
         watch: evaluation, samples and the like.
+
+    Raises:
+        LangueError: the device is not there, or there is a budget of FLOPs that nobody can count.
     """
 
     def __init__(
@@ -131,13 +58,16 @@ class Trainer:
         self.device = choose_device(config.device)
         self.model, self.objective, self.batches = model.to(self.device), objective, batches
         self.optimizer, self.config, self.folder, self.watch = optimizer, config, folder, watch or Watch()
+        if config.flops is not None and not self.watch.flops_per_token:
+            raise LangueError("training.flops needs a watch that knows flops_per_token, since it counts by them")
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress()
         self.stopped: str | None = None
         self._loss = torch.compile(objective.loss) if config.compile else objective.loss
         self._log: Log | None = None
-        self._asked_to_stop = 0
+        self._asked = Asked()
+        self._agreed_to_stop = False
         self._saved_step = -1
         self._begun = time.perf_counter()
         self._since_log = _SinceLog()
@@ -146,17 +76,19 @@ class Trainer:
 
     def step(self) -> StepMetrics:
         """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it."""
-        factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
-        sums = self._add_up_gradients()
         # The only time that a step waits for the device.
-        total, count, norm, seconds, stop = sums.tolist()
-        self.progress.seconds = seconds
-        self._asked_to_stop = max(self._asked_to_stop, int(stop))
+        total, count, norm, self.progress.seconds, asked = self._add_up_gradients().tolist()
+        self._agreed_to_stop = asked > 0
+        # After the clock of the first process has been heard, which all go by.
+        factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
         skipped = not (math.isfinite(total) and math.isfinite(norm)) or count == 0
         if not skipped:
             self._apply(factor, count, norm)
         for parameter in self.parameters:
             parameter.grad = None
+        if not skipped:
+            self.progress.unlogged_loss += total
+            self.progress.unlogged_targets += int(count)
         self._count(int(count), skipped)
         return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor)
 
@@ -170,16 +102,17 @@ class Trainer:
                 loss = self._loss(self.model, batch.to(self.device))
             loss.total.backward()
             totals.append(loss.total.detach())
-            counts.append(loss.count.to(loss.total.dtype))
+            counts.append(loss.count)
         grads = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         now = self.progress.seconds + time.perf_counter() - self._begun if processes.is_first() else 0.0
         self._begun = time.perf_counter()
-        told = torch.tensor([now, float(self._asked_to_stop)], dtype=torch.float64)
-        sums = torch.cat([torch.stack([sum(totals), sum(counts)]).double().cpu(), told])  # type: ignore[arg-type]
-        sums = sums.to(self.device) if self.device.type == "cuda" else sums
+        told = torch.tensor([now, float(self._asked.times)], dtype=torch.float64)
+        place = torch.device("cpu") if self.device.type == "mps" else self.device  # which knows no float64
+        parts = [torch.stack(totals).sum(), torch.stack(counts).sum()]
+        sums = torch.cat([*(part.to(place).double()[None] for part in parts), told.to(place)])
         processes.add_up([*grads, sums])
         norm = torch.nn.utils.get_total_norm(grads) if grads else torch.zeros(())
-        return torch.cat([sums[:2].cpu(), norm.detach().double().cpu()[None], sums[2:].cpu()])
+        return torch.cat([sums[:2], norm.detach().to(place).double()[None], sums[2:]])
 
     def _apply(self, factor: float, count: float, norm: float) -> None:
         """Divide by the number of targets, clip, and let the optimizer act."""
@@ -224,14 +157,14 @@ class Trainer:
         self._log = Log(self._file("metrics.jsonl"), self.progress.step)
         self._begun = time.perf_counter()
         self.model.train()
-        with self._signals(), self._bar() as advance:
+        with self._asked.listening(), self._bar() as advance:
             while self.stopped is None:
                 used = self.used_budget()
                 metrics = self.step()
                 advance(self.used_budget() - used, f"loss {metrics.loss:.3f}")
                 self._after_step(metrics)
-        if self._saved_step != self.progress.step:
-            self.save()
+            if self._saved_step != self.progress.step:
+                self.save()
 
     def _after_step(self, metrics: StepMetrics) -> None:
         step, over = self.progress.step, self.used_budget() >= 1.0
@@ -246,23 +179,24 @@ class Trainer:
             self.stopped = "the budget is used up"
         elif self.config.patience is not None and self.progress.since_best >= self.config.patience:
             self.stopped = f"no new best in {self.config.patience} evaluations"
-        elif self._asked_to_stop:
+        elif self._agreed_to_stop:
             self.stopped = "interrupted"
 
     def evaluate(self) -> Mapping[str, float] | None:
-        """Evaluate on dev data and keep the model if it is the best so far; in the first process alone."""
+        """Evaluate on dev data, in every process, and let the first keep the model if it is the best so far."""
         if self.watch.evaluate is None:
             return None
         self.model.eval()
         with self._averaged(), torch.no_grad():
             metrics = self.watch.evaluate(self.model)
-            is_best = metrics["loss"] < self.progress.best_loss
+            loss = processes.of_first(metrics["loss"])
+            is_best = loss < self.progress.best_loss
             if is_best and self.watch.keep_best is not None and processes.is_first():
                 self.watch.keep_best(self.model)
             sample = self.watch.sample(self.model) if self.watch.sample and processes.is_first() else None
         self.model.train()
         if is_best:
-            self.progress.best_loss, self.progress.best_step = metrics["loss"], self.progress.step
+            self.progress.best_loss, self.progress.best_step = loss, self.progress.step
         self.progress.since_best = 0 if is_best else self.progress.since_best + 1
         extra = {} if sample is None else {"sample": sample}
         self._write(split="dev", **metrics, **extra)
@@ -277,6 +211,8 @@ class Trainer:
         if folder is not None:
             self.progress.seconds = self._clock()
             self._begun = time.perf_counter()
+            if self._log is not None:
+                self._log.sync()
             checkpoints.save(folder, self._snapshot(), self.config.keep)
             self._since_log.pause(self._clock())
         self._saved_step = self.progress.step
@@ -294,7 +230,16 @@ class Trainer:
         return Checkpoint(state.pop("step"), state, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint, bit for bit as if nothing had happened."""
+        """Go on from a checkpoint, bit for bit as if nothing had happened.
+
+        Raises:
+            LangueError: it belongs to a training with another seed, whose order and dropout are others.
+        """
+        if checkpoint.state["seed"] != self.config.seed:
+            raise LangueError(
+                f"the checkpoint of step {checkpoint.step} was made with training.seed {checkpoint.state['seed']}, "
+                f"not {self.config.seed}; set it back, or begin anew"
+            )
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(checkpoint.tensors["model"][name])
@@ -311,7 +256,9 @@ class Trainer:
 
     def _write_train_line(self, metrics: StepMetrics) -> None:
         rate = self._since_log.tokens_per_second()
-        values: dict[str, Any] = {"loss": self._since_log.loss(), "tokens_per_second": rate}
+        done = self.progress
+        loss = done.unlogged_loss / done.unlogged_targets if done.unlogged_targets else math.nan
+        values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate}
         if self.watch.bytes_per_token:
             values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
         if self.watch.peak and self.watch.flops_per_token:
@@ -319,6 +266,7 @@ class Trainer:
         values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
         self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
         self._since_log = _SinceLog(self.progress.seconds)
+        done.unlogged_loss, done.unlogged_targets = 0.0, 0
 
     def _write(self, **values: Any) -> None:
         if self._log is not None and processes.is_first():
@@ -339,48 +287,23 @@ class Trainer:
         quiet = self.folder is None or not processes.is_first()
         return nullcontext(lambda amount, note="": None) if quiet else progress("training", 1.0)
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let SIGTERM and Ctrl-C ask for an end instead of making one."""
-
-        def ask(number: int, frame: object) -> None:
-            if number == signal.SIGINT and self._asked_to_stop:
-                raise KeyboardInterrupt
-            self._asked_to_stop += 1
-            say("stopping after this step; what has been learnt will be saved")
-
-        try:
-            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # signals belong to the main thread; in another, nobody sends any
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
 
 class _SinceLog:
-    """Sums since the last line of metrics."""
+    """Targets and seconds of training since the last line of metrics, in this session."""
 
     def __init__(self, seconds: float = 0.0):
-        self.total = self.spent = 0.0
+        self.spent = 0.0
         self.count = 0
         self.last = seconds
 
     def add(self, metrics: StepMetrics, seconds: float) -> None:
-        if not metrics.skipped:
-            self.total += metrics.loss * metrics.count
-            self.count += metrics.count
+        self.count += metrics.count
         self.spent += seconds - self.last
         self.last = seconds
 
     def pause(self, seconds: float) -> None:
         """What was done until now was no training."""
         self.last = seconds
-
-    def loss(self) -> float:
-        return self.total / self.count if self.count else math.nan
 
     def tokens_per_second(self) -> float:
         return self.count / max(1e-9, self.spent)

@@ -1,0 +1,36 @@
+"""SIGTERM and Ctrl-C as questions: whoever works sees that it was asked to stop, and stops where it is good to."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Asked:
+    """How often somebody asked for an end."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Inside, signals are counted; a second Ctrl-C raises KeyboardInterrupt, for those in a hurry."""
+        try:
+            before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # signals belong to the main thread; in another, nobody sends any
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: object) -> None:
+        if number == signal.SIGINT and self.times:
+            raise KeyboardInterrupt
+        self.times += 1
+        # Not by print, which may be at work on another line at this very moment and must not be called twice.
+        with suppress(OSError):
+            os.write(2, b"stopping after this step; what has been learnt will be saved\n")

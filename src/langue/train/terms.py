@@ -1,0 +1,92 @@
+"""What the loop stands on: where rows and losses come from, what it counts, and what it tells to the world."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langue.batch import Batch, Example, Loss
+from langue.randomness import RowRandomness
+
+
+class MicroBatch(Protocol):
+    """The rows of one forward pass, and the number of the first in the stream of all rows."""
+
+    @property
+    def examples(self) -> Sequence[Example]: ...
+    @property
+    def first_row(self) -> int: ...
+
+
+class Batches(Protocol):
+    """The micro-batches of any step, for this process."""
+
+    def __getitem__(self, step: int) -> Sequence[MicroBatch]: ...
+
+
+class Objective(Protocol):
+    """Turns examples into a batch and a batch into a summed loss."""
+
+    def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch: ...
+    def loss(self, model: Any, batch: Batch) -> Loss: ...
+
+
+@dataclass
+class Progress:
+    """Everything about a training that is no tensor, and that a checkpoint keeps.
+
+    What is unlogged has been summed up since the last line of metrics, so that the next is whole after a resumption.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    best_loss: float = math.inf
+    best_step: int = -1
+    since_best: int = 0
+    unlogged_loss: float = 0.0
+    unlogged_targets: int = 0
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """What one step saw.
+
+    Attributes:
+        loss: mean over the step's targets, in nats.
+        count: how many targets.
+        gradient_norm: before clipping.
+        skipped: loss or gradient was not finite, and nothing was changed.
+        learning_rate_factor: share of the greatest learning rate.
+    """
+
+    loss: float
+    count: int
+    gradient_norm: float
+    skipped: bool
+    learning_rate_factor: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a training tells to the world around it, and asks of it.
+
+    Attributes:
+        evaluate: metrics of a model on dev data, among them "loss".
+        keep_best: called with a model that is the best so far.
+        sample: a text that shows what the model can do.
+        bytes_per_token: turns nats per token into bits per byte.
+        flops_per_token: turns tokens per second into a share of `peak`, and counts for the budget of FLOPs.
+        peak: what the machine can do, in FLOP/s.
+    """
+
+    evaluate: Callable[[Any], Mapping[str, float]] | None = None
+    keep_best: Callable[[Any], None] | None = None
+    sample: Callable[[Any], str] | None = None
+    bytes_per_token: float | None = None
+    flops_per_token: float | None = None
+    peak: float | None = None
