@@ -1,0 +1,78 @@
+"""One of several processes that train together; run as a script by test_processes, which compares what they leave.
+
+Its environment says which one it is, as torchrun's would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tiny_training import Rows, everything, trainer
+
+from langue.data import Loader
+from langue.train import Trainer, Watch, processes
+
+
+class Stream(Rows):
+    """The rows of `Rows`, in any stretch that is asked for."""
+
+    size = 1 << 40
+
+    def rows(self, first: int, count: int) -> list:
+        return [self.row(number) for number in range(first, first + count)]
+
+
+def plain(rank: int, world: int) -> tuple[Trainer, Stream]:
+    """Rows with different numbers of targets, two micro-batches a step."""
+    stream = Stream()
+    rows = Loader(stream, batch_size=4, accumulate=2, rank=rank, world=world)
+    return trainer(rows=rows, dropout=0.0, optimizer="adamw", average=0.9, steps=6), stream
+
+
+def stopping(rank: int, world: int) -> Trainer:
+    """SIGTERM comes to the first process alone, and between two steps."""
+
+    def evaluate(model: object) -> dict[str, float]:
+        if rank == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"loss": 1.0}
+
+    return trainer(rows=Loader(Stream(), 4, 1, rank, world), watch=Watch(evaluate=evaluate), steps=100)
+
+
+def patient(rank: int, world: int) -> Trainer:
+    """To the first process no evaluation is better than the first; to the other, each is."""
+    losses = iter(range(100))
+    watch = Watch(evaluate=lambda model: {"loss": float(next(losses)) * (1 - 2 * rank)})
+    return trainer(rows=Loader(Stream(), 4, 1, rank, world), watch=watch, steps=100, patience=2)
+
+
+def timed(rank: int, world: int, folder: Path) -> Trainer:
+    """A budget of seconds, by clocks that differ: only the first process writes checkpoints, after each step."""
+    changes = {"steps": None, "seconds": 0.3, "schedule": "linear", "warmup_steps": 0, "checkpoint_every": 1}
+    return trainer(folder, rows=Loader(Stream(), 4, 1, rank, world), **changes)
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    rank, world = processes.start(torch.device("cpu"))
+    first, stream = plain(rank, world)
+    found = {"plain": first, "stopping": stopping(rank, world), "patient": patient(rank, world)}
+    found["timed"] = timed(rank, world, folder / "timed")
+    ends = {}
+    for name, training in found.items():
+        training.run()
+        save_file(everything(training), folder / f"{name}-{rank}.safetensors")
+        ends[name] = {"step": training.progress.step, "stopped": training.stopped}
+    (folder / f"ends-{rank}.json").write_text(json.dumps({**ends, "rows": stream.asked}))
+    processes.wait()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,78 @@
+"""Two processes that train together: the same weights as one, and one mind about when to stop."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from shared_training import plain
+from tiny_training import everything, same
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What two processes left that ran `shared_training`."""
+    folder = tmp_path_factory.mktemp("processes")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    script = [sys.executable, str(Path(__file__).with_name("shared_training.py")), str(folder)]
+    running = [
+        subprocess.Popen(script, env={**os.environ, **told, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    try:
+        for process in running:
+            _, errors = process.communicate(timeout=90)
+            assert process.returncode == 0, errors
+    finally:
+        for process in running:
+            process.kill()
+    return folder
+
+
+def ends(folder, rank):
+    return json.loads((folder / f"ends-{rank}.json").read_text())
+
+
+def tensors(folder, name, rank):
+    return load_file(folder / f"{name}-{rank}.safetensors")
+
+
+def test_two_processes_train_as_one(folder):
+    alone, stream = plain(0, 1)
+    alone.run()
+    expected, found = everything(alone), tensors(folder, "plain", 0)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-5)
+    # The same rows in the same steps, four to each process: a stretch of every micro-batch.
+    assert stream.asked == list(range(6 * 8))
+    shares = [ends(folder, rank)["rows"] for rank in range(2)]
+    assert shares[0] == [row for row in stream.asked if row % 4 < 2]
+    assert shares[1] == [row for row in stream.asked if row % 4 >= 2]
+
+
+@pytest.mark.parametrize("name", ["plain", "stopping", "patient", "timed"])
+def test_their_weights_never_part(folder, name):
+    assert same(tensors(folder, name, 0), tensors(folder, name, 1))
+    assert ends(folder, 0)[name] == ends(folder, 1)[name]
+
+
+def test_a_signal_to_one_stops_all_at_the_next_step(folder):
+    assert ends(folder, 1)["stopping"] == {"step": 4, "stopped": "interrupted"}
+
+
+def test_the_first_decides_what_is_best(folder):
+    assert ends(folder, 1)["patient"] == {"step": 9, "stopped": "no new best in 2 evaluations"}
+
+
+def test_the_first_alone_writes(folder):
+    assert [path.name for path in sorted(folder.iterdir()) if path.is_dir()] == ["timed"]
+    assert (folder / "timed" / "metrics.jsonl").exists()
