@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -67,10 +68,12 @@ def main(folder: Path) -> None:
     found["timed"] = timed(rank, world, folder / "timed")
     ends = {}
     for name, training in found.items():
+        begun = time.monotonic()
         training.run()
+        wall = time.monotonic() - begun
         save_file(everything(training), folder / f"{name}-{rank}.safetensors")
         ends[name] = {"step": training.progress.step, "stopped": training.stopped}
-    (folder / f"ends-{rank}.json").write_text(json.dumps({**ends, "rows": stream.asked}))
+    (folder / f"ends-{rank}.json").write_text(json.dumps({**ends, "rows": stream.asked, "seconds of timed": wall}))
     processes.wait()
 
 

@@ -1,13 +1,20 @@
 """Checkpoints: whole or not there, damage always found, and the one before still good."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
 from tiny_training import trainer
 
+import langue
 from langue.errors import LangueError
+from langue.train import checkpoint
 from langue.train.checkpoint import Checkpoint, latest, load, save, verify
 
 FILES = ["model.safetensors", "optimizer.safetensors", "average.safetensors", "state.json", "manifest.json"]
@@ -42,8 +49,9 @@ def test_damage_is_named_and_the_one_before_is_used(folder, name, damage):
         path.write_bytes({"flipped": content, "truncated": content[:-1], "empty": b""}[damage])
     with pytest.raises(LangueError, match=f"step-00000008 is damaged: .*{name}"):
         load(folder / "step-00000008")
-    with pytest.warns(UserWarning, match="step-00000008 is damaged"):
+    with pytest.warns(UserWarning, match=f"step-00000008 is damaged: .*{name}"):
         assert latest(folder).step == 4
+    assert sorted(p.name for p in folder.iterdir()) == ["step-00000004", "step-00000008.damaged"]
 
 
 def test_a_flip_of_any_byte_is_found(folder):
@@ -65,6 +73,22 @@ def test_a_file_too_many_is_found(folder):
         verify(folder / "step-00000008")
 
 
+def test_a_white_space_too_many_is_found(folder):
+    """Every byte is accounted for, even where a change would mean nothing."""
+    path = folder / "step-00000008" / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b"\n  ", b"\n\t ", 1))
+    with pytest.raises(LangueError, match=r"manifest\.json cannot be read"):
+        verify(folder / "step-00000008")
+
+
+def test_a_file_that_cannot_be_read_is_damage(folder):
+    path = folder / "step-00000008" / "optimizer.safetensors"
+    path.unlink()
+    path.mkdir()
+    with pytest.warns(UserWarning, match=r"optimizer\.safetensors cannot be read"):
+        assert latest(folder).step == 4
+
+
 def test_where_nothing_is_whole_there_is_nothing(folder):
     for path in folder.glob("step-*"):
         (path / "state.json").unlink()
@@ -80,6 +104,73 @@ def test_only_the_last_are_kept_and_what_a_kill_left_is_no_checkpoint(tmp_path):
         save(tmp_path, Checkpoint(step, {}, {"model": {"w": torch.tensor([float(step)])}}), keep=2)
     assert sorted(p.name for p in tmp_path.glob("step-0*")) == ["step-00000003", "step-00000010"]
     assert latest(tmp_path).tensors["model"]["w"].item() == 10.0
+
+
+def holding(value):
+    return {"model": {"w": torch.tensor([float(value)])}}
+
+
+def test_what_kills_left_of_other_steps_goes_when_the_next_stands(tmp_path):
+    left = tmp_path / ".step-00000002.writing"
+    left.mkdir()
+    (left / "model.safetensors").write_bytes(b"half")
+    assert latest(tmp_path) is None
+    save(tmp_path, Checkpoint(3, {}, holding(3)), keep=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003"]
+
+
+def test_a_damaged_one_does_not_push_a_whole_one_out(tmp_path):
+    for step in (4, 7):
+        save(tmp_path, Checkpoint(step, {}, holding(step)), keep=2)
+    (tmp_path / "step-00000007" / "state.json").unlink()
+    with pytest.warns(UserWarning, match="step-00000007 is damaged"):
+        assert latest(tmp_path).step == 4
+    save(tmp_path, Checkpoint(8, {}, holding(8)), keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000004", "step-00000007.damaged", "step-00000008"]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_what_was_just_written_is_never_removed(tmp_path, keep):
+    """Not even when training went on from an earlier step than the last."""
+    for step in (4, 8):
+        save(tmp_path, Checkpoint(step, {}, holding(step)), keep=2)
+    save(tmp_path, Checkpoint(6, {}, holding(6)), keep)
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == ["step-00000004", "step-00000006", "step-00000008"][2 - keep :]
+
+
+@pytest.mark.parametrize("place", range(1, 12))
+def test_a_crash_at_any_moment_of_saving_leaves_the_old_or_the_new(tmp_path, monkeypatch, place):
+    """A power cut at each of the calls that change the disk's names or wait for it."""
+    save(tmp_path, Checkpoint(1, {}, holding(1)), keep=1)
+    calls = []
+
+    def until(function):
+        def counted(*arguments, **options):
+            calls.append(function)
+            if len(calls) >= place:
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return counted
+
+    for module, name in ((os, "replace"), (os, "fsync"), (shutil, "rmtree"), (checkpoint, "save_file")):
+        monkeypatch.setattr(module, name, until(getattr(module, name)))
+    with suppress(KeyboardInterrupt):
+        save(tmp_path, Checkpoint(2, {}, holding(2)), keep=1)
+    monkeypatch.undo()
+    found = latest(tmp_path)
+    assert found.tensors["model"]["w"].item() == found.step
+    renamed = os.replace in calls[: place - 1]
+    assert found.step == (2 if renamed else 1)
+    save(tmp_path, Checkpoint(3, {}, holding(3)), keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003"]
+
+
+def test_nothing_in_the_house_reads_or_writes_pickles():
+    house = Path(langue.__file__).parent
+    unsafe = re.compile(r"\b(import pickle|from pickle|torch\.(save|load)\b|joblib|shelve|marshal|allow_pickle)")
+    assert not [path for path in house.rglob("*.py") if unsafe.search(path.read_text(encoding="utf-8"))]
 
 
 def test_saving_a_step_again_replaces_it(tmp_path):

@@ -69,6 +69,10 @@ def test_a_signal_to_one_stops_all_at_the_next_step(folder):
     assert ends(folder, 1)["stopping"] == {"step": 4, "stopped": "interrupted"}
 
 
+def test_a_budget_of_seconds_goes_by_one_clock(folder):
+    assert ends(folder, 0)["seconds of timed"] >= 0.3
+
+
 def test_the_first_decides_what_is_best(folder):
     assert ends(folder, 1)["patient"] == {"step": 9, "stopped": "no new best in 2 evaluations"}
 
