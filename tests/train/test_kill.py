@@ -8,90 +8,114 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
+from langue.models import load_model
+from langue.train import latest
+
 RECIPE = """\
 task: generate
 tokenizer: {{kind: char}}
-model: {{layers: 2, width: 32, heads: 2, context: 32, dropout: 0.1}}
+model: {{layers: 1, width: 16, heads: 2, context: 16, dropout: 0.2}}
 data: {{train: {text}, dev: 0.1}}
-training: {{steps: {steps}, batch_size: 8, warmup_steps: 2, evaluate_every: 15, checkpoint_every: 5, log_every: 5,
-            average: 0.9, device: cpu}}
-samples: {{max_tokens: 0}}
+training: {{steps: {steps}, batch_size: 4, accumulate: 2, warmup_steps: 2, evaluate_every: 7, checkpoint_every: 5,
+            log_every: 3, average: 0.9, optimizer: muon, device: cpu}}
+samples: {{max_tokens: 4}}
 """
+TIMES = ("seconds", "tokens_per_second", "peak_share")
 
 
-def command(recipe: Path, out: Path, *more: str) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-m", "langue", "train", str(recipe), "--out", str(out), *more]
-    return subprocess.Popen(
-        arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
+def start(recipe: Path, out: Path) -> subprocess.Popen:
+    """The command itself, going on where there is something to go on with."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ROWS": f"{out}.rows"}
+    resume = ["--resume"] if (out / "recipe.yaml").exists() else []
+    script = [sys.executable, str(Path(__file__).with_name("watched_command.py"))]
+    command = [*script, "train", str(recipe), "--out", str(out), "--no-report", *resume]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def finish(recipe: Path, out: Path, *more: str) -> None:
-    process = command(recipe, out, *more)
+def finish(recipe: Path, out: Path) -> None:
+    process = start(recipe, out)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors.decode()
+    assert b"damaged" not in errors
 
 
-def prints(out: Path) -> dict[str, str]:
-    """Hashes of everything that training made: last checkpoint, best model, tokens, and the metrics without times."""
-    last = sorted((out / "checkpoints").glob("step-*"))[-1]
-    files = [*last.glob("*.safetensors"), *(out / "model").glob("*"), *(out / "data").rglob("*.bin")]
-    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+def rows(out: Path) -> list[str]:
+    """A line for each step that was begun, also those that were done again; the last may be cut off."""
+    path = Path(f"{out}.rows")
+    return path.read_text().split("\n")[:-1] if path.exists() else []
+
+
+def outcome(out: Path) -> dict[str, object]:
+    """Hashes of all that training made, what it saw in which step, and the metrics without times."""
+    last = sorted((out / "checkpoints").iterdir())[-1]
+    files = [*last.glob("*.safetensors"), *(out / "model").iterdir()]
+    assert {file.name for file in files} >= {"optimizer.safetensors", "average.safetensors", "config.json"}
+    hashes = {f"{file.parent.name}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    kept = [{k: v for k, v in line.items() if k in ("step", "split", "loss", "tokens")} for line in lines]
-    return {**found, "step": last.name, "metrics": json.dumps(kept)}
+    metrics = [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
+    return {"hashes": hashes, "rows": sorted(set(rows(out))), "metrics": metrics}
 
 
-def undisturbed(tmp_path: Path, steps: int) -> tuple[Path, dict[str, str]]:
+def check_whole(out: Path) -> None:
+    """Whatever stands in a run's folder right after a kill can be used."""
+    if (out / "model").exists():
+        load_model(out / "model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        latest(out / "checkpoints")
+
+
+def undisturbed(folder: Path, steps: int) -> Path:
+    """A recipe, and beside it the folder of a run that nobody disturbed."""
     draw = random.Random(1)
     words = ("the", "old", "king", "saw", "a", "red", "boat", "on", "sea", "and", "sang", "of", "long", "lost", "days")
-    (tmp_path / "text.txt").write_text("\n".join(" ".join(draw.choices(words, k=8)) for _ in range(300)))
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(RECIPE.format(text=tmp_path / "text.txt", steps=steps))
-    finish(recipe, tmp_path / "whole")
-    return recipe, prints(tmp_path / "whole")
+    (folder / "text.txt").write_text("\n".join(" ".join(draw.choices(words, k=8)) for _ in range(100)))
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(RECIPE.format(text=folder / "text.txt", steps=steps))
+    finish(recipe, folder / "whole")
+    assert len(rows(folder / "whole")) == steps
+    return recipe
 
 
-def disturb(recipe: Path, out: Path, number: int, kills: int, seed: int) -> int:
-    """Begin, kill some time after the first steps, go on, and so forth; how many kills met a running process."""
-    draw, met = random.Random(seed), 0
-    for _ in range(kills):
-        before = progress(out)
-        process = command(recipe, out, *(["--resume"] if (out / "recipe.yaml").exists() else []))
-        while process.poll() is None and progress(out) == before:
-            time.sleep(0.01)
-        time.sleep(draw.random() * 0.5)
-        if process.poll() is None:
-            os.kill(process.pid, number)
-            met += 1
+def disturb(recipe: Path, out: Path, signals: list[signal.Signals], reach: int, seed: int) -> None:
+    """Begin, send a signal within some steps, and so on, until all are sent; then go on to the end."""
+    draw = random.Random(seed)
+    for number in signals:
+        process, seen = start(recipe, out), len(rows(out)) + draw.randint(1, reach)
+        while process.poll() is None and len(rows(out)) < seen:
+            time.sleep(0.001)
+        time.sleep(draw.random() * 0.02)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=120)
+        check_whole(out)
         if number == signal.SIGTERM:
             assert process.returncode == 0, errors.decode()
-    finish(recipe, out, *(["--resume"] if (out / "recipe.yaml").exists() else []))
-    return met
+            begun = int(rows(out)[-1].split()[0])  # it was finished as well
+            assert (out / "checkpoints" / f"step-{begun + 1:08d}").exists()
+        else:
+            assert process.returncode == -signal.SIGKILL, "it had ended before it was killed"
+    finish(recipe, out)
 
 
-def progress(out: Path) -> str:
-    metrics = out / "metrics.jsonl"
-    return metrics.read_text()[-200:] if metrics.exists() else ""
+KILL, TERM = signal.SIGKILL, signal.SIGTERM
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_training_that_was_killed_ends_as_if_it_had_not_been(tmp_path, number):
-    recipe, expected = undisturbed(tmp_path, steps=120)
-    assert disturb(recipe, tmp_path / "killed", number, kills=2, seed=3) >= 1
-    assert prints(tmp_path / "killed") == expected
+def test_a_training_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
+    recipe = undisturbed(tmp_path, steps=60)
+    disturb(recipe, tmp_path / "killed", [KILL, TERM, KILL], reach=12, seed=3)
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+    assert len(rows(tmp_path / "killed")) > 60  # some steps were done twice, with the same rows
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_training_that_was_killed_many_times_ends_as_if_it_had_not_been(tmp_path, number, seed):
-    recipe, expected = undisturbed(tmp_path, steps=600)
-    assert disturb(recipe, tmp_path / "killed", number, kills=8, seed=seed) >= 4
-    assert prints(tmp_path / "killed") == expected
+@pytest.mark.parametrize("signals", [[KILL] * 10, [TERM] * 10])
+def test_a_training_that_was_killed_many_times_ends_as_if_it_had_not_been(tmp_path, signals, seed):
+    recipe = undisturbed(tmp_path, steps=400)
+    disturb(recipe, tmp_path / "killed", signals, reach=30, seed=seed)
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")

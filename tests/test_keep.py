@@ -1,0 +1,51 @@
+"""The best model of a run: whole at any moment, or not there at all."""
+
+import os
+from contextlib import suppress
+
+import pytest
+import torch
+
+from langue.experiment import RunFolder
+from langue.experiment import watch as watching
+from langue.models import ModelConfig, build, load_model
+
+CONFIG = ModelConfig(vocab_size=7, width=8, layers=1, heads=2, context=4)
+
+
+def weight(folder: RunFolder) -> float:
+    return float(load_model(folder.model).embedding.weight.detach()[0, 0])
+
+
+@pytest.mark.parametrize("place", range(1, 8))
+@pytest.mark.parametrize("first", [True, False])
+def test_a_crash_at_any_moment_leaves_a_whole_model(tmp_path, monkeypatch, place, first):
+    folder, model = RunFolder(tmp_path), build(CONFIG)
+    with torch.no_grad():
+        if not first:
+            model.embedding.weight.fill_(1.0)
+            watching.keep(model, folder)
+        model.embedding.weight.fill_(2.0)
+    calls = []
+
+    def until(function):
+        def counted(*arguments, **options):
+            calls.append(function)
+            if len(calls) >= place:
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return counted
+
+    for module, name in ((os, "replace"), (os, "fsync"), (os, "rmdir"), (watching, "save_model")):
+        monkeypatch.setattr(module, name, until(getattr(module, name)))
+    with suppress(KeyboardInterrupt):
+        watching.keep(model, folder)
+    monkeypatch.undo()
+    if first:
+        assert not folder.model.exists() or weight(folder) == 2.0
+    else:
+        assert weight(folder) in (1.0, 2.0)
+    watching.keep(model, folder)
+    assert weight(folder) == 2.0
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
