@@ -69,3 +69,12 @@ def test_a_table_names_rows_left_and_sets_numbers_right(capsys):
 def test_words_go_to_stderr(capsys):
     console.say("done")
     assert capsys.readouterr() == ("", "done\n")
+
+
+def test_remarks_are_left_out_where_asked_and_come_back(capsys):
+    console.remark("one")
+    with console.no_remarks():
+        console.remark("two")
+        console.say("three")
+    console.remark("four")
+    assert capsys.readouterr().err.splitlines() == ["one", "three", "four"]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 EVERY = 30.0
@@ -87,6 +88,25 @@ def _amount(value: float, unit: str) -> str:
 def say(line: str) -> None:
     """One line for the person in front of the screen."""
     print(line, file=sys.stderr, flush=True)
+
+
+_remarks = ContextVar("remarks", default=True)
+
+
+def remark(line: str) -> None:
+    """The same, for who follows closely; left out inside `no_remarks`."""
+    if _remarks.get():
+        say(line)
+
+
+@contextmanager
+def no_remarks() -> Iterator[None]:
+    """Leave out remarks, where one task is a small part of another."""
+    before = _remarks.set(False)
+    try:
+        yield
+    finally:
+        _remarks.reset(before)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

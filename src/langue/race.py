@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 
 from langue import machine
-from langue.console import say
+from langue.console import no_remarks, say
 from langue.data import DataSettings
 from langue.errors import LangueError
 from langue.evaluate.positions import loss_by_position, rows_of
@@ -30,7 +30,7 @@ from langue.text import Tokenizer
 from langue.train import TrainingSettings, choose_device
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
-"""One small model of each family, in the order of their invention."""
+"""One small model of each family, all of one size."""
 ROWS = 256
 """Rows of dev text by which loss by position is measured."""
 LOOKS = 24
@@ -96,10 +96,13 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
             say(f"{name} was trained before")
             continue
         member = _member_recipe(recipe, name, budget, tokenizer, out)
-        run = train(member, out / name, resume=RunFolder(out / name).is_run())
+        with no_remarks():
+            run = train(member, out / name, resume=RunFolder(out / name).is_run())
         if run.interrupted:
             raise KeyboardInterrupt
-        result = result.model_copy(update={"members": (*result.members, _measure(member, name, tokenizer, out))})
+        measured = _measure(member, name, tokenizer, out)
+        say(f"{name}: {measured.bits_per_byte:.3f} bits per byte after {short(measured.tokens)} tokens")
+        result = result.model_copy(update={"members": (*result.members, measured)})
         write_result(out, result)
     return result
 
@@ -128,7 +131,7 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
 def _begin(recipe: Recipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> RaceResult:
     """The result so far: none, or that of an earlier call."""
     result = RaceResult(
-        data=f"{source_names(recipe.data.train)}, {short(_bytes(recipe, tokenizer, out))} bytes",
+        data=_name(recipe, sum(store.text_bytes for store in _open(recipe, tokenizer, out).train)),
         budget=str(budget),
         machine=f"{machine.cores()} cores of {machine.processor()}",
         tokenizer=f"{recipe.tokenizer.kind}, {tokenizer.vocab_size:,} tokens",
@@ -180,9 +183,10 @@ def _training(member: Recipe, budget: Budget, dev_tokens: int) -> TrainingSettin
     return training.model_copy(update={**budget.model_dump(), "steps": None, "evaluate_every": every})
 
 
-def _bytes(recipe: Recipe, tokenizer: Tokenizer, out: Path) -> int:
-    """How much text there is to learn from."""
-    return sum(store.text_bytes for store in _open(recipe, tokenizer, out).train)
+def _name(recipe: Recipe, size: int) -> str:
+    """What the text is and how much there is of it to learn from."""
+    name = source_names(recipe.data.train)
+    return f"{'the text inside Python' if name == 'embedded' else name}, {size / 1e6:.3g} MB"
 
 
 def _dev_tokens(member: Recipe, tokenizer: Tokenizer, out: Path) -> int:

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from langue.console import say
+from langue.console import remark, say
 from langue.data import Loader
 from langue.errors import LangueError
 from langue.experiment.card import write_card
@@ -146,16 +146,16 @@ def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
         if trainer.stopped != "interrupted":
             _test(folder, trainer.device, trainer.progress.step)
         if report:
-            say(write_report(folder.path))
+            remark(write_report(folder.path))
         write_card(folder)
     return _result(trainer, folder)
 
 
 def _test(folder: RunFolder, device: torch.device, step: int) -> None:
-    """Evaluate the kept weights on the test data, once, and write it down."""
+    """Evaluate the kept weights on the test data, once for each end of the training, and write it down."""
     recipe, tokenizer = folder.recipe(), Tokenizer.load(folder.path)
     stores = open_data(recipe, tokenizer, folder.data).test
-    if not stores or read_record(folder.path).test:
+    if not stores or any(row["step"] == step for row in read_record(folder.path).test):
         return
     model = load_model(folder.model, device)
     found = evaluate_stores(model, stores, tokenizer, recipe.training.precision)

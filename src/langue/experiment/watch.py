@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from langue import machine
-from langue.console import say
+from langue.console import remark
 from langue.data.part import Part
 from langue.errors import LangueError
 from langue.evaluate import evaluate_text
@@ -42,7 +42,8 @@ def build_watch(recipe: Recipe, splits: Splits, tokenizer: Tokenizer, folder: Ru
             share * store.text_bytes / store.tokens for share, store in zip(splits.shares, splits.train, strict=True)
         ),
         flops_per_token=flops_per_token(recipe.model.architecture()),
-        peak=_peak(device, precision),
+        # Processes share the cores of one CPU, but each has a GPU of its own.
+        peak=_peak(device, precision) * (processes.start(device)[1] if device.type == "cuda" else 1),
     )
 
 
@@ -56,7 +57,7 @@ def dev_evaluation(stores: list[Store], tokenizer: Tokenizer, precision: str) ->
     def evaluate(model: Model) -> dict[str, float]:
         found = evaluate_stores(model, parts, tokenizer, precision)
         if processes.is_first():
-            say(f"dev loss {found['loss']:.4f}, {found['bits_per_byte']:.4f} bits per byte")
+            remark(f"dev loss {found['loss']:.4f}, {found['bits_per_byte']:.4f} bits per byte")
         return found
 
     return evaluate

@@ -74,8 +74,9 @@ def draw_over(axes: Axes, field: Sequence[Runner], by: str) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     else:
+        # Those that end nearly together are named in one column.
         finish = max(x for x, _, _, _ in ends)
-        ends = [(finish, y, text, colour) for _, y, text, colour in ends]
+        ends = [(finish if x > 0.85 * finish else x, y, text, colour) for x, y, text, colour in ends]
     axes.set_xlabel("seconds of training" if by == "seconds" else "tokens of training")
     label_ends(axes, ends)
 

@@ -56,7 +56,7 @@ def _row(member: MemberResult, runner: Runner, best: dict[str, float]) -> dict[s
         "name": member.name,
         "colour": runner.colour,
         "run": member.run,
-        "sample": member.sample,
+        "sample": member.sample.rstrip(),
         "cells": [
             (f"{member.bits_per_byte:.3f}", member.bits_per_byte == best["bits"]),
             (short(member.parameters), False),

@@ -9,7 +9,7 @@ from typing import Any
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
 from langue.report.record import Record, number, read_record, typical_speed
-from langue.report.words import duration, short, show
+from langue.report.words import duration, short, show, without_gaps
 
 SAMPLES = 8
 """How many samples are shown; more would be passed over."""
@@ -92,7 +92,7 @@ def _samples(record: Record) -> list[dict[str, str]]:
         # Closer together at the beginning, where the text changes fastest.
         chosen = {round((len(rows) - 1) * (place / (SAMPLES - 1)) ** 1.6) for place in range(SAMPLES)}
         rows = [rows[place] for place in sorted(chosen)]
-    return [{"step": f"{row['step']:,}", "detail": _detail(row), "text": row["sample"]} for row in rows]
+    return [{"step": f"{row['step']:,}", "detail": _detail(row), "text": without_gaps(row["sample"])} for row in rows]
 
 
 def _detail(row: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,3 +53,8 @@ def size(count: float) -> str:
     units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
     place = min(len(units) - 1, max(0, int(math.log2(max(1, count)) // 10)))
     return f"{count / 1024**place:.3g} {units[place]}"
+
+
+def without_gaps(text: str) -> str:
+    """A text without white space around it and with one empty line at most between two others."""
+    return re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", text.strip())

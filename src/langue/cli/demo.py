@@ -1,0 +1,97 @@
+"""`langue demo`: five families of language models race on text that every Python brings along."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from langue.report.result import RaceResult
+
+RECIPE = """\
+# What `langue demo` trains by; `langue train` and `langue race` take it as it is.
+task: generate
+tokenizer: {kind: byte-bpe, vocab_size: 1024}
+model: {preset: gpt-nano, context: 64}
+data: {train: embedded, dev: 0.02}
+training:
+  steps: null
+  seconds: 120
+  batch_size: 12
+  optimizer: muon
+  learning_rate: 1.0e-2
+  schedule: wsd
+  decay_share: 0.6
+  final_share: 0.0
+  warmup_steps: 20
+  evaluate_every: 100
+samples: {prompt: "The function", max_tokens: 60, temperature: 0.7}
+"""
+
+PLAN = """\
+Five language models of one size learn to write like Python's own documentation: an MLP, an RNN, a GRU, an LSTM and a
+Transformer. Their text is on this machine already: the language reference and the docstrings inside Python, about 2 MB,
+of which 2 % are kept apart to judge by. Each model trains for {each}, one after the other; with all that is around it
+this takes about {whole}.
+Everything goes to {out}. Ctrl-C saves, and the same command then goes on.
+"""
+
+NEXT = """\
+Try next:
+  open {out}/report.html in a browser, on a phone too: curves, context, texts
+  langue generate {out}/{best} "The module" --temperature 0.7
+  langue train {out}/recipe.yaml --model.preset {best} --out runs/longer
+  langue evaluate {out}/{best} --data {out}/data/dev
+{attention}  langue race {out}/recipe.yaml gpt-nano llama-nano gpt2-nano --seconds 60 --out runs/transformers
+With a text of your own, add --data.train FILE to train or race.
+"""
+
+ATTENTION = '  langue inspect attention {out}/gpt-nano "The list is sorted in place." --out attention.html\n'
+
+
+def demo(*, out: Path = Path("runs/demo"), seconds: float = 25.0) -> None:
+    """Train and compare five families on an embedded corpus; no data and no network are needed.
+
+    Called again, it goes on where it was interrupted, or shows again what it found.
+
+    Parameters
+    ----------
+    out
+        The folder to make.
+    seconds
+        How long each of the five trains.
+    """
+    from langue.cli.race import show
+    from langue.race import FAMILIES, Budget, race
+    from langue.recipe import read_recipe
+    from langue.report import write_race_report
+    from langue.report.words import duration
+
+    whole = duration(60 * max(1, round((30 + len(FAMILIES) * (seconds + 5)) / 60)))
+    print(PLAN.format(each=duration(seconds), whole=whole, out=out), flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    recipe = out / "recipe.yaml"
+    if not recipe.exists():
+        recipe.write_text(RECIPE, encoding="utf-8")
+    result = race(read_recipe(recipe), FAMILIES, Budget(seconds=seconds), out)
+    show_texts(result)
+    show(result)
+    print(write_race_report(out), end="\n\n")
+    print(what_next(result, out))
+
+
+def show_texts(result: RaceResult) -> None:
+    """What each model makes of the same first words, the worst first, so that the reader sees it getting better."""
+    print()
+    for member in reversed(result.ranked()):
+        text = " ".join((result.prompt + member.sample).split())
+        print(textwrap.fill(text, 110, initial_indent=f"{member.name:<11}", subsequent_indent=" " * 11, max_lines=3))
+    print()
+
+
+def what_next(result: RaceResult, out: Path) -> str:
+    """Commands that work as they stand."""
+    known = {member.name for member in result.members}
+    attention = ATTENTION.format(out=out) if "gpt-nano" in known else ""
+    return NEXT.format(out=out, best=result.ranked()[0].name, attention=attention)

@@ -1,0 +1,80 @@
+import shlex
+from pathlib import Path
+
+import pytest
+
+from langue.cli import run
+from langue.cli.demo import RECIPE, demo, show_texts, what_next
+from langue.cli.verbs import VERBS, Verb
+from langue.race import FAMILIES
+from langue.recipe import read_recipe
+from langue.report.result import MemberResult, RaceResult
+
+
+def result_of(*names: str) -> RaceResult:
+    members = [
+        MemberResult(
+            name=name,
+            run=name,
+            parameters=1,
+            steps=1,
+            tokens=1,
+            seconds=1.0,
+            tokens_per_second=1.0,
+            bits_per_byte=9.0 - place,
+            positions=(1.0,),
+            sample=f"s by {name}\n\n  and   more " + "words " * 100,
+        )
+        for place, name in enumerate(names)
+    ]
+    return RaceResult(data="", budget="", machine="", tokenizer="", prompt="Verb", members=tuple(members))
+
+
+def commands(text: str) -> list[list[str]]:
+    return [shlex.split(line)[1:] for line in text.splitlines() if line.strip().startswith("langue ")]
+
+
+def test_the_recipe_can_be_read_and_bounds_a_training(tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    assert recipe.data.train == "embedded"
+    assert recipe.training.steps is None
+    assert recipe.training.seconds
+
+
+def test_texts_are_shown_the_best_last_and_short(capsys):
+    show_texts(result_of("mlp-nano", "gpt-nano"))
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0].startswith("mlp-nano   Verbs by mlp-nano and more words")
+    assert lines[3].startswith("gpt-nano")
+    assert len(lines) == 6
+
+
+def test_what_to_try_next_names_verbs_and_the_best_model():
+    found = commands(what_next(result_of("lstm-nano", "gpt-nano", "gru-nano"), Path("runs/demo")))
+    assert [words[0] for words in found] == ["generate", "train", "evaluate", "inspect", "race"]
+    assert found[0][1] == "runs/demo/gru-nano"
+    for words in found:
+        verb = VERBS[words[0]]
+        assert isinstance(verb, Verb) or words[1] in verb
+
+
+def test_attention_is_offered_where_there_is_some():
+    assert "inspect" not in what_next(result_of("lstm-nano"), Path("x"))
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_what_it_says_and_its_commands_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    demo(seconds=1.0)
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in FAMILIES)
+    assert (tmp_path / "runs/demo/report.html").is_file()
+    assert all((tmp_path / "runs/demo" / name / "report.html").is_file() for name in FAMILIES)
+    for words in commands(printed):
+        quick = ["1" if word == "60" else word for word in words]
+        more = ["--training.seconds", "1"] if words[0] == "train" else []
+        assert run([*quick, *more]) == 0, words
+    assert (tmp_path / "attention.html").is_file()
+    demo(seconds=1.0)
+    assert "was trained before" in capsys.readouterr().err
