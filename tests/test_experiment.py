@@ -80,6 +80,7 @@ def test_metrics_have_what_the_house_promises(finished: Path) -> None:
     learnt, seen = rows(finished, "train"), rows(finished, "dev")
     assert [row["step"] for row in learnt] == [2, 4, 6, 8]
     assert [row["step"] for row in seen] == [4, 8]
+    assert all(0 < row["peak_share"] < 1 for row in learnt)
     for row in learnt + seen:
         assert {"step", "split", "loss", "seconds", "tokens", "bits_per_byte"} <= row.keys()
         assert row["tokens"] == row["step"] * 4 * 16
@@ -138,6 +139,16 @@ def test_what_the_run_tells_is_what_its_files_say(finished: Path, tmp_path: Path
 
 
 # Going on -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_goes_on_is_tested_anew(tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    steady = {"training__schedule": "constant", "data__test": str(tmp_path / "text.txt")}
+    run_tiny(tmp_path, training__steps=2, **steady)
+    run = run_tiny(tmp_path, training__steps=4, resume=True, **steady)
+    found = rows(run.folder.path, "test")
+    assert [row["step"] for row in found] == [2, 4]
+    assert run.metrics["test_loss"] == found[1]["loss"] != found[0]["loss"]
 
 
 def test_a_resumed_run_ends_as_if_it_had_never_stopped(tmp_path: Path) -> None:

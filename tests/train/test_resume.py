@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import time
+from dataclasses import replace
 
 import pytest
 from tiny_training import Rows, everything, same, trainer, watching
 
-from langue.train import Watch, latest
+from langue.errors import LangueError
+from langue.train import Watch, checkpoint, latest
 
 TIMES = ("seconds", "tokens_per_second", "peak_share")
 
@@ -57,6 +60,89 @@ def test_a_signal_saves_and_the_rest_follows_bit_for_bit(whole, tmp_path, step, 
         assert (tmp_path / last / f"{name}.safetensors").read_bytes() == (
             folder / last / f"{name}.safetensors"
         ).read_bytes()
+
+
+@pytest.mark.parametrize("moment", ["evaluate", "keep_best", "sample", "save_file"])
+def test_a_signal_between_steps_spoils_nothing(whole, tmp_path, monkeypatch, moment):
+    """It comes while something else is going on, which is finished first; so is the step after."""
+    expected, folder = whole
+    sent = []
+
+    def shot(function):
+        def once(*arguments, **options):
+            found = function(*arguments, **options)
+            if not sent:
+                sent.append(os.kill(os.getpid(), signal.SIGTERM))
+            return found
+
+        return once
+
+    watch = watching()
+    if moment == "save_file":
+        monkeypatch.setattr(checkpoint, moment, shot(checkpoint.save_file))
+    else:
+        watch = replace(watch, **{moment: shot(watch.evaluate)})
+    first = trainer(tmp_path, average=0.9, watch=watch)
+    first.run()
+    assert (first.stopped, first.progress.step) == ("interrupted", 5 if moment == "save_file" else 4)
+    second = trainer(tmp_path, average=0.9)
+    second.resume(latest(tmp_path / "checkpoints"))
+    second.run()
+    assert same(everything(second), everything(expected))
+    if moment != "sample":  # which puts a text into the line
+        assert lines(tmp_path) == lines(folder)
+
+
+def test_a_second_sigterm_does_not_break_the_last_save(tmp_path, monkeypatch):
+    """A scheduler that is in a hurry may send more than one."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: pytest.fail("nobody listened"))
+    whole_save = checkpoint.save_file
+    monkeypatch.setattr(
+        checkpoint, "save_file", lambda *given: (os.kill(os.getpid(), signal.SIGTERM), whole_save(*given))
+    )
+    try:
+        training = trainer(tmp_path, rows=Interrupt(0, signal.SIGTERM))
+        training.run()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert latest(tmp_path / "checkpoints").step == 1
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    class Impatient(Rows):
+        def __getitem__(self, step):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().__getitem__(step)
+
+    training = trainer(rows=Impatient())
+    with pytest.raises(KeyboardInterrupt):
+        training.run()
+    assert training.progress.step == 0
+
+
+def test_another_seed_is_another_training(tmp_path):
+    first = trainer(tmp_path)
+    first.step()
+    first.save()
+    with pytest.raises(LangueError, match=r"step 1 was made with training\.seed 0, not 3"):
+        trainer(tmp_path, seed=3).resume(latest(tmp_path / "checkpoints"))
+
+
+def test_seconds_go_on_from_where_they_were(tmp_path):
+    """Time before a stop counts; time between stop and resumption does not."""
+    changes = {"steps": None, "seconds": 0.6, "checkpoint_every": 1000}
+    first = trainer(tmp_path, rows=Interrupt(3, signal.SIGTERM), **changes)
+    first.run()
+    spent = first.progress.seconds
+    time.sleep(0.3)
+    second = trainer(tmp_path, **changes)
+    second.resume(latest(tmp_path / "checkpoints"))
+    assert second.progress.seconds == pytest.approx(spent, abs=0.05)
+    begun = time.monotonic()
+    second.run()
+    assert second.progress.seconds >= 0.6
+    assert time.monotonic() - begun >= 0.6 - spent - 0.05
 
 
 def test_a_crash_goes_back_to_the_last_checkpoint_and_no_step_is_written_twice(whole, tmp_path):
