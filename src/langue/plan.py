@@ -140,10 +140,11 @@ def make_plan(recipe: Recipe) -> Plan:
 def usual_share(mixer: str, learned: int) -> float:
     """What share of the matrix-multiply peak a training step usually gets.
 
-    Small matrices and torch's own work for each layer keep small models back; recurrence goes step by step.
+    Small matrices and torch's own work for each layer keep small models back, and recurrence goes step by step. On two
+    cores, attention of 0.9M parameters got 0.47 and of 12M 0.7; GRU and LSTM of 0.9M got 0.38 and 0.47.
     """
-    share = min(0.7, 0.35 + 0.3 * max(0.0, math.log10(learned / 1e6)))
-    return share / 2 if mixer in ("rnn", "gru", "lstm") else share
+    share = min(0.75, 0.46 + 0.2 * max(0.0, math.log10(learned / 1e6)))
+    return 0.9 * share if mixer in ("rnn", "gru", "lstm") else share
 
 
 def _vocabulary(recipe: Recipe) -> int:

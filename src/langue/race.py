@@ -37,7 +37,7 @@ LOOKS = 24
 """How often a member looks at the dev data, so that its curve has so many points."""
 LOOKING = 0.2
 """The share of a member's budget that may go into looking."""
-USUAL_SHARE = 0.3
+USUAL_SHARE = 0.4
 """What a small model gets out of the machine's matrix multiplication; its order of magnitude is all that is used."""
 
 
@@ -185,8 +185,8 @@ def _training(member: Recipe, budget: Budget, dev_tokens: int) -> TrainingSettin
 
 def _name(recipe: Recipe, size: int) -> str:
     """What the text is and how much there is of it to learn from."""
-    name = source_names(recipe.data.train)
-    return f"{'the text inside Python' if name == 'embedded' else name}, {size / 1e6:.3g} MB"
+    name = "Python's documentation" if recipe.data.train == "embedded" else source_names(recipe.data.train)
+    return f"{name}, {size / 1e6:.3g} MB"
 
 
 def _dev_tokens(member: Recipe, tokenizer: Tokenizer, out: Path) -> int:

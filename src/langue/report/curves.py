@@ -91,11 +91,13 @@ def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:
     noisy = key != "learning_rate"
     if noisy:
         axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
-    calm = list(smooth(y, max(1, len(y) // 25))) if noisy else y
+    calm = list(smooth(y, max(5, len(y) // 15))) if noisy else y
     axes.plot(*thin(x, calm), color=day("blue"))
     axes.set_ylim(0, 1.08 * float(np.percentile(y, 99)) or 1.0)
     axes.yaxis.set_major_formatter(lambda value, _: short(value))
-    label_ends(axes, [(x[-1], calm[-1], short(calm[-1]), day("blue"))])
+    # The last stretch is short and its speed a matter of chance; the middle of all says more.
+    value = float(np.median(y)) if key in ("tokens_per_second", "peak_share") else calm[-1]
+    label_ends(axes, [(x[-1], calm[-1], short(value), day("blue"))])
 
 
 def _look_past_the_start(axes: Axes, curves: Sequence[Points]) -> None:
