@@ -33,7 +33,7 @@ def recipe_of(text: Path, **data) -> Recipe:
         "tokenizer": {"kind": "char"},
         "model": {"preset": "gpt-nano", "context": 16},
         "data": {"train": str(text), "dev": 0.1, **data},
-        "training": {"batch_size": 12, "warmup_steps": 5, "learning_rate": 3e-3},
+        "training": {"steps": 3, "batch_size": 12, "warmup_steps": 5, "learning_rate": 3e-3},
         "samples": {"prompt": "one ", "max_tokens": 8},
     }
     return parse(Recipe, content, "test")

@@ -19,7 +19,8 @@ def write_run(
     recipe = {"task": "generate", "model": {"preset": preset, "context": 64}, "training": {"steps": steps, "seed": 0}}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     (folder / "environment.json").write_text(json.dumps({"torch": "2.13.0", "packages": {"numpy": "2.1"}}))
-    save_file({"a": np.zeros((3, 5), np.float32), "b": np.zeros(7, np.float32)}, folder / "model" / "model.safetensors")
+    weights = {"a": np.zeros((3, 5), np.float32), "b": np.zeros(7, np.float32)}
+    save_file(weights, folder / "model" / "model.safetensors", metadata={"format": "langue"})
     rows = []
     for step in range(1, steps + 1):
         loss = floor + 2 * math.exp(-step / 10)
