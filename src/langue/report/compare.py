@@ -73,10 +73,9 @@ def draw_over(axes: Axes, field: Sequence[Runner], by: str) -> None:
         axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=8))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    else:
-        # Those that end nearly together are named in one column.
-        finish = max(x for x, _, _, _ in ends)
-        ends = [(finish if x > 0.85 * finish else x, y, text, colour) for x, y, text, colour in ends]
+    # Those that end nearly together are named in one column.
+    finish = max(x for x, _, _, _ in ends)
+    ends = [(finish if x > 0.7 * finish else x, y, text, colour) for x, y, text, colour in ends]
     axes.set_xlabel("seconds of training" if by == "seconds" else "tokens of training")
     label_ends(axes, ends)
 
@@ -95,7 +94,7 @@ def draw_positions(axes: Axes, field: Sequence[Runner]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(LogLocator(4 if len(field[0].member.positions) > 64 else 2, numticks=9))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    axes.set_xlabel("tokens of context before it, and itself")
+    axes.set_xlabel("position in the context, in tokens")
     label_ends(axes, ends)
 
 
