@@ -86,6 +86,13 @@ def test_faults_are_found_by_line(write, monkeypatch, block, end, unit):
     assert documents(path, documents=unit, max_line_bytes=12) == (["\n".join(kept)] if unit == "file" else kept)
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize(("last", "kept"), [(b"  three", "one\n\n  three"), (b"  \xff", "one\n\n")])
+def test_a_fault_changes_nothing_of_how_a_file_ends(write, end, last, kept):
+    path = write("text.txt", b"one\n\xff\n\n" + last + end.encode())
+    assert documents(path) == [kept + (end if last.isascii() else "")]
+
+
 def test_a_nul_byte_further_down_spoils_its_line_only(write):
     path = write("text.txt", b"a line\n" * 10_000 + b"with \0 in it\n" + b"last\n")
     assert dropped(path) == [("NUL byte", 10_001, 13)]
