@@ -37,10 +37,12 @@ def test_what_is_not_finite_is_null(tmp_path):
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1, "loss": null, "gradient_norm": null, "text": "é"}\n'
 
 
-def test_a_log_without_a_file_writes_nothing(tmp_path):
+def test_a_log_without_a_file_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     log = Log(None)
     log.write(step=1)
     log.sync()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
