@@ -58,7 +58,9 @@ def _result(both: dict[str, list[dict[str, float]]], rounds: int) -> Result:
     notes = [
         f"Medians of {rounds} rounds, a new seed each. The loss is over the whole validation text in rows of {CONTEXT} "
         f"characters that overlap by half, each character predicted once; the recipe is known to end at {TARGET}. "
-        "“× as fast” is the median of the ratios within the rounds."
+        "“× as fast” is the median of the ratios within the rounds. Losses by seed: "
+        + "; ".join(name + "".join(f" {one['loss']:.3f}" for one in found) for name, found in both.items())
+        + "."
     ]
     return {"title": "Time to loss", "columns": columns, "rows": rows, "notes": notes}
 
