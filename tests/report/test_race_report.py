@@ -45,6 +45,14 @@ def test_findings_follow_from_the_numbers(race):
     assert said[2].endswith("mlp-nano makes least of it, 0.00.")
 
 
+def test_a_gain_that_rounds_to_nothing_has_no_sign(race):
+    result = read_result(race)
+    mlp = result.members[0]
+    worse_late = [value + 0.001 * (place >= 16) for place, value in enumerate(mlp.positions)]
+    members = [mlp.model_copy(update={"positions": worse_late}), *result.members[1:]]
+    assert findings(result.model_copy(update={"members": members}))[2].endswith("mlp-nano makes least of it, 0.00.")
+
+
 def test_a_race_of_one_finds_no_more_than_there_is(race):
     result = read_result(race)
     alone = result.model_copy(update={"members": result.members[:1]})

@@ -114,6 +114,6 @@ def findings(result: RaceResult) -> list[str]:
     if most.gain() > 0.02:
         said.append(
             f"{most.name} makes most of what stands before: {most.gain():.2f} bits per byte from the first eighth of "
-            f"the context to its second half; {least.name} makes least of it, {least.gain():.2f}."
+            f"the context to its second half; {least.name} makes least of it, {least.gain():z.2f}."
         )
     return said
