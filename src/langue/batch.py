@@ -26,6 +26,8 @@ class Batch:
         valid: (B, T) bool, False on padding. None means that nothing is padding, which is faster.
         documents: (B, T) int64, the number of the document that each position belongs to, for rows packed from
             several documents that must not see each other. None means one document a row.
+        segments: (B, T) int64, which of its texts (the first, the second) a position belongs to, for models that tell
+            them apart. None means that all belong to the first.
         source: (B, S) tokens or (B, S, mel) features for the encoder of an encoder–decoder.
         source_valid: (B, S) bool.
     """
@@ -34,6 +36,7 @@ class Batch:
     targets: Tensor | None = None
     valid: Tensor | None = None
     documents: Tensor | None = None
+    segments: Tensor | None = None
     source: Tensor | None = None
     source_valid: Tensor | None = None
 

@@ -27,7 +27,13 @@ _PLAIN = {"norm": "none", "residual": False, "feedforward": "none", "tie_embeddi
 
 MIXERS: dict[str, dict[str, Any]] = {
     "attention": {"mixer": "attention", "position": "none"},
-    "attention-learned": {"mixer": "attention", "position": "learned", "norm": "layer", "feedforward": "gelu_tanh"},
+    "attention-learned": {
+        "mixer": "attention",
+        "position": "learned",
+        "position_offset": 2,
+        "norm": "layer",
+        "feedforward": "gelu_tanh",
+    },
     "attention-sinusoidal": {
         "mixer": "attention",
         "position": "sinusoidal",
@@ -37,7 +43,15 @@ MIXERS: dict[str, dict[str, Any]] = {
         "embedding_scale": True,
         "feedforward": "relu",
     },
-    "attention-rotary": {"mixer": "attention", "position": "rotary", "query_key_norm": True},
+    "attention-rotary": {"mixer": "attention", "position": "rotary", "query_key_norm": "plain"},
+    "attention-weighted": {
+        "mixer": "attention",
+        "position": "rotary",
+        "key_heads": 2,
+        "query_key_norm": "weighted",
+        "attention_bias": "query_key_value",
+        "rotary_scaling": {"kind": "yarn", "factor": 4, "original_context": 8, "fast": 32},
+    },
     "attention-relative": {
         "mixer": "attention",
         "position": "relative",

@@ -29,8 +29,9 @@ def make(**changes: Any) -> Attention:
         "heads": HEADS,
         "key_heads": HEADS,
         "head_width": HEAD_WIDTH,
-        "bias": False,
-        "normalise": False,
+        "bias": "none",
+        "norm": "none",
+        "epsilon": None,
         "window": None,
         "dropout": 0.0,
     }
@@ -63,9 +64,12 @@ def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | Non
                 last = t if causal else min(LENGTH - 1, t + reach - 1)
                 seen = list(range(max(0, t - reach + 1), last + 1))
                 query, key = queries[row, t, own], keys[row, seen, shared]
-                if attention.normalise:
-                    query = query / (query.square().mean() + torch.finfo(x.dtype).eps).sqrt()
-                    key = key / (key.square().mean(-1, keepdim=True) + torch.finfo(x.dtype).eps).sqrt()
+                if attention.norm != "none":
+                    epsilon = attention.epsilon or torch.finfo(x.dtype).eps
+                    query = query / (query.square().mean() + epsilon).sqrt()
+                    key = key / (key.square().mean(-1, keepdim=True) + epsilon).sqrt()
+                if attention.query_norm is not None and attention.key_norm is not None:
+                    query, key = query * attention.query_norm, key * attention.key_norm
                 scores = key @ query / HEAD_WIDTH**0.5
                 if bias is not None:
                     scores = scores + bias[0, head, t, seen]
@@ -78,10 +82,11 @@ def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | Non
     "changes",
     [
         {},
-        {"bias": True},
+        {"bias": "all"},
         {"key_heads": 2},
-        {"key_heads": 1, "bias": True},
-        {"normalise": True},
+        {"key_heads": 1, "bias": "query_key_value"},
+        {"norm": "plain"},
+        {"norm": "weighted", "key_heads": 2, "epsilon": 0.1},
         {"window": 1},
         {"window": 3},
         {"window": 3, "key_heads": 2},
@@ -103,7 +108,7 @@ def test_attention_is_its_formula(changes: dict[str, Any], causal: bool, with_bi
 @pytest.mark.parametrize("causal", [True, False])
 @torch.no_grad()
 def test_attention_is_torchs(causal: bool, padded: bool) -> None:
-    attention = make(head_width=WIDTH // HEADS, bias=True)
+    attention = make(head_width=WIDTH // HEADS, bias="all")
     reference = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True).double()
     reference.in_proj_weight.copy_(attention.query_key_value.weight)
     reference.in_proj_bias.copy_(attention.query_key_value.bias)
@@ -126,7 +131,7 @@ def test_attention_is_torchs(causal: bool, padded: bool) -> None:
     torch.testing.assert_close(looks[real], weights.transpose(1, 2)[real])
 
 
-@pytest.mark.parametrize("changes", [{}, {"key_heads": 2}, {"window": 3}, {"normalise": True}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"key_heads": 2}, {"window": 3}, {"norm": "plain"}], ids=str)
 @pytest.mark.parametrize("causal", [True, False])
 @torch.no_grad()
 def test_the_weights_shown_are_the_weights_used(changes: dict[str, Any], causal: bool) -> None:

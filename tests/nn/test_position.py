@@ -10,7 +10,8 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from langue.nn.layout import Layout
-from langue.nn.position import LearnedPosition, Position, RelativePosition, RotaryPosition, SinusoidalPosition, rotate
+from langue.nn.position import LearnedPosition, Position, RelativePosition, SinusoidalPosition
+from langue.nn.rotary import RotaryPosition, rotate
 
 
 def layout(length: int, valid: torch.Tensor | None = None, causal: bool = True) -> Layout:

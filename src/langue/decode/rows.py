@@ -26,7 +26,7 @@ class Rows:
 
     def __init__(self, model: Model, prompts: Sequence[Sequence[int]], source: Batch | None = None):
         self.model, self.source = model, source
-        self.device = model.head.weight.device
+        self.device = model.device
         self.texts = [list(prompt) for prompt in prompts]
         self._seen = [self._last(text, model.context_limit) for text in self.texts]
         self._state: State | None = None

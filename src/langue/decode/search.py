@@ -57,7 +57,7 @@ class Search:
     def __post_init__(self) -> None:
         banned = [token for token in self.never if token != self.end and token < self.model.config.vocab_size]
         if banned:
-            self._banned = torch.tensor(sorted(banned), dtype=torch.long, device=self.model.head.weight.device)
+            self._banned = torch.tensor(sorted(banned), dtype=torch.long, device=self.model.device)
 
     @torch.inference_mode()
     def run(self, prompts: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:

@@ -45,7 +45,7 @@ def evaluate_text(
     stride = context if stride is None else stride
     if not 1 <= stride <= context:
         raise LangueError(f"a stride must be from 1 to the context of {context}, not {stride}")
-    total, device = 0.0, model.head.weight.device
+    total, device = 0.0, model.device
     was_training = model.training
     model.eval()
     with torch.inference_mode(), _advance(store, quiet) as advance:

@@ -26,7 +26,7 @@ def loss_by_position(model: Model, rows: Tensor) -> Tensor:
     Returns:
         (T,) nats; position 0 is the prediction of a row's second token from its first.
     """
-    device = model.head.weight.device
+    device = model.device
     total = torch.zeros(rows.shape[1] - 1, dtype=torch.float64)
     model.eval()
     with torch.inference_mode():

@@ -67,7 +67,7 @@ def evaluate_stores(model: Model, stores: list[Store], tokenizer: Tokenizer, pre
     """Loss in nats per token and bits per byte over all stores together."""
     nats = bits = 0.0
     for store in stores:
-        with autocast(model.head.weight.device, precision):
+        with autocast(model.device, precision):
             found = evaluate_text(model, tokenizer, store, quiet=True)
         nats += found["loss"] * store.tokens
         bits += found["bits_per_byte"] * store.text_bytes

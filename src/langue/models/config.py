@@ -8,10 +8,13 @@ from pydantic import Field, model_validator
 
 from langue.errors import LangueError
 from langue.models.presets import PRESETS, preset
+from langue.nn.attention import AttentionBias, QueryKeyNorm
 from langue.nn.block import NormPlace
+from langue.nn.classifier import DenseKind, Pooling
 from langue.nn.feedforward import FeedforwardKind
 from langue.nn.norm import NormKind
 from langue.nn.position import PositionKind
+from langue.nn.rotary import RotaryScaling
 from langue.settings import Settings, parse
 
 MixerKind = Literal["attention", "lstm", "gru", "rnn", "window"]
@@ -25,9 +28,28 @@ _SHARED = {
     "embedding_width",
     "embedding_bias",
     "embedding_scale",
+    "segments",
     "tie_embeddings",
     "head_bias",
+    "head_dense",
+    "head_norm",
+    "classifier",
 }
+
+
+class ClassifierConfig(Settings):
+    """A head that gives some numbers for a whole text, or for each of its positions."""
+
+    each: Literal["text", "position"] = "text"
+    """What gets the numbers: the text, or each position."""
+    outputs: int = Field(default=0, ge=0)
+    """How many: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""
+    pooling: Pooling = "mean"
+    """The vector of a text: its first position's, its last one's, or the mean of all."""
+    dense: DenseKind = "none"
+    """A dense layer of this activation before the outputs, as BERT has one (tanh)."""
+    bias: bool = True
+    """A bias for each output."""
 
 
 class ModelConfig(Settings):
@@ -57,13 +79,21 @@ class ModelConfig(Settings):
     """Width of one head; null takes width / heads."""
     window: int | None = Field(default=None, ge=1)
     """How many positions a position sees, itself included: attention's sliding window, or the window mixer's size."""
-    query_key_norm: bool = False
-    """RMS-normalise queries and keys."""
+    query_key_norm: QueryKeyNorm = "none"
+    """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3)."""
+    query_key_norm_epsilon: float | None = Field(default=None, gt=0)
+    """Added to their mean square; null takes the smallest difference that numbers near 1 can have."""
+    attention_bias: AttentionBias | None = None
+    """Biases of attention's projections, where they differ from `bias`: none, query_key_value (Qwen2), or all."""
 
     position: PositionKind = "rotary"
     """How attention knows the order; recurrence and windows know it by themselves and want `none`."""
+    position_offset: int = Field(default=0, ge=0)
+    """The number of the first learned position; RoBERTa counts from 2."""
     rotary_theta: float = Field(default=10_000.0, gt=0)
     """The slowest rotary wavelength, in radians' worth of positions."""
+    rotary_scaling: RotaryScaling | None = None
+    """How rotary positions were stretched to a longer context than they were learned for."""
     relative_buckets: int = Field(default=32, ge=4)
     """Buckets of relative positions."""
     relative_reach: int = Field(default=128, ge=2)
@@ -92,10 +122,18 @@ class ModelConfig(Settings):
     """Normalise what the embeddings (and positions) give, as BERT does."""
     embedding_scale: bool = False
     """Multiply embeddings by √width, as the Transformer of 2017 does."""
+    segments: int = Field(default=0, ge=0)
+    """How many texts of one row are told apart by a learned vector of their own (BERT: 2); 0 tells none apart."""
     tie_embeddings: bool = True
     """The head uses the embedding's matrix."""
     head_bias: bool = False
     """A bias for each token's logit."""
+    head_dense: DenseKind = "none"
+    """A dense layer of this activation before the head, as BERT has one (gelu)."""
+    head_norm: bool = False
+    """Normalise what that dense layer gives."""
+    classifier: ClassifierConfig | None = None
+    """A second head that judges whole texts or single positions."""
 
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability of dropping a number after the embedding, attention's softmax, and each sublayer."""
@@ -125,6 +163,8 @@ class ModelConfig(Settings):
             raise ValueError(f"width {self.width} cannot be shared out among {self.heads} heads")
         if self.heads % self.resolved_key_heads:
             raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
+        if self.head_norm and self.head_dense == "none":
+            raise ValueError("head_norm normalises what head_dense gives, which is none")
         if self.mixer == "window" and self.window is None:
             raise ValueError("the window mixer needs a window, such as window: 8")
         if self.mixer == "attention" and self.position == "rotary" and self.resolved_head_width % 2:
@@ -158,6 +198,10 @@ class ModelConfig(Settings):
         return self.key_heads or self.heads
 
     @property
+    def resolved_attention_bias(self) -> AttentionBias:
+        return self.attention_bias or ("all" if self.bias else "none")
+
+    @property
     def resolved_head_width(self) -> int:
         return self.head_width or self.width // self.heads
 
@@ -185,7 +229,7 @@ class ModelConfig(Settings):
             )
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
-        return parse(ModelConfig, {**self.model_dump(exclude={"encoder"}), **given, **shared}, "encoder")
+        return parse(ModelConfig, {**self.model_dump(exclude={"encoder", "classifier"}), **given, **shared}, "encoder")
 
 
-__all__ = ["PRESETS", "Form", "MixerKind", "ModelConfig"]
+__all__ = ["PRESETS", "ClassifierConfig", "Form", "MixerKind", "ModelConfig"]

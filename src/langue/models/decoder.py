@@ -22,11 +22,11 @@ class Decoder(Model):
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True, state=state)
-        return self.stack(self.embedding(batch.ids), layout, state)
+        return self.stack(self.embed(batch.ids, batch.segments), layout, state)
 
     def start(self, batch: Batch) -> State:
         return self.stack.start()
 
     def attention(self, batch: Batch) -> list[Tensor]:
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True)
-        return look(self.stack, self.embedding(batch.ids), layout)
+        return look(self.stack, self.embed(batch.ids, batch.segments), layout)

@@ -24,14 +24,14 @@ class Encoder(Model):
         if state is not None:
             raise ValueError("an encoder sees a whole text at once and continues none")
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=False)
-        return self.stack(self.embedding(batch.ids), layout)
+        return self.stack(self.embed(batch.ids, batch.segments), layout)
 
     def start(self, batch: Batch) -> State:
         raise ValueError("an encoder sees a whole text at once and has no state to start")
 
     def attention(self, batch: Batch) -> list[Tensor]:
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=False)
-        return look(self.stack, self.embedding(batch.ids), layout)
+        return look(self.stack, self.embed(batch.ids, batch.segments), layout)
 
     @property
     def context_limit(self) -> int | None:

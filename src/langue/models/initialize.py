@@ -2,7 +2,7 @@
 
 | parameter                                              | first value                                               |
 |--------------------------------------------------------|-----------------------------------------------------------|
-| embedding, learned positions                           | normal, deviation `initial_deviation` or 0.02             |
+| embedding, segments, learned positions                 | normal, deviation `initial_deviation` or 0.02             |
 | relative positions' bias                               | zero                                                      |
 | head of its own (not tied)                             | normal as a matrix; zero with `zero_output`               |
 | norm weights                                           | one                                                       |
@@ -52,7 +52,7 @@ def _first_value(
         return _recurrent(module, name, value, draws)
     if name == "bias" or isinstance(module, RelativePosition):
         return value.zero_()
-    if isinstance(module, LayerNorm | RMSNorm):
+    if isinstance(module, LayerNorm | RMSNorm) or name in ("query_norm", "key_norm"):
         return value.fill_(1.0)
     is_output = place.endswith(".output")
     if config.zero_output and (is_output or isinstance(module, Head)):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.models.config import ModelConfig
 from langue.models.stack import embedding_scale
+from langue.nn.classifier import Classifier, Dense
 from langue.nn.embedding import Embedding, Head
 from langue.nn.linear import Linear
+from langue.nn.norm import make_norm
 from langue.nn.recurrent import Recurrent
 from langue.nn.state import State
 
@@ -30,12 +33,23 @@ class Model(nn.Module):
             bias=config.embedding_bias,
             scale=embedding_scale(config),
         )
+        width = config.resolved_embedding_width
+        self.segment = Embedding(config.segments, width, bias=False, scale=1.0) if config.segments else None
         self.head = Head(
             config.vocab_size,
             config.width,
             bias=config.head_bias,
             tied=self.embedding if config.tie_embeddings else None,
+            prepare=_prepare(config),
         )
+        self.classifier = _classifier(config)
+
+    def embed(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
+        """(B, T) tokens, and of which text each is, as vectors (B, T, embedding width)."""
+        x = self.embedding(ids)
+        if self.segment is None:
+            return x
+        return x + (self.segment.weight[0] if segments is None else self.segment(segments))
 
     @abstractmethod
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
@@ -53,6 +67,15 @@ class Model(nn.Module):
         """(B, T, V) logits. With a state, the batch continues what the state remembers."""
         return self.head(self.hidden(batch, state))
 
+    def classify(self, batch: Batch) -> Tensor:
+        """(B, outputs) of the classifier, or (B, T, outputs) of one that judges positions."""
+        assert self.classifier is not None
+        return self.classifier(self.hidden(batch), batch.valid)
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.weight.device
+
     def tie(self) -> None:
         """Make the head use the embedding's matrix again, after parameters were replaced rather than filled."""
         if self.config.tie_embeddings:
@@ -67,6 +90,8 @@ class Model(nn.Module):
         """Names of the parameters between embedding and head that are matrices, with the rows of each stacked one."""
         found = {}
         for name, module in self.named_modules():
+            if not name.startswith(("stack.", "encoder.")):
+                continue
             if isinstance(module, Linear):
                 found[f"{name}.weight"] = module.blocks
             elif isinstance(module, Recurrent):
@@ -74,3 +99,28 @@ class Model(nn.Module):
                     if parameter.ndim == 2:
                         found[f"{name}.cell.{inner}"] = (parameter.shape[0] // module.gates,) * module.gates
         return found
+
+
+def _prepare(config: ModelConfig) -> nn.Module | None:
+    """What stands before the head."""
+    if config.head_dense == "none":
+        return None
+    dense = Dense(config.width, config.head_dense)
+    if not config.head_norm:
+        return dense
+    return nn.Sequential(dense, make_norm(config.norm, config.width, config.norm_epsilon, True))
+
+
+def _classifier(config: ModelConfig) -> Classifier | None:
+    chosen = config.classifier
+    if chosen is None:
+        return None
+    return Classifier(
+        config.width,
+        chosen.outputs,
+        each=chosen.each,
+        pooling=chosen.pooling,
+        dense=chosen.dense,
+        bias=chosen.bias,
+        dropout=config.dropout,
+    )

@@ -12,7 +12,7 @@ _MODERN: dict[str, Any] = {
     "mixer": "attention",
     "position": "rotary",
     "norm": "rms",
-    "query_key_norm": True,
+    "query_key_norm": "plain",
     "feedforward": "relu2",
     "zero_output": True,
 }

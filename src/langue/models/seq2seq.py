@@ -30,12 +30,12 @@ class Seq2Seq(Model):
         if batch.source is None:
             raise ValueError("an encoder–decoder needs a source in its batch")
         layout = Layout.of(batch.source, batch.source_valid, None, causal=False)
-        return Memory(self.encoder(self.embedding(batch.source), layout), batch.source_valid)
+        return Memory(self.encoder(self.embed(batch.source), layout), batch.source_valid)
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         memory = self.encode(batch) if state is None else state.memory
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True, state=state)
-        return self.stack(self.embedding(batch.ids), layout, state, memory)
+        return self.stack(self.embed(batch.ids, batch.segments), layout, state, memory)
 
     def start(self, batch: Batch) -> State:
         state = self.stack.start()
@@ -45,4 +45,4 @@ class Seq2Seq(Model):
     def attention(self, batch: Batch) -> list[Tensor]:
         """How the target looks at the source, block by block."""
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True)
-        return look(self.stack, self.embedding(batch.ids), layout, self.encode(batch))
+        return look(self.stack, self.embed(batch.ids, batch.segments), layout, self.encode(batch))

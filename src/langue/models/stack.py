@@ -14,8 +14,9 @@ from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import make_norm
-from langue.nn.position import LearnedPosition, Position, RelativePosition, RotaryPosition, SinusoidalPosition
+from langue.nn.position import LearnedPosition, Position, RelativePosition, SinusoidalPosition
 from langue.nn.recurrent import Recurrent
+from langue.nn.rotary import RotaryPosition
 from langue.nn.state import Memory, State
 from langue.nn.window import Window
 
@@ -97,8 +98,9 @@ def _make_mixer(config: ModelConfig, input_width: int, causal: bool) -> Mixer:
             heads=config.heads,
             key_heads=config.resolved_key_heads,
             head_width=config.resolved_head_width,
-            bias=config.bias,
-            normalise=config.query_key_norm,
+            bias=config.resolved_attention_bias,
+            norm=config.query_key_norm,
+            epsilon=config.query_key_norm_epsilon,
             window=config.window,
             dropout=config.dropout,
         )
@@ -110,11 +112,11 @@ def _make_mixer(config: ModelConfig, input_width: int, causal: bool) -> Mixer:
 
 def _make_position(config: ModelConfig, width: int) -> Position:
     if config.position == "learned":
-        return LearnedPosition(config.context, width)
+        return LearnedPosition(config.context, width, config.position_offset)
     if config.position == "sinusoidal":
         return SinusoidalPosition(width)
     if config.position == "rotary":
-        return RotaryPosition(config.context, config.resolved_head_width, config.rotary_theta)
+        return RotaryPosition(config.context, config.resolved_head_width, config.rotary_theta, config.rotary_scaling)
     if config.position == "relative":
         return RelativePosition(config.heads, config.relative_buckets, config.relative_reach)
     return Position()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,8 +12,11 @@ from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import rms_norm
-from langue.nn.position import rotate
+from langue.nn.rotary import rotate
 from langue.nn.state import LayerState, Memory
+
+AttentionBias = Literal["none", "query_key_value", "all"]
+QueryKeyNorm = Literal["none", "plain", "weighted"]
 
 
 class KeyValueState(LayerState):
@@ -54,8 +59,10 @@ class Attention(Mixer):
         heads: how many heads look.
         key_heads: how many heads are looked at; each serves heads / key_heads of the former (Ainslie et al. 2023).
         head_width: width of one head.
-        bias: biases in all projections.
-        normalise: RMS-normalise queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023).
+        bias: where biases are: in no projection, in those of queries, keys and values, or in all.
+        norm: what normalises queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023): nothing, RMS, or
+            RMS with weights of their own.
+        epsilon: of that norm; None takes the smallest difference that numbers near 1 can have.
         window: see `Layout.mask`; None sees everything that the form allows.
         dropout: probability of dropping an attention weight.
     """
@@ -68,18 +75,21 @@ class Attention(Mixer):
         heads: int,
         key_heads: int,
         head_width: int,
-        bias: bool,
-        normalise: bool,
+        bias: AttentionBias,
+        norm: QueryKeyNorm,
+        epsilon: float | None,
         window: int | None,
         dropout: float,
     ):
         super().__init__()
         self.heads, self.key_heads, self.head_width = heads, key_heads, head_width
-        self.window, self.dropout, self.normalise = window, dropout, normalise
+        self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
         self.query_key_value = Linear(
-            input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias
+            input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias != "none"
         )
-        self.output = Linear(heads * head_width, (width,), bias)
+        self.output = Linear(heads * head_width, (width,), bias == "all")
+        self.query_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
+        self.key_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
 
     def start(self) -> KeyValueState:
         return KeyValueState()
@@ -120,12 +130,19 @@ class Attention(Mixer):
         # Norm and rotation work on (B, T, heads, head width), which lies in memory as the projection wrote it.
         fused = self.query_key_value(x).view(rows, length, -1, self.head_width)
         both, values = fused.split([self.heads + self.key_heads, self.key_heads], 2)
-        if self.normalise:
-            both = rms_norm(both, None, torch.finfo(both.dtype).eps)
+        if self.norm != "none":
+            both = self._normalise(both)
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
         queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)
         return queries, keys, values.transpose(1, 2)
+
+    def _normalise(self, both: Tensor) -> Tensor:
+        normed = rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
+        if self.query_norm is None or self.key_norm is None:
+            return normed
+        weight = torch.cat([self.query_norm.expand(self.heads, -1), self.key_norm.expand(self.key_heads, -1)])
+        return normed * weight
 
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:

@@ -24,12 +24,23 @@ class Embedding(nn.Module):
 
 
 class Head(nn.Module):
-    """Logits: hidden·Wᵀ (+ b). W may be the embedding's own (Press & Wolf 2017)."""
+    """Logits: prepare(hidden)·Wᵀ (+ b). W may be the embedding's own (Press & Wolf 2017).
 
-    def __init__(self, vocab_size: int, width: int, *, bias: bool, tied: Embedding | None):
+    Args:
+        vocab_size: how many tokens get a score.
+        width: of the hidden vectors.
+        bias: add b.
+        tied: the embedding whose matrix is used.
+        prepare: what hidden vectors go through first, such as BERT's dense layer; None leaves them as they are.
+    """
+
+    def __init__(
+        self, vocab_size: int, width: int, *, bias: bool, tied: Embedding | None, prepare: nn.Module | None = None
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(vocab_size, width)) if tied is None else tied.weight
         self.bias = nn.Parameter(torch.zeros(vocab_size)) if bias else None
+        self.prepare = prepare or nn.Identity()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return F.linear(hidden, self.weight, self.bias)
+        return F.linear(self.prepare(hidden), self.weight, self.bias)

@@ -39,13 +39,14 @@ def gelu_tanh(x: Tensor) -> Tensor:
     return F.gelu(x, approximate="tanh")
 
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": gelu_tanh,
     "relu": F.relu,
     "relu2": relu_squared,
     "swiglu": F.silu,
     "geglu": gelu_tanh,
+    "tanh": torch.tanh,
 }
 GATED = ("swiglu", "geglu")
 
@@ -55,7 +56,7 @@ class Feedforward(nn.Module):
 
     def __init__(self, kind: FeedforwardKind, width: int, hidden_width: int, *, bias: bool):
         super().__init__()
-        self.activation = _ACTIVATIONS[kind]
+        self.activation = ACTIVATIONS[kind]
         self.gated = kind in GATED
         self.input = Linear(width, (hidden_width, hidden_width) if self.gated else (hidden_width,), bias)
         self.output = Linear(hidden_width, (width,), bias)

@@ -27,12 +27,13 @@ class Position(nn.Module):
 class LearnedPosition(Position):
     """A vector learned for each position (Gehring et al. 2017; GPT, BERT)."""
 
-    def __init__(self, context: int, width: int):
+    def __init__(self, context: int, width: int, offset: int = 0):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(context, width))
+        self.weight = nn.Parameter(torch.empty(context + offset, width))
+        self.offset = offset
 
     def added(self, positions: Tensor) -> Tensor:
-        return self.weight[positions]
+        return self.weight[positions + self.offset]
 
 
 class SinusoidalPosition(Position):
@@ -46,36 +47,6 @@ class SinusoidalPosition(Position):
     def added(self, positions: Tensor) -> Tensor:
         angle = positions[..., None] * self.rate
         return torch.cat([angle.sin(), angle.cos()], -1)
-
-
-class RotaryPosition(Position):
-    """Rotary positions (Su et al. 2021, section 3.2): neighbours (x_0, x_1), (x_2, x_3), … are turned as pairs.
-
-    Other code bases pair x_i with x_{i + width/2} instead, which is the same model with the rows of its query and key
-    projections in another order.
-    """
-
-    def __init__(self, context: int, head_width: int, theta: float):
-        super().__init__()
-        self.head_width = head_width
-        self.theta = theta
-        self.register_buffer("turns", self._table(context), persistent=False)
-
-    def _table(self, length: int) -> Tensor:
-        """(length, head width / 2, 2) fp32: cosine and sine of the angle of each position and pair."""
-        steps = torch.arange(0, self.head_width, 2, dtype=torch.float64) / self.head_width
-        angle = torch.arange(length, dtype=torch.float64)[:, None] * self.theta**-steps
-        return torch.stack([angle.cos(), angle.sin()], -1).float()
-
-    def guide(self, layout: Layout) -> None:
-        total = layout.past + layout.length
-        # A model that was cast to another precision took its table along, and gets an exact one again.
-        if total > self.turns.shape[0] or self.turns.dtype != torch.float32:
-            self.turns = self._table(2 * total).to(self.turns.device)
-        if layout.valid is None and layout.documents is None:
-            layout.rotation = self.turns[layout.past : total, None]
-        else:
-            layout.rotation = self.turns[layout.positions()[:, layout.past :]][:, :, None]
 
 
 class RelativePosition(Position):
@@ -109,17 +80,3 @@ class RelativePosition(Position):
         scale = (buckets - exact) / math.log(self.reach / exact)
         far = exact + ((distance.clamp(min=1).float() / exact).log() * scale).long()
         return offset + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
-
-
-def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn the neighbouring pairs of x (B, T, heads, head width) by cosines and sines.
-
-    `rotation` is (1 or B, T, 1, head width / 2, 2). Complex arithmetic is eight times as fast on a CPU as the same
-    formula in real numbers; a compiler wants the latter.
-    """
-    pairs = x.unflatten(-1, (-1, 2))
-    if torch.compiler.is_compiling() or x.dtype != torch.float32:
-        cosine, sine = rotation.to(x.dtype).unbind(-1)
-        left, right = pairs.unbind(-1)
-        return torch.stack([left * cosine - right * sine, right * cosine + left * sine], -1).flatten(-2)
-    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(rotation)).flatten(-2)

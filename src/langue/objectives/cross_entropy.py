@@ -32,7 +32,7 @@ def linear_cross_entropy(hidden: Tensor, head: Head, targets: Tensor, smoothing:
         The loss in nats.
     """
     flat = targets.reshape(-1)
-    total = _LinearCrossEntropy.apply(hidden.flatten(0, -2), head.weight, head.bias, flat, smoothing)
+    total = _LinearCrossEntropy.apply(head.prepare(hidden).flatten(0, -2), head.weight, head.bias, flat, smoothing)
     return Loss(total, (flat != IGNORE).sum())
 
 

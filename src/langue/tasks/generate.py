@@ -98,7 +98,7 @@ class Generate:
         import torch
 
         ids = self._encode(text)
-        device = self.model.head.weight.device
+        device = self.model.device
         with torch.inference_mode():
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
         return [self.tokenizer.decode([token], skip_special=False) for token in ids], [each[0] for each in weights]
