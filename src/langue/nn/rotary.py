@@ -18,7 +18,7 @@ class RotaryScaling(Settings):
     """How rotary positions were stretched to a longer context than the model was first trained for."""
 
     kind: Literal["linear", "llama3", "yarn"]
-    """linear divides all positions (Chen et al. 2023, "Position interpolation"); llama3 and yarn slow some pairs alone."""
+    """linear slows all pairs (Chen et al. 2023, "Position interpolation"), llama3 and yarn those that turn slowly."""
     factor: float = Field(ge=1)
     """How much longer the context became."""
     original_context: int = Field(default=8192, ge=1)
