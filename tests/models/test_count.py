@@ -44,7 +44,7 @@ def test_parameters_are_those_of_the_built_model(preset, form):
 )
 def test_flops_are_those_that_torch_counts(fields):
     config = config_of(**fields)
-    model = build(config)
+    model = build(config).double()  # whose products are all of the operations that the counter knows
     ids = torch.zeros(2, 32, dtype=torch.long)
     batch = Batch(ids, source=ids if config.form == "seq2seq" else None)
     with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):

@@ -17,16 +17,15 @@ from langue.train import Watch
 def test_one_batch_of_many_rows_and_many_batches_of_one_give_the_same_weights(optimizer):
     found = []
     for rows in (Rows(32, 1), Rows(1, 32), Rows(4, 8)):
-        training = trainer(rows=rows, dropout=0.0, optimizer=optimizer)
+        # In fp32, the direction that Muon makes of a matrix magnifies the rounding of its gradient.
+        training = trainer(rows=rows, dropout=0.0, optimizer=optimizer, double=True)
         metrics = [training.step() for _ in range(2)]
         found.append((everything(training), [m.loss for m in metrics], [m.count for m in metrics]))
     for tensors, losses, counts in found[1:]:
         assert counts == found[0][2]
-        assert losses == pytest.approx(found[0][1], rel=1e-6)
+        assert losses == pytest.approx(found[0][1], rel=1e-12)
         for name, value in tensors.items():
-            # The optimizers' memory of the gradient shows it as it came; a weight's step may magnify its rounding.
-            tolerance = 1e-6 if "/" in name else 1e-3
-            torch.testing.assert_close(value, found[0][0][name], atol=tolerance, rtol=1e-4)
+            torch.testing.assert_close(value, found[0][0][name], atol=1e-9, rtol=1e-9)
 
 
 def test_the_gradient_is_the_mean_over_all_targets_and_is_clipped():

@@ -40,10 +40,11 @@ def settings(**changes) -> TrainingSettings:
 
 def trainer(
     folder: Path | None = None, *, rows: Rows | None = None, objective=None, watch: Watch | None = None,
-    dropout: float = 0.2, **changes,
+    dropout: float = 0.2, double: bool = False, **changes,
 ) -> Trainer:  # fmt: skip
     config = settings(**changes)
     model = build(ModelConfig(vocab_size=VOCAB, width=16, layers=2, heads=2, context=CONTEXT, dropout=dropout), seed=1)
+    model = model.double() if double else model
     return Trainer(
         model,
         objective or Causal(),

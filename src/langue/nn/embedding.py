@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from langue.matmul import linear
+
 
 class Embedding(nn.Module):
     """E(x) = scale · W·onehot(x) (+ b): a vector for each token, and optionally a bias that all share."""
@@ -43,4 +45,4 @@ class Head(nn.Module):
         self.prepare = prepare or nn.Identity()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return F.linear(self.prepare(hidden), self.weight, self.bias)
+        return linear(self.prepare(hidden), self.weight, self.bias)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
+
+from langue.matmul import linear
 
 
 class Linear(nn.Linear):
@@ -18,6 +20,9 @@ class Linear(nn.Linear):
     def __init__(self, input_width: int, blocks: tuple[int, ...], bias: bool):
         super().__init__(input_width, sum(blocks), bias=bias)
         self.blocks = blocks
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
 
     def reset_parameters(self) -> None:
         """Leave the memory as it is: first values come from `langue.models.initialize` or from a file."""

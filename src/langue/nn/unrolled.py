@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from langue.matmul import multiply, multiply_transposed
+
 
 def can_walk(cell: nn.RNNBase, x: Tensor) -> bool:
     """Whether this file knows a faster way for a cell: one layer of a GRU or RNN, forward only, on a CPU."""
@@ -37,13 +39,12 @@ class _GRU(torch.autograd.Function):
     ) -> Tensor:
         length, rows, _ = x.shape
         width = h0.shape[1]
-        given = torch.addmm(b_in, x.flatten(0, 1), w_in.t()).view(length, rows, 3 * width)
+        given = multiply(x, w_in, b_in)
         own = x.new_empty(length, rows, 3 * width)
         states = x.new_empty(length + 1, rows, width)
         states[0] = h0
-        matrix = w_hidden.t().contiguous()
         for before, after, gates, sums in zip(states[:-1], states[1:], given, own, strict=True):
-            torch.addmm(b_hidden, before, matrix, out=sums)
+            sums.copy_(multiply(before, w_hidden, b_hidden))
             gates[:, : 2 * width].add_(sums[:, : 2 * width]).sigmoid_()
             reset, update, new = gates.chunk(3, 1)
             new.addcmul_(reset, sums[:, 2 * width :]).tanh_()
@@ -67,20 +68,20 @@ class _GRU(torch.autograd.Function):
         of_reset.mul_(1 - reset)
         torch.mul(states[:-1] - new, update, out=of_update)
         of_update.mul_(1 - update)
-        matrix = torch.cat([w_hidden[2 * width :], w_hidden[: 2 * width]])
+        matrix = torch.cat([w_hidden[2 * width :], w_hidden[: 2 * width]]).t()
         flowing = grad.new_zeros(rows, width)
         for step in range(length - 1, -1, -1):
             flowing = flowing + grad[step]
             factors[step].mul_(flowing[:, None])
             through = factors[step].view(rows, 4 * width)[:, : 3 * width]
-            flowing = torch.addmm(flowing * update[step], through, matrix)
+            flowing = multiply(through, matrix).addcmul_(flowing, update[step])
         flat = factors.view(length * rows, 4 * width)
         hidden_side, input_side = flat[:, : 3 * width], flat[:, width:]
-        by_w_hidden = hidden_side.t() @ states[:-1].flatten(0, 1)
+        by_w_hidden = multiply_transposed(hidden_side, states[:-1].flatten(0, 1))
         by_b_hidden = hidden_side.sum(0)
         return (
-            (input_side @ w_in).view_as(x),
-            input_side.t() @ x.flatten(0, 1),
+            multiply(input_side, w_in.t()).view_as(x),
+            multiply_transposed(input_side, x.flatten(0, 1)),
             torch.cat([by_w_hidden[width:], by_w_hidden[:width]]),
             input_side.sum(0),
             torch.cat([by_b_hidden[width:], by_b_hidden[:width]]),
@@ -96,13 +97,11 @@ class _RNN(torch.autograd.Function):
         ctx: Any, x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
     ) -> Tensor:
         length, rows, _ = x.shape
-        given = torch.addmm(b_in + b_hidden, x.flatten(0, 1), w_in.t()).view(length, rows, -1)
+        given = multiply(x, w_in, b_in + b_hidden)
         states = x.new_empty(length + 1, rows, h0.shape[1])
         states[0] = h0
-        matrix = w_hidden.t().contiguous()
         for before, after, sums in zip(states[:-1], states[1:], given, strict=True):
-            torch.addmm(sums, before, matrix, out=after)
-            after.tanh_()
+            torch.add(multiply(before, w_hidden), sums, out=after).tanh_()
         ctx.save_for_backward(x, w_in, w_hidden, states)
         return states[1:]
 
@@ -113,8 +112,9 @@ class _RNN(torch.autograd.Function):
         flowing = grad.new_zeros(grad.shape[1:])
         for step in range(x.shape[0] - 1, -1, -1):
             factors[step].mul_(flowing + grad[step])
-            flowing = factors[step] @ w_hidden
+            flowing = multiply(factors[step], w_hidden.t())
         flat = factors.flatten(0, 1)
         by_bias = flat.sum(0)
-        by_w_hidden = flat.t() @ states[:-1].flatten(0, 1)
-        return (flat @ w_in).view_as(x), flat.t() @ x.flatten(0, 1), by_w_hidden, by_bias, by_bias, flowing
+        by_w_hidden = multiply_transposed(flat, states[:-1].flatten(0, 1))
+        by_x = multiply(flat, w_in.t()).view_as(x)
+        return by_x, multiply_transposed(flat, x.flatten(0, 1)), by_w_hidden, by_bias, by_bias, flowing

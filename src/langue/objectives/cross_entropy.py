@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from langue.batch import IGNORE, Loss
+from langue.matmul import multiply, multiply_transposed
 from langue.nn.embedding import Head
 
 # Logits of one chunk, in numbers. On a CPU 8 MB in fp32, which stay near its caches; a GPU wants long matrices.
@@ -48,7 +49,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         device = hidden.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-        matrix, inputs = weight.to(dtype), hidden.to(dtype)
+        matrix, inputs, shift = weight.to(dtype), hidden.to(dtype), None if bias is None else bias.to(dtype)
         exact = torch.promote_types(dtype, torch.float32)
         total = hidden.new_zeros((), dtype=exact)
         grads = None
@@ -59,9 +60,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         with torch.autocast(device, enabled=False):
             for start in range(0, inputs.shape[0], rows):
                 piece = slice(start, start + rows)
-                scores = inputs[piece] @ matrix.T
-                if bias is not None:
-                    scores += bias
+                scores = multiply(inputs[piece], matrix, shift)
                 loss, grad = _loss_and_gradient(scores.to(exact), targets[piece], smoothing, grads is not None)
                 total += loss
                 if grads is not None:
@@ -97,10 +96,7 @@ def _add_gradient(
 ) -> None:
     """Carry a chunk's gradient by its scores on to hidden vectors, matrix and bias."""
     by_hidden, by_matrix, by_bias = grads
-    torch.mm(grad, matrix, out=by_hidden[piece])
-    if by_matrix.dtype == grad.dtype:
-        by_matrix.addmm_(grad.T, inputs[piece])
-    else:
-        by_matrix += grad.T @ inputs[piece]
+    by_hidden[piece] = multiply(grad, matrix.t())
+    by_matrix += multiply_transposed(grad, inputs[piece])
     if by_bias is not None:
         by_bias += grad.sum(0)

@@ -1,0 +1,67 @@
+"""Matrix products: the same as torch's, gradients too, whatever library works them out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from langue import matmul
+
+SIZES = st.integers(1, 40)
+
+
+@pytest.fixture(params=["this machine's choice", "torch's own"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "torch's own":
+        monkeypatch.setattr(matmul, "onednn_is_faster", lambda: False)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("shape", [(6, 5), (2, 6, 5), (1, 1, 5), (0, 5)], ids=str)
+@pytest.mark.parametrize("biased", [False, True])
+def test_linear_is_torchs_gradients_too(shape: tuple[int, ...], biased: bool) -> None:
+    draws = torch.Generator().manual_seed(0)
+    given = [torch.randn(shape, generator=draws), torch.randn(7, 5, generator=draws), torch.randn(7, generator=draws)]
+    theirs = [tensor.double().requires_grad_() for tensor in given]
+    ours = [tensor.clone().requires_grad_() for tensor in given]
+    expected = F.linear(theirs[0], theirs[1], theirs[2] if biased else None)
+    found = matmul.linear(ours[0], ours[1], ours[2] if biased else None)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    for mine, reference in zip(ours[: 2 + biased], theirs, strict=False):
+        assert mine.grad is not None
+        assert reference.grad is not None
+        torch.testing.assert_close(mine.grad.double(), reference.grad, rtol=1e-4, atol=1e-4)
+
+
+@given(SIZES, SIZES, SIZES, st.booleans(), st.booleans())
+def test_products_of_any_shape_and_stride(m: int, n: int, k: int, turned: bool, weight_turned: bool) -> None:
+    x = torch.randn(k, m).t() if turned else torch.randn(m, k)
+    weight = torch.randn(k, n).t() if weight_turned else torch.randn(n, k)
+    torch.testing.assert_close(matmul.multiply(x, weight), x @ weight.t(), rtol=1e-4, atol=1e-4)
+    grad = torch.randn(n, m).t() if turned else torch.randn(m, n)
+    torch.testing.assert_close(matmul.multiply_transposed(grad, x), grad.t() @ x, rtol=1e-4, atol=1e-4)
+
+
+def test_the_same_product_gives_the_same_bits() -> None:
+    x, weight = torch.randn(50, 30), torch.randn(20, 30)
+    first = matmul.multiply(x, weight)
+    for _ in range(5):
+        assert torch.equal(matmul.multiply(x.clone(), weight.clone()), first)
+
+
+def test_only_what_needs_a_gradient_gets_one() -> None:
+    x, weight = torch.randn(4, 3), torch.randn(2, 3, requires_grad=True)
+    matmul.linear(x, weight).sum().backward()
+    assert x.grad is None
+    torch.testing.assert_close(weight.grad, x.sum(0).expand(2, 3))
+
+
+def test_autocast_computes_in_bf16() -> None:
+    x, weight = torch.randn(4, 3), torch.randn(2, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert matmul.linear(x, weight).dtype == torch.bfloat16
