@@ -21,8 +21,8 @@ class Linear(nn.Linear):
         super().__init__(input_width, sum(blocks), bias=bias)
         self.blocks = blocks
 
-    def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return linear(input, self.weight, self.bias)
 
     def reset_parameters(self) -> None:
         """Leave the memory as it is: first values come from `langue.models.initialize` or from a file."""
