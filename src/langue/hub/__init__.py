@@ -1,1 +1,1 @@
-"""Other people's formats, in and out: what is read is checked against the file's size first, and nothing is executed."""
+"""Other people's formats, in and out: what is read is checked first, and nothing is executed."""

@@ -201,7 +201,12 @@ def _places(config: ModelConfig) -> dict[str, Place]:
 
 def _check(file: GGUFFile, config: ModelConfig, places: dict[str, Place]) -> None:
     """Hold names and shapes against what the settings ask for, before anything is given room."""
-    parameters = dict(outline(config).named_parameters())
+    try:
+        parameters = dict(outline(config).named_parameters())
+    except (RuntimeError, OverflowError) as error:
+        raise LangueError(
+            f"{file.path} is damaged: its settings ask for sizes no machine has: {_line(error)}"
+        ) from None
     for name, place in places.items():
         if name not in file.tensors:
             raise LangueError(f"{file.path} lacks the tensor {name}, which its settings ask for")
@@ -214,6 +219,10 @@ def _check(file: GGUFFile, config: ModelConfig, places: dict[str, Place]) -> Non
     left = sorted(file.tensors.keys() - places.keys() - {"rope_freqs.weight"})
     if left:
         raise LangueError(f"{file.path} has a tensor {left[0]}, which Langue's models of this family lack")
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _shape(shape: tuple[int, ...]) -> str:

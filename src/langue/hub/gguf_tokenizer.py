@@ -42,7 +42,7 @@ _SAME_AS = {
 _WHOLE_WORDS = ("llama-bpe",)
 
 _LONGEST_MERGED = 256
-"""Characters of a token beyond which its possible halves are not looked for, lest a hostile file make us try forever."""
+"""Characters of a token beyond which its halves are not looked for, lest a hostile file make us try forever."""
 
 
 def read_tokenizer(file: GGUFFile) -> Tokenizer:
