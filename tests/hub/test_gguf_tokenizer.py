@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import gguf
@@ -108,9 +109,7 @@ def merged(text: str, scores: dict[str, float]) -> list[str]:
     """SentencePiece's BPE: over and over the neighbours whose union scores best become one, the leftmost of equals."""
     parts = list("▁" + text.replace(" ", "▁"))
     while True:
-        unions = [
-            (scores[a + b], -n) for n, (a, b) in enumerate(zip(parts, parts[1:], strict=False)) if a + b in scores
-        ]
+        unions = [(scores[a + b], -n) for n, (a, b) in enumerate(pairwise(parts)) if a + b in scores]
         if not unions:
             return parts
         place = -max(unions)[1]

@@ -117,7 +117,7 @@ class _Cursor:
     def __init__(self, content: np.ndarray, path: Path):
         self.path = path
         self.place = 0
-        self._view = memoryview(content)
+        self._view = content.data
 
     @property
     def left(self) -> int:
