@@ -144,3 +144,9 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_scores_of_a_model_without_a_classifier(tmp_path: Path) -> None:
     with pytest.raises(LangueError, match="no classifier"):
         export_onnx(model_of("decoder:window"), tmp_path, "scores")
+
+
+def test_a_window_wider_than_the_rows_that_graphs_are_written_from(tmp_path: Path) -> None:
+    model = model_of("decoder:attention-sliding", window=12)
+    export_onnx(model, tmp_path)
+    assert_same(model, tmp_path, 3, 16, left=False)
