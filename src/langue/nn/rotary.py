@@ -12,6 +12,7 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.position import Position
 from langue.settings import Settings
+from langue.tracing import is_traced
 
 
 class RotaryScaling(Settings):
@@ -107,7 +108,7 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     formula in real numbers; a compiler wants the latter.
     """
     pairs = x.unflatten(-1, (-1, 2))
-    if torch.compiler.is_compiling() or x.dtype != torch.float32:
+    if is_traced() or x.dtype != torch.float32:
         cosine, sine = rotation.to(x.dtype).unbind(-1)
         left, right = pairs.unbind(-1)
         return torch.stack([left * cosine - right * sine, right * cosine + left * sine], -1).flatten(-2)
