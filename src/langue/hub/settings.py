@@ -167,8 +167,11 @@ def choose_head(family: Family, config: ModelConfig, labels: Sequence[str] | Non
     """
     fitting = [head for head in family.heads if _fits(head, config)]
     if not fitting:
+        heads = {name: getattr(config, name) for name in ("head_bias", "head_dense", "head_norm")}
+        heads |= {} if config.classifier is None else config.classifier.model_dump()
+        told = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
         raise LangueError(
-            f"{family.model_type} has no class whose classifier is {config.classifier}; write it with --format onnx"
+            f"{family.model_type} has no class at Hugging Face for heads with {told}; write it with --format onnx"
         )
     named = [head for head in fitting if labels is not None and head.labelled]
     before = [head for head in fitting if head.architecture == origin.get("architecture")]
@@ -184,11 +187,14 @@ def _fits(head: Head, config: ModelConfig) -> bool:
         # A vector of the text itself has no outputs to be labelled, and a bias without outputs is none.
         if wanted != ours or (head.labelled and not ours.outputs):
             return False
-    for name, value in head.fields.items():
-        if getattr(config, name) != (getattr(config, value.field) if isinstance(value, Like) else value):
-            return False
-    # A plain head beside a trunk alone is the embedding once more, unless it has a matrix of its own.
-    return head.words or head.bare is False or config.tie_embeddings
+    if not head.words and theirs is not None:
+        return True  # who judges can do without the head that predicts tokens
+    plain = {"head_bias": False, "head_dense": "none", "head_norm": False}
+    wanted = {**plain, **head.fields} if head.words else {**plain, "tie_embeddings": True}
+    return all(
+        getattr(config, name) == (getattr(config, value.field) if isinstance(value, Like) else value)
+        for name, value in wanted.items()
+    )
 
 
 def write_settings(
