@@ -114,12 +114,16 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def more(name: str) -> dict[str, Any]:
+    """What a class of theirs is built with beside its configuration."""
+    return {"add_pooling_layer": False} if name == "bert without pooler" else {}
+
+
 def make(name: str) -> Any:
     """A model of theirs whose every weight, norms and biases too, is random."""
     architecture, fields = CASES[name]
     kind = getattr(transformers, architecture)
-    more = {"add_pooling_layer": False} if name == "bert without pooler" else {}
-    theirs = kind(kind.config_class(**fields), **more)
+    theirs = kind(kind.config_class(**fields), **more(name))
     draws = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for place, parameter in theirs.named_parameters():
@@ -160,9 +164,7 @@ def theirs_say(theirs: Any, valid: Tensor | None = None, segments: Tensor | None
 
 
 @torch.no_grad()
-def ours_say(
-    model: Model, theirs: Any, valid: Tensor | None = None, segments: Tensor | None = None
-) -> list[Tensor]:
+def ours_say(model: Model, theirs: Any, valid: Tensor | None = None, segments: Tensor | None = None) -> list[Tensor]:
     """The same of ours."""
     ids = IDS if valid is None else IDS.masked_fill(~valid, theirs.config.pad_token_id)
     batch = Batch(ids, valid=valid, segments=segments)

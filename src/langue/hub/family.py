@@ -76,10 +76,11 @@ class Named:
 
 @dataclass(frozen=True)
 class Only:
-    """A switch that may stand one way alone, because we have no other."""
+    """A switch that may stand one way alone, because we have no other; where it is rare it is not written."""
 
     theirs: str
     value: Any
+    written: bool = True
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ class Only:
         return {}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
-        return {self.theirs: self.value}
+        return {self.theirs: self.value} if self.written else {}
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ class Family:
         keys: the table of keys of the trunk, with their prefix.
         heads: the table of heads, those that are likelier meant first.
         aliases: second names under which a tensor may be stored again, each with the first.
+        untied: those of them that count, and not the first, where the head has a matrix of its own.
         ignored: regular expressions of tensors that are no weights.
         spellings: ends of keys that older files spell otherwise.
     """
@@ -208,6 +210,7 @@ class Family:
     keys: tuple[Key, ...]
     heads: tuple[Head, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    untied: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
 

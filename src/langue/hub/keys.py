@@ -148,7 +148,8 @@ def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str]
         second = next((alias for alias, first in family.aliases.items() if first == name and alias in names), name)
         if name not in names and second not in names:
             raise LangueError(f"{path} lacks the tensor {name}, which a {head.architecture} needs")
-        found[name] = names[name if name in names else second]
+        counts = second in family.untied and not model.config.tie_embeddings
+        found[name] = names[second if counts or name not in names else name]
     ignored = [re.compile(each) for each in family.ignored]
     rest = [
         name

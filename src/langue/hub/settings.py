@@ -17,7 +17,7 @@ from langue.settings import parse
 LARGEST = 1 << 31
 """No size is larger; a hostile one would take all memory before any tensor is looked at."""
 
-KEPT = ("problem_type", "bos_token_id", "eos_token_id", "pad_token_id")
+KEPT = ("problem_type", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id")
 """Of no use to a model and written back."""
 
 # What config.json says besides that changes nothing of what a model computes.
@@ -50,7 +50,7 @@ def find_family(config: Mapping[str, Any], path: Path) -> Family:
     name = config.get("model_type")
     if isinstance(name, str) and name in FAMILIES:
         return FAMILIES[name]
-    nearest = difflib.get_close_matches(str(name), FAMILIES, n=1)
+    nearest = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.7)
     hint = f"did its author mean {nearest[0]}?" if nearest else f"known: {', '.join(FAMILIES)}"
     raise LangueError(f"{path}: there is no family {name!r} in Langue; {hint}")
 
@@ -209,7 +209,10 @@ def write_settings(
         names = list(labels or [f"LABEL_{number}" for number in range(config.classifier.outputs)])
         told["id2label"] = {str(number): name for number, name in enumerate(names)}
         told["label2id"] = {name: number for number, name in enumerate(names)}
-    return {**{name: origin[name] for name in KEPT if name in origin}, **told}
+    kept = {name: origin[name] for name in KEPT if name in origin}
+    if not head.words:  # and so nothing is tied, whatever it says
+        told["tie_word_embeddings"] = kept.get("tie_word_embeddings", True)
+    return {**kept, **told}
 
 
 def _differences(family: Family, config: ModelConfig) -> list[str]:

@@ -113,6 +113,8 @@ def _tensors(family: Family, head: Head, model: Model, dtype: torch.dtype) -> di
             name = name.removeprefix(family.prefix) if head.bare else name
             # Rows of a stacked matrix share its memory, which the format does not allow.
             found[name] = part.to(dtype).clone(memory_format=torch.contiguous_format)
+    if head.words and not model.config.tie_embeddings:
+        found |= {name: found[family.aliases[name]].clone() for name in family.untied}
     return found
 
 

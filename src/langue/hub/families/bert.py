@@ -28,7 +28,7 @@ SETTINGS: tuple[Entry, ...] = (
     Same("initializer_range", "initial_deviation", 0.02),
     Same("hidden_dropout_prob", "dropout", 0.1),
     Also("attention_probs_dropout_prob", "dropout"),
-    Only("position_embedding_type", "absolute"),
+    Only("position_embedding_type", "absolute", written=False),
     Only("is_decoder", False),
     Only("add_cross_attention", False),
 )
@@ -104,6 +104,7 @@ BERT = Family(
         "cls.predictions.decoder.bias": "cls.predictions.bias",
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
     },
+    untied=("cls.predictions.decoder.bias",),
     ignored=(r".*embeddings\.position_ids", r".*embeddings\.token_type_ids"),
     spellings={".gamma": ".weight", ".beta": ".bias"},
 )

@@ -127,7 +127,11 @@ _SETTINGS: tuple[Entry, ...] = (
     Same("tie_word_embeddings", "tie_embeddings", False),
     Same("initializer_range", "initial_deviation", 0.02),
     Same("attention_dropout", "dropout", 0.0),
-    Only("partial_rotary_factor", 1.0),
+    Only("partial_rotary_factor", 1.0, written=False),
+    Only("num_experts", None, written=False),
+    Only("num_local_experts", None, written=False),
+    Only("attn_logit_softcapping", None, written=False),
+    Only("final_logit_softcapping", None, written=False),
 )
 
 _KEYS = (

@@ -71,6 +71,7 @@ ROBERTA = Family(
         "lm_head.decoder.bias": "lm_head.bias",
         "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
     },
+    untied=("lm_head.decoder.bias",),
     ignored=(r".*embeddings\.position_ids", r".*embeddings\.token_type_ids"),
     spellings={".gamma": ".weight", ".beta": ".bias"},
 )
