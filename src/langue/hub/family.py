@@ -33,11 +33,12 @@ class Entry(Protocol):
 
 @dataclass(frozen=True)
 class Same:
-    """The same value under another name; `or_value` is what stands for their null."""
+    """The same value under another name; an `optional` field is left out where ours is null."""
 
     theirs: str
     ours: str
     default: Any = REQUIRED
+    optional: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -47,7 +48,8 @@ class Same:
         return {self.ours: _get(config, self.theirs, self.default)}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
-        return {self.theirs: getattr(config, f"resolved_{self.ours}", getattr(config, self.ours))}
+        value = getattr(config, f"resolved_{self.ours}", getattr(config, self.ours))
+        return {} if value is None and self.optional else {self.theirs: value}
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,12 @@ class Line:
             place.view(view.shape).copy_(view)
         return joined
 
+    def shapes(self, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """The shapes of theirs, from that of ours."""
+        rest = tuple(shape[1:])
+        found = {name: (rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True)}
+        return {name: each[::-1] if self.key.turned else each for name, each in found.items()}
+
     def split(self, parameter: Tensor) -> dict[str, Tensor]:
         """Theirs, by name."""
         found = {}
@@ -175,12 +181,12 @@ def check_shapes(table: Sequence[Line], model: Model, weights: Weights, found: M
     """
     parameters = dict(model.named_parameters())
     for line in table:
-        for name, expected in line.split(parameters[line.ours]).items():
+        for name, expected in line.shapes(parameters[line.ours].shape).items():
             shape = weights[found[name]].shape
-            if tuple(expected.shape) != shape:
+            if expected != shape:
                 raise LangueError(
                     f"{path} does not fit its config.json: {found[name]} should be "
-                    f"{'×'.join(map(str, expected.shape))} but is {'×'.join(map(str, shape))}"
+                    f"{'×'.join(map(str, expected))} but is {'×'.join(map(str, shape))}"
                 )
 
 

@@ -228,7 +228,7 @@ def _differences(family: Family, config: ModelConfig) -> list[str]:
     except (LangueError, ValueError):
         return [*sorted(family.fixed), "form"]
     ours, theirs = essence(config), essence(back)
-    return [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
+    return [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
 
 
 def _outside(config: ModelConfig) -> dict[str, Any]:

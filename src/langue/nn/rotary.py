@@ -13,12 +13,15 @@ from langue.nn.layout import Layout
 from langue.nn.position import Position
 from langue.settings import Settings
 
+FIRST = 4096
+"""Positions of the table at first; one for a context of a million would be half a gigabyte, used or not."""
+
 
 class RotaryScaling(Settings):
     """How rotary positions were stretched to a longer context than the model was first trained for."""
 
     kind: Literal["linear", "llama3", "yarn"]
-    """linear divides all positions (Chen et al. 2023, "Position interpolation"); llama3 and yarn slow some pairs alone."""
+    """linear divides all positions (Chen et al. 2023, "Position interpolation"); the others slow some pairs alone."""
     factor: float = Field(ge=1)
     """How much longer the context became."""
     original_context: int = Field(default=8192, ge=1)
@@ -45,15 +48,16 @@ class RotaryPosition(Position):
         self.head_width = head_width
         self.theta = theta
         self.scaling = scaling
-        self.register_buffer("turns", self._table(context), persistent=False)
+        self.register_buffer("turns", self._table(min(context, FIRST)), persistent=False)
 
     def _table(self, length: int) -> Tensor:
         """(length, head width / 2, 2) fp32: cosine and sine of the angle of each position and pair."""
-        steps = torch.arange(0, self.head_width, 2, dtype=torch.float64) / self.head_width
+        # On the CPU, even where a model is only outlined: on the meta device this would import all of torch's compiler.
+        steps = torch.arange(0, self.head_width, 2, dtype=torch.float64, device="cpu") / self.head_width
         rates, size = self.theta**-steps, 1.0
         if self.scaling is not None:
             rates, size = scaled(rates, self.theta, self.scaling), attention_factor(self.scaling)
-        angle = torch.arange(length, dtype=torch.float64)[:, None] * rates
+        angle = torch.arange(length, dtype=torch.float64, device="cpu")[:, None] * rates
         return (size * torch.stack([angle.cos(), angle.sin()], -1)).float()
 
     def guide(self, layout: Layout) -> None:
@@ -88,7 +92,7 @@ def scaled(rates: Tensor, theta: float, scaling: RotaryScaling) -> Tensor:
         if scaling.truncate:
             low, high = math.floor(low), math.ceil(high)
         low, high = max(low, 0), min(high, width - 1)
-        pair = torch.arange(len(rates), dtype=rates.dtype)
+        pair = torch.arange(len(rates), dtype=rates.dtype, device=rates.device)
         kept = 1 - ((pair - low) / max(high - low, 1e-3)).clamp(0, 1)
     return kept * rates + (1 - kept) * rates / scaling.factor
 

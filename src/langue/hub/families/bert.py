@@ -25,7 +25,7 @@ SETTINGS: tuple[Entry, ...] = (
     Same("layer_norm_eps", "norm_epsilon", 1e-12),
     Same("type_vocab_size", "segments", 2),
     Same("tie_word_embeddings", "tie_embeddings", True),
-    Same("initializer_range", "initial_deviation", 0.02),
+    Same("initializer_range", "initial_deviation", 0.02, optional=True),
     Same("hidden_dropout_prob", "dropout", 0.1),
     Also("attention_probs_dropout_prob", "dropout"),
     Only("position_embedding_type", "absolute", written=False),
