@@ -14,7 +14,7 @@ from langue.hub.keys import check_shapes, choose_by_keys, full_names, lines, pla
 from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
 from langue.hub.tokenizer import read_tokenizer
 from langue.hub.weights import DTYPES
-from langue.models.build import outline
+from langue.models.build import empty, outline
 
 Precision = Literal["float32", "bfloat16", "float16", "kept"]
 
@@ -49,10 +49,11 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     remark_unknown(family, folder.config, file)
     stored = {folder.weights[name].dtype for name in found.values()}
     state = read_parameters(table, folder.weights, found, None if dtype == "kept" else getattr(torch, dtype))
-    blank.load_state_dict(state, strict=False, assign=True)
-    blank.tie()
+    model = empty(config)  # whose memory nobody has touched, and which is given back at once
+    model.load_state_dict(state, strict=False, assign=True)
+    model.tie()
     origin: dict[str, Any] = {"architecture": head.architecture, "model_type": family.model_type}
     origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
     origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
     labels = read_names(folder.config, file) if head.labelled else None
-    return Checkpoint(blank.eval(), read_tokenizer(path), labels, origin)
+    return Checkpoint(model.eval(), read_tokenizer(path), labels, origin)

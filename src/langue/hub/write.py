@@ -22,7 +22,7 @@ from langue.hub.read import read_published
 from langue.hub.settings import choose_counterpart, write_settings
 from langue.hub.tokenizer import roles_of, write_tokenizer
 from langue.models import Model, ModelConfig
-from langue.models.build import outline
+from langue.models.build import empty
 from langue.text import Tokenizer
 
 TOLERANCE = 1e-4
@@ -65,7 +65,7 @@ def _with_segments(model: Model) -> Model:
     config = model.config
     if config.form != "encoder" or config.segments:
         return model
-    changed = outline(config.model_copy(update={"segments": 1}))
+    changed = empty(config.model_copy(update={"segments": 1}))
     blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.embedding.weight.dtype)
     changed.load_state_dict({**model.state_dict(), "segment.weight": blank}, assign=True)
     changed.tie()

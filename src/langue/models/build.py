@@ -37,6 +37,11 @@ def outline(config: ModelConfig) -> Model:
         return _FORMS[config.form](config)
 
 
+def empty(config: ModelConfig) -> Model:
+    """The model with parameters whose content is whatever memory held, for those who bring their own."""
+    return _FORMS[config.form](config)
+
+
 def save_model(model: Model, folder: Path | str) -> None:
     """Write `model.safetensors` and `config.json`; a matrix that two places share is written once.
 
@@ -81,7 +86,7 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
     """
     folder = Path(folder)
     config = read_config(folder)
-    model = _FORMS[config.form](config)
+    model = empty(config)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
     model.load_state_dict(_read_weights(folder / WEIGHTS, expected, device), strict=False, assign=True)
     model.tie()

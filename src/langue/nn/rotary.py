@@ -48,11 +48,12 @@ class RotaryPosition(Position):
         self.head_width = head_width
         self.theta = theta
         self.scaling = scaling
-        self.register_buffer("turns", self._table(min(context, FIRST)), persistent=False)
+        table = self._table(min(context, FIRST)).to(torch.get_default_device())
+        self.register_buffer("turns", table, persistent=False)
 
     def _table(self, length: int) -> Tensor:
         """(length, head width / 2, 2) fp32: cosine and sine of the angle of each position and pair."""
-        # On the CPU, even where a model is only outlined: on the meta device this would import all of torch's compiler.
+        # On the CPU, even where a model is only outlined: the meta device's arange imports all of torch's compiler.
         steps = torch.arange(0, self.head_width, 2, dtype=torch.float64, device="cpu") / self.head_width
         rates, size = self.theta**-steps, 1.0
         if self.scaling is not None:
@@ -92,7 +93,7 @@ def scaled(rates: Tensor, theta: float, scaling: RotaryScaling) -> Tensor:
         if scaling.truncate:
             low, high = math.floor(low), math.ceil(high)
         low, high = max(low, 0), min(high, width - 1)
-        pair = torch.arange(len(rates), dtype=rates.dtype, device=rates.device)
+        pair = torch.arange(len(rates), dtype=rates.dtype, device="cpu")
         kept = 1 - ((pair - low) / max(high - low, 1e-3)).clamp(0, 1)
     return kept * rates + (1 - kept) * rates / scaling.factor
 
