@@ -29,7 +29,7 @@ def evaluate(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
+        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too).
     data
         A file, glob, folder, hf: name, "embedded", or a prepared token store.
     stride

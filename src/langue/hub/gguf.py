@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from langue.errors import LangueError
+from langue.hub.checkpoint import Checkpoint
 from langue.hub.extra import need
 from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
+from langue.hub.read import Precision
 from langue.models import Decoder, Model, ModelConfig
 from langue.models.build import outline
 from langue.settings import parse
@@ -265,6 +267,34 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path, dtype: Precision) -> Checkpoint:
+    """`read_gguf` for `langue import`; what was packed has no precision to be kept, and becomes fp32 unless told."""
+    model, tokenizer = read_gguf(path)
+    if dtype in ("bfloat16", "float16"):
+        model = model.to(getattr(torch, dtype))
+    return Checkpoint(model, tokenizer)
+
+
+def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """`model.gguf` in half precision, for `langue export`.
+
+    Raises:
+        LangueError: GGUF has no such model, or it came without a tokenizer.
+    """
+    _write_checkpoint(checkpoint, folder, "F16")
+
+
+def write_packed_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """The same in eight bits a number."""
+    _write_checkpoint(checkpoint, folder, "Q8_0")
+
+
+def _write_checkpoint(checkpoint: Checkpoint, folder: Path, kind: Kind) -> None:
+    if checkpoint.tokenizer is None:
+        raise LangueError("a GGUF file holds its tokenizer, and the model has none")
+    write_gguf(checkpoint.model, checkpoint.tokenizer, folder / "model.gguf", kind)
 
 
 def _architecture(config: ModelConfig) -> str:

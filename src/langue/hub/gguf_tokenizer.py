@@ -41,6 +41,9 @@ _SAME_AS = {
 # A word that is a token is that token, even if its merges would lead elsewhere.
 _WHOLE_WORDS = ("llama-bpe",)
 
+# What Hugging Face calls the tokens that have an office.
+_ROLES = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
+
 _LONGEST_MERGED = 256
 """Characters of a token beyond which its halves are not looked for, lest a hostile file make us try forever."""
 
@@ -76,12 +79,7 @@ def read_tokenizer(file: GGUFFile) -> Tokenizer:
         raise
     except Exception as error:  # the engine raises bare Exceptions
         raise LangueError(f"{file.path} is damaged: its tokens and merges do not fit together: {error}") from None
-    tokenizer = Tokenizer(engine)
-    if named["eos"] is not None:
-        tokenizer.end = named["eos"]
-    if named["padding"] is not None:
-        tokenizer.pad = named["padding"]
-    return tokenizer
+    return Tokenizer(engine, {_ROLES[name]: tokens[number] for name, number in named.items() if number is not None})
 
 
 def _named(file: GGUFFile, name: str, tokens: int) -> int | None:

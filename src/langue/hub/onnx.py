@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.errors import LangueError
+from langue.hub.checkpoint import LABELS, Checkpoint
 from langue.hub.extra import need
 from langue.models import Model, Seq2Seq
 from langue.nn.layout import Layout
@@ -104,6 +105,15 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return OnnxExport(tuple(files), difference)
+
+
+def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Graphs, tokenizer and the names of labels, for `langue export`."""
+    export_onnx(checkpoint.model, folder)
+    if checkpoint.tokenizer is not None:
+        checkpoint.tokenizer.save(folder)
+    if checkpoint.labels is not None:
+        (folder / LABELS).write_text(json.dumps(list(checkpoint.labels), ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 class _Graph(nn.Module):

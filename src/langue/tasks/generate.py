@@ -131,7 +131,8 @@ class Generate:
         return text[: min(places)] if places else text
 
     def _encode(self, prompt: str) -> list[int]:
-        """Tokens of a prompt after the token that ends the document before it.
+        """Tokens of a prompt, after those that the tokenizer opens every text with; of nothing, the token that ends the
+        document before it.
 
         Raises:
             LangueError: names the first characters that the tokenizer does not know.
@@ -142,7 +143,7 @@ class Generate:
             raise LangueError(
                 f"the model's tokenizer does not know {', '.join(map(repr, strange[:5])) or 'a part'} of the prompt"
             )
-        return ids or [self.tokenizer.end]
+        return [*self.tokenizer.frame.opening, *ids] or [self.tokenizer.end]
 
 
 def _strings(stop: str | Sequence[str]) -> list[str]:
