@@ -54,6 +54,11 @@ def test_words_are_the_engines_for_every_character_of_the_basic_plane():
     assert split(text) == by_the_engine(text)
 
 
+def test_contractions_are_words():
+    text = "I've we're they'll it's I'm he'd don't o'clock 'S 'vex 'relax 'llama 'samovar 've're 'l 'v"
+    assert split(text) == by_the_engine(text)
+
+
 @given(st.lists(st.text(max_size=3) | st.sampled_from(WORDS), max_size=12).map("".join))
 @settings(max_examples=500, deadline=None)
 def test_words_begin_and_end_where_the_engines_do(text):

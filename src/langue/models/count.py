@@ -114,3 +114,23 @@ def memory(
         activations=activations(config, rows, length),
         logits=4 * (2 * at_once + 2 * vocabulary * config.width),
     )
+
+
+def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
+    """Bytes that `memory` stays below, by arithmetic alone: its outline of a model costs a second, recurrence several.
+
+    No block has matrices of more than 40 · width² + 3 · width · (window and feedforward) numbers, and each position
+    leaves at most four copies of what goes into and out of them.
+    """
+    length = context or config.context
+    sides = [config, config.encoder_config()] if config.form == "seq2seq" else [config]
+    learned = 2 * config.vocab_size * max(config.width, config.resolved_embedding_width)
+    kept = 0
+    for side in sides:
+        width = max(side.width, side.resolved_embedding_width, side.heads * side.resolved_head_width)
+        wide = width * (side.window or 1) if side.mixer == "window" else side.resolved_feedforward_width
+        wide = max(wide, side.resolved_feedforward_width)
+        learned += side.layers * (40 * width**2 + 3 * width * wide) + (length + side.relative_buckets + 9) * width
+        kept += (side.layers + 1) * (40 * width + 4 * wide + 2 * side.heads * length)
+    at_once = 2 * config.vocab_size * max(256, config.width) + 2 * (1 << 21)
+    return 4 * (4 * learned + 4 * rows * length * kept + at_once) + (1 << 20)
