@@ -97,6 +97,24 @@ def test_activations_are_those_that_autograd_keeps(fields, tolerance):
     assert activations(config, 4, 32) == pytest.approx(_really_kept(config, 4, 32), rel=tolerance)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"dropout": 0.1},
+        {"window": 16},
+        {"key_heads": 1},
+        {"position": "relative"},
+        {"form": "encoder"},
+        {"form": "seq2seq", "encoder": {"heads": 4}},
+    ],
+    ids=str,
+)
+def test_attention_to_long_rows_keeps_its_weights_only_where_it_must(fields):
+    config = config_of(**{"layers": 2, "width": 32, "heads": 2, "context": 512, **fields})
+    assert activations(config, 2, 512) == pytest.approx(_really_kept(config, 2, 512), rel=0.15)
+
+
 class Living(TorchDispatchMode):
     """Adds up the bytes of all tensors that are alive, and remembers the most there ever were."""
 

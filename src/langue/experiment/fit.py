@@ -51,6 +51,8 @@ def check_fit(config: ModelConfig, training: TrainingSettings, device: torch.dev
     free, rows = free_memory(device), math.ceil(rows_of(training, config.context) / processes)
     if ceiling(config, rows) <= free:
         return
+    if device.type == "cuda":  # whose fused attention drops without keeping its weights
+        config = config.model_copy(update={"dropout": 0.0})
     need = memory(config, rows, optimizer=training.optimizer)
     with autocast(device, training.precision):
         share = 0.5 if torch.is_autocast_enabled(device.type) else 1.0

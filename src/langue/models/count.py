@@ -67,7 +67,24 @@ def activations(config: ModelConfig, rows: int, context: int) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.hidden(batch)
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept) - _never_kept(config, rows, context)
+
+
+def _never_kept(config: ModelConfig, rows: int, context: int) -> int:
+    """Bytes of attention weights that torch keeps for tensors without content and never for real ones.
+
+    Real ones go through fused attention, which keeps no weights, but for a mask of the window; with dropout or a bias
+    of positions a CPU has none, and keeps the weights.
+    """
+    if config.dropout or config.position == "relative":
+        return 0
+    kept = config.layers * config.heads * rows if config.mixer == "attention" else 0
+    if config.mixer == "attention" and config.window is not None:
+        kept -= config.layers
+    if config.form == "seq2seq":
+        own = _never_kept(config.encoder_config(), rows, context)
+        return own + 4 * context**2 * (kept + config.layers * config.heads * rows)
+    return 4 * context**2 * kept
 
 
 @dataclass(frozen=True)
