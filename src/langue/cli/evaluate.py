@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,31 +41,12 @@ def evaluate(
     as_json
         Print one JSON object.
     """
-    from langue.data import ReadSettings, TokenStore, prepare
-    from langue.evaluate import evaluate_text
-    from langue.tasks import load
+    from langue.evaluate.run import evaluate as measure
 
-    begun = time.perf_counter()
-    task = load(run, device)
-    with tempfile.TemporaryDirectory() as scratch:
-        if (Path(data) / "manifest.json").is_file():
-            store = TokenStore.open(data)
-            store.verify()
-        else:
-            store = prepare(data, task.tokenizer, Path(scratch) / "store", ReadSettings(documents=documents, text=text))
-        half = max(1, task.model.config.context // 2)
-        metrics = evaluate_text(task.model, task.tokenizer, store, stride=stride or half)
-        result = {
-            "task": task.name,
-            "data": data,
-            "examples": store.documents,
-            "tokens": store.tokens,
-            "metrics": metrics,
-            "seconds": round(time.perf_counter() - begun, 3),
-        }
+    result = measure(run, data, stride=stride, documents=documents, text=text, device=device)
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
         return
-    print(f"{data}: {store.documents:,} documents, {store.tokens:,} tokens, {result['seconds']} s")
-    for name, value in metrics.items():
+    print(f"{data}: {result['examples']:,} documents, {result['tokens']:,} tokens, {result['seconds']} s")
+    for name, value in result["metrics"].items():
         print(f"  {name.replace('_', ' '):<20} {value:.4f}")

@@ -48,6 +48,25 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     return recipe.model_copy(update={"model": continue_config(recipe.model, start.config), "tokenizer": tokenizer})
 
 
+def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
+    """A recipe by which a run goes on, with the weights from which it began, as the run's own recipe knows them.
+
+    Those weights are not read again: they may be gone by now, and a run with a checkpoint has no need of them.
+
+    Raises:
+        LangueError: the recipe wants other weights than can be read, or another architecture.
+    """
+    old = folder.recipe()
+    if old.model.path is None or recipe.model.path not in (None, old.model.path):
+        return begin_from(recipe, None)
+    model = recipe.model.model_copy(update={"path": old.model.path})
+    tokenizer = recipe.tokenizer
+    if tokenizer.path is None:
+        tokenizer = tokenizer.model_copy(update={"path": old.tokenizer.path})
+    model = continue_config(model, old.model.architecture())
+    return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
+
+
 def fill_in(recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
     """The recipe with the size of its vocabulary.
 

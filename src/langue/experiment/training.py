@@ -11,11 +11,11 @@ import torch
 
 from langue.console import remark, say
 from langue.data import Loader
-from langue.errors import LangueError
 from langue.experiment.card import write_card
 from langue.experiment.data import Splits, make_tokenizer, open_data, prepare_data
 from langue.experiment.environment import environment
-from langue.experiment.resolve import begin_from, fill_in, reconcile
+from langue.experiment.fit import check_fit, rows_of
+from langue.experiment.resolve import begin_from, fill_in, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, evaluate_stores, keep
@@ -43,7 +43,7 @@ def train(
     Args:
         recipe: a recipe or the path of its file.
         out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
-        start_from: a run, a checkpoint or a model's folder whose weights to begin with.
+        start_from: a run, a checkpoint or a model's folder whose weights to begin with; a resumed run knows its own.
         resume: go on with the run in `out` from its last whole checkpoint, bit for bit.
         report: draw report.html when training is over.
 
@@ -60,7 +60,9 @@ def train(
     processes.start(device)
     with folder.claim(resume=resume) if processes.is_first() else nullcontext():
         if processes.is_first():
-            trainer = (_resume if resume else _begin)(begin_from(recipe, start_from), folder)
+            known = resume and start_from is None
+            recipe = go_on_from(recipe, folder) if known else begin_from(recipe, start_from)
+            trainer = (_resume if resume else _begin)(recipe, folder)
             processes.wait()
         else:
             processes.wait()
@@ -72,6 +74,7 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
     tokenizer = make_tokenizer(recipe)
     recipe = fill_in(recipe, tokenizer)
+    _check_fit(recipe)
     tokenizer.save(folder.path)
     prepare_data(recipe, tokenizer, folder.data)
     trainer = _build(recipe, folder)
@@ -84,9 +87,17 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
 def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Go on with a run, from its beginning if it has no checkpoint yet."""
     recipe = reconcile(recipe, folder)
+    _check_fit(recipe)
     trainer = _build(recipe, folder)
     write_recipe(recipe, folder.recipe_file)
     return trainer
+
+
+def _check_fit(recipe: Recipe) -> None:
+    """Refuse what cannot fit before anything is built or written."""
+    device = choose_device(recipe.training.device)
+    _, world = processes.start(device)
+    check_fit(recipe.model.architecture(), recipe.training, device, world)
 
 
 def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
@@ -101,7 +112,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
         copy_weights(model, read_start(recipe.model.path).weights)
     model.to(device)
     rank, world = processes.start(device)
-    loader = Loader(splits.stream(recipe), _rows(recipe), training.accumulate, rank, world)
+    loader = Loader(splits.stream(recipe), rows_of(training, recipe.model.context), training.accumulate, rank, world)
     watch = build_watch(recipe, splits, tokenizer, folder, device)
     objective = Causal(training.label_smoothing)
     trainer = Trainer(model, objective, loader, build_optimizer(model, training), training, folder.path, watch)
@@ -109,16 +120,6 @@ def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
         trainer.resume(checkpoint)
     _announce(trainer, splits, recipe)
     return trainer
-
-
-def _rows(recipe: Recipe) -> int:
-    """Rows of one forward pass over all processes."""
-    training, context = recipe.training, recipe.model.context
-    if training.batch_tokens is None:
-        return training.batch_size
-    if training.batch_tokens < context:
-        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
-    return training.batch_tokens // context
 
 
 def _announce(trainer: Trainer, splits: Splits, recipe: Recipe) -> None:
