@@ -1,0 +1,42 @@
+"""Metrics: numbers and strings in, numbers out; they know nothing of models, files or tasks.
+
+Every score is a fraction of 1 (correlations lie in [-1, 1]); leaderboards print a hundred times as much. Predictions
+come first, the truth second.
+"""
+
+from langue.metrics.answers import (
+    best_threshold,
+    exact_match,
+    multirc,
+    normalize_answer,
+    record,
+    squad_v1,
+    squad_v2,
+    token_f1,
+)
+from langue.metrics.classification import accuracy, f1, f1_macro, f1_micro, f1_sets, matthews, same_sets
+from langue.metrics.regression import mean_squared_error, pearson, spearman
+from langue.metrics.spans import f1_spans, spans
+
+__all__ = [
+    "accuracy",
+    "best_threshold",
+    "exact_match",
+    "f1",
+    "f1_macro",
+    "f1_micro",
+    "f1_sets",
+    "f1_spans",
+    "matthews",
+    "mean_squared_error",
+    "multirc",
+    "normalize_answer",
+    "pearson",
+    "record",
+    "same_sets",
+    "spans",
+    "spearman",
+    "squad_v1",
+    "squad_v2",
+    "token_f1",
+]

@@ -1,0 +1,19 @@
+"""What every metric asks of its two columns: something is in them, and one has as much as the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+from langue.errors import LangueError
+
+
+def check_columns(predicted: Sized, expected: Sized) -> None:
+    """Raise where there is nothing to score, or not one prediction for each example.
+
+    Raises:
+        LangueError: says the numbers.
+    """
+    if len(predicted) != len(expected):
+        raise LangueError(f"there are {len(predicted)} predictions for {len(expected)} examples; give one for each")
+    if not len(expected):
+        raise LangueError("there is nothing to score: no predictions and no examples")

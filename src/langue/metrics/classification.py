@@ -1,0 +1,106 @@
+"""Classification: accuracy, F1 in its kinds, Matthews correlation, and their forms for several labels at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from langue.metrics.check import check_columns
+
+
+def accuracy(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
+    """The share of examples whose label is right.
+
+    Raises:
+        LangueError: nothing to score, or columns of different lengths. So do all metrics here.
+    """
+    check_columns(predicted, expected)
+    return _right(predicted, expected) / len(expected)
+
+
+def f1(predicted: Sequence[Hashable], expected: Sequence[Hashable], positive: Hashable) -> float:
+    """Harmonic mean of the precision and recall of one label; 0 where the label is neither predicted nor expected."""
+    check_columns(predicted, expected)
+    return _f1(*_counts(predicted, expected, positive))
+
+
+def f1_macro(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
+    """The plain mean of every label's F1, over the labels that are predicted or expected (as scikit-learn has it)."""
+    check_columns(predicted, expected)
+    labels = dict.fromkeys([*predicted, *expected])
+    return sum(_f1(*_counts(predicted, expected, label)) for label in labels) / len(labels)
+
+
+def f1_micro(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
+    """F1 of all labels' counts together; with one label an example, that is the accuracy."""
+    return accuracy(predicted, expected)
+
+
+def matthews(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
+    """Matthews correlation, for any number of labels (R_K of Gorodkin 2004, "Comparing two K-category assignments").
+
+    0 where predictions or truth are all of one label, as in scikit-learn and on GLUE's leaderboard.
+    """
+    check_columns(predicted, expected)
+    number = {label: place for place, label in enumerate(dict.fromkeys([*predicted, *expected]))}
+    table = np.zeros((len(number), len(number)), dtype=np.float64)
+    np.add.at(table, ([number[label] for label in expected], [number[label] for label in predicted]), 1)
+    total, truths, guesses = table.sum(), table.sum(axis=1), table.sum(axis=0)
+    spread = (total**2 - guesses @ guesses) * (total**2 - truths @ truths)
+    return float((np.trace(table) * total - truths @ guesses) / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def same_sets(predicted: Sequence[Collection[Hashable]], expected: Sequence[Collection[Hashable]]) -> float:
+    """Exact match of several labels an example: the share of examples with all of them and no other."""
+    check_columns(predicted, expected)
+    return _right([set(labels) for labels in predicted], [set(labels) for labels in expected]) / len(expected)
+
+
+def f1_sets(
+    predicted: Sequence[Collection[Hashable]],
+    expected: Sequence[Collection[Hashable]],
+    average: Literal["micro", "macro"],
+    labels: Sequence[Hashable] | None = None,
+) -> float:
+    """F1 of several labels an example.
+
+    Args:
+        predicted: each example's labels.
+        expected: the right ones.
+        average: "micro" counts all labels together, "macro" takes the plain mean of every label's F1.
+        labels: the labels of a macro mean; those that are predicted or expected, unless said.
+    """
+    check_columns(predicted, expected)
+    pairs = [(set(guess), set(truth)) for guess, truth in zip(predicted, expected, strict=True)]
+    if average == "micro":
+        return _f1(
+            sum(len(guess & truth) for guess, truth in pairs),
+            sum(len(guess) for guess, _ in pairs),
+            sum(len(truth) for _, truth in pairs),
+        )
+    known = labels if labels is not None else list(dict.fromkeys(label for pair in pairs for label in set.union(*pair)))
+    scores = [
+        _f1(
+            sum(label in guess and label in truth for guess, truth in pairs),
+            sum(label in guess for guess, _ in pairs),
+            sum(label in truth for _, truth in pairs),
+        )
+        for label in known
+    ]
+    return sum(scores) / len(scores) if scores else 0.0
+
+
+def _right(predicted: Sequence[object], expected: Sequence[object]) -> int:
+    return sum(guess == truth for guess, truth in zip(predicted, expected, strict=True))
+
+
+def _counts(predicted: Sequence[Hashable], expected: Sequence[Hashable], label: Hashable) -> tuple[int, int, int]:
+    right = sum(guess == truth == label for guess, truth in zip(predicted, expected, strict=True))
+    return right, sum(guess == label for guess in predicted), sum(truth == label for truth in expected)
+
+
+def _f1(right: int, predicted: int, expected: int) -> float:
+    """From counts; 2·right / (predicted + expected) is the harmonic mean without its divisions by zero."""
+    return 2 * right / (predicted + expected) if predicted + expected else 0.0
