@@ -145,7 +145,7 @@ def test_training_stops_when_nothing_gets_better():
     training = trainer(watch=watch, steps=100, evaluate_every=2, patience=3)
     training.run()
     assert training.progress.step == 10
-    assert training.progress.best_loss == 4.0
+    assert training.progress.best == 4.0
     assert training.progress.best_step == 4
     assert len(kept) == 2
     assert "3 evaluations" in training.stopped

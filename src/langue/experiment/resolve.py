@@ -24,7 +24,7 @@ HARMLESS = {
 }
 """What can change while a run goes on along its way: where it computes, and what it writes down."""
 
-BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops"}
+BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops", "training.epochs"}
 """What can change as well, where the learning rate does not depend on how much is left."""
 
 
