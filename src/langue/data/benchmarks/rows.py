@@ -1,0 +1,134 @@
+"""Rows of a benchmark's task under Langue's own column names, from a folder of its files or from other tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from langue.data.benchmarks.benchmark import Benchmark, Record
+from langue.data.benchmarks.table import find_benchmark
+from langue.errors import LangueError
+
+HUB_SPLITS = {"dev": "validation"}
+"""What Hugging Face calls a split, where it is another word."""
+
+
+def read_benchmark(name: str, folder: Path | str, split: str) -> list[dict[str, Any]]:
+    """The rows of a split, from the benchmark's own files.
+
+    Args:
+        name: such as "glue/CoLA".
+        folder: the task's own folder, or the one that holds it.
+        split: "train", "dev", "test", or for MNLI "dev_mismatched" and "test_mismatched" as well.
+
+    Returns:
+        Rows with the columns of the benchmark's kind. `label` is a label's name, a number or a choice's index, and
+        missing where the file does not tell it; `index` is the benchmark's own, for submissions.
+
+    Raises:
+        LangueError: no such benchmark, split, folder or file, or a file that is not in the benchmark's layout.
+    """
+    benchmark = find_benchmark(name)
+    path = find_file(benchmark, Path(folder).expanduser(), split)
+    rows = list(_converted(benchmark, benchmark.read(path), needs_label=not split.startswith("test")))
+    if not rows:
+        raise LangueError(f"{path} holds no rows")
+    return rows
+
+
+def from_rows(benchmark: Benchmark | str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows from a dataset with the columns that Hugging Face's copy of the benchmark has.
+
+    Args:
+        benchmark: one, or its name.
+        rows: a `datasets.Dataset`, or any rows by column name; class numbers as labels, -1 for none.
+
+    Raises:
+        LangueError: a column is missing, or a label unknown; names the row, from 0.
+    """
+    found = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    return list(_converted(found, ((f"{found.name}, row {place}", row) for place, row in enumerate(rows))))
+
+
+def hub_name(benchmark: Benchmark | str, split: str) -> str:
+    """The `hf:` name of a split of a benchmark, such as "hf:nyu-mll/glue/cola:validation".
+
+    Raises:
+        LangueError: no such benchmark, or split of it.
+    """
+    found = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    _check_split(found, split)
+    return f"hf:{found.hub}:{found.hub_splits.get(split, HUB_SPLITS.get(split, split))}"
+
+
+def find_file(benchmark: Benchmark, folder: Path, split: str) -> Path:
+    """The file of a split.
+
+    Raises:
+        LangueError: no such split, folder or file; names the files that would do.
+    """
+    _check_split(benchmark, split)
+    if not folder.is_dir():
+        raise LangueError(f"there is no folder {folder}")
+    names = benchmark.splits[split]
+    # The task's own folder first: files of other tasks may have the same names.
+    for place in [*(folder / own for own in benchmark.folders), folder]:
+        for name in names:
+            if (place / name).is_file():
+                return place / name
+    wanted = " or ".join(names)
+    raise LangueError(
+        f"{benchmark.name} has its {split} split in {wanted}, which is neither in {folder} "
+        f"nor in a folder {' or '.join(benchmark.folders)} there"
+    )
+
+
+def _check_split(benchmark: Benchmark, split: str) -> None:
+    if split not in benchmark.splits:
+        raise LangueError(f"{benchmark.name} has no split {split!r}; it has {', '.join(benchmark.splits)}")
+
+
+def _converted(benchmark: Benchmark, records: Iterable[Record], needs_label: bool = False) -> Iterator[dict[str, Any]]:
+    for number, (place, fields) in enumerate(records):
+        try:
+            row = benchmark.row(fields)
+            label = _label(benchmark, row.pop("label", None), row)
+        except LangueError as error:
+            raise LangueError(f"{place}: {error}") from None
+        if label is not None:
+            row["label"] = label
+        elif needs_label and "answers" not in row:
+            raise LangueError(f"{place}: there is no label, and only test files may lack it")
+        row["index"] = _index(benchmark, row.get("index"), number)
+        yield row
+
+
+def _index(benchmark: Benchmark, given: Any, number: int) -> Any:
+    """The benchmark's own number of a row, or else its place in the file, which is what the leaderboards count by."""
+    if benchmark.suite == "glue" and isinstance(given, str) and given.isdecimal():
+        return int(given)
+    return number if given is None else given
+
+
+def _label(benchmark: Benchmark, given: Any, row: Mapping[str, Any]) -> str | float | int | None:
+    """A label as Langue has it, from its name or class number; None where there is none."""
+    if given is None or given == -1 or benchmark.kind == "answer":
+        return None
+    if benchmark.kind == "regression":
+        try:
+            number = float(given)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise LangueError(f"the label should be a number, got {given!r:.60}")
+        return number
+    if isinstance(given, str) and given in benchmark.labels:
+        return given
+    many = len(row["choices"]) if benchmark.kind == "choice" else len(benchmark.labels)
+    place = int(given) if isinstance(given, int) or (isinstance(given, str) and given.isdecimal()) else -1
+    if not 0 <= place < many:
+        known = f"0 to {many - 1}" if benchmark.kind == "choice" else ", ".join(benchmark.labels)
+        raise LangueError(f"the label {given!r:.60} is unknown; known are {known}")
+    return place if benchmark.kind == "choice" else benchmark.labels[place]

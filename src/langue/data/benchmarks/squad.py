@@ -1,0 +1,86 @@
+"""SQuAD's own files: one JSON document of articles, paragraphs, and questions with answers by character offset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from langue.data.benchmarks.benchmark import Fields, Record, take, take_objects
+from langue.errors import LangueError
+
+
+def read_squad(path: Path) -> Iterator[Record]:
+    """The questions of a file, each with its paragraph.
+
+    Raises:
+        LangueError: the file is no JSON, or not of SQuAD's layout.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise LangueError(f"{path} is not valid JSON") from None
+    try:
+        if not isinstance(document, dict):
+            raise LangueError("it is no object")
+        for article in take_objects(document, "data"):
+            for paragraph in take_objects(article, "paragraphs"):
+                for question in take_objects(paragraph, "qas"):
+                    fields = {"context": take(paragraph, "context"), **question}
+                    yield f"{path}, question {take(question, 'id')}", fields
+    except LangueError as error:
+        raise LangueError(f"{path} is not SQuAD's JSON: {error}") from None
+
+
+def _squad_row(fields: Fields, may_be_impossible: bool) -> dict[str, Any]:
+    """A question: `answers` are {"text", "start"} in characters of the context, none where `impossible`.
+
+    `answers` and `impossible` are missing where the source does not tell the answers. Both shapes of answers are
+    read: the files' list of objects, and Hugging Face's object of lists.
+
+    Raises:
+        LangueError: an empty context, an answer that does not stand where it says, or none where there must be one.
+    """
+    context = take(fields, "context")
+    if not context or context.isspace():
+        raise LangueError("the context is empty")
+    row: dict[str, Any] = {
+        "id": take(fields, "id"),
+        "question": take(fields, "question"),
+        "context": context,
+        "index": fields["id"],
+    }
+    given = fields.get("answers")
+    if given is None:
+        return row
+    if isinstance(given, dict):
+        given = [
+            {"text": text, "answer_start": start}
+            for text, start in zip(take(given, "text", list), take(given, "answer_start", list), strict=True)
+        ]
+    impossible = bool(fields.get("is_impossible", not given and may_be_impossible))
+    answers = [] if impossible else [_answer(answer, context) for answer in given]
+    if impossible and not may_be_impossible:
+        raise LangueError("the question is marked impossible, which squad/1.1 does not know; use squad/2.0")
+    if not impossible and not answers:
+        raise LangueError(
+            "the question has no answer" + ("" if may_be_impossible else "; squad/2.0 has such questions")
+        )
+    return {**row, "answers": answers, "impossible": impossible}
+
+
+squad_v1_row = partial(_squad_row, may_be_impossible=False)
+squad_v2_row = partial(_squad_row, may_be_impossible=True)
+
+
+def _answer(answer: Any, context: str) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise LangueError("answers should be a list of objects")
+    text, start = take(answer, "text"), take(answer, "answer_start", int)
+    if not text or start < 0 or context[start : start + len(text)] != text:
+        found = context.find(text) if text else -1
+        hint = f"it stands at {found}" if found >= 0 else "it stands nowhere in it"
+        raise LangueError(f"the answer {text!r:.60} is not at character {start} of its context; {hint}")
+    return {"text": text, "start": start}
