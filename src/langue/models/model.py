@@ -86,12 +86,17 @@ class Model(nn.Module):
         """How many positions the model can be trusted with, or None when it carries its memory on without end."""
         return self.config.context if self.config.mixer == "attention" or self.config.position == "learned" else None
 
+    @property
+    def depth(self) -> int:
+        """What `depths` says of heads: one more than there are blocks, on the deeper side."""
+        return 1 + max(len(module.blocks) for module in self.modules() if isinstance(module, Stack))
+
     def depths(self) -> dict[str, int]:
         """How many layers each parameter stands above the input: embeddings 0, blocks 1, 2, …, heads one above all.
 
         What stands after the last block belongs to it. An encoder–decoder's sides are counted each by itself.
         """
-        layers = max(len(module.blocks) for module in self.modules() if isinstance(module, Stack))
+        layers = self.depth - 1
         found = {}
         for name, _ in self.named_parameters():
             side, _, rest = name.partition(".")

@@ -87,7 +87,7 @@ def _by_scale(model: nn.Module, parameters: Mapping[str, Tensor], decay: float) 
     if decay == 1.0:
         return {1.0: dict(parameters)}
     depths: dict[str, int] = model.depths()  # type: ignore[operator]
-    top = max(depths.values())
+    top: int = model.depth  # type: ignore[assignment]
     found: dict[float, dict[str, Tensor]] = {}
     for name, parameter in parameters.items():
         found.setdefault(decay ** (top - depths[name]), {})[name] = parameter
@@ -103,7 +103,7 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
     if settings.freeze is None:
         return
     depths: dict[str, int] = model.depths()  # type: ignore[operator]
-    top = max(depths.values())
+    top: int = model.depth  # type: ignore[assignment]
     frozen = {"embeddings": 0, "all-but-head": top - 1}.get(str(settings.freeze), settings.freeze)
     if not isinstance(frozen, int) or not 0 <= frozen < top:
         raise LangueError(f"training.freeze is {settings.freeze}, but the model has {top - 1} layers")

@@ -55,7 +55,7 @@ class TrainingSettings(Settings):
     muon_iterations: int = Field(default=5, ge=1)
     """Steps of Muon's orthogonalisation."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
-    """Each layer learns at this times the rate of the one above it; the head learns at the full rate (ELECTRA, ULMFiT)."""
+    """Each layer learns at this times the rate of the one above it; the head learns at the full rate."""
     freeze: Literal["embeddings", "all-but-head"] | int | None = None
     """What keeps its weights: the embeddings, the embeddings and the first N layers, or everything but the heads."""
     clip_norm: float = Field(default=1.0, ge=0)
