@@ -112,6 +112,8 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
 
     What an earlier call made is used again.
     """
+    if recipe.task != "generate":
+        raise LangueError(f"a race compares models that write, so its recipe is of task: generate, not {recipe.task}")
     data = recipe.data.model_copy(update={"test": None})
     if data.dev is None:
         raise LangueError("a race needs dev data to compare by: a share of the text, as in --data.dev 0.1, or a file")

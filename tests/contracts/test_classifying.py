@@ -42,3 +42,9 @@ def test_both_objectives_reach_every_parameter_of_the_trunk(variant):
             if name.startswith(("stack.blocks", "classifier", "embedding")):
                 assert parameter.grad is not None, name
                 assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_a_model_of_one_segment_takes_a_second_text_for_the_first():
+    model = precise_model_of("encoder:attention", segments=1, classifier=TEXT)
+    ids, segments = random_ids(2, 6), torch.tensor([[0, 0, 0, 1, 1, 1]] * 2)
+    assert_close(model.classify(Batch(ids, segments=segments)), model.classify(Batch(ids)))

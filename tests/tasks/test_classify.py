@@ -178,7 +178,7 @@ A, B = {"text": "a", "label": "x"}, {"text": "b", "label": "y"}
         ([A, {"text": "b", "label": "x"}], {}, r"one label alone, x"),
         ([A], {"classify__labels": "[y, z]"}, r"line 1: there is no label 'x'; known are y, z"),
         ([A], {"classify__kind": "number"}, r"line 1: label should be a number, got 'x'"),
-        ([{"text": "a", "label": 0}], {"classify__kind": "choice"}, r"line 1: two choices or more are needed"),
+        ([{"text": "a", "label": 0}], {"classify__kind": "choice"}, r"line 1: there are no choices"),
         (
             [{"text": "a", "choices": ["b", "c"], "label": 2}],
             {"classify__kind": "choice"},

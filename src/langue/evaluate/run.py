@@ -19,6 +19,9 @@ from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
 
+DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
+"""Sets without training data, and the task whose model is asked."""
+
 
 def evaluate_run(
     run: Path | str,
@@ -159,12 +162,13 @@ def evaluate_suite(
     tasks: dict[str, Any] = {}
     scores: dict[tuple[str, str], dict[str, float]] = {}
     for name, part in suite_parts(suite, split):
-        if name not in by_task:
+        run = by_task.get(DIAGNOSTICS.get(name, name))
+        if run is None or (name in DIAGNOSTICS and not _is_there(name, data, part)):
             continue
-        task = load(by_task[name], device)
+        task = load(run, device)
         found, answers, rows = _on_benchmark(task, name, data, part)
         shown = name if part == split else f"{name} ({part.removeprefix(f'{split}_')})"
-        tasks[shown] = {"run": str(by_task[name]), "examples": len(rows), "metrics": found}
+        tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": found}
         if found:
             scores[name, part] = found
         if predictions is not None:
@@ -180,6 +184,14 @@ def evaluate_suite(
         "tasks": tasks,
         "metrics": {"score": average(scores)} if scores else {},
     }
+
+
+def _is_there(name: str, data: str, split: str) -> bool:
+    """Whether a diagnostic set's files lie with the others, which need not be."""
+    try:
+        return bool(read_task(name, data, split))
+    except LangueError:
+        return False
 
 
 def _file_name(name: str, part: str) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from langue.console import say
 from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
@@ -68,6 +69,10 @@ class Classifying(Tables):
 
     def encode(self, rows: list[Labelled]) -> Iterator[Any]:
         recipe = self.recipe
+        known = self._labelled(rows)
+        if len(known) < len(rows):
+            say(f"left out {len(rows) - len(known):,} of {len(rows):,} rows, of which no choice is right")
+        rows = known
         return iter(encoded_examples(self.tokenizer, rows, recipe.classify, recipe.model.context))
 
     @property
@@ -102,7 +107,13 @@ class Classifying(Tables):
 
     def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
         task = Classify(model, self.tokenizer, self.recipe.classify)
-        return task.evaluate(rows, self.recipe.training.precision)
+        known = self._labelled(rows)
+        found, answers = task.evaluate(known, self.recipe.training.precision)
+        return found, answers if len(known) == len(rows) else task.predict([row.values for row in rows])
+
+    def _labelled(self, rows: list[Labelled]) -> list[Labelled]:
+        """The rows with a label; of a benchmark's some have none, since a right answer of ReCoRD may be no choice."""
+        return rows if self.benchmark is None else [row for row in rows if "label" in row.values]
 
     @property
     def notes(self) -> Mapping[str, str]:

@@ -49,7 +49,10 @@ class Model(nn.Module):
         x = self.embedding(ids)
         if self.segment is None:
             return x
-        return x + (self.segment.weight[0] if segments is None else self.segment(segments))
+        if segments is None:
+            return x + self.segment.weight[0]
+        # RoBERTa has a vector for one text alone, whatever the tokenizer says of a second.
+        return x + self.segment(segments.clamp(max=self.config.segments - 1))
 
     @abstractmethod
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:

@@ -210,13 +210,13 @@ def choices_of(row: Labelled) -> list[str]:
     """The choices of a row: a list in `choices`, or `choice1`, `choice2`, ….
 
     Raises:
-        LangueError: there are fewer than two.
+        LangueError: there are none.
     """
     given = row.values.get("choices")
     if given is None:
         given = [row.values[name] for name in sorted(row.values) if name.startswith("choice") and name[6:].isdigit()]
-    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) < 2:
-        raise LangueError(f"{row.place}: two choices or more are needed, as a list choices or as choice1, choice2, …")
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        raise LangueError(f"{row.place}: there are no choices; give a list choices, or choice1, choice2, …")
     return [str(choice) for choice in given]
 
 
