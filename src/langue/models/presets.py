@@ -65,7 +65,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpt2": {**_GPT2, "layers": 12, "heads": 12, "width": 768, "context": 1024, "vocab_size": 50_257},
     "gpt2-medium": {**_GPT2, "layers": 24, "heads": 16, "width": 1024, "context": 1024, "vocab_size": 50_257},
     "encoder-nano": {**_MODERN, "form": "encoder", "layers": 4, "heads": 4, "width": 128},
-    "bert-nano": {**_BERT, "layers": 4, "heads": 4, "width": 128},
+    # Its positions, second segment and dense layers are paid for by a narrower feedforward layer.
+    "bert-nano": {**_BERT, "layers": 4, "heads": 4, "width": 128, "feedforward_width": 456},
     "bert-base": {**_BERT, "layers": 12, "heads": 12, "width": 768, "context": 512, "vocab_size": 30_522},
     "roberta-base": {
         # Liu et al. 2019: no second segment, a larger vocabulary, and positions that count from 2.
