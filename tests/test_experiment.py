@@ -334,14 +334,14 @@ def test_what_may_fit_is_let_through_and_what_would_fit_is_told(tmp_path: Path, 
     settings, cpu = TrainingSettings(steps=1, batch_size=64, optimizer="muon"), torch.device("cpu")
     whole = memory(config, 64, optimizer="muon").total
     monkeypatch.setattr(machine, "memory", lambda: (2**40, int(0.76 * whole)))
-    check_fit(config, settings, cpu)
+    check_fit(config, settings, 64, cpu)
     monkeypatch.setattr(machine, "memory", lambda: (2**40, int(0.7 * whole)))
-    check_fit(config, settings, cpu, processes=2)
-    check_fit(config, settings.model_copy(update={"precision": "bf16"}), cpu)
+    check_fit(config, settings, 32, cpu)
+    check_fit(config, settings.model_copy(update={"precision": "bf16"}), 64, cpu)
     with pytest.raises(LangueError, match=r"--training\.batch_size \d+ would fit") as refusal:
-        check_fit(config, settings, cpu)
+        check_fit(config, settings, 64, cpu)
     fitting = int(str(refusal.value).split("batch_size ")[1].split()[0])
-    check_fit(config, settings.model_copy(update={"batch_size": fitting}), cpu)
+    check_fit(config, settings, fitting, cpu)
     assert 50 < fitting < 64
 
 

@@ -36,19 +36,19 @@ def rows_of(training: TrainingSettings, context: int) -> int:
     return training.batch_tokens // context
 
 
-def check_fit(config: ModelConfig, training: TrainingSettings, device: torch.device, processes: int = 1) -> None:
+def check_fit(config: ModelConfig, training: TrainingSettings, rows: int, device: torch.device) -> None:
     """Refuse a training that surely cannot fit; what might, is let through.
 
     Args:
         config: the model, vocabulary included.
         training: how it is trained.
+        rows: of one forward pass in one process.
         device: where.
-        processes: among how many the rows are shared out, each of which holds the whole model.
 
     Raises:
         LangueError: says how much memory is missing and what would fit.
     """
-    free, rows = free_memory(device), math.ceil(rows_of(training, config.context) / processes)
+    free = free_memory(device)
     if ceiling(config, rows) <= free:
         return
     if device.type == "cuda":  # whose fused attention drops without keeping its weights

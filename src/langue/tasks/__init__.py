@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langue.errors import LangueError
 
+if TYPE_CHECKING:
+    from langue.hub import Checkpoint
+    from langue.recipe import Recipe
+
 # Imported when they are asked for: module and class of each task.
-TASKS = {"generate": ("langue.tasks.generate", "Generate")}
+TASKS = {
+    "generate": ("langue.tasks.generate", "Generate"),
+    "fill": ("langue.tasks.fill", "Fill"),
+    "classify": ("langue.tasks.classify", "Classify"),
+    "answer": ("langue.tasks.answer", "Answer"),
+}
 
 
 def load(path: Path | str, device: str = "auto") -> Any:
@@ -19,36 +28,33 @@ def load(path: Path | str, device: str = "auto") -> Any:
     """
     from importlib import import_module
 
-    from langue.hub import is_published
-    from langue.models import load_model
-    from langue.text import Tokenizer
     from langue.train import choose_device
 
     path = Path(path)
+    checkpoint, recipe = _read(path)
+    if checkpoint.tokenizer is None:
+        raise LangueError(f"{path} comes without its tokenizer; put its tokenizer.json there")
+    module, name = TASKS[_task(checkpoint, recipe, path)]
+    model = checkpoint.model.to(choose_device(device))
+    return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe)
+
+
+def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
+    """A model with all that belongs to it, and the recipe that it was trained by, if it was by one."""
+    from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published
+    from langue.models import load_model
+    from langue.text import Tokenizer
+
     if is_published(path):
-        return _load_published(path, device)
+        return read_published(path), None
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
     weights = _weights(path)
-    tokenizer = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
-    module, name = TASKS[_task(path)]
-    model = load_model(weights, choose_device(device))
-    return getattr(import_module(module), name)(model, Tokenizer.load(tokenizer))
-
-
-def _load_published(path: Path, device: str) -> Any:
-    """The task object of a Hugging Face folder, by the heads of its model."""
-    from importlib import import_module
-
-    from langue.hub import purpose, read_published
-    from langue.train import choose_device
-
-    checkpoint = read_published(path)
-    task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
-    if checkpoint.tokenizer is None:
-        raise LangueError(f"{path} comes without its tokenizer; put its tokenizer.json there")
-    module, name = TASKS[_known(task, path)]
-    return getattr(import_module(module), name)(checkpoint.model.to(choose_device(device)), checkpoint.tokenizer)
+    place = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
+    # A checkpoint's labels lie beside the model of its run.
+    labels = read_labels(weights) or read_labels(path.parent.parent / "model")
+    recipe, model = _recipe(path), load_model(weights)
+    return Checkpoint(model, Tokenizer.load(place), labels, read_origin(weights)), recipe
 
 
 def _weights(path: Path) -> Path:
@@ -58,27 +64,32 @@ def _weights(path: Path) -> Path:
     return path / "model" if (path / "model").is_dir() else path
 
 
-def _task(path: Path) -> str:
-    """What the run was trained for; a folder without a recipe tells by its model."""
+def _recipe(path: Path) -> Recipe | None:
+    """The recipe that a run, or the run around a checkpoint, was trained by; None where there is no run.
+
+    Raises:
+        LangueError: it cannot be read, or is of a task that nobody knows.
+    """
     import yaml
+
+    from langue.recipe import read_recipe
 
     for place in (path, *path.parents[:2]):
         recipe = place / "recipe.yaml"
         if recipe.is_file():
             task = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("task", "generate")
-            return _known(task, recipe)
-    return _known(_purpose(_weights(path)), path)
+            if task not in TASKS:
+                raise LangueError(f"{recipe} is of the task {task!r}, which this Langue does not know")
+            return read_recipe(recipe)
+    return None
 
 
-def _purpose(folder: Path) -> str:
-    """What a model is for that came without a recipe."""
-    from langue.hub import purpose, read_labels, read_origin
-    from langue.models import read_config
+def _task(checkpoint: Checkpoint, recipe: Recipe | None, path: Path) -> str:
+    from langue.hub import purpose
 
-    return purpose(read_config(folder), read_labels(folder), read_origin(folder))
-
-
-def _known(task: str, where: Path) -> str:
+    if recipe is not None:
+        return recipe.task
+    task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
     if task not in TASKS:
-        raise LangueError(f"{where} is of the task {task!r}, which this Langue does not know")
+        raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(TASKS)}")
     return task

@@ -38,6 +38,13 @@ class Generate:
             )
         self.model, self.tokenizer = model.eval(), tokenizer
 
+    @classmethod
+    def open(
+        cls, model: Model, tokenizer: Tokenizer, labels: Sequence[str] | None = None, recipe: Any = None
+    ) -> Generate:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        return cls(model, tokenizer)
+
     def objective(self) -> Causal:
         """What it learns by."""
         return Causal()
