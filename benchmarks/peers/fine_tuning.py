@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-LENGTH, STRIDE, LONGEST = 256, 128, 30
+LENGTH, STRIDE, LONGEST = 512, 128, 30
 
 
 def main(given: dict[str, Any]) -> dict[str, float]:
@@ -39,7 +39,7 @@ def main(given: dict[str, Any]) -> dict[str, float]:
         settings = transformers.TrainingArguments(
             output_dir=place, num_train_epochs=given["epochs"], per_device_train_batch_size=given["batch_size"],
             per_device_eval_batch_size=64, learning_rate=given["learning_rate"], weight_decay=0.01,
-            lr_scheduler_type="linear", warmup_ratio=0.1, optim="adamw_torch_fused", seed=given["seed"],
+            lr_scheduler_type="linear", warmup_steps=0.1, optim="adamw_torch_fused", seed=given["seed"],
             save_strategy="no", eval_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True,
             use_cpu=True,
         )  # fmt: skip
