@@ -19,8 +19,8 @@ from benchmarks.harness import HERE, Options, Result, Skip, say
 
 TASKS: dict[str, dict[str, Any]] = {
     "glue/SST-2": {"folder": "glue/SST-2", "epochs": 1, "batch_size": 32, "learning_rate": 5e-5, "rounds": 3},
-    "glue/RTE": {"folder": "glue/RTE", "epochs": 2, "batch_size": 32, "learning_rate": 1e-4, "rounds": 3},
-    "squad/1.1": {"folder": "squad", "epochs": 0.25, "batch_size": 16, "learning_rate": 1e-4, "rounds": 1},
+    "glue/RTE": {"folder": "glue/RTE", "epochs": 1, "batch_size": 32, "learning_rate": 1e-4, "rounds": 3},
+    "squad/1.1": {"folder": "squad", "epochs": 0.2, "batch_size": 16, "learning_rate": 1e-4, "rounds": 1},
 }
 METRICS = {"glue/SST-2": "accuracy", "glue/RTE": "accuracy", "squad/1.1": "f1"}
 LENGTH = 512
