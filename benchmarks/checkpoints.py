@@ -50,8 +50,8 @@ def run(options: Options) -> Result:
     columns = {"what": "what", "langue": "Langue", "other": "Transformers, or the bytes", "ratio": "ratio"}
     notes = [
         f"{options.model.name}; perplexity of {len(text):,} characters in rows of {CONTEXT}; {NEW} tokens each "
-        f"after {len(PROMPTS)} prompts; loading: medians of {len(loads)} processes, in fp32, of a folder whose bytes were "
-        "read just before; peak memory is what the process grew by until every weight had been touched."
+        f"after {len(PROMPTS)} prompts; loading: medians of {len(loads)} processes, in fp32, of a folder whose bytes "
+        "were read just before; peak memory is what the process grew by until every weight had been touched."
     ]
     return {"title": "Checkpoints", "columns": columns, "rows": rows, "notes": notes}
 
