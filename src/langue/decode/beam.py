@@ -9,7 +9,7 @@ from torch import Tensor
 
 from langue.decode.constraints import Constraints
 from langue.decode.rank import Hypothesis, length_norm, rank
-from langue.decode.select import Chosen, Continuations, Step, diverse, likeliest
+from langue.decode.select import Chosen, Continuations, Step, best_tokens, diverse, likeliest
 from langue.decode.task import Asked, Chooser, prefix_tensor, without_holes
 
 DONE_SHARE = 8
@@ -66,8 +66,7 @@ class Beams:
         if self._prefix is not None:
             prefix = self._prefix[self.live].repeat_interleave(self._width, 0).to(rows.device)
         logits = self.chooser.logits(rows, self._length, prefix)
-        best = logits.topk(min(self.settings.beams + 1, logits.shape[-1]))
-        values, tokens = best.values, best.indices
+        values, tokens = best_tokens(logits, self.settings.beams + 1)
         if self._constraints is not None:
             tokens = self._constraints.with_wanted(tokens)
             values = logits.gather(1, tokens)
