@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
     "parquet": (("pyarrow",), "data in Parquet files"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),
+    "metrics": (("sacrebleu",), "BLEU, chrF and TER"),
     "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of data sets"),
 }
 
