@@ -44,7 +44,9 @@ class Examples(Sequence[Example]):
         self._segments = np.concatenate(segments) if segments else np.empty(0, np.int8)
         self._ends = np.cumsum([0, *(len(text) for text in ids)])
         self._texts = np.cumsum([0, *counts])
-        self.targets = np.array(targets)
+        # A label for each token: as many as the text has, so that they make no array.
+        ragged = bool(targets) and isinstance(targets[0], np.ndarray)
+        self.targets: Any = targets if ragged else np.array(targets)
 
     def __len__(self) -> int:
         return len(self._texts) - 1

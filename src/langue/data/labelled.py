@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from langue.data.benchmarks import find_benchmark, from_rows, hub_name, read_benchmark
+from langue.data.conll import CONLL, read_conll
 from langue.data.order import Permutation
 from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
@@ -80,6 +81,10 @@ def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> It
     """
     if isinstance(source, str | Path) and str(source).endswith(SQUAD):
         yield from _squad(Path(source).expanduser())
+        return
+    if isinstance(source, str | Path) and str(source).endswith(CONLL):
+        path = Path(source).expanduser()
+        yield from (Labelled(f"{path}, line {line}", row) for line, row in read_conll(path, data.max_line_bytes))
         return
     for origin in find_sources(source):
         if origin.kind in ("text", "embedded"):

@@ -31,6 +31,7 @@ class Answering(Tables):
         call='print(model.answer("Who …?", "…"))',
         limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
     )
+    column = "question"
 
     @classmethod
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:

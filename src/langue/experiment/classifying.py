@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +11,6 @@ from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
-from langue.hub.checkpoint import LABELS
 from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.objectives import Classify as Objective
@@ -116,9 +114,8 @@ class Classifying(Tables):
         return rows if self.benchmark is None else [row for row in rows if "label" in row.values]
 
     @property
-    def notes(self) -> Mapping[str, str]:
-        labels = self.recipe.classify.labels
-        return {LABELS: json.dumps(list(labels), ensure_ascii=False) + "\n"} if labels else {}
+    def labels(self) -> tuple[str, ...]:
+        return self.recipe.classify.labels
 
 
 def _settings(recipe: Recipe) -> ClassifySettings:

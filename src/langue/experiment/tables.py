@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from langue.data.buckets import Buckets
 from langue.data.examples import Examples
@@ -24,6 +24,9 @@ from langue.text import Tokenizer
 class Tables(Course):
     """A course on tables."""
 
+    column: ClassVar[str] = "text"
+    """The column that no row can do without, as errors call it."""
+
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
         super().__init__(recipe, tokenizer, folder)
         self.benchmark = recipe.data.benchmark
@@ -38,8 +41,10 @@ class Tables(Course):
     def texts(cls, recipe: Recipe) -> Iterator[str]:
         for row in read_split(recipe.data, "train"):
             texts = list(texts_of(row.values))
+            if not texts and cls.column in row.values:
+                raise LangueError(f"{row.place}: {cls.column} is empty")
             if not texts:
-                raise missing_column(row.place, "question" if recipe.task == "answer" else "text", row.values)
+                raise missing_column(row.place, cls.column, row.values)
             yield from texts
 
     @abstractmethod

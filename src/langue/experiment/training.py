@@ -109,7 +109,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)
     if checkpoint is None and recipe.model.path is not None:
-        new = copy_weights(model, read_start(recipe.model.path), recipe.classify.labels)
+        new = copy_weights(model, read_start(recipe.model.path), course.labels)
         if new and processes.is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
