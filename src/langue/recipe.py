@@ -171,7 +171,9 @@ def _locate(value: Any, folder: Path) -> Any:
     if not isinstance(value, str) or value == EMBEDDED:
         return value
     for start in (Path.cwd(), folder.absolute()):
-        place = str(start / Path(value).expanduser())
-        if Path(place).exists() or glob.glob(place, recursive=True):
-            return place
+        hub = "hf:" if value.startswith("hf:") else ""
+        name, colon, split = value.removeprefix(hub).partition(":") if hub else (value, "", "")
+        place = str(start / Path(name).expanduser())
+        if name and (Path(place).exists() or glob.glob(place, recursive=True)):
+            return f"{hub}{place}{colon}{split}"
     return value

@@ -1,4 +1,4 @@
-"""CoNLL files: a word a line with its labels, an empty line after each sentence (Tjong Kim Sang and De Meulder 2003)."""
+"""CoNLL files: a word a line with its labels, an empty line after each sentence (Sang and De Meulder 2003)."""
 
 from __future__ import annotations
 

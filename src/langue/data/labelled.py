@@ -21,7 +21,8 @@ SQUAD = ".json"
 """Files of this ending are read as SQuAD's."""
 
 HUB = "hf:"
-"""Stands for the folder of a benchmark whose copy at Hugging Face is to be fetched."""
+"""Stands for the folder of a benchmark whose copy at Hugging Face is to be fetched; with a name or a local folder
+behind it, for that copy of it."""
 
 
 class Labelled(NamedTuple):
@@ -55,13 +56,14 @@ def _read(source: Any, data: DataSettings, split: str) -> list[Labelled]:
 
 
 def read_task(benchmark: str, folder: str, split: str) -> list[Labelled]:
-    """The rows of a split of a benchmark, from a folder of its own files, or for "hf:" from Hugging Face's copy.
+    """The rows of a split of a benchmark, from a folder of its own files, or for "hf:…" from a copy with Hugging
+    Face's columns.
 
     Raises:
         LangueError: there is no such benchmark, split or file, or a file is not in the benchmark's layout.
     """
-    if folder == HUB:
-        name = hub_name(benchmark, split)
+    if folder.startswith(HUB):
+        name = hub_name(benchmark, split, folder.removeprefix(HUB))
         origin = find_sources(name)[0]
         found = from_rows(benchmark, (row.values for row in rows(origin, 0) if not isinstance(row, Dropped)))
     else:
@@ -94,7 +96,7 @@ def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> It
 
 def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled]:
     unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
-    for row in rows(origin, data.max_line_bytes):
+    for row in rows(origin, data.max_line_bytes, with_names=True):
         place = f"{origin.name}, {unit} {row.number}"
         if isinstance(row, Dropped):
             if row.reason != "empty":
