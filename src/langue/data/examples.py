@@ -57,12 +57,17 @@ class Examples(Sequence[Example]):
         return len(self._ids)
 
     @property
+    def texts(self) -> np.ndarray:
+        """(examples,) texts of each: 1, or the number of its choices."""
+        return np.diff(self._texts)
+
+    @property
     def lengths(self) -> np.ndarray:
         """(examples,) tokens of each; of choices, those of the longest times their number, which is what they cost."""
         lengths = np.diff(self._ends)
         if not self.several or not len(self):
             return lengths
-        return np.maximum.reduceat(lengths, self._texts[:-1]) * np.diff(self._texts)
+        return np.maximum.reduceat(lengths, self._texts[:-1]) * self.texts
 
     @overload
     def __getitem__(self, index: int) -> Example: ...

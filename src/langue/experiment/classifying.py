@@ -16,7 +16,15 @@ from langue.models.config import ClassifierConfig
 from langue.objectives import Classify as Objective
 from langue.objectives.settings import AnswerKind, ClassifySettings
 from langue.recipe import Recipe
-from langue.tasks.classify import Classify, encoded_examples, label_name, label_of, labels_in
+from langue.tasks.classify import (
+    Classify,
+    check_texts,
+    encoded_examples,
+    label_name,
+    label_of,
+    labels_in,
+    target_of,
+)
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -72,6 +80,11 @@ class Classifying(Tables):
             say(f"left out {len(rows) - len(known):,} of {len(rows):,} rows, of which no choice is right")
         rows = known
         return iter(encoded_examples(self.tokenizer, rows, recipe.classify, recipe.model.context))
+
+    def check(self, row: Labelled) -> None:
+        check_texts(row, self.recipe.classify.kind)
+        for known in self._labelled([row]):
+            target_of(known, self.recipe.classify)
 
     @property
     def several(self) -> bool:

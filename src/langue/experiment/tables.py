@@ -33,23 +33,35 @@ class Tables(Course):
         self.rows = {split: read_split(recipe.data, split) for split in ("train", "dev", "test")}
         if not self.rows["train"]:
             raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+        # What is wrong with these is said before the training and not at its first evaluation.
+        for row in [*self.rows["dev"], *self.rows["test"]]:
+            self.check(row)
         self.train = Examples(self.encode(self.rows["train"]), several=self.several)
         if not len(self.train):
             raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
 
     @classmethod
     def texts(cls, recipe: Recipe) -> Iterator[str]:
-        for row in read_split(recipe.data, "train"):
+        rows = read_split(recipe.data, "train")
+        if not rows:
+            raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+        for row in rows:
             texts = list(texts_of(row.values))
-            if not texts and cls.column in row.values:
-                raise LangueError(f"{row.place}: {cls.column} is empty")
-            if not texts:
+            if not texts and cls.column not in row.values:  # what is wrong with a column that is there, is said later
                 raise missing_column(row.place, cls.column, row.values)
             yield from texts
 
     @abstractmethod
     def encode(self, rows: list[Labelled]) -> Iterable[Any]:
         """Rows as examples to learn from."""
+
+    @abstractmethod
+    def check(self, row: Labelled) -> None:
+        """Refuse a row that the model cannot be measured by.
+
+        Raises:
+            LangueError: something is missing or wrong; names the place.
+        """
 
     @property
     def several(self) -> bool:

@@ -14,7 +14,7 @@ from langue.models.config import ClassifierConfig
 from langue.objectives import Tag as Objective
 from langue.objectives import TagSettings
 from langue.recipe import Recipe
-from langue.tasks.tag import Tag, encoded_pieces, is_bio, tags_of
+from langue.tasks.tag import Tag, encoded_pieces, is_bio, tags_of, targets_of
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -54,6 +54,9 @@ class Tagging(Tables):
     def encode(self, rows: list[Labelled]) -> Iterable[Any]:
         recipe = self.recipe
         return encoded_pieces(self.tokenizer, rows, recipe.tag, recipe.model.context)
+
+    def check(self, row: Labelled) -> None:
+        targets_of(row, self.recipe.tag)
 
     def objective(self) -> Objective:
         return Objective(self.recipe.training.label_smoothing)
