@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from langue import machine
 from langue.data import Tally, find_sources, read_documents
 from langue.errors import LangueError
+from langue.experiment.course import course_of
 from langue.experiment.data import is_store, members
 from langue.experiment.fit import free_memory, refuse, rows_of
 from langue.experiment.resolve import begin_from
+from langue.experiment.tables import Tables
+from langue.models import ModelConfig
 from langue.models.count import TrainingMemory, flops_per_token, memory, parameters
 from langue.recipe import Recipe
 from langue.text import Tokenizer, train_tokenizer
@@ -81,52 +85,107 @@ class Plan:
 
 
 def make_plan(recipe: Recipe) -> Plan:
-    """Work out a plan; the machine is measured for a moment, and up to a megabyte of the text is read.
+    """Work out a plan; the machine is measured for a moment.
+
+    Of running text up to a megabyte is read; labelled rows are all read and encoded, since how long they are decides.
 
     Raises:
-        LangueError: the text or the tokenizer cannot be read, or a row does not fit into a batch.
+        LangueError: the data or the tokenizer cannot be read, or a row does not fit into a batch.
     """
-    if recipe.task not in ("generate", "fill"):
-        raise LangueError(f"langue plan knows trainings on running text, not task: {recipe.task}")
     recipe = begin_from(recipe, None)
-    for source in members(recipe.data):
-        find_sources(source)
-    training, context = recipe.training, recipe.model.context
-    device = choose_device(training.device)
-    config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
-    rows = rows_of(training, context)
+    load = _of_text(recipe) if recipe.task in ("generate", "fill") else _of_rows(recipe)
+    training, device = recipe.training, choose_device(recipe.training.device)
     with autocast(device, training.precision):
         half = torch.is_autocast_enabled(device.type)
     peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
-    cost, learned = flops_per_token(config), parameters(config)
-    share = usual_share(config.mixer, learned)
-    a_step = rows * context * training.accumulate
-    rate = peak * share / cost
+    learned = parameters(load.config)
+    share = usual_share(load.config.mixer, learned)
+    a_step, rate = load.tokens_per_step, peak * share / load.flops_per_token
     bounds = {
         "steps": (training.steps or math.inf) * a_step,
+        "epochs": (training.epochs or math.inf) * load.steps_per_epoch * a_step,
         "seconds": (training.seconds or math.inf) * rate,
-        "tokens": training.tokens or math.inf,
-        "flops": (training.flops or math.inf) / cost,
+        "tokens": (training.tokens or math.inf) * load.tokens_per_target,
+        "flops": (training.flops or math.inf) / load.flops_per_token,
     }
     if math.isinf(min(bounds.values())):
         raise LangueError(
             "langue plan cannot tell how long an epoch is before the text is prepared; give training.steps"
         )
-    steps = math.ceil(min(bounds.values()) / a_step)
+    steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
+    needed = memory(load.config, load.rows, load.longest, training.optimizer)
     return Plan(
         device=str(device),
-        vocabulary=config.vocab_size,
+        vocabulary=load.config.vocab_size,
         parameters=learned,
-        flops_per_token=cost,
-        rows=rows,
-        context=context,
+        flops_per_token=load.flops_per_token,
+        rows=load.rows,
+        context=load.longest,
         steps=steps,
         tokens=steps * a_step,
-        memory=memory(config, rows, context, training.optimizer),
+        memory=needed if load.predicts_tokens else replace(needed, logits=0),
         memory_free=free_memory(device),
         peak=peak,
         share=share,
         seconds=steps * a_step / rate,
+    )
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a training's rows are like.
+
+    Attributes:
+        config: the model, vocabulary and head included.
+        rows: rows of one forward pass.
+        longest: positions of its longest row.
+        tokens_per_step: tokens that go through the model for one update of the weights.
+        steps_per_epoch: infinite where nobody knows.
+        flops_per_token: floating-point operations of training on one token.
+        tokens_per_target: 1 where each token has a target.
+        predicts_tokens: whether there are logits of the whole vocabulary.
+    """
+
+    config: ModelConfig
+    rows: int
+    longest: int
+    tokens_per_step: float
+    steps_per_epoch: float
+    flops_per_token: int
+    tokens_per_target: float = 1.0
+    predicts_tokens: bool = True
+
+
+def _of_text(recipe: Recipe) -> Load:
+    for source in members(recipe.data):
+        find_sources(source)
+    training, context = recipe.training, recipe.model.context
+    config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
+    rows = rows_of(training, context)
+    asked = recipe.masking.rate if recipe.task == "fill" else 1.0
+    a_step = rows * context * training.accumulate
+    return Load(config, rows, context, a_step, math.inf, flops_per_token(config), 1 / asked)
+
+
+def _of_rows(recipe: Recipe) -> Load:
+    """The course itself is set up, but for its model, and asked."""
+    kind, training = course_of(recipe), recipe.training
+    tokenizer = train_tokenizer(recipe.tokenizer, kind.texts(recipe))
+    recipe = kind.complete(recipe, tokenizer)
+    course = kind(recipe, tokenizer, Path())
+    assert isinstance(course, Tables)
+    examples, config = course.train, recipe.model.architecture()
+    tokens = examples.tokens / len(examples)
+    rows = math.ceil(len(examples) / (course.steps_per_epoch * training.accumulate))
+    return Load(
+        config=config,
+        rows=rows * int(examples.texts.max()),
+        longest=int((examples.lengths // examples.texts).max()),
+        tokens_per_step=examples.tokens / course.steps_per_epoch,
+        steps_per_epoch=course.steps_per_epoch,
+        flops_per_token=round(course.flops_per_target / tokens),
+        tokens_per_target=tokens,
+        predicts_tokens=False,
     )
 
 

@@ -16,7 +16,7 @@ from langue.data.sources import EMBEDDED
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.presets import preset
-from langue.objectives import AnswerSettings, ClassifySettings, MaskingSettings
+from langue.objectives import AnswerSettings, ClassifySettings, MaskingSettings, TagSettings
 from langue.settings import Settings, override, parse, read_yaml
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -68,7 +68,7 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate", "fill", "classify", "answer"]
+    task: Literal["generate", "fill", "classify", "answer", "tag"]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
@@ -84,6 +84,8 @@ class Recipe(Settings):
     """What is asked of a text, where the task is classify."""
     answer: AnswerSettings = AnswerSettings()
     """How answers are found, where the task is answer."""
+    tag: TagSettings = TagSettings()
+    """What is said of each word, where the task is tag."""
     samples: SampleSettings = SampleSettings()
     """What it writes for the report."""
 
@@ -169,7 +171,9 @@ def _locate(value: Any, folder: Path) -> Any:
     if not isinstance(value, str) or value == EMBEDDED:
         return value
     for start in (Path.cwd(), folder.absolute()):
-        place = str(start / Path(value).expanduser())
-        if Path(place).exists() or glob.glob(place, recursive=True):
-            return place
+        hub = "hf:" if value.startswith("hf:") else ""
+        name, colon, split = value.removeprefix(hub).partition(":") if hub else (value, "", "")
+        place = str(start / Path(name).expanduser())
+        if name and (Path(place).exists() or glob.glob(place, recursive=True)):
+            return f"{hub}{place}{colon}{split}"
     return value

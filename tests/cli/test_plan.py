@@ -6,7 +6,9 @@ import pytest
 from langue import machine
 from langue.cli import run
 from langue.errors import LangueError
-from langue.models import build
+from langue.experiment import train
+from langue.experiment.training import _course
+from langue.models import build, load_model
 from langue.models.count import flops_per_token
 from langue.plan import make_plan, usual_share
 from langue.recipe import Recipe, read_recipe
@@ -59,6 +61,39 @@ def test_the_nearest_bound_ends_the_training(file, changes, tokens):
 def test_seconds_are_spent(file):
     plan = make_plan(recipe_of(file, training__steps="null", training__seconds="500"))
     assert plan.seconds == pytest.approx(500, rel=0.05)
+
+
+LABELLED = {
+    "classify": [{"text": "a good day " * (1 + n % 3), "label": "a" if n % 2 else "b"} for n in range(50)],
+    "choice": [{"text": "it was", "choices": ["a day"] * (2 + n % 2), "label": n % 2} for n in range(50)],
+    "answer": [{"question": "when", "context": "on a good day " * (1 + n % 9), "answer": "day"} for n in range(50)],
+    "tag": [{"tokens": ["a", "day"] * (1 + n % 3), "tags": ["O", "B-D"] * (1 + n % 3)} for n in range(50)],
+}
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_a_plan_for_labelled_rows_is_what_their_training_does(tmp_path, kind):
+    task = "classify" if kind == "choice" else kind
+    asked = "classify: {kind: choice}\n" if kind == "choice" else ""
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in LABELLED[kind]))
+    (tmp_path / "recipe.yaml").write_text(
+        f"task: {task}\ntokenizer: {{kind: char}}\ndata: {{train: rows.jsonl, dev: null}}\n{asked}"
+        "model: {form: encoder, layers: 1, width: 16, heads: 2, context: 40}\n"
+        "training: {epochs: 2, batch_size: 8, accumulate: 2, device: cpu}\n"
+    )
+    recipe = read_recipe(tmp_path / "recipe.yaml")
+    plan = make_plan(recipe)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.yaml", "rows.jsonl"]
+    trained = train(recipe, tmp_path / "run", report=False)
+    model, course = load_model(trained.folder.model), _course(trained.folder)
+    assert plan.steps == trained.step
+    assert plan.tokens == pytest.approx(2 * course.train.tokens, rel=0.15)
+    assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
+    step = course.objective().batch(course.batches(0, 1)[0][0].examples)
+    assert plan.context >= step.ids.shape[1]
+    assert plan.rows >= len(step.ids)
+    assert plan.memory.logits == 0
+    assert run(["plan", str(tmp_path / "recipe.yaml")]) == 0
 
 
 def test_what_cannot_fit_is_refused_with_what_would(file, monkeypatch):

@@ -207,14 +207,6 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path, row, said):
     assert "\n" not in str(caught.value)
 
 
-def test_answers_that_are_not_there_are_left_out_and_counted(tmp_path, capsys):
-    rows = questions(60)
-    rows[7] = {**rows[7], "answers": [{"text": "purple", "start": 0}]}
-    write_recipe(tmp_path, rows, RECIPE)
-    learn(tmp_path, training__steps=1, data__dev=0)
-    assert "left out 1 of 60 questions; the first: " in capsys.readouterr().err
-
-
 def test_an_answer_beside_its_place_is_found(run):
     row = Labelled("here", {"question": "q", "context": "one two", "answers": [{"text": "two", "start": 1}]})
     assert span_of(row) == (4, 7)

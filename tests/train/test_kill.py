@@ -70,6 +70,44 @@ def check_whole(out: Path) -> None:
         latest(out / "checkpoints")
 
 
+OTHERS = {
+    "fill": "task: fill\ntokenizer: {{kind: wordpiece, vocab_size: 60}}\nmasking: {{rate: 0.3}}\n",
+    "classify": "task: classify\ntokenizer: {{kind: char}}\n",
+}
+"""The beginnings of recipes of other tasks, of which the rest is the same."""
+
+
+def write_others(folder: Path, task: str, steps: int) -> Path:
+    """The recipe of another task, with its data."""
+    draw = random.Random(2)
+    words = ("the", "old", "king", "saw", "a", "red", "boat", "on", "sea", "and", "sang", "of", "long", "lost", "days")
+    lines = [" ".join(draw.choices(words, k=draw.randint(3, 9))) for _ in range(150)]
+    data = folder / ("rows.jsonl" if task == "classify" else "text.txt")
+    if task == "classify":
+        lines = [json.dumps({"text": line, "label": str("king" in line)}) for line in lines]
+    data.write_text("\n".join(lines))
+    rest = RECIPE.split("\n", 2)[2].replace("model: {{", "model: {{form: encoder, ")
+    rest = rest[: rest.index("samples:")]
+    recipe = folder / "recipe.yaml"
+    recipe.write_text((OTHERS[task] + rest).format(text=data, steps=steps))
+    return recipe
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", OTHERS)
+def test_other_tasks_that_were_killed_many_times_end_as_if_they_had_not_been(tmp_path, task):
+    recipe = write_others(tmp_path, task, steps=200)
+    finish(recipe, tmp_path / "whole")
+    if task == "fill":  # whose tokenizer may come out otherwise the next time, and must not
+        recipe.write_text(
+            recipe.read_text().replace("{kind: wordpiece, vocab_size: 60}", f"{{path: {tmp_path}/whole}}")
+        )
+        (tmp_path / "whole.rows").unlink()
+        finish(recipe, tmp_path / "again")
+    disturb(recipe, tmp_path / "killed", [KILL] * 6 + [TERM], reach=30, seed=5)
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / ("again" if task == "fill" else "whole"))
+
+
 def undisturbed(folder: Path, steps: int) -> Path:
     """A recipe, and beside it the folder of a run that nobody disturbed."""
     draw = random.Random(1)

@@ -7,12 +7,14 @@ import numpy as np
 
 from langue import cli
 from langue.data import Loader, MicroBatch
+from langue.data.buckets import Buckets
 
-deal = Loader.__getitem__
+DEALERS = (Loader, Buckets)
+deals = {dealer: dealer.__getitem__ for dealer in DEALERS}
 
 
-def watched(self: Loader, step: int) -> list[MicroBatch]:
-    found = deal(self, step)
+def watched(self: Loader | Buckets, step: int) -> list[MicroBatch]:
+    found = deals[type(self)](self, step)
     rows = b"".join(np.asarray(example["ids"]).tobytes() for micro in found for example in micro.examples)
     with open(os.environ["ROWS"], "ab") as file:
         file.write(f"{step} {found[0].first_row} {hashlib.sha256(rows).hexdigest()}\n".encode())
@@ -20,5 +22,6 @@ def watched(self: Loader, step: int) -> list[MicroBatch]:
 
 
 if __name__ == "__main__":
-    Loader.__getitem__ = watched  # type: ignore[method-assign]
+    for dealer in DEALERS:
+        dealer.__getitem__ = watched  # type: ignore[method-assign]
     cli.main()

@@ -8,7 +8,7 @@ from typing import Any
 
 from langue.errors import LangueError
 
-TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json")
+TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json", ".conll", ".bio", ".iob", ".iob2")
 
 
 def read_inputs(file: Path | None) -> Iterator[Any]:

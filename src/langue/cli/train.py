@@ -102,5 +102,7 @@ def _closing(found: Run) -> str:
         for split, values in (("dev", dev), ("test", test))
         if values
     ]
-    command = course_of(found.folder.recipe()).words.command.format(name=run, prompt="…")
+    recipe = found.folder.recipe()
+    prompt = "…" if set('"$`\n') & set(recipe.samples.prompt) else recipe.samples.prompt or "…"
+    command = course_of(recipe).words.command.format(name=run, prompt=prompt)
     return "\n".join([*lines, f"try: {command}"])

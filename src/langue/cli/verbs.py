@@ -42,6 +42,7 @@ VERBS: Verbs = {
     "fill": Verb("langue.cli.fill:fill", "Let a model guess what stands in gaps"),
     "classify": Verb("langue.cli.classify:classify", "Let a model judge texts"),
     "answer": Verb("langue.cli.answer:answer", "Let a model find answers in texts"),
+    "tag": Verb("langue.cli.tag:tag", "Let a model label the words of texts"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
     "import": Verb("langue.cli.import_:import_", "Read a checkpoint of Hugging Face's"),

@@ -44,7 +44,9 @@ class Examples(Sequence[Example]):
         self._segments = np.concatenate(segments) if segments else np.empty(0, np.int8)
         self._ends = np.cumsum([0, *(len(text) for text in ids)])
         self._texts = np.cumsum([0, *counts])
-        self.targets = np.array(targets)
+        # A label for each token: as many as the text has, so that they make no array.
+        ragged = bool(targets) and isinstance(targets[0], np.ndarray)
+        self.targets: Any = targets if ragged else np.array(targets)
 
     def __len__(self) -> int:
         return len(self._texts) - 1
@@ -55,12 +57,17 @@ class Examples(Sequence[Example]):
         return len(self._ids)
 
     @property
+    def texts(self) -> np.ndarray:
+        """(examples,) texts of each: 1, or the number of its choices."""
+        return np.diff(self._texts)
+
+    @property
     def lengths(self) -> np.ndarray:
         """(examples,) tokens of each; of choices, those of the longest times their number, which is what they cost."""
         lengths = np.diff(self._ends)
         if not self.several or not len(self):
             return lengths
-        return np.maximum.reduceat(lengths, self._texts[:-1]) * np.diff(self._texts)
+        return np.maximum.reduceat(lengths, self._texts[:-1]) * self.texts
 
     @overload
     def __getitem__(self, index: int) -> Example: ...

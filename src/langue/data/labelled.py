@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from langue.data.benchmarks import find_benchmark, from_rows, hub_name, read_benchmark
+from langue.data.conll import CONLL, read_conll
 from langue.data.order import Permutation
 from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
@@ -20,7 +21,8 @@ SQUAD = ".json"
 """Files of this ending are read as SQuAD's."""
 
 HUB = "hf:"
-"""Stands for the folder of a benchmark whose copy at Hugging Face is to be fetched."""
+"""Stands for the folder of a benchmark whose copy at Hugging Face is to be fetched; with a name or a local folder
+behind it, for that copy of it."""
 
 
 class Labelled(NamedTuple):
@@ -54,13 +56,14 @@ def _read(source: Any, data: DataSettings, split: str) -> list[Labelled]:
 
 
 def read_task(benchmark: str, folder: str, split: str) -> list[Labelled]:
-    """The rows of a split of a benchmark, from a folder of its own files, or for "hf:" from Hugging Face's copy.
+    """The rows of a split of a benchmark, from a folder of its own files, or for "hf:…" from a copy with Hugging
+    Face's columns.
 
     Raises:
         LangueError: there is no such benchmark, split or file, or a file is not in the benchmark's layout.
     """
-    if folder == HUB:
-        name = hub_name(benchmark, split)
+    if folder.startswith(HUB):
+        name = hub_name(benchmark, split, folder.removeprefix(HUB))
         origin = find_sources(name)[0]
         found = from_rows(benchmark, (row.values for row in rows(origin, 0) if not isinstance(row, Dropped)))
     else:
@@ -81,6 +84,10 @@ def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> It
     if isinstance(source, str | Path) and str(source).endswith(SQUAD):
         yield from _squad(Path(source).expanduser())
         return
+    if isinstance(source, str | Path) and str(source).endswith(CONLL):
+        path = Path(source).expanduser()
+        yield from (Labelled(f"{path}, line {line}", row) for line, row in read_conll(path, data.max_line_bytes))
+        return
     for origin in find_sources(source):
         if origin.kind in ("text", "embedded"):
             raise LangueError(f"{origin.name} is no table; a task with labels reads csv, tsv, jsonl, parquet or hf:")
@@ -89,7 +96,7 @@ def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> It
 
 def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled]:
     unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
-    for row in rows(origin, data.max_line_bytes):
+    for row in rows(origin, data.max_line_bytes, with_names=True):
         place = f"{origin.name}, {unit} {row.number}"
         if isinstance(row, Dropped):
             if row.reason != "empty":

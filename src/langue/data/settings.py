@@ -45,7 +45,7 @@ class DataSettings(ReadSettings):
     benchmark: str | None = None
     """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""
     folder: str | None = None
-    """Where the benchmark's files are; hf: fetches Hugging Face's copy."""
+    """Where the benchmark's files are; hf: fetches Hugging Face's copy, and hf:DIR reads one that lies in a folder."""
     columns: dict[str, str] = Field(default_factory=dict)
     """What a table calls the columns that a task reads, such as {text: review, label: stars}."""
 
@@ -57,6 +57,8 @@ class DataSettings(ReadSettings):
                 raise ValueError(f"folder must say where the files of {given['benchmark']} are")
             folder = str(given["folder"])
             return {"train": folder, "dev": folder, **given, "folder": folder}
+        if isinstance(given, dict) and isinstance(given.get("columns"), dict) and "text" in given["columns"]:
+            return {"text": given["columns"]["text"], **given}  # for those who read running text
         return given
 
     @field_validator("dev")

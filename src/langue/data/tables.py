@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from langue.data.sources import Origin
 from langue.errors import LangueError
 
 
-def rows(origin: Origin, limit: int, column: str | None = None) -> Iterator[Row | Dropped]:
+def rows(origin: Origin, limit: int, column: str | None = None, *, with_names: bool = False) -> Iterator[Row | Dropped]:
     """The rows that can be read, and what had to be left out.
 
     Args:
         origin: the place.
         limit: longer lines, and longer rows of a csv file, in bytes, are left out.
         column: the only column that is wanted; None for all.
+        with_names: give the names of classes where a dataset has numbers for them.
 
     Raises:
         LangueError: the place as a whole cannot be read.
@@ -32,7 +34,7 @@ def rows(origin: Origin, limit: int, column: str | None = None) -> Iterator[Row 
         assert origin.path is not None
         yield from _delimited(origin.path, limit, quoted=origin.kind == "csv")
     else:
-        for number, values in enumerate(_whole(origin, column), 1):
+        for number, values in enumerate(_whole(origin, column, with_names), 1):
             yield Row(values if isinstance(values, Mapping) else {"text": values}, number, None)
 
 
@@ -88,14 +90,14 @@ def _delimited(path: Path, limit: int, quoted: bool) -> Iterator[Row | Dropped]:
         taken.clear()
 
 
-def _whole(origin: Origin, column: str | None) -> Iterator[Any]:
+def _whole(origin: Origin, column: str | None, with_names: bool) -> Iterator[Any]:
     if origin.kind == "rows":
         assert origin.rows is not None
-        return iter(origin.rows)
+        return iter(named_classes(origin.rows) if with_names else origin.rows)
     if origin.kind == "parquet":
         assert origin.path is not None
         return _parquet(origin.path, column)
-    return _datasets(origin)
+    return _datasets(origin, with_names)
 
 
 def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
@@ -113,7 +115,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
         raise LangueError(f"{path} cannot be read as a parquet file: {_first_line(error)}") from None
 
 
-def _datasets(origin: Origin) -> Iterator[Mapping[str, Any]]:
+def _datasets(origin: Origin, with_names: bool) -> Iterator[Mapping[str, Any]]:
     """`hf:NAME[/CONFIG][:SPLIT]`, streamed; or a folder that `save_to_disk` made."""
     try:
         import datasets
@@ -126,9 +128,35 @@ def _datasets(origin: Origin) -> Iterator[Mapping[str, Any]]:
                 found = found["train"] if "train" in found else next(iter(found.values()))
         else:
             found = _stream(*parse_name(origin.name))
-        yield from found
+        yield from named_classes(found) if with_names else found
     except Exception as error:  # the library raises whatever its file systems and the network raise
         raise LangueError(f"{origin.name} cannot be loaded: {_first_line(error)}") from None
+
+
+def named_classes(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows of a dataset, with the names of classes in place of their numbers and None in place of -1, by which
+    datasets say that there is none; any other rows as they are."""
+    library = sys.modules.get("datasets")  # which has not made the rows if nobody has imported it
+    if library is None or not isinstance(rows, library.Dataset | library.IterableDataset):
+        yield from rows
+        return
+    named = {name: names for name, kind in (rows.features or {}).items() if (names := _class_names(kind, library))}
+    for row in rows.with_format(None):
+        yield {**row, **{column: _name(row[column], names) for column, names in named.items()}}
+
+
+def _class_names(kind: Any, library: Any) -> list[str] | None:
+    """The names of a column's classes, or of those that its lists hold."""
+    if isinstance(kind, library.ClassLabel):
+        return list(kind.names)
+    inner = kind[0] if isinstance(kind, list) else getattr(kind, "feature", None)  # a list is spelt in several ways
+    return list(inner.names) if isinstance(inner, library.ClassLabel) else None
+
+
+def _name(value: Any, names: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_name(each, names) for each in value]
+    return None if value is None or value < 0 else names[value]
 
 
 def parse_name(name: str) -> tuple[str, str | None, str]:
@@ -147,6 +175,11 @@ def _stream(repository: str, config: str | None, split: str) -> Any:
     import datasets
     from datasets.exceptions import DatasetNotFoundError
 
+    if (Path(repository) / "dataset_dict.json").is_file() or (Path(repository) / "dataset_info.json").is_file():
+        found: Any = datasets.load_from_disk(repository)
+        if isinstance(found, dict) and split not in found:
+            raise ValueError(f"there is no split {split!r}; there are {', '.join(found)}")
+        return found[split] if isinstance(found, dict) else found
     try:
         return datasets.load_dataset(repository, config, split=split, streaming=True)
     except DatasetNotFoundError:

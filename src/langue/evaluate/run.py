@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from langue.data import DataSettings, ReadSettings, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, submission_name, write_submission
-from langue.data.labelled import Labelled, read_labelled, read_task
+from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import Given
 from langue.data.store import MANIFEST
 from langue.errors import LangueError
@@ -75,7 +75,8 @@ def evaluate(
 def _on_rows(
     task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
 ) -> dict[str, Any]:
-    name = benchmark or (recipe.benchmark if isinstance(data, str) and Path(data).is_dir() else None)
+    its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
+    name = benchmark or (recipe.benchmark if its_own else None)
     if name is not None:
         metrics, answers, rows = _on_benchmark(task, name, data, split)
     else:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from langue.console import say
-from langue.data.labelled import Labelled
+from langue.data.labelled import Labelled, text_of
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
@@ -31,6 +30,7 @@ class Answering(Tables):
         call='print(model.answer("Who …?", "…"))',
         limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
     )
+    column = "question"
 
     @classmethod
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
@@ -45,19 +45,12 @@ class Answering(Tables):
         return recipe.model_copy(update={"model": recipe.model.model_copy(update={"classifier": head})})
 
     def encode(self, rows: list[Labelled]) -> Iterable[Any]:
-        kept, reasons = [], []
-        for row in rows:
-            try:
-                span_of(row)
-                kept.append(row)
-            except LangueError as error:
-                reasons.append(str(error))
-        if not kept:
-            raise LangueError(reasons[0] if reasons else f"there are no rows in {self.recipe.data.train}")
-        if reasons:
-            say(f"left out {len(reasons):,} of {len(rows):,} questions; the first: {reasons[0]}")
-        recipe = self.recipe
-        return encoded_windows(self.tokenizer, kept, recipe.answer, recipe.model.context)
+        return encoded_windows(self.tokenizer, rows, self.recipe.answer, self.recipe.model.context)
+
+    def check(self, row: Labelled) -> None:
+        text_of(row, "question")
+        text_of(row, "context")
+        span_of(row)
 
     def objective(self) -> Extract:
         return Extract(self.recipe.training.label_smoothing)

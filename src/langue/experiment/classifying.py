@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,13 +11,20 @@ from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
-from langue.hub.checkpoint import LABELS
 from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.objectives import Classify as Objective
 from langue.objectives.settings import AnswerKind, ClassifySettings
 from langue.recipe import Recipe
-from langue.tasks.classify import Classify, encoded_examples, label_name, label_of, labels_in
+from langue.tasks.classify import (
+    Classify,
+    check_texts,
+    encoded_examples,
+    label_name,
+    label_of,
+    labels_in,
+    target_of,
+)
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -75,6 +81,11 @@ class Classifying(Tables):
         rows = known
         return iter(encoded_examples(self.tokenizer, rows, recipe.classify, recipe.model.context))
 
+    def check(self, row: Labelled) -> None:
+        check_texts(row, self.recipe.classify.kind)
+        for known in self._labelled([row]):
+            target_of(known, self.recipe.classify)
+
     @property
     def several(self) -> bool:
         return self.recipe.classify.kind == "choice"
@@ -116,9 +127,8 @@ class Classifying(Tables):
         return rows if self.benchmark is None else [row for row in rows if "label" in row.values]
 
     @property
-    def notes(self) -> Mapping[str, str]:
-        labels = self.recipe.classify.labels
-        return {LABELS: json.dumps(list(labels), ensure_ascii=False) + "\n"} if labels else {}
+    def labels(self) -> tuple[str, ...]:
+        return self.recipe.classify.labels
 
 
 def _settings(recipe: Recipe) -> ClassifySettings:

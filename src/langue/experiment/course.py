@@ -5,6 +5,7 @@ Everything else about a training is the same for all tasks, and knows a course b
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from langue.errors import LangueError
+from langue.hub.checkpoint import LABELS
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import Recipe
@@ -26,6 +28,7 @@ COURSES = {
     "fill": ("langue.experiment.filling", "Filling"),
     "classify": ("langue.experiment.classifying", "Classifying"),
     "answer": ("langue.experiment.answering", "Answering"),
+    "tag": ("langue.experiment.tagging", "Tagging"),
 }
 
 
@@ -144,9 +147,14 @@ class Course(ABC):
         return flops_per_token(self.recipe.model.architecture())
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the model's outputs, in their order, where they have names."""
+        return ()
+
+    @property
     def notes(self) -> Mapping[str, str]:
         """Files that belong beside the model's configuration, by name."""
-        return {}
+        return {LABELS: json.dumps(list(self.labels), ensure_ascii=False) + "\n"} if self.labels else {}
 
 
 def course_of(recipe: Recipe) -> type[Course]:

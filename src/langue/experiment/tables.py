@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from langue.data.buckets import Buckets
 from langue.data.examples import Examples
@@ -24,27 +24,44 @@ from langue.text import Tokenizer
 class Tables(Course):
     """A course on tables."""
 
+    column: ClassVar[str] = "text"
+    """The column that no row can do without, as errors call it."""
+
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
         super().__init__(recipe, tokenizer, folder)
         self.benchmark = recipe.data.benchmark
         self.rows = {split: read_split(recipe.data, split) for split in ("train", "dev", "test")}
         if not self.rows["train"]:
             raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+        # What is wrong with these is said before the training and not at its first evaluation.
+        for row in [*self.rows["dev"], *self.rows["test"]]:
+            self.check(row)
         self.train = Examples(self.encode(self.rows["train"]), several=self.several)
         if not len(self.train):
             raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
 
     @classmethod
     def texts(cls, recipe: Recipe) -> Iterator[str]:
-        for row in read_split(recipe.data, "train"):
+        rows = read_split(recipe.data, "train")
+        if not rows:
+            raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+        for row in rows:
             texts = list(texts_of(row.values))
-            if not texts:
-                raise missing_column(row.place, "question" if recipe.task == "answer" else "text", row.values)
+            if not texts and cls.column not in row.values:  # what is wrong with a column that is there, is said later
+                raise missing_column(row.place, cls.column, row.values)
             yield from texts
 
     @abstractmethod
     def encode(self, rows: list[Labelled]) -> Iterable[Any]:
         """Rows as examples to learn from."""
+
+    @abstractmethod
+    def check(self, row: Labelled) -> None:
+        """Refuse a row that the model cannot be measured by.
+
+        Raises:
+            LangueError: something is missing or wrong; names the place.
+        """
 
     @property
     def several(self) -> bool:

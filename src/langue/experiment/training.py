@@ -6,7 +6,7 @@ import json
 import math
 from contextlib import nullcontext
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -15,6 +15,7 @@ from langue.experiment.card import write_card
 from langue.experiment.course import Course, course_of
 from langue.experiment.environment import environment
 from langue.experiment.fit import check_fit
+from langue.experiment.given import kept_data, write_given
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
@@ -33,6 +34,7 @@ def train(
     recipe: Recipe | Path | str,
     out: Path | str,
     *,
+    data: Any = None,
     start_from: Path | str | None = None,
     resume: bool = False,
     report: bool = True,
@@ -42,6 +44,9 @@ def train(
     Args:
         recipe: a recipe or the path of its file.
         out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
+        data: goes before the recipe's data: a `datasets.Dataset` or `IterableDataset`, any iterable of texts or of rows
+            by column name, or a mapping with such for train, dev and test, as a `datasets.DatasetDict` is. The run
+            keeps its own copy as JSON lines, which it is resumed from; to resume, `data` is not read again.
         start_from: a run, a checkpoint or a model's folder whose weights to begin with; a resumed run knows its own.
         resume: go on with the run in `out` from its last whole checkpoint, bit for bit.
         report: draw report.html when training is over.
@@ -60,6 +65,8 @@ def train(
     with folder.claim(resume=resume) if processes.is_first() else nullcontext():
         if processes.is_first():
             known = resume and start_from is None
+            if data is not None:
+                recipe = kept_data(recipe, folder) if resume else write_given(data, recipe, folder.data)
             recipe = go_on_from(recipe, folder) if known else begin_from(recipe, start_from)
             trainer = (_resume if resume else _begin)(recipe, folder)
             processes.wait()
@@ -109,7 +116,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)
     if checkpoint is None and recipe.model.path is not None:
-        new = copy_weights(model, read_start(recipe.model.path), recipe.classify.labels)
+        new = copy_weights(model, read_start(recipe.model.path), course.labels)
         if new and processes.is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)

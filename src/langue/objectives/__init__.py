@@ -5,7 +5,8 @@ from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
-from langue.objectives.settings import AnswerSettings, ClassifySettings, MaskingSettings
+from langue.objectives.settings import AnswerSettings, ClassifySettings, MaskingSettings, TagSettings
+from langue.objectives.tag import Tag
 
 __all__ = [
     "AnswerSettings",
@@ -15,5 +16,7 @@ __all__ = [
     "Extract",
     "Masked",
     "MaskingSettings",
+    "Tag",
+    "TagSettings",
     "linear_cross_entropy",
 ]

@@ -72,3 +72,13 @@ class AnswerSettings(Settings):
     """By how much no answer must score higher than the best answer to be preferred."""
     metric: str = "f1"
     """The metric on dev data that decides: f1 or exact_match."""
+
+
+class TagSettings(Settings):
+    """What is said about each word of a text."""
+
+    labels: tuple[str, ...] = ()
+    """All labels, in the order of the model's outputs; none learns them from the training data, in sorted order."""
+    metric: str | None = None
+    """The metric on dev data that decides: f1 of whole entities, which takes labels O, B-KIND and I-KIND, or accuracy;
+    null takes f1 where the labels are such."""

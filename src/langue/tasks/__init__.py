@@ -17,6 +17,7 @@ TASKS = {
     "fill": ("langue.tasks.fill", "Fill"),
     "classify": ("langue.tasks.classify", "Classify"),
     "answer": ("langue.tasks.answer", "Answer"),
+    "tag": ("langue.tasks.tag", "Tag"),
 }
 
 

@@ -293,7 +293,9 @@ def span_of(row: Labelled) -> tuple[int, int] | None:
     if not isinstance(start, int) or start < 0 or context[start : start + len(text)] != text:
         start = context.find(text) if text else -1
     if start < 0:
-        raise LangueError(f"{row.place}: the answer {text!r:.60} does not stand in its context")
+        raise LangueError(
+            f"{row.place}: the answer {text!r:.60} does not stand in its context; mend the row or leave it out"
+        )
     return start, start + len(text)
 
 

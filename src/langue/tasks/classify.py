@@ -197,8 +197,25 @@ def encode(tokenizer: Tokenizer, rows: Sequence[Labelled], kind: str, context: i
     return framed_texts(tokenizer, [first for first, _ in pairs], [second for _, second in pairs], context)
 
 
+def check_texts(row: Labelled, kind: str) -> None:
+    """Refuse a row without the texts that are judged.
+
+    Raises:
+        LangueError: a column is missing or empty; names the place.
+    """
+    if kind != "choice":
+        texts_of_row(row)
+        return
+    text_of(row, _first_of_choices(row))
+    choices_of(row)
+
+
+def _first_of_choices(row: Labelled) -> str:
+    return "sentence1" if "sentence1" in row.values else "text"
+
+
 def _encode_choices(tokenizer: Tokenizer, row: Labelled, context: int) -> list[Framed]:
-    first = tokenizer.encode(text_of(row, "sentence1" if "sentence1" in row.values else "text"))
+    first = tokenizer.encode(text_of(row, _first_of_choices(row)))
     return [frame(tokenizer, first, tokenizer.encode(choice), context) for choice in choices_of(row)]
 
 

@@ -52,15 +52,23 @@ def from_rows(benchmark: Benchmark | str, rows: Iterable[Mapping[str, Any]]) -> 
     return list(_converted(found, ((f"{found.name}, row {place}", row) for place, row in enumerate(rows))))
 
 
-def hub_name(benchmark: Benchmark | str, split: str) -> str:
+def hub_name(benchmark: Benchmark | str, split: str, place: str = "") -> str:
     """The `hf:` name of a split of a benchmark, such as "hf:nyu-mll/glue/cola:validation".
+
+    Args:
+        benchmark: one, or its name.
+        split: as Langue calls it.
+        place: a repository, or a folder that holds a dataset or one for each configuration, in the usual one's place.
 
     Raises:
         LangueError: no such benchmark, or split of it.
     """
     found = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     _check_split(found, split)
-    return f"hf:{found.hub}:{found.hub_splits.get(split, HUB_SPLITS.get(split, split))}"
+    config = found.hub.split("/")[-1]
+    if place and (Path(place) / config).is_dir():
+        place = f"{place}/{config}"
+    return f"hf:{place or found.hub}:{found.hub_splits.get(split, HUB_SPLITS.get(split, split))}"
 
 
 def find_file(benchmark: Benchmark, folder: Path, split: str) -> Path:
