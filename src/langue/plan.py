@@ -97,6 +97,8 @@ def make_plan(recipe: Recipe) -> Plan:
     Raises:
         LangueError: the text or the tokenizer cannot be read, or a row does not fit into a batch.
     """
+    if recipe.task not in ("generate", "fill"):
+        raise LangueError(f"langue plan knows trainings on running text, not task: {recipe.task}")
     recipe = begin_from(recipe, None)
     for source in members(recipe.data):
         find_sources(source)
@@ -119,6 +121,10 @@ def make_plan(recipe: Recipe) -> Plan:
         "tokens": training.tokens or math.inf,
         "flops": (training.flops or math.inf) / cost,
     }
+    if math.isinf(min(bounds.values())):
+        raise LangueError(
+            "langue plan cannot tell how long an epoch is before the text is prepared; give training.steps"
+        )
     steps = math.ceil(min(bounds.values()) / a_step)
     return Plan(
         device=str(device),

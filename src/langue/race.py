@@ -17,7 +17,7 @@ from langue.errors import LangueError
 from langue.evaluate.positions import loss_by_position, rows_of
 from langue.experiment import RunFolder, train
 from langue.experiment.card import source_names
-from langue.experiment.data import Splits, is_store, make_tokenizer, members, open_data, prepare_data, store_name
+from langue.experiment.data import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
 from langue.models import load_model
 from langue.models.count import flops_per_token
 from langue.models.presets import preset
@@ -26,7 +26,7 @@ from langue.report.record import count_parameters, read_record, typical_speed
 from langue.report.result import RESULT, MemberResult, RaceResult, read_result, write_result
 from langue.report.words import duration, short
 from langue.settings import Settings
-from langue.text import Tokenizer
+from langue.text import Tokenizer, train_tokenizer
 from langue.train import TrainingSettings, choose_device
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
@@ -112,6 +112,8 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
 
     What an earlier call made is used again.
     """
+    if recipe.task != "generate":
+        raise LangueError(f"a race compares models that write, so its recipe is of task: generate, not {recipe.task}")
     data = recipe.data.model_copy(update={"test": None})
     if data.dev is None:
         raise LangueError("a race needs dev data to compare by: a share of the text, as in --data.dev 0.1, or a file")
@@ -122,7 +124,7 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
     if (out / "tokenizer.json").exists():
         tokenizer = Tokenizer.load(out)
     else:
-        tokenizer = make_tokenizer(recipe)
+        tokenizer = train_tokenizer(recipe.tokenizer, training_texts(recipe))
         tokenizer.save(out)
     prepare_data(recipe, tokenizer, out / "data")
     return tokenizer, recipe

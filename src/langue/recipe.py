@@ -16,6 +16,7 @@ from langue.data.sources import EMBEDDED
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.presets import preset
+from langue.objectives import AnswerSettings, ClassifySettings, MaskingSettings
 from langue.settings import Settings, override, parse, read_yaml
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -66,7 +67,7 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate"]
+    task: Literal["generate", "fill", "classify", "answer"]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
@@ -76,6 +77,12 @@ class Recipe(Settings):
     """What it is trained and evaluated on."""
     training: TrainingSettings = TrainingSettings()
     """How it is trained."""
+    masking: MaskingSettings = MaskingSettings()
+    """What is hidden, where the task is fill."""
+    classify: ClassifySettings = ClassifySettings()
+    """What is asked of a text, where the task is classify."""
+    answer: AnswerSettings = AnswerSettings()
+    """How answers are found, where the task is answer."""
     samples: SampleSettings = SampleSettings()
     """What it writes for the report."""
 
@@ -137,7 +144,7 @@ def _without_preset(content: dict[str, Any]) -> dict[str, Any]:
 
 
 # Where a recipe names files, by section.
-_PATHS = {"data": ("train", "dev", "test"), "tokenizer": ("path",), "model": ("path",)}
+_PATHS = {"data": ("train", "dev", "test", "folder"), "tokenizer": ("path",), "model": ("path",)}
 
 
 def _located(content: dict[str, Any], folder: Path) -> dict[str, Any]:

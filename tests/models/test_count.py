@@ -169,3 +169,13 @@ def test_counting_takes_no_memory():
     assert parameters(config) > 400e9
     assert flops_per_token(config) > 6 * 400e9
     assert memory(config, 1).weights == 4 * parameters(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    # Transformers' BertForMaskedLM and RobertaForMaskedLM with their published configurations; RoBERTa's table of
+    # positions has two rows that no text reaches, and its head no second bias.
+    [("bert-base", 109_514_298), ("roberta-base", 124_697_433)],
+)
+def test_published_encoders_have_their_published_size(name, count):
+    assert parameters(ModelConfig(preset=name)) == count

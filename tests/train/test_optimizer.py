@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
+from langue.batch import Batch
+from langue.errors import LangueError
 from langue.models import ModelConfig, build
-from langue.train import TrainingSettings, build_optimizer
+from langue.train import TrainingSettings, build_optimizer, freeze
 from langue.train.muon import Muon, orthogonalise
 
 
@@ -146,3 +148,70 @@ def test_state_has_names_and_comes_back():
         step(models[1], second, number)
     for p, q in zip(models[0].parameters(), models[1].parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+def rates_of(optimizers):
+    return {
+        optimizers.names[parameter]: rate
+        for optimizer, rate in optimizers.parts
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_layers_learn_more_slowly_the_deeper_they_lie(kind):
+    model = build(
+        ModelConfig(vocab_size=9, width=8, layers=3, heads=2, classifier={"outputs": 2}, tie_embeddings=False)
+    )
+    settings = TrainingSettings(optimizer=kind, learning_rate=0.1, layer_decay=0.5)
+    rates = rates_of(build_optimizer(model, settings))
+    assert rates.keys() == dict(model.named_parameters()).keys()
+    for name, rate in rates.items():
+        if name.startswith(("classifier", "head")):
+            below = 0
+        elif name.startswith("stack.blocks."):
+            below = 3 - int(name.split(".")[2])
+        else:
+            below = 1 if name.startswith("stack.norm") else 4
+        assert rate == pytest.approx(0.1 * 0.5**below), name
+
+
+@pytest.mark.parametrize(
+    ("frozen", "kept"),
+    [
+        ("embeddings", ("embedding", "stack.position")),
+        (1, ("embedding", "stack.position", "stack.blocks.0")),
+        ("all-but-head", ("embedding", "stack")),
+    ],
+)
+def test_what_is_frozen_stays_as_it_is(frozen, kept):
+    config = ModelConfig(
+        vocab_size=9,
+        width=8,
+        layers=2,
+        heads=2,
+        position="learned",
+        context=4,
+        classifier={"outputs": 2},
+        tie_embeddings=False,
+    )
+    model = build(config, seed=1)
+    settings = TrainingSettings(optimizer="adamw", freeze=frozen, learning_rate=0.1)
+    freeze(model, settings)
+    optimizers = build_optimizer(model, settings)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    ids = torch.tensor([[1, 2, 3]])
+    (model.classify(Batch(ids)).sum() + model(Batch(ids)).square().sum()).backward()
+    optimizers.step(1.0)
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name]) == name.startswith(kept), name
+
+
+def test_freezing_more_than_there_is_is_refused():
+    model = build(ModelConfig(vocab_size=9, width=8, layers=2, heads=2))
+    with pytest.raises(LangueError, match=r"training\.freeze is 3, but the model has 2 layers"):
+        freeze(model, TrainingSettings(freeze=3))
+    freeze(model, TrainingSettings(freeze="all-but-head"))
+    with pytest.raises(LangueError, match="leaves nothing to learn"):
+        build_optimizer(model, TrainingSettings())

@@ -57,3 +57,11 @@ def test_warm_up_rises_from_the_first_step_to_the_whole(schedule):
 def test_a_factor_is_a_share(schedule, step, progress, warmup, final, decay):
     changes = {"warmup_steps": warmup, "final_share": final, "decay_share": decay}
     assert 0 <= factor(schedule, step, progress, **changes) <= 1 + 1e-12
+
+
+def test_warming_up_for_a_share_of_the_training():
+    settings = TrainingSettings(schedule="constant", warmup_share=0.2, steps=100)
+    factors = [learning_rate_factor(settings, step, step / 100) for step in range(100)]
+    assert 0 < factors[0] < factors[1]
+    assert factors[1:20] == pytest.approx([(step + 1) / 20 for step in range(1, 20)])
+    assert set(factors[20:]) == {1.0}

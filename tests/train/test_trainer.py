@@ -10,7 +10,7 @@ from tiny_training import Rows, everything, same, settings, trainer, watching
 from langue.batch import Loss
 from langue.errors import LangueError
 from langue.objectives import Causal
-from langue.train import Watch
+from langue.train import Deciding, TrainingSettings, Watch
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -144,7 +144,7 @@ def test_training_stops_when_nothing_gets_better():
     training = trainer(watch=watch, steps=100, evaluate_every=2, patience=3)
     training.run()
     assert training.progress.step == 10
-    assert training.progress.best_loss == 4.0
+    assert training.progress.best == 4.0
     assert training.progress.best_step == 4
     assert len(kept) == 2
     assert "3 evaluations" in training.stopped
@@ -195,3 +195,36 @@ def test_metrics_are_whole_lines_with_each_step_once(tmp_path):
         assert {"seconds", "tokens", "learning_rate", "gradient_norm", "skipped"} <= line.keys()
     assert all(line["sample"] == "said" for line in dev)
     assert [line["tokens"] for line in train] == sorted(line["tokens"] for line in train)
+
+
+def test_epochs_bound_a_training():
+    watch = Watch(steps_per_epoch=2.5)
+    training = trainer(steps=None, epochs=2, watch=watch)
+    training.run()
+    assert training.progress.step == 5
+    with pytest.raises(LangueError, match="steps_per_epoch"):
+        trainer(steps=None, epochs=2, watch=Watch())
+
+
+def test_steps_bound_nothing_where_epochs_are_asked_for():
+    assert TrainingSettings(epochs=3).steps is None
+    assert TrainingSettings(epochs=3, steps=10).steps == 10
+    assert TrainingSettings().steps == 2000
+    with pytest.raises(ValueError, match="one of steps, seconds, tokens, flops and epochs must bound"):
+        TrainingSettings(steps=None)
+
+
+@pytest.mark.parametrize(("higher", "best"), [(True, 6), (False, 3)])
+def test_any_metric_can_decide_in_either_direction(higher, best):
+    values = iter([0.1, 0.9, float("nan"), 0.4])
+    kept = []
+    watch = Watch(
+        evaluate=lambda model: {"loss": 1.0, "accuracy": next(values)},
+        deciding=Deciding("accuracy", higher=higher),
+        keep_best=lambda model: kept.append(True),
+    )
+    training = trainer(watch=watch)
+    training.run()
+    assert training.progress.best == (0.9 if higher else 0.1)
+    assert training.progress.best_step == best
+    assert len(kept) == 1 + higher

@@ -1,14 +1,15 @@
-"""`langue evaluate`: measure a model on text."""
+"""`langue evaluate`: measure a model on text, on labelled rows, or on a suite of benchmarks."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+
+from langue.console import table
 
 
 def evaluate(
@@ -16,58 +17,80 @@ def evaluate(
     /,
     *,
     data: str,
+    suite: Literal["glue", "superglue", "squad"] | None = None,
+    benchmark: str | None = None,
+    split: str = "dev",
+    predictions: Path | None = None,
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Measure how well a model predicts a text: loss, perplexity, bits per byte and per character.
+    """Measure a model by what it was trained for.
 
-    Each token is predicted once. A smaller stride lets the model see more before each token, and takes longer.
+    A writer by how well it predicts a text, each token once: loss, perplexity, bits per byte and per character.
+    A filler by the loss, perplexity and accuracy of hidden tokens, the same ones each time.
+    A classifier or finder of answers by its task's metrics on labelled rows, or by a benchmark's own.
 
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
+        A run folder, a checkpoint, or a model's folder with its tokenizer; for a suite, a folder of runs as well.
     data
-        A file, glob, folder, hf: name, "embedded", or a prepared token store.
+        A file, glob, folder, hf: name, "embedded", or a prepared token store; with --suite or --benchmark the folder of
+        its files.
+    suite
+        Measure on all tasks of a suite that the run, or one of the runs in its folder, was trained for.
+    benchmark
+        Measure on one task, such as glue/CoLA; the one the run was trained on by default.
+    split
+        Of a benchmark: dev, test, …
+    predictions
+        Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder.
     stride
-        Tokens by which the window slides: from 1 to the model's context; half of the context by default.
+        Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
     documents
         What one document of a text file is.
     text
-        The column of a table that holds the text.
+        The column of a table that holds a writer's text.
     device
         cpu, cuda, …
     as_json
         Print one JSON object.
     """
-    from langue.data import ReadSettings, TokenStore, prepare
-    from langue.evaluate import evaluate_text
-    from langue.tasks import load
+    from langue.evaluate.run import evaluate_run, evaluate_suite
 
     begun = time.perf_counter()
-    task = load(run, device)
-    with tempfile.TemporaryDirectory() as scratch:
-        if (Path(data) / "manifest.json").is_file():
-            store = TokenStore.open(data)
-            store.verify()
-        else:
-            store = prepare(data, task.tokenizer, Path(scratch) / "store", ReadSettings(documents=documents, text=text))
-        half = max(1, task.model.config.context // 2)
-        metrics = evaluate_text(task.model, task.tokenizer, store, stride=stride or half)
-        result = {
-            "task": task.name,
-            "data": data,
-            "examples": store.documents,
-            "tokens": store.tokens,
-            "metrics": metrics,
-            "seconds": round(time.perf_counter() - begun, 3),
-        }
+    if suite is not None:
+        found = evaluate_suite(run, suite, data, split=split, predictions=predictions, device=device)
+    else:
+        options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text}
+        found = evaluate_run(
+            run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options
+        )
+    found["seconds"] = round(time.perf_counter() - begun, 3)
     if as_json:
-        print(json.dumps(result, ensure_ascii=False))
-        return
-    print(f"{data}: {store.documents:,} documents, {store.tokens:,} tokens, {result['seconds']} s")
-    for name, value in metrics.items():
+        print(json.dumps(found, ensure_ascii=False))
+    elif suite is not None:
+        _print_suite(found)
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    counts = ", ".join(f"{found[name]:,} {word}" for name, word in _COUNTS.items() if name in found)
+    print(f"{found['data']}: {counts}, {found['seconds']} s")
+    for name, value in found["metrics"].items():
         print(f"  {name.replace('_', ' '):<20} {value:.4f}")
+
+
+_COUNTS = {"documents": "documents", "tokens": "tokens", "rows": "examples"}
+
+
+def _print_suite(found: dict[str, Any]) -> None:
+    rows = [
+        [name, f"{part['examples']:,}", ", ".join(f"{key} {value:.4f}" for key, value in part["metrics"].items())]
+        for name, part in found["tasks"].items()
+    ]
+    table(found["suite"], ["task", "examples", "metrics"], [*rows, ["average", "", f"{found['metrics']['score']:.4f}"]])

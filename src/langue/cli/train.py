@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
-from langue.console import say
-from langue.report.words import duration, short
+from langue.console import say, table
+from langue.report.words import duration, in_words, short
 
 if TYPE_CHECKING:
     from langue.experiment import Run
+    from langue.recipe import Recipe
 
 
 def train(
@@ -23,6 +24,7 @@ def train(
     out: Path,
     start_from: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
+    seeds: int | None = None,
     report: bool = True,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
@@ -42,6 +44,9 @@ def train(
         A run, a checkpoint or a model's folder whose weights to begin with.
     resume
         Go on with the run in OUT from its last whole checkpoint.
+    seeds
+        Train so many times, with seeds from training.seed on, in OUT/seed-N; tell mean and deviation. What was begun
+        before is gone on with.
     report
         Draw report.html when training is over.
     as_json
@@ -54,6 +59,9 @@ def train(
     from langue.train import processes
 
     asked = read_recipe(recipe, read_fields(changes))
+    if seeds is not None:
+        _train_seeds(asked, out, seeds, start_from, report, as_json)
+        return
     found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
     if not processes.is_first():
         return
@@ -62,12 +70,37 @@ def train(
     print(json.dumps(found.summary()) if as_json else _closing(found))
 
 
+def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> None:
+    from langue.experiment.seeds import train_seeds
+    from langue.train import processes
+
+    found = train_seeds(recipe, out, count, start_from=start_from, report=report)
+    if not processes.is_first():
+        return
+    if found.runs[-1].interrupted:
+        say(f"interrupted in {found.runs[-1].folder.path}; the same command goes on")
+    if as_json:
+        print(json.dumps(found.summary()))
+        return
+    rows = [
+        [name.replace("_", " "), *(f"{run.metrics[name]:.4f}" for run in found.runs), f"{mean:.4f} ± {deviation:.4f}"]
+        for name, (mean, deviation) in found.metrics.items()
+    ]
+    table(str(out), ["metric", *(f"seed {seed}" for seed in found.seeds), "mean ± deviation"], rows)
+
+
 def _closing(found: Run) -> str:
     """What came out, and what to do with it."""
+    from langue.experiment.course import course_of
+
     run, measured = found.folder.path, found.metrics
     lines = [f"{run}: {found.step:,} steps, {short(found.tokens)} tokens, {duration(found.seconds)}; {found.stopped}"]
-    for split, before in (("dev", ""), ("test", "test_")):
-        if f"{before}loss" in measured:
-            loss, bits = measured[f"{before}loss"], measured[f"{before}bits_per_byte"]
-            lines.append(f"{split} loss {loss:.4f} nats per token, {bits:.4f} bits per byte (step {found.best_step:,})")
-    return "\n".join([*lines, f'try: langue generate {run} "…"'])
+    dev = {name: value for name, value in measured.items() if not name.startswith("test_")}
+    test = {name.removeprefix("test_"): value for name, value in measured.items() if name.startswith("test_")}
+    lines += [
+        f"{split} {in_words(values)} (step {found.best_step:,})"
+        for split, values in (("dev", dev), ("test", test))
+        if values
+    ]
+    command = course_of(found.folder.recipe()).words.command.format(name=run, prompt="…")
+    return "\n".join([*lines, f"try: {command}"])

@@ -35,8 +35,13 @@ VERBS: Verbs = {
         "inspect": Verb("langue.cli.data:inspect", "Tell what a store of tokens holds"),
     },
     "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
-    "evaluate": Verb("langue.cli.evaluate:evaluate", "Measure a model on text"),
+    "evaluate": Verb(
+        "langue.cli.evaluate:evaluate", "Measure a model on text, on labelled rows, or on a suite of benchmarks"
+    ),
     "generate": Verb("langue.cli.generate:generate", "Let a model write"),
+    "fill": Verb("langue.cli.fill:fill", "Let a model guess what stands in gaps"),
+    "classify": Verb("langue.cli.classify:classify", "Let a model judge texts"),
+    "answer": Verb("langue.cli.answer:answer", "Let a model find answers in texts"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
     "inspect": {

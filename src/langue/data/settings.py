@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from langue.settings import Settings
 
@@ -29,9 +29,10 @@ class DataSettings(ReadSettings):
     """What a model is trained, watched and tested on."""
 
     train: Source
-    """Text to learn from, or a folder that `langue data prepare` made."""
+    """Text to learn from, or a folder that `langue data prepare` made; a benchmark's is its folder."""
     dev: float | str | list[str] | None = 0.1
-    """Text to watch the training by: sources, or the share of the training text's end that is set aside for it."""
+    """What to watch the training by: sources, or the share that is set aside for it, of a text its end, of a table rows
+    from all over it. A benchmark has its own."""
     test: str | list[str] | None = None
     """Text for the last word, looked at once when training is over."""
     temperature: float = Field(default=1.0, gt=0)
@@ -40,6 +41,23 @@ class DataSettings(ReadSettings):
     """Rows of whole documents, as many as fit, instead of windows of one long line of tokens."""
     document_mask: bool = False
     """Positions see their own document only, where a row holds several."""
+
+    benchmark: str | None = None
+    """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""
+    folder: str | None = None
+    """Where the benchmark's files are; hf: fetches Hugging Face's copy."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """What a table calls the columns that a task reads, such as {text: review, label: stars}."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _benchmarks_folder(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("benchmark"):
+            if not given.get("folder"):
+                raise ValueError(f"folder must say where the files of {given['benchmark']} are")
+            folder = str(given["folder"])
+            return {"train": folder, "dev": folder, **given, "folder": folder}
+        return given
 
     @field_validator("dev")
     @classmethod

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
 from langue.recipe import Recipe
 from langue.report.record import Record, number, read_record
@@ -14,14 +15,14 @@ from langue.report.words import duration
 _CARD = """\
 ---
 library_name: langue
-pipeline_tag: text-generation
+pipeline_tag: {pipeline}
 tags: [langue, {mixer}, {form}]
 ---
 
 # {name}
 
 A {form} of {layers} {mixer} blocks{preset}, {parameters} parameters, trained by Langue
-to continue text.
+{purpose}.
 
 | | |
 |---|---|
@@ -30,23 +31,26 @@ to continue text.
 ## Use
 
 ```sh
-langue generate {name} "{prompt}"
+{command}
 ```
 
 ```python
 import langue
 
 model = langue.load("{name}")
-print(model.generate("{prompt}", max_tokens=100))
+{call}
 ```
 
 `report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.
 {sample}
 ## Limits
 
-The model knows the text that it was trained on and nothing else. What it writes has the form of that text, not its
-truth, and repeats whatever errors and leanings that text has.
+{limits}
 """
+
+
+SCORES = ("accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match")
+"""Metrics of the tasks that judge texts, which a card tells as they are."""
 
 
 def write_card(folder: RunFolder) -> None:
@@ -56,16 +60,21 @@ def write_card(folder: RunFolder) -> None:
 
 def card(recipe: Recipe, record: Record) -> str:
     """The card's Markdown."""
-    model = recipe.model
+    model, words = recipe.model, course_of(recipe).words
+    prompt = recipe.samples.prompt.replace('"', "'").splitlines()[0] if recipe.samples.prompt.strip() else "The"
     return _CARD.format(
         name=record.name,
+        purpose=words.purpose,
+        pipeline=words.pipeline,
+        command=words.command.format(name=record.name, prompt=prompt),
+        call=words.call.format(name=record.name, prompt=prompt),
+        limits=words.limits,
         form=model.form,
         mixer=model.mixer,
         layers=model.layers,
         preset=f" ({model.preset})" if model.preset else "",
         parameters=f"{record.parameters or 0:,}",
         rows="\n".join(f"| {name} | {value} |" for name, value in _facts(recipe, record)),
-        prompt=recipe.samples.prompt.replace('"', "'").splitlines()[0] if recipe.samples.prompt.strip() else "The",
         sample=_sample(record),
     )
 
@@ -84,12 +93,12 @@ def _facts(recipe: Recipe, record: Record) -> list[tuple[str, str]]:
     where = "dev data" if best.get("split") == "dev" else "its own training data"
     loss, bits = number(best, "loss"), number(best, "bits_per_byte")
     if loss is not None:
-        facts.append((f"loss on {where}", f"{loss:.4f} nats per token at step {best['step']:,}"))
-        if loss < 20:
+        facts.append((f"loss on {where}", f"{loss:.4f} nats at step {best['step']:,}"))
+        if loss < 20 and recipe.task in ("generate", "fill"):
             facts.append(("perplexity", f"{math.exp(loss):,.2f}"))
     if bits is not None:
         facts.append(("bits per byte", f"{bits:.4f}"))
-    return facts
+    return [*facts, *((name.replace("_", " "), f"{best[name]:.4f}") for name in best if name in SCORES)]
 
 
 def source_names(source: str | Iterable[str]) -> str:

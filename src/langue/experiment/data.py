@@ -31,7 +31,7 @@ from langue.data.sources import Given
 from langue.data.store import FORMAT, MANIFEST
 from langue.errors import LangueError
 from langue.recipe import Recipe
-from langue.text import Tokenizer, train_tokenizer
+from langue.text import Tokenizer
 
 Store = TokenStore | Part
 Select = Callable[[Iterator[Event]], Iterator[Event]]
@@ -71,17 +71,15 @@ def is_store(source: object) -> bool:
         raise LangueError(f"{Path(source) / MANIFEST} is damaged; prepare the data again") from None
 
 
-def make_tokenizer(recipe: Recipe) -> Tokenizer:
-    """Learn the recipe's tokenizer from the training part of its text, or load the one that it names.
+def training_texts(recipe: Recipe) -> Iterator[str]:
+    """The training part of a recipe's text, for a tokenizer to learn from.
 
     Raises:
-        LangueError: there is no text, or prepared data without the tokenizer that made it.
+        LangueError: there is no text, or it is prepared data, which need the tokenizer that made them.
     """
-    if recipe.tokenizer.path is not None:
-        return Tokenizer.load(recipe.tokenizer.path)
     if any(is_store(source) for source in members(recipe.data)):
         raise LangueError("data.train is a token store already; name its tokenizer: --tokenizer.path DIR")
-    return train_tokenizer(recipe.tokenizer, (piece.text for piece in _train_pieces(recipe.data) if piece.text))
+    yield from (piece.text for piece in _train_pieces(recipe.data) if piece.text)
 
 
 def prepare_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:

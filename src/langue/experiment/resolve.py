@@ -6,6 +6,7 @@ from pathlib import Path
 
 from langue.console import say
 from langue.errors import LangueError
+from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start
 from langue.recipe import Recipe, changes_between
@@ -24,7 +25,7 @@ HARMLESS = {
 }
 """What can change while a run goes on along its way: where it computes, and what it writes down."""
 
-BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops"}
+BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops", "training.epochs"}
 """What can change as well, where the learning rate does not depend on how much is left."""
 
 
@@ -48,20 +49,14 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     return recipe.model_copy(update={"model": continue_config(recipe.model, start.config), "tokenizer": tokenizer})
 
 
-def fill_in(recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
-    """The recipe with the size of its vocabulary.
+def complete(recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
+    """The recipe with everything that follows from its data and from the weights that it begins with.
 
     Raises:
-        LangueError: the model has fewer tokens than the tokenizer.
+        LangueError: the model cannot do what the task asks.
     """
-    model = recipe.model
-    size = model.vocab_size or tokenizer.vocab_size
-    if size < tokenizer.vocab_size:
-        raise LangueError(
-            f"the tokenizer has {tokenizer.vocab_size:,} tokens but model.vocab_size is {size:,}; "
-            f"make it at least as large, or leave it out"
-        )
-    return recipe.model_copy(update={"model": model.model_copy(update={"vocab_size": size})})
+    start = None if recipe.model.path is None else read_start(recipe.model.path)
+    return course_of(recipe).complete(recipe, tokenizer, start)
 
 
 def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
@@ -71,7 +66,7 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
         LangueError: names a change that would make it another run.
     """
     old = folder.recipe()
-    new = fill_in(recipe, Tokenizer.load(folder.path))
+    new = complete(recipe, Tokenizer.load(folder.path))
     for name, (was, now) in changes_between(old, new).items():
         if not _is_harmless(name, new.training):
             raise LangueError(

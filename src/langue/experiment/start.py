@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,12 @@ from langue.errors import LangueError
 from langue.experiment.run import RunFolder
 from langue.models import Model, ModelConfig, load_model
 from langue.recipe import ModelSettings
+from langue.tasks.classify import read_labels
 from langue.train.checkpoint import load
 
-FREE = {"preset", "path", "dropout"}
+OUTPUT = "classifier.output."
+
+FREE = {"preset", "path", "dropout", "classifier"}
 """What may differ from the model whose weights are taken; context too, but for learned positions."""
 
 
@@ -27,11 +30,13 @@ class Start:
         config: its architecture.
         weights: by parameter.
         tokenizer: where its tokenizer is, if that is known.
+        labels: what its classifier tells apart, where that has names.
     """
 
     config: ModelConfig
     weights: Mapping[str, Tensor]
     tokenizer: Path | None
+    labels: tuple[str, ...] = ()
 
 
 def read_start(path: Path) -> Start:
@@ -52,7 +57,8 @@ def read_start(path: Path) -> Start:
 
 def _of_model(folder: Path, run: Path) -> Start:
     model = load_model(folder)
-    return Start(model.config, dict(model.named_parameters()), _tokenizer(folder) or _tokenizer(run))
+    weights = dict(model.named_parameters())
+    return Start(model.config, weights, _tokenizer(folder) or _tokenizer(run), read_labels(folder))
 
 
 def _tokenizer(folder: Path) -> Path | None:
@@ -77,8 +83,32 @@ def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:
     return ModelSettings(**{**start.model_dump(), **kept})
 
 
-def copy_weights(model: Model, weights: Mapping[str, Tensor]) -> None:
-    """Fill a model's parameters."""
+def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list[str]:
+    """Fill a model's parameters by name; a classifier's output that has another shape or other labels stays new.
+
+    Returns:
+        The names of the parameters that keep their first values.
+
+    Raises:
+        LangueError: names another parameter that the weights lack or that has another shape there.
+    """
+    new = []
+    # The same shape says nothing: two labels are not two others, nor the two ends of an answer.
+    head = start.config.classifier
+    others = (
+        tuple(labels) != start.labels
+        or head is None
+        or model.config.classifier is None
+        or head.each != model.config.classifier.each
+    )
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+            given = start.weights.get(name)
+            if given is not None and given.shape == parameter.shape and not (others and name.startswith(OUTPUT)):
+                parameter.copy_(given)
+            elif name.startswith("classifier."):
+                new.append(name)
+            else:
+                there = "is missing" if given is None else f"has the shape {tuple(given.shape)}"
+                raise LangueError(f"{name} should have the shape {tuple(parameter.shape)}, but {there} in the weights")
+    return new

@@ -10,23 +10,20 @@ from typing import cast
 import torch
 
 from langue.console import remark, say
-from langue.data import Loader
-from langue.errors import LangueError
 from langue.experiment.card import write_card
-from langue.experiment.data import Splits, make_tokenizer, open_data, prepare_data
+from langue.experiment.course import Course, course_of
 from langue.experiment.environment import environment
-from langue.experiment.resolve import begin_from, fill_in, reconcile
+from langue.experiment.resolve import begin_from, complete, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
-from langue.experiment.watch import build_watch, evaluate_stores, keep
+from langue.experiment.watch import build_watch, keep
 from langue.models import Model, build, load_model
-from langue.objectives import Causal
 from langue.recipe import Recipe, read_recipe, write_recipe
 from langue.report import write_report
-from langue.report.record import read_record
+from langue.report.record import Row, read_record
 from langue.report.words import short
-from langue.text import Tokenizer
-from langue.train import Trainer, build_optimizer, choose_device, latest, processes
+from langue.text import Tokenizer, train_tokenizer
+from langue.train import Trainer, build_optimizer, choose_device, freeze, latest, processes
 from langue.train.log import Log
 
 
@@ -70,10 +67,11 @@ def train(
 
 def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
-    tokenizer = make_tokenizer(recipe)
-    recipe = fill_in(recipe, tokenizer)
+    course = course_of(recipe)
+    tokenizer = train_tokenizer(recipe.tokenizer, course.texts(recipe))
+    recipe = complete(recipe, tokenizer)
     tokenizer.save(folder.path)
-    prepare_data(recipe, tokenizer, folder.data)
+    course.prepare(recipe, tokenizer, folder.data)
     trainer = _build(recipe, folder)
     content = json.dumps(environment(), indent=2) + "\n"
     folder.environment_file.write_text(content, encoding="utf-8")
@@ -92,44 +90,37 @@ def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
 def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
     """The trainer of a run whose data stand, at its last checkpoint."""
     training = recipe.training
-    tokenizer = Tokenizer.load(folder.path)
-    splits = open_data(recipe, tokenizer, folder.data)
+    course = course_of(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
     device = choose_device(training.device)
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)
     if checkpoint is None and recipe.model.path is not None:
-        copy_weights(model, read_start(recipe.model.path).weights)
+        new = copy_weights(model, read_start(recipe.model.path), recipe.classify.labels)
+        if new and processes.is_first():
+            say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
+    freeze(model, training)
     model.to(device)
-    rank, world = processes.start(device)
-    loader = Loader(splits.stream(recipe), _rows(recipe), training.accumulate, rank, world)
-    watch = build_watch(recipe, splits, tokenizer, folder, device)
-    objective = Causal(training.label_smoothing)
-    trainer = Trainer(model, objective, loader, build_optimizer(model, training), training, folder.path, watch)
+    batches = course.batches(*processes.start(device))
+    watch = build_watch(course, folder, device)
+    trainer = Trainer(
+        model, course.objective(), batches, build_optimizer(model, training), training, folder.path, watch
+    )
     if checkpoint is not None:
         trainer.resume(checkpoint)
-    _announce(trainer, splits, recipe)
+    _announce(trainer, course)
     return trainer
 
 
-def _rows(recipe: Recipe) -> int:
-    """Rows of one forward pass over all processes."""
-    training, context = recipe.training, recipe.model.context
-    if training.batch_tokens is None:
-        return training.batch_size
-    if training.batch_tokens < context:
-        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
-    return training.batch_tokens // context
-
-
-def _announce(trainer: Trainer, splits: Splits, recipe: Recipe) -> None:
+def _announce(trainer: Trainer, course: Course) -> None:
     """What is about to happen, in one line."""
     if not processes.is_first():
         return
-    count = sum(parameter.numel() for parameter in trainer.parameters)
-    name = recipe.model.preset or recipe.model.mixer
-    tokens = sum(store.tokens for store in splits.train)
+    count, model = sum(parameter.numel() for parameter in trainer.model.parameters()), course.recipe.model
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
-    say(f"training {name} of {short(count)} parameters on {short(tokens)} tokens, on {trainer.device}{begun}")
+    say(
+        f"training {model.preset or model.mixer} of {short(count)} parameters on {course.describe()}, "
+        f"on {trainer.device}{begun}"
+    )
 
 
 def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
@@ -142,7 +133,7 @@ def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
     if processes.is_first():
         if trainer.watch.evaluate is None or not folder.model.exists():
             with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
-                keep(cast(Model, trainer.model), folder)
+                keep(cast(Model, trainer.model), folder, _course(folder).notes)
         if trainer.stopped != "interrupted":
             _test(folder, trainer.device, trainer.progress.step)
         if report:
@@ -151,22 +142,30 @@ def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
     return _result(trainer, folder)
 
 
+def _course(folder: RunFolder) -> Course:
+    recipe = folder.recipe()
+    return course_of(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
+
+
 def _test(folder: RunFolder, device: torch.device, step: int) -> None:
     """Evaluate the kept weights on the test data, once for each end of the training, and write it down."""
-    recipe, tokenizer = folder.recipe(), Tokenizer.load(folder.path)
-    stores = open_data(recipe, tokenizer, folder.data).test
-    if not stores or any(row["step"] == step for row in read_record(folder.path).test):
+    if folder.recipe().data.test is None or any(row["step"] == step for row in read_record(folder.path).test):
         return
-    model = load_model(folder.model, device)
-    found = evaluate_stores(model, stores, tokenizer, recipe.training.precision)
-    Log(folder.metrics_file, step).write(step=step, split="test", **found)
+    found = _course(folder).test(load_model(folder.model, device))
+    if found is not None:
+        Log(folder.metrics_file, step).write(step=step, split="test", **found)
 
 
 def _result(trainer: Trainer, folder: RunFolder) -> Run:
     record, done = read_record(folder.path), trainer.progress
     best = record.best() or {}
-    names = ("loss", "bits_per_byte")
-    metrics = {name: best[name] for name in names if best.get("split") == "dev" and name in best}
-    metrics |= {f"test_{name}": row[name] for row in record.test for name in names}
+    metrics = _metrics(best) if best.get("split") == "dev" else {}
     step = best.get("step", done.step) if metrics else done.step
+    metrics |= {f"test_{name}": value for row in record.test for name, value in _metrics(row).items()}
     return Run(folder, done.step, done.tokens, done.seconds, step, metrics, trainer.stopped or "")
+
+
+def _metrics(row: Row) -> dict[str, float]:
+    """What was measured, without what was counted."""
+    counted = ("step", "tokens", "seconds", "best")
+    return {name: value for name, value in row.items() if name not in counted and isinstance(value, int | float)}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.models.config import ModelConfig
-from langue.models.stack import embedding_scale
+from langue.models.stack import Stack, embedding_scale
 from langue.nn.classifier import Classifier, Dense
 from langue.nn.embedding import Embedding, Head
 from langue.nn.linear import Linear
@@ -49,7 +49,10 @@ class Model(nn.Module):
         x = self.embedding(ids)
         if self.segment is None:
             return x
-        return x + (self.segment.weight[0] if segments is None else self.segment(segments))
+        if segments is None:
+            return x + self.segment.weight[0]
+        # RoBERTa has a vector for one text alone, whatever the tokenizer says of a second.
+        return x + self.segment(segments.clamp(max=self.config.segments - 1))
 
     @abstractmethod
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
@@ -85,6 +88,28 @@ class Model(nn.Module):
     def context_limit(self) -> int | None:
         """How many positions the model can be trusted with, or None when it carries its memory on without end."""
         return self.config.context if self.config.mixer == "attention" or self.config.position == "learned" else None
+
+    @property
+    def depth(self) -> int:
+        """What `depths` says of heads: one more than there are blocks, on the deeper side."""
+        return 1 + max(len(module.blocks) for module in self.modules() if isinstance(module, Stack))
+
+    def depths(self) -> dict[str, int]:
+        """How many layers each parameter stands above the input: embeddings 0, blocks 1, 2, …, heads one above all.
+
+        What stands after the last block belongs to it. An encoder–decoder's sides are counted each by itself.
+        """
+        layers = self.depth - 1
+        found = {}
+        for name, _ in self.named_parameters():
+            side, _, rest = name.partition(".")
+            if side in ("head", "classifier"):
+                found[name] = layers + 1
+            elif rest.startswith("blocks."):
+                found[name] = int(rest.split(".")[1]) + 1
+            else:
+                found[name] = layers if rest.startswith("norm.") else 0
+        return found
 
     def matrices(self) -> dict[str, tuple[int, ...]]:
         """Names of the parameters between embedding and head that are matrices, with the rows of each stacked one."""

@@ -39,6 +39,24 @@ _LLAMA: dict[str, Any] = {
     "initial_deviation": 0.02,
 }
 
+_BERT: dict[str, Any] = {
+    # Devlin et al. 2019, "BERT", section 3, and its published code.
+    "form": "encoder",
+    "mixer": "attention",
+    "position": "learned",
+    "norm": "layer",
+    "norm_place": "post",
+    "norm_epsilon": 1e-12,
+    "feedforward": "gelu",
+    "bias": True,
+    "embedding_norm": True,
+    "segments": 2,
+    "head_bias": True,
+    "head_dense": "gelu",
+    "head_norm": True,
+    "initial_deviation": 0.02,
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
     "gpt-nano": {**_MODERN, "layers": 4, "heads": 4, "width": 128},
     "gpt-micro": {**_MODERN, "layers": 6, "heads": 6, "width": 384},
@@ -46,6 +64,22 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpt2-nano": {**_GPT2, "layers": 4, "heads": 4, "width": 128, "feedforward_width": 480},
     "gpt2": {**_GPT2, "layers": 12, "heads": 12, "width": 768, "context": 1024, "vocab_size": 50_257},
     "gpt2-medium": {**_GPT2, "layers": 24, "heads": 16, "width": 1024, "context": 1024, "vocab_size": 50_257},
+    "encoder-nano": {**_MODERN, "form": "encoder", "layers": 4, "heads": 4, "width": 128},
+    # Its positions, second segment and dense layers are paid for by a narrower feedforward layer.
+    "bert-nano": {**_BERT, "layers": 4, "heads": 4, "width": 128, "feedforward_width": 456},
+    "bert-base": {**_BERT, "layers": 12, "heads": 12, "width": 768, "context": 512, "vocab_size": 30_522},
+    "roberta-base": {
+        # Liu et al. 2019: no second segment, a larger vocabulary, and positions that count from 2.
+        **_BERT,
+        "layers": 12,
+        "heads": 12,
+        "width": 768,
+        "context": 512,
+        "vocab_size": 50_265,
+        "norm_epsilon": 1e-5,
+        "segments": 1,
+        "position_offset": 2,
+    },
     "llama-nano": {**_LLAMA, "layers": 4, "heads": 4, "key_heads": 2, "width": 128, "feedforward_width": 384},
     "lstm-nano": {**_RECURRENT, "mixer": "lstm", "layers": 3, "width": 128, "feedforward_width": 512},
     "gru-nano": {**_RECURRENT, "mixer": "gru", "layers": 3, "width": 128, "feedforward_width": 640},

@@ -1,6 +1,19 @@
 """Objectives: how examples become a batch, and a batch a loss."""
 
 from langue.objectives.causal import Causal
+from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.extract import Extract
+from langue.objectives.masked import Masked
+from langue.objectives.settings import AnswerSettings, ClassifySettings, MaskingSettings
 
-__all__ = ["Causal", "linear_cross_entropy"]
+__all__ = [
+    "AnswerSettings",
+    "Causal",
+    "Classify",
+    "ClassifySettings",
+    "Extract",
+    "Masked",
+    "MaskingSettings",
+    "linear_cross_entropy",
+]

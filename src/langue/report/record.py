@@ -39,7 +39,13 @@ class Record:
     parameters: int | None
 
     def best(self) -> Row | None:
-        """The dev row of lowest loss, or the last training row of a run without dev data."""
+        """The dev row whose weights were kept, or the last training row of a run without dev data.
+
+        The training marks each row that is better than all before it; where none is marked, the lowest loss counts.
+        """
+        marked = [row for row in self.dev if row.get("best")]
+        if marked:
+            return marked[-1]
         finite = [row for row in self.dev if number(row, "loss") is not None]
         if finite:
             return min(finite, key=lambda row: row["loss"])

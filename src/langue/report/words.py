@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+def in_words(metrics: Mapping[str, float]) -> str:
+    """{"loss": 1.2, "f1_macro": 0.5} → "loss 1.2000, f1 macro 0.5000"."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 
 def short(value: float) -> str:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langue.errors import LangueError
 
+if TYPE_CHECKING:
+    from langue.models import ModelConfig
+    from langue.recipe import Recipe
+
 # Imported when they are asked for: module and class of each task.
-TASKS = {"generate": ("langue.tasks.generate", "Generate")}
+TASKS = {
+    "generate": ("langue.tasks.generate", "Generate"),
+    "fill": ("langue.tasks.fill", "Fill"),
+    "classify": ("langue.tasks.classify", "Classify"),
+    "answer": ("langue.tasks.answer", "Answer"),
+}
 
 
 def load(path: Path | str, device: str = "auto") -> Any:
@@ -28,9 +37,10 @@ def load(path: Path | str, device: str = "auto") -> Any:
         raise LangueError(f"there is no folder {path}")
     weights = _weights(path)
     tokenizer = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
-    module, name = TASKS[_task(path)]
+    recipe = _recipe(path)
     model = load_model(weights, choose_device(device))
-    return getattr(import_module(module), name)(model, Tokenizer.load(tokenizer))
+    module, name = TASKS[_task_of(model.config) if recipe is None else recipe.task]
+    return getattr(import_module(module), name).open(model, Tokenizer.load(tokenizer), weights, recipe)
 
 
 def _weights(path: Path) -> Path:
@@ -40,9 +50,15 @@ def _weights(path: Path) -> Path:
     return path / "model" if (path / "model").is_dir() else path
 
 
-def _task(path: Path) -> str:
-    """What the run was trained for; a folder without a recipe is taken for a writer."""
+def _recipe(path: Path) -> Recipe | None:
+    """The recipe that a run, or the run around a checkpoint, was trained by; None where there is no run.
+
+    Raises:
+        LangueError: it cannot be read, or is of a task that nobody knows.
+    """
     import yaml
+
+    from langue.recipe import read_recipe
 
     for place in (path, *path.parents[:2]):
         recipe = place / "recipe.yaml"
@@ -50,5 +66,12 @@ def _task(path: Path) -> str:
             task = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("task", "generate")
             if task not in TASKS:
                 raise LangueError(f"{recipe} is of the task {task!r}, which this Langue does not know")
-            return task
-    return "generate"
+            return read_recipe(recipe)
+    return None
+
+
+def _task_of(config: ModelConfig) -> str:
+    """What a model without a recipe is for: what its classifier judges, else what its form is good for."""
+    if config.classifier is not None and config.classifier.outputs:
+        return "classify" if config.classifier.each == "text" else "answer"
+    return "fill" if config.form == "encoder" else "generate"

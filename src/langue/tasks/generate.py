@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from langue.batch import Batch
@@ -37,6 +38,11 @@ class Generate:
                 f"they do not belong together"
             )
         self.model, self.tokenizer = model.eval(), tokenizer
+
+    @classmethod
+    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Generate:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        return cls(model, tokenizer)
 
     def objective(self) -> Causal:
         """What it learns by."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
-from langue.text.special import END_NAMES, PAD_NAMES, UNKNOWN_NAMES
+from langue.text.frame import Frame, classic_frame, read_frame
+from langue.text.special import NAMES, ROLES, SEPARATOR, START
 
 FILE = "tokenizer.json"
+ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")
+"""Where Hugging Face says what special tokens are for; the first that says it counts."""
 
 
 class Tokenizer:
@@ -23,31 +28,62 @@ class Tokenizer:
         end: the number of the token that ends a document.
         pad: the number of the padding token, or `end` where a tokenizer has none.
         unknown: the number that stands for what cannot be said, or None where everything can.
+        start: the number that stands before a text (BERT's [CLS]), or None.
+        separator: the number that stands after each of several texts (BERT's [SEP]), or None.
+        mask: the number that hides a token, or None.
+        roles: what Hugging Face's files say special tokens are for, such as {"cls_token": "[CLS]"}.
         specials: numbers that never come from a user's text.
         fingerprint: SHA-256 of the whole tokenizer; two that share it give the same numbers.
     """
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, roles: Mapping[str, str] | None = None):
         self.engine = engine
         # A special token's name in a user's text is text like any other.
         engine.encode_special_tokens = True
         engine.no_padding()
         engine.no_truncation()
+        known = engine.get_vocab(with_added_tokens=True)
         added = {token.content: number for number, token in engine.get_added_tokens_decoder().items() if token.special}
-        self.specials = frozenset(added.values())
-        self.vocab_size = max(engine.get_vocab(with_added_tokens=True).values(), default=-1) + 1
-        end = _first(END_NAMES, added)
+        self.roles = {role: name for role, name in (roles or {}).items() if name in known}
+        self.specials = frozenset(added.values()) | {known[name] for name in self.roles.values()}
+        self.vocab_size = max(known.values(), default=-1) + 1
+        end = self._find("end", added)
         if end is None:
             raise LangueError(
-                f"the tokenizer has no token that ends a document; one of {', '.join(END_NAMES)} is needed"
+                f"the tokenizer has no token that ends a document; one of {', '.join(NAMES['end'])} is needed"
             )
         self.end: int = end
-        pad = _first(PAD_NAMES, added)
+        pad = self._find("pad", added)
         self.pad: int = end if pad is None else pad
-        known = engine.get_vocab(with_added_tokens=True)
-        unknown = _first(UNKNOWN_NAMES, known)
-        self.unknown: int | None = unknown if _says_unknown(engine) else None
-        self.fingerprint = hashlib.sha256(engine.to_str().encode()).hexdigest()
+        self.unknown = self._find("unknown", known) if _says_unknown(engine) else None
+        self.start = self._find("start", added)
+        self.separator = self._find("separator", added)
+        self.mask = self._find("mask", added)
+        self.frame = _frame(engine, added)
+        said = json.dumps(self.roles, sort_keys=True) if self.roles else ""
+        self.fingerprint = hashlib.sha256((engine.to_str() + said).encode()).hexdigest()
+
+    def _find(self, purpose: str, names: Mapping[str, int]) -> int | None:
+        """The number of the token that the files, or else its name, say is for a purpose."""
+        for role in ROLES[purpose]:
+            if role in self.roles:
+                return self.engine.token_to_id(self.roles[role])
+        return next((names[name] for name in NAMES[purpose] if name in names), None)
+
+    def pair(self, first: Sequence[int], second: Sequence[int] | None = None) -> tuple[list[int], list[int]]:
+        """One text or two as a model that judges texts gets them: framed by special tokens, and told apart.
+
+        The frame is the tokenizer's own, `<|start|> a <|separator|> b <|separator|>` for those that Langue trains.
+        `len(pair([], [])[0])` is how many tokens it adds to two texts.
+
+        Args:
+            first: token numbers.
+            second: token numbers of the second text; None for one text alone.
+
+        Returns:
+            The token numbers, and for each the segment it belongs to.
+        """
+        return self.frame.fill(first, second)
 
     def encode(self, text: str) -> list[int]:
         """Token numbers of a text; never a special token's, but for `unknown`."""
@@ -66,12 +102,12 @@ class Tokenizer:
         return Stream(self)
 
     def save(self, folder: Path | str) -> None:
-        """Write `tokenizer.json` into a folder, whole or not at all."""
+        """Write `tokenizer.json` into a folder, whole or not at all; roles that names do not tell go beside it."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".{FILE}.writing"
-        beside.write_text(self.engine.to_str(pretty=True), encoding="utf-8")
-        os.replace(beside, folder / FILE)
+        if self.roles:
+            _write(folder / ROLE_FILES[-1], json.dumps(self.roles, indent=2, ensure_ascii=False) + "\n")
+        _write(folder / FILE, self.engine.to_str(pretty=True))
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
@@ -92,7 +128,7 @@ class Tokenizer:
             engine = Engine.from_str(text)
         except Exception as error:  # the engine raises bare Exceptions
             raise LangueError(f"{file} is not a tokenizer: {error}") from None
-        return cls(engine)
+        return cls(engine, _read_roles(file.parent))
 
 
 class Stream:
@@ -125,8 +161,47 @@ class Stream:
         return now[len(before) :]
 
 
-def _first(names: Iterable[str], numbers: dict[str, int]) -> int | None:
-    return next((numbers[name] for name in names if name in numbers), None)
+def _frame(engine: Engine, added: Mapping[str, int]) -> Frame:
+    """The engine's own frame; Langue's tokenizers have none in their file, since a writer's text is not framed."""
+    frame = read_frame(engine)
+    if frame is None and START in added and SEPARATOR in added:
+        return classic_frame(added[START], added[SEPARATOR])
+    return frame or Frame()
+
+
+def _read_roles(folder: Path) -> dict[str, str]:
+    """What the files beside a tokenizer say special tokens are for.
+
+    Raises:
+        LangueError: one of them is damaged.
+    """
+    roles: dict[str, str] = {}
+    for file in ROLE_FILES:
+        try:
+            content = json.loads((folder / file).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, RecursionError) as error:
+            raise LangueError(f"{folder / file} cannot be read: {error}") from None
+        if not isinstance(content, dict):
+            raise LangueError(f"{folder / file} is damaged: it holds no settings")
+        for role in sorted({role for purpose in ROLES.values() for role in purpose}):
+            name = _content(content.get(role))
+            if name is not None:
+                roles.setdefault(role, name)
+    return roles
+
+
+def _content(token: Any) -> str | None:
+    """A token's text, which is given itself or as the part of a description."""
+    name = token.get("content") if isinstance(token, dict) else token
+    return name if isinstance(name, str) else None
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.writing")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
 
 
 def _says_unknown(engine: Engine) -> bool:

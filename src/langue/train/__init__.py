@@ -4,13 +4,14 @@ from langue.door import make_callable
 from langue.train.checkpoint import Checkpoint, latest
 from langue.train.device import choose_device
 from langue.train.muon import Muon
-from langue.train.optimizer import Optimizers, build_optimizer
+from langue.train.optimizer import Optimizers, build_optimizer, freeze
 from langue.train.settings import TrainingSettings
-from langue.train.terms import StepMetrics, Watch
+from langue.train.terms import Deciding, StepMetrics, Watch
 from langue.train.trainer import Trainer
 
 __all__ = [
     "Checkpoint",
+    "Deciding",
     "Muon",
     "Optimizers",
     "StepMetrics",
@@ -19,6 +20,7 @@ __all__ = [
     "Watch",
     "build_optimizer",
     "choose_device",
+    "freeze",
     "latest",
 ]
 

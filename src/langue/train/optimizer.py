@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from langue.errors import LangueError
 from langue.train.muon import Muon
 from langue.train.settings import TrainingSettings
 
 
 class Optimizers:
-    """One or two torch optimizers that act as one, and whose state has names.
+    """Torch optimizers that act as one, and whose state has names.
 
     Args:
         parts: optimizers with their greatest learning rates.
@@ -55,27 +56,72 @@ class Optimizers:
 
 
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:
-    """The optimizer that the settings name, over all parameters of a model.
+    """The optimizer that the settings name, over all parameters of a model that learn.
 
     Weight decay shrinks the trunk's matrices and the embedding's, and leaves vectors alone (Loshchilov & Hutter 2019).
+    With `layer_decay`, a parameter d layers below the head learns at layer_decay^d of the rate (Howard & Ruder 2018,
+    section 3.2; Clark et al. 2020, "ELECTRA", appendix B).
+
+    Raises:
+        LangueError: nothing is left to learn.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not parameters:
+        raise LangueError("training.freeze leaves nothing to learn")
     names: dict[Tensor, str] = {parameter: name for name, parameter in parameters.items()}
     matrices: dict[str, tuple[int, ...]] = model.matrices() if settings.optimizer == "muon" else {}  # type: ignore[operator]
-    rest = [parameter for name, parameter in parameters.items() if name not in matrices]
-    parts: list[tuple[torch.optim.Optimizer, float]] = [(_adamw(rest, settings), settings.learning_rate)]
-    if matrices:
-        rate = settings.matrix_learning_rate or settings.learning_rate
-        muon = Muon(
-            [parameters[name] for name in matrices],
-            matrices.values(),
-            lr=rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            iterations=settings.muon_iterations,
-        )
-        parts.append((muon, rate))
+    parts: list[tuple[torch.optim.Optimizer, float]] = []
+    for scale, group in _by_scale(model, parameters, settings.layer_decay).items():
+        stacked = {name: matrices[name] for name in group if name in matrices}
+        rest = [parameter for name, parameter in group.items() if name not in stacked]
+        if rest:
+            parts.append((_adamw(rest, settings), settings.learning_rate * scale))
+        if stacked:
+            rate = (settings.matrix_learning_rate or settings.learning_rate) * scale
+            parts.append((_muon([group[name] for name in stacked], stacked.values(), rate, settings), rate))
     return Optimizers(parts, names)
+
+
+def _by_scale(model: nn.Module, parameters: Mapping[str, Tensor], decay: float) -> dict[float, dict[str, Tensor]]:
+    """Parameters by what their learning rate is multiplied with."""
+    if decay == 1.0:
+        return {1.0: dict(parameters)}
+    depths: dict[str, int] = model.depths()  # type: ignore[operator]
+    top: int = model.depth  # type: ignore[assignment]
+    found: dict[float, dict[str, Tensor]] = {}
+    for name, parameter in parameters.items():
+        found.setdefault(decay ** (top - depths[name]), {})[name] = parameter
+    return found
+
+
+def freeze(model: nn.Module, settings: TrainingSettings) -> None:
+    """Let the parameters that `training.freeze` names keep their values.
+
+    Raises:
+        LangueError: the model has not so many layers.
+    """
+    if settings.freeze is None:
+        return
+    depths: dict[str, int] = model.depths()  # type: ignore[operator]
+    top: int = model.depth  # type: ignore[assignment]
+    frozen = {"embeddings": 0, "all-but-head": top - 1}.get(str(settings.freeze), settings.freeze)
+    if not isinstance(frozen, int) or not 0 <= frozen < top:
+        raise LangueError(f"training.freeze is {settings.freeze}, but the model has {top - 1} layers")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(depths[name] > frozen)
+
+
+def _muon(
+    parameters: Sequence[Tensor], blocks: Iterable[tuple[int, ...]], rate: float, settings: TrainingSettings
+) -> Muon:
+    return Muon(
+        parameters,
+        blocks,
+        lr=rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        iterations=settings.muon_iterations,
+    )
 
 
 def _adamw(parameters: Sequence[Tensor], settings: TrainingSettings) -> torch.optim.AdamW:

@@ -11,11 +11,16 @@ def learning_rate_factor(settings: TrainingSettings, step: int, progress: float)
     """What the greatest learning rate is multiplied by in step 0, 1, ….
 
     Args:
-        settings: schedule, warmup_steps, final_share and decay_share.
+        settings: schedule, warmup_steps or warmup_share, final_share and decay_share.
         step: how many steps came before.
         progress: the share of the training's budget that is used up, 0 … 1.
     """
-    warm = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    if settings.warmup_share is not None:
+        # The first step has used up nothing of the budget yet, and would be lost at a rate of 0.
+        one = progress / step if step else 0.01 * settings.warmup_share
+        warm = min(1.0, (progress + one) / settings.warmup_share)
+    else:
+        warm = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
     return warm * _fall(settings, step, min(1.0, progress))
 
 

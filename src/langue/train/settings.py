@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,8 @@ from langue.settings import Settings
 
 ScheduleKind = Literal["cosine", "wsd", "linear", "inverse_sqrt", "constant"]
 OptimizerKind = Literal["muon", "adamw"]
+
+BOUNDS = ("steps", "seconds", "tokens", "flops", "epochs")
 
 
 class TrainingSettings(Settings):
@@ -23,6 +25,9 @@ class TrainingSettings(Settings):
     """Targets to be predicted, at most."""
     flops: float | None = Field(default=None, gt=0)
     """Floating-point operations of forward and backward passes, at most."""
+
+    epochs: float | None = Field(default=None, gt=0)
+    """Passes through the training data, at most; where given, steps are bounded only if they are given too."""
 
     batch_size: int = Field(default=12, ge=1)
     """Rows of one forward pass, over all processes."""
@@ -49,10 +54,14 @@ class TrainingSettings(Settings):
     """Muon's memory of gradients."""
     muon_iterations: int = Field(default=5, ge=1)
     """Steps of Muon's orthogonalisation."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Each layer learns at this times the rate of the one above it; the head learns at the full rate."""
+    freeze: Literal["embeddings", "all-but-head"] | int | None = None
+    """What keeps its weights: the embeddings, the embeddings and the first N layers, or everything but the heads."""
     clip_norm: float = Field(default=1.0, ge=0)
     """Longer gradients are shortened to this; 0 leaves them."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of a target that is spread over all tokens."""
+    """Share of a target that is spread over all tokens, or over all classes."""
     average: float | None = Field(default=None, gt=0, lt=1)
     """Decay of a running average of the weights, which is then evaluated and kept, such as 0.999."""
 
@@ -60,6 +69,8 @@ class TrainingSettings(Settings):
     """How the learning rate falls: wsd keeps it up and lets it fall in the last `decay_share` alone."""
     warmup_steps: int = Field(default=100, ge=0)
     """Steps in which the learning rate rises from 0."""
+    warmup_share: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the training in which it rises; where given, warmup_steps has no say."""
     final_share: float = Field(default=0.1, ge=0, le=1)
     """What is left of the learning rate in the end."""
     decay_share: float = Field(default=0.2, gt=0, le=1)
@@ -87,8 +98,16 @@ class TrainingSettings(Settings):
     max_skipped: int = Field(default=10, ge=1)
     """Stop after so many steps in a row whose loss or gradient was not finite."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs_instead_of_steps(cls, given: Any) -> Any:
+        """The usual number of steps bounds nothing where epochs were asked for."""
+        if isinstance(given, dict) and given.get("epochs") is not None:
+            return {"steps": None, **given}
+        return given
+
     @model_validator(mode="after")
     def _bounded(self) -> TrainingSettings:
-        if self.steps is None and self.seconds is None and self.tokens is None and self.flops is None:
-            raise ValueError("one of steps, seconds, tokens and flops must bound the training")
+        if all(getattr(self, name) is None for name in BOUNDS):
+            raise ValueError(f"one of {', '.join(BOUNDS[:-1])} and {BOUNDS[-1]} must bound the training")
         return self

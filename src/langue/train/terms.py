@@ -45,7 +45,7 @@ class Progress:
     seconds: float = 0.0
     skipped: int = 0
     skipped_in_a_row: int = 0
-    best_loss: float = math.inf
+    best: float | None = None
     best_step: int = -1
     since_best: int = 0
     unlogged_loss: float = 0.0
@@ -72,21 +72,45 @@ class StepMetrics:
 
 
 @dataclass(frozen=True)
+class Deciding:
+    """The metric that decides which weights are the best.
+
+    Attributes:
+        metric: its name among those that an evaluation gives.
+        higher: the higher the better; otherwise the lower.
+    """
+
+    metric: str = "loss"
+    higher: bool = False
+
+    def is_better(self, new: float, old: float | None) -> bool:
+        """Whether a value is better than the best before; one that is no finite number never is."""
+        if not math.isfinite(new):
+            return False
+        return old is None or (new > old if self.higher else new < old)
+
+
+@dataclass(frozen=True)
 class Watch:
     """What a training tells to the world around it, and asks of it.
 
     Attributes:
-        evaluate: metrics of a model on dev data, among them "loss".
+        evaluate: metrics of a model on dev data, among them the deciding one.
+        deciding: the metric by which the best weights are kept, and by which patience ends.
         keep_best: called with a model that is the best so far.
         sample: a text that shows what the model can do.
         bytes_per_token: turns nats per token into bits per byte.
-        flops_per_token: turns tokens per second into a share of `peak`, and counts for the budget of FLOPs.
+        flops_per_token: of training on one target; turns targets per second into a share of `peak`, and counts for the
+            budget of FLOPs.
         peak: what the machine can do, in FLOP/s.
+        steps_per_epoch: counts for a budget of epochs.
     """
 
     evaluate: Callable[[Any], Mapping[str, float]] | None = None
+    deciding: Deciding = Deciding()
     keep_best: Callable[[Any], None] | None = None
     sample: Callable[[Any], str] | None = None
     bytes_per_token: float | None = None
     flops_per_token: float | None = None
     peak: float | None = None
+    steps_per_epoch: float | None = None

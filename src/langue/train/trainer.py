@@ -42,7 +42,7 @@ class Trainer:
         watch: evaluation, samples and the like.
 
     Raises:
-        LangueError: the device is not there, or there is a budget of FLOPs that nobody can count.
+        LangueError: the device is not there, or there is a budget of FLOPs or epochs that nobody can count.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class Trainer:
         self.optimizer, self.config, self.folder, self.watch = optimizer, config, folder, watch or Watch()
         if config.flops is not None and not self.watch.flops_per_token:
             raise LangueError("training.flops needs a watch that knows flops_per_token, since it counts by them")
+        if config.epochs is not None and not self.watch.steps_per_epoch:
+            raise LangueError("training.epochs needs a watch that knows steps_per_epoch, since it counts by them")
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress()
@@ -144,6 +146,7 @@ class Trainer:
             (done.seconds, config.seconds),
             (done.tokens, config.tokens),
             (flops, config.flops),
+            (done.step / (self.watch.steps_per_epoch or 1.0), config.epochs),
         )
         return min(1.0, max(value / bound for value, bound in pairs if bound is not None))
 
@@ -189,17 +192,17 @@ class Trainer:
         self.model.eval()
         with self._averaged(), torch.no_grad():
             metrics = self.watch.evaluate(self.model)
-            loss = processes.of_first(metrics["loss"])
-            is_best = loss < self.progress.best_loss
+            value = processes.of_first(metrics[self.watch.deciding.metric])
+            is_best = self.watch.deciding.is_better(value, self.progress.best)
             if is_best and self.watch.keep_best is not None and processes.is_first():
                 self.watch.keep_best(self.model)
             sample = self.watch.sample(self.model) if self.watch.sample and processes.is_first() else None
         self.model.train()
         if is_best:
-            self.progress.best_loss, self.progress.best_step = loss, self.progress.step
+            self.progress.best, self.progress.best_step = value, self.progress.step
         self.progress.since_best = 0 if is_best else self.progress.since_best + 1
         extra = {} if sample is None else {"sample": sample}
-        self._write(split="dev", **metrics, **extra)
+        self._write(split="dev", **metrics, best=is_best, **extra)
         self._since_log.pause(self._clock())
         return metrics
 
@@ -226,7 +229,6 @@ class Trainer:
         if self.average is not None:
             tensors["average"] = self.average.weights
         state: dict[str, Any] = {**asdict(self.progress), "seed": self.config.seed}
-        state["best_loss"] = self.progress.best_loss if math.isfinite(self.progress.best_loss) else None
         return Checkpoint(state.pop("step"), state, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -247,8 +249,7 @@ class Trainer:
         if self.average is not None:
             self.average.load(dict(checkpoint.tensors["average"]))
         state = {key: value for key, value in checkpoint.state.items() if key != "seed"}
-        best = state.pop("best_loss")
-        self.progress = Progress(step=checkpoint.step, best_loss=math.inf if best is None else best, **state)
+        self.progress = Progress(step=checkpoint.step, **state)
         self._saved_step = checkpoint.step
         self._since_log = _SinceLog(self.progress.seconds)
 

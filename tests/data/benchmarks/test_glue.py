@@ -97,11 +97,6 @@ def test_the_tasks_own_folder_will_do(glue):
     assert read_benchmark("glue/AX", glue / "diagnostic", "test") == ROWS["AX", "test"]
 
 
-def test_a_file_of_another_task_beside_the_folder_is_not_taken(glue, write):
-    write("glue_data/dev.tsv", LAYOUTS["SST-2/dev.tsv"])
-    assert read_benchmark("glue/RTE", glue, "dev") == ROWS["RTE", "dev"]
-
-
 def test_labels_may_be_class_numbers_and_columns_in_any_order(write, tmp_path):
     write("RTE/dev.tsv", "sentence1\tsentence2\tlabel\tidx\nA\tB\t1\t0\nC\tD\t0\t1\n")
     rows = read_benchmark("glue/RTE", tmp_path, "dev")

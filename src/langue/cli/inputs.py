@@ -1,0 +1,52 @@
+"""What verbs that read texts are given: on the command line, or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+
+TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json")
+
+
+def read_inputs(file: Path | None) -> Iterator[Any]:
+    """Each line of a text file as a text, or each row of a table by column name.
+
+    Raises:
+        LangueError: the file cannot be read.
+    """
+    if file is None:
+        return
+    if file.suffix.lower() in TABLES:
+        from langue.data import DataSettings
+        from langue.data.labelled import read_labelled
+
+        yield from (row.values for row in read_labelled(str(file), DataSettings(train="")))
+        return
+    try:
+        yield from file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise LangueError(f"{file} is not a text file: {error.reason} at byte {error.start}") from None
+
+
+def demand(inputs: list[Any], what: str) -> list[Any]:
+    """The same, if there is anything.
+
+    Raises:
+        LangueError: there is nothing.
+    """
+    if not inputs:
+        raise LangueError(f"there is no {what}; give one, or a file of them with --file")
+    return inputs
+
+
+def check_task(task: Any, verb: str) -> None:
+    """Refuse a model that was made for something else.
+
+    Raises:
+        LangueError: names the verb that fits.
+    """
+    if task.name != verb:
+        raise LangueError(f"the model was trained to {task.name}; use it by: langue {task.name} …")

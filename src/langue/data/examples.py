@@ -1,0 +1,82 @@
+"""Examples that have become tokens, held in a few flat arrays however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+
+from langue.batch import Example
+
+
+class Encoded(NamedTuple):
+    """One example: framed token numbers, their segments, and what is to be said; of choices, lists of the first two."""
+
+    ids: Any
+    segments: Any
+    target: Any
+
+
+class Examples(Sequence[Example]):
+    """Examples by number, each with `ids`, `segments` and `target`.
+
+    Five bytes a token: a million texts of fifty tokens are 250 MB.
+
+    Args:
+        encoded: the examples, which may be made as they are asked for.
+        several: whether each has several texts, which are the choices.
+    """
+
+    def __init__(self, encoded: Iterable[Encoded], *, several: bool = False):
+        self.several = several
+        ids: list[np.ndarray] = []
+        segments: list[np.ndarray] = []
+        counts: list[int] = []
+        targets: list[Any] = []
+        for example in encoded:
+            texts = example.ids if several else [example.ids]
+            ids += [np.asarray(text, np.int32) for text in texts]
+            segments += [np.asarray(text, np.int8) for text in (example.segments if several else [example.segments])]
+            counts.append(len(texts))
+            targets.append(example.target)
+        self._ids = np.concatenate(ids) if ids else np.empty(0, np.int32)
+        self._segments = np.concatenate(segments) if segments else np.empty(0, np.int8)
+        self._ends = np.cumsum([0, *(len(text) for text in ids)])
+        self._texts = np.cumsum([0, *counts])
+        self.targets = np.array(targets)
+
+    def __len__(self) -> int:
+        return len(self._texts) - 1
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all texts, special ones included."""
+        return len(self._ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(examples,) tokens of each; of choices, those of the longest times their number, which is what they cost."""
+        lengths = np.diff(self._ends)
+        if not self.several or not len(self):
+            return lengths
+        return np.maximum.reduceat(lengths, self._texts[:-1]) * np.diff(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        found = [
+            (
+                self._ids[self._ends[text] : self._ends[text + 1]],
+                self._segments[self._ends[text] : self._ends[text + 1]],
+            )
+            for text in range(self._texts[index], self._texts[index + 1])
+        ]
+        ids, segments = zip(*found, strict=True)
+        if not self.several:
+            ids, segments = ids[0], segments[0]
+        return {"ids": ids, "segments": segments, "target": self.targets[index]}

@@ -1,0 +1,150 @@
+"""Labelled rows: what the tasks that read texts learn from, under Langue's own column names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from langue.data.benchmarks import find_benchmark, from_rows, hub_name, read_benchmark
+from langue.data.order import Permutation
+from langue.data.records import Dropped, is_blank
+from langue.data.settings import DataSettings
+from langue.data.sources import Given, Origin, find_sources
+from langue.data.tables import rows
+from langue.errors import LangueError
+
+SQUAD = ".json"
+"""Files of this ending are read as SQuAD's."""
+
+HUB = "hf:"
+"""Stands for the folder of a benchmark whose copy at Hugging Face is to be fetched."""
+
+
+class Labelled(NamedTuple):
+    """One row, and where it stands, as errors call it."""
+
+    place: str
+    values: Mapping[str, Any]
+
+
+def read_split(data: DataSettings, split: str) -> list[Labelled]:
+    """The rows of "train", "dev" or "test"; none where the settings name none.
+
+    Where dev is a share, those rows are set aside from all over the training table, the same for every seed.
+
+    Raises:
+        LangueError: a source cannot be read, or a row of it.
+    """
+    share = data.dev if isinstance(data.dev, float) else None
+    if share is None or split == "test":
+        source = getattr(data, split)
+        return [] if source is None else _read(source, data, split)
+    every = _read(data.train, data, "train")
+    aside = _aside(len(every), round(len(every) * share))
+    return [row for number, row in enumerate(every) if (number in aside) == (split == "dev")]
+
+
+def _read(source: Any, data: DataSettings, split: str) -> list[Labelled]:
+    if data.benchmark is not None and data.folder is not None and source == data.folder:
+        return read_task(data.benchmark, data.folder, split)
+    return list(read_labelled(source, data))
+
+
+def read_task(benchmark: str, folder: str, split: str) -> list[Labelled]:
+    """The rows of a split of a benchmark, from a folder of its own files, or for "hf:" from Hugging Face's copy.
+
+    Raises:
+        LangueError: there is no such benchmark, split or file, or a file is not in the benchmark's layout.
+    """
+    if folder == HUB:
+        name = hub_name(benchmark, split)
+        origin = find_sources(name)[0]
+        found = from_rows(benchmark, (row.values for row in rows(origin, 0) if not isinstance(row, Dropped)))
+    else:
+        found = read_benchmark(benchmark, folder, split)
+    return [Labelled(f"{benchmark} {split}, row {number}", row) for number, row in enumerate(found, 1)]
+
+
+def _aside(rows: int, count: int) -> set[int]:
+    return set(Permutation(rows, "dev")[np.arange(count)].tolist()) if rows else set()
+
+
+def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> Iterator[Labelled]:
+    """The rows of any table, in order; unlike a corpus, a table with a broken row is refused.
+
+    Raises:
+        LangueError: names the file and line that cannot be read.
+    """
+    if isinstance(source, str | Path) and str(source).endswith(SQUAD):
+        yield from _squad(Path(source).expanduser())
+        return
+    for origin in find_sources(source):
+        if origin.kind in ("text", "embedded"):
+            raise LangueError(f"{origin.name} is no table; a task with labels reads csv, tsv, jsonl, parquet or hf:")
+        yield from _table(origin, data)
+
+
+def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled]:
+    unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
+    for row in rows(origin, data.max_line_bytes):
+        place = f"{origin.name}, {unit} {row.number}"
+        if isinstance(row, Dropped):
+            if row.reason != "empty":
+                raise LangueError(f"{place}: {row.reason}")
+            continue
+        yield Labelled(place, _renamed(row.values, data.columns, place))
+
+
+def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:
+    if not columns:
+        return values
+    missing = [theirs for theirs in columns.values() if theirs not in values]
+    if missing:
+        raise missing_column(place, missing[0], values)
+    return {**values, **{ours: values[theirs] for ours, theirs in columns.items()}}
+
+
+def _squad(path: Path) -> Iterator[Labelled]:
+    benchmark = find_benchmark("squad/2.0")
+    if not path.is_file():
+        raise LangueError(f"there is no file {path}")
+    for place, fields in benchmark.read(path):
+        yield Labelled(place, benchmark.row(fields))
+
+
+def texts_of(values: Mapping[str, Any]) -> Iterator[str]:
+    """All texts of a row, from which a tokenizer can learn."""
+    for name in TEXT_COLUMNS:
+        value = values.get(name)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Iterable):
+            yield from (part for part in value if isinstance(part, str))
+
+
+TEXT_COLUMNS = ("text", "sentence", "sentence1", "sentence2", "choices", "question", "context", "tokens")
+
+
+def text_of(row: Labelled, name: str) -> str:
+    """A column that has to hold text.
+
+    Raises:
+        LangueError: it is missing, no text, or empty; names the place.
+    """
+    if name not in row.values:
+        raise missing_column(row.place, name, row.values)
+    text = row.values[name]
+    if not isinstance(text, str):
+        raise LangueError(f"{row.place}: {name} should be text, got {text!r:.60}")
+    if is_blank(text):
+        raise LangueError(f"{row.place}: {name} is empty")
+    return text
+
+
+def missing_column(place: str, name: str, values: Mapping[str, Any]) -> LangueError:
+    """What to say when a column is not there."""
+    there = ", ".join(str(column) for column in values)
+    return LangueError(f"{place} has no column {name}; it has {there}; say which it is: --data.columns '{{{name}: …}}'")

@@ -1,0 +1,213 @@
+"""A model measured by what it was trained for, on whatever data: one entry for all tasks."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langue.data import DataSettings, ReadSettings, TokenStore, prepare
+from langue.data.benchmarks import find_benchmark, submission_name, write_submission
+from langue.data.labelled import Labelled, read_labelled, read_task
+from langue.errors import LangueError
+from langue.evaluate.benchmarks import average, score, suite_parts
+from langue.evaluate.language_model import evaluate_text
+from langue.evaluate.masked import evaluate_masked
+from langue.tasks import load
+
+TEXT_TASKS = ("generate", "fill")
+
+DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
+"""Sets without training data, and the task whose model is asked."""
+
+
+def evaluate_run(
+    run: Path | str,
+    data: Any,
+    *,
+    benchmark: str | None = None,
+    split: str = "dev",
+    predictions: Path | None = None,
+    device: str = "auto",
+    stride: int | None = None,
+    documents: str = "file",
+    text: str = "text",
+) -> dict[str, Any]:
+    """Measure one model.
+
+    Args:
+        run: a run, a checkpoint, or a model's folder with its tokenizer.
+        data: a source; for labelled rows also a `datasets.Dataset` or any iterable of mappings.
+        benchmark: score as this task does, such as "glue/CoLA"; a run trained on one is, where data is a folder.
+        split: of a benchmark.
+        predictions: a file for the answers.
+        device: cpu, cuda, ….
+        stride, documents, text: of a writer's text, as for `langue evaluate`.
+
+    Returns:
+        `task`, `data`, `examples`, `metrics` by name, and counts of what was read.
+
+    Raises:
+        LangueError: data that the task cannot be measured on.
+    """
+    task = load(run, device)
+    if task.name in TEXT_TASKS:
+        return _on_text(task, data, ReadSettings(documents=documents, text=text), stride)  # type: ignore[arg-type]
+    recipe = _recipe_data(run)
+    name = benchmark or (recipe.benchmark if isinstance(data, str) and Path(data).is_dir() else None)
+    if name is not None:
+        found, answers, rows = _on_benchmark(task, name, data, split)
+    else:
+        columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
+        rows = list(read_labelled(data, DataSettings(train="", columns=columns)))
+        found, answers = task.evaluate(rows)
+    if predictions is not None:
+        _write_predictions(predictions, name, rows, answers)
+    return {
+        "task": task.name,
+        "data": data if isinstance(data, str) else "rows",
+        "examples": len(rows),
+        "rows": len(rows),
+        "metrics": found,
+    }
+
+
+def _recipe_data(run: Path | str) -> DataSettings:
+    from langue.recipe import read_recipe
+
+    for place in (Path(run), *Path(run).parents[:2]):
+        if (place / "recipe.yaml").is_file():
+            return read_recipe(place / "recipe.yaml").data
+    return DataSettings(train="")
+
+
+def _on_text(task: Any, data: str, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        if (Path(data) / "manifest.json").is_file():
+            store = TokenStore.open(data)
+            store.verify()
+        else:
+            store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
+        if task.name == "fill":
+            metrics = evaluate_masked(task.model, task.tokenizer, store, task.settings)
+        else:
+            half = max(1, task.model.config.context // 2)
+            metrics = evaluate_text(task.model, task.tokenizer, store, stride=stride or half)
+        return {
+            "task": task.name,
+            "data": data,
+            "examples": store.documents,
+            "documents": store.documents,
+            "tokens": store.tokens,
+            "metrics": metrics,
+        }
+
+
+def _on_benchmark(task: Any, name: str, folder: str, split: str) -> tuple[dict[str, float], list[Any], list[Labelled]]:
+    """A benchmark's own scores; none for a test split, whose truth the leaderboard keeps."""
+    rows = read_task(name, str(folder), split)
+    kind = "answer" if find_benchmark(name).kind == "answer" else "classify"
+    if task.name != kind:
+        raise LangueError(f"{name} is for models trained to {kind}, and this one was trained to {task.name}")
+    if split.startswith("test"):
+        return {}, answers_to(task, rows), rows
+    answers = answers_to(task, rows)
+    return score(name, answers, [row.values for row in rows]), answers, rows
+
+
+def answers_to(task: Any, rows: Sequence[Labelled]) -> list[Any]:
+    """What a model says of rows, labelled or not."""
+    if task.name == "answer":
+        return [found[0].text for found in task.find(rows)]
+    return task.predict([row.values for row in rows])
+
+
+def _write_predictions(path: Path, benchmark: str | None, rows: Sequence[Labelled], answers: Sequence[Any]) -> None:
+    """A benchmark's submission; otherwise one JSON object a line with the row's answer."""
+    if benchmark is not None:
+        write_submission(benchmark, [row.values for row in rows], answers, path)
+        return
+    lines = [json.dumps({"prediction": answer}, ensure_ascii=False) + "\n" for answer in answers]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def evaluate_suite(
+    runs: Path | str,
+    suite: str,
+    data: str,
+    *,
+    split: str = "dev",
+    predictions: Path | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Measure on all tasks of a suite for which there is a run.
+
+    Args:
+        runs: one run, or a folder with a run for each task.
+        suite: "glue", "superglue" or "squad".
+        data: the folder that holds the tasks' folders.
+        split: "dev" or "test".
+        predictions: a folder for submissions.
+        device: cpu, cuda, ….
+
+    Returns:
+        `suite`, `data`, `tasks`: the metrics of each, and `metrics`: their average as `score`.
+
+    Raises:
+        LangueError: there is no run for any task of the suite.
+    """
+    by_task = _runs_by_benchmark(Path(runs))
+    tasks: dict[str, Any] = {}
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    for name, part in suite_parts(suite, split):
+        run = by_task.get(DIAGNOSTICS.get(name, name))
+        if run is None or (name in DIAGNOSTICS and not _is_there(name, data, part)):
+            continue
+        task = load(run, device)
+        found, answers, rows = _on_benchmark(task, name, data, part)
+        shown = name if part == split else f"{name} ({part.removeprefix(f'{split}_')})"
+        tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": found}
+        if found:
+            scores[name, part] = found
+        if predictions is not None:
+            predictions.mkdir(parents=True, exist_ok=True)
+            _write_predictions(predictions / _file_name(name, part), name, rows, answers)
+    if not tasks:
+        raise LangueError(f"{runs} holds no run that was trained on a task of {suite}; train one with --data.benchmark")
+    return {
+        "task": "suite",
+        "suite": suite,
+        "data": data,
+        "examples": sum(part["examples"] for part in tasks.values()),
+        "tasks": tasks,
+        "metrics": {"score": average(scores)} if scores else {},
+    }
+
+
+def _is_there(name: str, data: str, split: str) -> bool:
+    """Whether a diagnostic set's files lie with the others, which need not be."""
+    try:
+        return bool(read_task(name, data, split))
+    except LangueError:
+        return False
+
+
+def _file_name(name: str, part: str) -> str:
+    try:
+        return submission_name(name, part)
+    except LangueError:  # leaderboards take test sets alone; dev predictions are for one's own eyes
+        return f"{name.partition('/')[2]}-{part}.txt"
+
+
+def _runs_by_benchmark(folder: Path) -> dict[str, Path]:
+    """The runs at a place or right below it, by the benchmark they were trained on."""
+    found: dict[str, Path] = {}
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
+    for place in places:
+        if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
+            benchmark = _recipe_data(place).benchmark
+            if benchmark is not None:
+                found.setdefault(benchmark, place)
+    return found

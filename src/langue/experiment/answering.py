@@ -1,0 +1,82 @@
+"""The course of `answer`: any model learns to find the answers of questions in texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from langue.console import say
+from langue.data.labelled import Labelled
+from langue.errors import LangueError
+from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.start import Start
+from langue.experiment.tables import Tables
+from langue.models import Model
+from langue.models.config import ClassifierConfig
+from langue.objectives import Extract
+from langue.recipe import Recipe
+from langue.tasks.answer import Answer, encoded_windows, span_of
+from langue.text import Tokenizer
+from langue.train import Deciding
+
+METRICS = ("f1", "exact_match")
+
+
+class Answering(Tables):
+    """Two scores for each position: the first of an answer, and the last."""
+
+    words = Words(
+        purpose="to find answers in a text",
+        pipeline="question-answering",
+        command='langue answer {name} --question "…" --context "…"',
+        call='print(model.answer("Who …?", "…"))',
+        limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
+    )
+
+    @classmethod
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+        recipe = with_vocabulary(recipe, tokenizer)
+        if recipe.answer.metric not in METRICS:
+            raise LangueError(f"answer.metric: {recipe.answer.metric!r} is none of {', '.join(METRICS)}")
+        if recipe.model.form == "seq2seq":
+            raise LangueError("task: answer wants model.form: encoder or decoder")
+        if recipe.data.benchmark is not None:
+            recipe = recipe.model_copy(update={"answer": _of_benchmark(recipe)})
+        head = ClassifierConfig(each="position", outputs=2)
+        return recipe.model_copy(update={"model": recipe.model.model_copy(update={"classifier": head})})
+
+    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
+        kept, reasons = [], []
+        for row in rows:
+            try:
+                span_of(row)
+                kept.append(row)
+            except LangueError as error:
+                reasons.append(str(error))
+        if not kept:
+            raise LangueError(reasons[0] if reasons else f"there are no rows in {self.recipe.data.train}")
+        if reasons:
+            say(f"left out {len(reasons):,} of {len(rows):,} questions; the first: {reasons[0]}")
+        recipe = self.recipe
+        return encoded_windows(self.tokenizer, kept, recipe.answer, recipe.model.context)
+
+    def objective(self) -> Extract:
+        return Extract(self.recipe.training.label_smoothing)
+
+    @property
+    def deciding(self) -> Deciding:
+        return Deciding(self.recipe.answer.metric, higher=True)
+
+    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
+        task = Answer(model, self.tokenizer, self.recipe.answer)
+        return task.evaluate(rows, self.recipe.training.precision)
+
+
+def _of_benchmark(recipe: Recipe) -> Any:
+    from langue.data.benchmarks import find_benchmark
+
+    assert recipe.data.benchmark is not None
+    found = find_benchmark(recipe.data.benchmark)
+    if found.kind != "answer":
+        raise LangueError(f"{found.name} asks for no answers from a text; set task: classify")
+    return recipe.answer.model_copy(update={"no_answer": found.name == "squad/2.0"})

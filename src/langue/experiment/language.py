@@ -1,0 +1,81 @@
+"""What the courses that learn from running text have in common: their token stores and the rows that they give."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from langue.data import Loader
+from langue.data.loader import Stream
+from langue.data.part import Part
+from langue.errors import LangueError
+from langue.experiment.course import Course
+from langue.experiment.data import Store, open_data, prepare_data, training_texts
+from langue.recipe import Recipe
+from langue.report.words import short
+from langue.text import Tokenizer
+
+DEV_TOKENS = 1 << 17
+"""An evaluation on the way looks at no more tokens of each dev store than these, so that it takes no longer than it
+teaches; `langue evaluate` looks at all."""
+
+
+class Language(Course):
+    """A course on token stores."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
+        super().__init__(recipe, tokenizer, folder)
+        self.splits = open_data(recipe, tokenizer, folder)
+        self._stream = self.stream()
+
+    @classmethod
+    def texts(cls, recipe: Recipe) -> Iterator[str]:
+        return training_texts(recipe)
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
+        prepare_data(recipe, tokenizer, folder)
+
+    @abstractmethod
+    def stream(self) -> Stream:
+        """The rows of training."""
+
+    def batches(self, rank: int, world: int) -> Loader:
+        return Loader(self._stream, self._rows, self.recipe.training.accumulate, rank, world)
+
+    @property
+    def _rows(self) -> int:
+        """Rows of one forward pass over all processes."""
+        training, context = self.recipe.training, self.recipe.model.context
+        if training.batch_tokens is None:
+            return training.batch_size
+        if training.batch_tokens < context:
+            raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
+        return training.batch_tokens // context
+
+    @property
+    def steps_per_epoch(self) -> float:
+        return self._stream.size / (self._rows * self.recipe.training.accumulate)
+
+    def describe(self) -> str:
+        return f"{short(sum(store.tokens for store in self.splits.train))} tokens"
+
+    @property
+    def has_dev(self) -> bool:
+        return bool(self.splits.dev)
+
+    def dev_parts(self) -> list[Store]:
+        """The beginning of each dev store."""
+        return [
+            store if store.tokens <= DEV_TOKENS else Part(store, 0, DEV_TOKENS, self.tokenizer)  # type: ignore[arg-type]
+            for store in self.splits.dev
+        ]
+
+
+def weighted(stores: list[Store], measure: Callable[[Any], dict[str, float]], by: str) -> dict[str, float]:
+    """Means over stores of what is measured of each, weighted by one of the measures, which is summed."""
+    found = [measure(store) for store in stores]
+    total = sum(each[by] for each in found)
+    return {name: sum(each[name] * each[by] for each in found) / total for name in found[0] if name != by}

@@ -1,0 +1,78 @@
+"""Several seeds: the same training from other beginnings and in other orders, and how far the results lie apart."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+from langue.experiment.run import Run, RunFolder
+from langue.experiment.training import train
+from langue.recipe import Recipe
+
+RESULT = "seeds.json"
+
+
+@dataclass(frozen=True)
+class SeedsResult:
+    """What came out of all seeds.
+
+    Attributes:
+        runs: one for each.
+        seeds: their seeds.
+    """
+
+    runs: Sequence[Run]
+    seeds: Sequence[int]
+
+    @property
+    def metrics(self) -> dict[str, tuple[float, float]]:
+        """Mean and standard deviation (over n − 1) of each metric that all runs have."""
+        names = [name for name in self.runs[0].metrics if all(name in run.metrics for run in self.runs)]
+        return {name: mean_and_deviation([run.metrics[name] for run in self.runs]) for name in names}
+
+    def summary(self) -> dict[str, Any]:
+        """The same for a script to read."""
+        spread: Mapping[str, Any] = {
+            name: {"mean": mean, "deviation": deviation} for name, (mean, deviation) in self.metrics.items()
+        }
+        return {"seeds": list(self.seeds), "metrics": spread, "runs": [run.summary() for run in self.runs]}
+
+
+def train_seeds(
+    recipe: Recipe, out: Path, count: int, *, start_from: Path | None = None, report: bool = True
+) -> SeedsResult:
+    """Train with `count` seeds, from the recipe's on, in `out/seed-N`; those that are done or begun are gone on with.
+
+    An interrupted training ends the whole, whose runs so far are returned.
+
+    Raises:
+        LangueError: whatever is wrong with recipe, data or folder.
+    """
+    if count < 1:
+        raise LangueError(f"--seeds must be at least 1, not {count}")
+    runs, seeds = [], []
+    for seed in range(recipe.training.seed, recipe.training.seed + count):
+        member = recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
+        folder = out / f"seed-{seed}"
+        begun = RunFolder(folder).is_run()
+        runs.append(train(member, folder, start_from=start_from, resume=begun, report=report))
+        seeds.append(seed)
+        if runs[-1].interrupted:
+            break
+    result = SeedsResult(runs, seeds)
+    beside = out / f".{RESULT}.writing"
+    beside.write_text(json.dumps(result.summary(), indent=1) + "\n", encoding="utf-8")
+    beside.replace(out / RESULT)
+    return result
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation; that of one value is 0."""
+    mean = sum(values) / len(values)
+    square = sum((value - mean) ** 2 for value in values)
+    return mean, math.sqrt(square / (len(values) - 1)) if len(values) > 1 else 0.0

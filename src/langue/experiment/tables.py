@@ -1,0 +1,97 @@
+"""What the courses that learn from labelled rows have in common: tables, encoded once, and batches of one length."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from langue.data.buckets import Buckets
+from langue.data.examples import Examples
+from langue.data.labelled import Labelled, missing_column, read_split, texts_of
+from langue.errors import LangueError
+from langue.evaluate.benchmarks import score, task_score
+from langue.experiment.course import Course
+from langue.models import Model
+from langue.models.count import flops_per_token
+from langue.recipe import Recipe
+from langue.report.words import short
+from langue.text import Tokenizer
+
+
+class Tables(Course):
+    """A course on tables."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
+        super().__init__(recipe, tokenizer, folder)
+        self.benchmark = recipe.data.benchmark
+        self.rows = {split: read_split(recipe.data, split) for split in ("train", "dev", "test")}
+        if not self.rows["train"]:
+            raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+        self.train = Examples(self.encode(self.rows["train"]), several=self.several)
+        if not len(self.train):
+            raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
+
+    @classmethod
+    def texts(cls, recipe: Recipe) -> Iterator[str]:
+        for row in read_split(recipe.data, "train"):
+            texts = list(texts_of(row.values))
+            if not texts:
+                raise missing_column(row.place, "question" if recipe.task == "answer" else "text", row.values)
+            yield from texts
+
+    @abstractmethod
+    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
+        """Rows as examples to learn from."""
+
+    @property
+    def several(self) -> bool:
+        """Whether an example has several texts."""
+        return False
+
+    def batches(self, rank: int, world: int) -> Buckets:
+        training = self.recipe.training
+        return Buckets(
+            self.train,
+            self.train.lengths,
+            training.seed,
+            batch_size=training.batch_size,
+            batch_tokens=training.batch_tokens,
+            accumulate=training.accumulate,
+            rank=rank,
+            world=world,
+        )
+
+    @cached_property
+    def steps_per_epoch(self) -> float:
+        return self.batches(0, 1).steps_per_epoch
+
+    def describe(self) -> str:
+        return f"{len(self.rows['train']):,} examples of {short(self.train.tokens / len(self.train))} tokens"
+
+    @property
+    def has_dev(self) -> bool:
+        return bool(self.rows["dev"])
+
+    @abstractmethod
+    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
+        """Metrics on labelled rows, and the model's answers."""
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        found, answers = self.measure(model, self.rows["dev"])
+        if self.benchmark is None:
+            return found
+        scores = score(self.benchmark, answers, [row.values for row in self.rows["dev"]])
+        return {**found, **scores, "score": task_score(self.benchmark, scores)}
+
+    def test(self, model: Model) -> dict[str, float] | None:
+        return self.measure(model, self.rows["test"])[0] if self.rows["test"] else None
+
+    @cached_property
+    def flops_per_target(self) -> float:
+        length = max(1, round(self.train.tokens / len(self.train)))
+        config = self.recipe.model.architecture()
+        head = 6 * config.vocab_size * config.width  # which a judgement does not go through
+        return length * (flops_per_token(config, length) - head)

@@ -1,0 +1,79 @@
+"""The course of `generate`: a decoder learns to go on with a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from langue.data.loader import Stream
+from langue.errors import LangueError
+from langue.evaluate import evaluate_text
+from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.data import Store
+from langue.experiment.language import Language
+from langue.experiment.start import Start
+from langue.models import Model
+from langue.objectives import Causal
+from langue.recipe import Recipe
+from langue.tasks.generate import Generate
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+
+class Writing(Language):
+    """Causal language modelling on windows or whole documents."""
+
+    words = Words(
+        purpose="to continue text",
+        pipeline="text-generation",
+        command='langue generate {name} "{prompt}"',
+        call='print(model.generate("{prompt}", max_tokens=100))',
+        limits="The model knows the text that it was trained on and nothing else. What it writes has the form of that "
+        "text, not its\ntruth, and repeats whatever errors and leanings that text has.",
+    )
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
+        super().__init__(recipe, tokenizer, folder)
+        prompt = recipe.samples.prompt
+        if self.has_samples and tokenizer.unknown is not None and tokenizer.unknown in tokenizer.encode(prompt):
+            raise LangueError(f"samples.prompt {prompt!r} has characters that do not occur in the training text")
+
+    @classmethod
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+        return with_vocabulary(recipe, tokenizer)
+
+    def stream(self) -> Stream:
+        return self.splits.stream(self.recipe)
+
+    def objective(self) -> Causal:
+        return Causal(self.recipe.training.label_smoothing)
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        return self._measure(model, self.dev_parts())
+
+    def test(self, model: Model) -> dict[str, float] | None:
+        return self._measure(model, self.splits.test) if self.splits.test else None
+
+    def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+        """Loss in nats per token and bits per byte over all stores together, each token predicted once."""
+        nats = bits = 0.0
+        for store in stores:
+            with autocast(model.device, self.recipe.training.precision):
+                found = evaluate_text(model, self.tokenizer, store, quiet=True)
+            nats += found["loss"] * store.tokens
+            bits += found["bits_per_byte"] * store.text_bytes
+        tokens, size = sum(store.tokens for store in stores), sum(store.text_bytes for store in stores)
+        return {"loss": nats / tokens, "bits_per_byte": bits / max(1, size)}
+
+    @property
+    def has_samples(self) -> bool:
+        return self.recipe.samples.max_tokens > 0
+
+    def sample(self, model: Model) -> str:
+        samples = self.recipe.samples
+        text = Generate(model, self.tokenizer).generate(samples.prompt, **samples.model_dump(exclude={"prompt"}))
+        return f"{samples.prompt}{text}"
+
+    @property
+    def bytes_per_target(self) -> float:
+        stores = zip(self.splits.shares, self.splits.train, strict=True)
+        return sum(share * store.text_bytes / store.tokens for share, store in stores)

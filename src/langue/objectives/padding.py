@@ -1,0 +1,28 @@
+"""Rows of different lengths side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from langue.batch import Batch
+
+
+def padded(rows: Sequence[np.ndarray], segments: Sequence[np.ndarray] | None = None) -> Batch:
+    """Token numbers of each row, and the segments of each, as a batch (B, longest); padding stands on the right."""
+    lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+    valid = np.arange(lengths.max()) < lengths[:, None]
+    return Batch(
+        ids=torch.from_numpy(_fill(rows, valid)),
+        # None is faster, and many batches of sorted rows have no padding at all.
+        valid=None if valid.all() else torch.from_numpy(valid),
+        segments=None if segments is None else torch.from_numpy(_fill(segments, valid)),
+    )
+
+
+def _fill(rows: Sequence[np.ndarray], valid: np.ndarray) -> np.ndarray:
+    filled = np.zeros(valid.shape, np.int64)
+    filled[valid] = np.concatenate(rows)
+    return filled

@@ -1,0 +1,74 @@
+"""What the tasks that read a text ask of it, as data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from langue.nn.classifier import DenseKind, Pooling
+from langue.settings import Settings
+
+AnswerKind = Literal["label", "labels", "number", "choice"]
+PairKind = Literal["none", "next", "order"]
+
+
+class MaskingSettings(Settings):
+    """Masked language modelling: which tokens are hidden, and what stands in their place (Devlin et al. 2019)."""
+
+    rate: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the tokens that are to be guessed."""
+    masked: float = Field(default=0.8, ge=0, le=1)
+    """Share of those that the mask stands for."""
+    replaced: float = Field(default=0.1, ge=0, le=1)
+    """Share of those that a random token stands for; the rest stay as they are."""
+    whole_words: bool = False
+    """Hide all tokens of a word or none."""
+    pairs: PairKind = "none"
+    """A second question about each row of two stretches: whether the second came next in the text (BERT), or whether
+    they stand in their order (ALBERT)."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> MaskingSettings:
+        if self.masked + self.replaced > 1:
+            raise ValueError(f"masked {self.masked} and replaced {self.replaced} are more than all")
+        return self
+
+
+class ClassifySettings(Settings):
+    """What is said about a text, or about two."""
+
+    kind: AnswerKind = "label"
+    """One label for each text, any number of labels, a number, or which of several choices goes with it."""
+    labels: tuple[str, ...] = ()
+    """All labels, in the order of the model's outputs; none learns them from the training data, in sorted order."""
+    pooling: Pooling | None = None
+    """The vector of a text: its first position's ([CLS]), its last one's, or the mean of all; null takes that of the
+    weights it begins with, else the mean for encoders and the last for decoders, which alone has seen everything."""
+    dense: DenseKind | None = None
+    """Activation of a dense layer before the outputs; null takes that of the weights it begins with, else none."""
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    """How much each label counts in the loss: balanced lets rare ones count for as much as frequent ones."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """Probability from which on a text has a label, where it may have several."""
+    metric: str | None = None
+    """The metric on dev data that decides; null takes the benchmark's, else accuracy, f1_micro or pearson."""
+
+
+class AnswerSettings(Settings):
+    """How answers are found in a text."""
+
+    stride: int = Field(default=128, ge=1)
+    """Tokens that two windows of a long text share."""
+    question_tokens: int = Field(default=64, ge=1)
+    """Longer questions are cut."""
+    answer_tokens: int = Field(default=30, ge=1)
+    """Longer answers are not considered."""
+    candidates: int = Field(default=20, ge=1)
+    """Likeliest beginnings and ends of each window that are put together."""
+    no_answer: bool = False
+    """Whether a text may hold no answer; the model then says so by pointing at the first position."""
+    null_threshold: float = 0.0
+    """By how much no answer must score higher than the best answer to be preferred."""
+    metric: str = "f1"
+    """The metric on dev data that decides: f1 or exact_match."""

@@ -1,0 +1,61 @@
+"""Texts as a model that judges them gets them: encoded, cut to its context, framed, and in batches of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from langue.errors import LangueError
+from langue.text import Tokenizer
+
+Framed = tuple[list[int], list[int]]
+"""Token numbers with their special ones, and the segment of each."""
+
+BATCH_TOKENS = {"cpu": 1024, "cuda": 1 << 15}
+"""Tokens of one forward pass. On one core an encoder of 6 layers, 384 wide, was fastest with 512 to 1,024; more leave
+its caches."""
+
+
+def framed_texts(
+    tokenizer: Tokenizer, firsts: Sequence[str], seconds: Sequence[str | None] | None, context: int
+) -> list[Framed]:
+    """Single texts, or pairs where `seconds` has a text, framed and no longer than the context."""
+    left = tokenizer.encode_batch(firsts)
+    if seconds is None:
+        return [frame(tokenizer, first, None, context) for first in left]
+    right = iter(tokenizer.encode_batch([text for text in seconds if text is not None]))
+    return [
+        frame(tokenizer, first, None if text is None else next(right), context)
+        for first, text in zip(left, seconds, strict=True)
+    ]
+
+
+def frame(tokenizer: Tokenizer, first: Sequence[int], second: Sequence[int] | None, context: int) -> Framed:
+    """Tokens of one text or two, the longer one cut until both fit (BERT's "longest first").
+
+    Raises:
+        LangueError: the context has no room for any.
+    """
+    room = context - len(tokenizer.pair([], None if second is None else [])[0])
+    if room < (1 if second is None else 2):
+        raise LangueError(f"a context of {context} has no room for a text among its special tokens")
+    if second is None:
+        return tokenizer.pair(first[:room])
+    # The shorter one keeps up to half of the room, the longer one the rest.
+    shorter = min(len(first), len(second), room // 2)
+    keep_first = shorter if len(first) <= len(second) else min(len(first), room - shorter)
+    return tokenizer.pair(first[:keep_first], second[: room - keep_first])
+
+
+def by_length(lengths: Sequence[int], tokens: int) -> Iterator[np.ndarray]:
+    """Numbers of rows for one batch after the other, the longest first, so that memory is asked for once.
+
+    A batch holds no more than `tokens`, padding included, but for a single longer row.
+    """
+    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
+    start = 0
+    while start < len(order):
+        count = max(1, tokens // max(1, int(lengths[order[start]])))
+        yield order[start : start + count]
+        start += count

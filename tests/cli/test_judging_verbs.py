@@ -1,0 +1,107 @@
+"""The verbs that judge texts: `classify`, `answer`, `fill`, `evaluate`, and `train --seeds`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labelled_rows import sentences, write_recipe, write_rows
+from langue import cli
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("verbs")
+    assert cli.run(["train", str(write_recipe(folder)), "--out", str(folder / "run"), "--no-report"]) == 0
+    return folder / "run"
+
+
+def printed(capsys, *arguments: str) -> str:
+    capsys.readouterr()
+    assert cli.run(list(map(str, arguments))) == 0
+    return capsys.readouterr().out
+
+
+def complaint(capsys, *arguments: str) -> str:
+    capsys.readouterr()
+    assert cli.run(list(map(str, arguments))) == 2
+    found = capsys.readouterr()
+    assert found.out == ""
+    return found.err.splitlines()[-1]
+
+
+def test_classify_prints_an_answer_a_line_in_order(run, tmp_path, capsys):
+    (tmp_path / "texts.txt").write_text("a grim day\na lovely film in a town and it went on\n")
+    lines = printed(capsys, "classify", run, "a lovely day", "--file", tmp_path / "texts.txt").splitlines()
+    assert [line.split()[0] for line in lines] == ["good", "bad", "good"]
+    rows = write_rows(tmp_path / "rows.jsonl", sentences(5, seed=2))
+    objects = [json.loads(line) for line in printed(capsys, "classify", run, "--file", rows, "--json").splitlines()]
+    assert [found["label"] for found in objects] == [row["label"] for row in sentences(5, seed=2)]
+    assert set(objects[0]["scores"]) == {"bad", "good"}
+
+
+def test_evaluate_prints_one_object(run, tmp_path, capsys):
+    rows = write_rows(tmp_path / "rows.jsonl", sentences(30, seed=3))
+    found = json.loads(printed(capsys, "evaluate", run, "--data", rows, "--json"))
+    assert found["task"] == "classify"
+    assert found["examples"] == 30
+    assert found["metrics"]["accuracy"] == 1.0
+    assert found["seconds"] >= 0
+    assert "accuracy" in printed(capsys, "evaluate", run, "--data", rows)
+
+
+def test_seeds_print_a_table_and_an_object(run, tmp_path, capsys):
+    recipe = write_recipe(tmp_path)
+    options = ["--training.steps", "3", "--training.evaluate_every", "3", "--no-report"]
+    said = printed(capsys, "train", recipe, "--out", tmp_path / "runs", "--seeds", "2", *options)
+    assert "mean ± deviation" in said
+    assert "accuracy" in said
+    again = json.loads(printed(capsys, "train", recipe, "--out", tmp_path / "runs", "--seeds", "2", *options, "--json"))
+    assert again["seeds"] == [0, 1]
+    assert again == json.loads((tmp_path / "runs" / "seeds.json").read_text())
+
+
+def glue(folder: Path) -> Path:
+    """SST-2 in its own layout."""
+    (folder / "SST-2").mkdir(parents=True)
+    for split, seed in (("train", 0), ("dev", 1), ("test", 2)):
+        rows = [f"{row['text']}\t{int(row['label'] == 'good')}" for row in sentences(60, seed)]
+        header = "sentence\tlabel"
+        if split == "test":
+            header, rows = "index\tsentence", [f"{n}\t{row.split(chr(9))[0]}" for n, row in enumerate(rows)]
+        (folder / "SST-2" / f"{split}.tsv").write_text("\n".join([header, *rows]) + "\n")
+    return folder
+
+
+def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
+    data, recipe = glue(tmp_path / "glue"), write_recipe(tmp_path)
+    content = recipe.read_text().replace("data: {train: train.jsonl, dev: 0.2}", "")
+    recipe.write_text(content + "data: {benchmark: glue/SST-2, folder: glue}\n")
+    assert cli.run(["train", str(recipe), "--out", str(tmp_path / "runs" / "sst2"), "--no-report"]) == 0
+    assert json.loads((tmp_path / "runs" / "sst2" / "model" / "labels.json").read_text()) == ["negative", "positive"]
+    found = json.loads(printed(capsys, "evaluate", tmp_path / "runs", "--suite", "glue", "--data", data, "--json"))
+    assert found["metrics"]["score"] == found["tasks"]["glue/SST-2"]["metrics"]["accuracy"] > 0.9
+    assert "average" in printed(capsys, "evaluate", tmp_path / "runs", "--suite", "glue", "--data", data)
+    arguments = ["--suite", "glue", "--split", "test", "--data", data, "--predictions", tmp_path / "said", "--json"]
+    printed(capsys, "evaluate", tmp_path / "runs" / "sst2", *arguments)
+    lines = (tmp_path / "said" / "SST-2.tsv").read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    assert len(lines) == 61
+    assert complaint(capsys, "evaluate", tmp_path, "--suite", "squad", "--data", data).endswith("--data.benchmark")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["classify", "RUN"], "there is no text; give one"),
+        (["classify", "RUN", ""], "text 1: text is empty"),
+        (["fill", "RUN", "a"], "the model was trained to classify; use it by: langue classify"),
+        (["answer", "RUN", "--question", "a"], "--question and --context go together"),
+        (["answer", "RUN", "--question", "a", "--context", " "], "--question: context is empty"),
+        (["classify", "RUN", "--file", "no.txt"], "no.txt: No such file"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(run, arguments, said, capsys):
+    assert said in complaint(capsys, *[str(run) if part == "RUN" else part for part in arguments])
