@@ -65,6 +65,7 @@ class Attention(Mixer):
         epsilon: of that norm; None takes the smallest difference that numbers near 1 can have.
         window: see `Layout.mask`; None sees everything that the form allows.
         dropout: probability of dropping an attention weight.
+        scale: divide scores by √(head width).
     """
 
     def __init__(
@@ -80,9 +81,11 @@ class Attention(Mixer):
         epsilon: float | None,
         window: int | None,
         dropout: float,
+        scale: bool = True,
     ):
         super().__init__()
         self.heads, self.key_heads, self.head_width = heads, key_heads, head_width
+        self.scale = head_width**-0.5 if scale else 1.0
         self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
         self.query_key_value = Linear(
             input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias != "none"
@@ -108,6 +111,7 @@ class Attention(Mixer):
             attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=mask is None and layout.is_plain_causal(self.window),
+            scale=self.scale,
             enable_gqa=self.key_heads != self.heads,
         )
         return self.output(mixed.transpose(1, 2).flatten(2))
@@ -115,7 +119,7 @@ class Attention(Mixer):
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         queries, keys, _ = self._project(x, layout)
         keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
-        scores = queries @ keys.transpose(2, 3) * self.head_width**-0.5
+        scores = queries @ keys.transpose(2, 3) * self.scale
         if layout.bias is not None:
             scores = scores + layout.bias
         mask = layout.mask(self.window)
@@ -155,9 +159,20 @@ def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
 class CrossAttention(nn.Module):
     """A decoder's look at its source: queries from the decoder, keys and values from the encoder's output."""
 
-    def __init__(self, width: int, memory_width: int, *, heads: int, head_width: int, bias: bool, dropout: float):
+    def __init__(
+        self,
+        width: int,
+        memory_width: int,
+        *,
+        heads: int,
+        head_width: int,
+        bias: bool,
+        dropout: float,
+        scale: bool = True,
+    ):
         super().__init__()
         self.heads, self.head_width, self.dropout = heads, head_width, dropout
+        self.scale = head_width**-0.5 if scale else 1.0
         self.query = Linear(width, (heads * head_width,), bias)
         self.key_value = Linear(memory_width, (heads * head_width, heads * head_width), bias)
         self.output = Linear(heads * head_width, (width,), bias)
@@ -174,13 +189,18 @@ class CrossAttention(nn.Module):
         else:
             keys, values = self._remember(memory)
         mixed = F.scaled_dot_product_attention(
-            self._heads(self.query(x)), keys, values, memory.mask(), self.dropout if self.training else 0.0
+            self._heads(self.query(x)),
+            keys,
+            values,
+            memory.mask(),
+            self.dropout if self.training else 0.0,
+            scale=self.scale,
         )
         return self.output(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
-        scores = self._heads(self.query(x)) @ self._remember(memory)[0].transpose(2, 3) * self.head_width**-0.5
+        scores = self._heads(self.query(x)) @ self._remember(memory)[0].transpose(2, 3) * self.scale
         mask = memory.mask()
         return (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(-1)
 

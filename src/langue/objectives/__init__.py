@@ -5,6 +5,7 @@ from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
+from langue.objectives.seq2seq import Seq2Seq
 from langue.objectives.settings import AnswerSettings, ClassifySettings, MaskingSettings
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Extract",
     "Masked",
     "MaskingSettings",
+    "Seq2Seq",
     "linear_cross_entropy",
 ]
