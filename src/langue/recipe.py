@@ -67,10 +67,12 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate", "fill", "classify", "answer"]
+    task: Literal["generate", "fill", "classify", "answer", "translate", "summarize"]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
+    source_tokenizer: TokenizerSettings | None = None
+    """How a source becomes tokens, where the task is translate and its language has a vocabulary of its own."""
     model: ModelSettings = ModelSettings()
     """What is trained."""
     data: DataSettings
@@ -144,7 +146,12 @@ def _without_preset(content: dict[str, Any]) -> dict[str, Any]:
 
 
 # Where a recipe names files, by section.
-_PATHS = {"data": ("train", "dev", "test", "folder"), "tokenizer": ("path",), "model": ("path",)}
+_PATHS = {
+    "data": ("train", "dev", "test", "folder"),
+    "tokenizer": ("path",),
+    "source_tokenizer": ("path",),
+    "model": ("path",),
+}
 
 
 def _located(content: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -163,6 +170,8 @@ def _locate(value: Any, folder: Path) -> Any:
     """A path or glob, a list of them, or a table of them with weights; names of other sources stay as they are."""
     if isinstance(value, list):
         return [_locate(part, folder) for part in value]
+    if isinstance(value, dict) and value.keys() == {"source", "target"}:
+        return {side: _locate(path, folder) for side, path in value.items()}
     if isinstance(value, dict):
         return {_locate(name, folder): weight for name, weight in value.items()}
     if not isinstance(value, str) or value == EMBEDDED:

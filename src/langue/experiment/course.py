@@ -27,6 +27,8 @@ COURSES = {
     "fill": ("langue.experiment.filling", "Filling"),
     "classify": ("langue.experiment.classifying", "Classifying"),
     "answer": ("langue.experiment.answering", "Answering"),
+    "translate": ("langue.experiment.translating", "Translating"),
+    "summarize": ("langue.experiment.summarizing", "Summarizing"),
 }
 
 

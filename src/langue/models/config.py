@@ -72,7 +72,7 @@ class ModelConfig(Settings):
     source_vocab_size: int = Field(default=0, ge=0)
     """Number of tokens of a seq2seq's source, where that has a vocabulary of its own; 0 shares the target's."""
     decoder_start: int | None = Field(default=None, ge=0)
-    """The token that a seq2seq's decoder begins with; null takes the tokenizer's start, or its end where it has none."""
+    """The token that a seq2seq's decoder begins with; null takes the tokenizer's start, or else its end."""
     context: int = Field(default=256, ge=1)
     """Positions of a training row; attention is never asked to look farther."""
     width: int = Field(default=128, ge=1)

@@ -17,6 +17,8 @@ TASKS = {
     "fill": ("langue.tasks.fill", "Fill"),
     "classify": ("langue.tasks.classify", "Classify"),
     "answer": ("langue.tasks.answer", "Answer"),
+    "translate": ("langue.tasks.translate", "Translate"),
+    "summarize": ("langue.tasks.summarize", "Summarize"),
 }
 
 

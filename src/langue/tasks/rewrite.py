@@ -1,0 +1,226 @@
+"""What translation and summarisation have in common: a text in, another text out, by an encoder–decoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from langue.batch import Batch
+from langue.console import say
+from langue.data.parallel import Pair
+from langue.data.settings import PairSettings
+from langue.data.sides import Sides
+from langue.decode import Search, SearchSettings
+from langue.errors import LangueError
+from langue.models import Model
+from langue.objectives import Seq2Seq
+from langue.objectives.padding import padded
+from langue.settings import parse
+from langue.tasks.sources import Long, read_sources
+from langue.tasks.texts import BATCH_TOKENS
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+SOURCE_TOKENIZER = "source-tokenizer.json"
+"""Beside a model's configuration, where its source has a vocabulary of its own."""
+
+STEP = 32
+"""Bounds of written tokens are rounded up to a multiple, so that texts of about one length are written side by side."""
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What became of one text.
+
+    Attributes:
+        text: the best.
+        texts: the n best, best first; of a text in several pieces, of each the best.
+        scores: log-probability of each.
+    """
+
+    text: str
+    texts: list[str]
+    scores: list[float]
+
+
+class Rewrite:
+    """An encoder–decoder that makes a text of a text.
+
+    Args:
+        model: an encoder–decoder.
+        tokenizer: of what it writes.
+        settings: how long its texts were, and what it is told about them.
+        source_tokenizer: of what it reads; None reads by the same.
+
+    Raises:
+        LangueError: the tokenizers have numbers that the model does not know.
+    """
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, str]]
+    long: ClassVar[Long]
+
+    def __init__(
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        settings: PairSettings | None = None,
+        source_tokenizer: Tokenizer | None = None,
+    ):
+        config = model.config
+        if config.form != "seq2seq":
+            raise LangueError(f"the model is a {config.form}; to {self.name} takes model.form: seq2seq")
+        self.settings, self.tokenizer = settings or PairSettings(), tokenizer
+        self.sides = Sides.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context)
+        known = config.source_vocab_size or config.vocab_size
+        if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
+            raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
+        self.model = model.eval()
+        self.start = first_token_of(config.decoder_start, tokenizer)
+
+    @classmethod
+    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Any:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        own = next(
+            (place / SOURCE_TOKENIZER for place in _places(folder) if (place / SOURCE_TOKENIZER).is_file()), None
+        )
+        settings = None if recipe is None else recipe.data.pairs
+        return cls(model, tokenizer, settings, None if own is None else Tokenizer.load(own))
+
+    def objective(self) -> Seq2Seq:
+        """What it learns by."""
+        return Seq2Seq(self.start)
+
+    def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
+        """The best text for each of a list."""
+        return [found.text for found in self.rewrite([_text(given, self.columns[0]) for given in inputs], **options)]
+
+    def rewrite(
+        self,
+        texts: Sequence[str],
+        *,
+        tags: Sequence[str] = (),
+        long: Long | None = None,
+        advance: Callable[[int], Any] | None = None,
+        **options: Any,
+    ) -> list[Rewritten]:
+        """What becomes of each text, in order; an empty text stays empty.
+
+        Args:
+            texts: what is read.
+            tags: what the model is told before each, such as the language to translate into.
+            long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
+            advance: called with how many pieces are done.
+            options: the fields of `SearchSettings`.
+
+        Raises:
+            LangueError: an option has no such name or value, or the model was never told a tag.
+        """
+        usual = (self.settings.tag,) if self.settings.tag in self.sides.tags else ()
+        given = tuple(tags) or tuple(tag for tag in usual if tag is not None)
+        sources = read_sources(texts, self.sides, given, long or self.long)
+        for warning in sources.warnings():
+            say(f"{warning}")
+        written: list[list[tuple[str, float]]] = [[] for _ in sources.ids]
+        for numbers, settings in self._batches(sources.ids, {"beams": 4, "temperature": 0.0, **options}):
+            for number, found in zip(numbers, self._write([sources.ids[n] for n in numbers], settings), strict=True):
+                written[number] = found
+            if advance is not None:
+                advance(len(numbers))
+        return self._together(len(texts), sources.owners, written)
+
+    def _batches(self, ids: Sequence[list[int]], options: dict[str, Any]) -> Iterator[tuple[list[int], SearchSettings]]:
+        """Pieces of about one length, longest first, and how to search for what becomes of them.
+
+        How much may be written at most follows from a piece's own length, never from its neighbours'.
+        """
+        given = options.get("max_tokens")
+        whole = parse(SearchSettings, options, self.name)
+        order = sorted(range(len(ids)), key=lambda number: -len(ids[number]))
+        room = BATCH_TOKENS.get(self.model.device.type, 1 << 15) // max(whole.beams, whole.samples)
+        batch: list[int] = []
+        for number in order:
+            bound = given or self._bound(len(ids[number]))
+            if batch and (bound != last or (len(batch) + 1) * len(ids[batch[0]]) > room):
+                yield batch, whole.model_copy(update={"max_tokens": last})
+                batch = []
+            last = bound
+            batch.append(number)
+        if batch:
+            yield batch, whole.model_copy(update={"max_tokens": last})
+
+    def _bound(self, length: int) -> int:
+        """Tokens that are written at most about a piece of so many."""
+        return min(self.model.config.context - 1, STEP * math.ceil((1.5 * length + 16) / STEP))
+
+    def _write(self, sources: Sequence[list[int]], settings: SearchSettings) -> list[list[tuple[str, float]]]:
+        read = padded([np.array(ids) for ids in sources])
+        begin = torch.full((len(sources), 1), self.start)
+        batch = Batch(begin, source=read.ids, source_valid=read.valid).to(self.model.device)
+        search = Search(self.model, settings, self.tokenizer.end, self._never(), batch)
+        found = search.run([[self.start]] * len(sources))
+        return [[(self.tokenizer.decode(each.tokens).strip(), each.score) for each in best] for best in found]
+
+    def _never(self) -> list[int]:
+        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
+        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
+        return sorted(self.tokenizer.specials | unknown | unused)
+
+    def _together(
+        self, count: int, owners: Sequence[int], written: Sequence[list[tuple[str, float]]]
+    ) -> list[Rewritten]:
+        pieces: list[list[list[tuple[str, float]]]] = [[] for _ in range(count)]
+        for owner, found in zip(owners, written, strict=True):
+            pieces[owner].append(found)
+        answers = []
+        for each in pieces:
+            if len(each) == 1:
+                texts, scores = [text for text, _ in each[0]], [score for _, score in each[0]]
+                answers.append(Rewritten(texts[0] if texts else "", texts, scores))
+            else:
+                text = " ".join(found[0][0] for found in each if found)
+                answers.append(Rewritten(text, [text], [sum(found[0][1] for found in each if found)]))
+        return answers
+
+    def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
+        """Loss in nats per target token, ends included, and perplexity, of what people wrote."""
+        encoded = [self.sides.cut(*both) for both in self.sides.encode(pairs)]
+        order = sorted(range(len(encoded)), key=lambda n: -len(encoded[n][0]) - len(encoded[n][1]))
+        objective, total, count = self.objective(), 0.0, 0
+        room = BATCH_TOKENS.get(self.model.device.type, 1 << 15)
+        was_training = self.model.training
+        self.model.eval()
+        start = 0
+        while start < len(order):
+            longest = sum(len(side) for side in encoded[order[start]])
+            chosen = order[start : start + max(1, room // longest)]
+            start += len(chosen)
+            batch = objective.batch([dict(zip(("source", "target"), encoded[n], strict=True)) for n in chosen])
+            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                found = objective.loss(self.model, batch.to(self.model.device))
+            total += float(found.total)
+            count += int(found.count)
+        self.model.train(was_training)
+        loss = total / max(1, count)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
+    """What the decoder begins with: what the model's configuration says, else the tokenizer's start, else its end."""
+    if said is not None:
+        return said
+    return tokenizer.end if tokenizer.start is None else tokenizer.start
+
+
+def _text(given: Any, column: str) -> str:
+    return given if isinstance(given, str) else str(given[column])
+
+
+def _places(folder: Path) -> list[Path]:
+    return [folder, folder / "model", folder.parent / "model", folder.parent.parent / "model"]

@@ -1,0 +1,45 @@
+"""Summarisation: a long text in, a short one out, by an encoder–decoder or by any decoder that is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langue.data.parallel import Pair
+from langue.tasks.rewrite import Rewrite
+from langue.tasks.translate import evaluate_pairs
+
+
+class Summarize(Rewrite):
+    """A model that was trained to summarise."""
+
+    name = "summarize"
+    columns = ("text", "summary")
+    long = "cut"
+
+    def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
+        """Summarise one text or many.
+
+        Args:
+            texts: what is to be told in short.
+            options: the fields of `SearchSettings`, of which beams is 4 unless said otherwise.
+
+        Returns:
+            A string for one text, a list for several.
+
+        Raises:
+            LangueError: an option has no such name or value.
+        """
+        many = [texts] if isinstance(texts, str) else list(texts)
+        found = [each.text for each in self.rewrite(many, **options)]
+        return found[0] if isinstance(texts, str) else found
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""
+        from langue.tasks.scores import summary_scores
+
+        return summary_scores(predicted, expected)
+
+    def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
+        """Loss of what people wrote, and the scores of what the model writes; and that itself."""
+        return evaluate_pairs(self, pairs, precision, **options)

@@ -1,0 +1,61 @@
+"""Translation: texts of one language in, texts of another out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langue.data.parallel import Pair
+from langue.tasks.rewrite import Rewrite
+
+
+class Translate(Rewrite):
+    """A model that translates."""
+
+    name = "translate"
+    columns = ("source", "target")
+    long = "split"
+
+    def translate(
+        self, texts: str | Sequence[str], *, target_language: str | None = None, **options: Any
+    ) -> str | list[str]:
+        """Translate one text or many; line by line they stay in their order, and empty ones stay empty.
+
+        Args:
+            texts: what is to be translated.
+            target_language: into which language, of a model that knows several.
+            options: the fields of `SearchSettings`, of which beams is 4 unless said otherwise, and `long`: "split"
+                texts that the model has no room for between sentences, or "cut" them.
+
+        Returns:
+            A string for one text, a list for several.
+
+        Raises:
+            LangueError: an option has no such name or value, or the model does not know the language.
+        """
+        many = [texts] if isinstance(texts, str) else list(texts)
+        tags = () if target_language is None else (target_language,)
+        found = [each.text for each in self.rewrite(many, tags=tags, **options)]
+        return found[0] if isinstance(texts, str) else found
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """BLEU, chrF and TER of a corpus."""
+        from langue.tasks.scores import translation_scores
+
+        return translation_scores(predicted, expected)
+
+    def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
+        """Loss of what people wrote, and the scores of what the model writes; and that itself."""
+        return evaluate_pairs(self, pairs, precision, **options)
+
+
+def evaluate_pairs(task: Any, pairs: Sequence[Pair], precision: str, **options: Any) -> tuple[dict[str, float], list]:
+    """Loss of what people wrote, and scores of what the model writes, tag by tag; and that itself."""
+    answers: list[str] = [""] * len(pairs)
+    for tags in sorted({pair.tags for pair in pairs}):
+        chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
+        found = task.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
+        for number, each in zip(chosen, found, strict=True):
+            answers[number] = each.text
+    metrics = task.loss(pairs, precision)
+    return {**metrics, **task.score(answers, [pair.target for pair in pairs])}, answers
