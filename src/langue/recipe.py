@@ -16,7 +16,7 @@ from langue.data.sources import EMBEDDED
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.presets import preset
-from langue.objectives import AnswerSettings, ClassifySettings, MaskingSettings
+from langue.objectives import AnswerSettings, ClassifySettings, DenoiseSettings, MaskingSettings
 from langue.settings import Settings, override, parse, read_yaml
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -67,7 +67,7 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate", "fill", "classify", "answer", "translate", "summarize"]
+    task: Literal["generate", "fill", "classify", "answer", "translate", "summarize", "denoise"]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
@@ -81,6 +81,8 @@ class Recipe(Settings):
     """How it is trained."""
     masking: MaskingSettings = MaskingSettings()
     """What is hidden, where the task is fill."""
+    denoise: DenoiseSettings = DenoiseSettings()
+    """What is amiss with a text, where the task is denoise."""
     classify: ClassifySettings = ClassifySettings()
     """What is asked of a text, where the task is classify."""
     answer: AnswerSettings = AnswerSettings()

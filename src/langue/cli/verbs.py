@@ -42,6 +42,10 @@ VERBS: Verbs = {
     "fill": Verb("langue.cli.fill:fill", "Let a model guess what stands in gaps"),
     "classify": Verb("langue.cli.classify:classify", "Let a model judge texts"),
     "answer": Verb("langue.cli.answer:answer", "Let a model find answers in texts"),
+    "translate": Verb("langue.cli.translate:translate", "Let a model translate texts or a file"),
+    "summarize": Verb("langue.cli.summarize:summarize", "Let a model tell texts in short"),
+    "compare": Verb("langue.cli.compare:compare", "Say which of two models writes better, and whether by chance"),
+    "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
     "inspect": {

@@ -37,7 +37,8 @@ class Buckets:
         accumulate: micro-batches of one step.
         rank: which rank this is.
         world: how many ranks there are.
-        pick: the (examples,) numbers of an epoch's examples, where some come more often than others; None takes each once.
+        pick: the (examples,) numbers of an epoch's examples, where some come more often than others; None takes each
+            once.
 
     Raises:
         LangueError: there are too few examples, or the ranks would have none in some batch.

@@ -21,7 +21,7 @@ class Aligned(Settings):
 
 
 Source = str | list[str] | dict[str, float] | Aligned
-"""A path, glob, folder, `hf:` name or "embedded"; a list of them; a table of them with weights; or two aligned files."""
+"""A path, glob, folder, `hf:` name or "embedded"; a list of them; a table of them with weights; or aligned files."""
 
 
 class ReadSettings(Settings):

@@ -28,6 +28,7 @@ COURSES = {
     "classify": ("langue.experiment.classifying", "Classifying"),
     "answer": ("langue.experiment.answering", "Answering"),
     "translate": ("langue.experiment.translating", "Translating"),
+    "denoise": ("langue.experiment.denoising", "Denoising"),
     "summarize": ("langue.experiment.summarizing", "Summarizing"),
 }
 

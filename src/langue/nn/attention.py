@@ -84,8 +84,7 @@ class Attention(Mixer):
         scale: bool = True,
     ):
         super().__init__()
-        self.heads, self.key_heads, self.head_width = heads, key_heads, head_width
-        self.scale = head_width**-0.5 if scale else 1.0
+        self.heads, self.key_heads, self.head_width, self.scale = heads, key_heads, head_width, scale
         self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
         self.query_key_value = Linear(
             input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias != "none"
@@ -111,7 +110,6 @@ class Attention(Mixer):
             attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=mask is None and layout.is_plain_causal(self.window),
-            scale=self.scale,
             enable_gqa=self.key_heads != self.heads,
         )
         return self.output(mixed.transpose(1, 2).flatten(2))
@@ -119,7 +117,7 @@ class Attention(Mixer):
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         queries, keys, _ = self._project(x, layout)
         keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
-        scores = queries @ keys.transpose(2, 3) * self.scale
+        scores = queries @ keys.transpose(2, 3) * self.head_width**-0.5
         if layout.bias is not None:
             scores = scores + layout.bias
         mask = layout.mask(self.window)
@@ -139,7 +137,7 @@ class Attention(Mixer):
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
         queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)
-        return queries, keys, values.transpose(1, 2)
+        return _stretched(queries, self.scale), keys, values.transpose(1, 2)
 
     def _normalise(self, both: Tensor) -> Tensor:
         normed = rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
@@ -147,6 +145,11 @@ class Attention(Mixer):
             return normed
         weight = torch.cat([self.query_norm.expand(self.heads, -1), self.key_norm.expand(self.key_heads, -1)])
         return normed * weight
+
+
+def _stretched(queries: Tensor, scale: bool) -> Tensor:
+    """Queries (…, head width) whose scores come out as they are, where they are not to be scaled."""
+    return queries if scale else queries * queries.shape[-1] ** 0.5
 
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
@@ -171,8 +174,7 @@ class CrossAttention(nn.Module):
         scale: bool = True,
     ):
         super().__init__()
-        self.heads, self.head_width, self.dropout = heads, head_width, dropout
-        self.scale = head_width**-0.5 if scale else 1.0
+        self.heads, self.head_width, self.scale, self.dropout = heads, head_width, scale, dropout
         self.query = Linear(width, (heads * head_width,), bias)
         self.key_value = Linear(memory_width, (heads * head_width, heads * head_width), bias)
         self.output = Linear(heads * head_width, (width,), bias)
@@ -188,19 +190,16 @@ class CrossAttention(nn.Module):
             keys, values = state.keys, state.values
         else:
             keys, values = self._remember(memory)
+        queries = _stretched(self._heads(self.query(x)), self.scale)
         mixed = F.scaled_dot_product_attention(
-            self._heads(self.query(x)),
-            keys,
-            values,
-            memory.mask(),
-            self.dropout if self.training else 0.0,
-            scale=self.scale,
+            queries, keys, values, memory.mask(), self.dropout if self.training else 0.0
         )
         return self.output(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
-        scores = self._heads(self.query(x)) @ self._remember(memory)[0].transpose(2, 3) * self.scale
+        queries = _stretched(self._heads(self.query(x)), self.scale)
+        scores = queries @ self._remember(memory)[0].transpose(2, 3) * self.head_width**-0.5
         mask = memory.mask()
         return (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(-1)
 

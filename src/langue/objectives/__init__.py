@@ -3,16 +3,19 @@
 from langue.objectives.causal import Causal
 from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.denoise import Denoise
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
 from langue.objectives.seq2seq import Seq2Seq
-from langue.objectives.settings import AnswerSettings, ClassifySettings, MaskingSettings
+from langue.objectives.settings import AnswerSettings, ClassifySettings, DenoiseSettings, MaskingSettings
 
 __all__ = [
     "AnswerSettings",
     "Causal",
     "Classify",
     "ClassifySettings",
+    "Denoise",
+    "DenoiseSettings",
     "Extract",
     "Masked",
     "MaskingSettings",

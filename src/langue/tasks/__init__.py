@@ -18,6 +18,7 @@ TASKS = {
     "classify": ("langue.tasks.classify", "Classify"),
     "answer": ("langue.tasks.answer", "Answer"),
     "translate": ("langue.tasks.translate", "Translate"),
+    "denoise": ("langue.tasks.denoise", "Denoise"),
     "summarize": ("langue.tasks.summarize", "Summarize"),
 }
 
@@ -76,4 +77,4 @@ def _task_of(config: ModelConfig) -> str:
     """What a model without a recipe is for: what its classifier judges, else what its form is good for."""
     if config.classifier is not None and config.classifier.outputs:
         return "classify" if config.classifier.each == "text" else "answer"
-    return "fill" if config.form == "encoder" else "generate"
+    return {"encoder": "fill", "decoder": "generate", "seq2seq": "translate"}[config.form]

@@ -180,7 +180,9 @@ class Rewrite:
             pieces[owner].append(found)
         answers = []
         for each in pieces:
-            if len(each) == 1:
+            if not each:
+                answers.append(Rewritten("", [], []))
+            elif len(each) == 1:
                 texts, scores = [text for text, _ in each[0]], [score for _, score in each[0]]
                 answers.append(Rewritten(texts[0] if texts else "", texts, scores))
             else:
