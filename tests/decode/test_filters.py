@@ -49,7 +49,7 @@ def test_min_p(logits, share):
 def test_repetition_penalty(logits, penalty):
     texts = torch.randint(50, (4, 7), generator=torch.Generator().manual_seed(9))
     expected = reference.RepetitionPenaltyLogitsProcessor(penalty)(texts, logits)
-    torch.testing.assert_close(filters.repetition_penalty(logits, texts.tolist(), penalty), expected)
+    torch.testing.assert_close(filters.repetition_penalty(logits, texts, penalty), expected)
 
 
 def test_all_together_are_transformers_in_its_order(logits):
@@ -64,11 +64,49 @@ def test_all_together_are_transformers_in_its_order(logits):
         reference.MinPLogitsWarper(0.05),
     ):
         expected = step(texts, expected)
-    torch.testing.assert_close(filters.filtered(logits, texts.tolist(), settings, None), expected)
+    torch.testing.assert_close(filters.filtered(logits, texts, settings), expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_no_repeat_ngram(size):
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(40, 6, generator=generator)
+    texts = torch.randint(6, (40, 8), generator=generator)
+    expected = reference.NoRepeatNGramLogitsProcessor(size)(texts, logits)
+    found = filters.no_repeat_ngram(logits, texts, size)
+    torch.testing.assert_close(found, expected)
+    assert size > 2 or bool(found.isinf().any())
+
+
+@pytest.mark.parametrize("step", ["no_repeat_ngram", "repetition_penalty"])
+def test_a_shorter_text_beside_longer_ones_is_as_if_alone(step):
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(8, 3, generator=generator)
+    texts = torch.randint(3, (8, 8), generator=generator)
+    for row in range(8):
+        texts[row, :row] = filters.NOTHING
+    apply = getattr(filters, step)
+    found = apply(logits, texts, 2)
+    for row in range(8):
+        torch.testing.assert_close(found[row : row + 1], apply(logits[row : row + 1], texts[row : row + 1, row:], 2))
 
 
 def test_banned_tokens_cannot_be_chosen(logits):
     never = torch.tensor([3, 7])
-    found = filters.filtered(logits, [[]] * 4, SearchSettings(), never).softmax(-1)
+    found = filters.banned(logits, never).softmax(-1)
     assert torch.equal(found[:, never], torch.zeros(4, 2))
     torch.testing.assert_close(found.sum(-1), torch.ones(4))
+
+
+def test_min_length_is_a_ban_of_the_end(logits):
+    texts = torch.zeros(4, 5, dtype=torch.long)
+    expected = reference.MinNewTokensLengthLogitsProcessor(2, 4, 9)(texts, logits)
+    torch.testing.assert_close(filters.banned(logits, torch.tensor([9])), expected)
+
+
+def test_a_forced_token_is_the_only_one(logits):
+    found = filters.forced(logits, torch.tensor([5, filters.NOTHING, 0, 49]))
+    assert found.argmax(-1)[[0, 2, 3]].tolist() == [5, 0, 49]
+    assert torch.equal(found[1], logits[1])
+    assert found.isfinite().sum(-1).tolist() == [1, 50, 1, 1]
+    assert found[0, 5] == logits[0, 5]

@@ -1,89 +1,112 @@
 """The one search: beams against exhaustive enumeration, batches against single rows, draws against their law."""
 
-import itertools
+import math
 
 import pytest
 import torch
+from toys import END, MIXERS, every_text, log_probabilities, make, without_end
 
 from langue.batch import Batch
 from langue.decode import Search, SearchSettings, Writing
-from langue.models import ModelConfig, build
+from langue.errors import LangueError
 
-END = 3
-MIXERS = {
-    "attention": {},
-    "relative": {"position": "relative"},
-    "window": {"mixer": "window", "window": 3, "position": "none"},
-    "lstm": {"mixer": "lstm", "position": "none"},
-    "gru": {"mixer": "gru", "position": "none"},
-    "rnn": {"mixer": "rnn", "position": "none"},
-}
+SOURCES = [[1, 2, 4], [4, 4, 0, 2, 1], [2]]
 
 
-def make(mixer="attention", vocab_size=5, context=16, form="decoder"):
-    config = ModelConfig(
-        form=form, vocab_size=vocab_size, width=16, layers=2, heads=2, context=context, initial_deviation=0.7,
-        **MIXERS[mixer],
-    )  # fmt: skip
-    return build(config, seed=3).eval()
-
-
-def log_probabilities(model, prompt, text, source=None):
-    """Of each token of a text, worked out by one full pass."""
-    ids = torch.tensor([[*prompt, *text]])
-    with torch.inference_mode():
-        logs = model(Batch(ids[:, :-1], source=source)).log_softmax(-1)[0, len(prompt) - 1 :]
-    return logs.gather(1, ids[0, len(prompt) :, None])[:, 0].double()
-
-
-def every_text(vocab_size, length):
-    """All texts that end with END, or have the full length without it."""
-    others = [token for token in range(vocab_size) if token != END]
-    for size in range(length):
-        for text in itertools.product(others, repeat=size):
-            yield [*text, END]
-    for text in itertools.product(others, repeat=length):
-        yield list(text)
-
-
-@pytest.mark.parametrize("penalty", [0.0, 1.0, 2.0])
-@pytest.mark.parametrize("mixer", MIXERS)
-def test_a_beam_of_full_width_is_exhaustive_search(mixer, penalty):
-    model, prompt, length = make(mixer), [1, 0], 3
+def exhaustive(model, prompt, source, length, rank=lambda score, size: score / size):
+    """All texts by rank, best first: (rank, text, log-probabilities)."""
     scored = []
-    for text in every_text(5, length):
-        score = float(log_probabilities(model, prompt, text).sum())
-        tokens = text[:-1] if text[-1] == END else text
-        scored.append((score / len(text) ** penalty, tokens, score))
+    for text in every_text(model.config.vocab_size, length):
+        logs = log_probabilities(model, prompt, text, source)
+        scored.append((rank(float(logs.sum()), len(text)), text, logs))
+    return sorted(scored, key=lambda row: -row[0])
+
+
+@pytest.mark.parametrize("form", ["decoder", "seq2seq"])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_a_beam_of_full_width_is_exhaustive_search(mixer, form):
+    model, length = make(mixer, form=form), 3
+    prompts = [[1, 0], [2, 4], [0, 0]] if form == "decoder" else [[0]] * 3
+    sources = None if form == "decoder" else SOURCES
+    settings = SearchSettings(beams=5**length, samples=5, max_tokens=length)
+    found = Search(model, settings, END).run(prompts, sources)
+    for number, hypotheses in enumerate(found):
+        best = exhaustive(model, prompts[number], None if sources is None else sources[number], length)[:5]
+        assert [hypothesis.tokens for hypothesis in hypotheses] == [without_end(text) for _, text, _ in best]
+        for hypothesis, (rank, text, logs) in zip(hypotheses, best, strict=True):
+            assert hypothesis.rank == pytest.approx(rank, abs=1e-4)
+            assert hypothesis.score == pytest.approx(float(logs.sum()), abs=1e-4)
+            assert hypothesis.log_probabilities == pytest.approx(logs.tolist(), abs=1e-4)
+            assert hypothesis.ended == (text[-1] == END)
+
+
+@pytest.mark.parametrize(
+    ("options", "rank"),
+    [
+        ({"length_penalty": 0.0}, lambda score, size: score),
+        ({"length_penalty": 2.0}, lambda score, size: score / size**2),
+        ({"length_penalty": 0.6, "length_offset": 5}, lambda score, size: score * 6**0.6 / (5 + size) ** 0.6),
+    ],
+)
+def test_ranks_follow_the_formula(options, rank):
+    model = make()
+    settings = SearchSettings(beams=125, samples=5, max_tokens=3, **options)
+    found = Search(model, settings, END).run([[1, 0]])[0]
+    best = exhaustive(model, [1, 0], None, 3, rank)[:5]
+    assert [hypothesis.tokens for hypothesis in found] == [without_end(text) for _, text, _ in best]
+
+
+def test_coverage_is_gnmts():
+    model, source = make(form="seq2seq"), [1, 2, 4]
+    settings = SearchSettings(beams=125, samples=5, max_tokens=3, coverage_penalty=0.7, alignments=True)
+    found = Search(model, settings, END).run([[0], [0]], [source, [1, 4, 0, 2]])[0]
+    scored = []
+    for text in every_text(5, 3):
+        ids = torch.tensor([[0, *text[:-1]]])
+        with torch.inference_mode():
+            looks = torch.stack(model.attention(Batch(ids, source=torch.tensor([source])))).mean((0, 2))[0]
+        score = float(log_probabilities(model, [0], text, source).sum()) / len(text)
+        covered = sum(math.log(min(float(looks[:, place].sum()), 1.0)) for place in range(3))
+        scored.append((score + 0.7 * covered, without_end(text), looks))
     best = sorted(scored, key=lambda row: -row[0])[:5]
-    settings = SearchSettings(beams=5**length, samples=5, max_tokens=length, length_penalty=penalty)
-    found = Search(model, settings, END).run([prompt])[0]
     assert [hypothesis.tokens for hypothesis in found] == [tokens for _, tokens, _ in best]
-    for hypothesis, (_, _, score) in zip(found, best, strict=True):
-        assert hypothesis.score == pytest.approx(score, abs=1e-4)
+    for hypothesis, (rank, _, looks) in zip(found, best, strict=True):
+        assert hypothesis.rank == pytest.approx(rank, abs=1e-4)
+        torch.testing.assert_close(hypothesis.alignment, looks, atol=1e-5, rtol=1e-4)
 
 
-def test_a_beam_over_a_source_is_exhaustive_search():
-    model, length = make(form="seq2seq"), 3
-    sources = torch.tensor([[1, 2, 4], [4, 4, 0]])
-    batch = Batch(torch.zeros(2, 1, dtype=torch.long), source=sources)
-    settings = SearchSettings(beams=125, samples=1, max_tokens=length)
-    found = Search(model, settings, END, source=batch).run([[0], [0]])
-    for row, hypotheses in enumerate(found):
-        scored = {
-            tuple(text): float(log_probabilities(model, [0], text, sources[row : row + 1]).sum()) / len(text)
-            for text in every_text(5, length)
-        }
-        best = max(scored, key=scored.__getitem__)
-        assert hypotheses[0].tokens == [token for token in best if token != END]
+@pytest.mark.parametrize("options", [{"beams": 3}, {"temperature": 0}])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_alignments_are_those_of_a_full_pass(mixer, options):
+    model = make(mixer, form="seq2seq", vocab_size=20)
+    search = Search(model, SearchSettings(max_tokens=6, alignments=True, **options), END)
+    for source, found in zip(SOURCES, search.run([[0, 1]] * 3, SOURCES), strict=True):
+        text = [*found[0].tokens, *([END] if found[0].ended else [])]
+        with torch.inference_mode():
+            looks = model.attention(Batch(torch.tensor([[0, 1, *text[:-1]]]), source=torch.tensor([source])))
+        expected = torch.stack(looks).mean((0, 2))[0, 1:]
+        torch.testing.assert_close(found[0].alignment[:, : len(source)], expected, atol=1e-5, rtol=1e-4)
 
 
-def test_hypotheses_are_sorted_and_distinct():
-    settings = SearchSettings(beams=6, samples=6, max_tokens=6)
-    found = Search(make(), settings, END).run([[1]])[0]
-    ranks = [hypothesis.rank(1.0) for hypothesis in found]
-    assert ranks == sorted(ranks, reverse=True)
-    assert len({(tuple(hypothesis.tokens), hypothesis.ended) for hypothesis in found}) == 6
+@pytest.mark.parametrize("options", [{}, {"groups": 3}, {"length_penalty": 0.3}, {"stopping": "likely"}])
+def test_hypotheses_are_sorted_and_distinct(options):
+    settings = SearchSettings(beams=6, samples=6, max_tokens=6, **options)
+    for found in Search(make(), settings, END).run([[1], [2], [4]]):
+        ranks = [hypothesis.rank for hypothesis in found]
+        assert ranks == sorted(ranks, reverse=True)
+        if "groups" not in options:  # groups may meet again
+            assert len({(tuple(hypothesis.tokens), hypothesis.ended) for hypothesis in found}) == 6
+
+
+def test_stopping_early_changes_nothing():
+    """Against a search whose ended hypotheses never suffice, so that it goes on to the end."""
+    model = make(vocab_size=20)
+    prompts = [[token] for token in range(20)]
+    for penalty in (0.0, 0.5, 1.0):
+        options = {"beams": 4, "max_tokens": 12, "length_penalty": penalty}
+        found = Search(model, SearchSettings(**options), END).run(prompts)
+        whole = Search(model, SearchSettings(samples=4, **options), END).run(prompts)
+        assert [row[0].tokens for row in found] == [row[0].tokens for row in whole]
 
 
 def test_a_beam_of_one_is_greedy():
@@ -97,14 +120,21 @@ def test_a_beam_of_one_is_greedy():
             break
         text.append(token)
     assert greedy.tokens == text
-    assert greedy.score == pytest.approx(
-        float(log_probabilities(model, [1, 2], [*text, *([END] if greedy.ended else [])]).sum()), abs=1e-4
-    )
+    logs = log_probabilities(model, [1, 2], [*text, *([END] if greedy.ended else [])])
+    assert greedy.log_probabilities == pytest.approx(logs.tolist(), abs=1e-4)
+    assert greedy.score == pytest.approx(float(logs.sum()), abs=1e-4)
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
 @pytest.mark.parametrize(
-    "options", [{"temperature": 0}, {"temperature": 1.0, "seed": 4}, {"samples": 3, "top_k": 3}, {"beams": 3}]
+    "options",
+    [
+        {"temperature": 0},
+        {"temperature": 1.0, "seed": 4},
+        {"samples": 3, "top_k": 3},
+        {"beams": 3},
+        {"beams": 4, "groups": 2, "no_repeat_ngram": 3},
+    ],
 )
 def test_a_row_does_not_depend_on_its_neighbours(mixer, options):
     model = make(mixer, vocab_size=30, context=12)
@@ -115,10 +145,43 @@ def test_a_row_does_not_depend_on_its_neighbours(mixer, options):
     assert [[h.tokens for h in row] for row in together] == [[h.tokens for h in row] for row in alone]
 
 
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"samples": 2}, {"beams": 3, "samples": 2}])
+def test_batches_of_any_size_write_the_same_about_sources(mixer, options):
+    model = make(mixer, vocab_size=30, form="seq2seq", context=40)
+    lengths = [3, 9, 1, 5, 5, 2, 7]
+    sources = [[(7 * row + 3 * place) % 30 for place in range(length)] for row, length in enumerate(lengths)]
+    options = {"max_tokens": 3, "max_tokens_per_source": 1.5, **options}
+    run = lambda **bounds: [  # noqa: E731
+        [hypothesis.tokens for hypothesis in row]
+        for row in Search(model, SearchSettings(**options, **bounds), END).run([[0]] * 7, sources)
+    ]
+    expected = run(batch_rows=1)
+    assert run() == run(batch_rows=8) == run(batch_tokens=40) == expected
+    assert max(len(text) for row, each in enumerate(expected) for text in each) <= 3 + 1.5 * 9
+    assert all(
+        len(text) <= 3 + int(1.5 * length) for length, each in zip(lengths, expected, strict=True) for text in each
+    )
+
+
+def test_batches_are_bounded_and_of_like_length():
+    from langue.decode.task import Asked
+
+    search = Search(make(), SearchSettings(beams=4, batch_rows=20, batch_tokens=100), END)
+    prompts = [[1] * length for length in (3, 9, 30, 4, 4, 2, 7, 1, 1, 1, 1, 1, 1)]
+    batches = list(search.batches(Asked(prompts)))
+    assert sorted(number for batch in batches for number in batch) == list(range(len(prompts)))
+    for batch in batches:
+        longest = max(len(prompts[number]) for number in batch)
+        assert len(batch) == 1 or (4 * len(batch) <= 20 and 4 * len(batch) * longest <= 100)
+    lengths = [len(prompts[number]) for batch in batches for number in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(batches) == 4
+
+
 def test_a_text_longer_than_the_context_goes_on_from_half_of_it():
     model = make(vocab_size=30, context=8)
-    search = Search(model, SearchSettings(temperature=0, max_tokens=30), END, never=[END])
-    search._banned = torch.tensor([END])
+    search = Search(model, SearchSettings(temperature=0, max_tokens=30, min_tokens=30), END)
     found = search.run([[1, 2, 4]])[0][0].tokens
     text, seen = [1, 2, 4], [1, 2, 4]
     for _ in range(30):
@@ -155,15 +218,136 @@ def test_the_seed_decides_and_special_tokens_are_never_sampled():
     assert any(hypothesis.ended for hypothesis in run(1))
 
 
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"beams": 4, "samples": 4}, {"repetition_penalty": 1.4}])
+def test_what_may_never_be_chosen_is_not(options):
+    settings = SearchSettings(max_tokens=10, min_tokens=4, **options)
+    for hypothesis in Search(make(vocab_size=30), settings, END, never=range(10)).run([[12]])[0]:
+        assert min(hypothesis.tokens) >= 10
+        assert len(hypothesis.tokens) >= 4
+
+
 def test_a_stopped_row_leaves_and_the_others_go_on():
     model = make(vocab_size=30)
-    search = Search(model, SearchSettings(temperature=0, max_tokens=12), END, never=[END])
-    search._banned = torch.tensor([END])
-    prompts = [[1, 2], [4, 5, 6]]
+    search = Search(model, SearchSettings(temperature=0, max_tokens=12, min_tokens=12), END)
+    prompts = [[1, 2], [4, 5, 6], [9]]
     expected = [row[0].tokens for row in search.run(prompts)]
     writing = Writing(search, prompts)
     for row, _ in writing.tokens():
         if row == 0 and len(writing.hypotheses[0].tokens) == 5:
             writing.stop(0)
     assert writing.hypotheses[0].tokens == expected[0][:5]
-    assert writing.hypotheses[1].tokens == expected[1]
+    assert [writing.hypotheses[row].tokens for row in (1, 2)] == expected[1:]
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"beams": 3}, {"beams": 4, "groups": 2}])
+def test_a_text_begins_with_its_prefix(options):
+    model = make(vocab_size=20)
+    search = Search(model, SearchSettings(max_tokens=8, **options), END)
+    prefixes = [[7, 8], [], [9]]
+    found = search.run([[1], [1], [1]], prefixes=prefixes)
+    for prefix, hypotheses in zip(prefixes, found, strict=True):
+        assert hypotheses[0].tokens[: len(prefix)] == prefix
+        continued = search.run([[1, *prefix]])[0]
+        if len(prefix) + len(continued[0].tokens) < 8 and options == {"temperature": 0}:
+            assert hypotheses[0].tokens == prefix + continued[0].tokens
+        text = [*hypotheses[0].tokens, *([END] if hypotheses[0].ended else [])]
+        assert hypotheses[0].score == pytest.approx(float(log_probabilities(model, [1], text).sum()), abs=1e-4)
+
+
+@pytest.mark.parametrize("form", ["decoder", "seq2seq"])
+def test_phrases_stand_in_the_text(form):
+    model = make(vocab_size=20, form=form)
+    phrases = [[[7, 8, 9]], [[4], [5, 4]], [], [[1], [2]]]
+    sources = None if form == "decoder" else [[1, 2], [4], [5, 6, 7], [8]]
+    search = Search(model, SearchSettings(beams=6, max_tokens=10), END)
+    found = search.run([[1]] * 4, sources, phrases=phrases)
+    for wanted, hypotheses in zip(phrases, found, strict=True):
+        tokens = hypotheses[0].tokens
+        for phrase in wanted:
+            assert any(tokens[place : place + len(phrase)] == phrase for place in range(len(tokens))), tokens
+    free = search.run([[1]], None if sources is None else [sources[2]])
+    assert found[2][0].rank <= free[0][0].rank + 1e-6
+
+
+def test_a_full_beam_with_phrases_is_exhaustive_search():
+    model = make()
+    search = Search(model, SearchSettings(beams=250, max_tokens=3), END)
+    for phrase in ([4, 2], [0], [1, 1, 1]):
+        found = search.run([[1, 0]], phrases=[[phrase]])[0][0]
+        best = next(
+            text
+            for _, text, _ in exhaustive(model, [1, 0], None, 3)
+            if any(text[place : place + len(phrase)] == phrase for place in range(len(text)))
+        )
+        assert found.tokens == without_end(best)
+
+
+def test_diverse_groups_are_one_beam_each_that_avoids_the_others():
+    """Two groups of one hypothesis against the same, step by step and by hand."""
+    model, strength = make(vocab_size=20), 2.0
+    settings = SearchSettings(beams=2, samples=2, groups=2, diversity=strength, max_tokens=5, min_tokens=5)
+    found = Search(model, settings, END).run([[1]])[0]
+    texts, scores = [[], []], [0.0, 0.0]
+    for _ in range(5):
+        chosen = []
+        for group in range(2):
+            with torch.inference_mode():
+                logs = model(Batch(torch.tensor([[1, *texts[group]]])))[0, -1].log_softmax(-1)
+            judged = logs.clone()
+            judged[END] = float("-inf")
+            for token in chosen:
+                judged[token] -= strength
+            token = int(judged.argmax())
+            scores[group] += float(logs[token])
+            chosen.append(token)
+        for group in range(2):
+            texts[group].append(chosen[group])
+    assert sorted(hypothesis.tokens for hypothesis in found) == sorted(texts)
+    assert sorted(hypothesis.score for hypothesis in found) == pytest.approx(sorted(scores), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["probability", "logarithm"])
+@pytest.mark.parametrize("form", ["decoder", "seq2seq"])
+def test_an_ensemble_is_the_mean_of_its_models(form, kind):
+    models = [make(form=form, seed=1), make("gru", form=form, seed=2), make(form=form, seed=3)]
+    source = None if form == "decoder" else [1, 2]
+
+    def logs(text):
+        total = 0.0
+        for length, token in enumerate(text):
+            ids = torch.tensor([[1, *text[:length]]])
+            with torch.inference_mode():
+                each = [
+                    model(Batch(ids, source=None if source is None else torch.tensor([source])))[0, -1].softmax(-1)
+                    for model in models
+                ]
+            mean = (
+                (each[0] + each[1] + each[2]) / 3 if kind == "probability" else (each[0] * each[1] * each[2]) ** (1 / 3)
+            )
+            total += math.log(float(mean[token] / mean.sum()))
+        return total
+
+    settings = SearchSettings(beams=25, samples=3, max_tokens=2, ensemble=kind)
+    found = Search(models, settings, END).run([[1]], None if source is None else [source])[0]
+    best = sorted(((logs(text) / len(text), text) for text in every_text(5, 2)), reverse=True)[:3]
+    assert [hypothesis.tokens for hypothesis in found] == [without_end(text) for _, text in best]
+    assert [hypothesis.rank for hypothesis in found] == pytest.approx([rank for rank, _ in best], abs=1e-4)
+
+
+def test_an_ensemble_of_one_model_twice_is_that_model():
+    model = make(vocab_size=20)
+    settings = SearchSettings(beams=4, samples=4, max_tokens=8)
+    one, two = (Search(kind, settings, END).run([[1], [2, 5]]) for kind in (model, [model, model]))
+    assert [[h.tokens for h in row] for row in one] == [[h.tokens for h in row] for row in two]
+
+
+def test_mistakes_are_said():
+    model = make()
+    with pytest.raises(LangueError, match="of 5 tokens, decoders of 6 tokens"):
+        Search([model, make(vocab_size=6)], SearchSettings(), END)
+    with pytest.raises(LangueError, match="set beams to 2 or more"):
+        Search(model, SearchSettings(), END).run([[1]], phrases=[[[2]]])
+    with pytest.raises(LangueError, match="do not fit into 2 new tokens"):
+        Search(model, SearchSettings(beams=2, max_tokens=2), END).run([[1]], phrases=[[[2, 4], [1]]])
+    with pytest.raises(LangueError, match="needs an encoder–decoder"):
+        Search(model, SearchSettings(beams=2, coverage_penalty=0.2), END).run([[1]])

@@ -1,8 +1,11 @@
-"""Filters: what is done to logits before a token is chosen. Each takes and gives (rows, V); −inf rules a token out."""
+"""Filters: what is done to logits before a token is chosen. Each takes and gives (rows, V); −inf rules a token out.
+
+Texts are (rows, L) tokens, `NOTHING` in front of those that are shorter than the longest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -12,6 +15,9 @@ from langue.decode.settings import SearchSettings
 Filter = Callable[[Tensor], Tensor]
 
 RULED_OUT = float("-inf")
+
+NOTHING = -1
+"""Where a text has no token yet."""
 
 
 def temperature(logits: Tensor, value: float) -> Tensor:
@@ -41,30 +47,51 @@ def min_p(logits: Tensor, share: float) -> Tensor:
     return logits.masked_fill(probabilities < share * probabilities.amax(-1, keepdim=True), RULED_OUT)
 
 
-def repetition_penalty(logits: Tensor, texts: Sequence[Sequence[int]], penalty: float) -> Tensor:
+def repetition_penalty(logits: Tensor, texts: Tensor, penalty: float) -> Tensor:
     """Divide positive and multiply negative logits of what a row holds already (Keskar et al. 2019, section 4.1)."""
-    logits = logits.clone()
-    for row, text in enumerate(texts):
-        seen = torch.tensor(sorted(set(text)), dtype=torch.long, device=logits.device)
-        scores = logits[row, seen]
-        logits[row, seen] = torch.where(scores > 0, scores / penalty, scores * penalty)
-    return logits
+    # Where there is nothing, the last token once more: all writes to one place write the same.
+    seen = torch.where(texts == NOTHING, texts[:, -1:], texts)
+    scores = logits.gather(1, seen)
+    return logits.scatter(1, seen, torch.where(scores > 0, scores / penalty, scores * penalty))
 
 
-def filtered(logits: Tensor, texts: Sequence[Sequence[int]], settings: SearchSettings, never: Tensor | None) -> Tensor:
+def no_repeat_ngram(logits: Tensor, texts: Tensor, size: int) -> Tensor:
+    """Rule out tokens that would end `size` tokens in a row which the row holds already (Paulus et al. 2018, 2.5)."""
+    if texts.shape[1] < size:
+        return logits
+    windows = texts.unfold(1, size, 1)
+    last = texts[:, texts.shape[1] - size + 1 :]
+    # A text of fewer tokens than the last piece would need matches nothing, though it has as much nothing in front.
+    again = (windows[:, :, :-1] == last[:, None]).all(-1) & (windows != NOTHING).all(-1)
+    rows, places = again.nonzero(as_tuple=True)
+    out = torch.zeros_like(logits, dtype=torch.bool)
+    out[rows, windows[rows, places, -1]] = True
+    return logits.masked_fill(out, RULED_OUT)
+
+
+def banned(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Rule out some tokens (N,) in all rows."""
+    return logits.index_fill(1, tokens, RULED_OUT)
+
+
+def forced(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Leave a row nothing but its token of `tokens` (rows,); `NOTHING` leaves it free."""
+    numbers = torch.arange(logits.shape[1], device=logits.device)
+    return logits.masked_fill((numbers != tokens[:, None]) & (tokens != NOTHING)[:, None], RULED_OUT)
+
+
+def filtered(logits: Tensor, texts: Tensor, settings: SearchSettings) -> Tensor:
     """Apply all filters that the settings ask for, in the order in which Transformers applies them.
 
     Args:
         logits: (rows, V).
-        texts: the tokens of each row so far, its prompt included.
-        settings: which filters.
-        never: numbers of tokens that may not be chosen.
+        texts: (rows, L) tokens of each row so far, its prompt included.
+        settings: which filters; those that make a draw sharper are left out where nothing is drawn.
     """
-    logits = logits.float()
-    if never is not None:
-        logits = logits.index_fill(1, never, RULED_OUT)
     if settings.repetition_penalty != 1.0:
         logits = repetition_penalty(logits, texts, settings.repetition_penalty)
+    if settings.no_repeat_ngram is not None:
+        logits = no_repeat_ngram(logits, texts, settings.no_repeat_ngram)
     if settings.temperature == 0 or settings.beams > 1:
         return logits
     if settings.temperature != 1.0:

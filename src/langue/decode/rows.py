@@ -1,83 +1,161 @@
-"""Rows of text that a model writes on: prompts of any lengths side by side, each as if it were alone."""
+"""Rows of text that models write on: prompts of any lengths side by side, each as if it were alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from langue.batch import Batch
+from langue.decode.filters import NOTHING, RULED_OUT
 from langue.models import Model
 from langue.nn.state import State
 
+Source = Sequence[int] | Tensor
+"""What one text is written about: tokens, or a tensor (S,) or (S, features)."""
+
 
 class Rows:
-    """Texts under way and what the model remembers of them.
+    """Texts under way and what the models remember of them.
 
-    A text longer than the model's limit is forgotten but for the last half of what the model can see, and goes on from
+    A text longer than the models' limit is forgotten but for the last half of what they can see, and goes on from
     there; each row by its own length, so that no row depends on its neighbours.
 
     Args:
-        model: a decoder or encoder–decoder.
+        models: decoders or encoder–decoders of one vocabulary; several are averaged.
         prompts: tokens of each row, at least one.
-        source: a batch whose source the rows are written about, for encoder–decoders.
+        sources: what each row is written about, for encoder–decoders.
+        never: numbers of tokens that may not be chosen.
+        looking: note how much each row looks at its source.
+        logarithm: average logarithms of probabilities rather than probabilities.
+
+    Attributes:
+        texts: (rows, L) tokens so far, `NOTHING` before a shorter text.
+        logits: (rows, V) fp32 of the next token. Of several models, the logarithm of their mean.
+        logs: (rows, V) their log-probabilities, but −inf for what may not be chosen.
+        looks: (rows, S) the last token's look at the source, or None.
     """
 
-    def __init__(self, model: Model, prompts: Sequence[Sequence[int]], source: Batch | None = None):
-        self.model, self.source = model, source
-        self.device = model.device
-        self.texts = [list(prompt) for prompt in prompts]
-        self._seen = [self._last(text, model.context_limit) for text in self.texts]
-        self._state: State | None = None
-        self.logits = self._read_all()
+    def __init__(
+        self,
+        models: Sequence[Model],
+        prompts: Sequence[Sequence[int]],
+        sources: Sequence[Source] | None = None,
+        *,
+        never: Tensor | None = None,
+        looking: bool = False,
+        logarithm: bool = False,
+    ):
+        self.models, self.never, self.looking, self.logarithm = models, never, looking, logarithm
+        self.device = models[0].device
+        limits = [model.context_limit for model in models if model.context_limit is not None]
+        self.limit = min(limits) if limits else None
+        lengths = torch.tensor([len(prompt) for prompt in prompts])
+        self.texts = self._padded(prompts, int(lengths.max())).to(self.device)
+        self._seen = (lengths if self.limit is None else lengths.clamp(max=self.limit)).to(self.device)
+        self._longest = int(self._seen.max())
+        self._source = None if sources is None else source_batch(sources, self.device)
+        self._states: list[State] = []
+        self.looks: Tensor | None = None
+        self.logits, self.logs = self._read_all()
 
-    def append(self, tokens: Sequence[int]) -> None:
-        """Write one token on each row, and work out the logits (rows, V) of the next."""
-        limit = self.model.context_limit
-        forget = False
-        for text, seen, token in zip(self.texts, self._seen, tokens, strict=True):
-            text.append(token)
-            seen.append(token)
-            if limit is not None and len(seen) > limit:
-                del seen[: -max(1, limit // 2)]
-                forget = True
-        if forget:
-            self.logits = self._read_all()
+    def repeat(self, count: int) -> None:
+        """Make `count` rows in succession of each."""
+        if count > 1:
+            rows = torch.arange(len(self._seen), device=self.device).repeat_interleave(count)
+            self._select(rows, rows)
+            self.logits, self.logs = self.logits.index_select(0, rows), self.logs.index_select(0, rows)
+
+    def append(self, tokens: Tensor, rows: Tensor | None = None, sources: Tensor | None = None) -> None:
+        """Write one token on each row, and work out the logits (rows, V) of the next.
+
+        Args:
+            tokens: (B',) int64.
+            rows: (B',) int64, the rows that they are written on, which are kept, reordered or repeated; None is all.
+            sources: which sources are kept, where several rows in succession share one; None when each row takes its
+                own along.
+        """
+        tokens = tokens.to(self.device)
+        if rows is not None:
+            rows = rows.to(self.device)
+            self._select(rows, rows if sources is None else sources.to(self.device))
+        self.texts = torch.cat([self.texts, tokens[:, None]], 1)
+        self._seen = self._seen + 1
+        self._longest += 1
+        if self.limit is not None and self._longest > self.limit:
+            self._seen = torch.where(self._seen > self.limit, max(1, self.limit // 2), self._seen)
+            self._longest = int(self._seen.max())
+            self.logits, self.logs = self._read_all()
+        else:
+            self.logits, self.logs = self._read(Batch(tokens[:, None]))
+
+    def _select(self, rows: Tensor, sources: Tensor) -> None:
+        count = len(self._seen)
+        if len(rows) == count and bool((rows == torch.arange(count, device=self.device)).all()):
             return
-        assert self._state is not None
-        ids = torch.tensor(tokens, device=self.device)[:, None]
-        self.logits = self.model.head(self.model.hidden(Batch(ids), self._state)[:, -1])
+        self.texts, self._seen = self.texts.index_select(0, rows), self._seen.index_select(0, rows)
+        for state in self._states:
+            state.select(rows, sources)
+        if self._source is not None:
+            self._source = _select(self._source, sources)
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep, reorder or repeat rows."""
-        if list(rows) == list(range(len(self.texts))):
-            return
-        index = torch.tensor(rows, dtype=torch.long, device=self.device)
-        self.texts = [list(self.texts[row]) for row in rows]
-        self._seen = [list(self._seen[row]) for row in rows]
-        self.logits = self.logits.index_select(0, index)
-        assert self._state is not None
-        self._state.select(index)
-        if self.source is not None:
-            self.source = _select(self.source, index)
+    def _read_all(self) -> tuple[Tensor, Tensor]:
+        """Read what each row still sees from its beginning."""
+        length = self._longest
+        ids = self.texts[:, self.texts.shape[1] - length :].clamp(min=0)
+        valid = torch.arange(length, device=self.device) >= length - self._seen[:, None]
+        batch = Batch(ids, valid=None if bool(valid.all()) else valid)
+        self._states = [model.start(batch if self._source is None else self._source) for model in self.models]
+        for state in self._states:
+            if self.looking and state.memory is not None:
+                state.memory.looks = []
+        return self._read(batch)
 
-    def _read_all(self) -> Tensor:
-        """Read what each row still sees from its beginning; only the last position's logits are worked out."""
-        length = max(len(seen) for seen in self._seen)
-        ids = torch.zeros(len(self._seen), length, dtype=torch.long)
-        valid = torch.zeros(len(self._seen), length, dtype=torch.bool)
-        for row, seen in enumerate(self._seen):
-            ids[row, length - len(seen) :] = torch.tensor(seen)
-            valid[row, length - len(seen) :] = True
-        padded = None if bool(valid.all()) else valid.to(self.device)
-        batch = Batch(ids.to(self.device), valid=padded)
-        self._state = self.model.start(batch if self.source is None else self.source)
-        return self.model.head(self.model.hidden(batch, self._state)[:, -1])
+    def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Only the last position's logits are worked out."""
+        found = []
+        for model, state in zip(self.models, self._states, strict=True):
+            found.append(model.head(model.hidden(batch, state)[:, -1]).float())
+        if self.looking:
+            self.looks = self._look(batch.ids.shape[0])
+        if len(found) > 1:
+            stacked = torch.stack([logits.log_softmax(-1) for logits in found])
+            # Averaged logarithms are no probabilities before they are normalised again.
+            logits = stacked.mean(0) if self.logarithm else stacked.logsumexp(0) - math.log(len(found))
+        else:
+            logits = found[0]
+        # One fused pass, where logsumexp takes several over a matrix that is larger than the model's widest layer.
+        logs = logits.log_softmax(-1)
+        if self.never is not None:
+            logs.index_fill_(1, self.never, RULED_OUT)
+        return logits, logs
+
+    def _look(self, rows: int) -> Tensor | None:
+        """(rows, S): the mean over models, blocks and heads of the last position's look."""
+        memories = [state.memory for state in self._states if state.memory is not None]
+        looks = [look[:, -1] for memory in memories for look in memory.looks or []]
+        for memory in memories:
+            memory.looks = []
+        return torch.stack(looks).mean(0).view(rows, -1) if looks else None
 
     @staticmethod
-    def _last(text: list[int], limit: int | None) -> list[int]:
-        return list(text) if limit is None else text[-limit:]
+    def _padded(prompts: Sequence[Sequence[int]], length: int) -> Tensor:
+        texts = torch.full((len(prompts), length), NOTHING, dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            texts[row, length - len(prompt) :] = torch.tensor(list(prompt), dtype=torch.long)
+        return texts
+
+
+def source_batch(sources: Sequence[Source], device: torch.device) -> Batch:
+    """A batch whose sources (B, S) or (B, S, features) are padded on the right; it has no target."""
+    tensors = [torch.as_tensor(source) for source in sources]
+    lengths = torch.tensor([len(source) for source in tensors])
+    padded = torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
+    valid = torch.arange(padded.shape[1]) < lengths[:, None]
+    ids = torch.zeros(len(tensors), 0, dtype=torch.long)
+    return Batch(ids, source=padded, source_valid=None if bool(valid.all()) else valid).to(device)
 
 
 def _select(batch: Batch, index: Tensor) -> Batch:

@@ -1,4 +1,4 @@
-"""The one search: greedy, sampling and beam, for every form and mixer."""
+"""The one search: greedy, sampling and beam, for every form and mixer, in batches of bounded size."""
 
 from __future__ import annotations
 
@@ -6,202 +6,120 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 
-from langue.batch import Batch
-from langue.decode.filters import filtered
-from langue.decode.rows import Rows
+from langue.decode.beam import Beams
+from langue.decode.rank import Hypothesis
+from langue.decode.rows import Source
 from langue.decode.settings import SearchSettings
+from langue.decode.task import Asked, Chooser
+from langue.decode.writing import Writing
+from langue.errors import LangueError
 from langue.models import Model
-from langue.randomness import mix
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One text that was written.
-
-    Attributes:
-        tokens: without the prompt and without the token that ended it.
-        score: sum of log-probabilities, of the ending token as well.
-        ended: an ending token was chosen, rather than the room used up.
-    """
-
-    tokens: list[int]
-    score: float
-    ended: bool
-
-    def rank(self, length_penalty: float) -> float:
-        """What beams are compared by: log-probability / length to a power (Wu et al. 2016, section 7, simplified)."""
-        return self.score / max(1, len(self.tokens) + self.ended) ** length_penalty
 
 
 @dataclass
 class Search:
-    """What to search for, and when to end.
+    """What to search with, and when to end.
 
-    Attributes:
-        model: a decoder or encoder–decoder.
+    Args:
+        model: a decoder or encoder–decoder, or several of one form and vocabulary, whose probabilities are averaged.
         settings: how tokens are chosen.
         end: the token that ends a text.
-        never: tokens that may not be chosen.
-        source: the sources of an encoder–decoder, one row a prompt.
+        never: tokens that may not be chosen; the ending token is never one of them.
+
+    Raises:
+        LangueError: models of different vocabularies or forms.
     """
 
-    model: Model
+    model: Model | Sequence[Model]
     settings: SearchSettings
     end: int
     never: Sequence[int] = ()
-    source: Batch | None = None
-    _banned: Tensor | None = field(default=None, init=False)
+    chooser: Chooser = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        banned = [token for token in self.never if token != self.end and token < self.model.config.vocab_size]
-        if banned:
-            self._banned = torch.tensor(sorted(banned), dtype=torch.long, device=self.model.device)
+        models = [self.model] if isinstance(self.model, Model) else list(self.model)
+        kinds = sorted({(model.config.form, model.config.vocab_size) for model in models})
+        if len(kinds) != 1:
+            raise LangueError(
+                "an ensemble needs models of one form and vocabulary, but these are "
+                + ", ".join(f"{form}s of {size} tokens" for form, size in kinds)
+            )
+        banned = sorted({token for token in self.never if token != self.end and token < kinds[0][1]})
+        never = torch.tensor(banned, dtype=torch.long, device=models[0].device) if banned else None
+        self.chooser = Chooser(models, self.settings, self.end, never)
 
     @torch.inference_mode()
-    def run(self, prompts: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
-        """For each prompt its `samples` hypotheses; of beams the best, best first."""
-        if self.settings.beams > 1:
-            return [
-                beam.best(self.settings.samples)
-                for number, prompt in enumerate(prompts)
-                for beam in [self._beam(prompt, number)]
-            ]
+    def run(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sources: Sequence[Source] | None = None,
+        *,
+        prefixes: Sequence[Sequence[int]] | None = None,
+        phrases: Sequence[Sequence[Sequence[int]]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """For each prompt its `samples` hypotheses; of beams the best, best first.
+
+        Args:
+            prompts: tokens of each, at least one, which are not part of what is written.
+            sources: what each is written about, for encoder–decoders.
+            prefixes: tokens that each text has to begin with, which are part of it and of its score.
+            phrases: for each text, phrases of tokens that have to stand in it; for beams. Where no room is left for
+                them, a text holds as many of their tokens as could be found; of n-best there may be fewer.
+
+        Raises:
+            LangueError: phrases without beams, more phrases than room, or coverage of a model that looks at no source.
+        """
+        asked = Asked(prompts, sources, prefixes, phrases)
+        self._check(asked)
+        found: list[list[Hypothesis]] = [[] for _ in prompts]
+        for numbers in self.batches(asked):
+            part = asked.take(numbers)
+            written = Beams(self.chooser, part).run() if self.settings.beams > 1 else self._write(part)
+            for number, hypotheses in zip(numbers, written, strict=True):
+                found[number] = hypotheses
+        return found
+
+    def batches(self, asked: Asked) -> Iterator[list[int]]:
+        """Numbers of prompts that are worked on together: of like length, longest first, within the settings' bounds.
+
+        The longest come first so that memory runs out at once or not at all.
+        """
+        width = self.settings.width
+        lengths = [
+            len(prompt) + (0 if asked.sources is None else len(asked.sources[number]))
+            for number, prompt in enumerate(asked.prompts)
+        ]
+        batch: list[int] = []
+        for number in sorted(range(len(asked)), key=lambda number: -lengths[number]):
+            rows = width * (len(batch) + 1)
+            longest = lengths[batch[0]] if batch else 0
+            if batch and (rows > self.settings.batch_rows or rows * longest > self.settings.batch_tokens):
+                yield batch
+                batch = []
+            batch.append(number)
+        if batch:
+            yield batch
+
+    def _write(self, asked: Asked) -> list[list[Hypothesis]]:
         count = self.settings.samples
-        writing = Writing(self, prompts)
+        writing = Writing(self, asked.prompts, asked.sources, asked.prefixes)
         for _ in writing.tokens():
             pass
         found = writing.hypotheses
         return [found[place : place + count] for place in range(0, len(found), count)]
 
-    def choices(self, rows: Rows) -> Tensor:
-        """(rows, V) log-probabilities after all filters."""
-        return filtered(rows.logits, rows.texts, self.settings, self._banned).log_softmax(-1)
-
-    def _beam(self, prompt: Sequence[int], number: int) -> Beam:
-        source = None if self.source is None else _one(self.source, number)
-        beam = Beam(self, Rows(self.model, [prompt], source), len(prompt))
-        while not beam.over():
-            beam.step()
-        return beam
-
-
-class Writing:
-    """Greedy search or sampling of many rows at once; rows that have ended leave the batch.
-
-    What is drawn for a row is a pure function of the seed, which of its prompt's samples it is, and the position; so a
-    text depends on nothing that is written beside it.
-    """
-
-    def __init__(self, search: Search, prompts: Sequence[Sequence[int]]):
-        count = search.settings.samples
-        self.search = search
-        self.rows = Rows(search.model, prompts, search.source)
-        self.rows.select([row for row in range(len(prompts)) for _ in range(count)])
-        self.hypotheses = [Hypothesis([], 0.0, False) for _ in range(len(prompts) * count)]
-        self._active = list(range(len(self.hypotheses)))
-        self._stopped: set[int] = set()
-
-    def stop(self, row: int) -> None:
-        """End a row before its next token."""
-        self._stopped.add(row)
-
-    @torch.inference_mode()
-    def tokens(self) -> Iterator[tuple[int, int]]:
-        """(row, token) as they are chosen; ending tokens are not shown."""
-        settings = self.search.settings
-        for position in range(settings.max_tokens):
-            logs = self.search.choices(self.rows)
-            chosen = self._choose(logs, position)
-            scores = logs.gather(1, chosen[:, None])[:, 0].tolist()
-            picked = chosen.tolist()
-            for row, token, score in zip(self._active, picked, scores, strict=True):
-                old = self.hypotheses[row]
-                if token == self.search.end:
-                    self.hypotheses[row] = Hypothesis(old.tokens, old.score + score, True)
-                    self._stopped.add(row)
-                else:
-                    old.tokens.append(token)
-                    self.hypotheses[row] = Hypothesis(old.tokens, old.score + score, False)
-                    yield row, token
-            going = [place for place, row in enumerate(self._active) if row not in self._stopped]
-            if not going or position + 1 == settings.max_tokens:
-                return
-            self.rows.select(going)
-            self._active = [self._active[place] for place in going]
-            self.rows.append([picked[place] for place in going])
-
-    def _choose(self, logs: Tensor, position: int) -> Tensor:
-        settings = self.search.settings
-        if settings.temperature == 0:
-            return logs.argmax(-1)
-        draws = [mix(settings.seed, "sample", row % settings.samples, position) / 2**64 for row in self._active]
-        cumulated = logs.double().exp().cumsum(-1)
-        # A draw just below 1 must not land behind the last token that can be chosen.
-        drawn = torch.tensor(draws, dtype=torch.float64, device=logs.device)[:, None] * cumulated[:, -1:]
-        return torch.searchsorted(cumulated, drawn, right=True).clamp_(max=logs.shape[-1] - 1)[:, 0]
-
-
-class Beam:
-    """Beam search for one prompt: follow the likeliest few beginnings, and end when nothing better can come.
-
-    Scores only fall, so once the worst of enough ended hypotheses beats the best rank that any live one could reach,
-    the search is over; what it found is what searching on would have found.
-    """
-
-    def __init__(self, search: Search, rows: Rows, prompt_length: int):
-        self.search, self.rows, self.prompt_length = search, rows, prompt_length
-        self.scores = torch.zeros(1, dtype=torch.float64)
-        self.ended: list[Hypothesis] = []
-        self.length = 0
-
-    def step(self) -> None:
-        """Extend every live beginning by every token, keep the best."""
-        width, end = self.search.settings.beams, self.search.end
-        logs = self.search.choices(self.rows).double().cpu()
-        totals = self.scores[:, None] + logs
-        self.length += 1
-        for row, total in enumerate(totals[:, end].tolist()):
-            if total > float("-inf"):
-                self.ended.append(Hypothesis(self.rows.texts[row][self.prompt_length :], total, True))
-        totals[:, end] = float("-inf")
-        best = totals.flatten().topk(min(width, totals.numel()))
-        keep = best.values > float("-inf")
-        self.scores = best.values[keep]
-        places = best.indices[keep]
-        origins, tokens = (places // totals.shape[1]).tolist(), (places % totals.shape[1]).tolist()
-        self.ended = self._best_ended(width)
-        if not origins:
+    def _check(self, asked: Asked) -> None:
+        models = self.chooser.models
+        if self.settings.coverage_penalty and any(model.config.form != "seq2seq" for model in models):
+            raise LangueError("coverage_penalty needs an encoder–decoder, whose decoder looks at a source")
+        if asked.phrases is None or not any(asked.phrases):
             return
-        if self.length == self.search.settings.max_tokens:
-            for origin, token, score in zip(origins, tokens, self.scores.tolist(), strict=True):
-                text = self.rows.texts[origin][self.prompt_length :]
-                self.ended.append(Hypothesis([*text, token], score, False))
-            self.ended = self._best_ended(width)
-            return
-        self.rows.select(origins)
-        self.rows.append(tokens)
-
-    def over(self) -> bool:
-        settings = self.search.settings
-        if self.length == settings.max_tokens or not len(self.scores):
-            return True
-        if len(self.ended) < settings.beams:
-            return False
-        best = float(self.scores.max())
-        hope = best / settings.max_tokens**settings.length_penalty
-        return self.ended[-1].rank(settings.length_penalty) >= hope
-
-    def best(self, count: int) -> list[Hypothesis]:
-        return self._best_ended(count)
-
-    def _best_ended(self, count: int) -> list[Hypothesis]:
-        penalty = self.search.settings.length_penalty
-        return sorted(self.ended, key=lambda found: -found.rank(penalty))[:count]
-
-
-def _one(batch: Batch, row: int) -> Batch:
-    assert batch.source is not None
-    valid = None if batch.source_valid is None else batch.source_valid[row : row + 1]
-    return Batch(batch.ids[row : row + 1], source=batch.source[row : row + 1], source_valid=valid)
+        if self.settings.beams == 1:
+            raise LangueError("phrases that have to stand in a text need a beam search; set beams to 2 or more")
+        if self.settings.groups > 1:
+            raise LangueError("phrases that have to stand in a text do not go together with groups; set groups to 1")
+        for room, phrases in zip(asked.rooms(self.settings), asked.phrases, strict=True):
+            needed = sum(len(phrase) for phrase in phrases)
+            if needed > room:
+                raise LangueError(f"phrases of {needed} tokens do not fit into {room} new tokens; raise max_tokens")

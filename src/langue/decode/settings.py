@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from langue.settings import Settings
@@ -12,6 +14,10 @@ class SearchSettings(Settings):
 
     max_tokens: int = Field(default=200, ge=1)
     """New tokens at most."""
+    max_tokens_per_source: float = Field(default=0.0, ge=0)
+    """So many more for each position of the source."""
+    min_tokens: int = Field(default=0, ge=0)
+    """New tokens before a text may end."""
     temperature: float = Field(default=1.0, ge=0)
     """Sharpens (below 1) or flattens (above 1) the choice; 0 takes the likeliest token."""
     top_k: int | None = Field(default=None, ge=1)
@@ -22,17 +28,46 @@ class SearchSettings(Settings):
     """Choose among tokens at least this share as likely as the likeliest."""
     repetition_penalty: float = Field(default=1.0, gt=0)
     """Above 1, makes tokens that stand in the text already less likely."""
+    no_repeat_ngram: int | None = Field(default=None, ge=1)
+    """No so many tokens in a row stand twice in a text, its prompt included."""
     samples: int = Field(default=1, ge=1)
     """Texts for each prompt; with beams, the best so many."""
     beams: int = Field(default=1, ge=1)
     """Hypotheses that are followed at once."""
     length_penalty: float = Field(default=1.0, ge=0)
-    """Beams are ranked by log-probability / length to this power."""
+    """Beams are ranked by log-probability / ((offset + length) / (offset + 1)) to this power."""
+    length_offset: float = Field(default=0.0, ge=0)
+    """The offset in it: 0 divides by the length itself, 5 is GNMT's."""
+    coverage_penalty: float = Field(default=0.0, ge=0)
+    """How much beams lose for source positions that they have not looked at (GNMT's β); needs an attentive decoder."""
+    stopping: Literal["exact", "likely"] = "exact"
+    """End beams when nothing better can come, or when nothing better is in sight at the present length, sooner."""
+    groups: int = Field(default=1, ge=1)
+    """Groups of beams that avoid each other's tokens; each has beams / groups."""
+    diversity: float = Field(default=0.5, ge=0)
+    """How much a token loses for each earlier group that has just chosen it."""
+    ensemble: Literal["probability", "logarithm"] = "probability"
+    """What several models average: probabilities, or their logarithms."""
+    alignments: bool = False
+    """Keep how much each token looked at each source position."""
+    batch_rows: int = Field(default=256, ge=1)
+    """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
+    batch_tokens: int = Field(default=16_384, ge=1)
+    """Positions of prompts and sources that these hypotheses may have together, padding included."""
     seed: int = 0
     """Of sampling: the same seed gives the same text."""
+
+    @property
+    def width(self) -> int:
+        """Hypotheses for each prompt at once."""
+        return self.beams if self.beams > 1 else self.samples
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchSettings:
         if self.beams > 1 and self.samples > self.beams:
             raise ValueError(f"{self.samples} samples cannot come out of {self.beams} beams")
+        if self.beams % self.groups:
+            raise ValueError(f"{self.beams} beams cannot be shared out among {self.groups} groups")
+        if not self.max_tokens_per_source and self.min_tokens > self.max_tokens:
+            raise ValueError(f"min_tokens {self.min_tokens} is more than max_tokens {self.max_tokens}")
         return self

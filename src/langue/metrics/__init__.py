@@ -1,7 +1,7 @@
 """Metrics: numbers and strings in, numbers out; they know nothing of models, files or tasks.
 
-Every score is a fraction of 1 (correlations lie in [-1, 1]); leaderboards print a hundred times as much. Predictions
-come first, the truth second.
+Every score is a fraction of 1 (correlations lie in [-1, 1]); leaderboards print a hundred times as much. Only those of
+translations are on sacreBLEU's scale of 100. Predictions come first, the truth second.
 """
 
 from langue.metrics.answers import (
@@ -16,11 +16,28 @@ from langue.metrics.answers import (
 )
 from langue.metrics.classification import accuracy, f1, f1_macro, f1_micro, f1_sets, matthews, same_sets
 from langue.metrics.regression import mean_squared_error, pearson, spearman
+from langue.metrics.rouge import rouge, rouge_scores, rouge_statistics
+from langue.metrics.significance import (
+    Difference,
+    Interval,
+    approximate_randomization,
+    as_mean,
+    bootstrap,
+    mean_of,
+    paired_bootstrap,
+)
 from langue.metrics.spans import f1_spans, spans
+from langue.metrics.translation import TranslationMetric, translation_scores
 
 __all__ = [
+    "Difference",
+    "Interval",
+    "TranslationMetric",
     "accuracy",
+    "approximate_randomization",
+    "as_mean",
     "best_threshold",
+    "bootstrap",
     "exact_match",
     "f1",
     "f1_macro",
@@ -28,15 +45,21 @@ __all__ = [
     "f1_sets",
     "f1_spans",
     "matthews",
+    "mean_of",
     "mean_squared_error",
     "multirc",
     "normalize_answer",
+    "paired_bootstrap",
     "pearson",
     "record",
+    "rouge",
+    "rouge_scores",
+    "rouge_statistics",
     "same_sets",
     "spans",
     "spearman",
     "squad_v1",
     "squad_v2",
     "token_f1",
+    "translation_scores",
 ]

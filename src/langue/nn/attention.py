@@ -47,7 +47,28 @@ class KeyValueState(LayerState):
 
     def select(self, rows: Tensor) -> None:
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+            self.keys, self.values = self._selected(self.keys, rows), self._selected(self.values, rows)
+
+    def _selected(self, old: Tensor, rows: Tensor) -> Tensor:
+        """With room for one more position: a beam selects at each, and attention over memory without gaps is faster."""
+        new = old.new_empty(len(rows), old.shape[1], self.length + 1, old.shape[3])
+        torch.index_select(old[:, :, : self.length], 0, rows, out=new[:, :, : self.length])
+        return new
+
+
+class SourceState(LayerState):
+    """Keys and values of the source, (sources, heads, S, head width), worked out at the first look."""
+
+    def __init__(self) -> None:
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
+
+    def select(self, rows: Tensor) -> None:
+        return None
+
+    def select_sources(self, sources: Tensor) -> None:
+        if self.keys is not None and self.values is not None:
+            self.keys, self.values = self.keys.index_select(0, sources), self.values.index_select(0, sources)
 
 
 class Attention(Mixer):
@@ -103,15 +124,19 @@ class Attention(Mixer):
         mask = layout.mask(self.window)
         if layout.bias is not None:
             mask = _with_bias(layout.bias, mask, layout)
-        mixed = F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=mask is None and layout.is_plain_causal(self.window),
-            enable_gqa=self.key_heads != self.heads,
-        )
+        causal = mask is None and layout.is_plain_causal(self.window)
+        if few(queries) and not causal:
+            mixed = attend(queries, keys, values, mask)
+        else:
+            mixed = F.scaled_dot_product_attention(
+                queries,
+                keys,
+                values,
+                attn_mask=mask,
+                dropout_p=self.dropout if self.training else 0.0,
+                is_causal=causal,
+                enable_gqa=self.key_heads != self.heads,
+            )
         return self.output(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
@@ -152,6 +177,46 @@ def _stretched(queries: Tensor, scale: bool) -> Tensor:
     return queries if scale else queries * queries.shape[-1] ** 0.5
 
 
+FEW = 16
+"""Positions up to which attention is two plain products."""
+
+
+def few(queries: Tensor) -> bool:
+    """Whether queries (B, heads, T, head width) are the next step of texts under way on a CPU.
+
+    There the fused kernel, which is made for long rows, takes up to six times as long as `attend`.
+    """
+    return queries.shape[2] <= FEW and queries.device.type == "cpu" and not torch.is_grad_enabled()
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """softmax(queries·keysᵀ / √width + mask)·values, written out, of T queries that may see what the mask says.
+
+    Args:
+        queries: (B, heads, T, head width).
+        keys: (B, key heads, S, head width), each for heads / key heads in succession.
+        values: the same.
+        mask: (1 or B, 1 or heads, T or 1, S), bool or to be added; None sees all.
+    """
+    rows, heads, length, width = queries.shape
+    if keys.shape[1] == heads:
+        return _scores(queries, keys, mask).softmax(-1) @ values
+    # Heads that share keys ask them together, as if they were more positions of one head.
+    scores = _scores(queries.reshape(rows, keys.shape[1], -1, width), keys, None).view(rows, heads, length, -1)
+    weights = _masked(scores, mask).softmax(-1)
+    return (weights.view(rows, keys.shape[1], -1, weights.shape[-1]) @ values).view(rows, heads, length, width)
+
+
+def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+    return _masked((queries * queries.shape[-1] ** -0.5) @ keys.transpose(2, 3), mask)
+
+
+def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
+    if mask is None:
+        return scores
+    return scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+
+
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
     """Merge a bias with the mask, which it makes explicit."""
     if mask is None and layout.causal and layout.length > 1:
@@ -179,29 +244,37 @@ class CrossAttention(nn.Module):
         self.key_value = Linear(memory_width, (heads * head_width, heads * head_width), bias)
         self.output = Linear(heads * head_width, (width,), bias)
 
-    def start(self) -> KeyValueState:
-        return KeyValueState()
+    def start(self) -> SourceState:
+        return SourceState()
 
     def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) looks at memory; keys and values are worked out once and kept in the state."""
-        if isinstance(state, KeyValueState):
+        if isinstance(state, SourceState):
             if state.keys is None or state.values is None:
-                state.keys, state.values = self._remember(memory)
+                state.keys, state.values = (part.contiguous() for part in self._remember(memory))
             keys, values = state.keys, state.values
         else:
             keys, values = self._remember(memory)
-        queries = _stretched(self._heads(self.query(x)), self.scale)
-        mixed = F.scaled_dot_product_attention(
-            queries, keys, values, memory.mask(), self.dropout if self.training else 0.0
-        )
-        return self.output(mixed.transpose(1, 2).flatten(2))
+        # Rows that share a source ask it together, as if they were more positions of one row.
+        queries = self._queries(x, keys.shape[0])
+        if memory.looks is not None:
+            looks = _scores(queries, keys, memory.mask()).softmax(-1).mean(1)
+            memory.looks.append(looks.view(*x.shape[:2], -1))
+        if few(queries):
+            mixed = attend(queries, keys, values, memory.mask())
+        else:
+            mixed = F.scaled_dot_product_attention(
+                queries, keys, values, memory.mask(), self.dropout if self.training else 0.0
+            )
+        return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
-        queries = _stretched(self._heads(self.query(x)), self.scale)
-        scores = queries @ self._remember(memory)[0].transpose(2, 3) * self.head_width**-0.5
-        mask = memory.mask()
-        return (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(-1)
+        keys, _ = self._remember(memory)
+        return _scores(self._queries(x, keys.shape[0]), keys, memory.mask()).softmax(-1)
+
+    def _queries(self, x: Tensor, sources: int) -> Tensor:
+        return _stretched(self._heads(self.query(x).view(sources, -1, self.heads * self.head_width)), self.scale)
 
     def _remember(self, memory: Memory) -> tuple[Tensor, Tensor]:
         keys, values = self.key_value(memory.hidden).chunk(2, -1)

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from langue.nn.attention import KeyValueState
+from langue.nn.attention import SourceState
 from langue.nn.linear import Linear
 from langue.nn.state import LayerState, Memory
 
@@ -37,18 +37,22 @@ class ClassicAttention(nn.Module):
         self.energy = nn.Parameter(torch.empty(width)) if kind == "bahdanau" else None
         self.output = Linear(memory_width + width, (width,), bias)
 
-    def start(self) -> KeyValueState:
-        return KeyValueState()
+    def start(self) -> SourceState:
+        return SourceState()
 
     def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) looks at memory; keys are worked out once and kept in the state."""
-        if isinstance(state, KeyValueState):
+        if isinstance(state, SourceState):
             if state.keys is None:
                 state.keys = state.values = self.key(memory.hidden)
             keys = state.keys
         else:
             keys = self.key(memory.hidden)
-        context = self._weights(x, keys, memory) @ memory.hidden
+        # Rows that share a source ask it together, as if they were more positions of one row.
+        weights = self._weights(x.reshape(keys.shape[0], -1, x.shape[-1]), keys, memory)
+        if memory.looks is not None:
+            memory.looks.append(weights.view(*x.shape[:2], -1))
+        context = (weights @ memory.hidden).view(*x.shape[:2], -1)
         return self.output(torch.cat([context, x], -1)).tanh()
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from langue.data.parallel import Pair
 from langue.data.records import is_blank
 from langue.decode import Search, SearchSettings
+from langue.metrics.rouge import rouge
 from langue.settings import parse
 from langue.tasks.generate import Generate
 from langue.tasks.rewrite import Rewritten
@@ -56,9 +57,7 @@ class Prompted:
 
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
         """As of a model that was trained to summarise."""
-        from langue.tasks.scores import summary_scores
-
-        return summary_scores(predicted, expected)
+        return rouge(predicted, expected)
 
     def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
         """The scores of what the model writes, and that itself."""

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
-from langue.batch import Batch
 from langue.console import say
 from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
 from langue.data.sides import Sides
-from langue.decode import Search, SearchSettings
+from langue.decode import Hypothesis, Search, SearchSettings
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Seq2Seq
-from langue.objectives.padding import padded
 from langue.settings import parse
-from langue.tasks.sources import Long, read_sources
+from langue.tasks.sources import Long, Sources, read_sources
 from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.train.device import autocast
@@ -30,8 +27,8 @@ from langue.train.device import autocast
 SOURCE_TOKENIZER = "source-tokenizer.json"
 """Beside a model's configuration, where its source has a vocabulary of its own."""
 
-STEP = 32
-"""Bounds of written tokens are rounded up to a multiple, so that texts of about one length are written side by side."""
+TOGETHER = 256
+"""Pieces between two signs of progress."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +39,13 @@ class Rewritten:
         text: the best.
         texts: the n best, best first; of a text in several pieces, of each the best.
         scores: log-probability of each.
+        best: the hypothesis itself with its tokens, of a text in one piece.
     """
 
     text: str
     texts: list[str]
     scores: list[float]
+    best: Hypothesis | None = None
 
 
 class Rewrite:
@@ -127,67 +126,48 @@ class Rewrite:
         sources = read_sources(texts, self.sides, given, long or self.long)
         for warning in sources.warnings():
             say(f"{warning}")
-        written: list[list[tuple[str, float]]] = [[] for _ in sources.ids]
-        for numbers, settings in self._batches(sources.ids, {"beams": 4, "temperature": 0.0, **options}):
-            for number, found in zip(numbers, self._write([sources.ids[n] for n in numbers], settings), strict=True):
-                written[number] = found
-            if advance is not None:
-                advance(len(numbers))
-        return self._together(len(texts), sources.owners, written)
+        written = self._write(sources.ids, options, advance)
+        return self._together(len(texts), sources, written)
 
-    def _batches(self, ids: Sequence[list[int]], options: dict[str, Any]) -> Iterator[tuple[list[int], SearchSettings]]:
-        """Pieces of about one length, longest first, and how to search for what becomes of them.
+    def _write(self, sources: Sequence[list[int]], options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:
+        """The hypotheses of each piece, best first.
 
         How much may be written at most follows from a piece's own length, never from its neighbours'.
         """
-        given = options.get("max_tokens")
-        whole = parse(SearchSettings, options, self.name)
-        order = sorted(range(len(ids)), key=lambda number: -len(ids[number]))
-        room = BATCH_TOKENS.get(self.model.device.type, 1 << 15) // max(whole.beams, whole.samples)
-        batch: list[int] = []
-        for number in order:
-            bound = given or self._bound(len(ids[number]))
-            if batch and (bound != last or (len(batch) + 1) * len(ids[batch[0]]) > room):
-                yield batch, whole.model_copy(update={"max_tokens": last})
-                batch = []
-            last = bound
-            batch.append(number)
-        if batch:
-            yield batch, whole.model_copy(update={"max_tokens": last})
-
-    def _bound(self, length: int) -> int:
-        """Tokens that are written at most about a piece of so many."""
-        return min(self.model.config.context - 1, STEP * math.ceil((1.5 * length + 16) / STEP))
-
-    def _write(self, sources: Sequence[list[int]], settings: SearchSettings) -> list[list[tuple[str, float]]]:
-        read = padded([np.array(ids) for ids in sources])
-        begin = torch.full((len(sources), 1), self.start)
-        batch = Batch(begin, source=read.ids, source_valid=read.valid).to(self.model.device)
-        search = Search(self.model, settings, self.tokenizer.end, self._never(), batch)
-        found = search.run([[self.start]] * len(sources))
-        return [[(self.tokenizer.decode(each.tokens).strip(), each.score) for each in best] for best in found]
+        bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
+        settings = parse(SearchSettings, {"beams": 4, "temperature": 0.0, **bounds, **options}, self.name)
+        search = Search(self.model, settings, self.tokenizer.end, self._never())
+        order = sorted(range(len(sources)), key=lambda number: -len(sources[number]))
+        found: list[list[Hypothesis]] = [[] for _ in sources]
+        for start in range(0, len(order), TOGETHER):
+            numbers = order[start : start + TOGETHER]
+            written = search.run([[self.start]] * len(numbers), [sources[number] for number in numbers])
+            for number, hypotheses in zip(numbers, written, strict=True):
+                found[number] = hypotheses
+            if advance is not None:
+                advance(len(numbers))
+        return found
 
     def _never(self) -> list[int]:
         unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
         return sorted(self.tokenizer.specials | unknown | unused)
 
-    def _together(
-        self, count: int, owners: Sequence[int], written: Sequence[list[tuple[str, float]]]
-    ) -> list[Rewritten]:
-        pieces: list[list[list[tuple[str, float]]]] = [[] for _ in range(count)]
-        for owner, found in zip(owners, written, strict=True):
-            pieces[owner].append(found)
+    def _together(self, count: int, sources: Sources, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
+        pieces: list[list[int]] = [[] for _ in range(count)]
+        for number, owner in enumerate(sources.owners):
+            pieces[owner].append(number)
         answers = []
-        for each in pieces:
-            if not each:
-                answers.append(Rewritten("", [], []))
-            elif len(each) == 1:
-                texts, scores = [text for text, _ in each[0]], [score for _, score in each[0]]
-                answers.append(Rewritten(texts[0] if texts else "", texts, scores))
-            else:
-                text = " ".join(found[0][0] for found in each if found)
-                answers.append(Rewritten(text, [text], [sum(found[0][1] for found in each if found)]))
+        for numbers in pieces:
+            if len(numbers) == 1:
+                best = written[numbers[0]]
+                texts = [self.tokenizer.decode(found.tokens).strip() for found in best]
+                answers.append(Rewritten(texts[0], texts, [found.score for found in best], best[0]))
+                continue
+            firsts = [written[number][0] for number in numbers]
+            text = " ".join(self.tokenizer.decode(found.tokens).strip() for found in firsts)
+            scores = [sum(found.score for found in firsts)] if firsts else []
+            answers.append(Rewritten(text, [text] if firsts else [], scores))
         return answers
 
     def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langue.data.parallel import Pair
+from langue.metrics.translation import translation_scores
 from langue.tasks.rewrite import Rewrite
 
 
@@ -39,10 +40,8 @@ class Translate(Rewrite):
         return found[0] if isinstance(texts, str) else found
 
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
-        """BLEU, chrF and TER of a corpus."""
-        from langue.tasks.scores import translation_scores
-
-        return translation_scores(predicted, expected)
+        """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
+        return translation_scores(predicted, expected)[0]
 
     def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
         """Loss of what people wrote, and the scores of what the model writes; and that itself."""

@@ -1,0 +1,144 @@
+"""Lexical constraints: phrases that have to stand in a text, by dynamic beam allocation (Post & Vilar 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from langue.decode.select import Chosen, Continuations, Step
+
+Phrase = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a hypothesis has come with its phrases.
+
+    Attributes:
+        missing: phrases that do not stand in it yet.
+        begun: how many tokens of the first of them its end holds.
+        met: how many tokens of phrases it holds.
+    """
+
+    missing: tuple[Phrase, ...]
+    begun: int = 0
+    met: int = 0
+
+    def wanted(self) -> list[int]:
+        """Tokens that bring it farther."""
+        if self.begun:
+            return [self.missing[0][self.begun]]
+        return sorted({phrase[0] for phrase in self.missing})
+
+    def after(self, token: int) -> Progress:
+        """How far it has come with one more token; a phrase that is broken off counts for nothing."""
+        if self.begun:
+            if self.missing[0][self.begun] == token:
+                return self._grown(0)
+            return Progress(self.missing, 0, self.met - self.begun).after(token)
+        for number, phrase in enumerate(self.missing):
+            if phrase[0] == token:
+                return self._grown(number)
+        return self
+
+    def _grown(self, number: int) -> Progress:
+        phrase, rest = self.missing[number], self.missing[:number] + self.missing[number + 1 :]
+        if self.begun + 1 == len(phrase):
+            return Progress(rest, 0, self.met + 1)
+        return Progress((phrase, *rest), self.begun + 1, self.met + 1)
+
+
+class Constraints:
+    """Shares a beam out among banks: hypotheses compete with those that have met as many tokens of their phrases.
+
+    Args:
+        phrases: for each prompt, the phrases that have to stand in its text.
+        width: how many hypotheses are followed.
+        end: the token that ends a text, which it may not before its phrases stand in it.
+    """
+
+    def __init__(self, phrases: Sequence[Sequence[Sequence[int]]], width: int, end: int):
+        self.width, self.end = width, end
+        self._progress = [[Progress(tuple(tuple(phrase) for phrase in each if phrase))] for each in phrases]
+        self._total = [sum(len(phrase) for phrase in each) for each in phrases]
+        self._satisfied = [False] * len(phrases)
+
+    @classmethod
+    def of(cls, phrases: Sequence[Sequence[Sequence[int]]] | None, width: int, end: int) -> Constraints | None:
+        """None when no text has to hold any."""
+        return cls(phrases, width, end) if phrases is not None and any(phrases) else None
+
+    def with_wanted(self, tokens: Tensor) -> Tensor:
+        """Tokens (rows, C), and behind them those that the phrases want; a row that wants fewer repeats its first."""
+        wanted = [progress.wanted() for each in self._progress for progress in each]
+        longest = max(len(row) for row in wanted)
+        more = tokens[:, :1].expand(-1, longest).clone()
+        for row, some in enumerate(wanted):
+            more[row, : len(some)] = torch.tensor(some, dtype=torch.long, device=tokens.device)
+        return torch.cat([tokens, more], 1)
+
+    def choose(self, found: Continuations) -> Step:
+        """What each prompt's beam does next."""
+        steps = [self._choose_one(number, found) for number in range(len(self._progress))]
+        return Step(*(_stacked(parts) for parts in zip(*steps, strict=True)))
+
+    def follow(self, prompts: Tensor, chosen: Chosen) -> None:
+        """Prompts that stay, and what each of their hypotheses goes on with."""
+        rows = zip(prompts.tolist(), chosen.parents.tolist(), chosen.tokens.tolist(), strict=True)
+        progress = [
+            [self._progress[number][parent].after(token) for parent, token in zip(parents, tokens, strict=True)]
+            for number, parents, tokens in rows
+        ]
+        self._total = [self._total[number] for number in prompts.tolist()]
+        self._satisfied = [self._satisfied[number] for number in prompts.tolist()]
+        self._progress = progress
+
+    def _choose_one(self, number: int, found: Continuations) -> tuple[list, list, list]:
+        """Lists of (parent, token, log-probability, total): followed, ended, and last."""
+        candidates: dict[tuple[int, int], tuple[float, float]] = {}
+        for parent, progress in enumerate(self._progress[number]):
+            row = zip(
+                *(part[number, parent].tolist() for part in (found.tokens, found.logs, found.totals)), strict=True
+            )
+            for token, log, total in row:
+                if total > float("-inf") and not (token == self.end and progress.missing):
+                    candidates[parent, token] = (log, total)
+        order = sorted(candidates, key=lambda key: -candidates[key][1])
+        banks: list[list[tuple[int, int]]] = [[] for _ in range(self._total[number] + 1)]
+        for parent, token in order:
+            after = self._progress[number][parent]
+            banks[(after if token == self.end else after.after(token)).met].append((parent, token))
+
+        def full(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, float, float]]:
+            return [(*key, *candidates[key]) for key in keys]
+
+        ended = [key for key in banks[-1][: self.width] if key[1] == self.end]
+        live = _allocated([[key for key in bank if key[1] != self.end] for bank in banks], self.width)
+        # With no room left, what holds most of its phrases, unless a text that holds all of them has ended before.
+        last = banks[-1] if self._satisfied[number] else next((bank for bank in reversed(banks) if bank), [])
+        self._satisfied[number] = self._satisfied[number] or bool(ended)
+        return tuple(_filled(full(keys), self.width) for keys in (live, ended, last[: self.width]))  # type: ignore[return-value]
+
+
+def _allocated(banks: list[list[tuple[int, int]]], width: int) -> list[tuple[int, int]]:
+    """The best of each bank: an equal share each, and what a bank has no use for goes to those that met most."""
+    share, rest = divmod(width, len(banks))
+    shares = [share + (number >= len(banks) - rest) for number in range(len(banks))]
+    taken = [min(size, len(bank)) for size, bank in zip(shares, banks, strict=True)]
+    for number in reversed(range(len(banks))):
+        taken[number] += min(width - sum(taken), len(banks[number]) - taken[number])
+    return [key for bank, size in zip(banks, taken, strict=True) for key in bank[:size]]
+
+
+def _filled(rows: list, width: int) -> list:
+    return rows + [(0, 0, float("-inf"), float("-inf"))] * (width - len(rows))
+
+
+def _stacked(rows: Sequence[list]) -> Chosen:
+    parents, tokens, logs, totals = zip(*(zip(*row, strict=True) for row in rows), strict=True)
+    return Chosen(
+        torch.tensor(parents), torch.tensor(tokens), torch.tensor(logs), torch.tensor(totals, dtype=torch.float64)
+    )

@@ -1,0 +1,123 @@
+"""Which continuations a beam follows: the likeliest, or those of groups that avoid each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@dataclass(frozen=True)
+class Continuations:
+    """Ways to go on, on the CPU. P prompts, W hypotheses each, C tokens for each hypothesis.
+
+    Attributes:
+        tokens: (P, W, C), best first.
+        logs: (P, W, C) their log-probabilities, −inf where a token may not be chosen.
+        totals: (P, W, C) those of the whole texts, in float64.
+    """
+
+    tokens: Tensor
+    logs: Tensor
+    totals: Tensor
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some continuations, N for each prompt.
+
+    Attributes:
+        parents: (P, N) the hypothesis that goes on.
+        tokens: (P, N) with what.
+        logs: (P, N) the token's log-probability.
+        totals: (P, N) the whole text's, −inf for a place that nothing was found for.
+    """
+
+    parents: Tensor
+    tokens: Tensor
+    logs: Tensor
+    totals: Tensor
+
+    def places(self, index: Tensor) -> Chosen:
+        """Some of them for each prompt, (P, M) numbers."""
+        return Chosen(*(part.gather(1, index) for part in (self.parents, self.tokens, self.logs, self.totals)))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a beam does next.
+
+    Attributes:
+        live: (P, W) what it follows; each group's in succession.
+        ended: (P, N) what ends here, −inf in `totals` for the others.
+        last: (P, N) what would end here because no room is left: the best that there is, whatever its token.
+    """
+
+    live: Chosen
+    ended: Chosen
+    last: Chosen
+
+
+def likeliest(found: Continuations, width: int, end: int, order: Tensor | None = None) -> Step:
+    """The best `width` continuations that do not end, and what of the best `width` of all ends.
+
+    So a text ends only where ending is one of the likeliest things to do, as in fairseq, CTranslate2 and Transformers.
+
+    Args:
+        found: the continuations.
+        width: how many are followed.
+        end: the token that ends a text.
+        order: (P, W, C) what to judge by in place of `found.totals`.
+    """
+    prompts, rows, count = found.tokens.shape
+    judged = (found.totals if order is None else order).flatten(1)
+    # As many again as can end: one for each hypothesis.
+    best = judged.topk(min(width + min(width, rows), judged.shape[1]))
+    missing = max(0, width - best.values.shape[1])
+    indices = pad(best.indices, (0, missing))
+    values = pad(best.values, (0, missing), value=float("-inf"))
+    every = Chosen(
+        indices // count,
+        *(part.flatten(1).gather(1, indices) for part in (found.tokens, found.logs, found.totals)),
+    )
+    every = Chosen(every.parents, every.tokens, every.logs, every.totals.masked_fill(values.isinf(), float("-inf")))
+    ends = every.tokens == end
+    live = torch.sort(ends | every.totals.isinf(), dim=1, stable=True).indices[:, :width]
+    followed = every.places(live)
+    closed = followed.totals.masked_fill(ends.gather(1, live), float("-inf"))
+    top = every.places(torch.arange(width).expand(prompts, -1))
+    ended = Chosen(top.parents, top.tokens, top.logs, top.totals.masked_fill(top.tokens != end, float("-inf")))
+    return Step(Chosen(followed.parents, followed.tokens, followed.logs, closed), ended, top)
+
+
+def diverse(found: Continuations, width: int, groups: int, diversity: float, end: int) -> Step:
+    """Groups choose one after the other, and a token loses `diversity` for each time that an earlier group chose it.
+
+    Vijayakumar et al. 2016 (section 3, Hamming diversity). What a text is worth stays its log-probability: the loss
+    decides which continuations are followed, not what they score.
+    """
+    size = width // groups
+    steps: list[Step] = []
+    for group in range(groups):
+        # At the first step all groups start from the one beginning.
+        first = group * size if found.tokens.shape[1] > 1 else 0
+        rows = slice(first, first + size)
+        own = Continuations(found.tokens[:, rows], found.logs[:, rows], found.totals[:, rows])
+        order = own.totals
+        if steps:
+            taken = torch.cat([step.live.tokens.masked_fill(step.live.totals.isinf(), -1) for step in steps], 1)
+            times = (own.tokens[..., None] == taken[:, None, None]).sum(-1)
+            order = order - diversity * times
+        step = likeliest(own, size, end, order)
+        steps.append(Step(*(_shifted(part, first) for part in (step.live, step.ended, step.last))))
+    return Step(*(_joined(parts) for parts in zip(*((s.live, s.ended, s.last) for s in steps), strict=True)))
+
+
+def _shifted(chosen: Chosen, first: int) -> Chosen:
+    return Chosen(chosen.parents + first, chosen.tokens, chosen.logs, chosen.totals)
+
+
+def _joined(parts: tuple[Chosen, ...]) -> Chosen:
+    return Chosen(*(torch.cat([getattr(part, name) for part in parts], 1) for name in Chosen.__annotations__))

@@ -1,0 +1,115 @@
+"""What a search works on: models, prompts, and how much room each has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from langue.decode.filters import NOTHING, banned, filtered, forced
+from langue.decode.rows import Rows, Source
+from langue.decode.settings import SearchSettings
+from langue.models import Model
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Prompts that are written on side by side, with what is asked of each.
+
+    Attributes:
+        prompts: tokens of each, at least one.
+        sources: what each is written about, for encoder–decoders.
+        prefixes: tokens that each text has to begin with, which are part of it.
+        phrases: for each text, the phrases that have to stand in it.
+    """
+
+    prompts: Sequence[Sequence[int]]
+    sources: Sequence[Source] | None = None
+    prefixes: Sequence[Sequence[int]] | None = None
+    phrases: Sequence[Sequence[Sequence[int]]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def take(self, numbers: Sequence[int]) -> Asked:
+        """Some of them, or some of them several times."""
+
+        def of(column: Sequence | None) -> list | None:
+            return None if column is None else [column[number] for number in numbers]
+
+        return Asked(
+            [self.prompts[number] for number in numbers], of(self.sources), of(self.prefixes), of(self.phrases)
+        )
+
+    def rooms(self, settings: SearchSettings) -> list[int]:
+        """New tokens that each text may have."""
+        more = settings.max_tokens_per_source
+        lengths = [0] * len(self) if self.sources is None else [len(source) for source in self.sources]
+        return [settings.max_tokens + int(more * length) for length in lengths]
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """Which tokens rows may go on with.
+
+    Attributes:
+        models: one, or several whose probabilities are averaged.
+        settings: how tokens are chosen.
+        end: the token that ends a text.
+        never: numbers of tokens that may not be chosen.
+    """
+
+    models: Sequence[Model]
+    settings: SearchSettings
+    end: int
+    never: Tensor | None
+
+    def rows(self, asked: Asked) -> Rows:
+        """The prompts, read."""
+        settings = self.settings
+        return Rows(
+            self.models,
+            asked.prompts,
+            asked.sources,
+            never=self.never,
+            looking=settings.alignments or settings.coverage_penalty > 0,
+            logarithm=settings.ensemble == "logarithm",
+        )
+
+    def logits(self, rows: Rows, written: int, prefix: Tensor | None) -> Tensor:
+        """Logits (rows, V) after all filters, which of beams are log-probabilities.
+
+        Args:
+            rows: the texts so far.
+            written: how many tokens each has after its prompt.
+            prefix: (rows, P) tokens that each has to begin with, or `NOTHING` where it is free.
+        """
+        logits = rows.logs
+        if self.settings.repetition_penalty != 1.0 and self.settings.beams == 1:
+            # It depends on the sign, and so on whether logits are normalised; beams add log-probabilities.
+            logits = rows.logits if self.never is None else banned(rows.logits, self.never)
+        logits = filtered(logits, rows.texts, self.settings)
+        if written < self.settings.min_tokens:
+            logits = banned(logits, torch.tensor([self.end], device=logits.device))
+        if prefix is not None and written < prefix.shape[1]:
+            logits = forced(logits, prefix[:, written])
+        return logits
+
+
+def prefix_tensor(prefixes: Sequence[Sequence[int]] | None) -> Tensor | None:
+    """(rows, P) tokens, `NOTHING` behind the shorter ones; None when there are none."""
+    longest = max((len(prefix) for prefix in prefixes or ()), default=0)
+    if not prefixes or not longest:
+        return None
+    padded = [[*prefix, *[NOTHING] * (longest - len(prefix))] for prefix in prefixes]
+    return torch.tensor(padded, dtype=torch.long)
+
+
+def without_holes(keep: Tensor) -> Tensor:
+    """Which rows to select so that those of `keep` (rows,) bool remain, most of them where they stand."""
+    count = int(keep.sum())
+    rows = torch.arange(count)
+    rows[~keep[:count]] = count + keep[count:].nonzero()[:, 0]
+    return rows

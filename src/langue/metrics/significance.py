@@ -1,0 +1,176 @@
+"""Whether a difference between two systems is more than luck: bootstrap intervals and paired tests.
+
+A corpus score is a function of sums over sentences, so each resample sums what was counted once and never looks at a
+text again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from langue.errors import LangueError
+from langue.randomness import numpy_generator
+
+Score = Callable[[np.ndarray], float]
+"""(k,) sums over the sentences of a corpus → its score."""
+
+_CHUNK = 2**22
+"""Numbers that are drawn at once: 32 MiB of them."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score, and between what bounds it would lie on other sentences of the same kind."""
+
+    score: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better the second of two systems is.
+
+    Attributes:
+        first: score of the first.
+        second: score of the second.
+        difference: second − first.
+        low: lower bound of the difference on other sentences of the same kind.
+        high: upper bound.
+        p: how likely a difference at least as large would be if the systems were equally good.
+    """
+
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def mean_of(sums: np.ndarray) -> float:
+    """The score of statistics (value, 1): the mean of the values."""
+    return float(sums[0] / sums[1])
+
+
+def as_mean(values: np.ndarray) -> np.ndarray:
+    """(n, 2) statistics of values (n,) whose mean is the score."""
+    return np.stack([values, np.ones_like(values)], 1)
+
+
+def bootstrap(
+    statistics: np.ndarray, score: Score, *, samples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile interval of a score over resampled sentences (Efron 1979; Koehn 2004 for BLEU).
+
+    Args:
+        statistics: (sentences, k), what the score is a function of when summed.
+        score: from sums to a score.
+        samples: resamples.
+        level: share of resamples inside the interval.
+        seed: the same seed gives the same interval.
+
+    Raises:
+        LangueError: no sentence.
+    """
+    _check(statistics)
+    scores = np.array([score(sums) for sums in _resampled(statistics, samples, seed)])
+    low, high = _bounds(scores, level)
+    return Interval(score(statistics.sum(0)), low, high)
+
+
+def paired_bootstrap(
+    first: np.ndarray, second: np.ndarray, score: Score, *, samples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Difference:
+    """Koehn's (2004) paired bootstrap: both systems are scored on the same resampled sentences.
+
+    p is the share of resamples whose difference lies at least as far from their mean as the real one lies from 0
+    (Riezler & Maxwell 2005), with one added to both counts, as in sacreBLEU.
+
+    Args:
+        first: (sentences, k) statistics of the first system.
+        second: those of the second on the same sentences.
+        score: see `bootstrap`.
+        samples: resamples.
+        level: share of resamples inside the interval.
+        seed: the same seed gives the same answer.
+
+    Raises:
+        LangueError: no sentence, or not the same number for both.
+    """
+    _check(first, second)
+    both = np.concatenate([first, second], 1)
+    size = first.shape[1]
+    found = [score(sums[size:]) - score(sums[:size]) for sums in _resampled(both, samples, seed)]
+    return _difference(first, second, score, np.array(found), np.array(found) - np.mean(found), level)
+
+
+def approximate_randomization(
+    first: np.ndarray, second: np.ndarray, score: Score, *, samples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Difference:
+    """Each sentence's two outputs change places or not, by a coin (Riezler & Maxwell 2005, section 4).
+
+    It asks nothing of how scores are distributed and is the stricter of the two tests. p is the share of shuffles with
+    a difference at least as large as the real one, one added to both counts; the interval is the paired bootstrap's.
+
+    Raises:
+        LangueError: no sentence, or not the same number for both.
+    """
+    _check(first, second)
+    rng = numpy_generator(seed, "shuffle")
+    apart = second - first
+    middle = (first + second).sum(0)
+    found = []
+    for count in _chunks(samples, len(first)):
+        signs = rng.integers(0, 2, (count, len(first)), dtype=np.int8) * 2.0 - 1.0
+        for moved in signs @ apart:
+            found.append(score((middle + moved) / 2) - score((middle - moved) / 2))
+    interval = paired_bootstrap(first, second, score, samples=samples, level=level, seed=seed)
+    tested = _difference(first, second, score, np.array(found), np.array(found), level)
+    return Difference(tested.first, tested.second, tested.difference, interval.low, interval.high, tested.p)
+
+
+def _difference(
+    first: np.ndarray, second: np.ndarray, score: Score, found: np.ndarray, under_null: np.ndarray, level: float
+) -> Difference:
+    a, b = score(first.sum(0)), score(second.sum(0))
+    # A system against itself differs by nothing, which is not luck's doing: differences as large count, if only by
+    # rounding.
+    extreme = int((np.abs(under_null) >= abs(b - a) - 1e-12).sum())
+    low, high = _bounds(found, level)
+    return Difference(a, b, b - a, low, high, (extreme + 1) / (len(under_null) + 1))
+
+
+def _resampled(statistics: np.ndarray, samples: int, seed: int) -> np.ndarray:
+    """(samples, k) sums over as many sentences, drawn with replacement."""
+    rng = numpy_generator(seed, "bootstrap")
+    count = len(statistics)
+    sums = []
+    for size in _chunks(samples, count):
+        drawn = rng.integers(0, count, (size, count)) + count * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+        sums.append(times @ statistics.astype(np.float64))
+    return np.concatenate(sums)
+
+
+def _chunks(samples: int, count: int) -> list[int]:
+    size = max(1, _CHUNK // count)
+    return [min(size, samples - start) for start in range(0, samples, size)]
+
+
+def _bounds(scores: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _check(*statistics: np.ndarray) -> None:
+    counts = [len(each) for each in statistics]
+    if not counts[0]:
+        raise LangueError("there is nothing to test: no sentences")
+    if len(set(counts)) > 1:
+        raise LangueError(
+            f"the systems have {counts[0]} and {counts[1]} outputs; a paired test wants the same sentences"
+        )
