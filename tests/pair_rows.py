@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-WORDS = dict(zip("the old king saw a red boat on sea and sang long".split(), "da ol ko sa ein ro bo au se un sng la".split()))
+WORDS = dict(
+    zip("the old king saw a red boat on sea and sang long".split(), "da ol ko sa ein ro bo au se un sng la".split())
+)
 
 RECIPE = """\
 task: translate

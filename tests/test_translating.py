@@ -85,7 +85,9 @@ def test_two_files_teach_what_a_table_teaches(finished: Path, tmp_path: Path) ->
 def test_lines_keep_their_order_and_empty_ones_stay(finished: Path, tmp_path: Path, capsys) -> None:
     lines = ["the king", "", "a red boat on the sea", "   ", "sang"]
     (tmp_path / "in.txt").write_text("\n".join(lines) + "\n")
-    status = command(["translate", str(finished), "--file", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out.txt")])
+    status = command(
+        ["translate", str(finished), "--file", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out.txt")]
+    )
     assert status == 0
     written = (tmp_path / "out.txt").read_text().split("\n")
     assert len(written) == 6

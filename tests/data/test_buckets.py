@@ -101,7 +101,9 @@ def pairs_of(count, seed=0):
     """Lengths of sources and targets as parallel text has them: alike, and now and then very long."""
     draws = np.random.default_rng(seed)
     sources = np.maximum(2, draws.lognormal(2.9, 0.7, count).astype(np.int64))
-    return np.minimum(128, np.stack([sources, np.maximum(2, (sources * draws.lognormal(0, 0.25, count)).astype(int))], 1))
+    return np.minimum(
+        128, np.stack([sources, np.maximum(2, (sources * draws.lognormal(0, 0.25, count)).astype(int))], 1)
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -62,4 +62,3 @@ def _more(found: Rewritten) -> dict[str, Any]:
     if len(found.texts) < 2:
         return {"score": scores[0]} if scores else {}
     return {"score": scores[0], "texts": found.texts, "scores": scores}
-

@@ -15,6 +15,7 @@ from langue.errors import LangueError
 from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
+from langue.evaluate.pairs import PAIR_TASKS, evaluate_pairs, read_pairs_of
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
@@ -55,7 +56,9 @@ def evaluate_run(
     task = load(run, device)
     if task.name in TEXT_TASKS:
         return _on_text(task, data, ReadSettings(documents=documents, text=text), stride)  # type: ignore[arg-type]
-    recipe = _recipe_data(run)
+    recipe = recipe_data(run)
+    if task.name in PAIR_TASKS:
+        return _on_pairs(task, data, recipe, predictions)
     name = benchmark or (recipe.benchmark if isinstance(data, str) and Path(data).is_dir() else None)
     if name is not None:
         found, answers, rows = _on_benchmark(task, name, data, split)
@@ -74,7 +77,16 @@ def evaluate_run(
     }
 
 
-def _recipe_data(run: Path | str) -> DataSettings:
+def _on_pairs(task: Any, data: Any, settings: DataSettings, predictions: Path | None) -> dict[str, Any]:
+    pairs = read_pairs_of(task, data, settings)
+    found, answers = evaluate_pairs(task, pairs)
+    if predictions is not None:
+        predictions.write_text("".join(answer + "\n" for answer in answers), encoding="utf-8")
+    shown = data if isinstance(data, str) else "rows"
+    return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
+
+
+def recipe_data(run: Path | str) -> DataSettings:
     from langue.recipe import read_recipe
 
     for place in (Path(run), *Path(run).parents[:2]):
@@ -207,7 +219,7 @@ def _runs_by_benchmark(folder: Path) -> dict[str, Path]:
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     for place in places:
         if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
-            benchmark = _recipe_data(place).benchmark
+            benchmark = recipe_data(place).benchmark
             if benchmark is not None:
                 found.setdefault(benchmark, place)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from langue.tasks.rewrite import Rewrite
 
 
@@ -11,3 +13,8 @@ class Denoise(Rewrite):
     name = "denoise"
     columns = ("text", "text")
     long = "cut"
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """Share of texts that came out as they were."""
+        pairs = list(zip(predicted, expected, strict=True))
+        return {"exact_match": sum(found == right for found, right in pairs) / max(1, len(pairs))}

@@ -39,7 +39,9 @@ class Prompted:
         self, texts: Sequence[str], *, advance: Callable[[int], Any] | None = None, **options: Any
     ) -> list[Rewritten]:
         """What becomes of each text, in order; a text is cut where the context has no room for it and its summary."""
-        settings = parse(SearchSettings, {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS, **options}, self.name)
+        settings = parse(
+            SearchSettings, {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS, **options}, self.name
+        )
         tokenizer, limit = self.task.tokenizer, self.task.model.context_limit
         asked = tokenizer.encode(self.prompt)
         search = Search(self.task.model, settings, tokenizer.end, self.task.never())
@@ -59,7 +61,11 @@ class Prompted:
         """As of a model that was trained to summarise."""
         return rouge(predicted, expected)
 
+    def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
+        """Summaries of the sources of pairs."""
+        return [each.text for each in self.rewrite([pair.source for pair in pairs], **options)]
+
     def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
         """The scores of what the model writes, and that itself."""
-        answers = [each.text for each in self.rewrite([pair.source for pair in pairs], **options)]
+        answers = self.write(pairs, **options)
         return self.score(answers, [pair.target for pair in pairs]), answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Rewritten:
     best: Hypothesis | None = None
 
 
-class Rewrite:
+class Rewrite(ABC):
     """An encoder–decoder that makes a text of a text.
 
     Args:
@@ -169,6 +170,28 @@ class Rewrite:
             scores = [sum(found.score for found in firsts)] if firsts else []
             answers.append(Rewritten(text, [text] if firsts else [], scores))
         return answers
+
+    def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
+        """What becomes of the sources of pairs, each told what its pair says of it."""
+        answers = [""] * len(pairs)
+        for tags in sorted({pair.tags for pair in pairs}):
+            chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
+            found = self.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
+            for number, each in zip(chosen, found, strict=True):
+                answers[number] = each.text
+        return answers
+
+    @abstractmethod
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """How well texts that were written agree with those that people wrote."""
+
+    def evaluate(
+        self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any
+    ) -> tuple[dict[str, float], list[str]]:
+        """Loss of what people wrote, and scores of what the model writes; and that itself."""
+        answers = self.write(pairs, **options)
+        metrics = self.loss(pairs, precision)
+        return {**metrics, **self.score(answers, [pair.target for pair in pairs])}, answers
 
     def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
         """Loss in nats per target token, ends included, and perplexity, of what people wrote."""

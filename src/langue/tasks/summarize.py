@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langue.data.parallel import Pair
 from langue.metrics.rouge import rouge
 from langue.tasks.rewrite import Rewrite
-from langue.tasks.translate import evaluate_pairs
 
 
 class Summarize(Rewrite):
@@ -38,7 +36,3 @@ class Summarize(Rewrite):
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
         """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""
         return rouge(predicted, expected)
-
-    def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
-        """Loss of what people wrote, and the scores of what the model writes; and that itself."""
-        return evaluate_pairs(self, pairs, precision, **options)

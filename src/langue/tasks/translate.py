@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langue.data.parallel import Pair
 from langue.metrics.translation import translation_scores
 from langue.tasks.rewrite import Rewrite
 
@@ -42,19 +41,3 @@ class Translate(Rewrite):
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
         """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
         return translation_scores(predicted, expected)[0]
-
-    def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
-        """Loss of what people wrote, and the scores of what the model writes; and that itself."""
-        return evaluate_pairs(self, pairs, precision, **options)
-
-
-def evaluate_pairs(task: Any, pairs: Sequence[Pair], precision: str, **options: Any) -> tuple[dict[str, float], list]:
-    """Loss of what people wrote, and scores of what the model writes, tag by tag; and that itself."""
-    answers: list[str] = [""] * len(pairs)
-    for tags in sorted({pair.tags for pair in pairs}):
-        chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
-        found = task.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
-        for number, each in zip(chosen, found, strict=True):
-            answers[number] = each.text
-    metrics = task.loss(pairs, precision)
-    return {**metrics, **task.score(answers, [pair.target for pair in pairs])}, answers
