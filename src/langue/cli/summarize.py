@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task
-from langue.cli.rewriting import read_texts, rewrite_all
+from langue.cli.rewriting import SearchOptions, read_texts, rewrite_all
+from langue.console import table
 
 
 def summarize(
@@ -18,11 +19,9 @@ def summarize(
     *,
     file: Path | None = None,
     out: Path | None = None,
-    beams: int = 4,
-    length_penalty: float = 1.0,
-    samples: int = 1,
-    max_tokens: int | None = None,
+    search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
     prompt: str = "\nTL;DR:",
+    scores: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -33,23 +32,20 @@ def summarize(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
+        A run folder, or a model's folder with its tokenizer.
     texts
         Texts to summarise.
     file
         A text file with one more text on each line, or a table with a column text.
     out
         Write here instead of to the terminal.
-    beams
-        Hypotheses that are followed at once.
-    length_penalty
-        Above 1 favours long summaries.
-    samples
-        Summaries of each text, the best of its beams; shown with --json.
-    max_tokens
-        Tokens of a summary at most.
+    search
+        How to search.
     prompt
         What a decoder reads after the text (Radford et al. 2019, section 3.6).
+    scores
+        Of a table with a column summary, print ROUGE of the model beside that of a text's first sentence (lead) and
+        of its best one (oracle), instead of the summaries.
     device
         cpu, cuda, …
     as_json
@@ -63,7 +59,23 @@ def summarize(
         task = Prompted(task, prompt)
     else:
         check_task(task, "summarize")
-    options: dict[str, Any] = {"beams": beams, "length_penalty": length_penalty, "samples": samples}
-    if max_tokens is not None:
-        options["max_tokens"] = max_tokens
-    rewrite_all(task, read_texts(texts, file, "text"), out, as_json=as_json, **options)
+    if scores:
+        _score(task, run, file, search)
+        return
+    rewrite_all(task, read_texts(texts, file, "text"), out, as_json=as_json, **search.given())
+
+
+def _score(task: Any, run: Path, file: Path | None, search: SearchOptions) -> None:
+    from langue.errors import LangueError
+    from langue.evaluate.pairs import baselines, read_pairs_of
+    from langue.evaluate.run import recipe_data
+
+    if file is None:
+        raise LangueError("--scores needs --file with a table of texts and summaries")
+    pairs = read_pairs_of(task, str(file), recipe_data(run))
+    answers = task.write(pairs, **search.given())
+    summaries = [pair.target for pair in pairs]
+    found = {str(run): task.score(answers, summaries), **baselines([pair.source for pair in pairs], summaries)}
+    names = list(found[str(run)])
+    rows = [[name, *(f"{100 * each[metric]:.2f}" for metric in names)] for name, each in found.items()]
+    table(f"{file}: {len(pairs):,} texts, F1 in %", ["", *(name.replace("_", " ") for name in names)], rows)

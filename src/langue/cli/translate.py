@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task
-from langue.cli.rewriting import read_texts, rewrite_all
+from langue.cli.rewriting import SearchOptions, read_texts, rewrite_all
 
 
 def translate(
@@ -19,10 +19,8 @@ def translate(
     file: Path | None = None,
     out: Path | None = None,
     target_language: str | None = None,
-    beams: int = 4,
-    length_penalty: float = 1.0,
-    samples: int = 1,
-    max_tokens: int | None = None,
+    ensemble: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
     long: Literal["split", "cut"] = "split",
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -32,7 +30,7 @@ def translate(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
+        A run folder, or a model's folder with its tokenizer.
     texts
         Texts to translate.
     file
@@ -41,14 +39,11 @@ def translate(
         Write here instead of to the terminal.
     target_language
         The language to translate into, for a model that knows several.
-    beams
-        Hypotheses that are followed at once; 1 takes the likeliest token each time, four times as fast.
-    length_penalty
-        Above 1 favours long translations.
-    samples
-        Translations of each text, the best of its beams; shown with --json.
-    max_tokens
-        Tokens of a translation at most; about half as many again as the text has unless given.
+    ensemble
+        Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given several
+        times.
+    search
+        How to search.
     long
         What becomes of texts that the model has no room for: split between sentences, or cut.
     device
@@ -60,10 +55,9 @@ def translate(
 
     task = load(run, device)
     check_task(task, "translate")
-    given = read_texts(texts, file, "source")
-    options: dict[str, Any] = {"beams": beams, "length_penalty": length_penalty, "samples": samples, "long": long}
-    if max_tokens is not None:
-        options["max_tokens"] = max_tokens
+    if ensemble:
+        task.join([load(other, device) for other in ensemble])
+    options: dict[str, Any] = {**search.given(), "long": long}
     if target_language is not None:
         options["tags"] = (target_language,)
-    rewrite_all(task, given, out, as_json=as_json, **options)
+    rewrite_all(task, read_texts(texts, file, "source"), out, as_json=as_json, **options)

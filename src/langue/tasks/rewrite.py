@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
+from langue.batch import Batch
 from langue.console import say
 from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
@@ -82,6 +84,7 @@ class Rewrite(ABC):
         if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
             raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
         self.model = model.eval()
+        self.models = [self.model]
         self.start = first_token_of(config.decoder_start, tokenizer)
 
     @classmethod
@@ -92,6 +95,18 @@ class Rewrite(ABC):
         )
         settings = None if recipe is None else recipe.data.pairs
         return cls(model, tokenizer, settings, None if own is None else Tokenizer.load(own))
+
+    def join(self, others: Sequence[Rewrite]) -> None:
+        """Write together with other models, whose probabilities are averaged.
+
+        Raises:
+            LangueError: one reads or writes other tokens.
+        """
+        for other in others:
+            same = [(each.sides.source.fingerprint, each.tokenizer.fingerprint, each.start) for each in (self, other)]
+            if same[0] != same[1] or other.sides.tags != self.sides.tags:
+                raise LangueError("models that write together must share their tokenizers and tags")
+            self.models += other.models
 
     def objective(self) -> Seq2Seq:
         """What it learns by."""
@@ -137,7 +152,7 @@ class Rewrite(ABC):
         """
         bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
         settings = parse(SearchSettings, {"beams": 4, "temperature": 0.0, **bounds, **options}, self.name)
-        search = Search(self.model, settings, self.tokenizer.end, self._never())
+        search = Search(self.models, settings, self.tokenizer.end, self._never())
         order = sorted(range(len(sources)), key=lambda number: -len(sources[number]))
         found: list[list[Hypothesis]] = [[] for _ in sources]
         for start in range(0, len(order), TOGETHER):
@@ -180,6 +195,35 @@ class Rewrite(ABC):
             for number, each in zip(chosen, found, strict=True):
                 answers[number] = each.text
         return answers
+
+    @torch.inference_mode()
+    def attention(
+        self, source: str, target: str | None = None, tags: Sequence[str] = ()
+    ) -> tuple[list[str], list[str], list[Tensor]]:
+        """How the model looks at a source while it writes a target, or what it would write itself.
+
+        Returns:
+            Tokens of the target as strings, its end included, those of the source, and for each block (heads, T, S) of
+            weights, row t of which were looked by when token t was to be written.
+
+        Raises:
+            LangueError: the model has no room for one of them.
+        """
+        ids = next(iter(read_sources([source], self.sides, tags, "cut").ids), None)
+        if ids is None:
+            raise LangueError("there is nothing to look at: the text has no tokens")
+        written = self.tokenizer.encode(target if target is not None else self.rewrite([source], tags=tags)[0].text)
+        written = [*written[: self.sides.max_target - 1], self.tokenizer.end]
+        batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
+        looks = [weights[0] for weights in self.model.attention(batch)]
+        names = [
+            [told.get(token) or tokenizer.decode([token], skip_special=False) for token in tokens]
+            for tokenizer, tokens, told in (
+                (self.tokenizer, written, {}),
+                (self.sides.source, ids, {number: f"<{tag}>" for tag, number in self.sides.tags.items()}),
+            )
+        ]
+        return names[0], names[1], looks
 
     @abstractmethod
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
