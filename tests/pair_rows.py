@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-WORDS = dict(
-    zip("the old king saw a red boat on sea and sang long".split(), "da ol ko sa ein ro bo au se un sng la".split())
-)
+ENGLISH = "the old king saw a red boat on sea and sang long"
+OTHER = "da ol ko sa ein ro bo au se un sng la"
+WORDS = dict(zip(ENGLISH.split(), OTHER.split(), strict=True))
 
 RECIPE = """\
 task: translate
 tokenizer: {kind: char}
 model: {form: seq2seq, layers: 1, width: 16, heads: 2, context: 48, dropout: 0.1}
 data: {train: train.tsv, dev: 0.1, test: train.tsv}
-training: {steps: 9, batch_tokens: 300, warmup_steps: 2, evaluate_every: 4, checkpoint_every: 4, log_every: 2, device: cpu}
+training: {steps: 9, batch_tokens: 300, warmup_steps: 2, evaluate_every: 4, checkpoint_every: 4, log_every: 2,
+           device: cpu}
 samples: {max_tokens: 0}
 """
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from pair_rows import RECIPE, pairs, write_pairs
 from safetensors.torch import load_file
 
 import langue
@@ -18,6 +17,7 @@ from langue.data.buckets import Buckets
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.recipe import read_recipe
+from pair_rows import RECIPE, pairs, write_pairs
 
 
 def trained(folder: Path, out: str = "run", content: str = RECIPE, **changes: str):

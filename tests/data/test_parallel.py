@@ -31,7 +31,7 @@ def settings_of(path, **more):
     return DataSettings(train=path if isinstance(path, dict | Aligned) else str(path), dev=None, **more)
 
 
-@pytest.fixture()
+@pytest.fixture
 def sources(tmp_path):
     """The same pairs in every layout."""
     rows = "".join(f"{source}\t{target}\n" for source, target in PAIRS)

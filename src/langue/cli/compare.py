@@ -58,7 +58,7 @@ def compare(
     def write(task: Any) -> list[str]:
         return task.write(pairs, beams=beams)
 
-    found = compare_tasks(*tasks, pairs, samples=samples, write=write)
+    found = compare_tasks(tasks[0], tasks[1], pairs, samples=samples, write=write)
     if as_json:
         metrics = {name: asdict(difference) for name, difference in found.items()}
         print(json.dumps({"data": data, "examples": len(pairs), "metrics": metrics}))

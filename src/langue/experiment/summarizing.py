@@ -17,5 +17,5 @@ class Summarizing(Pairing):
         pipeline="summarization",
         command='langue summarize {name} "…"',
         call='print(model.summarize("…"))',
-        limits="The model has learnt what summaries of its training texts look like. It may say what the text does not.",
+        limits="The model has learnt what summaries of its training texts look like. It may say what a text does not.",
     )

@@ -81,8 +81,8 @@ def corrupt_spans(
 ) -> Sides:
     """T5's span corruption (Raffel et al. 2020, section 3.1.4, and `random_spans_noise_mask` of its code).
 
-    Kept and dropped stretches take turns, a kept one first; each dropped one leaves a sentinel of its own in the source,
-    after which the target tells what stood there.
+    Kept and dropped stretches take turns, a kept one first; each dropped one leaves a sentinel of its own in the
+    source, after which the target tells what stood there.
     """
     if len(ids) < 2:
         return ids, np.array([first], np.int64)
