@@ -11,7 +11,7 @@ from benchmarks import table
 from benchmarks.harness import Options, Skip, record, say
 from langue.errors import LangueError
 
-NAMES = ("start", "data", "step_speed", "time_to_loss", "gpu")
+NAMES = ("start", "data", "step_speed", "time_to_loss", "fine_tuning", "classify", "checkpoints", "gpu")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all when none is given")
     parser.add_argument("--quick", action="store_true", help="a short trial: nothing is recorded")
-    parser.add_argument("--data", type=Path, help="text to train on (time_to_loss) or to prepare (data)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="text (time_to_loss, data, checkpoints) or a folder of benchmarks (fine_tuning, classify)",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        help="a Hugging Face folder of a BERT (fine_tuning, classify), or a GGUF file (checkpoints)",
+    )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in NAMES]
@@ -27,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no benchmark {unknown[0]!r}; known: {', '.join(NAMES)}")
     if given.data is not None and not given.data.exists():
         parser.error(f"{given.data} does not exist")
-    options = Options(quick=given.quick, data=given.data, rounds=given.rounds)
+    options = Options(quick=given.quick, data=given.data, model=given.model, rounds=given.rounds)
     try:
         for name in given.names or NAMES:
             _run(name, options, asked_for=bool(given.names))

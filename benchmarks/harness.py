@@ -41,6 +41,7 @@ class Options:
 
     quick: bool = False
     data: Path | None = None
+    model: Path | None = None
     rounds: int | None = None
 
 

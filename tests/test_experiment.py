@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +15,18 @@ import pytest
 import torch
 
 import langue
+from langue import cli, machine
 from langue.data import prepare
 from langue.errors import LangueError
 from langue.evaluate import evaluate_text
 from langue.experiment import Run, RunFolder, train
 from langue.experiment.data import is_store, open_data
-from langue.models import load_model
+from langue.experiment.fit import check_fit
+from langue.models import ModelConfig, load_model
+from langue.models.count import memory
 from langue.recipe import read_recipe
 from langue.text import Tokenizer
+from langue.train import TrainingSettings
 from tiny import text, write_tiny
 
 
@@ -288,6 +294,57 @@ def test_a_run_can_begin_from_weights(finished: Path, tmp_path: Path, place: str
     assert run_tiny(tmp_path, resume=True, start_from=finished / place, **STILL).step == 1
 
 
+def test_a_resumed_run_knows_from_what_it_began(finished: Path, tmp_path: Path) -> None:
+    """With its checkpoint or without, and with a checkpoint even when what it began from is gone."""
+    shutil.copytree(finished, tmp_path / "first")
+    write_tiny(tmp_path, "task: generate\ndata: {train: text.txt}\nmodel: {dropout: 0.3}\n")
+    steady = {**STILL, "training__steps": 2, "training__schedule": "constant", "training__checkpoint_every": 1}
+    begun = run_tiny(tmp_path, start_from=tmp_path / "first", **steady)
+    shutil.rmtree(begun.folder.checkpoints)
+    assert run_tiny(tmp_path, resume=True, **steady).step == 2
+    for name, value in weights(finished).items():
+        torch.testing.assert_close(weights(begun.folder.path)[name], value, rtol=0, atol=1e-7)
+    shutil.rmtree(tmp_path / "first")
+    assert run_tiny(tmp_path, resume=True, **{**steady, "training__steps": 3}).step == 3
+    assert begun.folder.recipe().model.path == tmp_path / "first"
+    with pytest.raises(LangueError, match=r"model\.layers is 1 in .* and cannot become 3"):
+        run_tiny(tmp_path, resume=True, **steady, model__layers=3)
+    with pytest.raises(LangueError, match=r"path was .*first.* and is .*finished.* now"):
+        run_tiny(tmp_path, resume=True, start_from=finished, **{**steady, "training__steps": 3})
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_cannot_fit_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch, capsys, resume) -> None:
+    path = write_tiny(tmp_path)
+    if resume:
+        train(path, tmp_path / "run", report=False)
+    capsys.readouterr()
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(machine, "memory", lambda: (2**34, 2**14))
+    options = ["--resume"] if resume else []
+    assert cli.run(["train", str(path), "--out", str(tmp_path / "run"), "--training.batch_size", "4", *options]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert re.search(r"this training needs about .* of memory, but cpu has .* free; take a smaller", said[0])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_may_fit_is_let_through_and_what_would_fit_is_told(tmp_path: Path, monkeypatch) -> None:
+    config = ModelConfig.model_validate({"preset": "gpt-nano", "vocab_size": 300})
+    settings, cpu = TrainingSettings(steps=1, batch_size=64, optimizer="muon"), torch.device("cpu")
+    whole = memory(config, 64, optimizer="muon").total
+    monkeypatch.setattr(machine, "memory", lambda: (2**40, int(0.76 * whole)))
+    check_fit(config, settings, 64, cpu)
+    monkeypatch.setattr(machine, "memory", lambda: (2**40, int(0.7 * whole)))
+    check_fit(config, settings, 32, cpu)
+    check_fit(config, settings.model_copy(update={"precision": "bf16"}), 64, cpu)
+    with pytest.raises(LangueError, match=r"--training\.batch_size \d+ would fit") as refusal:
+        check_fit(config, settings, 64, cpu)
+    fitting = int(str(refusal.value).split("batch_size ")[1].split()[0])
+    check_fit(config, settings, fitting, cpu)
+    assert 50 < fitting < 64
+
+
 def test_weights_keep_their_architecture(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(LangueError, match=r"model\.layers is 1 in .* and cannot become 3"):
         run_tiny(tmp_path, start_from=finished, model__layers=3)
@@ -370,13 +427,30 @@ def test_the_room_of_training_is_the_public_function_too(tmp_path: Path) -> None
     assert langue.load(tmp_path / "run").generate("the ", max_tokens=3, temperature=0) != ""
 
 
+def test_the_room_of_evaluation_is_the_public_function_too(finished: Path, tmp_path: Path, capsys) -> None:
+    data = tmp_path / "some.txt"
+    data.write_text("the old king saw a red boat\n", encoding="utf-8")
+    assert cli.run(["evaluate", str(finished), "--data", str(data), "--stride", "3", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    loaded = langue.load(finished)
+    store = prepare(data, loaded.tokenizer, tmp_path / "store")
+    for model, given in ((finished, data), (str(finished), str(data)), (loaded, data), (loaded, store.folder)):
+        found = langue.evaluate(model, given, stride=3)
+        assert found["seconds"] > 0
+        assert found["data"] == str(given)
+        assert {**found, "seconds": 0, "data": 0} == {**printed, "seconds": 0, "data": 0}
+    rows = langue.evaluate(loaded, [{"text": data.read_text()}], stride=3)
+    assert rows["metrics"] == printed["metrics"]
+    assert langue.evaluate.evaluate_text(loaded.model, loaded.tokenizer, store, stride=3) == printed["metrics"]
+
+
 def test_import_is_light_and_unknown_names_are_unknown() -> None:
     code = "import sys, langue; langue.__version__; dir(langue); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numpy", "pydantic", "langue.train"} & set(done.stdout.split())
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         langue.trian  # noqa: B018
-    assert {"train", "load"} <= set(dir(langue))
+    assert {"train", "load", "evaluate"} <= set(dir(langue))
 
 
 def test_a_store_is_known_by_its_manifest(tmp_path: Path) -> None:

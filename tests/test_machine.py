@@ -17,6 +17,16 @@ def test_free_memory_is_a_part_of_all_memory():
     assert 2**28 < free <= total <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+def test_a_containers_limit_counts_and_files_that_it_read_do_not(tmp_path, monkeypatch):
+    (tmp_path / "memory.max").write_text("200000000\n")
+    (tmp_path / "memory.current").write_text("150000000\n")
+    (tmp_path / "memory.stat").write_text("anon 40000000\nfile 110000000\ninactive_file 90000000\n")
+    monkeypatch.setattr(machine, "CONTAINER", tmp_path)
+    assert machine.memory() == (200_000_000, 140_000_000)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine.memory()[0] > 200_000_000
+
+
 def test_memory_that_is_taken_is_no_longer_free():
     before = machine.memory()[1]
     taken = torch.ones(400 * 2**20 // 4)

@@ -1,6 +1,7 @@
 """Langue: the whole life of a language model in one small PyTorch library.
 
-`langue.train(recipe, out)` makes a run folder; `langue.load(path)` gives the task object of one.
+`langue.train(recipe, out)` makes a run folder, `langue.load(path)` gives the task object of one, and
+`langue.evaluate(path, data)` says how good it is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {"load": "langue.tasks:load", "read_recipe": "langue.recipe:read_recipe"}
-_ROOMS = ("train",)  # public functions that bear the name of a room, which makes itself callable
+_ROOMS = ("train", "evaluate")  # public functions that bear the name of a room, which makes itself callable
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,10 @@ _FEATURES = {
 }
 
 
+CONTAINER = Path("/sys/fs/cgroup")
+"""Where a container's limits stand."""
+
+
 def processor() -> str:
     """The processor's name."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
@@ -60,8 +64,11 @@ def memory() -> tuple[int, int]:
             if line.startswith("MemAvailable:"):
                 free = 1024 * int(line.split()[1])
         # cgroup v2; "max" stands for no limit.
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8").strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
+        limit = (CONTAINER / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((CONTAINER / "memory.current").read_text(encoding="utf-8"))
+        # Files that were read count as used, but give way as soon as a program wants the room.
+        words = (CONTAINER / "memory.stat").read_text(encoding="utf-8").split()
+        used -= int(dict(zip(words[::2], words[1::2], strict=True)).get("inactive_file", 0))
     except OSError:
         return total, free
     if limit == "max":

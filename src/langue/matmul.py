@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from langue.tracing import is_traced
+
 
 @cache
 def onednn_is_faster() -> bool:
@@ -65,7 +67,7 @@ def _can(x: Tensor, weight: Tensor) -> bool:
         and x.dtype == torch.float32 == weight.dtype
         and x.numel() > 0
         and onednn_is_faster()
-        and not torch.compiler.is_compiling()
+        and not is_traced()
     )
 
 

@@ -12,10 +12,10 @@ from langue import machine
 from langue.data import Tally, find_sources, read_documents
 from langue.errors import LangueError
 from langue.experiment.data import is_store, members
+from langue.experiment.fit import free_memory, refuse, rows_of
 from langue.experiment.resolve import begin_from
 from langue.models.count import TrainingMemory, flops_per_token, memory, parameters
 from langue.recipe import Recipe
-from langue.report.words import size
 from langue.text import Tokenizer, train_tokenizer
 from langue.train import choose_device
 from langue.train.device import autocast
@@ -76,19 +76,8 @@ class Plan:
         Raises:
             LangueError: says how much memory is missing and what would fit.
         """
-        if self.memory_needed <= self.memory_free:
-            return
         a_row = (self.memory.activations + self.memory.logits) / self.rows
-        fitting = math.floor((self.memory_free - self.memory_needed) / a_row + self.rows)
-        advice = (
-            f"--training.batch_size {fitting} would fit"
-            if fitting >= 1
-            else "take a smaller model, a shorter context or a smaller vocabulary"
-        )
-        raise LangueError(
-            f"this training needs about {size(self.memory_needed)} of memory, "
-            f"but {self.device} has {size(self.memory_free)} free; {advice}"
-        )
+        refuse(self.memory_needed, self.memory_free, a_row, self.rows, self.device)
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -105,9 +94,7 @@ def make_plan(recipe: Recipe) -> Plan:
     training, context = recipe.training, recipe.model.context
     device = choose_device(training.device)
     config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
-    rows = training.batch_size if training.batch_tokens is None else training.batch_tokens // context
-    if rows < 1:
-        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
+    rows = rows_of(training, context)
     with autocast(device, training.precision):
         half = torch.is_autocast_enabled(device.type)
     peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
@@ -136,7 +123,7 @@ def make_plan(recipe: Recipe) -> Plan:
         steps=steps,
         tokens=steps * a_step,
         memory=memory(config, rows, context, training.optimizer),
-        memory_free=_free(device),
+        memory_free=free_memory(device),
         peak=peak,
         share=share,
         seconds=steps * a_step / rate,
@@ -175,7 +162,3 @@ def _beginning(recipe: Recipe) -> Iterator[str]:
             seen += len(piece.text)
             if seen >= LOOKED_AT:
                 return
-
-
-def _free(device: torch.device) -> int:
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.memory()[1]

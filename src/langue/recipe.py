@@ -28,7 +28,8 @@ class ModelSettings(ModelConfig):
     preset: str | None = None
     """The preset that fills in what is not given."""
     path: Path | None = None
-    """A run, a checkpoint or a model's folder whose weights to begin with; its architecture comes with them."""
+    """A run, a checkpoint or a model's folder (Hugging Face's too) whose weights to begin with, and whose architecture
+    comes with them."""
 
     @model_validator(mode="before")
     @classmethod

@@ -100,7 +100,8 @@ TRAIN = [
     (["recipe.yaml", "--data.train", "noise.txt"], "noise.txt"),
     # a corpus shorter than the context
     (["recipe.yaml", "--data.train", "short.txt"], "too few for a context of 16"),
-    (["recipe.yaml", "--model.context", "99999"], "too few for a context of 99999"),
+    (["recipe.yaml", "--model.context", "3999"], "too few for a context of 3999"),
+    (["recipe.yaml", "--model.width", "2000000"], "of memory, but cpu has"),
     # a tokenizer that does not fit the data
     (["recipe.yaml", "--data.train", "greek.txt", "--tokenizer.path", "run"], "does not fit"),
     (["recipe.yaml", "--data.train", "store"], "name its tokenizer"),

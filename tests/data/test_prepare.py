@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from langue import machine
 from langue.data import ReadSettings, TokenStore, after, before, prepare
 from langue.errors import LangueError
-from langue.text import TokenizerSettings, train_tokenizer
+from langue.text import TokenizerSettings, encoder, train_tokenizer
 
 
 def documents(store: TokenStore, tokenizer) -> list[str]:
@@ -150,6 +151,31 @@ def test_the_same_input_gives_the_same_files(tmp_path, write, byte_tokenizer):
     assert names[0] == names[1]
     for name in names[0]:
         assert (stores[0].folder / name).read_bytes() == (stores[1].folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["byte-bpe", "char"])
+def test_the_number_of_processes_changes_no_byte(tmp_path, write, kind, monkeypatch):
+    rng = random.Random(0)
+    words = ["the", "quick", "isn't", "Zwölf", "12", "  ", "\n", "😀", "日本語", "x" * 30]
+    path = write("text.txt", "".join(" ".join(rng.choices(words, k=rng.randrange(1, 60))) + "\n" for _ in range(300)))
+    tokenizer = train_tokenizer(TokenizerSettings(kind=kind, vocab_size=400), [path.read_text()])
+    module = sys.modules["langue.data.prepare"]
+    monkeypatch.setattr(module, "BATCH", 5_000)
+    monkeypatch.setattr(encoder, "MUCH", 10_000)
+    stores = []
+    for cores in (1, 2, 3):
+        monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
+        reading = ReadSettings(documents="line")
+        stores.append(prepare(path, tokenizer, tmp_path / f"on-{cores}", reading, shard=7_000))
+    assert stores[0].read(0, stores[0].tokens).tolist() == [
+        token
+        for line in path.read_text().splitlines()
+        if line.strip()
+        for token in [*tokenizer.encode(line), tokenizer.end]
+    ]
+    for store in stores[1:]:
+        for file in stores[0].folder.iterdir():
+            assert (store.folder / file.name).read_bytes() == file.read_bytes()
 
 
 def test_large_vocabularies_take_four_bytes(tmp_path):

@@ -53,7 +53,7 @@ def one_by_one(model, store, end, stride):
 def test_each_token_is_predicted_once_with_what_the_stride_leaves_before_it(
     tokenizer, store, monkeypatch, stride, changes
 ):
-    monkeypatch.setattr(module, "TOKENS", 40)  # several batches, the last one not full
+    monkeypatch.setattr(module, "TOKENS", {"cpu": 40})  # several batches, the last one not full
     model = model_of(tokenizer, **changes)
     losses = one_by_one(model, store, tokenizer.end, stride)
     found = evaluate_text(model, tokenizer, store, stride=stride, quiet=True)

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from langue.batch import Batch
 from langue.models import ModelConfig, build
-from langue.models.count import activations, flops_per_token, memory, parameters
+from langue.models.count import activations, ceiling, flops_per_token, memory, parameters
+from langue.models.presets import PRESETS
 from langue.objectives import Causal
 
 
@@ -96,6 +97,24 @@ def test_activations_are_those_that_autograd_keeps(fields, tolerance):
     assert activations(config, 4, 32) == pytest.approx(_really_kept(config, 4, 32), rel=tolerance)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"dropout": 0.1},
+        {"window": 16},
+        {"key_heads": 1},
+        {"position": "relative"},
+        {"form": "encoder"},
+        {"form": "seq2seq", "encoder": {"heads": 4}},
+    ],
+    ids=str,
+)
+def test_attention_to_long_rows_keeps_its_weights_only_where_it_must(fields):
+    config = config_of(**{"layers": 2, "width": 32, "heads": 2, "context": 512, **fields})
+    assert activations(config, 2, 512) == pytest.approx(_really_kept(config, 2, 512), rel=0.15)
+
+
 class Living(TorchDispatchMode):
     """Adds up the bytes of all tensors that are alive, and remembers the most there ever were."""
 
@@ -152,6 +171,32 @@ def test_memory_is_what_a_training_step_takes(fields, rows):
             Causal().loss(model, batch).total.backward()
             optimizer.step()
     assert 0.75 < living.peak / memory(config, rows, 64).total < 1.25
+
+
+CEILED = [
+    {"preset": name, "form": form, "context": context, "vocab_size": size}
+    for name in PRESETS
+    for form in ("decoder", "encoder", "seq2seq")
+    for context, size in ((1, 10), (48, 1000))
+    if (name, form) != ("mlp-bengio", "seq2seq")  # its width cannot be shared out among heads
+]
+CEILED += [
+    {"preset": "gpt-nano", "position": "relative", "context": 40, "window": 8},
+    {"preset": "gpt-nano", "head_width": 128, "layers": 1, "context": 40},
+    {"preset": "mlp-nano", "window": 64, "context": 40},
+    {"preset": "mlp-bengio", "embedding_width": 900, "context": 40},
+    {"preset": "lstm-nano", "form": "seq2seq", "encoder": {"preset": "gpt-micro"}, "context": 40},
+    {"preset": "gpt-nano", "layers": 0, "context": 40},
+    {"preset": "gpt-nano", "layers": 24, "dropout": 0.1, "context": 40},
+]
+
+
+@pytest.mark.parametrize("fields", CEILED, ids=str)
+def test_the_ceiling_is_above_the_estimate_and_not_out_of_sight(fields):
+    config = ModelConfig.model_validate({"vocab_size": 300, **fields})
+    for rows in (1, 16):
+        estimate = memory(config, rows).total
+        assert estimate < ceiling(config, rows) < 100 * estimate + 2**27
 
 
 def test_muon_keeps_one_number_for_each_of_its_matrices():

@@ -15,7 +15,7 @@ from langue.models.config import ClassifierConfig
 from langue.objectives import Masked, MaskingSettings
 from langue.randomness import RowRandomness
 from langue.text import TokenizerSettings, train_tokenizer
-from langue.text.words import word_starts
+from langue.text.word_starts import word_starts
 from tiny import text
 
 SMALL = {

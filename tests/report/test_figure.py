@@ -64,3 +64,30 @@ def test_names_at_the_ends_do_not_overlap():
         "one",
         "two",
     ]
+
+
+def _boxes(axes):
+    axes.get_figure().draw_without_rendering()
+    return {text.get_text(): text.get_window_extent() for text in axes.texts}
+
+
+@pytest.mark.parametrize("panels", [1, 3])
+def test_a_name_lies_neither_on_a_curve_that_goes_on_nor_on_another_name(panels):
+    """The end of one curve on another, as in a race where the slower model has seen less."""
+    _, (axes, *_) = new_figure(4.1 * panels, 4, panels)
+    x = np.linspace(0, 1, 60)
+    curves = {"short": (x * 0.5, 1 - x * 0.5), "long": (x, 1 - x), "far": (x * 0.9, 0.52 + 0.05 * x)}
+    for xs, ys in curves.values():
+        axes.plot(xs, ys)
+    label_ends(axes, [(xs[-1], ys[-1], name, "#000000") for name, (xs, ys) in curves.items()])
+    boxes = _boxes(axes)
+    for name, box in boxes.items():
+        inner = box.padded(-2)
+        for xs, ys in curves.values():
+            dense = np.linspace(0, 1, 2000)
+            points = axes.transData.transform(np.stack([np.interp(dense, x, xs), np.interp(dense, x, ys)], 1))
+            assert not inner.count_contains(points), name
+        for other, second in boxes.items():
+            assert other == name or not inner.overlaps(second.padded(-2))
+        end = axes.transData.transform([curves[name][0][-1], curves[name][1][-1]])
+        assert np.hypot(*(np.array([box.x0 + box.x1, box.y0 + box.y1]) / 2 - end)) < 60

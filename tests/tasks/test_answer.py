@@ -225,7 +225,7 @@ def test_an_answer_beside_its_place_is_found(run):
 
 
 def test_squads_own_file_is_read(run, tmp_path):
-    from langue.evaluate.run import evaluate_run
+    from langue.evaluate.run import evaluate
 
     rows = questions(20, seed=4)
     qas = [
@@ -235,6 +235,6 @@ def test_squads_own_file_is_read(run, tmp_path):
     ]  # fmt: skip
     (tmp_path / "dev.json").write_text(json.dumps({"version": "1.1", "data": [{"paragraphs": qas}]}))
     write_rows(tmp_path / "dev.jsonl", rows)
-    one = evaluate_run(run.folder.path, str(tmp_path / "dev.json"), device="cpu")["metrics"]
-    assert one == evaluate_run(run.folder.path, str(tmp_path / "dev.jsonl"), device="cpu")["metrics"]
+    one = evaluate(run.folder.path, str(tmp_path / "dev.json"), device="cpu")["metrics"]
+    assert one == evaluate(run.folder.path, str(tmp_path / "dev.jsonl"), device="cpu")["metrics"]
     assert one["f1"] > 0.6

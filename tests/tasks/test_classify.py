@@ -204,12 +204,12 @@ def test_columns_can_have_other_names(tmp_path):
 
 
 def test_an_unknown_label_in_evaluation_is_named(run, tmp_path):
-    from langue.evaluate.run import evaluate_run
+    from langue.evaluate.run import evaluate
 
     rows = write_rows(tmp_path / "dev.jsonl", [*sentences(20), {"text": "a film", "label": "odd"}])
     with pytest.raises(LangueError, match=r"dev\.jsonl, line 21: there is no label 'odd'; known are bad, good"):
-        evaluate_run(run.folder.path, str(rows), device="cpu")
-    found = evaluate_run(run.folder.path, sentences(40, seed=8), predictions=tmp_path / "said.jsonl", device="cpu")
+        evaluate(run.folder.path, str(rows), device="cpu")
+    found = evaluate(run.folder.path, sentences(40, seed=8), predictions=tmp_path / "said.jsonl", device="cpu")
     assert found["metrics"]["accuracy"] == 1.0
     assert found["examples"] == 40
     assert len((tmp_path / "said.jsonl").read_text().splitlines()) == 40

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,7 +37,8 @@ def evaluate(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer; for a suite, a folder of runs as well.
+        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too); for a suite, a folder
+        of runs as well.
     data
         A file, glob, folder, hf: name, "embedded", or a prepared token store; with --suite or --benchmark the folder of
         its files.
@@ -61,17 +61,14 @@ def evaluate(
     as_json
         Print one JSON object.
     """
-    from langue.evaluate.run import evaluate_run, evaluate_suite
+    from langue.evaluate.run import evaluate as measure
+    from langue.evaluate.run import evaluate_suite
 
-    begun = time.perf_counter()
     if suite is not None:
         found = evaluate_suite(run, suite, data, split=split, predictions=predictions, device=device)
     else:
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text}
-        found = evaluate_run(
-            run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options
-        )
-    found["seconds"] = round(time.perf_counter() - begun, 3)
+        found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     elif suite is not None:

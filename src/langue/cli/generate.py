@@ -39,7 +39,7 @@ def generate(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
+        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too).
     prompts
         Texts to go on from.
     file

@@ -41,7 +41,7 @@ def train(
     out
         The run folder to make.
     start_from
-        A run, a checkpoint or a model's folder whose weights to begin with.
+        A run, a checkpoint or a model's folder (Hugging Face's too) whose weights to begin with.
     resume
         Go on with the run in OUT from its last whole checkpoint.
     seeds

@@ -48,6 +48,8 @@ VERBS: Verbs = {
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
+    "import": Verb("langue.cli.import_:import_", "Read a checkpoint of Hugging Face's"),
+    "export": Verb("langue.cli.export:export", "Write a model for Transformers"),
     "inspect": {
         "attention": Verb("langue.cli.inspect:attention", "Draw where a model looks"),
     },

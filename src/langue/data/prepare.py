@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from langue.data.tally import Tally
 from langue.data.writer import Encoded, Writer, sync_folder
 from langue.errors import LangueError
 from langue.text import Tokenizer
+from langue.text.encoder import Encoders
 
 BATCH = 1 << 20
 """Characters that are encoded together: enough to keep all cores busy, little enough to be nothing in memory."""
@@ -32,9 +32,6 @@ BATCH_PIECES = 1 << 14
 
 SHARD = 1 << 28
 """Tokens of one shard."""
-
-ENCODERS = 2
-"""Batches that are encoded at a time, so that the cores are busy while one batch is made into an array."""
 
 MOST_UNKNOWN = 0.1
 """From this share of unknown tokens on, the tokenizer was made for another language or script."""
@@ -109,29 +106,30 @@ def _written_beside(out: Path) -> Iterator[Path]:
 def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> Iterator[Encoded]:
     """The tokens of the pieces in their order, a few batches ahead of whoever writes them."""
     waiting: deque[Future[Encoded]] = deque()
-    with ThreadPoolExecutor(ENCODERS) as pool:
-        for batch in _batches(pieces):
-            waiting.append(pool.submit(_encode_batch, batch, tokenizer, dtype))
-            if len(waiting) > ENCODERS:
+    with closing(Encoders(tokenizer, dtype)) as encoders, ThreadPoolExecutor(encoders.count) as pool:
+        try:
+            for batch in _batches(pieces):
+                waiting.append(pool.submit(_encode_batch, batch, tokenizer, encoders))
+                # One more than there are encoders, so that none of them waits for the next to be read.
+                if len(waiting) > encoders.count:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _encode_batch(batch: list[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> Encoded:
-    found = iter(tokenizer.encode_batch([piece.text for piece in batch if piece.text]))
-    ids = [next(found) if piece.text else [] for piece in batch]
-    for piece, tokens in zip(batch, ids, strict=True):
-        if piece.ends:
-            tokens.append(tokenizer.end)
-    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    tokens = np.fromiter(chain.from_iterable(ids), dtype, int(lengths.sum()))
+def _encode_batch(batch: list[Piece], tokenizer: Tokenizer, encoders: Encoders) -> Encoded:
+    texts = [piece.text for piece in batch]
+    tokens, lengths = encoders.encode(texts)
+    last = np.fromiter((piece.ends for piece in batch), bool, len(batch))
+    tokens = np.insert(tokens, np.cumsum(lengths)[last], tokenizer.end)
     return Encoded(
         tokens,
-        ends=np.cumsum(lengths)[[piece.ends for piece in batch]],
+        ends=np.cumsum(lengths + last)[last],
         unknown=0 if tokenizer.unknown is None else int((tokens == tokenizer.unknown).sum()),
-        characters=sum(len(piece.text) for piece in batch),
-        text_bytes=sum(len(piece.text.encode()) for piece in batch),
+        characters=sum(map(len, texts)),
+        text_bytes=sum(len(text.encode()) for text in texts),
         size=sum(piece.size for piece in batch),
     )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from langue.data import DataSettings, ReadSettings, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, submission_name, write_submission
 from langue.data.labelled import Labelled, read_labelled, read_task
+from langue.data.sources import Given
+from langue.data.store import MANIFEST
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.language_model import evaluate_text
@@ -24,48 +27,63 @@ DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "super
 """Sets without training data, and the task whose model is asked."""
 
 
-def evaluate_run(
-    run: Path | str,
+def evaluate(
+    model: Path | str | Any,
     data: Any,
     *,
     benchmark: str | None = None,
     split: str = "dev",
     predictions: Path | None = None,
-    device: str = "auto",
     stride: int | None = None,
-    documents: str = "file",
+    documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
+    device: str = "auto",
 ) -> dict[str, Any]:
-    """Measure one model.
+    """Measure one model by what it was trained for.
 
     Args:
-        run: a run, a checkpoint, or a model's folder with its tokenizer.
-        data: a source; for labelled rows also a `datasets.Dataset` or any iterable of mappings.
-        benchmark: score as this task does, such as "glue/CoLA"; a run trained on one is, where data is a folder.
+        model: a run folder, a checkpoint or a model's folder with its tokenizer; or what `langue.load` gave for one.
+        data: a path, glob, folder or name, a list of them, a prepared token store, a `datasets.Dataset`, or an iterable
+            of rows.
+        benchmark: score as this task does, such as "glue/CoLA"; a run that was trained on one is scored so where data
+            is a folder.
         split: of a benchmark.
         predictions: a file for the answers.
-        device: cpu, cuda, ….
-        stride, documents, text: of a writer's text, as for `langue evaluate`.
+        stride: tokens by which a writer's window slides, from 1 to the context; half of the context by default. A
+            smaller one lets the model see more before each token, and takes longer.
+        documents: what one document of a text file is.
+        text: the column of a table that holds a writer's text.
+        device: where a model that is named is loaded.
 
     Returns:
-        `task`, `data`, `examples`, `metrics` by name, and counts of what was read.
+        What `langue evaluate --json` prints: task, data, examples, metrics by name, seconds, counts of what was read.
 
     Raises:
-        LangueError: data that the task cannot be measured on.
+        LangueError: there is no such model, or the data are not what it can be measured on.
     """
-    task = load(run, device)
+    begun = time.perf_counter()
+    named = isinstance(model, Path | str)
+    task = load(model, device) if named else model
+    data = str(data) if isinstance(data, Path) else data
     if task.name in TEXT_TASKS:
-        return _on_text(task, data, ReadSettings(documents=documents, text=text), stride)  # type: ignore[arg-type]
-    recipe = recipe_data(run)
-    if task.name in PAIR_TASKS:
-        return _on_pairs(task, data, recipe, predictions)
+        found = _on_text(task, data, ReadSettings(documents=documents, text=text), stride)
+    else:
+        recipe = recipe_data(model) if named else DataSettings(train="")
+        on = _on_pairs if task.name in PAIR_TASKS else _on_rows
+        found = on(task, data, recipe, benchmark, split, predictions)
+    return {**found, "seconds": round(time.perf_counter() - begun, 3)}
+
+
+def _on_rows(
+    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+) -> dict[str, Any]:
     name = benchmark or (recipe.benchmark if isinstance(data, str) and Path(data).is_dir() else None)
     if name is not None:
-        found, answers, rows = _on_benchmark(task, name, data, split)
+        metrics, answers, rows = _on_benchmark(task, name, data, split)
     else:
         columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
         rows = list(read_labelled(data, DataSettings(train="", columns=columns)))
-        found, answers = task.evaluate(rows)
+        metrics, answers = task.evaluate(rows)
     if predictions is not None:
         _write_predictions(predictions, name, rows, answers)
     return {
@@ -73,12 +91,16 @@ def evaluate_run(
         "data": data if isinstance(data, str) else "rows",
         "examples": len(rows),
         "rows": len(rows),
-        "metrics": found,
+        "metrics": metrics,
     }
 
 
-def _on_pairs(task: Any, data: Any, settings: DataSettings, predictions: Path | None) -> dict[str, Any]:
-    pairs = read_pairs_of(task, data, settings)
+def _on_pairs(
+    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+) -> dict[str, Any]:
+    if benchmark is not None:
+        raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
+    pairs = read_pairs_of(task, data, recipe)
     found, answers = evaluate_pairs(task, pairs)
     if predictions is not None:
         predictions.write_text("".join(answer + "\n" for answer in answers), encoding="utf-8")
@@ -95,21 +117,20 @@ def recipe_data(run: Path | str) -> DataSettings:
     return DataSettings(train="")
 
 
-def _on_text(task: Any, data: str, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
+def _on_text(task: Any, data: Given, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
-        if (Path(data) / "manifest.json").is_file():
-            store = TokenStore.open(data)
-            store.verify()
+        if isinstance(data, str) and (Path(data) / MANIFEST).is_file():
+            store = TokenStore.open(data, verify=True)
         else:
             store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
         if task.name == "fill":
             metrics = evaluate_masked(task.model, task.tokenizer, store, task.settings)
         else:
             half = max(1, task.model.config.context // 2)
-            metrics = evaluate_text(task.model, task.tokenizer, store, stride=stride or half)
+            metrics = evaluate_text(task.model, task.tokenizer, store, stride=half if stride is None else stride)
         return {
             "task": task.name,
-            "data": data,
+            "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
             "examples": store.documents,
             "documents": store.documents,
             "tokens": store.tokens,
@@ -170,6 +191,7 @@ def evaluate_suite(
     Raises:
         LangueError: there is no run for any task of the suite.
     """
+    begun = time.perf_counter()
     by_task = _runs_by_benchmark(Path(runs))
     tasks: dict[str, Any] = {}
     scores: dict[tuple[str, str], dict[str, float]] = {}
@@ -195,6 +217,7 @@ def evaluate_suite(
         "examples": sum(part["examples"] for part in tasks.values()),
         "tasks": tasks,
         "metrics": {"score": average(scores)} if scores else {},
+        "seconds": round(time.perf_counter() - begun, 3),
     }
 
 

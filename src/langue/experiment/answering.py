@@ -9,7 +9,6 @@ from langue.console import say
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
-from langue.experiment.start import Start
 from langue.experiment.tables import Tables
 from langue.models import Model
 from langue.models.config import ClassifierConfig
@@ -34,7 +33,7 @@ class Answering(Tables):
     )
 
     @classmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         recipe = with_vocabulary(recipe, tokenizer)
         if recipe.answer.metric not in METRICS:
             raise LangueError(f"answer.metric: {recipe.answer.metric!r} is none of {', '.join(METRICS)}")

@@ -11,14 +11,14 @@ from langue.console import say
 from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
-from langue.experiment.start import Start
 from langue.experiment.tables import Tables
+from langue.hub.checkpoint import LABELS
 from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.objectives import Classify as Objective
 from langue.objectives.settings import AnswerKind, ClassifySettings
 from langue.recipe import Recipe
-from langue.tasks.classify import LABELS, Classify, encoded_examples, label_name, label_of, labels_in
+from langue.tasks.classify import Classify, encoded_examples, label_name, label_of, labels_in
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -46,7 +46,7 @@ class Classifying(Tables):
     )
 
     @classmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         recipe = with_vocabulary(recipe, tokenizer)
         recipe = recipe.model_copy(update={"classify": _settings(recipe)})
         settings = recipe.classify

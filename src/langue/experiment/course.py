@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from langue.errors import LangueError
-from langue.experiment.start import Start
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import Recipe
@@ -76,12 +75,17 @@ class Course(ABC):
 
     @classmethod
     @abstractmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         """The recipe with all that follows from the data and from the weights that the training begins with.
 
         Raises:
             LangueError: the model cannot do what the task asks.
         """
+
+    @classmethod
+    def batch_rows(cls, recipe: Recipe) -> int | None:
+        """Rows of one forward pass over all processes, each as long as the context; None where lengths differ."""
+        return None
 
     @classmethod
     def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:

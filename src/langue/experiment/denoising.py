@@ -12,7 +12,6 @@ from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.language import Language
-from langue.experiment.start import Start
 from langue.models import Model
 from langue.objectives.denoise import Denoise, vocabulary
 from langue.randomness import RowRandomness
@@ -37,7 +36,7 @@ class Denoising(Language):
     )
 
     @classmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         if recipe.model.form != "seq2seq":
             raise LangueError(f"task: denoise wants model.form: seq2seq, not {recipe.model.form}")
         if recipe.denoise.kind == "infill" and tokenizer.mask is None:

@@ -12,7 +12,6 @@ from langue.evaluate.masked import evaluate_masked
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.language import Language, weighted
-from langue.experiment.start import Start
 from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.objectives import Masked
@@ -40,7 +39,7 @@ class Filling(Language):
             Fill.check(tokenizer, recipe.samples.prompt)
 
     @classmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         if tokenizer.mask is None:
             raise LangueError("the tokenizer has no token that hides others, such as <|mask|>; task: fill needs one")
         if recipe.model.form != "encoder":
@@ -60,7 +59,7 @@ class Filling(Language):
         model = recipe.model.model_copy(
             update={
                 "classifier": head.model_copy(update={"each": "text", "outputs": 2, "pooling": "first"}),
-                "segments": recipe.model.segments or (2 if start is None else 0),
+                "segments": recipe.model.segments or (2 if recipe.model.path is None else 0),
             }
         )
         return recipe.model_copy(update={"model": model})

@@ -10,9 +10,9 @@ from typing import Any
 from langue.data import Loader
 from langue.data.loader import Stream
 from langue.data.part import Part
-from langue.errors import LangueError
 from langue.experiment.course import Course
 from langue.experiment.data import Store, open_data, prepare_data, training_texts
+from langue.experiment.fit import rows_of
 from langue.recipe import Recipe
 from langue.report.words import short
 from langue.text import Tokenizer
@@ -35,6 +35,10 @@ class Language(Course):
         return training_texts(recipe)
 
     @classmethod
+    def batch_rows(cls, recipe: Recipe) -> int:
+        return rows_of(recipe.training, recipe.model.context)
+
+    @classmethod
     def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
         prepare_data(recipe, tokenizer, folder)
 
@@ -43,21 +47,11 @@ class Language(Course):
         """The rows of training."""
 
     def batches(self, rank: int, world: int) -> Loader:
-        return Loader(self._stream, self._rows, self.recipe.training.accumulate, rank, world)
-
-    @property
-    def _rows(self) -> int:
-        """Rows of one forward pass over all processes."""
-        training, context = self.recipe.training, self.recipe.model.context
-        if training.batch_tokens is None:
-            return training.batch_size
-        if training.batch_tokens < context:
-            raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
-        return training.batch_tokens // context
+        return Loader(self._stream, self.batch_rows(self.recipe), self.recipe.training.accumulate, rank, world)
 
     @property
     def steps_per_epoch(self) -> float:
-        return self._stream.size / (self._rows * self.recipe.training.accumulate)
+        return self._stream.size / (self.batch_rows(self.recipe) * self.recipe.training.accumulate)
 
     def describe(self) -> str:
         return f"{short(sum(store.tokens for store in self.splits.train))} tokens"

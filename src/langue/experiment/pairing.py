@@ -16,13 +16,13 @@ from langue.data.settings import PairSettings
 from langue.data.sides import PairExamples, Shares, Sides, training_examples
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
-from langue.experiment.start import Start
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2Seq
 from langue.recipe import Recipe
 from langue.report.words import short
-from langue.tasks.rewrite import SOURCE_TOKENIZER, Rewrite, first_token_of
+from langue.tasks import SOURCE_TOKENIZER
+from langue.tasks.rewrite import Rewrite, first_token_of
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.tokenizer import FILE
 
@@ -71,7 +71,7 @@ class Pairing(Course):
                     yield pair.source
 
     @classmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         if recipe.model.form != "seq2seq":
             raise LangueError(f"task: {recipe.task} wants model.form: seq2seq, not {recipe.model.form}")
         pairs = recipe.data.pairs

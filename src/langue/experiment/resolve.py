@@ -49,14 +49,23 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     return recipe.model_copy(update={"model": continue_config(recipe.model, start.config), "tokenizer": tokenizer})
 
 
-def complete(recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
-    """The recipe with everything that follows from its data and from the weights that it begins with.
+def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
+    """A recipe by which a run goes on, with the weights from which it began, as the run's own recipe knows them.
+
+    Those weights are not read again: they may be gone by now, and a run with a checkpoint has no need of them.
 
     Raises:
-        LangueError: the model cannot do what the task asks.
+        LangueError: the recipe wants other weights than can be read, or another architecture.
     """
-    start = None if recipe.model.path is None else read_start(recipe.model.path)
-    return course_of(recipe).complete(recipe, tokenizer, start)
+    old = folder.recipe()
+    if old.model.path is None or recipe.model.path not in (None, old.model.path):
+        return begin_from(recipe, None)
+    model = recipe.model.model_copy(update={"path": old.model.path})
+    tokenizer = recipe.tokenizer
+    if tokenizer.path is None:
+        tokenizer = tokenizer.model_copy(update={"path": old.tokenizer.path})
+    model = continue_config(model, old.model.architecture())
+    return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
 
 
 def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
@@ -66,7 +75,7 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
         LangueError: names a change that would make it another run.
     """
     old = folder.recipe()
-    new = complete(recipe, Tokenizer.load(folder.path))
+    new = course_of(recipe).complete(recipe, Tokenizer.load(folder.path))
     for name, (was, now) in changes_between(old, new).items():
         if not _is_harmless(name, new.training):
             raise LangueError(

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
+from langue.hub import is_published, read_labels, read_published
 from langue.models import Model, ModelConfig, load_model
 from langue.recipe import ModelSettings
-from langue.tasks.classify import read_labels
 from langue.train.checkpoint import load
 
 OUTPUT = "classifier.output."
@@ -40,25 +40,35 @@ class Start:
 
 
 def read_start(path: Path) -> Start:
-    """Read a run, one of its checkpoints, or a model's folder.
+    """Read a run, one of its checkpoints, a model's folder, or a Hugging Face folder.
 
     Raises:
         LangueError: it is none of these, or damaged.
     """
     if RunFolder(path).is_run():
         return _of_model(RunFolder(path).model, path)
+    if is_published(path):
+        checkpoint = read_published(path)
+        known = None if checkpoint.tokenizer is None else path.absolute()
+        weights = dict(checkpoint.model.named_parameters())
+        return Start(checkpoint.model.config, weights, known, tuple(checkpoint.labels or ()))
+    if (path / "model" / "config.json").is_file():  # what `langue import` leaves
+        return _of_model(path / "model", path)
     if (path / "config.json").is_file():
         return _of_model(path, path.parent)
     run = RunFolder(path.absolute().parent.parent)
     if path.name.startswith("step-") and run.is_run():
         return Start(run.recipe().model.architecture(), load(path).tensors["model"], _tokenizer(run.path))
-    raise LangueError(f"{path} holds no model: name a run, one of its checkpoints, or a model's folder")
+    raise LangueError(
+        f"{path} holds no model: name a run, one of its checkpoints, or a model's folder (Hugging Face's too)"
+    )
 
 
 def _of_model(folder: Path, run: Path) -> Start:
     model = load_model(folder)
     weights = dict(model.named_parameters())
-    return Start(model.config, weights, _tokenizer(folder) or _tokenizer(run), read_labels(folder))
+    labels = tuple(read_labels(folder) or ())
+    return Start(model.config, weights, _tokenizer(folder) or _tokenizer(run), labels)
 
 
 def _tokenizer(folder: Path) -> Path | None:

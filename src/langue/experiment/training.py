@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,8 @@ from langue.console import remark, say
 from langue.experiment.card import write_card
 from langue.experiment.course import Course, course_of
 from langue.experiment.environment import environment
-from langue.experiment.resolve import begin_from, complete, reconcile
+from langue.experiment.fit import check_fit
+from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, keep
@@ -40,7 +42,7 @@ def train(
     Args:
         recipe: a recipe or the path of its file.
         out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
-        start_from: a run, a checkpoint or a model's folder whose weights to begin with.
+        start_from: a run, a checkpoint or a model's folder whose weights to begin with; a resumed run knows its own.
         resume: go on with the run in `out` from its last whole checkpoint, bit for bit.
         report: draw report.html when training is over.
 
@@ -57,7 +59,9 @@ def train(
     processes.start(device)
     with folder.claim(resume=resume) if processes.is_first() else nullcontext():
         if processes.is_first():
-            trainer = (_resume if resume else _begin)(begin_from(recipe, start_from), folder)
+            known = resume and start_from is None
+            recipe = go_on_from(recipe, folder) if known else begin_from(recipe, start_from)
+            trainer = (_resume if resume else _begin)(recipe, folder)
             processes.wait()
         else:
             processes.wait()
@@ -69,7 +73,8 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
     course = course_of(recipe)
     tokenizer = train_tokenizer(recipe.tokenizer, course.texts(recipe))
-    recipe = complete(recipe, tokenizer)
+    recipe = course.complete(recipe, tokenizer)
+    _check_fit(recipe)
     tokenizer.save(folder.path)
     course.prepare(recipe, tokenizer, folder.data)
     trainer = _build(recipe, folder)
@@ -82,9 +87,18 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
 def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Go on with a run, from its beginning if it has no checkpoint yet."""
     recipe = reconcile(recipe, folder)
+    _check_fit(recipe)
     trainer = _build(recipe, folder)
     write_recipe(recipe, folder.recipe_file)
     return trainer
+
+
+def _check_fit(recipe: Recipe) -> None:
+    """Refuse what cannot fit before anything is built or written."""
+    rows, device = course_of(recipe).batch_rows(recipe), choose_device(recipe.training.device)
+    if rows is not None:
+        _, world = processes.start(device)
+        check_fit(recipe.model.architecture(), recipe.training, math.ceil(rows / world), device)
 
 
 def _build(recipe: Recipe, folder: RunFolder) -> Trainer:

@@ -10,7 +10,6 @@ from langue.evaluate import evaluate_text
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.language import Language
-from langue.experiment.start import Start
 from langue.models import Model
 from langue.objectives import Causal
 from langue.recipe import Recipe
@@ -38,7 +37,7 @@ class Writing(Language):
             raise LangueError(f"samples.prompt {prompt!r} has characters that do not occur in the training text")
 
     @classmethod
-    def complete(cls, recipe: Recipe, tokenizer: Tokenizer, start: Start | None) -> Recipe:
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         return with_vocabulary(recipe, tokenizer)
 
     def stream(self) -> Stream:

@@ -1,10 +1,21 @@
 """Models: from a configuration, which is data, to a decoder, an encoder or an encoder–decoder of any mixer."""
 
-from langue.models.build import build, load_model, save_model
+from langue.models.build import build, load_model, read_config, save_model
 from langue.models.config import PRESETS, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
 from langue.models.model import Model
 from langue.models.seq2seq import Seq2Seq
 
-__all__ = ["PRESETS", "Decoder", "Encoder", "Model", "ModelConfig", "Seq2Seq", "build", "load_model", "save_model"]
+__all__ = [
+    "PRESETS",
+    "Decoder",
+    "Encoder",
+    "Model",
+    "ModelConfig",
+    "Seq2Seq",
+    "build",
+    "load_model",
+    "read_config",
+    "save_model",
+]

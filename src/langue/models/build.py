@@ -37,6 +37,11 @@ def outline(config: ModelConfig) -> Model:
         return _FORMS[config.form](config)
 
 
+def empty(config: ModelConfig) -> Model:
+    """The model with parameters whose content is whatever memory held, for those who bring their own."""
+    return _FORMS[config.form](config)
+
+
 def save_model(model: Model, folder: Path | str) -> None:
     """Write `model.safetensors` and `config.json`; a matrix that two places share is written once.
 
@@ -54,13 +59,12 @@ def save_model(model: Model, folder: Path | str) -> None:
         raise LangueError(f"the model could not be written to {folder}: {error}; make room and try again") from None
 
 
-def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
-    """Read a model that `save_model` wrote.
+def read_config(folder: Path) -> ModelConfig:
+    """Read the configuration of a model that `save_model` wrote.
 
     Raises:
-        LangueError: a file is missing or damaged, or the weights do not fit the configuration.
+        LangueError: the file is missing or damaged.
     """
-    folder = Path(folder)
     try:
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -71,8 +75,18 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
         raise LangueError(f"{folder / CONFIG} is damaged: it is not valid JSON") from None
     if not isinstance(content, dict):
         raise LangueError(f"{folder / CONFIG} is damaged: it holds no settings")
-    config = parse(ModelConfig, content, str(folder / CONFIG))
-    model = _FORMS[config.form](config)
+    return parse(ModelConfig, content, str(folder / CONFIG))
+
+
+def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
+    """Read a model that `save_model` wrote.
+
+    Raises:
+        LangueError: a file is missing or damaged, or the weights do not fit the configuration.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    model = empty(config)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
     model.load_state_dict(_read_weights(folder / WEIGHTS, expected, device), strict=False, assign=True)
     model.tie()

@@ -67,7 +67,24 @@ def activations(config: ModelConfig, rows: int, context: int) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.hidden(batch)
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept) - _never_kept(config, rows, context)
+
+
+def _never_kept(config: ModelConfig, rows: int, context: int) -> int:
+    """Bytes of attention weights that torch keeps for tensors without content and never for real ones.
+
+    Real ones go through fused attention, which keeps no weights, but for a mask of the window; with dropout or a bias
+    of positions a CPU has none, and keeps the weights.
+    """
+    if config.dropout or config.position == "relative":
+        return 0
+    kept = config.layers * config.heads * rows if config.mixer == "attention" else 0
+    if config.mixer == "attention" and config.window is not None:
+        kept -= config.layers
+    if config.form == "seq2seq":
+        own = _never_kept(config.encoder_config(), rows, context)
+        return own + 4 * context**2 * (kept + config.layers * config.heads * rows)
+    return 4 * context**2 * kept
 
 
 @dataclass(frozen=True)
@@ -114,3 +131,23 @@ def memory(
         activations=activations(config, rows, length),
         logits=4 * (2 * at_once + 2 * vocabulary * config.width),
     )
+
+
+def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
+    """Bytes that `memory` stays below, by arithmetic alone: its outline of a model costs a second, recurrence several.
+
+    No block has matrices of more than 40 · width² + 3 · width · (window and feedforward) numbers, and each position
+    leaves at most four copies of what goes into and out of them.
+    """
+    length = context or config.context
+    sides = [config, config.encoder_config()] if config.form == "seq2seq" else [config]
+    learned = 2 * config.vocab_size * max(config.width, config.resolved_embedding_width)
+    kept = 0
+    for side in sides:
+        width = max(side.width, side.resolved_embedding_width, side.heads * side.resolved_head_width)
+        wide = width * (side.window or 1) if side.mixer == "window" else side.resolved_feedforward_width
+        wide = max(wide, side.resolved_feedforward_width)
+        learned += side.layers * (40 * width**2 + 3 * width * wide) + (length + side.relative_buckets + 9) * width
+        kept += (side.layers + 1) * (40 * width + 4 * wide + 2 * side.heads * length)
+    at_once = 2 * config.vocab_size * max(256, config.width) + 2 * (1 << 21)
+    return 4 * (4 * learned + 4 * rows * length * kept + at_once) + (1 << 20)

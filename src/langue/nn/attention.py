@@ -14,6 +14,7 @@ from langue.nn.mixer import Mixer
 from langue.nn.norm import rms_norm
 from langue.nn.rotary import rotate
 from langue.nn.state import LayerState, Memory
+from langue.tracing import is_exporting
 
 AttentionBias = Literal["none", "query_key_value", "all"]
 QueryKeyNorm = Literal["none", "plain", "weighted"]
@@ -121,6 +122,10 @@ class Attention(Mixer):
         queries, keys, values = self._project(x, layout)
         if isinstance(state, KeyValueState):
             keys, values = state.append(keys, values)
+        grouped = self.key_heads != self.heads
+        if grouped and is_exporting():
+            # The exporter knows no grouped heads.
+            grouped, keys, values = False, self._spread(keys), self._spread(values)
         mask = layout.mask(self.window)
         if layout.bias is not None:
             mask = _with_bias(layout.bias, mask, layout)
@@ -135,13 +140,13 @@ class Attention(Mixer):
                 attn_mask=mask,
                 dropout_p=self.dropout if self.training else 0.0,
                 is_causal=causal,
-                enable_gqa=self.key_heads != self.heads,
+                enable_gqa=grouped,
             )
         return self.output(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         queries, keys, _ = self._project(x, layout)
-        keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
+        keys = self._spread(keys)
         scores = queries @ keys.transpose(2, 3) * self.head_width**-0.5
         if layout.bias is not None:
             scores = scores + layout.bias
@@ -163,6 +168,10 @@ class Attention(Mixer):
             both = rotate(both, layout.rotation)
         queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)
         return _stretched(queries, self.scale), keys, values.transpose(1, 2)
+
+    def _spread(self, x: Tensor) -> Tensor:
+        """Give (B, key heads, S, head width) to each head that looks at it: (B, heads, S, head width)."""
+        return x[:, :, None].expand(-1, -1, self.heads // self.key_heads, -1, -1).flatten(1, 2)
 
     def _normalise(self, both: Tensor) -> Tensor:
         normed = rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)

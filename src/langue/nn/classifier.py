@@ -75,4 +75,4 @@ def pool(hidden: Tensor, valid: Tensor | None, pooling: Pooling) -> Tensor:
         place = places.masked_fill(~valid, valid.shape[1] - 1).amin(1)
     else:
         place = places.masked_fill(~valid, 0).amax(1)
-    return hidden[torch.arange(len(hidden), device=hidden.device), place]
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), place]

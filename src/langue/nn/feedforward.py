@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from langue.nn.linear import Linear
+from langue.tracing import is_exporting
 
 FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "none"]
 
@@ -31,7 +32,7 @@ class _ReluSquared(torch.autograd.Function):
 
 def relu_squared(x: Tensor) -> Tensor:
     """max(x, 0)² (So et al. 2021, "Primer", section 3)."""
-    return _ReluSquared.apply(x)
+    return F.relu(x).square() if is_exporting() else _ReluSquared.apply(x)
 
 
 def gelu_tanh(x: Tensor) -> Tensor:

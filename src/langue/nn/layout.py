@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from langue.nn.state import State
+from langue.tracing import is_exporting
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Layout:
         if self.documents is not None:
             return _positions_in_documents(self.documents, self.valid)
         if self.valid is not None:
-            return (self.valid.cumsum(1) - 1).clamp_(min=0)
+            return (self.valid.long().cumsum(1) - 1).clamp_(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
 
     def mask(self, window: int | None) -> Tensor | None:
@@ -87,7 +88,8 @@ class Layout:
 
     def _make_mask(self, window: int | None) -> Tensor | None:
         total = self.past + self.length
-        narrow = window is not None and window < total
+        # A graph is written for rows of any length, however short the ones it is written from.
+        narrow = window is not None and (window < total or is_exporting())
         triangular = self.causal and self.past > 0 and self.length > 1
         if not (narrow or triangular or self.valid is not None or self.documents is not None):
             return None

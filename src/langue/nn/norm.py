@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from langue.tracing import is_exporting
+
 NormKind = Literal["layer", "rms", "none"]
 
 
@@ -38,6 +40,9 @@ class RMSNorm(nn.Module):
 
 def rms_norm(x: Tensor, weight: Tensor | None, epsilon: float) -> Tensor:
     """x / √(mean(x²) + ε), times a weight (width,) if there is one, over the last dimension."""
+    if is_exporting():
+        normed = x * (x.square().mean(-1, keepdim=True) + epsilon).rsqrt()
+        return normed if weight is None else normed * weight
     if x.device.type not in ("cpu", "meta") or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return F.rms_norm(x, x.shape[-1:], weight, epsilon)
     return _RMSNorm.apply(x, weight, epsilon)

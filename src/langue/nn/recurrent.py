@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from langue.nn.gathered import walk_gathered
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState
 from langue.nn.unrolled import can_walk, walk
+from langue.tracing import is_exporting
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
 
@@ -58,6 +60,8 @@ class Recurrent(Mixer):
 
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
         hidden = state.hidden if isinstance(state, HiddenState) else None
+        if is_exporting() and layout.new_valid is not None:
+            return walk_gathered(self.cell, x, layout.new_valid)
         if layout.new_valid is None and layout.documents is None:
             output, hidden = self._walk(x, hidden)
         else:

@@ -12,6 +12,10 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.position import Position
 from langue.settings import Settings
+from langue.tracing import is_traced
+
+FIRST = 4096
+"""Positions of the table at first; one for a context of a million would be half a gigabyte, used or not."""
 
 
 class RotaryScaling(Settings):
@@ -45,15 +49,17 @@ class RotaryPosition(Position):
         self.head_width = head_width
         self.theta = theta
         self.scaling = scaling
-        self.register_buffer("turns", self._table(context), persistent=False)
+        table = self._table(min(context, FIRST)).to(torch.get_default_device())
+        self.register_buffer("turns", table, persistent=False)
 
     def _table(self, length: int) -> Tensor:
         """(length, head width / 2, 2) fp32: cosine and sine of the angle of each position and pair."""
-        steps = torch.arange(0, self.head_width, 2, dtype=torch.float64) / self.head_width
+        # On the CPU, even where a model is only outlined: the meta device's arange imports all of torch's compiler.
+        steps = torch.arange(0, self.head_width, 2, dtype=torch.float64, device="cpu") / self.head_width
         rates, size = self.theta**-steps, 1.0
         if self.scaling is not None:
             rates, size = scaled(rates, self.theta, self.scaling), attention_factor(self.scaling)
-        angle = torch.arange(length, dtype=torch.float64)[:, None] * rates
+        angle = torch.arange(length, dtype=torch.float64, device="cpu")[:, None] * rates
         return (size * torch.stack([angle.cos(), angle.sin()], -1)).float()
 
     def guide(self, layout: Layout) -> None:
@@ -88,7 +94,7 @@ def scaled(rates: Tensor, theta: float, scaling: RotaryScaling) -> Tensor:
         if scaling.truncate:
             low, high = math.floor(low), math.ceil(high)
         low, high = max(low, 0), min(high, width - 1)
-        pair = torch.arange(len(rates), dtype=rates.dtype)
+        pair = torch.arange(len(rates), dtype=rates.dtype, device="cpu")
         kept = 1 - ((pair - low) / max(high - low, 1e-3)).clamp(0, 1)
     return kept * rates + (1 - kept) * rates / scaling.factor
 
@@ -107,7 +113,7 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     formula in real numbers; a compiler wants the latter.
     """
     pairs = x.unflatten(-1, (-1, 2))
-    if torch.compiler.is_compiling() or x.dtype != torch.float32:
+    if is_traced() or x.dtype != torch.float32:
         cosine, sine = rotation.to(x.dtype).unbind(-1)
         left, right = pairs.unbind(-1)
         return torch.stack([left * cosine - right * sine, right * cosine + left * sine], -1).flatten(-2)

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from langue.matmul import multiply, multiply_transposed
+from langue.tracing import is_exporting
 
 
 def can_walk(cell: nn.RNNBase, x: Tensor) -> bool:
     """Whether this file knows a faster way for a cell: one layer of a GRU or RNN, forward only, on a CPU."""
     plain = isinstance(cell, nn.GRU | nn.RNN) and not cell.bidirectional and cell.batch_first
-    return plain and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return plain and not is_exporting() and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 def walk(cell: nn.RNNBase, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.settings import MaskingSettings
 from langue.randomness import RowRandomness
 from langue.text import Tokenizer
-from langue.text.words import word_starts
+from langue.text.word_starts import word_starts
 
 
 class Masked:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
-    from langue.models import ModelConfig
+    from langue.hub import Checkpoint
     from langue.recipe import Recipe
+
+SOURCE_TOKENIZER = "source-tokenizer.json"
+"""Beside a model's configuration, where what it reads has a vocabulary of its own."""
 
 # Imported when they are asked for: module and class of each task.
 TASKS = {
@@ -24,26 +27,44 @@ TASKS = {
 
 
 def load(path: Path | str, device: str = "auto") -> Any:
-    """The task object of a run, a checkpoint of a run, or a model's folder with its tokenizer.
+    """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
 
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
     """
     from importlib import import_module
 
-    from langue.models import load_model
-    from langue.text import Tokenizer
     from langue.train import choose_device
 
     path = Path(path)
+    checkpoint, recipe = _read(path)
+    if checkpoint.tokenizer is None:
+        raise LangueError(f"{path} comes without its tokenizer; put its tokenizer.json there")
+    module, name = TASKS[_task(checkpoint, recipe, path)]
+    model = checkpoint.model.to(choose_device(device))
+    own = checkpoint.source_tokenizer
+    more = {} if own is None else {"source_tokenizer": own}
+    return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe, **more)
+
+
+def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
+    """A model with all that belongs to it, and the recipe that it was trained by, if it was by one."""
+    from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published
+    from langue.models import load_model
+    from langue.text import Tokenizer
+
+    if is_published(path):
+        return read_published(path), None
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
     weights = _weights(path)
-    tokenizer = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
-    recipe = _recipe(path)
-    model = load_model(weights, choose_device(device))
-    module, name = TASKS[_task_of(model.config) if recipe is None else recipe.task]
-    return getattr(import_module(module), name).open(model, Tokenizer.load(tokenizer), weights, recipe)
+    place = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
+    # A checkpoint's labels lie beside the model of its run.
+    labels = read_labels(weights) or read_labels(path.parent.parent / "model")
+    recipe, model = _recipe(path), load_model(weights)
+    sources = (folder / SOURCE_TOKENIZER for folder in (weights, path.parent.parent / "model"))
+    source = next((Tokenizer.load(file) for file in sources if file.is_file()), None)
+    return Checkpoint(model, Tokenizer.load(place), labels, read_origin(weights), source_tokenizer=source), recipe
 
 
 def _weights(path: Path) -> Path:
@@ -73,8 +94,12 @@ def _recipe(path: Path) -> Recipe | None:
     return None
 
 
-def _task_of(config: ModelConfig) -> str:
-    """What a model without a recipe is for: what its classifier judges, else what its form is good for."""
-    if config.classifier is not None and config.classifier.outputs:
-        return "classify" if config.classifier.each == "text" else "answer"
-    return {"encoder": "fill", "decoder": "generate", "seq2seq": "translate"}[config.form]
+def _task(checkpoint: Checkpoint, recipe: Recipe | None, path: Path) -> str:
+    from langue.hub import purpose
+
+    if recipe is not None:
+        return recipe.task
+    task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
+    if task not in TASKS:
+        raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(TASKS)}")
+    return task

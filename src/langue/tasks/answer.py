@@ -6,7 +6,6 @@ import heapq
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,9 @@ class Answer:
         self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings or AnswerSettings()
 
     @classmethod
-    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Answer:
+    def open(
+        cls, model: Model, tokenizer: Tokenizer, labels: Sequence[str] | None = None, recipe: Any = None
+    ) -> Answer:
         """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         return cls(model, tokenizer, None if recipe is None else recipe.answer)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +19,6 @@ from langue.objectives.settings import ClassifySettings
 from langue.tasks.texts import BATCH_TOKENS, Framed, by_length, frame, framed_texts
 from langue.text import Tokenizer
 from langue.train.device import autocast
-
-LABELS = "labels.json"
-"""A JSON list beside the model's config.json: the labels in the order of its outputs."""
 
 Text = str | tuple[str, str] | Mapping[str, Any]
 """What is classified: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""
@@ -54,9 +48,11 @@ class Classify:
         self.kind = settings.kind
 
     @classmethod
-    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Classify:
+    def open(
+        cls, model: Model, tokenizer: Tokenizer, labels: Sequence[str] | None = None, recipe: Any = None
+    ) -> Classify:
         """The task of a model's folder, and of the recipe it was trained by, where there is one."""
-        labels = read_labels(folder)
+        labels = tuple(labels or ())
         if recipe is not None:
             return cls(model, tokenizer, recipe.classify.model_copy(update={"labels": labels}))
         outputs = 0 if model.config.classifier is None else model.config.classifier.outputs
@@ -310,30 +306,6 @@ def _row(text: Text, number: int) -> Labelled:
 def _softmax(scores: np.ndarray) -> np.ndarray:
     powers = np.exp(scores.astype(np.float64) - scores.max())
     return powers / powers.sum()
-
-
-def read_labels(folder: Path) -> tuple[str, ...]:
-    """The labels of a model's folder; none where the file is missing.
-
-    Raises:
-        LangueError: the file is damaged.
-    """
-    try:
-        found = json.loads((folder / LABELS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
-        raise LangueError(f"{folder / LABELS} is damaged: it should hold a list of labels")
-    return tuple(found)
-
-
-def write_labels(folder: Path, labels: Sequence[str]) -> None:
-    """Write the labels beside a model, whole or not at all."""
-    beside = folder / f".{LABELS}.writing"
-    beside.write_text(json.dumps(list(labels), ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(beside, folder / LABELS)
 
 
 def encoded_examples(

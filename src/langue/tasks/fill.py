@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,7 @@ class Fill:
         self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings or MaskingSettings()
 
     @classmethod
-    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Fill:
+    def open(cls, model: Model, tokenizer: Tokenizer, labels: Sequence[str] | None = None, recipe: Any = None) -> Fill:
         """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         return cls(model, tokenizer, None if recipe is None else recipe.masking)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from langue.batch import Batch
@@ -40,7 +39,9 @@ class Generate:
         self.model, self.tokenizer = model.eval(), tokenizer
 
     @classmethod
-    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Generate:
+    def open(
+        cls, model: Model, tokenizer: Tokenizer, labels: Sequence[str] | None = None, recipe: Any = None
+    ) -> Generate:
         """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         return cls(model, tokenizer)
 
@@ -140,7 +141,8 @@ class Generate:
         return text[: min(places)] if places else text
 
     def _encode(self, prompt: str) -> list[int]:
-        """Tokens of a prompt after the token that ends the document before it.
+        """Tokens of a prompt, after those that the tokenizer opens every text with; of nothing, the token that ends the
+        document before it.
 
         Raises:
             LangueError: names the first characters that the tokenizer does not know.
@@ -151,7 +153,7 @@ class Generate:
             raise LangueError(
                 f"the model's tokenizer does not know {', '.join(map(repr, strange[:5])) or 'a part'} of the prompt"
             )
-        return ids or [self.tokenizer.end]
+        return [*self.tokenizer.frame.opening, *ids] or [self.tokenizer.end]
 
 
 def _strings(stop: str | Sequence[str]) -> list[str]:

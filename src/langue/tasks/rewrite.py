@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -26,9 +25,6 @@ from langue.tasks.sources import Long, Sources, read_sources
 from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.train.device import autocast
-
-SOURCE_TOKENIZER = "source-tokenizer.json"
-"""Beside a model's configuration, where its source has a vocabulary of its own."""
 
 TOGETHER = 256
 """Pieces between two signs of progress."""
@@ -88,13 +84,16 @@ class Rewrite(ABC):
         self.start = first_token_of(config.decoder_start, tokenizer)
 
     @classmethod
-    def open(cls, model: Model, tokenizer: Tokenizer, folder: Path, recipe: Any = None) -> Any:
-        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
-        own = next(
-            (place / SOURCE_TOKENIZER for place in _places(folder) if (place / SOURCE_TOKENIZER).is_file()), None
-        )
-        settings = None if recipe is None else recipe.data.pairs
-        return cls(model, tokenizer, settings, None if own is None else Tokenizer.load(own))
+    def open(
+        cls,
+        model: Model,
+        tokenizer: Tokenizer,
+        labels: Sequence[str] | None = None,
+        recipe: Any = None,
+        source_tokenizer: Tokenizer | None = None,
+    ) -> Any:
+        """The task of a model and of the recipe it was trained by, where there is one."""
+        return cls(model, tokenizer, None if recipe is None else recipe.data.pairs, source_tokenizer)
 
     def join(self, others: Sequence[Rewrite]) -> None:
         """Write together with other models, whose probabilities are averaged.
@@ -269,7 +268,3 @@ def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
 
 def _text(given: Any, column: str) -> str:
     return given if isinstance(given, str) else str(given[column])
-
-
-def _places(folder: Path) -> list[Path]:
-    return [folder, folder / "model", folder.parent / "model", folder.parent.parent / "model"]

@@ -25,6 +25,13 @@ class Frame:
     single: tuple[Piece, ...] = (("A", 0),)
     pair: tuple[Piece, ...] = (("A", 0), ("B", 1))
 
+    @property
+    def opening(self) -> list[int]:
+        """What stands before a text that goes on: Llama's <s>; nothing where something stands behind a text as well."""
+        if self.single[-1][0] != "A":
+            return []
+        return [what for what, _ in self.single if isinstance(what, int)]
+
     def fill(self, first: Sequence[int], second: Sequence[int] | None = None) -> tuple[list[int], list[int]]:
         """The framed tokens, and the segment of each: 0 for the first text, 1 for the second, where they are told
         apart."""

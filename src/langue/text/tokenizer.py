@@ -12,6 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
+from langue.text.foreign import build_engine
 from langue.text.frame import Frame, classic_frame, read_frame
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
 
@@ -111,13 +112,18 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
-        """Read a `tokenizer.json`, given itself or its folder; Hugging Face's own are welcome.
+        """Read a `tokenizer.json`, given itself or its folder; Hugging Face's own folders are welcome, older ones too.
 
         Raises:
-            LangueError: there is none, it is damaged, or nothing in it ends a document.
+            LangueError: there is none, it is damaged, wants code to be run, or nothing in it ends a document.
         """
         path = Path(path)
         file = path / FILE if path.is_dir() else path
+        told, roles = _read_roles(file.parent)
+        if path.is_dir() and not file.exists():
+            built = build_engine(path, told)
+            if built is not None:
+                return cls(built[0], {**built[1], **roles})
         try:
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -128,7 +134,7 @@ class Tokenizer:
             engine = Engine.from_str(text)
         except Exception as error:  # the engine raises bare Exceptions
             raise LangueError(f"{file} is not a tokenizer: {error}") from None
-        return cls(engine, _read_roles(file.parent))
+        return cls(engine, roles)
 
 
 class Stream:
@@ -169,27 +175,27 @@ def _frame(engine: Engine, added: Mapping[str, int]) -> Frame:
     return frame or Frame()
 
 
-def _read_roles(folder: Path) -> dict[str, str]:
-    """What the files beside a tokenizer say special tokens are for.
+def _read_roles(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the files beside a tokenizer say, all together, and what they say special tokens are for.
 
     Raises:
-        LangueError: one of them is damaged.
+        LangueError: one of them is damaged, or names code to be run.
     """
-    roles: dict[str, str] = {}
+    told: dict[str, Any] = {}
     for file in ROLE_FILES:
         try:
             content = json.loads((folder / file).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError, RecursionError) as error:
             raise LangueError(f"{folder / file} cannot be read: {error}") from None
         if not isinstance(content, dict):
             raise LangueError(f"{folder / file} is damaged: it holds no settings")
-        for role in sorted({role for purpose in ROLES.values() for role in purpose}):
-            name = _content(content.get(role))
-            if name is not None:
-                roles.setdefault(role, name)
-    return roles
+        if content.get("auto_map"):
+            raise LangueError(f"{folder / file} wants Python code to be run (auto_map), and Langue runs none")
+        told = {**{name: value for name, value in content.items() if value is not None}, **told}
+    names = sorted({role for purpose in ROLES.values() for role in purpose})
+    return told, {role: name for role in names if (name := _content(told.get(role))) is not None}
 
 
 def _content(token: Any) -> str | None:

@@ -41,7 +41,7 @@ def _squad_row(fields: Fields, may_be_impossible: bool) -> dict[str, Any]:
     read: the files' list of objects, and Hugging Face's object of lists.
 
     Raises:
-        LangueError: an empty context, an answer that does not stand where it says, or no answer where there must be one.
+        LangueError: an empty context, an answer that does not stand where it says, or none where there must be one.
     """
     context = take(fields, "context")
     if not context or context.isspace():

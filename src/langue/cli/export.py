@@ -1,0 +1,33 @@
+"""`langue export`: a model for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name="--format")] = "hf") -> None:
+    """Write a model in another program's format, read it back, and compare what both compute.
+
+    Parameters
+    ----------
+    run
+        A run folder, a model's folder with its tokenizer, or what langue import made.
+    folder
+        The folder to be made.
+    format_
+        hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the bytes:
+        a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model.
+    """
+    from langue.console import say
+    from langue.hub import load_checkpoint, new_folder
+    from langue.hub.formats import write_format
+
+    checkpoint = load_checkpoint(run)
+    with new_folder(folder) as beside:
+        write_format(format_, checkpoint, beside)
+    say(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    if checkpoint.tokenizer is None:
+        say(f"{run} has no tokenizer, so none was written")

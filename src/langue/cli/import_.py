@@ -1,0 +1,35 @@
+"""`langue import`: other people's checkpoints become a folder that every verb takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+
+def import_(source: str, run: Path, /, *, dtype: Literal["float32", "bfloat16", "float16", "kept"] = "float32") -> None:
+    """Read a checkpoint of another program's and write it as a folder that every verb takes.
+
+    Nothing in the checkpoint is executed: weights must be safetensors, and Python code that comes along is refused.
+
+    Parameters
+    ----------
+    source
+        A Hugging Face folder, or hf:OWNER/NAME to fetch one.
+    run
+        The folder to be made.
+    dtype
+        What the weights are written as; kept leaves them as they are.
+    """
+    from langue.console import say
+    from langue.hub import new_folder, save_checkpoint
+    from langue.hub.formats import read_source
+
+    with new_folder(run) as beside:
+        checkpoint = read_source(source, dtype)
+        save_checkpoint(checkpoint, beside)
+    model = checkpoint.model
+    kind = str(model.embedding.weight.dtype).removeprefix("torch.")
+    count = sum(parameter.numel() for parameter in model.parameters())
+    say(f"{run}: {checkpoint.origin.get('architecture', model.config.form)}, {count:,} parameters in {kind}")
+    if checkpoint.tokenizer is None:
+        say(f"{source} came without its tokenizer; copy its tokenizer.json to {run}")

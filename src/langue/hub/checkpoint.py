@@ -1,0 +1,138 @@
+"""A checkpoint: a model with all that belongs to it, and the folder in which Langue keeps it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+from langue.models import Model, load_model, save_model
+from langue.text import Tokenizer
+
+LABELS = "labels.json"
+ORIGIN = "origin.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model and what belongs to it.
+
+    Attributes:
+        model: the model.
+        tokenizer: its tokenizer, if it came with one.
+        labels: the name of each output of its classifier, where they have names.
+        origin: what the format that it was read from says and a model has no use for, so that it can be written back:
+            `architecture`, `dtype`, and single settings.
+        source_tokenizer: of what an encoder–decoder reads, where that has a vocabulary of its own.
+    """
+
+    model: Model
+    tokenizer: Tokenizer | None = None
+    labels: Sequence[str] | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    source_tokenizer: Tokenizer | None = None
+
+
+def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
+    """Write what every verb takes: `model/` and the tokenizer, without a recipe, since nothing was trained.
+
+    Raises:
+        LangueError: the disk is full or cannot be written.
+    """
+    save_model(checkpoint.model, run / "model")
+    if checkpoint.labels is not None:
+        _write(run / "model" / LABELS, list(checkpoint.labels))
+    if checkpoint.origin:
+        _write(run / "model" / ORIGIN, dict(checkpoint.origin))
+    if checkpoint.tokenizer is not None:
+        checkpoint.tokenizer.save(run)
+
+
+def load_checkpoint(run: Path) -> Checkpoint:
+    """Read a run, or a model's folder, on the CPU.
+
+    Raises:
+        LangueError: there is none, or it is damaged.
+    """
+    folder = run / "model" if (run / "model").is_dir() else run
+    place = next((place for place in (folder, folder.parent) if (place / "tokenizer.json").is_file()), None)
+    return Checkpoint(
+        load_model(folder),
+        None if place is None else Tokenizer.load(place),
+        read_labels(folder),
+        read_origin(folder),
+    )
+
+
+def read_labels(folder: Path) -> list[str] | None:
+    """The names of a classifier's outputs, or None where they have none.
+
+    Raises:
+        LangueError: the file is damaged.
+    """
+    labels = _read(folder / LABELS, list)
+    if labels is not None and not all(isinstance(label, str) for label in labels):
+        raise LangueError(f"{folder / LABELS} is damaged: it does not hold a list of names")
+    return labels
+
+
+def read_origin(folder: Path) -> dict[str, Any]:
+    """`Checkpoint.origin`, which is empty for what Langue trained.
+
+    Raises:
+        LangueError: the file is damaged.
+    """
+    return _read(folder / ORIGIN, dict) or {}
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder beside its place, which takes its place when all that is written in it is on the disk, or is gone.
+
+    Raises:
+        LangueError: the place is taken.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise LangueError(f"{path} already exists; remove it or choose another name")
+    path = path.absolute()
+    beside = path.with_name(f".{path.name}.writing")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        for place in [*sorted(beside.rglob("*")), beside]:
+            _sync(place)
+        os.replace(beside, path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read(path: Path, kind: type) -> Any:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise LangueError(f"{path} cannot be read: {error}") from None
+    if not isinstance(content, kind):
+        raise LangueError(f"{path} is damaged: it holds no {kind.__name__}")
+    return content

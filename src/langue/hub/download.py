@@ -1,0 +1,28 @@
+"""Fetching a checkpoint that the user named as `hf:OWNER/NAME`: weights, settings and vocabulary, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from langue.errors import LangueError
+
+PATTERNS = ["*.safetensors", "*.json", "*.txt"]
+"""What is fetched; pickles and Python code never are."""
+
+
+def download(name: str) -> Path:
+    """The folder of a checkpoint in huggingface_hub's cache, fetched if it is not there yet.
+
+    Raises:
+        LangueError: huggingface_hub is missing, or there is no such checkpoint, or no network.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise LangueError(f"hf:{name} needs huggingface_hub: pip install 'langue[hf]'") from None
+    try:
+        # Folders below the first hold the same weights for other programs.
+        folder = snapshot_download(name, allow_patterns=PATTERNS, ignore_patterns=["*/*"])
+    except Exception as error:  # of many kinds, from a wrong name to a network that is down
+        raise LangueError(f"hf:{name} cannot be fetched: {' '.join(str(error).split())}") from None
+    return Path(folder)

@@ -1,0 +1,19 @@
+"""The families that are read and written, one file each; where a model would fit several, the first one counts."""
+
+from __future__ import annotations
+
+from langue.hub.families.bert import BERT
+from langue.hub.families.gpt2 import GPT2
+from langue.hub.families.llama import LLAMA, MISTRAL, QWEN2, QWEN3
+from langue.hub.families.roberta import ROBERTA
+from langue.hub.family import Family
+
+FAMILIES: dict[str, Family] = {
+    "gpt2": GPT2,
+    "llama": LLAMA,
+    "mistral": MISTRAL,
+    "qwen2": QWEN2,
+    "qwen3": QWEN3,
+    "bert": BERT,
+    "roberta": ROBERTA,
+}

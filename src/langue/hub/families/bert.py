@@ -1,0 +1,110 @@
+"""BERT (Devlin et al. 2019), with and without each of its heads."""
+
+from __future__ import annotations
+
+from langue.hub.families.gpt2 import ACTIVATIONS
+from langue.hub.family import LABELS, Also, Entry, Family, Head, Key, Like, Named, Only, Same
+
+FIXED = {
+    "form": "encoder",
+    "mixer": "attention",
+    "position": "learned",
+    "norm": "layer",
+    "norm_place": "post",
+    "bias": True,
+    "embedding_norm": True,
+}
+
+SETTINGS: tuple[Entry, ...] = (
+    Same("vocab_size", "vocab_size"),
+    Same("hidden_size", "width", 768),
+    Same("num_hidden_layers", "layers", 12),
+    Same("num_attention_heads", "heads", 12),
+    Same("intermediate_size", "feedforward_width", 3072),
+    Named("hidden_act", "feedforward", {"gelu": "gelu", **ACTIVATIONS}, "gelu"),
+    Same("layer_norm_eps", "norm_epsilon", 1e-12),
+    Same("type_vocab_size", "segments", 2),
+    Same("tie_word_embeddings", "tie_embeddings", True),
+    Same("initializer_range", "initial_deviation", 0.02, optional=True),
+    Same("hidden_dropout_prob", "dropout", 0.1),
+    Also("attention_probs_dropout_prob", "dropout"),
+    Only("position_embedding_type", "absolute", written=False),
+    Only("is_decoder", False),
+    Only("add_cross_attention", False),
+)
+
+POOLER = {"pooling": "first", "dense": "tanh"}
+"""What BERT makes of the vector of [CLS]."""
+
+CLASSES = {"outputs": LABELS, **POOLER}
+TAGS = {"each": "position", "outputs": LABELS}
+SPANS = {"each": "position", "outputs": 2}
+CHOICES = {"outputs": 1, **POOLER}
+
+
+def trunk(prefix: str) -> tuple[Key, ...]:
+    """The keys of the trunk, which RoBERTa has under a prefix of its own."""
+    block, layer = "stack.blocks.{layer}", f"{prefix}encoder.layer.{{layer}}"
+    return (
+        Key("embedding.weight", f"{prefix}embeddings.word_embeddings.weight"),
+        Key("stack.position.weight", f"{prefix}embeddings.position_embeddings.weight"),
+        Key("segment.weight", f"{prefix}embeddings.token_type_embeddings.weight"),
+        Key("stack.embedding_norm.{part}", f"{prefix}embeddings.LayerNorm.{{part}}"),
+        Key(
+            f"{block}.mixer.query_key_value.{{part}}",
+            (
+                f"{layer}.attention.self.query.{{part}}",
+                f"{layer}.attention.self.key.{{part}}",
+                f"{layer}.attention.self.value.{{part}}",
+            ),
+        ),
+        Key(f"{block}.mixer.output.{{part}}", f"{layer}.attention.output.dense.{{part}}"),
+        Key(f"{block}.sublayers.0.norm.{{part}}", f"{layer}.attention.output.LayerNorm.{{part}}"),
+        Key(f"{block}.feedforward.input.{{part}}", f"{layer}.intermediate.dense.{{part}}"),
+        Key(f"{block}.feedforward.output.{{part}}", f"{layer}.output.dense.{{part}}"),
+        Key(f"{block}.sublayers.1.norm.{{part}}", f"{layer}.output.LayerNorm.{{part}}"),
+    )
+
+
+_WORDS = (
+    Key("head.prepare.0.linear.{part}", "cls.predictions.transform.dense.{part}"),
+    Key("head.prepare.1.{part}", "cls.predictions.transform.LayerNorm.{part}"),
+    Key("head.bias", "cls.predictions.bias"),
+    Key("head.weight", "cls.predictions.decoder.weight"),
+)
+_POOLER = Key("classifier.dense.linear.{part}", "bert.pooler.dense.{part}")
+_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
+_NEXT = Key("classifier.output.{part}", "cls.seq_relationship.{part}")
+_SPAN = Key("classifier.output.{part}", "qa_outputs.{part}")
+_TRANSFORM = {"head_dense": Like("feedforward"), "head_norm": True, "head_bias": True}
+
+BERT = Family(
+    model_type="bert",
+    fixed=FIXED,
+    settings=(*SETTINGS, Same("max_position_embeddings", "context", 512)),
+    prefix="bert.",
+    keys=trunk("bert."),
+    heads=(
+        Head(
+            "BertForPreTraining",
+            (*_WORDS, _POOLER, _NEXT),
+            classifier={"outputs": 2, **POOLER},
+            fields=_TRANSFORM,
+            words=True,
+        ),
+        Head("BertForMaskedLM", _WORDS, fields=_TRANSFORM, words=True),
+        Head("BertForQuestionAnswering", (_SPAN,), classifier=SPANS),
+        Head("BertForSequenceClassification", (_POOLER, _OUTPUT), classifier=CLASSES),
+        Head("BertForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
+        Head("BertForTokenClassification", (_OUTPUT,), classifier=TAGS),
+        Head("BertModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
+        Head("BertModel", bare=True),
+    ),
+    aliases={
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    },
+    untied=("cls.predictions.decoder.bias",),
+    ignored=(r".*embeddings\.position_ids", r".*embeddings\.token_type_ids"),
+    spellings={".gamma": ".weight", ".beta": ".bias"},
+)

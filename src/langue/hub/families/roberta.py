@@ -1,0 +1,77 @@
+"""RoBERTa (Liu et al. 2019): BERT whose positions count from 2 and whose heads have other names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langue.errors import LangueError
+from langue.hub.families.bert import CHOICES, CLASSES, FIXED, POOLER, SETTINGS, SPANS, TAGS, trunk
+from langue.hub.family import Family, Head, Key
+from langue.models import ModelConfig
+
+
+@dataclass(frozen=True)
+class Positions:
+    """The vector of position 0 stands behind that of padding, whose number is `pad_token_id`."""
+
+    fields: tuple[str, ...] = ("max_position_embeddings",)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        pad, total = config.get("pad_token_id", 1), config.get("max_position_embeddings", 512)
+        if type(pad) is not int or type(total) is not int or not 0 <= pad < total - 1:
+            raise LangueError(
+                f"config.json is damaged: max_position_embeddings {total!r} leaves no position after "
+                f"pad_token_id {pad!r}"
+            )
+        return {"context": total - pad - 1, "position_offset": pad + 1}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        if config.position_offset < 1:
+            return {}
+        total = config.context + config.position_offset
+        return {"max_position_embeddings": total, "pad_token_id": config.position_offset - 1}
+
+
+_WORDS = (
+    Key("head.prepare.0.linear.{part}", "lm_head.dense.{part}"),
+    Key("head.prepare.1.{part}", "lm_head.layer_norm.{part}"),
+    Key("head.bias", "lm_head.bias"),
+    Key("head.weight", "lm_head.decoder.weight"),
+)
+_POOLER = Key("classifier.dense.linear.{part}", "roberta.pooler.dense.{part}")
+_DENSE = Key("classifier.dense.linear.{part}", "classifier.dense.{part}")
+_CLASSES = Key("classifier.output.{part}", "classifier.out_proj.{part}")
+_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
+_SPAN = Key("classifier.output.{part}", "qa_outputs.{part}")
+
+ROBERTA = Family(
+    model_type="roberta",
+    fixed=FIXED,
+    settings=(*SETTINGS, Positions()),
+    prefix="roberta.",
+    keys=trunk("roberta."),
+    heads=(
+        Head(
+            "RobertaForMaskedLM",
+            _WORDS,
+            # Its activation is GELU, whatever that of the trunk.
+            fields={"head_dense": "gelu", "head_norm": True, "head_bias": True},
+            words=True,
+        ),
+        Head("RobertaForQuestionAnswering", (_SPAN,), classifier=SPANS),
+        Head("RobertaForSequenceClassification", (_DENSE, _CLASSES), classifier=CLASSES),
+        Head("RobertaForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
+        Head("RobertaForTokenClassification", (_OUTPUT,), classifier=TAGS),
+        Head("RobertaModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
+        Head("RobertaModel", bare=True),
+    ),
+    aliases={
+        "lm_head.decoder.bias": "lm_head.bias",
+        "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
+    },
+    untied=("lm_head.decoder.bias",),
+    ignored=(r".*embeddings\.position_ids", r".*embeddings\.token_type_ids"),
+    spellings={".gamma": ".weight", ".beta": ".bias"},
+)

@@ -1,0 +1,229 @@
+"""What a family is: a table of settings and a table of keys, each of which is read in both directions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from langue.errors import LangueError
+from langue.models import ModelConfig
+
+REQUIRED = object()
+"""The default of a field that must be given."""
+
+
+class Entry(Protocol):
+    """A line of the table of settings: one or more fields of theirs and what they are in ours."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Theirs, by name."""
+        ...
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Our fields, from their config.json."""
+        ...
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        """Their fields; what has no counterpart is left out, which reading it back brings to light."""
+        ...
+
+
+@dataclass(frozen=True)
+class Same:
+    """The same value under another name; an `optional` field is left out where ours is null."""
+
+    theirs: str
+    ours: str
+    default: Any = REQUIRED
+    optional: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.theirs,)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return {self.ours: _get(config, self.theirs, self.default)}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        value = getattr(config, f"resolved_{self.ours}", getattr(config, self.ours))
+        return {} if value is None and self.optional else {self.theirs: value}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A choice whose values have other names; of several of theirs for one of ours, the first is written."""
+
+    theirs: str
+    ours: str
+    names: Mapping[Any, Any]
+    default: Any = REQUIRED
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.theirs,)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        value = _get(config, self.theirs, self.default)
+        if not isinstance(value, str | bool | int) or value not in self.names:
+            raise refusal(self.theirs, value, f"known: {', '.join(map(str, self.names))}")
+        return {self.ours: self.names[value]}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        ours = getattr(config, f"resolved_{self.ours}", getattr(config, self.ours))
+        return next(({self.theirs: name} for name, value in self.names.items() if value == ours), {})
+
+
+@dataclass(frozen=True)
+class Only:
+    """A switch that may stand one way alone, because we have no other; where it is rare it is not written."""
+
+    theirs: str
+    value: Any
+    written: bool = True
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.theirs,)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        value = config.get(self.theirs, self.value)
+        if value != self.value:
+            raise refusal(self.theirs, value, f"Langue has only {self.value!r}")
+        return {}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        return {self.theirs: self.value} if self.written else {}
+
+
+@dataclass(frozen=True)
+class Also:
+    """A second field of theirs for one of ours, written and not read: dropout has many names, and matters to training
+    alone."""
+
+    theirs: str
+    ours: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.theirs,)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        return {self.theirs: getattr(config, self.ours)}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of the table of keys: where a parameter of ours is in theirs.
+
+    `{layer}` stands for a number, `{part}` for "weight" or "bias".
+
+    Attributes:
+        ours: the parameter.
+        theirs: the tensor, or the tensors whose rows ours stacks.
+        turned: they keep the matrix the other way round.
+        rotary: of how many of theirs, from the first, the rows of each head are pairs (x_i, x_{i + width/2}) and not
+            neighbours.
+    """
+
+    ours: str
+    theirs: str | tuple[str, ...]
+    turned: bool = False
+    rotary: int = 0
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.theirs,) if isinstance(self.theirs, str) else self.theirs
+
+    def match(self, parameter: str) -> dict[str, str] | None:
+        """What the placeholders stand for in a parameter's name, or None when the line speaks of another."""
+        found = re.fullmatch(pattern(self.ours), parameter)
+        return None if found is None else found.groupdict()
+
+
+def pattern(template: str) -> str:
+    """The regular expression of a name with placeholders."""
+    escaped = re.escape(template)
+    return escaped.replace(r"\{layer\}", "(?P<layer>[0-9]+)").replace(r"\{part\}", "(?P<part>weight|bias)")
+
+
+@dataclass(frozen=True)
+class Like:
+    """The value that another of our fields has."""
+
+    field: str
+
+
+LABELS = object()
+"""As many outputs as there are labels."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A line of the table of heads: what stands on the trunk in one of their classes.
+
+    Attributes:
+        architecture: the class.
+        keys: where our parameters of the head are.
+        classifier: our second head, or None where there is none.
+        fields: our other fields that the head decides.
+        words: whether it gives logits of tokens.
+        bare: whether it is the trunk itself, whose keys have no prefix.
+    """
+
+    architecture: str
+    keys: tuple[Key, ...] = ()
+    classifier: Mapping[str, Any] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    words: bool = False
+    bare: bool = False
+
+    @property
+    def labelled(self) -> bool:
+        return self.classifier is not None and self.classifier["outputs"] is LABELS
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family: two tables and what surrounds them.
+
+    Attributes:
+        model_type: what config.json calls it.
+        fixed: our fields that all its members share.
+        settings: the table of settings.
+        prefix: before the trunk's keys in classes with a head.
+        keys: the table of keys of the trunk, with their prefix.
+        heads: the table of heads, those that are likelier meant first.
+        aliases: second names under which a tensor may be stored again, each with the first.
+        untied: those of them that count, and not the first, where the head has a matrix of its own.
+        ignored: regular expressions of tensors that are no weights.
+        spellings: ends of keys that older files spell otherwise.
+    """
+
+    model_type: str
+    fixed: Mapping[str, Any]
+    settings: tuple[Entry, ...]
+    prefix: str
+    keys: tuple[Key, ...]
+    heads: tuple[Head, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    untied: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
+
+
+def refusal(name: str, value: Any, hint: str) -> LangueError:
+    """The sentence about a setting that we cannot follow."""
+    return LangueError(f"config.json: {name} {value!r} is not supported; {hint}")
+
+
+def _get(config: Mapping[str, Any], name: str, default: Any) -> Any:
+    value = config.get(name, default)
+    if value is REQUIRED:
+        raise LangueError(f"config.json is damaged: {name} is missing")
+    return value

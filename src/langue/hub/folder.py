@@ -1,0 +1,149 @@
+"""A folder of Hugging Face's, taken for what it is: other people's files, of which not one may be executed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+from langue.hub.weights import Place, Weights, read_weights
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+JSON_LIMIT = 200_000_000
+"""Bytes of the largest JSON file that is read; a tokenizer of a quarter of a million tokens has 30 million."""
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds.
+
+    Attributes:
+        path: where it is.
+        config: config.json.
+        weights: all tensors by name.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    weights: Weights
+
+
+def is_published(path: Path) -> bool:
+    """Whether a folder holds a model as Hugging Face lays it out, or as a pickle, and not as Langue does."""
+    if not path.is_dir() or (path / "model").is_dir():
+        return path.suffix in PICKLES and path.is_file()
+    try:
+        return "model_type" in read_json(path / CONFIG)
+    except LangueError:
+        return _pickle(path) is not None
+
+
+def read_folder(path: Path) -> Folder:
+    """Read config.json and the headers of all safetensors files.
+
+    Raises:
+        LangueError: a file is missing, damaged, or wants to be executed.
+    """
+    _refuse_pickles(path)
+    config = read_json(path / CONFIG)
+    refuse_code(config, path / CONFIG)
+    return Folder(path, config, Weights(_all_weights(path)))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds one object.
+
+    Raises:
+        LangueError: it is missing, too large, or something else.
+    """
+    try:
+        if path.stat().st_size > JSON_LIMIT:
+            raise LangueError(f"{path} has {path.stat().st_size:,} bytes, which is too large for what it should hold")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LangueError(f"{path.parent} holds no model of Hugging Face's: {path.name} is missing") from None
+    except OSError as error:
+        raise LangueError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise LangueError(f"{path} is damaged: it is not valid JSON") from None
+    if not isinstance(content, dict):
+        raise LangueError(f"{path} is damaged: it holds no settings")
+    return content
+
+
+def refuse_code(content: dict[str, Any], path: Path) -> None:
+    """Refuse a file that names Python code to be loaded along with it."""
+    if content.get("auto_map"):
+        raise LangueError(
+            f"{path} wants Python code from its author to be run (auto_map), and Langue runs none; "
+            f"use a checkpoint of a family that it knows"
+        )
+
+
+def _pickle(path: Path) -> str | None:
+    """The name of a pickle in a folder, or of the file itself."""
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    return next((file.name for file in files if file.suffix in PICKLES), None)
+
+
+def _refuse_pickles(path: Path) -> None:
+    """Refuse a folder that has weights in pickles alone."""
+    if not path.exists():
+        raise LangueError(f"there is no folder {path}")
+    pickle = _pickle(path)
+    if pickle is not None and not any((path / file).exists() for file in (WEIGHTS, INDEX)):
+        raise LangueError(
+            f"{path} holds {pickle}, a pickle, which can run any code when it is opened; convert it where you trust "
+            f"it: AutoModel.from_pretrained(DIR).save_pretrained(NEW, safe_serialization=True)"
+        )
+
+
+def _all_weights(path: Path) -> dict[str, Place]:
+    if (path / WEIGHTS).exists():
+        return read_weights(_inside(path, WEIGHTS, path))
+    if (path / INDEX).exists():
+        return _shards(path)
+    raise LangueError(f"{path} holds no weights: {WEIGHTS} is missing")
+
+
+def _shards(path: Path) -> dict[str, Place]:
+    index = path / INDEX
+    told = read_json(index).get("weight_map")
+    if not isinstance(told, dict) or not all(isinstance(file, str) for file in told.values()):
+        raise LangueError(f"{index} is damaged: its weight_map does not say where each tensor is")
+    places: dict[str, Place] = {}
+    for shard in sorted(set(told.values())):
+        found = read_weights(_inside(path, shard, index))
+        for name, place in found.items():
+            if told.get(name) != shard:
+                raise LangueError(f"{index} is damaged: it does not say that {shard} holds {name}")
+            places[name] = place
+    missing = sorted(told.keys() - places.keys())
+    if missing:
+        raise LangueError(f"{path / told[missing[0]]} lacks {missing[0]}, which {INDEX} says it holds")
+    return places
+
+
+def _inside(folder: Path, name: str, source: Path) -> Path:
+    """A file of the folder itself.
+
+    Raises:
+        LangueError: the name or a link leads elsewhere, or there is no such file.
+    """
+    if not name.endswith(".safetensors") or Path(name).name != name or "\\" in name or "\0" in name:
+        raise LangueError(f"{source} names {name!r}, which is no safetensors file of its own folder")
+    path = folder / name
+    if not path.is_file():
+        raise LangueError(f"{folder} is not complete: {name} is missing")
+    # The cache of huggingface_hub keeps files as links from snapshots/REVISION to blobs.
+    home = folder.resolve()
+    homes = [home, home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [home]
+    if path.resolve().parent not in homes:
+        raise LangueError(f"{path} is a link that leads out of its folder; put the file itself there")
+    return path

@@ -1,0 +1,384 @@
+"""GGUF, the format of llama.cpp, for the Llama family: read with whatever packing, written in F16 or Q8_0."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from langue.errors import LangueError
+from langue.hub.checkpoint import Checkpoint
+from langue.hub.extra import need
+from langue.hub.gguf_file import GGUFFile
+from langue.hub.gguf_rotary import read_scaling, write_scaling
+from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
+from langue.hub.read import Precision
+from langue.models import Decoder, Model, ModelConfig
+from langue.models.build import outline
+from langue.settings import parse
+from langue.text import Tokenizer
+
+Kind = Literal["F16", "Q8_0"]
+
+# What tells the architectures of the family apart. Each has the same tensors, but for biases and norms of attention;
+# llama.cpp turns neighbouring numbers of a head in llama, as we do, and numbers half a head apart in the others.
+_ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "llama": {"query_key_norm": "none"},
+    "qwen2": {"query_key_norm": "none", "attention_bias": "query_key_value"},
+    "qwen3": {"query_key_norm": "weighted"},
+}
+_NEIGHBOURS = ("llama",)
+
+# What all of the family share, and a model must have to be written.
+_FAMILY: dict[str, Any] = {
+    "form": "decoder",
+    "mixer": "attention",
+    "position": "rotary",
+    "norm": "rms",
+    "norm_place": "pre",
+    "residual": True,
+    "feedforward": "swiglu",
+    "bias": False,
+    "embedding_bias": False,
+    "embedding_norm": False,
+    "embedding_scale": False,
+    "segments": 0,
+    "head_bias": False,
+    "head_dense": "none",
+}
+
+# Settings of other models that go by the same name; each would change what the numbers mean.
+_FOREIGN = (
+    "expert_count",
+    "attention.clamp_kqv",
+    "attention.scale",
+    "logit_scale",
+    "embedding_scale",
+    "residual_scale",
+)
+
+_LONGEST_CONTEXT = 1 << 20
+"""Positions; a table of that many is made when a model is."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor of the file stands in our model.
+
+    Attributes:
+        parameter: its name.
+        rows: which of its rows, where several tensors are stacked in it.
+        heads: how many heads its rows are shared out among, if their order within a head may differ; else 0.
+    """
+
+    parameter: str
+    rows: slice
+    heads: int = 0
+
+
+def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
+    """A model of the Llama family (llama, qwen2, qwen3) and its tokenizer, from one GGUF file.
+
+    Numbers are unpacked into fp32, some rows at a time, so that memory holds the model and little more.
+
+    Raises:
+        LangueError: the file is no GGUF, is damaged, or holds something that Langue does not know.
+    """
+    file = GGUFFile(path)
+    architecture = file.setting("general.architecture", str)
+    if architecture not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        raise LangueError(f"{path} holds a model of the architecture {architecture!r}; Langue reads {known}")
+    config = _read_config(file, architecture)
+    places = _places(config)
+    _check(file, config, places)
+    tokenizer = read_tokenizer(file)
+    model = Decoder(config)
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, place in places.items():
+            target = parameters[place.parameter][place.rows]
+            _fill(target, file.rows(name))
+            if place.heads and architecture not in _NEIGHBOURS:
+                target.copy_(to_neighbours(target, place.heads))
+    return model.eval(), tokenizer
+
+
+def _fill(target: Tensor, pieces: Iterator[tuple[int, np.ndarray]]) -> None:
+    rows = target.detach().view(-1, target.shape[-1]).numpy()
+    for first, piece in pieces:
+        rows[first : first + len(piece)] = piece
+
+
+def _read_config(file: GGUFFile, architecture: str) -> ModelConfig:
+    def number(name: str, default: int | None = None) -> int:
+        return file.setting(f"{architecture}.{name}", int, default)
+
+    for name in _FOREIGN:
+        if file.settings.get(f"{architecture}.{name}"):
+            raise LangueError(f"{file.path} has {architecture}.{name}, which Langue's models of this family lack")
+    heads, width = number("attention.head_count"), number("embedding_length")
+    context, layers = number("context_length"), number("block_count")
+    if context > _LONGEST_CONTEXT:
+        raise LangueError(
+            f"{file.path} declares a context of {context} positions; Langue goes up to {_LONGEST_CONTEXT}"
+        )
+    if layers > len(file.tensors):
+        raise LangueError(f"{file.path} is damaged: it declares {layers} blocks, but has {len(file.tensors)} tensors")
+    head_width = number("attention.key_length", width // max(1, heads))
+    if number("rope.dimension_count", head_width) != head_width:
+        raise LangueError(f"{file.path} turns a part of each head's numbers only, which Langue's models do not")
+    epsilon = _plain(file.setting(f"{architecture}.attention.layer_norm_rms_epsilon", float))
+    theta = _plain(file.setting(f"{architecture}.rope.freq_base", float, 10_000.0))
+    given = {
+        **_FAMILY,
+        **_ARCHITECTURES[architecture],
+        "vocab_size": file.tensors["token_embd.weight"].shape[0] if "token_embd.weight" in file.tensors else 1,
+        "context": context,
+        "width": width,
+        "layers": layers,
+        "heads": heads,
+        "key_heads": number("attention.head_count_kv", heads),
+        "head_width": head_width,
+        "feedforward_width": number("feed_forward_length"),
+        "norm_epsilon": epsilon,
+        "rotary_theta": theta,
+        "rotary_scaling": read_scaling(file, architecture, head_width, theta),
+        "tie_embeddings": "output.weight" not in file.tensors,
+    }
+    if architecture == "qwen3":
+        given["query_key_norm_epsilon"] = epsilon
+    if "blk.0.attn_output.bias" in file.tensors:
+        given["attention_bias"] = "all"
+    elif "blk.0.attn_q.bias" in file.tensors:
+        given["attention_bias"] = "query_key_value"
+    return parse(ModelConfig, given, str(file.path))
+
+
+def _plain(number: float) -> float:
+    """The shortest number that fp32 rounds to the same: 1e-05, not 9.999999747378752e-06."""
+    return float(str(np.float32(number)))
+
+
+def _places(config: ModelConfig) -> dict[str, Place]:
+    """The tensors of a file, by name, for a model of the family."""
+    whole = slice(None)
+    queries = config.heads * config.resolved_head_width
+    keys = config.resolved_key_heads * config.resolved_head_width
+    inside = config.resolved_feedforward_width
+    places = {
+        "token_embd.weight": Place("embedding.weight", whole),
+        "output_norm.weight": Place("stack.norm.weight", whole),
+    }
+    if not config.tie_embeddings:
+        places["output.weight"] = Place("head.weight", whole)
+    kinds = {"none": (), "query_key_value": ("bias",), "all": ("bias",)}[config.resolved_attention_bias]
+    for layer in range(config.layers):
+        theirs, ours = f"blk.{layer}", f"stack.blocks.{layer}"
+        for kind in ("weight", *kinds):
+            fused = f"{ours}.mixer.query_key_value.{kind}"
+            places[f"{theirs}.attn_q.{kind}"] = Place(fused, slice(0, queries), config.heads)
+            places[f"{theirs}.attn_k.{kind}"] = Place(fused, slice(queries, queries + keys), config.resolved_key_heads)
+            places[f"{theirs}.attn_v.{kind}"] = Place(fused, slice(queries + keys, None))
+        places[f"{theirs}.attn_output.weight"] = Place(f"{ours}.mixer.output.weight", whole)
+        if config.resolved_attention_bias == "all":
+            places[f"{theirs}.attn_output.bias"] = Place(f"{ours}.mixer.output.bias", whole)
+        if config.query_key_norm == "weighted":
+            places[f"{theirs}.attn_q_norm.weight"] = Place(f"{ours}.mixer.query_norm", whole, 1)
+            places[f"{theirs}.attn_k_norm.weight"] = Place(f"{ours}.mixer.key_norm", whole, 1)
+        places[f"{theirs}.ffn_gate.weight"] = Place(f"{ours}.feedforward.input.weight", slice(0, inside))
+        places[f"{theirs}.ffn_up.weight"] = Place(f"{ours}.feedforward.input.weight", slice(inside, None))
+        places[f"{theirs}.ffn_down.weight"] = Place(f"{ours}.feedforward.output.weight", whole)
+        places[f"{theirs}.attn_norm.weight"] = Place(f"{ours}.sublayers.0.norm.weight", whole)
+        places[f"{theirs}.ffn_norm.weight"] = Place(f"{ours}.sublayers.1.norm.weight", whole)
+    return places
+
+
+def _check(file: GGUFFile, config: ModelConfig, places: dict[str, Place]) -> None:
+    """Hold names and shapes against what the settings ask for, before anything is given room."""
+    try:
+        parameters = dict(outline(config).named_parameters())
+    except (RuntimeError, OverflowError) as error:
+        raise LangueError(
+            f"{file.path} is damaged: its settings ask for sizes no machine has: {_line(error)}"
+        ) from None
+    for name, place in places.items():
+        if name not in file.tensors:
+            raise LangueError(f"{file.path} lacks the tensor {name}, which its settings ask for")
+        expected = tuple(parameters[place.parameter][place.rows].shape)
+        if file.tensors[name].shape != expected:
+            raise LangueError(
+                f"{file.path} is damaged: {name} should be {_shape(expected)}, but is "
+                f"{_shape(file.tensors[name].shape)}"
+            )
+    left = sorted(file.tensors.keys() - places.keys() - {"rope_freqs.weight"})
+    if left:
+        raise LangueError(f"{file.path} has a tensor {left[0]}, which Langue's models of this family lack")
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) for size in shape)
+
+
+def to_neighbours(rows: Tensor, heads: int) -> Tensor:
+    """Rows of which i and i + half are turned as a pair within each head, in our order: neighbours are a pair."""
+    return rows.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2)
+
+
+def to_halves(rows: Tensor, heads: int) -> Tensor:
+    """The way back."""
+    return rows.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
+
+
+def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind = "F16") -> None:
+    """Write a model of the Llama family and its tokenizer into one file that llama.cpp and Transformers read.
+
+    Matrices are packed as `kind`, but for those that Q8_0's blocks of 32 do not fit into, which become F16; norms and
+    biases stay F32. The file is written beside its place and renamed when it is whole.
+
+    Raises:
+        LangueError: the model is of another family, its tokenizer is no byte-level BPE, a weight is too large for the
+            kind, or the disk is full.
+    """
+    gguf = need("gguf", "writing GGUF")
+    path = Path(path)
+    architecture = _architecture(model.config)
+    beside = path.with_name(f".{path.name}.writing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = gguf.GGUFWriter(beside, architecture)
+        _write_config(writer, model.config, kind, gguf)
+        write_tokenizer(writer, tokenizer, model.config.vocab_size)
+        _write_tensors(writer, model, architecture, kind, gguf)
+        os.replace(beside, path)
+    except OSError as error:
+        raise LangueError(f"{path} could not be written: {error}; make room and try again") from None
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path, dtype: Precision) -> Checkpoint:
+    """`read_gguf` for `langue import`; what was packed has no precision to be kept, and becomes fp32 unless told."""
+    model, tokenizer = read_gguf(path)
+    if dtype in ("bfloat16", "float16"):
+        model = model.to(getattr(torch, dtype))
+    return Checkpoint(model, tokenizer)
+
+
+def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """`model.gguf` in half precision, for `langue export`.
+
+    Raises:
+        LangueError: GGUF has no such model, or it came without a tokenizer.
+    """
+    _write_checkpoint(checkpoint, folder, "F16")
+
+
+def write_packed_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """The same in eight bits a number."""
+    _write_checkpoint(checkpoint, folder, "Q8_0")
+
+
+def _write_checkpoint(checkpoint: Checkpoint, folder: Path, kind: Kind) -> None:
+    if checkpoint.tokenizer is None:
+        raise LangueError("a GGUF file holds its tokenizer, and the model has none")
+    write_gguf(checkpoint.model, checkpoint.tokenizer, folder / "model.gguf", kind)
+
+
+def _architecture(config: ModelConfig) -> str:
+    """The name of a model's architecture in llama.cpp."""
+    for field, needed in _FAMILY.items():
+        if getattr(config, field) != needed:
+            found = getattr(config, field)
+            raise LangueError(
+                f"GGUF is written for the Llama family, whose {field} is {needed}, not {found}; "
+                "export this model to ONNX instead"
+            )
+    if config.classifier is not None:
+        raise LangueError("GGUF's Llama family has no classifier; export this model to ONNX instead")
+    if config.window is not None and config.window < config.context:
+        raise LangueError("GGUF's Llama family has no sliding window; export this model to ONNX instead")
+    if config.resolved_embedding_width != config.width:
+        raise LangueError("GGUF's Llama family has embeddings as wide as its blocks; export this model to ONNX instead")
+    bias, norm = config.resolved_attention_bias, config.query_key_norm
+    if norm == "none":
+        return "qwen2" if bias == "query_key_value" else "llama"
+    if norm == "weighted" and bias == "none" and config.query_key_norm_epsilon == config.norm_epsilon:
+        return "qwen3"
+    raise LangueError(
+        "GGUF normalises queries and keys as Qwen3 does: query_key_norm: weighted, query_key_norm_epsilon like "
+        "norm_epsilon, and no attention_bias; export this model to ONNX instead"
+    )
+
+
+def _write_config(writer: Any, config: ModelConfig, kind: Kind, gguf: Any) -> None:
+    writer.add_name("Langue")
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if kind == "F16" else gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(config.context)
+    writer.add_embedding_length(config.width)
+    writer.add_block_count(config.layers)
+    writer.add_feed_forward_length(config.resolved_feedforward_width)
+    writer.add_head_count(config.heads)
+    writer.add_head_count_kv(config.resolved_key_heads)
+    writer.add_key_length(config.resolved_head_width)
+    writer.add_value_length(config.resolved_head_width)
+    writer.add_layer_norm_rms_eps(config.norm_epsilon)
+    writer.add_rope_freq_base(config.rotary_theta)
+    writer.add_rope_dimension_count(config.resolved_head_width)
+
+
+def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind, gguf: Any) -> None:
+    """Declare all tensors, then pack and write one after the other."""
+    config, parameters = model.config, dict(model.named_parameters())
+    places = _places(config)
+    factors = write_scaling(writer, config)
+    kinds = gguf.GGMLQuantizationType
+    packed_as = {}
+    for name, place in places.items():
+        rows = parameters[place.parameter][place.rows]
+        packed_as[name] = kinds.F32
+        if rows.ndim == 2:
+            packed_as[name] = kinds.F16 if kind == "F16" or rows.shape[1] % 32 else kinds.Q8_0
+        _declare(writer, name, tuple(rows.shape), packed_as[name], gguf)
+    if factors is not None:
+        _declare(writer, "rope_freqs.weight", factors.shape, kinds.F32, gguf)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for name, place in places.items():
+        rows = parameters[place.parameter][place.rows].detach().float().cpu()
+        if place.heads and architecture not in _NEIGHBOURS:
+            rows = to_halves(rows, place.heads)
+        writer.write_tensor_data(_pack(name, rows.contiguous().numpy(), packed_as[name], gguf))
+    if factors is not None:
+        writer.write_tensor_data(factors)
+    writer.close()
+
+
+def _declare(writer: Any, name: str, shape: tuple[int, ...], kind: Any, gguf: Any) -> None:
+    dtype = {"F32": np.float32, "F16": np.float16}.get(kind.name, np.uint8)
+    stored = shape if dtype != np.uint8 else gguf.quants.quant_shape_to_byte_shape(shape, kind)
+    size = int(np.prod(stored)) * np.dtype(dtype).itemsize
+    writer.add_tensor_info(name, stored, np.dtype(dtype), size, raw_dtype=kind)
+
+
+def _pack(name: str, numbers: np.ndarray, kind: Any, gguf: Any) -> np.ndarray:
+    # Blocks of Q8_0 keep their scale, 1/127 of the largest number, in fp16 too.
+    largest = 65_504.0 if kind.name == "F16" else 127 * 65_504.0
+    if kind.name != "F32" and not np.abs(numbers).max() <= largest:
+        raise LangueError(f"{name} has a number that {kind.name} cannot hold; was the training stable?")
+    return gguf.quants.quantize(numbers, kind)

@@ -1,0 +1,211 @@
+"""The tokenizer inside a GGUF file: lists of tokens and merges become an engine, and an engine becomes lists."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as Engine
+
+from langue.errors import LangueError
+from langue.hub.gguf_file import GGUFFile
+from langue.text import Tokenizer
+
+# Kinds of tokens, as llama.cpp numbers them.
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+# How text is cut before its bytes are merged, by the name that a file gives to it: patterns that cut one after the
+# other. Names that stand for the same patterns are given in the second table.
+_PATTERNS: dict[str, tuple[str, ...]] = {
+    "gpt-2": (_GPT2,),
+    "smollm": (r"\p{N}", _GPT2),
+    "llama-bpe": (_WORDS % r"\p{N}{1,3}",),
+    "qwen2": (_WORDS % r"\p{N}",),
+}
+_SAME_AS = {
+    "mpt": "gpt-2",
+    "olmo": "gpt-2",
+    "starcoder": "smollm",
+    "refact": "smollm",
+    "command-r": "smollm",
+    "codeshell": "smollm",
+    "llama3": "llama-bpe",
+    "llama-v3": "llama-bpe",
+    "stablelm2": "qwen2",
+    "deepseek-r1-qwen": "qwen2",
+}
+# A word that is a token is that token, even if its merges would lead elsewhere.
+_WHOLE_WORDS = ("llama-bpe",)
+
+# What Hugging Face calls the tokens that have an office.
+_ROLES = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
+
+_LONGEST_MERGED = 256
+"""Characters of a token beyond which its halves are not looked for, lest a hostile file make us try forever."""
+
+
+def read_tokenizer(file: GGUFFile) -> Tokenizer:
+    """The tokenizer of a GGUF file.
+
+    Raises:
+        LangueError: there is none, it contradicts itself, or it is of a kind that Langue does not know.
+    """
+    kind = file.setting("tokenizer.ggml.model", str)
+    if kind not in ("gpt2", "llama"):
+        raise LangueError(f"{file.path} has a tokenizer of the kind {kind!r}; Langue reads gpt2 and llama")
+    tokens = file.setting("tokenizer.ggml.tokens", list)
+    numbers = {token: number for number, token in enumerate(tokens)}
+    if len(numbers) < len(tokens):
+        raise LangueError(f"{file.path} is damaged: two of its tokens have the same name")
+    types = [int(kind) for kind in file.settings.get("tokenizer.ggml.token_type", [])] or [NORMAL] * len(tokens)
+    if len(types) != len(tokens):
+        raise LangueError(f"{file.path} is damaged: it has {len(tokens)} tokens, but {len(types)} token types")
+    named = {name: _named(file, name, len(tokens)) for name in ("bos", "eos", "unknown", "padding")}
+    for number in named.values():
+        if number is not None and types[number] == NORMAL:
+            types[number] = CONTROL
+    try:
+        engine = _byte_level(file, numbers) if kind == "gpt2" else _sentencepiece(file, tokens, numbers, types)
+        for token, of in zip(tokens, types, strict=True):
+            if of in (CONTROL, UNKNOWN):
+                engine.add_special_tokens([AddedToken(token, special=True, normalized=False)])
+            elif of == USER_DEFINED:
+                engine.add_tokens([AddedToken(token, special=False, normalized=False)])
+    except LangueError:
+        raise
+    except Exception as error:  # the engine raises bare Exceptions
+        raise LangueError(f"{file.path} is damaged: its tokens and merges do not fit together: {error}") from None
+    return Tokenizer(engine, {_ROLES[name]: tokens[number] for name, number in named.items() if number is not None})
+
+
+def _named(file: GGUFFile, name: str, tokens: int) -> int | None:
+    """The number of the token that has a certain office."""
+    key = f"tokenizer.ggml.{name}_token_id"
+    if key not in file.settings:
+        return None
+    number = file.setting(key, int)
+    if not 0 <= number < tokens:
+        raise LangueError(f"{file.path} is damaged: its {key} is {number}, but it has {tokens} tokens")
+    return number
+
+
+def _byte_level(file: GGUFFile, numbers: dict[str, int]) -> Engine:
+    """BPE over bytes, as GPT-2 has it."""
+    name = file.setting("tokenizer.ggml.pre", str, "gpt-2")
+    name = _SAME_AS.get(name, name)
+    if name not in _PATTERNS:
+        known = ", ".join([*_PATTERNS, *_SAME_AS])
+        raise LangueError(f"{file.path} cuts text into words by the rule {name!r}; Langue knows {known}")
+    merges = [tuple(merge.split(" ")) for merge in file.setting("tokenizer.ggml.merges", list)]
+    if any(len(merge) != 2 for merge in merges):
+        raise LangueError(f"{file.path} is damaged: not every merge is of two tokens")
+    engine = Engine(models.BPE(vocab=numbers, merges=merges, ignore_merges=name in _WHOLE_WORDS))
+    cuts = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in _PATTERNS[name]]
+    bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    engine.pre_tokenizer = pre_tokenizers.Sequence([*cuts, bytewise])
+    engine.decoder = decoders.ByteLevel()
+    if name == "qwen2":
+        engine.normalizer = normalizers.NFC()
+    return engine
+
+
+def _sentencepiece(file: GGUFFile, tokens: list[str], numbers: dict[str, int], types: list[int]) -> Engine:
+    """BPE over characters as SentencePiece has it: of all pairs that make a token, the one of the best score merges."""
+    scores = file.settings.get("tokenizer.ggml.scores", [])
+    if len(scores) != len(tokens):
+        raise LangueError(f"{file.path} is damaged: it has {len(tokens)} tokens, but {len(scores)} scores")
+    unknown = next((token for token, kind in zip(tokens, types, strict=True) if kind == UNKNOWN), None)
+    merges = [
+        (-float(score), numbers[token[:cut]], numbers[token[cut:]])
+        for token, score, kind in zip(tokens, scores, types, strict=True)
+        if kind in (NORMAL, UNUSED) and len(token) <= _LONGEST_MERGED
+        for cut in range(1, len(token))
+        if token[:cut] in numbers and token[cut:] in numbers
+    ]
+    pairs = [(tokens[left], tokens[right]) for _, left, right in sorted(merges)]
+    engine = Engine(
+        models.BPE(vocab=numbers, merges=pairs, unk_token=unknown, fuse_unk=True, byte_fallback=BYTE in types)
+    )
+    steps: list[Any] = [normalizers.Replace(" ", "▁")]
+    back: list[Any] = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    if file.setting("tokenizer.ggml.add_space_prefix", bool, True):
+        steps.insert(0, normalizers.Prepend("▁"))
+        back.append(decoders.Strip(" ", 1, 0))
+    engine.normalizer = normalizers.Sequence(steps)
+    engine.decoder = decoders.Sequence(back)
+    return engine
+
+
+def write_tokenizer(writer: Any, tokenizer: Tokenizer, vocab_size: int) -> None:
+    """Give a `gguf.GGUFWriter` the lists of a byte-level BPE tokenizer; tokens that a model has beyond it are unused.
+
+    Raises:
+        LangueError: the tokenizer is of another kind, or has more tokens than the model.
+    """
+    content = json.loads(tokenizer.engine.to_str())
+    if tokenizer.vocab_size > vocab_size:
+        raise LangueError(f"the tokenizer has {tokenizer.vocab_size} tokens, but the model only {vocab_size}")
+    pre = _rule(content)
+    if pre is None or not content["model"]["merges"]:
+        raise LangueError(
+            "GGUF is written with byte-level BPE tokenizers alone, and this one is another; "
+            "train the model with tokenizer: {kind: byte-bpe}, or export it to ONNX"
+        )
+    names, types = _names(tokenizer, content, vocab_size)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(names)
+    writer.add_token_types(types)
+    writer.add_token_merges([" ".join(merge) for merge in _merges(content)])
+    writer.add_bos_token_id(tokenizer.end)
+    writer.add_eos_token_id(tokenizer.end)
+    writer.add_pad_token_id(tokenizer.pad)
+    writer.add_add_bos_token(False)
+    writer.add_add_space_prefix(False)
+
+
+def _merges(content: dict[str, Any]) -> list[list[str]]:
+    """Pairs of tokens; older files of the engine write a pair as one text."""
+    return [merge.split(" ") if isinstance(merge, str) else merge for merge in content["model"]["merges"]]
+
+
+def _names(tokenizer: Tokenizer, content: dict[str, Any], vocab_size: int) -> tuple[list[str], list[int]]:
+    names, types = [f"[PAD{number}]" for number in range(vocab_size)], [UNUSED] * vocab_size
+    for name, number in tokenizer.engine.get_vocab(with_added_tokens=True).items():
+        names[number], types[number] = name, NORMAL
+    for added in content["added_tokens"]:
+        types[added["id"]] = CONTROL if added["special"] else USER_DEFINED
+    return names, types
+
+
+def _rule(content: dict[str, Any]) -> str | None:
+    """The name of the rule by which an engine cuts text into words, or None when no file could say it."""
+    normal = content["normalizer"]
+    if content["model"]["type"] != "BPE" or (normal is not None and normal["type"] != "NFC"):
+        return None
+    patterns = _patterns(content["pre_tokenizer"])
+    whole_words = bool(content["model"].get("ignore_merges"))
+    for name, known in _PATTERNS.items():
+        if patterns == known and whole_words == (name in _WHOLE_WORDS):
+            return name
+    return None
+
+
+def _patterns(pre: dict[str, Any] | None) -> tuple[str, ...] | None:
+    """The patterns that cut text one after the other, if all that follows them is bytes."""
+    steps = [] if pre is None else pre["pretokenizers"] if pre["type"] == "Sequence" else [pre]
+    found: list[str] = []
+    for step in steps:
+        if step["type"] == "Split" and step["behavior"] == "Isolated" and not step["invert"]:
+            found += step["pattern"].values()
+        elif step["type"] == "Digits" and step["individual_digits"]:
+            found.append(r"\p{N}")
+        elif step["type"] == "ByteLevel" and not step["add_prefix_space"] and step is steps[-1]:
+            found += [_GPT2] if step["use_regex"] else []
+        else:
+            return None
+    return tuple(found) if steps and steps[-1]["type"] == "ByteLevel" else None

@@ -1,0 +1,324 @@
+"""ONNX: any model as a graph that runs without Langue and without torch, checked before it is called done."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from langue.batch import Batch
+from langue.errors import LangueError
+from langue.hub.checkpoint import LABELS, Checkpoint
+from langue.hub.extra import need
+from langue.models import Model, Seq2Seq
+from langue.nn.layout import Layout
+from langue.nn.state import Memory
+
+Output = Literal["logits", "hidden", "scores"]
+
+TOLERANCE = 1e-4
+"""Largest difference from torch, as a part of the largest number (or of 1), with which a graph is given out."""
+
+_OPSET = 17
+_TRACED = (3, 9)
+"""Rows and positions of the batch that graphs are written from."""
+
+_CHECKED = ((3, 9), (1, 1), (2, 5), (4, 14))
+"""Rows and positions of the batches that they are checked on."""
+
+_INPUTS = {
+    "ids": (("batch", "length"), torch.int64, "token numbers"),
+    "valid": (("batch", "length"), torch.bool, "false where a token is padding, which may stand on either side"),
+    "segments": (("batch", "length"), torch.int64, "which of its texts a token belongs to: 0 for the first"),
+    "source": (("batch", "source_length"), torch.int64, "token numbers of the source"),
+    "source_valid": (("batch", "source_length"), torch.bool, "false where a source token is padding"),
+    "memory": (("batch", "source_length", "width"), torch.float32, "what encoder.onnx made of the source"),
+}
+_OUTPUTS = {
+    "logits": (("batch", "length", "vocabulary"), "a score for each token"),
+    "hidden": (("batch", "length", "width"), "a vector for each position"),
+    "scores": (("batch", "outputs"), "what the classifier says"),
+    "memory": (("batch", "source_length", "width"), "a vector for each source position"),
+}
+
+
+@dataclass(frozen=True)
+class OnnxExport:
+    """What `export_onnx` left.
+
+    Attributes:
+        files: names of what was written, in their folder.
+        difference: the largest difference between onnxruntime's numbers and torch's.
+    """
+
+    files: tuple[str, ...]
+    difference: float
+
+
+def export_onnx(model: Model, folder: Path | str, output: Output | None = None) -> OnnxExport:
+    """Write `model.onnx`, or `encoder.onnx` and `decoder.onnx` of an encoder–decoder, with `onnx.json` and a README.
+
+    Batch and length are free. Graphs see whole rows: there is no state in them, so a text is continued by running the
+    longer row again. What a graph gives is held against torch on several batches, padded ones too.
+
+    Args:
+        model: of any form and mixer.
+        folder: where the files go; what else is in it stays.
+        output: what the graph gives; None takes the classifier's scores, or the logits of a model without one.
+
+    Raises:
+        LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked, the libraries
+            are not installed, or the disk is full.
+    """
+    need("onnx", "export to ONNX")
+    need("onnxruntime", "export to ONNX")
+    output = output or ("logits" if model.classifier is None else "scores")
+    if output == "scores" and model.classifier is None:
+        raise LangueError("the model has no classifier that could give scores; ask for logits or hidden")
+    folder = Path(folder)
+    beside = folder / ".onnx.writing"
+    ready = copy.deepcopy(model).to("cpu", torch.float32).eval()
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        graphs = _graphs(ready, output)
+        with torch.no_grad():
+            for graph in graphs:
+                _write(graph, ready, beside / graph.file)
+            difference = max(_check(graph, ready, beside / graph.file) for graph in graphs)
+        _describe(graphs, ready, difference, beside)
+        files = sorted(path.name for path in beside.iterdir())
+        for name in files:
+            os.replace(beside / name, folder / name)
+    except OSError as error:
+        raise LangueError(f"the graph could not be written to {folder}: {error}; make room and try again") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return OnnxExport(tuple(files), difference)
+
+
+def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Graphs, tokenizer and the names of labels, for `langue export`."""
+    export_onnx(checkpoint.model, folder)
+    if checkpoint.tokenizer is not None:
+        checkpoint.tokenizer.save(folder)
+    if checkpoint.labels is not None:
+        (folder / LABELS).write_text(json.dumps(list(checkpoint.labels), ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class _Graph(nn.Module):
+    """A function of tensors that becomes one file."""
+
+    file: str
+    inputs: tuple[str, ...]
+    output: str
+
+    def __init__(self, model: Model, output: str):
+        super().__init__()
+        self.model = model
+        self.output = output
+
+    def finish(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        """What is asked for, from hidden vectors."""
+        if self.output == "hidden":
+            return hidden
+        if self.output == "logits":
+            return self.model.head(hidden)
+        assert self.model.classifier is not None
+        return self.model.classifier(hidden, valid)
+
+
+class _Whole(_Graph):
+    """A decoder or an encoder."""
+
+    file = "model.onnx"
+
+    def __init__(self, model: Model, output: str):
+        super().__init__(model, output)
+        self.inputs = ("ids", "valid") if model.segment is None else ("ids", "valid", "segments")
+
+    def forward(self, ids: Tensor, valid: Tensor, segments: Tensor | None = None) -> Tensor:
+        return self.finish(self.model.hidden(Batch(ids, valid=valid, segments=segments)), valid)
+
+
+class _Encode(_Graph):
+    """An encoder–decoder's look at its source."""
+
+    file = "encoder.onnx"
+    inputs = ("source", "source_valid")
+
+    def __init__(self, model: Seq2Seq):
+        super().__init__(model, "memory")
+        self.whole = model
+
+    def forward(self, source: Tensor, source_valid: Tensor) -> Tensor:
+        return self.whole.encode(Batch(source, source=source, source_valid=source_valid)).hidden
+
+
+class _Decode(_Graph):
+    """An encoder–decoder's target, given what its encoder made of the source."""
+
+    file = "decoder.onnx"
+    inputs = ("ids", "valid", "memory", "source_valid")
+
+    def __init__(self, model: Seq2Seq, output: str):
+        super().__init__(model, output)
+        self.whole = model
+
+    def forward(self, ids: Tensor, valid: Tensor, memory: Tensor, source_valid: Tensor) -> Tensor:
+        layout = Layout.of(ids, valid, None, causal=True)
+        hidden = self.whole.stack(self.whole.embed(ids), layout, memory=Memory(memory, source_valid))
+        return self.finish(hidden, valid)
+
+
+def _graphs(model: Model, output: str) -> Sequence[_Graph]:
+    if isinstance(model, Seq2Seq):
+        return [_Encode(model), _Decode(model, output)]
+    return [_Whole(model, output)]
+
+
+def _write(graph: _Graph, model: Model, path: Path) -> None:
+    """Trace the graph. torch's newer exporter takes ten times as long for the same graph, and wants more packages."""
+    rows, length = _TRACED
+    feeds = _feeds(graph, model, rows, length)
+    axes = {
+        name: {place: axis for place, axis in enumerate(_INPUTS[name][0]) if axis != "width"} for name in graph.inputs
+    }
+    axes[graph.output] = _free_axes(graph.output, model)
+    with warnings.catch_warnings():
+        # It warns that it is the older one, and of every size that it takes for a constant.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph,
+            tuple(feeds.values()),
+            path,
+            input_names=list(feeds),
+            output_names=[graph.output],
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+
+
+def _axes(output: str, model: Model) -> tuple[str, ...]:
+    """What the dimensions of an output are."""
+    axes, _ = _OUTPUTS[output]
+    if output == "scores" and model.config.classifier is not None and model.config.classifier.each == "position":
+        return axes[0], "length", axes[1]
+    return axes
+
+
+def _free_axes(output: str, model: Model) -> dict[int, str]:
+    return {
+        place: axis for place, axis in enumerate(_axes(output, model)) if axis in ("batch", "length", "source_length")
+    }
+
+
+def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Tensor]:
+    """Random inputs of a graph, padded on the left in one row and on the right in the next."""
+    draws = torch.Generator().manual_seed(length)
+    length = min(length, model.config.context)
+    source_length = min(length + 2, model.config.context)
+    made = {
+        "ids": torch.randint(model.config.vocab_size, (rows, length), generator=draws),
+        "valid": _padded(rows, length),
+        "segments": torch.randint(max(1, model.config.segments), (rows, length), generator=draws),
+        "source": torch.randint(model.config.vocab_size, (rows, source_length), generator=draws),
+        "source_valid": _padded(rows, source_length),
+    }
+    if isinstance(model, Seq2Seq):
+        made["memory"] = model.encode(
+            Batch(made["ids"], source=made["source"], source_valid=made["source_valid"])
+        ).hidden
+    return {name: made[name] for name in graph.inputs}
+
+
+def _padded(rows: int, length: int) -> Tensor:
+    valid = torch.ones(rows, length, dtype=torch.bool)
+    valid[1:2, : length // 2] = False
+    valid[2:3, (length + 1) // 2 :] = False
+    return valid
+
+
+def _check(graph: _Graph, model: Model, path: Path) -> float:
+    """The largest difference from torch, at positions that are no padding.
+
+    Raises:
+        LangueError: it is too large.
+    """
+    session = need("onnxruntime", "export to ONNX").InferenceSession(path, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for rows, length in _CHECKED:
+        feeds = _feeds(graph, model, rows, length)
+        expected = graph(*feeds.values()).numpy()
+        found = session.run([graph.output], {name: value.numpy() for name, value in feeds.items()})[0]
+        if found.shape != expected.shape:
+            raise LangueError(
+                f"{graph.file} gives {found.shape} where torch gives {expected.shape}; nothing was written"
+            )
+        if _axes(graph.output, model)[1] in ("length", "source_length"):
+            seen = feeds["source_valid" if graph.output == "memory" else "valid"].numpy()
+            found, expected = found[seen], expected[seen]
+        difference = float(np.abs(found - expected).max())
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise LangueError(
+                f"{graph.file} gives numbers that differ from torch's by {difference:.2g}, more than rounding would; "
+                f"nothing was written"
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def _describe(graphs: Sequence[_Graph], model: Model, difference: float, folder: Path) -> None:
+    """Say what goes in and comes out: to programs in onnx.json, to people in a README."""
+    described = {
+        graph.file: {
+            "inputs": {name: _input(name) for name in graph.inputs},
+            "outputs": {graph.output: {"shape": _axes(graph.output, model), "type": "float32", "what": _what(graph)}},
+        }
+        for graph in graphs
+    }
+    content = {
+        "version": 1,
+        "form": model.config.form,
+        "vocab_size": model.config.vocab_size,
+        "longest": model.context_limit,
+        "largest_difference": difference,
+        "graphs": described,
+    }
+    (folder / "onnx.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_readme(described, model), encoding="utf-8")
+
+
+def _input(name: str) -> dict[str, Any]:
+    axes, dtype, what = _INPUTS[name]
+    return {"shape": axes, "type": str(dtype).removeprefix("torch."), "what": what}
+
+
+def _what(graph: _Graph) -> str:
+    return _OUTPUTS[graph.output][1]
+
+
+def _readme(described: Mapping[str, Any], model: Model) -> str:
+    lines = ["# A model of Langue as ONNX", ""]
+    for file, sides in described.items():
+        lines += [f"`{file}`", "", "| | name | shape | type | what |", "|---|---|---|---|---|"]
+        for side in ("inputs", "outputs"):
+            for name, entry in sides[side].items():
+                shape = " × ".join(entry["shape"])
+                lines.append(f"| {side[:-1]} | `{name}` | {shape} | {entry['type']} | {entry['what']} |")
+        lines.append("")
+    if model.context_limit is not None:
+        lines += [f"Rows of up to {model.context_limit} positions.", ""]
+    lines += ["The graphs keep no state: to continue a text, run the longer row.", ""]
+    return "\n".join(lines)

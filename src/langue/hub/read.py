@@ -1,0 +1,59 @@
+"""From a folder of Hugging Face's to a checkpoint of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from langue.errors import LangueError
+from langue.hub.checkpoint import Checkpoint
+from langue.hub.folder import CONFIG, read_folder
+from langue.hub.keys import check_shapes, choose_by_keys, full_names, lines, place_all, read_parameters
+from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
+from langue.hub.tokenizer import read_tokenizer
+from langue.hub.weights import DTYPES
+from langue.models.build import empty, outline
+
+Precision = Literal["float32", "bfloat16", "float16", "kept"]
+
+
+def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint:
+    """Read a Hugging Face folder: GPT-2, Llama and its kin, BERT or RoBERTa, with its tokenizer.
+
+    Nothing in the folder is executed. Parameters that we keep as they do lie in the file's own memory, and come from
+    the disk when they are first used.
+
+    Args:
+        path: the folder.
+        dtype: what the parameters are made of; single precision, with which everything works everywhere, unless told
+            otherwise; "kept" leaves them as they are.
+
+    Raises:
+        LangueError: in one sentence, what is missing, damaged, hostile or not supported.
+    """
+    path = Path(path)
+    folder = read_folder(path)
+    file = path / CONFIG
+    family = find_family(folder.config, file)
+    names = full_names(family, folder.weights, path)
+    head = choose_by_keys(family, find_heads(family, folder.config, file), names)
+    config = read_settings(family, head, folder.config, file)
+    if config.layers > len(names):
+        raise LangueError(f"{path} does not fit its {CONFIG}: {config.layers:,} layers but {len(names):,} tensors")
+    blank = outline(config)
+    found = place_all(family, head, blank, names, path)
+    table = lines(family, head, blank)
+    check_shapes(table, blank, folder.weights, found, path)
+    remark_unknown(family, folder.config, file)
+    stored = {folder.weights[name].dtype for name in found.values()}
+    state = read_parameters(table, folder.weights, found, None if dtype == "kept" else getattr(torch, dtype))
+    model = empty(config)  # whose memory nobody has touched, and which is given back at once
+    model.load_state_dict(state, strict=False, assign=True)
+    model.tie()
+    origin: dict[str, Any] = {"architecture": head.architecture, "model_type": family.model_type}
+    origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
+    origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
+    labels = read_names(folder.config, file) if head.labelled else None
+    return Checkpoint(model.eval(), read_tokenizer(path), labels, origin)

@@ -1,0 +1,252 @@
+"""config.json and a configuration of ours, by a family's table, in both directions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from langue.console import say
+from langue.errors import LangueError
+from langue.hub.families import FAMILIES
+from langue.hub.family import Family, Head, Like
+from langue.models import ModelConfig
+from langue.settings import parse
+
+LARGEST = 1 << 31
+"""No size is larger; a hostile one would take all memory before any tensor is looked at."""
+
+KEPT = ("problem_type", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id")
+"""Of no use to a model and written back."""
+
+# What config.json says besides that changes nothing of what a model computes.
+_HARMLESS = {
+    *KEPT,
+    *("model_type", "architectures", "transformers_version", "_name_or_path", "torch_dtype", "dtype", "use_cache"),
+    *("id2label", "label2id", "num_labels", "_num_labels", "finetuning_task", "task_specific_params"),
+    *("output_past", "output_attentions", "output_hidden_states", "return_dict", "gradient_checkpointing"),
+    *("classifier_dropout", "chunk_size_feed_forward", "_attn_implementation", "attn_implementation"),
+    *("n_ctx", "reorder_and_upcast_attn", "summary_activation", "summary_first_dropout", "summary_proj_to_labels"),
+    *("summary_type", "summary_use_proj", "max_window_layers", "sliding_window", "rope_interleaved", "is_llama_config"),
+    *("mask_token_id", "sep_token_id", "cls_token_id", "unk_token_id", "directionality", "pooler_fc_size"),
+    *(
+        "pooler_num_attention_heads",
+        "pooler_num_fc_layers",
+        "pooler_size_per_head",
+        "pooler_type",
+        "transformers.js_config",
+    ),
+    *("model_max_length", "max_length", "do_sample", "embd_pdrop", "attn_pdrop", "tokenizer_class", "vocab_file"),
+}
+
+
+def find_family(config: Mapping[str, Any], path: Path) -> Family:
+    """The family that config.json names.
+
+    Raises:
+        LangueError: it names none, or one that is not known.
+    """
+    name = config.get("model_type")
+    if isinstance(name, str) and name in FAMILIES:
+        return FAMILIES[name]
+    nearest = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.7)
+    hint = f"did its author mean {nearest[0]}?" if nearest else f"known: {', '.join(FAMILIES)}"
+    raise LangueError(f"{path}: there is no family {name!r} in Langue; {hint}")
+
+
+def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[Head]:
+    """The heads that config.json's class may mean, or all where it names none.
+
+    Raises:
+        LangueError: the class is not known.
+    """
+    told = config.get("architectures") or [None]
+    name = told[0] if isinstance(told, list) else told
+    if name is None:
+        return list(family.heads)
+    found = [head for head in family.heads if head.architecture == name]
+    if not found:
+        known = list(dict.fromkeys(head.architecture for head in family.heads))
+        nearest = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did its author mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+        raise LangueError(f"{path}: the class {name!r} of {family.model_type} is not supported; {hint}")
+    return found
+
+
+def read_settings(family: Family, head: Head, config: Mapping[str, Any], path: Path) -> ModelConfig:
+    """Our configuration.
+
+    Raises:
+        LangueError: names the field that is missing, wrong, or asks for what Langue has not.
+    """
+    fields = dict(family.fixed)
+    for entry in family.settings:
+        fields |= entry.read(config)
+    for name, value in fields.items():
+        if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
+            raise LangueError(f"{path}: {name} would be {value:,}, which no model has")
+    if not head.words:
+        fields["tie_embeddings"] = True
+    for name, value in head.fields.items():
+        fields[name] = fields[value.field] if isinstance(value, Like) else value
+    if head.classifier is not None:
+        outputs = count_labels(config, path) if head.labelled else head.classifier["outputs"]
+        fields["classifier"] = {**head.classifier, "outputs": outputs}
+    return parse(ModelConfig, fields, f"{path}, as Langue understands it")
+
+
+def remark_unknown(family: Family, config: Mapping[str, Any], path: Path) -> None:
+    """Say which fields of config.json nobody knows, unless they say no."""
+    known = {name for entry in family.settings for name in entry.fields} | _HARMLESS
+    strange = sorted(name for name, value in config.items() if name not in known and value not in (None, False, [], {}))
+    if strange:
+        say(f"{path}: {', '.join(strange)} unknown to Langue and left out")
+
+
+def count_labels(config: Mapping[str, Any], path: Path) -> int:
+    """How many labels config.json has; Transformers' default is two."""
+    labels = read_names(config, path)
+    count = len(labels) if labels is not None else config.get("num_labels", 2)
+    if type(count) is not int or not 0 < count < LARGEST:
+        raise LangueError(f"{path} is damaged: num_labels is {count!r}")
+    return count
+
+
+def read_names(config: Mapping[str, Any], path: Path) -> list[str] | None:
+    """The labels' names in order, or None where there are none.
+
+    Raises:
+        LangueError: they are not numbered from 0 on.
+    """
+    told = config.get("id2label")
+    if not told:
+        return None
+    try:
+        names = [told[number] for number in sorted(told, key=int)]
+        if [int(number) for number in sorted(told, key=int)] != list(range(len(told))):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise LangueError(f"{path} is damaged: id2label does not number its labels from 0 on") from None
+    return [str(name) for name in names]
+
+
+def choose_counterpart(
+    config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
+) -> tuple[Family, Head]:
+    """The family and the head that a model of ours can be written as: by which reading gives the same configuration.
+
+    Raises:
+        LangueError: there is none; names what of the model the nearest family does not have.
+    """
+    nearest: tuple[list[str], Family] | None = None
+    for family in FAMILIES.values():
+        wrong = _differences(family, config)
+        if not wrong:
+            return family, choose_head(family, config, labels, origin)
+        if nearest is None or len(wrong) < len(nearest[0]):
+            nearest = wrong, family
+    assert nearest is not None
+    wrong, family = nearest
+    told = ", ".join(f"{name}: {_shown(getattr(config, name))}" for name in wrong)
+    raise LangueError(
+        f"a model with {told} has no counterpart at Hugging Face ({family.model_type} comes nearest); "
+        f"write it with --format onnx"
+    )
+
+
+def _shown(value: Any) -> Any:
+    return {True: "true", False: "false", None: "null"}.get(value, value) if isinstance(value, bool | None) else value
+
+
+def choose_head(family: Family, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]) -> Head:
+    """The class that a model is written as: its origin's if that still fits, else the likeliest.
+
+    Raises:
+        LangueError: no class of the family has such a classifier.
+    """
+    fitting = [head for head in family.heads if _fits(head, config)]
+    if not fitting:
+        heads = {name: getattr(config, name) for name in ("head_bias", "head_dense", "head_norm")}
+        heads |= {} if config.classifier is None else config.classifier.model_dump()
+        told = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
+        raise LangueError(
+            f"{family.model_type} has no class at Hugging Face for heads with {told}; write it with --format onnx"
+        )
+    named = [head for head in fitting if labels is not None and head.labelled]
+    before = [head for head in fitting if head.architecture == origin.get("architecture")]
+    return next(iter([*before, *named, *fitting]))
+
+
+def _fits(head: Head, config: ModelConfig) -> bool:
+    ours, theirs = config.classifier, head.classifier
+    if (ours is None) != (theirs is None):
+        return False
+    if ours is not None and theirs is not None:
+        wanted = parse(type(ours), {**theirs, "outputs": ours.outputs if head.labelled else theirs["outputs"]}, "head")
+        # A vector of the text itself has no outputs to be labelled, and a bias without outputs is none.
+        if wanted != ours or (head.labelled and not ours.outputs):
+            return False
+    if not head.words and theirs is not None:
+        return True  # who judges can do without the head that predicts tokens
+    plain = {"head_bias": False, "head_dense": "none", "head_norm": False}
+    wanted = {**plain, **head.fields} if head.words else {**plain, "tie_embeddings": True}
+    return all(
+        getattr(config, name) == (getattr(config, value.field) if isinstance(value, Like) else value)
+        for name, value in wanted.items()
+    )
+
+
+def write_settings(
+    family: Family, head: Head, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
+) -> dict[str, Any]:
+    """config.json, but for what the tokenizer has to say."""
+    told: dict[str, Any] = {"architectures": [head.architecture], "model_type": family.model_type}
+    for entry in family.settings:
+        told |= entry.write(config)
+    if head.labelled:
+        assert config.classifier is not None
+        names = list(labels or [f"LABEL_{number}" for number in range(config.classifier.outputs)])
+        told["id2label"] = {str(number): name for number, name in enumerate(names)}
+        told["label2id"] = {name: number for number, name in enumerate(names)}
+    kept = {name: origin[name] for name in KEPT if name in origin}
+    if not head.words:  # and so nothing is tied, whatever it says
+        told["tie_word_embeddings"] = kept.get("tie_word_embeddings", True)
+    return {**kept, **told}
+
+
+def _differences(family: Family, config: ModelConfig) -> list[str]:
+    """Our fields that a family would read back otherwise than they are."""
+    told: dict[str, Any] = {}
+    for entry in family.settings:
+        told |= entry.write(config)
+    fields = dict(family.fixed)
+    try:
+        for entry in family.settings:
+            fields |= entry.read(told)
+        back = ModelConfig(**{**_outside(config), **fields})
+    except (LangueError, ValueError):
+        return [*sorted(family.fixed), "form"]
+    ours, theirs = essence(config), essence(back)
+    return [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
+
+
+def _outside(config: ModelConfig) -> dict[str, Any]:
+    """What heads decide and tables do not."""
+    names = ("head_bias", "head_dense", "head_norm", "classifier")
+    return {name: getattr(config, name) for name in names}
+
+
+def essence(config: ModelConfig) -> dict[str, Any]:
+    """What decides the numbers that a model's trunk computes, with nothing left open."""
+    told = {name: getattr(config, name) for name in type(config).model_fields}
+    for name in list(told):
+        told[name] = getattr(config, f"resolved_{name}", told[name])
+    without = {"dropout", "initial_deviation", "zero_output", "classifier", "head_bias", "head_dense", "head_norm"}
+    if config.position != "rotary":
+        without |= {"rotary_theta", "rotary_scaling"}
+    if config.position != "relative":
+        without |= {"relative_buckets", "relative_reach"}
+    if config.query_key_norm == "none":
+        without |= {"query_key_norm_epsilon"}
+    return {name: value for name, value in told.items() if name not in without}

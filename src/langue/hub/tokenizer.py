@@ -1,0 +1,80 @@
+"""The tokenizer of a Hugging Face folder, read and written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer as Engine
+from tokenizers import processors
+
+from langue.models import ModelConfig
+from langue.text import Tokenizer
+from langue.text.frame import Piece, read_frame
+
+FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+
+
+def read_tokenizer(path: Path) -> Tokenizer | None:
+    """The tokenizer of a folder, or None where it has none.
+
+    Raises:
+        LangueError: it is damaged, or of a kind that Langue does not read.
+    """
+    others = any(path.glob("*.model"))
+    return Tokenizer.load(path) if others or any((path / file).is_file() for file in FILES) else None
+
+
+def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> None:
+    """Write the three files from which `AutoTokenizer` makes a tokenizer that gives the same numbers.
+
+    A tokenizer of Langue's own keeps no frame in its file; for an encoder, which expects one, it is put there.
+    """
+    engine = Engine.from_str(tokenizer.engine.to_str())
+    if config.form == "encoder" and read_frame(engine) is None:
+        engine.post_processor = _template(tokenizer)
+    roles = roles_of(tokenizer, config)
+    told: dict[str, Any] = {
+        # The class that takes a tokenizer as its file describes it.
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": config.context,
+        "model_input_names": ["input_ids", *(["token_type_ids"] if config.segments > 1 else []), "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        **roles,
+    }
+    (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
+    for file, content in (("tokenizer_config.json", told), ("special_tokens_map.json", roles)):
+        (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def roles_of(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, str]:
+    """What special tokens are for, as it was told, or for a tokenizer of Langue's own, as they are used."""
+    if tokenizer.roles:
+        return dict(tokenizer.roles)
+    numbers = {"pad_token": tokenizer.pad, "unk_token": tokenizer.unknown}
+    if config.form == "encoder":
+        numbers |= {"cls_token": tokenizer.start, "sep_token": tokenizer.separator, "mask_token": tokenizer.mask}
+    else:  # a writer begins where a document ended
+        numbers |= {"bos_token": tokenizer.end, "eos_token": tokenizer.end}
+    return {role: _name(tokenizer, number) for role, number in numbers.items() if number is not None}
+
+
+def _name(tokenizer: Tokenizer, number: int) -> str:
+    name = tokenizer.engine.id_to_token(number)
+    assert name is not None
+    return name
+
+
+def _template(tokenizer: Tokenizer) -> processors.PostProcessor:
+    frame = tokenizer.frame
+    specials = sorted({what for what, _ in (*frame.single, *frame.pair) if isinstance(what, int)})
+
+    def written(pieces: tuple[Piece, ...]) -> list[str]:
+        return [f"{'$' + what if isinstance(what, str) else _name(tokenizer, what)}:{part}" for what, part in pieces]
+
+    return processors.TemplateProcessing(
+        single=written(frame.single),
+        pair=written(frame.pair),
+        special_tokens=[(_name(tokenizer, number), number) for number in specials],
+    )

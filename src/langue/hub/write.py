@@ -1,0 +1,149 @@
+"""From a checkpoint of ours to a folder that Transformers loads, which is read back before it counts as written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.console import no_remarks, say
+from langue.errors import LangueError
+from langue.hub.checkpoint import Checkpoint
+from langue.hub.family import Family, Head
+from langue.hub.folder import CONFIG, WEIGHTS
+from langue.hub.keys import lines
+from langue.hub.read import read_published
+from langue.hub.settings import choose_counterpart, write_settings
+from langue.hub.tokenizer import roles_of, write_tokenizer
+from langue.models import Model, ModelConfig
+from langue.models.build import empty
+from langue.text import Tokenizer
+
+TOLERANCE = 1e-4
+"""How far logits may be from those of the model that was written."""
+
+
+def write_published(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write config.json, model.safetensors and the tokenizer into a folder, read it back, and compare logits.
+
+    Args:
+        checkpoint: what to write.
+        folder: an empty folder.
+
+    Raises:
+        LangueError: no family of Hugging Face's has such a model, or the disk is full.
+    """
+    model = _with_segments(checkpoint.model).eval()
+    family, head = choose_counterpart(model.config, checkpoint.labels, checkpoint.origin)
+    _remark_loss(model.config, head)
+    config = write_settings(family, head, model.config, checkpoint.labels, checkpoint.origin)
+    if checkpoint.tokenizer is not None:
+        config = _with_numbers(config, checkpoint.tokenizer, model.config)
+        write_tokenizer(checkpoint.tokenizer, model.config, folder)
+    dtype = _dtype(model, checkpoint.origin.get("dtype"))
+    config["dtype"] = config["torch_dtype"] = str(dtype).removeprefix("torch.")  # the older name is Transformers 4's
+    tensors = _tensors(family, head, model, dtype)
+    try:
+        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+        _write(folder / CONFIG, config)
+        if head.words and model.config.form == "decoder":
+            ends = ("bos_token_id", "eos_token_id", "pad_token_id")
+            _write(folder / "generation_config.json", {name: config[name] for name in ends if name in config})
+    except (OSError, SafetensorError) as error:
+        raise LangueError(f"{folder} could not be written: {error}; make room and try again") from None
+    _verify(model, head, folder)
+
+
+def _with_segments(model: Model) -> Model:
+    """BERT tells segments apart in any case: a model that tells none apart gets one whose vector is zero."""
+    config = model.config
+    if config.form != "encoder" or config.segments:
+        return model
+    changed = empty(config.model_copy(update={"segments": 1}))
+    blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.embedding.weight.dtype)
+    changed.load_state_dict({**model.state_dict(), "segment.weight": blank}, assign=True)
+    changed.tie()
+    return changed.to(model.device)
+
+
+def _remark_loss(config: ModelConfig, head: Head) -> None:
+    own_head = config.head_bias or config.head_dense != "none" or not config.tie_embeddings
+    if not head.words and own_head:
+        say(f"the head that predicts tokens is left out, since a {head.architecture} has none")
+    elif config.form == "encoder" and head.bare and head.classifier is None:
+        say(f"written as a {head.architecture}, without a head that predicts tokens")
+
+
+def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfig) -> dict[str, Any]:
+    """config.json with the numbers of the special tokens that it speaks of."""
+    roles = roles_of(tokenizer, ours)
+    found = {f"{role}_id": tokenizer.engine.token_to_id(name) for role, name in roles.items()}
+    numbers = {name: found[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in found}
+    pad = numbers.get("pad_token_id", tokenizer.pad)
+    if ours.position_offset and config["pad_token_id"] != pad:
+        raise LangueError(
+            f"position_offset {ours.position_offset} means at Hugging Face that padding has the number "
+            f"{config['pad_token_id']}, but the tokenizer's has {pad}"
+        )
+    return {**numbers, "pad_token_id": pad, **config}
+
+
+def _dtype(model: Model, wanted: str | None) -> torch.dtype:
+    """What the weights came in, if that still holds every one of them to the bit; else what they are."""
+    own = model.embedding.weight.dtype
+    if wanted not in ("bfloat16", "float16", "float64"):
+        return own
+    smaller = getattr(torch, wanted)
+    same = all(torch.equal(each.to(smaller).to(each.dtype), each) for each in model.parameters())
+    return smaller if same else own
+
+
+def _tensors(family: Family, head: Head, model: Model, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Their tensors by the name they have in a class like this."""
+    parameters = dict(model.named_parameters())
+    found: dict[str, Tensor] = {}
+    for line in lines(family, head, model):
+        for name, part in line.split(parameters[line.ours].detach().cpu()).items():
+            name = name.removeprefix(family.prefix) if head.bare else name
+            # Rows of a stacked matrix share its memory, which the format does not allow.
+            found[name] = part.to(dtype).clone(memory_format=torch.contiguous_format)
+    if head.words and not model.config.tie_embeddings:
+        found |= {name: found[family.aliases[name]].clone() for name in family.untied}
+    return found
+
+
+def _verify(model: Model, head: Head, folder: Path) -> None:
+    """Read the folder as anyone would, and compare what both models say of the same tokens.
+
+    Raises:
+        LangueError: they differ, and the folder must not be used.
+    """
+    with no_remarks():
+        again = read_published(folder).model.to(device=model.device, dtype=model.embedding.weight.dtype)
+    draws = torch.Generator().manual_seed(0)
+    ids = torch.randint(model.config.vocab_size, (2, min(16, model.config.context)), generator=draws)
+    valid = torch.ones_like(ids, dtype=torch.bool)
+    valid[1, ids.shape[1] // 2 + 1 :] = False
+    batch = Batch(ids, valid=valid).to(model.device)
+    with torch.inference_mode():
+        pairs = [(model.hidden(batch), again.hidden(batch))]
+        if head.words:
+            pairs.append((model(batch), again(batch)))
+        if head.classifier is not None:
+            pairs.append((model.classify(batch), again.classify(batch)))
+    for ours, theirs in pairs:
+        difference = (ours.float() - theirs.float()).abs().max().item()
+        if not difference <= TOLERANCE:
+            raise LangueError(
+                f"the folder that was written computes something else, by {difference:.2g}; it is removed"
+            )
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,31 @@
+"""What the processes do that encode text: `python -m langue.text.worker DTYPE`, tokenizer and texts on its input."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import suppress
+
+import numpy as np
+from tokenizers import Tokenizer as Engine
+
+from langue.text.encoder import Alone, receive
+from langue.text.tokenizer import Tokenizer
+
+
+def main(dtype: str) -> None:
+    """Encode until the input ends."""
+    # Ctrl-C goes to all processes at a terminal; whoever started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(EOFError, BrokenPipeError):
+        (engine,) = receive(sys.stdin.buffer)
+        encoder = Alone(Tokenizer(Engine.from_str(engine)), np.dtype(dtype))
+        while True:
+            flat = encoder.encode(receive(sys.stdin.buffer))
+            sys.stdout.buffer.write(flat.lengths.tobytes())
+            sys.stdout.buffer.write(flat.tokens.tobytes())
+            sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,187 @@
+"""Small models of Transformers' with random weights, one for each class that is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.models import Model
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+VOCABULARY = 61
+IDS = torch.randint(4, VOCABULARY, (3, 11), generator=torch.Generator().manual_seed(0))
+RIGHT = torch.arange(11) < torch.tensor([[11], [7], [2]])
+LEFT = RIGHT.flip(1)
+
+BERT = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 40,
+    "max_position_embeddings": 32,
+}
+GPT2 = {"vocab_size": VOCABULARY, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 4, "pad_token_id": 0}
+LLAMA = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+}
+THREE = {"id2label": {0: "no", 1: "maybe", 2: "yes"}, "label2id": {"no": 0, "maybe": 1, "yes": 2}}
+
+
+def rope(kind: str, **more: Any) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": 10_000.0, **more}}
+
+
+# Class, fields that differ from the family's above.
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "gpt2": ("GPT2LMHeadModel", GPT2),
+    "gpt2 untied, gelu, inner": (
+        "GPT2LMHeadModel",
+        {**GPT2, "tie_word_embeddings": False, "activation_function": "gelu", "n_inner": 20},
+    ),
+    "gpt2 trunk": ("GPT2Model", GPT2),
+    "gpt2 classes": ("GPT2ForSequenceClassification", {**GPT2, **THREE}),
+    "llama": ("LlamaForCausalLM", LLAMA),
+    "llama tied": ("LlamaForCausalLM", {**LLAMA, "tie_word_embeddings": True}),
+    "llama biases": ("LlamaForCausalLM", {**LLAMA, "attention_bias": True, "mlp_bias": True}),
+    "llama all heads": ("LlamaForCausalLM", {**LLAMA, "num_key_value_heads": 4}),
+    "llama one key head": ("LlamaForCausalLM", {**LLAMA, "num_key_value_heads": 1, "head_dim": 12}),
+    "llama theta": ("LlamaForCausalLM", {**LLAMA, "rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}),
+    "llama linear": ("LlamaForCausalLM", {**LLAMA, **rope("linear", factor=4.0)}),
+    "llama 3": (
+        "LlamaForCausalLM",
+        {
+            **LLAMA,
+            **rope(
+                "llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16
+            ),
+        },
+    ),
+    "llama yarn": ("LlamaForCausalLM", {**LLAMA, **rope("yarn", factor=4.0, original_max_position_embeddings=16)}),
+    "llama yarn, told all": (
+        "LlamaForCausalLM",
+        {
+            **LLAMA,
+            **rope(
+                "yarn",
+                factor=4.0,
+                original_max_position_embeddings=16,
+                beta_fast=16.0,
+                beta_slow=2.0,
+                attention_factor=1.3,
+                truncate=False,
+            ),
+        },
+    ),
+    "llama trunk": ("LlamaModel", LLAMA),
+    "llama classes": ("LlamaForSequenceClassification", {**LLAMA, **THREE}),
+    "mistral": ("MistralForCausalLM", {**LLAMA, "sliding_window": 3}),
+    "qwen2": ("Qwen2ForCausalLM", LLAMA),
+    "qwen2 tied": ("Qwen2ForCausalLM", {**LLAMA, "tie_word_embeddings": True}),
+    "qwen3": ("Qwen3ForCausalLM", {**LLAMA, "head_dim": 12}),
+    "qwen3 biases": ("Qwen3ForCausalLM", {**LLAMA, "attention_bias": True}),
+    "bert": ("BertModel", BERT),
+    "bert without pooler": ("BertModel", BERT),
+    "bert words": ("BertForMaskedLM", {**BERT, "hidden_act": "gelu_new"}),
+    "bert words untied": ("BertForMaskedLM", {**BERT, "tie_word_embeddings": False}),
+    "bert two objectives": ("BertForPreTraining", BERT),
+    "bert classes": ("BertForSequenceClassification", {**BERT, **THREE}),
+    "bert number": ("BertForSequenceClassification", {**BERT, "num_labels": 1, "problem_type": "regression"}),
+    "bert tags": ("BertForTokenClassification", {**BERT, **THREE}),
+    "bert spans": ("BertForQuestionAnswering", BERT),
+    "bert choices": ("BertForMultipleChoice", BERT),
+    "roberta": ("RobertaModel", {**BERT, "type_vocab_size": 1}),
+    "roberta words": ("RobertaForMaskedLM", {**BERT, "layer_norm_eps": 1e-5, "hidden_act": "relu"}),
+    "roberta words untied": ("RobertaForMaskedLM", {**BERT, "tie_word_embeddings": False}),
+    "roberta classes": ("RobertaForSequenceClassification", {**BERT, **THREE}),
+    "roberta tags": ("RobertaForTokenClassification", {**BERT, **THREE}),
+    "roberta spans": ("RobertaForQuestionAnswering", {**BERT, "pad_token_id": 3}),
+    "roberta choices": ("RobertaForMultipleChoice", BERT),
+}
+
+
+def more(name: str) -> dict[str, Any]:
+    """What a class of theirs is built with beside its configuration."""
+    return {"add_pooling_layer": False} if name == "bert without pooler" else {}
+
+
+def make(name: str) -> Any:
+    """A model of theirs whose every weight, norms and biases too, is random."""
+    architecture, fields = CASES[name]
+    kind = getattr(transformers, architecture)
+    theirs = kind(kind.config_class(**fields), **more(name))
+    draws = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for place, parameter in theirs.named_parameters():
+            offset = 1.0 if "norm" in place.lower() or "ln_" in place else 0.0
+            parameter.copy_(offset + 0.15 * torch.randn(parameter.shape, generator=draws))
+    return theirs.eval()
+
+
+def save(name: str, folder: Path, **options: Any) -> Any:
+    theirs = make(name)
+    theirs.save_pretrained(folder, **options)
+    return theirs
+
+
+@torch.no_grad()
+def theirs_say(theirs: Any, valid: Tensor | None = None, segments: Tensor | None = None) -> list[Tensor]:
+    """All that a model of theirs computes for IDS: of tokens, of texts, or its hidden vectors."""
+    name, options = type(theirs).__name__, {}
+    if valid is not None:
+        options["attention_mask"] = valid.long()
+        if "Roberta" not in name:  # which counts positions by itself
+            options["position_ids"] = (valid.cumsum(1) - 1).clamp(min=0)
+    if segments is not None:
+        options["token_type_ids"] = segments
+    ids = IDS if valid is None else IDS.masked_fill(~valid, theirs.config.pad_token_id)
+    if "MultipleChoice" in name:
+        options = {key: value[:, None] for key, value in options.items()}
+        return [theirs(ids[:, None], **options).logits]
+    found = theirs(ids, **options)
+    if "QuestionAnswering" in name:
+        return [torch.stack([found.start_logits, found.end_logits], -1)]
+    if "PreTraining" in name:
+        return [found.prediction_logits, found.seq_relationship_logits]
+    if "last_hidden_state" in found:
+        pooled = found.get("pooler_output")
+        return [found.last_hidden_state] if pooled is None else [found.last_hidden_state, pooled]
+    return [found.logits]
+
+
+@torch.no_grad()
+def ours_say(model: Model, theirs: Any, valid: Tensor | None = None, segments: Tensor | None = None) -> list[Tensor]:
+    """The same of ours."""
+    ids = IDS if valid is None else IDS.masked_fill(~valid, theirs.config.pad_token_id)
+    batch = Batch(ids, valid=valid, segments=segments)
+    name = type(theirs).__name__
+    if name.endswith("Model") and "LMHead" not in name:
+        hidden = model.hidden(batch)
+        return [hidden] if model.config.classifier is None else [hidden, model.classify(batch)]
+    if "PreTraining" in name:
+        return [model(batch), model.classify(batch)]
+    return [model(batch) if model.config.classifier is None else model.classify(batch)]
+
+
+def assert_same(ours: list[Tensor], theirs: list[Tensor], valid: Tensor | None = None) -> None:
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.shape == other.shape
+        if valid is not None and one.shape[:2] == valid.shape:
+            one, other = one[valid], other[valid]
+        assert other.abs().max() > 0.05
+        assert (one - other).abs().max() < 1e-5

@@ -1,0 +1,348 @@
+"""Folders that are damaged, of another kind, or hostile: one sentence each, before anything large is allocated."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.hub.published import save
+
+import langue
+from langue.errors import LangueError
+from langue.hub import is_published, read_published
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One good folder of each family, to be spoilt in a copy."""
+    home = tmp_path_factory.mktemp("whole")
+    for name in ("gpt2", "llama", "bert words", "qwen2"):
+        save(name, home / name)
+    save("gpt2", home / "shards", max_shard_size="20KB")
+    return {path.name: path for path in home.iterdir()}
+
+
+def copy(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    return to
+
+
+def refuses(folder: Path, sentence: str) -> None:
+    with pytest.raises(LangueError, match=sentence) as caught:
+        read_published(folder)
+    assert "\n" not in str(caught.value)
+
+
+def change(path: Path, **fields: Any) -> None:
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, **fields}))
+
+
+SETTINGS = [
+    ("gpt2", {"model_type": "gtp2"}, "there is no family 'gtp2' in Langue; did its author mean gpt2?"),
+    ("gpt2", {"model_type": ["gpt2"]}, "there is no family"),
+    ("gpt2", {"model_type": "mamba"}, "there is no family 'mamba' in Langue; known: gpt2, llama"),
+    ("gpt2", {"architectures": ["GPT2LMHeadModle"]}, "class 'GPT2LMHeadModle' .*did its author mean GPT2LMHeadModel"),
+    ("gpt2", {"architectures": ["GPT2DoubleHeadsModel"]}, "class 'GPT2DoubleHeadsModel' of gpt2 is not supported"),
+    ("gpt2", {"auto_map": {"AutoModel": "evil.Model"}}, r"wants Python code from its author to be run \(auto_map\)"),
+    ("gpt2", {"activation_function": "mish"}, "activation_function 'mish' is not supported; known: gelu_new"),
+    ("gpt2", {"activation_function": {}}, "activation_function {} is not supported"),
+    ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx True is not supported"),
+    ("gpt2", {"scale_attn_weights": False}, "scale_attn_weights False is not supported; Langue has only True"),
+    ("gpt2", {"add_cross_attention": True}, "add_cross_attention True is not supported"),
+    ("gpt2", {"vocab_size": 10**12}, "vocab_size would be 1,000,000,000,000, which no model has"),
+    ("gpt2", {"vocab_size": 10**9}, r"wte.weight should be 1000000000×24 but is 61×24"),
+    ("gpt2", {"vocab_size": -1}, "vocab_size"),
+    ("gpt2", {"vocab_size": "many"}, "vocab_size"),
+    ("gpt2", {"vocab_size": 62}, "wte.weight should be 62×24 but is 61×24"),
+    ("gpt2", {"n_layer": 10**9}, "1,000,000,000 layers but 28 tensors"),
+    ("gpt2", {"n_layer": 3}, "lacks the tensor transformer.h.2.attn.c_attn.weight|lacks the tensor transformer.h.2"),
+    ("gpt2", {"n_layer": 1}, "holds the tensor transformer.h.1.* has no place"),
+    ("gpt2", {"n_head": 5}, "width 24 cannot be shared out among 5 heads"),
+    ("gpt2", {"n_head": 0}, "heads"),
+    ("gpt2", {"n_inner": float("inf")}, "feedforward_width would be inf"),
+    ("gpt2", {"n_positions": 33}, "wpe.weight should be 33×24 but is 32×24"),
+    ("gpt2", {"layer_norm_epsilon": -1}, "norm_epsilon"),
+    ("llama", {"hidden_act": "relu"}, "hidden_act 'relu' is not supported"),
+    ("llama", {"partial_rotary_factor": 0.5}, "partial_rotary_factor 0.5 is not supported"),
+    ("llama", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "rope_type 'dynamic' is not supported"),
+    ("llama", {"rope_parameters": {"rope_type": "longrope"}}, "rope_type 'longrope' is not supported"),
+    ("llama", {"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, "llama3 needs low_freq_factor"),
+    ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 0.5}}, "rotary_scaling.factor"),
+    (
+        "llama",
+        {"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "mscale": 0.7}},
+        "mscale of rope_parameters 0.7 is not supported",
+    ),
+    (
+        "llama",
+        {"rope_parameters": {"full_attention": {"rope_type": "default"}}},
+        "one kind of rotary positions for all",
+    ),
+    ("llama", {"num_local_experts": 8}, "num_local_experts 8 is not supported"),
+    ("llama", {"num_key_value_heads": 3}, "4 heads cannot be grouped over key_heads 3"),
+    ("llama", {"attention_bias": True}, "lacks the tensor model.layers.0.self_attn.q_proj.bias"),
+    ("llama", {"max_position_embeddings": 10**10}, "context would be 10,000,000,000"),
+    ("qwen2", {"use_sliding_window": True}, "use_sliding_window True is not supported"),
+    ("qwen2", {"layer_types": ["sliding_attention", "full_attention"]}, "layer_types .* is not supported"),
+    ("bert words", {"position_embedding_type": "relative_key"}, "'relative_key' is not supported; .* only 'absolute'"),
+    ("bert words", {"is_decoder": True}, "is_decoder True is not supported"),
+    ("bert words", {"architectures": ["BertForTokenClassification"]}, "lacks the tensor classifier.weight"),
+    (
+        "bert words",
+        {"architectures": ["BertForSequenceClassification"], "id2label": {"1": "a", "2": "b"}},
+        "id2label does not number its labels from 0 on",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "fields", "sentence"), SETTINGS)
+def test_settings(whole: dict[str, Path], tmp_path: Path, name: str, fields: dict[str, Any], sentence: str) -> None:
+    folder = copy(whole[name], tmp_path / "folder")
+    change(folder / "config.json", **fields)
+    refuses(folder, sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("[1]", "holds no settings"),
+        (b"\xff\xfe", "not valid JSON"),
+    ],
+)
+def test_config_that_is_none(whole: dict[str, Path], tmp_path: Path, content: str | bytes, sentence: str) -> None:
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    (folder / "config.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    refuses(folder, sentence)
+
+
+def header_of(content: bytes) -> tuple[dict[str, Any], bytes]:
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def with_header(header: Any, body: bytes) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def lie(**fields: Any) -> Callable[[bytes], bytes]:
+    """Change what the header says of one tensor."""
+
+    def spoil(content: bytes) -> bytes:
+        header, body = header_of(content)
+        header["transformer.wte.weight"] |= fields
+        return with_header(header, body)
+
+    return spoil
+
+
+def twice(content: bytes) -> bytes:
+    header, body = header_of(content)
+    text = json.dumps(header)
+    return with_header(('{"transformer.wte.weight": null, ' + text[1:]).encode(), body)
+
+
+def gap(content: bytes) -> bytes:
+    header, body = header_of(content)
+    told = header["transformer.h.1.ln_1.weight"]
+    told |= {"shape": [0], "data_offsets": [told["data_offsets"][0]] * 2}
+    return with_header(header, body)
+
+
+FILES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda content: b"", "0 bytes are too few"),
+    "seven bytes": (lambda content: content[:7], "7 bytes are too few"),
+    "cut header": (lambda content: content[:100], "is cut off: its header has"),
+    "cut body": (lambda content: content[:-5], "is cut off: .* ends at byte"),
+    "more behind": (lambda content: content + b"1234", "4 bytes that its header does not speak of"),
+    "huge header": (lambda content: (2**63).to_bytes(8, "little") + content[8:], "its header would have 9,223,372"),
+    "no JSON": (lambda content: with_header(b"{]", b""), "its header cannot be read"),
+    "deep JSON": (lambda content: with_header(b"[" * 100_000, b""), "its header cannot be read"),
+    "a list": (lambda content: with_header([], b""), "its header holds no tensors by name"),
+    "a name twice": (twice, "a name stands there twice"),
+    "beyond the end": (lie(data_offsets=[10**15, 10**15 + 61 * 24 * 4]), "is cut off: transformer.wte.weight ends"),
+    "overlap": (lie(data_offsets=[0, 61 * 24 * 4]), "overlaps another"),
+    "gap": (gap, "has a gap before it"),
+    "backwards": (lie(data_offsets=[100, 0]), "needs .* bytes but its header gives it -100"),
+    "negative": (lie(data_offsets=[-8, 61 * 24 * 4 - 8]), "describes 'transformer.wte.weight' wrongly"),
+    "no numbers": (lie(shape=["a"]), "describes 'transformer.wte.weight' wrongly"),
+    "true is no number": (lie(shape=[True, 24]), "describes 'transformer.wte.weight' wrongly"),
+    "three offsets": (lie(data_offsets=[0, 1, 2]), "describes 'transformer.wte.weight' wrongly"),
+    "huge shape": (lie(shape=[10**12, 10**12]), "needs 4,000,000,000,000,000,000,000,000 bytes but"),
+    "unknown dtype": (lie(dtype="F12"), "is made of F12 numbers, which Langue does not know"),
+    "integers": (lie(dtype="I32"), "holds I32 numbers, which is a quantized model"),
+    "other shape": (lie(shape=[24, 61]), r"wte.weight should be 61×24 but is 24×61"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_weights(whole: dict[str, Path], tmp_path: Path, name: str) -> None:
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    spoil, sentence = FILES[name]
+    file = folder / "model.safetensors"
+    file.write_bytes(spoil(file.read_bytes()))
+    refuses(folder, sentence)
+
+
+def index(**places: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        file = folder / "model.safetensors.index.json"
+        content = json.loads(file.read_text())
+        content["weight_map"] |= places
+        file.write_text(json.dumps(content))
+
+    return spoil
+
+
+def first_shard(folder: Path) -> Path:
+    return sorted(folder.glob("*.safetensors"))[0]
+
+
+def link_outside(folder: Path) -> None:
+    shard = first_shard(folder)
+    shard.rename(folder.parent / "elsewhere.safetensors")
+    shard.symlink_to(folder.parent / "elsewhere.safetensors")
+
+
+SHARDS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "up": (index(x="../../secret.safetensors"), "names '../../secret.safetensors', which is no .* of its own folder"),
+    "absolute": (index(x="/etc/secret.safetensors"), "names '/etc/secret.safetensors', which is no"),
+    "backslash": (index(x="..\\secret.safetensors"), "which is no safetensors file of its own folder"),
+    "nul": (index(x="a\0.safetensors"), "which is no safetensors file of its own folder"),
+    "pickle": (index(x="pytorch_model.bin"), "names 'pytorch_model.bin', which is no safetensors file"),
+    "no shard": (index(x="model-9.safetensors"), "is not complete: model-9.safetensors is missing"),
+    "no tensor": (lambda folder: index(x=first_shard(folder).name)(folder), "lacks x, which model.safetensors.index"),
+    "shard gone": (lambda folder: first_shard(folder).unlink(), "is not complete: model-00001"),
+    "folder": (lambda folder: (first_shard(folder).unlink(), first_shard(folder).mkdir), "is not complete"),
+    "link": (link_outside, "is a link that leads out of its folder"),
+    "no map": (
+        lambda folder: (folder / "model.safetensors.index.json").write_text('{"weight_map": [1]}'),
+        "weight_map does not say",
+    ),
+    "no name": (
+        lambda folder: (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": 1}}'),
+        "weight_map does not say",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHARDS)
+def test_shards(whole: dict[str, Path], tmp_path: Path, name: str) -> None:
+    folder = copy(whole["shards"], tmp_path / "folder")
+    spoil, sentence = SHARDS[name]
+    spoil(folder)
+    refuses(folder, sentence)
+
+
+def test_a_shard_whose_tensor_the_index_puts_elsewhere(whole: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy(whole["shards"], tmp_path / "folder")
+    first, second = sorted(folder.glob("*.safetensors"))[:2]
+    name = next(iter(load_file(first)))
+    index(**{name: second.name})(folder)
+    refuses(folder, f"does not say that {first.name} holds {re.escape(name)}|lacks")
+
+
+def test_the_links_of_huggingface_hubs_cache_are_followed(whole: dict[str, Path], tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1f2e"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    for file in whole["shards"].iterdir():
+        (blobs / f"hash-of-{file.name}").write_bytes(file.read_bytes())
+        (snapshot / file.name).symlink_to(f"../../blobs/hash-of-{file.name}")
+    read_published(snapshot)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("/tmp/langue-bomb-went-off",)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.ckpt", "training_args.bin"])
+def test_pickles_are_refused_and_never_opened(whole: dict[str, Path], tmp_path: Path, name: str) -> None:
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(pickle.dumps(Bomb()))
+    sentence = f"holds {name}, a pickle, .*save_pretrained\\(NEW, safe_serialization=True\\)"
+    refuses(folder, sentence)
+    (folder / "config.json").unlink()
+    for path in (folder, folder / name):
+        assert is_published(path)
+        with pytest.raises(LangueError, match=sentence):
+            langue.load(path)
+    assert not Path("/tmp/langue-bomb-went-off").exists()
+
+
+def test_a_pickle_beside_safetensors_is_left_alone(whole: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    (folder / "training_args.bin").write_bytes(pickle.dumps(Bomb()))
+    read_published(folder)
+    assert not Path("/tmp/langue-bomb-went-off").exists()
+
+
+def test_code_that_comes_with_a_tokenizer_is_refused(whole: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["evil.Tokenizer", null]}}')
+    refuses(folder, r"tokenizer_config.json wants Python code to be run \(auto_map\)")
+
+
+def test_missing_things(whole: dict[str, Path], tmp_path: Path) -> None:
+    refuses(tmp_path / "nowhere", "there is no folder")
+    refuses(tmp_path, "config.json is missing")
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    (folder / "model.safetensors").unlink()
+    refuses(folder, "holds no weights: model.safetensors is missing")
+
+
+def test_unknown_settings_are_told(whole: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copy(whole["gpt2"], tmp_path / "folder")
+    read_published(folder)
+    assert not capsys.readouterr().err
+    change(folder / "config.json", new_switch=3, other_switch=False)
+    read_published(folder)
+    assert "new_switch unknown to Langue and left out" in capsys.readouterr().err
+
+
+def test_older_names_and_buffers(whole: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy(whole["bert words"], tmp_path / "folder")
+    expected = read_published(folder).model.state_dict()
+    tensors = load_file(folder / "model.safetensors")
+    older = {}
+    for name, tensor in tensors.items():
+        name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+        older["module." + name.removeprefix("bert.")] = tensor
+    older["module.embeddings.position_ids"] = torch.arange(32)[None]
+    older["module.cls.predictions.decoder.weight"] = tensors["bert.embeddings.word_embeddings.weight"].clone()
+    older["module.cls.predictions.decoder.bias"] = tensors["cls.predictions.bias"].clone()
+    older["module.cls.seq_relationship.weight"] = torch.zeros(2, 32)
+    save_file(older, folder / "model.safetensors")
+    found = read_published(folder).model.state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    folder = copy(whole["gpt2"], tmp_path / "gpt2")
+    expected = read_published(folder).model.state_dict()
+    tensors = {
+        name.removeprefix("transformer."): each for name, each in load_file(folder / "model.safetensors").items()
+    }
+    tensors["h.0.attn.bias"] = torch.ones(1, 1, 32, 32)
+    tensors["h.0.attn.masked_bias"] = torch.tensor(-1e4)
+    save_file(tensors, folder / "model.safetensors")
+    found = read_published(folder).model.state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    save_file({**tensors, "transformer.wte.weight": torch.zeros(61, 24)}, folder / "model.safetensors")
+    refuses(folder, "holds transformer.wte.weight twice")

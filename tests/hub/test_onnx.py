@@ -1,0 +1,152 @@
+"""ONNX: graphs of every mixer and form give what torch gives, also for sizes that they were not written from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from langue.batch import Batch
+from langue.errors import LangueError
+from langue.hub.onnx import TOLERANCE, export_onnx
+from langue.models import Model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "contracts"))
+from variants import ALL, VOCABULARY, model_of, random_ids
+
+# One of each mixer, form and kind of position; the others take longer than a default suite should.
+CHOSEN = [
+    "decoder:attention-grouped",
+    "decoder:attention-sliding-relative",
+    "decoder:lstm-learned",
+    "decoder:gru",
+    "decoder:rnn",
+    "decoder:window",
+    "encoder:attention-sinusoidal",
+    "encoder:attention-weighted",
+    "encoder:lstm",
+    "encoder:window-plain",
+    "seq2seq:attention-relative",
+    "seq2seq:attention+lstm-encoder",
+    "seq2seq:gru+attention-encoder",
+]
+
+
+def padded(rows: int, length: int, left: bool) -> torch.Tensor:
+    """The n-th row has n padded positions."""
+    valid = torch.arange(length) >= torch.arange(rows)[:, None]
+    return valid if left else valid.flip(1)
+
+
+def run(path: Path, **inputs: torch.Tensor) -> np.ndarray:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+
+
+@torch.no_grad()
+def assert_same(model: Model, folder: Path, rows: int, length: int, left: bool) -> None:
+    ids, valid = random_ids(rows, length, seed=length), padded(rows, length, left)
+    if model.config.form != "seq2seq":
+        expected = model(Batch(ids, valid=valid))
+        found = run(folder / "model.onnx", ids=ids, valid=valid)
+    else:
+        source, source_valid = random_ids(rows, length + 3, seed=99), padded(rows, length + 3, not left)
+        expected = model(Batch(ids, valid=valid, source=source, source_valid=source_valid))
+        memory = torch.from_numpy(run(folder / "encoder.onnx", source=source, source_valid=source_valid))
+        found = run(folder / "decoder.onnx", ids=ids, valid=valid, memory=memory, source_valid=source_valid)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected.numpy())[valid.numpy()].max() < 1e-5
+
+
+@pytest.mark.parametrize("variant", CHOSEN)
+def test_graphs_give_what_torch_gives(variant: str, tmp_path: Path) -> None:
+    model = model_of(variant)
+    result = export_onnx(model, tmp_path)
+    assert result.difference < 1e-5
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(result.files)
+    assert_same(model, tmp_path, 5, 12, left=True)
+    assert_same(model, tmp_path, 2, 3, left=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [variant for variant in ALL if variant not in CHOSEN])
+def test_graphs_of_all_others_too(variant: str, tmp_path: Path) -> None:
+    test_graphs_give_what_torch_gives(variant, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("each", "pooling"), [("text", "first"), ("text", "last"), ("text", "mean"), ("position", "mean")]
+)
+@torch.no_grad()
+def test_a_classifiers_scores(each: str, pooling: str, tmp_path: Path) -> None:
+    head = {"each": each, "outputs": 3, "pooling": pooling, "dense": "tanh"}
+    model = model_of("encoder:attention-learned", classifier=head, segments=2)
+    export_onnx(model, tmp_path)
+    ids, valid, segments = random_ids(3, 10), padded(3, 10, left=False), random_ids(3, 10) % 2
+    found = run(tmp_path / "model.onnx", ids=ids, valid=valid, segments=segments)
+    expected = model.classify(Batch(ids, valid=valid, segments=segments)).numpy()
+    assert found.shape == expected.shape
+    seen = slice(None) if each == "text" else valid.numpy()
+    assert np.abs(found - expected)[seen].max() < 1e-5
+
+
+@torch.no_grad()
+def test_hidden_vectors(tmp_path: Path) -> None:
+    model = model_of("encoder:attention-rotary")
+    export_onnx(model, tmp_path, "hidden")
+    ids, valid = random_ids(2, 7), torch.ones(2, 7, dtype=torch.bool)
+    assert np.abs(run(tmp_path / "model.onnx", ids=ids, valid=valid) - model.hidden(Batch(ids)).numpy()).max() < 1e-5
+
+
+def test_what_goes_in_and_comes_out_is_described(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    export_onnx(model_of("seq2seq:attention-learned"), tmp_path)
+    described = json.loads((tmp_path / "onnx.json").read_text())
+    assert described["vocab_size"] == VOCABULARY
+    assert described["longest"] == 16
+    assert list(described["graphs"]) == ["encoder.onnx", "decoder.onnx"]
+    for file, sides in described["graphs"].items():
+        session = onnxruntime.InferenceSession(tmp_path / file)
+        assert [entry.name for entry in session.get_inputs()] == list(sides["inputs"])
+        assert [entry.name for entry in session.get_outputs()] == list(sides["outputs"])
+        assert file in (tmp_path / "README.md").read_text()
+    assert (tmp_path / "tokenizer.json").exists()
+
+
+def test_a_model_keeps_its_mode(tmp_path: Path) -> None:
+    model = model_of("decoder:window").train()
+    export_onnx(model, tmp_path)
+    assert model.training
+
+
+def test_a_graph_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = torch.onnx.export
+
+    def spoilt(graph: Any, *arguments: Any, **options: Any) -> None:
+        with torch.no_grad():
+            bias = next(iter(graph.parameters()))
+            bias += 100 * TOLERANCE
+            written(graph, *arguments, **options)
+            bias -= 100 * TOLERANCE
+
+    monkeypatch.setattr(torch.onnx, "export", spoilt)
+    with pytest.raises(LangueError, match="differ from torch's"):
+        export_onnx(model_of("decoder:window"), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_scores_of_a_model_without_a_classifier(tmp_path: Path) -> None:
+    with pytest.raises(LangueError, match="no classifier"):
+        export_onnx(model_of("decoder:window"), tmp_path, "scores")
+
+
+def test_a_window_wider_than_the_rows_that_graphs_are_written_from(tmp_path: Path) -> None:
+    model = model_of("decoder:attention-sliding", window=12)
+    export_onnx(model, tmp_path)
+    assert_same(model, tmp_path, 3, 16, left=False)
