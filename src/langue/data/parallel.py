@@ -134,13 +134,14 @@ def without_empty(pairs: Iterable[Pair | Dropped], *, duplicates: bool) -> Itera
     for pair in pairs:
         if isinstance(pair, Dropped):
             yield pair
-        elif is_blank(pair.source) or is_blank(pair.target):
+            continue
+        # Hashes instead of texts: eight bytes for each pair, however long it is.
+        key = hash((pair.source, pair.target, pair.tags))
+        if is_blank(pair.source) or is_blank(pair.target):
             yield dropped(pair, "empty")
+        elif not duplicates and key in seen:
+            yield dropped(pair, "duplicate")
         else:
-            key = 0 if duplicates else hash((pair.source, pair.target, pair.tags))
-            if key in seen and not duplicates:
-                yield dropped(pair, "duplicate")
-                continue
             if not duplicates:
                 seen.add(key)
             yield pair
