@@ -9,7 +9,7 @@ from torch import Tensor
 
 from langue.decode.constraints import Constraints
 from langue.decode.rank import Hypothesis, length_norm, rank
-from langue.decode.select import Chosen, Continuations, Step, diverse, likeliest
+from langue.decode.select import Chosen, Continuations, Step, best_tokens, diverse, likeliest
 from langue.decode.task import Asked, Chooser, prefix_tensor, without_holes
 
 DONE_SHARE = 8
@@ -66,8 +66,7 @@ class Beams:
         if self._prefix is not None:
             prefix = self._prefix[self.live].repeat_interleave(self._width, 0).to(rows.device)
         logits = self.chooser.logits(rows, self._length, prefix)
-        best = logits.topk(min(self.settings.beams + 1, logits.shape[-1]))
-        values, tokens = best.values, best.indices
+        values, tokens = best_tokens(logits, self.settings.beams + 1)
         if self._constraints is not None:
             tokens = self._constraints.with_wanted(tokens)
             values = logits.gather(1, tokens)
@@ -102,30 +101,35 @@ class Beams:
             self._done[number] = self._done[number] or bool(full[place]) or self._over(number, best[place])
 
     def _keep(self, chosen: Chosen, which: Tensor) -> None:
+        """Make hypotheses of some of what was chosen, (P, N) bool."""
         places, columns = which.nonzero(as_tuple=True)
         if not len(places):
             return
-        parents, tokens = chosen.parents[places, columns], chosen.tokens[places, columns]
+        parents, tokens = chosen.parents[places, columns], chosen.tokens[places, columns].tolist()
         texts = self._texts[places, parents].tolist()
         logs = torch.cat([self._logs[places, parents], chosen.logs[places, columns, None]], 1).tolist()
-        looks = [None] * len(texts) if self._looks is None else self._looks[places, parents]
+        looks = None if self._looks is None else self._looks[places, parents]
         totals = chosen.totals[places, columns].tolist()
-        for row, (place, token) in enumerate(zip(places.tolist(), tokens.tolist(), strict=True)):
+        for row, place in enumerate(places.tolist()):
             number = self.live[place]
             if self._done[number]:
                 continue
-            is_end = token == self.chooser.end
-            look = None if looks[row] is None else looks[row][:, : self._source_length(number)]
-            found = Hypothesis(
-                tokens=texts[row] if is_end else [*texts[row], token],
-                score=totals[row],
-                ended=is_end,
-                rank=rank(totals[row], self._length, look, self.settings),
-                log_probabilities=logs[row],
-                alignment=look if self.settings.alignments else None,
-            )
-            insort(self.ended[number], found, key=lambda hypothesis: -hypothesis.rank)
-            del self.ended[number][self.settings.beams :]
+            look = None if looks is None else looks[row][:, : self._source_length(number)]
+            self._insert(number, [*texts[row], tokens[row]], totals[row], logs[row], look)
+
+    def _insert(self, number: int, text: list[int], score: float, logs: list[float], look: Tensor | None) -> None:
+        """Keep one of a prompt's hypotheses if it is among the best so far."""
+        settings, is_end = self.settings, text[-1] == self.chooser.end
+        found = Hypothesis(
+            tokens=text[:-1] if is_end else text,
+            score=score,
+            ended=is_end,
+            rank=rank(score, len(text), look, settings),
+            log_probabilities=logs,
+            alignment=look if settings.alignments else None,
+        )
+        insort(self.ended[number], found, key=lambda hypothesis: -hypothesis.rank)
+        del self.ended[number][settings.beams :]
 
     def _source_length(self, number: int) -> int | None:
         return None if self._sources is None else self._sources[number]

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+COLUMNS = 64
+"""Columns that a vocabulary is folded into to find its likeliest tokens."""
+
 
 @dataclass(frozen=True)
 class Continuations:
@@ -22,6 +25,26 @@ class Continuations:
     tokens: Tensor
     logs: Tensor
     totals: Tensor
+
+
+def best_tokens(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """(rows, count) the greatest of logits (rows, V), greatest first, and which they are: `topk` in half its time.
+
+    On a CPU topk looks at numbers one by one. So V is folded into columns first, of each of which the maximum is found
+    many at a time: the greatest `count` numbers lie in the columns of the greatest `count` maxima.
+    """
+    rows, size = logits.shape
+    height = size // COLUMNS
+    if logits.device.type != "cpu" or height < 4 * count or count > COLUMNS // 4:
+        found = logits.topk(min(count, size))
+        return found.values, found.indices
+    folded = logits[:, : height * COLUMNS].unflatten(1, (height, COLUMNS))
+    columns = folded.amax(1).topk(count).indices[:, None]
+    values = folded.gather(2, columns.expand(-1, height, -1)).flatten(1)
+    numbers = (columns + COLUMNS * torch.arange(height)[:, None]).flatten(1)
+    rest = torch.arange(height * COLUMNS, size).expand(rows, -1)
+    best = torch.cat([values, logits[:, height * COLUMNS :]], 1).topk(count)
+    return best.values, torch.cat([numbers, rest], 1).gather(1, best.indices)
 
 
 @dataclass(frozen=True)
