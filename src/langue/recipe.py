@@ -16,7 +16,7 @@ from langue.data.sources import EMBEDDED
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.presets import preset
-from langue.objectives import AnswerSettings, ClassifySettings, MaskingSettings, TagSettings
+from langue.objectives import AnswerSettings, ClassifySettings, DenoiseSettings, MaskingSettings, TagSettings
 from langue.settings import Settings, override, parse, read_yaml
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -68,10 +68,12 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate", "fill", "classify", "answer", "tag"]
+    task: Literal["generate", "fill", "classify", "answer", "tag", "translate", "summarize", "denoise"]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
+    source_tokenizer: TokenizerSettings | None = None
+    """How a source becomes tokens, where the task is translate and its language has a vocabulary of its own."""
     model: ModelSettings = ModelSettings()
     """What is trained."""
     data: DataSettings
@@ -80,6 +82,8 @@ class Recipe(Settings):
     """How it is trained."""
     masking: MaskingSettings = MaskingSettings()
     """What is hidden, where the task is fill."""
+    denoise: DenoiseSettings = DenoiseSettings()
+    """What is amiss with a text, where the task is denoise."""
     classify: ClassifySettings = ClassifySettings()
     """What is asked of a text, where the task is classify."""
     answer: AnswerSettings = AnswerSettings()
@@ -147,7 +151,12 @@ def _without_preset(content: dict[str, Any]) -> dict[str, Any]:
 
 
 # Where a recipe names files, by section.
-_PATHS = {"data": ("train", "dev", "test", "folder"), "tokenizer": ("path",), "model": ("path",)}
+_PATHS = {
+    "data": ("train", "dev", "test", "folder"),
+    "tokenizer": ("path",),
+    "source_tokenizer": ("path",),
+    "model": ("path",),
+}
 
 
 def _located(content: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -166,6 +175,8 @@ def _locate(value: Any, folder: Path) -> Any:
     """A path or glob, a list of them, or a table of them with weights; names of other sources stay as they are."""
     if isinstance(value, list):
         return [_locate(part, folder) for part in value]
+    if isinstance(value, dict) and value.keys() == {"source", "target"}:
+        return {side: _locate(path, folder) for side, path in value.items()}
     if isinstance(value, dict):
         return {_locate(name, folder): weight for name, weight in value.items()}
     if not isinstance(value, str) or value == EMBEDDED:

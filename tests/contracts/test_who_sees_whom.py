@@ -33,7 +33,8 @@ def influence(model: Model, batch: Batch, of_source: bool = False) -> Tensor:
     def keep(_module: object, _inputs: object, output: Tensor) -> None:
         embedded.append(output)
 
-    handle = model.embedding.register_forward_hook(keep)
+    own = getattr(model, "source_embedding", None) if of_source else None
+    handle = (own or model.embedding).register_forward_hook(keep)
     logits = model(batch)
     handle.remove()
     # An encoder–decoder embeds its source first.

@@ -97,9 +97,27 @@ MIXED: dict[str, dict[str, Any]] = {
     },
 }
 
+# Encoder–decoders with what no other form has: older ways to look at the source, two vocabularies, T5's first scales.
+OTHERS: dict[str, dict[str, Any]] = {
+    "relative-unscaled": {
+        **MIXERS["attention-relative"],
+        "score_scale": False,
+        "head_scale": True,
+    },
+    "lstm-bahdanau": {**MIXERS["lstm"], "cross": "bahdanau", "encoder": {"width": 24}, "source_vocab_size": 31},
+    "gru-luong-plain": {"mixer": "gru", "position": "none", **_PLAIN, "cross": "luong"},
+    "attention-silu+lstm-decoder": {
+        **MIXERS["lstm"],
+        "feedforward": "silu",
+        "cross": "luong",
+        "encoder": {"mixer": "attention", "position": "rotary"},
+    },
+    "attention-two-vocabularies": {**MIXERS["attention-rotary"], "source_vocab_size": 31},
+}
+
 DECODERS = [f"decoder:{name}" for name in MIXERS]
 ENCODERS = [f"encoder:{name}" for name in MIXERS]
-SEQ2SEQS = [f"seq2seq:{name}" for name in MIXERS | MIXED]
+SEQ2SEQS = [f"seq2seq:{name}" for name in MIXERS | MIXED | OTHERS]
 CAUSAL = DECODERS + SEQ2SEQS
 ALL = DECODERS + ENCODERS + SEQ2SEQS
 
@@ -107,7 +125,7 @@ ALL = DECODERS + ENCODERS + SEQ2SEQS
 def config_of(variant: str, **changes: Any) -> ModelConfig:
     """The configuration of a variant such as `decoder:lstm`."""
     form, name = variant.split(":")
-    return ModelConfig.model_validate({**_COMMON, "form": form, **(MIXERS | MIXED)[name], **changes})
+    return ModelConfig.model_validate({**_COMMON, "form": form, **(MIXERS | MIXED | OTHERS)[name], **changes})
 
 
 def model_of(variant: str, **changes: Any) -> Model:

@@ -95,3 +95,62 @@ def test_less_than_a_twentieth_is_padding(options):
 def test_too_few_for_all_processes_is_said():
     with pytest.raises(LangueError, match="cannot be shared out among 4 processes"):
         buckets(lengths_of(3), world=4)
+
+
+def pairs_of(count, seed=0):
+    """Lengths of sources and targets as parallel text has them: alike, and now and then very long."""
+    draws = np.random.default_rng(seed)
+    sources = np.maximum(2, draws.lognormal(2.9, 0.7, count).astype(np.int64))
+    return np.minimum(
+        128, np.stack([sources, np.maximum(2, (sources * draws.lognormal(0, 0.25, count)).astype(int))], 1)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(8, 400),
+    st.integers(1, 9),
+    st.one_of(st.none(), st.integers(20, 500)),
+    st.integers(0, 5),
+    st.integers(1, 3),
+)
+def test_an_epoch_asks_for_each_pair_once(count, batch_size, tokens, seed, epoch):
+    dealt = buckets(pairs_of(count), seed, batch_size=batch_size, batch_tokens=tokens)
+    found = [numbers(dealt[step]) for step in range(epoch * dealt.batches, (epoch + 1) * dealt.batches)]
+    assert all(found)
+    assert sorted(number for each in found for number in each) == list(range(count))
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_ranks_share_the_pairs_of_a_batch(world):
+    options = {"batch_size": 8, "accumulate": 2}
+    ranks = [buckets(pairs_of(200), rank=rank, world=world, **options) for rank in range(world)]
+    whole = [buckets(pairs_of(200), world=world, **options).members(0, place)[0].tolist() for place in range(25)]
+    for step in range(12):
+        for micro in range(2):
+            dealt = [example["number"] for rank in ranks for example in rank[step][micro].examples]
+            assert dealt == whole[2 * step + micro]
+            assert len(dealt) >= world
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 32}, {"batch_tokens": 1024}, {"batch_tokens": 2048}])
+def test_less_than_a_twentieth_of_either_side_is_padding(options):
+    lengths = pairs_of(20_000)
+    dealt = buckets(lengths, **options)
+    real, padded, sizes = np.zeros(2), np.zeros(2), []
+    for step in range(dealt.batches):
+        found = lengths[numbers(dealt[step])]
+        real += found.sum(0)
+        padded += found.max(0) * len(found)
+        sizes.append(found.max(0).sum() * len(found))
+    assert (1 - real / padded < 0.05).all()
+    if "batch_tokens" in options:
+        assert np.percentile(sizes, 95) < 1.25 * options["batch_tokens"]
+
+
+def test_an_epoch_of_a_mix_is_what_was_picked():
+    lengths = pairs_of(100)
+    dealt = buckets(lengths, pick=lambda epoch: (np.arange(100) + epoch) // 2 % 100)
+    for epoch in range(2):
+        found = [n for step in range(dealt.batches) for n in numbers(dealt[epoch * dealt.batches + step])]
+        assert sorted(found) == sorted(((np.arange(100) + epoch) // 2 % 100).tolist())

@@ -1,4 +1,4 @@
-"""Whole models against Transformers: GPT-2, Llama, Mistral, BERT and T5 with the same random weights."""
+"""Whole models against Transformers: GPT-2, Llama, Mistral, BERT, T5, BART and Marian with the same random weights."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.models import Model, ModelConfig, build
+from langue.objectives import Seq2Seq
 
 VOCABULARY = 61
 IDS = torch.randint(VOCABULARY, (3, 11), generator=torch.Generator().manual_seed(0))
@@ -221,41 +222,39 @@ def test_bert() -> None:
     assert_same(model.hidden(Batch(IDS, valid=valid))[valid], padded[valid])
 
 
-def t5_weights(theirs: Mapping[str, Tensor], layers: int, head_width: int) -> dict[str, Tensor]:
+def t5_weights(theirs: Mapping[str, Tensor], layers: int, gated: bool, tied: bool) -> dict[str, Tensor]:
     weights = {"embedding.weight": theirs["shared.weight"]}
+    if not tied:
+        weights["head.weight"] = theirs["lm_head.weight"]
     for side, other in (("encoder", "encoder"), ("stack", "decoder")):
         relative = f"{other}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
         weights[f"{side}.position.weight"] = theirs[relative]
         weights[f"{side}.norm.weight"] = theirs[f"{other}.final_layer_norm.weight"]
         has_cross = side == "stack"
+        last = 2 if has_cross else 1
+        stacked = {
+            "mixer.query_key_value": [f"0.SelfAttention.{x}" for x in "qkv"],
+            "mixer.output": ["0.SelfAttention.o"],
+            "feedforward.input": [f"{last}.DenseReluDense.{name}" for name in (("wi_0", "wi_1") if gated else ("wi",))],
+            "feedforward.output": [f"{last}.DenseReluDense.wo"],
+        }
+        if has_cross:
+            stacked["cross.query"] = ["1.EncDecAttention.q"]
+            stacked["cross.key_value"] = [f"1.EncDecAttention.{x}" for x in "kv"]
+            stacked["cross.output"] = ["1.EncDecAttention.o"]
+        stacked |= {f"sublayers.{number}.norm": [f"{number}.layer_norm"] for number in range(last + 1)}
         for layer in range(layers):
-            block, place = f"{side}.blocks.{layer}", f"{other}.block.{layer}.layer"
-
-            def matrix(name: str, place: str = place) -> Tensor:
-                weight = theirs[f"{place}.{name}.weight"]
-                # T5 does not divide scores by √(head width), so its queries are as much larger in ours.
-                return weight * head_width**0.5 if name.endswith("Attention.q") else weight
-
-            weights[f"{block}.mixer.query_key_value.weight"] = torch.cat(
-                [matrix(f"0.SelfAttention.{x}") for x in "qkv"]
-            )
-            weights[f"{block}.mixer.output.weight"] = matrix("0.SelfAttention.o")
-            if has_cross:
-                weights[f"{block}.cross.query.weight"] = matrix("1.EncDecAttention.q")
-                weights[f"{block}.cross.key_value.weight"] = torch.cat([matrix(f"1.EncDecAttention.{x}") for x in "kv"])
-                weights[f"{block}.cross.output.weight"] = matrix("1.EncDecAttention.o")
-            last = 2 if has_cross else 1
-            weights[f"{block}.feedforward.input.weight"] = torch.cat(
-                [matrix(f"{last}.DenseReluDense.wi_{number}") for number in (0, 1)]
-            )
-            weights[f"{block}.feedforward.output.weight"] = matrix(f"{last}.DenseReluDense.wo")
-            for number in range(last + 1):
-                weights[f"{block}.sublayers.{number}.norm.weight"] = matrix(f"{number}.layer_norm")
+            place = f"{other}.block.{layer}.layer"
+            for name, parts in stacked.items():
+                matrices = [theirs[f"{place}.{part}.weight"] for part in parts]
+                weights[f"{side}.blocks.{layer}.{name}.weight"] = torch.cat(matrices)
     return weights
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
 @torch.no_grad()
-def test_t5() -> None:
+def test_t5(version: str) -> None:
+    first = version == "1.0"
     config = transformers.T5Config(
         vocab_size=VOCABULARY,
         d_model=32,
@@ -265,13 +264,15 @@ def test_t5() -> None:
         num_heads=4,
         relative_attention_num_buckets=8,
         relative_attention_max_distance=10,
-        feed_forward_proj="gated-gelu",
+        feed_forward_proj="relu" if first else "gated-gelu",
         attn_implementation="eager",
-        tie_word_embeddings=False,  # it is tied nevertheless, but its logits are not scaled
+        tie_word_embeddings=first,
     )
     theirs = transformers.T5ForConditionalGeneration(config).eval()
+    if not first:  # this Transformers ties what it makes itself, while T5 1.1 was published with a head of its own
+        theirs.lm_head.weight = torch.nn.Parameter(torch.empty(VOCABULARY, 32))
     model = ours(
-        t5_weights(randomise(theirs), layers=2, head_width=6),
+        t5_weights(randomise(theirs), layers=2, gated=not first, tied=first),
         form="seq2seq",
         position="relative",
         relative_buckets=8,
@@ -279,18 +280,123 @@ def test_t5() -> None:
         width=32,
         layers=2,
         head_width=6,
-        feedforward="geglu",
+        feedforward="relu" if first else "geglu",
         feedforward_width=40,
         norm_epsilon=1e-6,
+        score_scale=False,
+        head_scale=first,
+        tie_embeddings=first,
     )
     source, target = IDS, IDS[:, :7].flip(1)
     expected = theirs(input_ids=source, decoder_input_ids=target)
-    assert_same(model(Batch(target, source=source)), expected.logits)
+    assert_same(model(Batch(target, source=source)) * (8 if first else 1), expected.logits * (8 if first else 1))
     valid = VALID.flip(1)
-    padded = theirs(input_ids=source, attention_mask=valid.long(), decoder_input_ids=target, output_attentions=True)
-    batch = Batch(target, source=source, source_valid=valid)
-    assert_same(model(batch), padded.logits)
+    labels = target.roll(-1, 1)
+    padded = theirs(
+        input_ids=source, attention_mask=valid.long(), decoder_input_ids=target, labels=labels, output_attentions=True
+    )
+    batch = Batch(target, labels, source=source, source_valid=valid)
+    assert (model(batch) - padded.logits).abs().max() < 1e-5
+    loss = Seq2Seq().loss(model, batch)
+    assert float(loss.total / loss.count - padded.loss) == pytest.approx(0, abs=1e-5)
     looks = model.attention(batch)
     assert len(looks) == 2
     for look, reference in zip(looks, padded.cross_attentions, strict=True):
         assert_same(look, reference)
+
+
+def bart_weights(theirs: Mapping[str, Tensor], layers: int, learned: bool, bias: Tensor) -> dict[str, Tensor]:
+    """Of BART, and of Marian, whose sides have no norm after their embeddings and no positions to learn."""
+    weights = {"embedding.weight": theirs["model.shared.weight"], "head.bias": bias[0]}
+    for side, other in (("encoder", "model.encoder"), ("stack", "model.decoder")):
+        if learned:
+            weights[f"{side}.position.weight"] = theirs[f"{other}.embed_positions.weight"]
+            for part in ("weight", "bias"):
+                weights[f"{side}.embedding_norm.{part}"] = theirs[f"{other}.layernorm_embedding.{part}"]
+        stacked = {
+            "mixer.query_key_value": [f"self_attn.{x}_proj" for x in "qkv"],
+            "mixer.output": ["self_attn.out_proj"],
+            "feedforward.input": ["fc1"],
+            "feedforward.output": ["fc2"],
+            "sublayers.0.norm": ["self_attn_layer_norm"],
+            "sublayers.1.norm": ["final_layer_norm"],
+        }
+        if side == "stack":
+            stacked |= {
+                "cross.query": ["encoder_attn.q_proj"],
+                "cross.key_value": [f"encoder_attn.{x}_proj" for x in "kv"],
+                "cross.output": ["encoder_attn.out_proj"],
+                "sublayers.1.norm": ["encoder_attn_layer_norm"],
+                "sublayers.2.norm": ["final_layer_norm"],
+            }
+        for layer in range(layers):
+            for name, parts in stacked.items():
+                for kind in ("weight", "bias"):
+                    found = [theirs[f"{other}.layers.{layer}.{part}.{kind}"] for part in parts]
+                    weights[f"{side}.blocks.{layer}.{name}.{kind}"] = torch.cat(found)
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("family", "activation", "ours_is"),
+    [
+        ("Bart", "gelu", "gelu"),
+        ("Bart", "relu", "relu"),
+        ("Marian", "swish", "silu"),
+        ("Marian", "gelu", "gelu"),
+    ],
+)
+@torch.no_grad()
+def test_bart_and_marian(family: str, activation: str, ours_is: str) -> None:
+    sizes = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in SIDES.items()}
+    learned = family == "Bart"
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=VOCABULARY,
+        d_model=32,
+        activation_function=activation,
+        scale_embedding=True,
+        max_position_embeddings=32,
+        pad_token_id=0,
+        attn_implementation="eager",
+        **(
+            {"forced_eos_token_id": None}
+            if learned
+            else {"decoder_start_token_id": 0, "decoder_vocab_size": VOCABULARY}
+        ),
+        **sizes,
+    )
+    name = "BartForConditionalGeneration" if learned else "MarianMTModel"
+    theirs = getattr(transformers, name)(config).eval()
+    weights = randomise(theirs)
+    if not learned:
+        for side in (theirs.model.encoder, theirs.model.decoder):
+            side.embed_positions.weight.copy_(side.embed_positions.create_weight())
+    theirs.final_logits_bias.copy_(torch.linspace(-1, 1, VOCABULARY)[None])
+    model = ours(
+        bart_weights(weights, 2, learned, theirs.final_logits_bias),
+        form="seq2seq",
+        position="learned" if learned else "sinusoidal",
+        position_offset=2 if learned else 0,
+        context=32,
+        width=32,
+        layers=2,
+        heads=4,
+        feedforward=ours_is,
+        feedforward_width=40,
+        norm="layer",
+        norm_place="post",
+        bias=True,
+        embedding_norm=learned,
+        embedding_scale=True,
+        head_bias=True,
+    )
+    source, target, valid = IDS, IDS[:, :7].flip(1), VALID.flip(1)
+    labels = target.roll(-1, 1)
+    found = theirs(input_ids=source, attention_mask=valid.long(), decoder_input_ids=target, labels=labels)
+    batch = Batch(target, labels, source=source, source_valid=valid)
+    assert_same(model(batch), found.logits)
+    loss = Seq2Seq().loss(model, batch)
+    assert float(loss.total / loss.count - found.loss) == pytest.approx(0, abs=1e-5)
+
+
+SIDES = {"layers": 2, "attention_heads": 4, "ffn_dim": 40}

@@ -16,6 +16,7 @@ FORMULAS = {
     "gelu_tanh": lambda x: x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
     "relu": lambda x: torch.where(x > 0, x, 0),
     "relu2": lambda x: torch.where(x > 0, x * x, 0),
+    "silu": lambda x: x / (1 + torch.exp(-x)),
     "swiglu": lambda x: x / (1 + torch.exp(-x)),
     "geglu": lambda x: x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
 }

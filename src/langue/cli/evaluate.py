@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.console import table
+from langue.report.words import in_words
 
 
 def evaluate(
@@ -30,6 +31,7 @@ def evaluate(
 
     A writer by how well it predicts a text, each token once: loss, perplexity, bits per byte and per character.
     A filler by the loss, perplexity and accuracy of hidden tokens, the same ones each time.
+    A translator by BLEU, chrF and TER, a summariser by ROUGE, with intervals of 95 %, baselines and signatures.
     A classifier or finder of answers by its task's metrics on labelled rows, or by a benchmark's own.
 
     Parameters
@@ -79,7 +81,13 @@ def _print(found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[name]:,} {word}" for name, word in _COUNTS.items() if name in found)
     print(f"{found['data']}: {counts}, {found['seconds']} s")
     for name, value in found["metrics"].items():
-        print(f"  {name.replace('_', ' '):<20} {value:.4f}")
+        low, high = found.get("intervals", {}).get(name, (None, None))
+        between = "" if low is None else f"   95 % within {low:.4f} … {high:.4f}"
+        print(f"  {name.replace('_', ' '):<20} {value:.4f}{between}")
+    for name, scores in found.get("baselines", {}).items():
+        print(f"  {name}: {in_words(scores)}")
+    for name, signature in found.get("signatures", {}).items():
+        print(f"  {name}: {signature}")
 
 
 _COUNTS = {"documents": "documents", "tokens": "tokens", "rows": "examples"}

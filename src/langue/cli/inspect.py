@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langue.errors import LangueError
 
@@ -21,7 +21,7 @@ def attention(run: Path, text: str, /, *, out: Path = Path("attention.html"), so
 
     Args:
         run: a run folder.
-        text: what the model reads.
+        text: what the model reads; a translator or summariser writes about it, and what it writes looks at it.
         out: the picture: .html to look around in, .svg or .png to put into a text.
         source: what an encoder–decoder's encoder reads; its decoder reads TEXT and looks at this.
     """
@@ -35,9 +35,33 @@ def attention(run: Path, text: str, /, *, out: Path = Path("attention.html"), so
     from langue.report.attention import write_attention
     from langue.text import Tokenizer
 
-    looks = look(load_model(run / "model"), Tokenizer.load(run), text, source, name=run.resolve().name)
+    name = run.resolve().name
+    task = _rewriter(run)
+    if task is None:
+        looks = look(load_model(run / "model"), Tokenizer.load(run), text, source, name=name)
+    else:
+        looks = look_at_source(task, text if source is None else source, None if source is None else text, name)
     write_attention(looks, out)
     print(f"{len(looks.layers)} layers of {looks.layers[0].shape[0]} heads, {len(looks.tokens)} tokens: {out}")
+
+
+def _rewriter(run: Path) -> Any:
+    """The task of a run that makes texts of texts; None of any other."""
+    from langue.experiment.run import RunFolder
+    from langue.tasks import load
+
+    folder = RunFolder(run)
+    if not folder.is_run() or folder.recipe().model.form != "seq2seq":
+        return None
+    return load(run)
+
+
+def look_at_source(task: Any, source: str, target: str | None, name: str) -> Looks:
+    """Let a translator or summariser write, or read what it is given to have written, and note how it looks."""
+    from langue.report.attention import Looks
+
+    tokens, read, maps = task.attention(source, target)
+    return Looks(name, tokens, read, [heads.float().cpu().numpy() for heads in maps])
 
 
 def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name: str) -> Looks:

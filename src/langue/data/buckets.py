@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from langue.errors import LangueError
 POOL = 64
 """Batches whose examples are sorted together: enough for 2 % of padding, few enough for batches of any mixture."""
 
+PAIRS_POOL = 4096
+"""The same for examples of two lengths, which need more company to find their like."""
+
 
 class Buckets:
     """Deals examples out to steps, accumulations and ranks.
@@ -22,17 +25,20 @@ class Buckets:
     An epoch is a keyed permutation of the examples, cut into pools; in a pool examples are sorted by length and cut
     into batches, and all batches of the epoch are permuted by key. So a batch is a pure function of (seed, number), and
     each epoch asks for each example once. With `batch_tokens` a pool is cut where its tokens are shared out evenly
-    rather than its examples, so that an epoch has as many batches as any other.
+    rather than its examples, so that an epoch has as many batches as any other. Examples with two lengths, a source's
+    and a target's, are not sorted but halved again and again, each time by the side that leaves less padding.
 
     Args:
         examples: by number.
-        lengths: (examples,) tokens of each.
+        lengths: (examples,) tokens of each, or (examples, 2) of its two sides.
         seed: of all orders.
         batch_size: examples of one micro-batch, over all ranks.
         batch_tokens: tokens of one micro-batch, padding included, roughly; goes before batch_size.
         accumulate: micro-batches of one step.
         rank: which rank this is.
         world: how many ranks there are.
+        pick: the (examples,) numbers of an epoch's examples, where some come more often than others; None takes each
+            once.
 
     Raises:
         LangueError: there are too few examples, or the ranks would have none in some batch.
@@ -49,12 +55,13 @@ class Buckets:
         accumulate: int = 1,
         rank: int = 0,
         world: int = 1,
+        pick: Callable[[int], np.ndarray] | None = None,
     ):
         self.examples, self.seed, self.accumulate, self.rank, self.world = examples, seed, accumulate, rank, world
-        self._lengths, self._by_tokens = np.asarray(lengths), batch_tokens is not None
+        self._lengths, self._by_tokens, self._pick = np.asarray(lengths), batch_tokens is not None, pick
         count = len(examples)
         if batch_tokens is not None:
-            batch_size = max(1, int(batch_tokens / max(1.0, float(self._lengths.mean()))))
+            batch_size = max(1, int(batch_tokens / max(1.0, float(self._lengths.sum() / max(1, count)))))
         self.batches = max(1, math.ceil(count / batch_size))
         if count < world or count // self.batches < world:
             raise LangueError(
@@ -89,12 +96,20 @@ class Buckets:
         """Examples in the order of batches, where each batch begins, and the order of the batches."""
         count = len(self.examples)
         order = Permutation(count, self.seed, epoch)[np.arange(count)]
+        if self._pick is not None:
+            order = self._pick(epoch)[order]
         # Batches differ in size by one example at most, so that none is left with a few.
-        pools = np.array_split(np.arange(self.batches), math.ceil(self.batches / POOL))
+        pool_size = POOL if self._lengths.ndim == 1 else PAIRS_POOL
+        pools = np.array_split(np.arange(self.batches), math.ceil(self.batches / pool_size))
         bounds = [0]
         for pool in pools:
             start, end = bounds[-1], count * (int(pool[-1]) + 1) // self.batches
             inside = order[start:end]
+            if self._lengths.ndim == 2:
+                parts = self._halve(inside, len(pool))
+                order[start:end] = np.concatenate(parts)
+                bounds += (start + np.cumsum([len(part) for part in parts])).tolist()
+                continue
             order[start:end] = inside[np.argsort(self._lengths[inside], kind="stable")]
             bounds += (start + self._cuts(self._lengths[order[start:end]], len(pool))).tolist()
         return order, np.array(bounds), Permutation(self.batches, self.seed, epoch, "batches")[np.arange(self.batches)]
@@ -109,3 +124,20 @@ class Buckets:
         least = self.world * np.arange(1, parts + 1)
         cuts = np.maximum.accumulate(np.maximum(cuts - least, 0)) + least
         return np.minimum(cuts, len(lengths) - least[::-1] + self.world)
+
+    def _halve(self, members: np.ndarray, parts: int) -> list[np.ndarray]:
+        """Cut examples of two lengths into parts of about as many tokens, or examples, whose sides are alike."""
+        if parts == 1:
+            return [members]
+        lengths, left = self._lengths[members], parts // 2
+        halves = []
+        for side in (0, 1):
+            order = np.lexsort((lengths[:, 1 - side], lengths[:, side]))
+            costs = np.cumsum(lengths[order].sum(1) if self._by_tokens else np.ones(len(order)))
+            cut = int(np.searchsorted(costs, costs[-1] * left / parts - 1e-9)) + 1
+            cut = min(max(cut, left * self.world), len(order) - (parts - left) * self.world)
+            first, second = order[:cut], order[cut:]
+            padded = sum(int(lengths[half].max(0).sum()) * len(half) for half in (first, second))
+            halves.append((padded, side, first, second))
+        _, _, first, second = min(halves, key=lambda half: half[:2])
+        return self._halve(members[first], left) + self._halve(members[second], parts - left)

@@ -10,8 +10,18 @@ from langue.settings import Settings
 
 Unit = Literal["file", "line", "paragraph"]
 
-Source = str | list[str] | dict[str, float]
-"""A path, glob, folder, `hf:` name or "embedded"; a list of them; or a table of them with weights."""
+
+class Aligned(Settings):
+    """Two text files, line by line each other's translation."""
+
+    source: str
+    """What is read."""
+    target: str
+    """What is to be written."""
+
+
+Source = str | list[str] | dict[str, float] | Aligned
+"""A path, glob, folder, `hf:` name or "embedded"; a list of them; a table of them with weights; or aligned files."""
 
 
 class ReadSettings(Settings):
@@ -25,15 +35,36 @@ class ReadSettings(Settings):
     """Longer lines are quarantined."""
 
 
+class PairSettings(Settings):
+    """Which pairs of texts are learnt from, and what is said about them. Lengths are in tokens."""
+
+    max_source: int | None = Field(default=None, ge=1)
+    """Longest source; null takes what the model's context has room for."""
+    max_target: int | None = Field(default=None, ge=1)
+    """Longest target; null takes what the model's context has room for."""
+    too_long: Literal["drop", "cut"] | None = None
+    """What becomes of longer training pairs; null drops translations, and cuts texts to be summarized."""
+    min_tokens: int = Field(default=1, ge=1)
+    """Pairs with a shorter side are dropped."""
+    max_ratio: float | None = Field(default=None, gt=1)
+    """Pairs one of whose sides is so many times as long as the other are dropped."""
+    duplicates: bool = True
+    """Keep pairs that are there already."""
+    tag: str | None = None
+    """The language, or any other name, that is told the model with each row that does not name its own."""
+    tags: tuple[str, ...] = ()
+    """All languages and names that the model is told; none learns them from the columns target_language and tag."""
+
+
 class DataSettings(ReadSettings):
     """What a model is trained, watched and tested on."""
 
     train: Source
     """Text to learn from, or a folder that `langue data prepare` made; a benchmark's is its folder."""
-    dev: float | str | list[str] | None = 0.1
+    dev: float | str | list[str] | Aligned | None = 0.1
     """What to watch the training by: sources, or the share that is set aside for it, of a text its end, of a table rows
     from all over it. A benchmark has its own."""
-    test: str | list[str] | None = None
+    test: str | list[str] | Aligned | None = None
     """Text for the last word, looked at once when training is over."""
     temperature: float = Field(default=1.0, gt=0)
     """Sharpens (below 1) or flattens (above 1) the weights of a mix: each is raised to 1/temperature."""
@@ -49,6 +80,9 @@ class DataSettings(ReadSettings):
     columns: dict[str, str] = Field(default_factory=dict)
     """What a table calls the columns that a task reads, such as {text: review, label: stars}."""
 
+    pairs: PairSettings = PairSettings()
+    """Which pairs are learnt from, where the task is translate or summarize."""
+
     @model_validator(mode="before")
     @classmethod
     def _benchmarks_folder(cls, given: Any) -> Any:
@@ -63,7 +97,7 @@ class DataSettings(ReadSettings):
 
     @field_validator("dev")
     @classmethod
-    def _a_share(cls, dev: float | str | list[str] | None) -> float | str | list[str] | None:
+    def _a_share(cls, dev: float | str | list[str] | Aligned | None) -> float | str | list[str] | Aligned | None:
         if isinstance(dev, float | int) and not 0 <= dev < 1:
             raise ValueError("a share of the training text must be at least 0 and below 1")
         return dev or None

@@ -30,13 +30,14 @@ class Tally:
         """Hand on the pieces, and count them and what stands between them as they pass."""
         for event in events:
             if isinstance(event, Dropped):
-                self._drop(event)
+                self.drop(event)
             else:
                 self.kept["records"] += event.records
                 self.kept["bytes"] += event.size
                 yield event
 
-    def _drop(self, dropped: Dropped) -> None:
+    def drop(self, dropped: Dropped) -> None:
+        """Count a record that is left out, and quarantine it."""
         self.records[dropped.reason] += dropped.records
         self.bytes[dropped.reason] += dropped.size
         if self._path is None:
@@ -51,6 +52,11 @@ class Tally:
             "begins": dropped.begins,
         }
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def keep(self, size: int) -> None:
+        """Count a record that is taken in."""
+        self.kept["records"] += 1
+        self.kept["bytes"] += size
 
     def close(self) -> None:
         """Write out the quarantine."""

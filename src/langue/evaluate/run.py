@@ -18,6 +18,7 @@ from langue.errors import LangueError
 from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
+from langue.evaluate.pairs import PAIR_TASKS, evaluate_pairs, read_pairs_of
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
@@ -67,8 +68,9 @@ def evaluate(
     if task.name in TEXT_TASKS:
         found = _on_text(task, data, ReadSettings(documents=documents, text=text), stride)
     else:
-        recipe = _recipe_data(model) if named else DataSettings(train="")
-        found = _on_rows(task, data, recipe, benchmark, split, predictions)
+        recipe = recipe_data(model) if named else DataSettings(train="")
+        on = _on_pairs if task.name in PAIR_TASKS else _on_rows
+        found = on(task, data, recipe, benchmark, split, predictions)
     return {**found, "seconds": round(time.perf_counter() - begun, 3)}
 
 
@@ -94,7 +96,20 @@ def _on_rows(
     }
 
 
-def _recipe_data(run: Path | str) -> DataSettings:
+def _on_pairs(
+    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+) -> dict[str, Any]:
+    if benchmark is not None:
+        raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
+    pairs = read_pairs_of(task, data, recipe)
+    found, answers = evaluate_pairs(task, pairs)
+    if predictions is not None:
+        predictions.write_text("".join(answer + "\n" for answer in answers), encoding="utf-8")
+    shown = data if isinstance(data, str) else "rows"
+    return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
+
+
+def recipe_data(run: Path | str) -> DataSettings:
     from langue.recipe import read_recipe
 
     for place in (Path(run), *Path(run).parents[:2]):
@@ -228,7 +243,7 @@ def _runs_by_benchmark(folder: Path) -> dict[str, Path]:
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     for place in places:
         if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
-            benchmark = _recipe_data(place).benchmark
+            benchmark = recipe_data(place).benchmark
             if benchmark is not None:
                 found.setdefault(benchmark, place)
     return found

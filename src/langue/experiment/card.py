@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from langue.data.settings import Aligned
 from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
 from langue.recipe import Recipe
@@ -101,8 +102,10 @@ def _facts(recipe: Recipe, record: Record) -> list[tuple[str, str]]:
     return [*facts, *((name.replace("_", " "), f"{best[name]:.4f}") for name in best if name in SCORES)]
 
 
-def source_names(source: str | Iterable[str]) -> str:
+def source_names(source: Aligned | str | Iterable[str]) -> str:
     """The names of data without the folders of the machine it lay on."""
+    if isinstance(source, Aligned):
+        return source_names([source.source, source.target])
     if isinstance(source, str):
         return source if source.startswith("hf:") else Path(source).name
     return ", ".join(source_names(part) for part in source)

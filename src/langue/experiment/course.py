@@ -29,6 +29,9 @@ COURSES = {
     "classify": ("langue.experiment.classifying", "Classifying"),
     "answer": ("langue.experiment.answering", "Answering"),
     "tag": ("langue.experiment.tagging", "Tagging"),
+    "translate": ("langue.experiment.translating", "Translating"),
+    "denoise": ("langue.experiment.denoising", "Denoising"),
+    "summarize": ("langue.experiment.summarizing", "Summarizing"),
 }
 
 

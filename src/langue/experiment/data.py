@@ -27,6 +27,7 @@ from langue.data import (
 from langue.data.loader import Stream
 from langue.data.part import Part
 from langue.data.prepare import Event
+from langue.data.settings import Aligned
 from langue.data.sources import Given
 from langue.data.store import FORMAT, MANIFEST
 from langue.errors import LangueError
@@ -129,6 +130,8 @@ def open_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> Splits:
 
 def members(data: DataSettings) -> list[str | list[str]]:
     """The sources that have a stream each: those of a table with weights, else all together."""
+    if isinstance(data.train, Aligned):
+        raise LangueError("the task reads text, not two files of pairs; name one source as data.train")
     return list(data.train) if isinstance(data.train, dict) else [data.train]
 
 

@@ -29,12 +29,14 @@ class Checkpoint:
         labels: the name of each output of its classifier, where they have names.
         origin: what the format that it was read from says and a model has no use for, so that it can be written back:
             `architecture`, `dtype`, and single settings.
+        source_tokenizer: of what an encoder–decoder reads, where that has a vocabulary of its own.
     """
 
     model: Model
     tokenizer: Tokenizer | None = None
     labels: Sequence[str] | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+    source_tokenizer: Tokenizer | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:

@@ -9,7 +9,7 @@ from langue.models import ModelConfig
 
 
 def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Mapping[str, Any] | None = None) -> str:
-    """The task's name: classify, answer, tag, generate, fill, or embed for a trunk alone.
+    """The task's name: classify, answer, tag, generate, translate, fill, or embed for a trunk alone.
 
     Args:
         config: the model's.
@@ -23,4 +23,6 @@ def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Ma
         return "answer" if judge.outputs == 2 and labels is None else "tag"
     if config.form == "decoder":
         return "generate"
+    if config.form == "seq2seq":
+        return "translate"
     return "fill" if config.head_bias or config.head_dense != "none" else "embed"

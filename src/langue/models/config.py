@@ -10,6 +10,7 @@ from langue.errors import LangueError
 from langue.models.presets import PRESETS, preset
 from langue.nn.attention import AttentionBias, QueryKeyNorm
 from langue.nn.block import NormPlace
+from langue.nn.classic_attention import CrossKind
 from langue.nn.classifier import DenseKind, Pooling
 from langue.nn.feedforward import FeedforwardKind
 from langue.nn.norm import NormKind
@@ -20,11 +21,14 @@ from langue.settings import Settings, parse
 MixerKind = Literal["attention", "lstm", "gru", "rnn", "window"]
 Form = Literal["decoder", "encoder", "seq2seq"]
 
-# What a seq2seq's two sides have in common: one vocabulary, one embedding, one head.
+# What belongs to a whole seq2seq: vocabularies, embeddings, the head, and how the one side looks at the other.
 _SHARED = {
     "form",
     "encoder",
     "vocab_size",
+    "source_vocab_size",
+    "decoder_start",
+    "cross",
     "embedding_width",
     "embedding_bias",
     "embedding_scale",
@@ -33,6 +37,7 @@ _SHARED = {
     "head_bias",
     "head_dense",
     "head_norm",
+    "head_scale",
     "classifier",
 }
 
@@ -64,6 +69,10 @@ class ModelConfig(Settings):
     """How positions exchange information."""
     vocab_size: int = Field(default=0, ge=0)
     """Number of tokens; 0 takes the tokenizer's."""
+    source_vocab_size: int = Field(default=0, ge=0)
+    """Number of tokens of a seq2seq's source, where that has a vocabulary of its own; 0 shares the target's."""
+    decoder_start: int | None = Field(default=None, ge=0)
+    """The token that a seq2seq's decoder begins with; null takes the tokenizer's start, or else its end."""
     context: int = Field(default=256, ge=1)
     """Positions of a training row; attention is never asked to look farther."""
     width: int = Field(default=128, ge=1)
@@ -83,6 +92,10 @@ class ModelConfig(Settings):
     """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3)."""
     query_key_norm_epsilon: float | None = Field(default=None, gt=0)
     """Added to their mean square; null takes the smallest difference that numbers near 1 can have."""
+    score_scale: bool = True
+    """Divide attention's scores by √(head width); T5 does not."""
+    cross: CrossKind = "attention"
+    """How a seq2seq's decoder looks at its source: attention of many heads, or as Bahdanau and Luong did with one."""
     attention_bias: AttentionBias | None = None
     """Biases of attention's projections, where they differ from `bias`: none, query_key_value (Qwen2), or all."""
 
@@ -132,6 +145,8 @@ class ModelConfig(Settings):
     """A dense layer of this activation before the head, as BERT has one (gelu)."""
     head_norm: bool = False
     """Normalise what that dense layer gives."""
+    head_scale: bool = False
+    """Divide by √width before the head, as T5 of 2019 does, whose embeddings are large."""
     classifier: ClassifierConfig | None = None
     """A second head that judges whole texts or single positions."""
 
@@ -189,8 +204,10 @@ class ModelConfig(Settings):
                 self.encoder_config()
             except LangueError as error:
                 raise ValueError(str(error)) from None
-        elif self.encoder is not None:
-            raise ValueError(f"encoder: is for form: seq2seq, not for {self.form}")
+            return self
+        for name in ("encoder", "source_vocab_size", "decoder_start", "cross"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name}: is for form: seq2seq, not for {self.form}")
         return self
 
     @property
@@ -229,7 +246,8 @@ class ModelConfig(Settings):
             )
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
-        return parse(ModelConfig, {**self.model_dump(exclude={"encoder", "classifier"}), **given, **shared}, "encoder")
+        own = self.model_dump(exclude={"encoder", "classifier", "source_vocab_size", "decoder_start", "cross"})
+        return parse(ModelConfig, {**own, **given, **shared}, "encoder")
 
 
 __all__ = ["PRESETS", "ClassifierConfig", "Form", "MixerKind", "ModelConfig"]

@@ -4,6 +4,8 @@
 |--------------------------------------------------------|-----------------------------------------------------------|
 | embedding, segments, learned positions                 | normal, deviation `initial_deviation` or 0.02             |
 | relative positions' bias                               | zero                                                      |
+| queries whose scores are not scaled                    | as a matrix, ÷ √(head width), as T5 does                  |
+| Bahdanau's energy                                      | normal, deviation 1/√width                                |
 | head of its own (not tied)                             | normal as a matrix; zero with `zero_output`               |
 | norm weights                                           | one                                                       |
 | all biases but the recurrent ones                      | zero                                                      |
@@ -57,8 +59,10 @@ def _first_value(
     is_output = place.endswith(".output")
     if config.zero_output and (is_output or isinstance(module, Head)):
         return value.zero_()
-    usual = 0.02 if isinstance(module, Embedding | LearnedPosition) else parameter.shape[1] ** -0.5
+    usual = 0.02 if isinstance(module, Embedding | LearnedPosition) else parameter.shape[-1] ** -0.5
     value.normal_(std=config.initial_deviation or usual, generator=draws)
+    if not config.score_scale and place.endswith((".query_key_value", ".cross.query")):
+        value[: config.heads * config.resolved_head_width] *= config.resolved_head_width**-0.5
     return value / math.sqrt(2 * config.layers) if is_output else value
 
 

@@ -12,7 +12,7 @@ from langue.errors import LangueError
 from langue.models.config import ModelConfig
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.classifier import Classifier, Dense
-from langue.nn.embedding import Embedding, Head
+from langue.nn.embedding import Embedding, Head, Scale
 from langue.nn.linear import Linear
 from langue.nn.norm import make_norm
 from langue.nn.recurrent import Recurrent
@@ -128,12 +128,16 @@ class Model(nn.Module):
 
 def _prepare(config: ModelConfig) -> nn.Module | None:
     """What stands before the head."""
-    if config.head_dense == "none":
-        return None
-    dense = Dense(config.width, config.head_dense)
-    if not config.head_norm:
-        return dense
-    return nn.Sequential(dense, make_norm(config.norm, config.width, config.norm_epsilon, True))
+    layers: list[nn.Module] = []
+    if config.head_dense != "none":
+        layers.append(Dense(config.width, config.head_dense))
+    if config.head_norm:
+        layers.append(make_norm(config.norm, config.width, config.norm_epsilon, True))
+    if config.head_scale:
+        layers.append(Scale(config.width**-0.5))
+    if len(layers) > 1:
+        return nn.Sequential(*layers)
+    return layers[0] if layers else None
 
 
 def _classifier(config: ModelConfig) -> Classifier | None:

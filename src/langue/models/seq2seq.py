@@ -8,7 +8,8 @@ from langue.batch import Batch
 from langue.models.config import ModelConfig
 from langue.models.look import look
 from langue.models.model import Model
-from langue.models.stack import Stack
+from langue.models.stack import Stack, embedding_scale
+from langue.nn.embedding import Embedding
 from langue.nn.layout import Layout
 from langue.nn.state import Memory, State
 
@@ -16,12 +17,22 @@ from langue.nn.state import Memory, State
 class Seq2Seq(Model):
     """Source tokens and the target so far in, the target's next token's logits out, for any two mixers.
 
-    Both sides share one vocabulary and one embedding.
+    Both sides share one vocabulary and one embedding, unless the source has a vocabulary of its own.
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
         encoder = config.encoder_config()
+        self.source_embedding = (
+            Embedding(
+                config.source_vocab_size,
+                config.resolved_embedding_width,
+                bias=config.embedding_bias,
+                scale=embedding_scale(config),
+            )
+            if config.source_vocab_size
+            else None
+        )
         self.encoder = Stack(encoder, causal=False)
         self.stack = Stack(config, causal=True, memory_width=encoder.width)
 
@@ -30,7 +41,9 @@ class Seq2Seq(Model):
         if batch.source is None:
             raise ValueError("an encoder–decoder needs a source in its batch")
         layout = Layout.of(batch.source, batch.source_valid, None, causal=False)
-        return Memory(self.encoder(self.embed(batch.source), layout), batch.source_valid)
+        own = self.source_embedding
+        x = self.embed(batch.source) if own is None else own(batch.source)
+        return Memory(self.encoder(x, layout), batch.source_valid)
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         memory = self.encode(batch) if state is None else state.memory

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from langue.models.config import ModelConfig
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.block import Block, Sublayer
+from langue.nn.classic_attention import ClassicAttention
 from langue.nn.feedforward import Feedforward
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
@@ -75,19 +76,26 @@ def _make_block(config: ModelConfig, input_width: int, causal: bool, memory_widt
     sublayers = [_sublayer(config, input_width if config.norm_place == "pre" else config.width)]
     cross = feedforward = None
     if memory_width is not None:
-        cross = CrossAttention(
-            config.width,
-            memory_width,
-            heads=config.heads,
-            head_width=config.resolved_head_width,
-            bias=config.bias,
-            dropout=config.dropout,
-        )
+        cross = _make_cross(config, memory_width)
         sublayers.append(_sublayer(config, config.width))
     if config.feedforward != "none":
         feedforward = Feedforward(config.feedforward, config.width, config.resolved_feedforward_width, bias=config.bias)
         sublayers.append(_sublayer(config, config.width))
     return Block(mixer, cross, feedforward, sublayers)
+
+
+def _make_cross(config: ModelConfig, memory_width: int) -> CrossAttention | ClassicAttention:
+    if config.cross != "attention":
+        return ClassicAttention(config.cross, config.width, memory_width, bias=config.bias)
+    return CrossAttention(
+        config.width,
+        memory_width,
+        heads=config.heads,
+        head_width=config.resolved_head_width,
+        bias=config.bias,
+        scale=config.score_scale,
+        dropout=config.dropout,
+    )
 
 
 def _make_mixer(config: ModelConfig, input_width: int, causal: bool) -> Mixer:
@@ -102,6 +110,7 @@ def _make_mixer(config: ModelConfig, input_width: int, causal: bool) -> Mixer:
             norm=config.query_key_norm,
             epsilon=config.query_key_norm_epsilon,
             window=config.window,
+            scale=config.score_scale,
             dropout=config.dropout,
         )
     if config.mixer == "window":

@@ -87,6 +87,7 @@ class Attention(Mixer):
         epsilon: of that norm; None takes the smallest difference that numbers near 1 can have.
         window: see `Layout.mask`; None sees everything that the form allows.
         dropout: probability of dropping an attention weight.
+        scale: divide scores by √(head width).
     """
 
     def __init__(
@@ -102,9 +103,10 @@ class Attention(Mixer):
         epsilon: float | None,
         window: int | None,
         dropout: float,
+        scale: bool = True,
     ):
         super().__init__()
-        self.heads, self.key_heads, self.head_width = heads, key_heads, head_width
+        self.heads, self.key_heads, self.head_width, self.scale = heads, key_heads, head_width, scale
         self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
         self.query_key_value = Linear(
             input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias != "none"
@@ -165,7 +167,7 @@ class Attention(Mixer):
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
         queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)
-        return queries, keys, values.transpose(1, 2)
+        return _stretched(queries, self.scale), keys, values.transpose(1, 2)
 
     def _spread(self, x: Tensor) -> Tensor:
         """Give (B, key heads, S, head width) to each head that looks at it: (B, heads, S, head width)."""
@@ -177,6 +179,11 @@ class Attention(Mixer):
             return normed
         weight = torch.cat([self.query_norm.expand(self.heads, -1), self.key_norm.expand(self.key_heads, -1)])
         return normed * weight
+
+
+def _stretched(queries: Tensor, scale: bool) -> Tensor:
+    """Queries (…, head width) whose scores come out as they are, where they are not to be scaled."""
+    return queries if scale else queries * queries.shape[-1] ** 0.5
 
 
 FEW = 16
@@ -229,9 +236,19 @@ def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
 class CrossAttention(nn.Module):
     """A decoder's look at its source: queries from the decoder, keys and values from the encoder's output."""
 
-    def __init__(self, width: int, memory_width: int, *, heads: int, head_width: int, bias: bool, dropout: float):
+    def __init__(
+        self,
+        width: int,
+        memory_width: int,
+        *,
+        heads: int,
+        head_width: int,
+        bias: bool,
+        dropout: float,
+        scale: bool = True,
+    ):
         super().__init__()
-        self.heads, self.head_width, self.dropout = heads, head_width, dropout
+        self.heads, self.head_width, self.scale, self.dropout = heads, head_width, scale, dropout
         self.query = Linear(width, (heads * head_width,), bias)
         self.key_value = Linear(memory_width, (heads * head_width, heads * head_width), bias)
         self.output = Linear(heads * head_width, (width,), bias)
@@ -248,7 +265,7 @@ class CrossAttention(nn.Module):
         else:
             keys, values = self._remember(memory)
         # Rows that share a source ask it together, as if they were more positions of one row.
-        queries = self._heads(self.query(x).view(keys.shape[0], -1, self.heads * self.head_width))
+        queries = self._queries(x, keys.shape[0])
         if memory.looks is not None:
             looks = _scores(queries, keys, memory.mask()).softmax(-1).mean(1)
             memory.looks.append(looks.view(*x.shape[:2], -1))
@@ -262,7 +279,11 @@ class CrossAttention(nn.Module):
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
-        return _scores(self._heads(self.query(x)), self._remember(memory)[0], memory.mask()).softmax(-1)
+        keys, _ = self._remember(memory)
+        return _scores(self._queries(x, keys.shape[0]), keys, memory.mask()).softmax(-1)
+
+    def _queries(self, x: Tensor, sources: int) -> Tensor:
+        return _stretched(self._heads(self.query(x).view(sources, -1, self.heads * self.head_width)), self.scale)
 
     def _remember(self, memory: Memory) -> tuple[Tensor, Tensor]:
         keys, values = self.key_value(memory.hidden).chunk(2, -1)

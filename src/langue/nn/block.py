@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from langue.nn.attention import CrossAttention
+from langue.nn.classic_attention import ClassicAttention
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState, Memory
@@ -42,7 +43,11 @@ class Block(nn.Module):
     """Mixer, optional cross-attention, optional feedforward; `sublayers` holds one wrapper for each, in this order."""
 
     def __init__(
-        self, mixer: Mixer, cross: CrossAttention | None, feedforward: nn.Module | None, sublayers: list[Sublayer]
+        self,
+        mixer: Mixer,
+        cross: CrossAttention | ClassicAttention | None,
+        feedforward: nn.Module | None,
+        sublayers: list[Sublayer],
     ):
         super().__init__()
         self.mixer = mixer

@@ -46,3 +46,14 @@ class Head(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         return linear(self.prepare(hidden), self.weight, self.bias)
+
+
+class Scale(nn.Module):
+    """x · factor."""
+
+    def __init__(self, factor: float):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor

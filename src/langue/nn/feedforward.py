@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from langue.nn.linear import Linear
 from langue.tracing import is_exporting
 
-FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu", "geglu", "none"]
+FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "none"]
 
 
 class _ReluSquared(torch.autograd.Function):
@@ -45,6 +45,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_tanh": gelu_tanh,
     "relu": F.relu,
     "relu2": relu_squared,
+    "silu": F.silu,
     "swiglu": F.silu,
     "geglu": gelu_tanh,
     "tanh": torch.tanh,

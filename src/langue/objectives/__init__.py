@@ -3,9 +3,17 @@
 from langue.objectives.causal import Causal
 from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.denoise import Denoise
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
-from langue.objectives.settings import AnswerSettings, ClassifySettings, MaskingSettings, TagSettings
+from langue.objectives.seq2seq import Seq2Seq
+from langue.objectives.settings import (
+    AnswerSettings,
+    ClassifySettings,
+    DenoiseSettings,
+    MaskingSettings,
+    TagSettings,
+)
 from langue.objectives.tag import Tag
 
 __all__ = [
@@ -13,9 +21,12 @@ __all__ = [
     "Causal",
     "Classify",
     "ClassifySettings",
+    "Denoise",
+    "DenoiseSettings",
     "Extract",
     "Masked",
     "MaskingSettings",
+    "Seq2Seq",
     "Tag",
     "TagSettings",
     "linear_cross_entropy",

@@ -10,6 +10,7 @@ from langue.nn.classifier import DenseKind, Pooling
 from langue.settings import Settings
 
 AnswerKind = Literal["label", "labels", "number", "choice"]
+DenoiseKind = Literal["spans", "prefix", "infill"]
 PairKind = Literal["none", "next", "order"]
 
 
@@ -33,6 +34,26 @@ class MaskingSettings(Settings):
         if self.masked + self.replaced > 1:
             raise ValueError(f"masked {self.masked} and replaced {self.replaced} are more than all")
         return self
+
+
+class DenoiseSettings(Settings):
+    """What is amiss with a text that an encoder–decoder learns to mend."""
+
+    kind: DenoiseKind = "spans"
+    """Stretches replaced by sentinels, which alone are to be told (T5); the rest of a text cut in two; or stretches
+    replaced by one mask each, where all is to be told (BART)."""
+    rate: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the tokens that is dropped; null takes 0.15 of T5 or 0.3 of BART."""
+    mean_span: float = Field(default=3.0, ge=1)
+    """Mean length of a dropped stretch."""
+    sentinels: int = Field(default=100, ge=1)
+    """How many sentinels there are; rows with more stretches get longer ones."""
+    permute: bool = False
+    """Put sentences into another order as well (infill)."""
+
+    @property
+    def resolved_rate(self) -> float:
+        return self.rate or (0.3 if self.kind == "infill" else 0.15)
 
 
 class ClassifySettings(Settings):

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from langue.hub import Checkpoint
     from langue.recipe import Recipe
 
+SOURCE_TOKENIZER = "source-tokenizer.json"
+"""Beside a model's configuration, where what it reads has a vocabulary of its own."""
+
 # Imported when they are asked for: module and class of each task.
 TASKS = {
     "generate": ("langue.tasks.generate", "Generate"),
@@ -18,6 +21,9 @@ TASKS = {
     "classify": ("langue.tasks.classify", "Classify"),
     "answer": ("langue.tasks.answer", "Answer"),
     "tag": ("langue.tasks.tag", "Tag"),
+    "translate": ("langue.tasks.translate", "Translate"),
+    "denoise": ("langue.tasks.denoise", "Denoise"),
+    "summarize": ("langue.tasks.summarize", "Summarize"),
 }
 
 
@@ -37,7 +43,9 @@ def load(path: Path | str, device: str = "auto") -> Any:
         raise LangueError(f"{path} comes without its tokenizer; put its tokenizer.json there")
     module, name = TASKS[_task(checkpoint, recipe, path)]
     model = checkpoint.model.to(choose_device(device))
-    return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe)
+    own = checkpoint.source_tokenizer
+    more = {} if own is None else {"source_tokenizer": own}
+    return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe, **more)
 
 
 def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
@@ -55,7 +63,9 @@ def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
     # A checkpoint's labels lie beside the model of its run.
     labels = read_labels(weights) or read_labels(path.parent.parent / "model")
     recipe, model = _recipe(path), load_model(weights)
-    return Checkpoint(model, Tokenizer.load(place), labels, read_origin(weights)), recipe
+    sources = (folder / SOURCE_TOKENIZER for folder in (weights, path.parent.parent / "model"))
+    source = next((Tokenizer.load(file) for file in sources if file.is_file()), None)
+    return Checkpoint(model, Tokenizer.load(place), labels, read_origin(weights), source_tokenizer=source), recipe
 
 
 def _weights(path: Path) -> Path:

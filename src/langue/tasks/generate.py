@@ -127,10 +127,13 @@ class Generate:
         return [texts[place : place + settings.samples] for place in range(0, len(texts), settings.samples)]
 
     def _search(self, settings: SearchSettings) -> Search:
+        return Search(self.model, settings, self.tokenizer.end, self.never())
+
+    def never(self) -> list[int]:
+        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
         unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
-        never = sorted(self.tokenizer.specials | unknown | unused)
-        return Search(self.model, settings, self.tokenizer.end, never)
+        return sorted(self.tokenizer.specials | unknown | unused)
 
     def _cut(self, tokens: Sequence[int], stop: Sequence[str]) -> str:
         text = self.tokenizer.decode(tokens)

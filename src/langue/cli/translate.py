@@ -1,0 +1,63 @@
+"""`langue translate`: let a model translate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from langue.cli.inputs import check_task
+from langue.cli.rewriting import SearchOptions, read_texts, rewrite_all
+
+
+def translate(
+    run: Path,
+    texts: tuple[str, ...] = (),
+    /,
+    *,
+    file: Path | None = None,
+    out: Path | None = None,
+    target_language: str | None = None,
+    ensemble: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
+    long: Literal["split", "cut"] = "split",
+    device: str = "auto",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Translate texts, or a file line by line: one line out for each line in, in their order, empty ones too.
+
+    Parameters
+    ----------
+    run
+        A run folder, or a model's folder with its tokenizer.
+    texts
+        Texts to translate.
+    file
+        A text file with one more text on each line, or a table with a column source.
+    out
+        Write here instead of to the terminal.
+    target_language
+        The language to translate into, for a model that knows several.
+    ensemble
+        Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given several
+        times.
+    search
+        How to search.
+    long
+        What becomes of texts that the model has no room for: split between sentences, or cut.
+    device
+        cpu, cuda, …
+    as_json
+        One JSON object for each text: source, target, its log-probability as score.
+    """
+    from langue.tasks import load
+
+    task = load(run, device)
+    check_task(task, "translate")
+    if ensemble:
+        task.join([load(other, device) for other in ensemble])
+    options: dict[str, Any] = {**search.given(), "long": long}
+    if target_language is not None:
+        options["tags"] = (target_language,)
+    rewrite_all(task, read_texts(texts, file, "source"), out, as_json=as_json, **options)

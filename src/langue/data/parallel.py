@@ -1,0 +1,152 @@
+"""Pairs of texts: a source, and what is to be made of it, such as its translation or its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from langue.data.labelled import missing_column
+from langue.data.lines import Line, read_lines
+from langue.data.order import Permutation
+from langue.data.records import Dropped, excerpt, is_blank
+from langue.data.settings import Aligned, DataSettings
+from langue.data.sources import Origin, find_sources
+from langue.data.tables import rows
+from langue.errors import LangueError
+
+LANGUAGE, TAG = "target_language", "tag"
+"""Columns whose values the model is told before the source."""
+
+
+class Pair(NamedTuple):
+    """One pair."""
+
+    source: str
+    target: str
+    tags: tuple[str, ...]
+    """What the model is told: the language to translate into, or what else a row says of itself."""
+    corpus: int
+    """Which of the sources of a mix it comes from."""
+    place: str
+    number: int
+    size: int
+
+
+def read_pairs(data: DataSettings, split: str, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
+    """The pairs of "train", "dev" or "test", and what could not be read; nothing where the settings name nothing.
+
+    Where dev is a share, those pairs are set aside from all over the training data, the same for every seed.
+
+    Args:
+        data: where they are.
+        split: which of them.
+        columns: what a table calls the source and the target, unless the settings say otherwise.
+
+    Raises:
+        LangueError: a source cannot be read, has no such column, or two aligned files differ in length.
+    """
+    share = data.dev if isinstance(data.dev, float) else None
+    if share is None or split == "test":
+        yield from _read(getattr(data, split), data, columns)
+        return
+    every = list(_read(data.train, data, columns))
+    pairs = sum(isinstance(each, Pair) for each in every)
+    aside = set(Permutation(pairs, "dev")[np.arange(round(pairs * share))].tolist()) if pairs else set()
+    number = -1
+    for each in every:
+        if isinstance(each, Dropped):
+            if split == "train":
+                yield each
+            continue
+        number += 1
+        if (number in aside) == (split == "dev"):
+            yield each
+
+
+def read_any_pairs(source: Any, data: DataSettings, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
+    """The pairs of one source, however it is given; see `read_pairs`."""
+    yield from _read(source, data, columns)
+
+
+def _read(source: Any, data: DataSettings, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
+    if source is None:
+        return
+    if isinstance(source, Aligned):
+        yield from _aligned(source, data)
+        return
+    for corpus, member in enumerate(source if isinstance(source, dict) else [source]):
+        for origin in find_sources(member):
+            yield from _table(origin, data, columns, corpus)
+
+
+def _table(origin: Origin, data: DataSettings, columns: tuple[str, str], corpus: int) -> Iterator[Pair | Dropped]:
+    if origin.kind in ("text", "embedded"):
+        raise LangueError(
+            f"{origin.name} is no table of pairs; give csv, tsv, jsonl or parquet with the columns {columns[0]} and "
+            f"{columns[1]}, or two files line by line: {{source: FILE, target: FILE}}"
+        )
+    names = [data.columns.get(name, name) for name in columns]
+    for row in rows(origin, data.max_line_bytes):
+        if isinstance(row, Dropped):
+            yield row
+            continue
+        for ours, theirs in zip(columns, names, strict=True):
+            if theirs not in row.values:
+                raise missing_column(f"{origin.name}, row {row.number}", ours, row.values)
+        texts = [row.values[name] for name in names]
+        size = row.size or 0
+        if not all(isinstance(text, str) for text in texts):
+            yield Dropped("no text", origin.name, row.number, size, str(texts)[:100])
+            continue
+        tags = tuple(str(row.values[name]) for name in (LANGUAGE, TAG) if row.values.get(name))
+        yield Pair(texts[0], texts[1], tags or _usual(data), corpus, origin.name, row.number, size)
+
+
+def _aligned(files: Aligned, data: DataSettings) -> Iterator[Pair | Dropped]:
+    paths = [Path(name).expanduser() for name in (files.source, files.target)]
+    sides = [read_lines(path, data.max_line_bytes) for path in paths]
+    for number, both in enumerate(zip_longest(*sides), 1):
+        left, right = both
+        if left is None or right is None:
+            ended, longer = paths if left is None else paths[::-1]
+            raise LangueError(f"{longer} has more lines than {ended}, which ends after line {number - 1}")
+        wrong = next((side for side in both if isinstance(side, Dropped)), None)
+        if wrong is not None:
+            yield wrong
+            continue
+        assert isinstance(left, Line)
+        assert isinstance(right, Line)
+        size = left.size + right.size
+        yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size)
+
+
+def _usual(data: DataSettings) -> tuple[str, ...]:
+    return () if data.pairs.tag is None else (data.pairs.tag,)
+
+
+def without_empty(pairs: Iterable[Pair | Dropped], *, duplicates: bool) -> Iterator[Pair | Dropped]:
+    """The same; pairs with an empty side, and on demand those that came before, become what is dropped."""
+    seen: set[int] = set()
+    for pair in pairs:
+        if isinstance(pair, Dropped):
+            yield pair
+            continue
+        # Hashes instead of texts: eight bytes for each pair, however long it is.
+        key = hash((pair.source, pair.target, pair.tags))
+        if is_blank(pair.source) or is_blank(pair.target):
+            yield dropped(pair, "empty")
+        elif not duplicates and key in seen:
+            yield dropped(pair, "duplicate")
+        else:
+            if not duplicates:
+                seen.add(key)
+            yield pair
+
+
+def dropped(pair: Pair, reason: str) -> Dropped:
+    """A pair that is left out."""
+    return Dropped(reason, pair.place, pair.number, pair.size, excerpt(f"{pair.source}\t{pair.target}".encode()))

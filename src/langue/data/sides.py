@@ -1,0 +1,182 @@
+"""Pairs that have become tokens: filtered, tagged, and held in a few flat arrays however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import overload
+
+import numpy as np
+
+from langue.batch import Example
+from langue.data.order import Permutation
+from langue.data.parallel import Pair, dropped
+from langue.data.records import Dropped
+from langue.data.settings import PairSettings
+from langue.data.tally import Tally
+from langue.errors import LangueError
+from langue.text import Tokenizer
+
+TOGETHER = 4096
+"""Pairs that are encoded at once, on all cores."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How texts become the two sides of an example.
+
+    Attributes:
+        source: the source's tokenizer.
+        target: the target's, often the same.
+        tags: number of each tag among the source's tokens, above its tokenizer's.
+        max_source: tokens of a source at most, tags and end included.
+        max_target: tokens of a target at most, its end included.
+    """
+
+    source: Tokenizer
+    target: Tokenizer
+    tags: Mapping[str, int]
+    max_source: int
+    max_target: int
+
+    @classmethod
+    def of(cls, source: Tokenizer, target: Tokenizer, settings: PairSettings, context: int) -> Sides:
+        """The sides of a recipe's pairs."""
+        tags = {name: source.vocab_size + number for number, name in enumerate(settings.tags)}
+        longest = (min(limit or context, context) for limit in (settings.max_source, settings.max_target))
+        return cls(source, target, tags, *longest)
+
+    def numbers(self, tags: Sequence[str]) -> list[int]:
+        """Tags as tokens.
+
+        Raises:
+            LangueError: one is not among those that the model is told.
+        """
+        strange = [name for name in tags if name not in self.tags]
+        if strange:
+            known = ", ".join(self.tags) or "none"
+            raise LangueError(f"the model was never told {strange[0]!r}; it knows: {known}")
+        return [self.tags[name] for name in tags]
+
+    def encode(self, pairs: Sequence[Pair]) -> Iterator[tuple[list[int], list[int]]]:
+        """Both sides with tags and ends, as long as they are."""
+        sources = self.source.encode_batch([pair.source for pair in pairs])
+        targets = self.target.encode_batch([pair.target for pair in pairs])
+        for pair, source, target in zip(pairs, sources, targets, strict=True):
+            yield [*self.numbers(pair.tags), *source, self.source.end], [*target, self.target.end]
+
+    def cut(self, source: list[int], target: list[int]) -> tuple[list[int], list[int]]:
+        """Sides without what is too much of them; their ends stay."""
+        return _cut(source, self.max_source), _cut(target, self.max_target)
+
+
+def _cut(ids: list[int], longest: int) -> list[int]:
+    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
+class PairExamples(Sequence[Example]):
+    """Examples by number, each with `source` and `target`. Four bytes a token.
+
+    Args:
+        encoded: both sides of each, and the number of its corpus.
+    """
+
+    def __init__(self, encoded: Iterable[tuple[Sequence[int], Sequence[int], int]]):
+        sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        corpora: list[int] = []
+        for source, target, corpus in encoded:
+            sides[0].append(np.asarray(source, np.int32))
+            sides[1].append(np.asarray(target, np.int32))
+            corpora.append(corpus)
+        self.lengths = np.array([[len(side) for side in each] for each in sides], np.int64).reshape(2, -1).T
+        self.corpora = np.array(corpora, np.int64)
+        self._ids = [np.concatenate(each) if each else np.empty(0, np.int32) for each in sides]
+        self._ends = np.concatenate([np.zeros((1, 2), np.int64), self.lengths.cumsum(0)])
+
+    def __len__(self) -> int:
+        return len(self.corpora)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        (start, target_start), (end, target_end) = self._ends[index], self._ends[index + 1]
+        return {"source": self._ids[0][start:end], "target": self._ids[1][target_start:target_end]}
+
+
+def training_examples(
+    pairs: Iterable[Pair | Dropped], sides: Sides, settings: PairSettings, tally: Tally
+) -> PairExamples:
+    """What can be learnt from, counted as it passes: in = kept + Σ dropped."""
+    return PairExamples(_learnable(pairs, sides, settings, tally))
+
+
+def _learnable(
+    pairs: Iterable[Pair | Dropped], sides: Sides, settings: PairSettings, tally: Tally
+) -> Iterator[tuple[list[int], list[int], int]]:
+    for some in _batched(pairs):
+        for event in some:
+            if isinstance(event, Dropped):
+                tally.drop(event)
+        whole = [event for event in some if isinstance(event, Pair)]
+        for pair, (source, target) in zip(whole, sides.encode(whole), strict=True):
+            reason = _objection(len(source) - len(pair.tags) - 1, len(target) - 1, settings)
+            if reason is None and settings.too_long != "cut":
+                is_long = len(source) > sides.max_source or len(target) > sides.max_target
+                reason = "too long" if is_long else None
+            if reason is not None:
+                tally.drop(dropped(pair, reason))
+                continue
+            tally.keep(pair.size)
+            yield *sides.cut(source, target), pair.corpus
+
+
+def _objection(source: int, target: int, settings: PairSettings) -> str | None:
+    """Why a pair of so many tokens is not learnt from."""
+    if min(source, target) < settings.min_tokens:
+        return "too short"
+    if settings.max_ratio is not None and max(source, target) > settings.max_ratio * min(source, target):
+        return "lengths differ too much"
+    return None
+
+
+def _batched(events: Iterable[Pair | Dropped]) -> Iterator[list[Pair | Dropped]]:
+    iterator = iter(events)
+    while some := list(islice(iterator, TOGETHER)):
+        yield some
+
+
+class Shares:
+    """Which examples an epoch has, where several corpora have shares of their own.
+
+    Each gets its part of the epoch's places exactly, and goes through its own examples in orders of its own from epoch
+    to epoch, so that all of a corpus are seen equally often whatever its share.
+
+    Args:
+        corpora: (examples,) the number of each one's corpus.
+        shares: of each corpus, adding up to 1.
+        seed: of all orders.
+    """
+
+    def __init__(self, corpora: np.ndarray, shares: Sequence[float], seed: int):
+        self.members = [np.flatnonzero(corpora == number) for number in range(len(shares))]
+        self.seed = seed
+        ends = np.rint(np.cumsum(shares) * len(corpora)).astype(np.int64)
+        self.quotas = np.diff(ends, prepend=0)
+
+    def __call__(self, epoch: int) -> np.ndarray:
+        """(examples,) numbers of the epoch's examples."""
+        found = []
+        for corpus, (members, quota) in enumerate(zip(self.members, self.quotas.tolist(), strict=True)):
+            if not len(members):
+                raise LangueError("a corpus of the mix has no pairs to learn from")
+            places = epoch * quota + np.arange(quota)
+            rounds, inside = np.divmod(places, len(members))
+            for number in np.unique(rounds).tolist():
+                order = Permutation(len(members), self.seed, "corpus", corpus, number)
+                found.append(members[order[inside[rounds == number]]])
+        return np.concatenate(found)

@@ -1,0 +1,121 @@
+"""What a model makes of texts, scored against what people made of them: with intervals, baselines, and comparisons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from langue.data import DataSettings
+from langue.data.parallel import Pair, read_any_pairs, without_empty
+from langue.errors import LangueError
+from langue.metrics.rouge import KINDS as ROUGE
+from langue.metrics.rouge import rouge_statistics
+from langue.metrics.significance import (
+    Difference,
+    Interval,
+    Score,
+    approximate_randomization,
+    as_mean,
+    bootstrap,
+    mean_of,
+)
+from langue.metrics.translation import KINDS as TRANSLATION
+from langue.metrics.translation import TranslationMetric
+
+PAIR_TASKS = ("translate", "summarize")
+
+Statistics = dict[str, tuple[np.ndarray, Score]]
+"""By metric: (pairs, k) counts, and how their sums become a score."""
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def statistics(task: str, predicted: Sequence[str], expected: Sequence[str]) -> tuple[Statistics, dict[str, str]]:
+    """What a task's metrics count of each pair, and sacreBLEU's signatures of its own.
+
+    Raises:
+        LangueError: nothing to score, or sacreBLEU is not installed.
+    """
+    if task == "summarize":
+        each = rouge_statistics(predicted, expected)
+        return {kind: (as_mean(each[:, place]), mean_of) for place, kind in enumerate(ROUGE)}, {}
+    metrics = [TranslationMetric(kind) for kind in TRANSLATION]
+    found: Statistics = {metric.kind: (metric.statistics(predicted, expected), metric.score) for metric in metrics}
+    return found, {metric.kind: metric.signature for metric in metrics}
+
+
+def read_pairs_of(task: Any, data: Any, settings: DataSettings) -> list[Pair]:
+    """The pairs of a source, under the column names that the task reads or that its training read.
+
+    Raises:
+        LangueError: it has none.
+    """
+    events = without_empty(read_any_pairs(data, settings, task.columns), duplicates=True)
+    pairs = [pair for pair in events if isinstance(pair, Pair)]
+    if not pairs:
+        raise LangueError(f"there are no pairs of texts in {data}")
+    return pairs
+
+
+def evaluate_pairs(task: Any, pairs: Sequence[Pair], **options: Any) -> tuple[dict[str, Any], list[str]]:
+    """Metrics, intervals of 95 %, signatures, and of summaries the baselines; and the model's answers."""
+    metrics, answers = task.evaluate(pairs, **options)
+    expected = [pair.target for pair in pairs]
+    counted, signatures = statistics(task.name, answers, expected)
+    intervals = {name: bootstrap(*each) for name, each in counted.items()}
+    found: dict[str, Any] = {"metrics": metrics, "intervals": {name: _bounds(each) for name, each in intervals.items()}}
+    if signatures:
+        found["signatures"] = signatures
+    if task.name == "summarize":
+        found["baselines"] = baselines([pair.source for pair in pairs], expected)
+    return found, answers
+
+
+def _bounds(interval: Interval) -> list[float]:
+    return [interval.low, interval.high]
+
+
+def baselines(texts: Sequence[str], summaries: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What is to be had without a model: a text's first sentence (lead), and, with the summary in hand, the sentence
+    of it that scores best (oracle), which no extract of one sentence can beat."""
+    sentences = [[part.strip() for part in _SENTENCE.split(text) if part.strip()] or [text] for text in texts]
+    chosen = {
+        "lead": [each[0] for each in sentences],
+        "oracle": [_best(each, summary) for each, summary in zip(sentences, summaries, strict=True)],
+    }
+    return {
+        name: dict(zip(ROUGE, rouge_statistics(found, summaries).mean(0).tolist(), strict=True))
+        for name, found in chosen.items()
+    }
+
+
+def _best(sentences: Sequence[str], summary: str) -> str:
+    scores = rouge_statistics(sentences, [summary] * len(sentences))
+    return sentences[int(scores[:, ROUGE.index("rouge_l")].argmax())]
+
+
+def compare(
+    first: Any, second: Any, pairs: Sequence[Pair], *, samples: int = 1000, write: Callable[[Any], list[str]]
+) -> dict[str, Difference]:
+    """How much better the second of two models writes, and how likely luck alone would make as large a difference.
+
+    Args:
+        first: a task.
+        second: another that does the same.
+        pairs: what both are measured on.
+        samples: shuffles of the test.
+        write: gives a task's answers to the pairs.
+
+    Raises:
+        LangueError: they are for different things.
+    """
+    if first.name != second.name:
+        raise LangueError(f"the one model was trained to {first.name}, the other to {second.name}")
+    expected = [pair.target for pair in pairs]
+    mine, theirs = (statistics(task.name, write(task), expected)[0] for task in (first, second))
+    return {
+        name: approximate_randomization(mine[name][0], theirs[name][0], mine[name][1], samples=samples) for name in mine
+    }

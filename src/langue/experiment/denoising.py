@@ -1,0 +1,93 @@
+"""The course of `denoise`: an encoder–decoder learns from text alone, for others to go on from its weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from langue.data import Mix, Packed, Windows
+from langue.data.stream import Stream
+from langue.errors import LangueError
+from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.data import Store
+from langue.experiment.language import Language
+from langue.models import Model
+from langue.objectives.denoise import Denoise, vocabulary
+from langue.randomness import RowRandomness
+from langue.recipe import Recipe
+from langue.tasks.rewrite import first_token_of
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+ROWS = 32
+"""Rows of one forward pass of an evaluation."""
+
+
+class Denoising(Language):
+    """Windows or whole documents with something amiss."""
+
+    words = Words(
+        purpose="to mend spoilt text",
+        pipeline="text2text-generation",
+        command="langue train RECIPE --start-from {name} --out …",
+        call="print(model.predict([text]))",
+        limits="The model is a beginning for others: it has learnt a language, and no task.",
+    )
+
+    @classmethod
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
+        if recipe.model.form != "seq2seq":
+            raise LangueError(f"task: denoise wants model.form: seq2seq, not {recipe.model.form}")
+        if recipe.denoise.kind == "infill" and tokenizer.mask is None:
+            raise LangueError("denoise.kind: infill needs a tokenizer with a token that hides others, such as <|mask|>")
+        if recipe.data.document_mask:
+            raise LangueError("task: denoise reads rows whole; set data.document_mask off")
+        given = recipe.model.vocab_size
+        recipe = with_vocabulary(recipe, tokenizer)
+        needed = vocabulary(tokenizer, recipe.denoise)
+        if given and given < needed:
+            raise LangueError(f"model.vocab_size is {given:,}, but with sentinels {needed:,} are needed; leave it out")
+        model = recipe.model.model_copy(update={"vocab_size": given or needed})
+        return recipe.model_copy(update={"model": model})
+
+    def stream(self) -> Stream:
+        streams = [self._stream_of(store) for store in self.splits.train]
+        return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
+
+    def _stream_of(self, store: Store) -> Stream:
+        # A source and a target each end with a token of their own, which the window leaves room for.
+        kind = Packed if self.recipe.data.pack else Windows
+        return kind(store, self._room, self.recipe.training.seed)
+
+    @property
+    def _room(self) -> int:
+        return max(2, self.recipe.model.context - 1)
+
+    def objective(self) -> Denoise:
+        start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
+        return Denoise(self.tokenizer, self.recipe.denoise, start, self.recipe.training.label_smoothing)
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        return self._measure(model, self.dev_parts())
+
+    def test(self, model: Model) -> dict[str, float] | None:
+        return self._measure(model, self.splits.test) if self.splits.test else None
+
+    def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+        """Loss in nats per token that is to be told, spoilt in the same way each time."""
+        objective, total, count = self.objective(), 0.0, 0
+        was_training = model.training
+        model.eval()
+        for store in stores:
+            windows = Windows(store, min(self._room, store.tokens - 1), 0)
+            for first in range(0, windows.size, ROWS):
+                rows = windows.rows(first, min(ROWS, windows.size - first))
+                batch = objective.batch(rows, RowRandomness(0, first)).to(model.device)
+                with torch.inference_mode(), autocast(model.device, self.recipe.training.precision):
+                    found = objective.loss(model, batch)
+                total += float(found.total)
+                count += int(found.count)
+        model.train(was_training)
+        loss = total / max(1, count)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}

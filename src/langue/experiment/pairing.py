@@ -1,0 +1,196 @@
+"""What the courses that learn from pairs of texts have in common: their pairs, filtered, encoded once, and batched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from langue.console import remark, say
+from langue.data import Tally, tempered
+from langue.data.buckets import Buckets
+from langue.data.parallel import Pair, read_pairs, without_empty
+from langue.data.records import Dropped
+from langue.data.settings import PairSettings
+from langue.data.sides import PairExamples, Shares, Sides, training_examples
+from langue.errors import LangueError
+from langue.experiment.course import Course, with_vocabulary
+from langue.models import Model
+from langue.models.count import flops_per_token
+from langue.objectives import Seq2Seq
+from langue.recipe import Recipe
+from langue.report.words import short
+from langue.tasks import SOURCE_TOKENIZER
+from langue.tasks.rewrite import Rewrite, first_token_of
+from langue.text import Tokenizer, train_tokenizer
+from langue.text.tokenizer import FILE
+
+SAMPLES = 3
+"""Dev texts that a report shows with what becomes of them."""
+
+
+class Pairing(Course):
+    """A course on pairs of texts."""
+
+    task: ClassVar[type[Rewrite]]
+    usual_too_long: ClassVar[str]
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
+        super().__init__(recipe, tokenizer, folder)
+        self.source_tokenizer = tokenizer if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
+        settings = self._settings(recipe)
+        self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context)
+        self._dev = self._whole("dev")
+
+    @cached_property
+    def train(self) -> PairExamples:
+        """What is learnt from; what was left out is told and quarantined."""
+        settings = self._settings(self.recipe)
+        tally = Tally(self.folder / "quarantine.jsonl" if self.folder.exists() else None)
+        pairs = read_pairs(self.recipe.data, "train", self.task.columns)
+        kept = without_empty(pairs, duplicates=settings.duplicates)
+        examples = training_examples(kept, self.sides, settings, tally)
+        tally.close()
+        account = tally.account()["records"]
+        if account["dropped"]:
+            left = ", ".join(f"{count:,} {reason}" for reason, count in account["dropped"].items())
+            say(
+                f"left out {account['in'] - account['kept']:,} of {account['in']:,} pairs: {left}; see quarantine.jsonl"
+            )
+        if not len(examples):
+            raise LangueError(f"none of the pairs in {self.recipe.data.train} can be learnt from")
+        return examples
+
+    @classmethod
+    def texts(cls, recipe: Recipe) -> Iterator[str]:
+        for pair in read_pairs(recipe.data, "train", cls.task.columns):
+            if isinstance(pair, Pair):
+                yield pair.target
+                if recipe.source_tokenizer is None:
+                    yield pair.source
+
+    @classmethod
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
+        if recipe.model.form != "seq2seq":
+            raise LangueError(f"task: {recipe.task} wants model.form: seq2seq, not {recipe.model.form}")
+        pairs = recipe.data.pairs
+        if not pairs.tags:
+            pairs = pairs.model_copy(update={"tags": _tags(recipe, cls.task.columns)})
+            recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"pairs": pairs})})
+        given = recipe.model.vocab_size
+        recipe = with_vocabulary(recipe, tokenizer)
+        name, source = "vocab_size", tokenizer
+        if recipe.source_tokenizer is not None:
+            name, source = "source_vocab_size", source_tokenizer(recipe, cls.task.columns)
+            given = recipe.model.source_vocab_size
+        needed = source.vocab_size + len(pairs.tags)
+        if given and given < needed:
+            raise LangueError(f"model.{name} is {given:,}, but {needed:,} are needed, tags included; leave it out")
+        model = recipe.model.model_copy(update={name: given or needed})
+        return recipe.model_copy(update={"model": model})
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if recipe.source_tokenizer is not None:
+            source_tokenizer(recipe, cls.task.columns).save(folder / "source")
+
+    def objective(self) -> Seq2Seq:
+        start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
+        return Seq2Seq(start, self.recipe.training.label_smoothing)
+
+    def batches(self, rank: int, world: int) -> Buckets:
+        training, data = self.recipe.training, self.recipe.data
+        pick = None
+        if isinstance(data.train, dict):
+            shares = list(tempered(data.train, data.temperature).values())
+            pick = Shares(self.train.corpora, shares, training.seed)
+        return Buckets(
+            self.train,
+            self.train.lengths,
+            training.seed,
+            batch_size=training.batch_size,
+            batch_tokens=training.batch_tokens,
+            accumulate=training.accumulate,
+            rank=rank,
+            world=world,
+            pick=pick,
+        )
+
+    @cached_property
+    def steps_per_epoch(self) -> float:
+        return self.batches(0, 1).steps_per_epoch
+
+    def describe(self) -> str:
+        source, target = self.train.lengths.mean(0)
+        return f"{len(self.train):,} pairs of {short(source)} and {short(target)} tokens"
+
+    @property
+    def has_dev(self) -> bool:
+        return bool(self._dev)
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        """The loss alone, because to write takes a hundred times as long."""
+        return self._task(model).loss(self._dev, self.recipe.training.precision)
+
+    def test(self, model: Model) -> dict[str, float] | None:
+        pairs = self._whole("test")
+        return self._task(model).evaluate(pairs, self.recipe.training.precision)[0] if pairs else None
+
+    @property
+    def has_samples(self) -> bool:
+        return self.recipe.samples.max_tokens > 0 and bool(self._dev)
+
+    def sample(self, model: Model) -> str:
+        chosen = self._dev[:SAMPLES]
+        task = self._task(model)
+        found = [task.rewrite([pair.source], tags=pair.tags, beams=1)[0].text for pair in chosen]
+        return "\n\n".join(f"{pair.source}\n→ {text}" for pair, text in zip(chosen, found, strict=True))
+
+    @cached_property
+    def flops_per_target(self) -> float:
+        length = max(1, round(float(self.train.lengths.mean())))
+        return flops_per_token(self.recipe.model.architecture(), length)
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        if self.recipe.source_tokenizer is None:
+            return {}
+        return {SOURCE_TOKENIZER: (self.folder / "source" / FILE).read_text(encoding="utf-8")}
+
+    def _task(self, model: Model) -> Any:
+        was_training = model.training
+        task = self.task(model, self.tokenizer, self.recipe.data.pairs, self.source_tokenizer)
+        model.train(was_training)
+        return task
+
+    def _whole(self, split: str) -> list[Pair]:
+        pairs = without_empty(read_pairs(self.recipe.data, split, self.task.columns), duplicates=True)
+        found = list(pairs)
+        if broken := sum(isinstance(pair, Dropped) for pair in found):
+            remark(f"left out {broken:,} of {len(found):,} {split} pairs: empty or not to be read")
+        return [pair for pair in found if isinstance(pair, Pair)]
+
+    def _settings(self, recipe: Recipe) -> PairSettings:
+        settings = recipe.data.pairs
+        return settings.model_copy(update={"too_long": settings.too_long or self.usual_too_long})
+
+
+def _tags(recipe: Recipe, columns: tuple[str, str]) -> tuple[str, ...]:
+    """All tags of the training pairs, by the alphabet."""
+    pairs = read_pairs(recipe.data, "train", columns)
+    return tuple(sorted({tag for pair in pairs if isinstance(pair, Pair) for tag in pair.tags}))
+
+
+def source_tokenizer(recipe: Recipe, columns: tuple[str, str]) -> Tokenizer:
+    """The tokenizer of the sources, learnt once a process."""
+    return _learn_source(recipe.model_dump_json(include={"task", "source_tokenizer", "data"}), columns)
+
+
+@lru_cache(maxsize=1)
+def _learn_source(content: str, columns: tuple[str, str]) -> Tokenizer:
+    recipe = Recipe.model_validate_json(content)
+    assert recipe.source_tokenizer is not None
+    pairs = read_pairs(recipe.data, "train", columns)
+    return train_tokenizer(recipe.source_tokenizer, (pair.source for pair in pairs if isinstance(pair, Pair)))

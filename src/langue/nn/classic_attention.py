@@ -1,0 +1,69 @@
+"""A decoder's look at its source as it was before many heads: by addition (Bahdanau) or by multiplication (Luong)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from langue.nn.attention import SourceState
+from langue.nn.linear import Linear
+from langue.nn.state import LayerState, Memory
+
+CrossKind = Literal["attention", "bahdanau", "luong"]
+
+
+class ClassicAttention(nn.Module):
+    """One head whose scores compare a decoder's vector x with each of the source's vectors h.
+
+    bahdanau: v · tanh(W x + U h)     (Bahdanau, Cho & Bengio 2015, appendix A.1.2)
+    luong:    x · (U h)               (Luong, Pham & Manning 2015, equation 8, "general")
+
+    The mean c of the source's vectors by these weights becomes tanh(C [c; x]) (Luong et al., equation 5). x is what the
+    decoder's mixer gives for the position itself; the context is not fed on to the next position's input.
+
+    Args:
+        kind: how they are compared.
+        width: of x and of the result.
+        memory_width: of h.
+        bias: biases in the projections.
+    """
+
+    def __init__(self, kind: CrossKind, width: int, memory_width: int, *, bias: bool):
+        super().__init__()
+        self.key = Linear(memory_width, (width,), bias)
+        self.query = Linear(width, (width,), False) if kind == "bahdanau" else None
+        self.energy = nn.Parameter(torch.empty(width)) if kind == "bahdanau" else None
+        self.output = Linear(memory_width + width, (width,), bias)
+
+    def start(self) -> SourceState:
+        return SourceState()
+
+    def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
+        """x (B, T, width) looks at memory; keys are worked out once and kept in the state."""
+        if isinstance(state, SourceState):
+            if state.keys is None:
+                state.keys = state.values = self.key(memory.hidden)
+            keys = state.keys
+        else:
+            keys = self.key(memory.hidden)
+        # Rows that share a source ask it together, as if they were more positions of one row.
+        weights = self._weights(x.reshape(keys.shape[0], -1, x.shape[-1]), keys, memory)
+        if memory.looks is not None:
+            memory.looks.append(weights.view(*x.shape[:2], -1))
+        context = (weights @ memory.hidden).view(*x.shape[:2], -1)
+        return self.output(torch.cat([context, x], -1)).tanh()
+
+    def weights(self, x: Tensor, memory: Memory) -> Tensor:
+        """(B, 1, T, S): how much each position looks at each source position."""
+        return self._weights(x, self.key(memory.hidden), memory)[:, None]
+
+    def _weights(self, x: Tensor, keys: Tensor, memory: Memory) -> Tensor:
+        if self.query is None or self.energy is None:
+            scores = x @ keys.transpose(1, 2)
+        else:
+            scores = (self.query(x)[:, :, None] + keys[:, None]).tanh() @ self.energy
+        if memory.valid is not None:
+            scores = scores.masked_fill(~memory.valid[:, None], float("-inf"))
+        return scores.softmax(-1)

@@ -1,0 +1,20 @@
+"""Denoising as a task: what an encoder–decoder that learnt from text alone makes of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langue.tasks.rewrite import Rewrite
+
+
+class Denoise(Rewrite):
+    """A model to go on from: `langue train … --start-from RUN` teaches it to translate or to summarise."""
+
+    name = "denoise"
+    columns = ("text", "text")
+    long = "cut"
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """Share of texts that came out as they were."""
+        pairs = list(zip(predicted, expected, strict=True))
+        return {"exact_match": sum(found == right for found, right in pairs) / max(1, len(pairs))}

@@ -1,0 +1,71 @@
+"""Summaries by a model that was never taught to make them, but has read what follows after "TL;DR:"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langue.data.parallel import Pair
+from langue.data.records import is_blank
+from langue.decode import Search, SearchSettings
+from langue.metrics.rouge import rouge
+from langue.settings import parse
+from langue.tasks.generate import Generate
+from langue.tasks.rewrite import Rewritten
+
+MAX_TOKENS = 60
+
+
+class Prompted:
+    """A decoder that goes on from a text and a prompt; its summary is what it writes up to the first line's end.
+
+    Args:
+        task: the decoder.
+        prompt: what stands after the text (Radford et al. 2019, section 3.6).
+    """
+
+    name = "summarize"
+    columns = ("text", "summary")
+
+    def __init__(self, task: Generate, prompt: str = "\nTL;DR:"):
+        self.task, self.prompt = task, prompt
+
+    def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
+        """Summarise one text or many; options are the fields of `SearchSettings`."""
+        found = [each.text for each in self.rewrite([texts] if isinstance(texts, str) else texts, **options)]
+        return found[0] if isinstance(texts, str) else found
+
+    def rewrite(
+        self, texts: Sequence[str], *, advance: Callable[[int], Any] | None = None, **options: Any
+    ) -> list[Rewritten]:
+        """What becomes of each text, in order; a text is cut where the context has no room for it and its summary."""
+        settings = parse(
+            SearchSettings, {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS, **options}, self.name
+        )
+        tokenizer, limit = self.task.tokenizer, self.task.model.context_limit
+        asked = tokenizer.encode(self.prompt)
+        search = Search(self.task.model, settings, tokenizer.end, self.task.never())
+        found = []
+        for text in texts:
+            ids = tokenizer.encode(text)
+            if limit is not None:
+                ids = ids[: max(1, limit - len(asked) - settings.max_tokens)]
+            best = [] if is_blank(text) else search.run([[*ids, *asked]])[0]
+            written = [tokenizer.decode(each.tokens).strip().partition("\n")[0] for each in best]
+            found.append(Rewritten(written[0] if written else "", written, [each.score for each in best]))
+            if advance is not None:
+                advance(1)
+        return found
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """As of a model that was trained to summarise."""
+        return rouge(predicted, expected)
+
+    def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
+        """Summaries of the sources of pairs."""
+        return [each.text for each in self.rewrite([pair.source for pair in pairs], **options)]
+
+    def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
+        """The scores of what the model writes, and that itself."""
+        answers = self.write(pairs, **options)
+        return self.score(answers, [pair.target for pair in pairs]), answers

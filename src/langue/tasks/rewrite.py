@@ -1,0 +1,270 @@
+"""What translation and summarisation have in common: a text in, another text out, by an encoder–decoder."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.console import say
+from langue.data.parallel import Pair
+from langue.data.settings import PairSettings
+from langue.data.sides import Sides
+from langue.decode import Hypothesis, Search, SearchSettings
+from langue.errors import LangueError
+from langue.models import Model
+from langue.objectives import Seq2Seq
+from langue.settings import parse
+from langue.tasks.sources import Long, Sources, read_sources
+from langue.tasks.texts import BATCH_TOKENS
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+TOGETHER = 256
+"""Pieces between two signs of progress."""
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What became of one text.
+
+    Attributes:
+        text: the best.
+        texts: the n best, best first; of a text in several pieces, of each the best.
+        scores: log-probability of each.
+        best: the hypothesis itself with its tokens, of a text in one piece.
+    """
+
+    text: str
+    texts: list[str]
+    scores: list[float]
+    best: Hypothesis | None = None
+
+
+class Rewrite(ABC):
+    """An encoder–decoder that makes a text of a text.
+
+    Args:
+        model: an encoder–decoder.
+        tokenizer: of what it writes.
+        settings: how long its texts were, and what it is told about them.
+        source_tokenizer: of what it reads; None reads by the same.
+
+    Raises:
+        LangueError: the tokenizers have numbers that the model does not know.
+    """
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, str]]
+    long: ClassVar[Long]
+
+    def __init__(
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        settings: PairSettings | None = None,
+        source_tokenizer: Tokenizer | None = None,
+    ):
+        config = model.config
+        if config.form != "seq2seq":
+            raise LangueError(f"the model is a {config.form}; to {self.name} takes model.form: seq2seq")
+        self.settings, self.tokenizer = settings or PairSettings(), tokenizer
+        self.sides = Sides.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context)
+        known = config.source_vocab_size or config.vocab_size
+        if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
+            raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
+        self.model = model.eval()
+        self.models = [self.model]
+        self.start = first_token_of(config.decoder_start, tokenizer)
+
+    @classmethod
+    def open(
+        cls,
+        model: Model,
+        tokenizer: Tokenizer,
+        labels: Sequence[str] | None = None,
+        recipe: Any = None,
+        source_tokenizer: Tokenizer | None = None,
+    ) -> Any:
+        """The task of a model and of the recipe it was trained by, where there is one."""
+        return cls(model, tokenizer, None if recipe is None else recipe.data.pairs, source_tokenizer)
+
+    def join(self, others: Sequence[Rewrite]) -> None:
+        """Write together with other models, whose probabilities are averaged.
+
+        Raises:
+            LangueError: one reads or writes other tokens.
+        """
+        for other in others:
+            same = [(each.sides.source.fingerprint, each.tokenizer.fingerprint, each.start) for each in (self, other)]
+            if same[0] != same[1] or other.sides.tags != self.sides.tags:
+                raise LangueError("models that write together must share their tokenizers and tags")
+            self.models += other.models
+
+    def objective(self) -> Seq2Seq:
+        """What it learns by."""
+        return Seq2Seq(self.start)
+
+    def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
+        """The best text for each of a list."""
+        return [found.text for found in self.rewrite([_text(given, self.columns[0]) for given in inputs], **options)]
+
+    def rewrite(
+        self,
+        texts: Sequence[str],
+        *,
+        tags: Sequence[str] = (),
+        long: Long | None = None,
+        advance: Callable[[int], Any] | None = None,
+        **options: Any,
+    ) -> list[Rewritten]:
+        """What becomes of each text, in order; an empty text stays empty.
+
+        Args:
+            texts: what is read.
+            tags: what the model is told before each, such as the language to translate into.
+            long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
+            advance: called with how many pieces are done.
+            options: the fields of `SearchSettings`.
+
+        Raises:
+            LangueError: an option has no such name or value, or the model was never told a tag.
+        """
+        usual = (self.settings.tag,) if self.settings.tag in self.sides.tags else ()
+        given = tuple(tags) or tuple(tag for tag in usual if tag is not None)
+        sources = read_sources(texts, self.sides, given, long or self.long)
+        for warning in sources.warnings():
+            say(f"{warning}")
+        written = self._write(sources.ids, options, advance)
+        return self._together(len(texts), sources, written)
+
+    def _write(self, sources: Sequence[list[int]], options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:
+        """The hypotheses of each piece, best first.
+
+        How much may be written at most follows from a piece's own length, never from its neighbours'.
+        """
+        bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
+        settings = parse(SearchSettings, {"beams": 4, "temperature": 0.0, **bounds, **options}, self.name)
+        search = Search(self.models, settings, self.tokenizer.end, self._never())
+        order = sorted(range(len(sources)), key=lambda number: -len(sources[number]))
+        found: list[list[Hypothesis]] = [[] for _ in sources]
+        for start in range(0, len(order), TOGETHER):
+            numbers = order[start : start + TOGETHER]
+            written = search.run([[self.start]] * len(numbers), [sources[number] for number in numbers])
+            for number, hypotheses in zip(numbers, written, strict=True):
+                found[number] = hypotheses
+            if advance is not None:
+                advance(len(numbers))
+        return found
+
+    def _never(self) -> list[int]:
+        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
+        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
+        return sorted(self.tokenizer.specials | unknown | unused)
+
+    def _together(self, count: int, sources: Sources, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
+        pieces: list[list[int]] = [[] for _ in range(count)]
+        for number, owner in enumerate(sources.owners):
+            pieces[owner].append(number)
+        answers = []
+        for numbers in pieces:
+            if len(numbers) == 1:
+                best = written[numbers[0]]
+                texts = [self.tokenizer.decode(found.tokens).strip() for found in best]
+                answers.append(Rewritten(texts[0], texts, [found.score for found in best], best[0]))
+                continue
+            firsts = [written[number][0] for number in numbers]
+            text = " ".join(self.tokenizer.decode(found.tokens).strip() for found in firsts)
+            scores = [sum(found.score for found in firsts)] if firsts else []
+            answers.append(Rewritten(text, [text] if firsts else [], scores))
+        return answers
+
+    def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
+        """What becomes of the sources of pairs, each told what its pair says of it."""
+        answers = [""] * len(pairs)
+        for tags in sorted({pair.tags for pair in pairs}):
+            chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
+            found = self.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
+            for number, each in zip(chosen, found, strict=True):
+                answers[number] = each.text
+        return answers
+
+    @torch.inference_mode()
+    def attention(
+        self, source: str, target: str | None = None, tags: Sequence[str] = ()
+    ) -> tuple[list[str], list[str], list[Tensor]]:
+        """How the model looks at a source while it writes a target, or what it would write itself.
+
+        Returns:
+            Tokens of the target as strings, its end included, those of the source, and for each block (heads, T, S) of
+            weights, row t of which were looked by when token t was to be written.
+
+        Raises:
+            LangueError: the model has no room for one of them.
+        """
+        ids = next(iter(read_sources([source], self.sides, tags, "cut").ids), None)
+        if ids is None:
+            raise LangueError("there is nothing to look at: the text has no tokens")
+        written = self.tokenizer.encode(target if target is not None else self.rewrite([source], tags=tags)[0].text)
+        written = [*written[: self.sides.max_target - 1], self.tokenizer.end]
+        batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
+        looks = [weights[0] for weights in self.model.attention(batch)]
+        names = [
+            [told.get(token) or tokenizer.decode([token], skip_special=False) for token in tokens]
+            for tokenizer, tokens, told in (
+                (self.tokenizer, written, {}),
+                (self.sides.source, ids, {number: f"<{tag}>" for tag, number in self.sides.tags.items()}),
+            )
+        ]
+        return names[0], names[1], looks
+
+    @abstractmethod
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """How well texts that were written agree with those that people wrote."""
+
+    def evaluate(
+        self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any
+    ) -> tuple[dict[str, float], list[str]]:
+        """Loss of what people wrote, and scores of what the model writes; and that itself."""
+        answers = self.write(pairs, **options)
+        metrics = self.loss(pairs, precision)
+        return {**metrics, **self.score(answers, [pair.target for pair in pairs])}, answers
+
+    def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
+        """Loss in nats per target token, ends included, and perplexity, of what people wrote."""
+        encoded = [self.sides.cut(*both) for both in self.sides.encode(pairs)]
+        order = sorted(range(len(encoded)), key=lambda n: -len(encoded[n][0]) - len(encoded[n][1]))
+        objective, total, count = self.objective(), 0.0, 0
+        room = BATCH_TOKENS.get(self.model.device.type, 1 << 15)
+        was_training = self.model.training
+        self.model.eval()
+        start = 0
+        while start < len(order):
+            longest = sum(len(side) for side in encoded[order[start]])
+            chosen = order[start : start + max(1, room // longest)]
+            start += len(chosen)
+            batch = objective.batch([dict(zip(("source", "target"), encoded[n], strict=True)) for n in chosen])
+            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                found = objective.loss(self.model, batch.to(self.model.device))
+            total += float(found.total)
+            count += int(found.count)
+        self.model.train(was_training)
+        loss = total / max(1, count)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
+    """What the decoder begins with: what the model's configuration says, else the tokenizer's start, else its end."""
+    if said is not None:
+        return said
+    return tokenizer.end if tokenizer.start is None else tokenizer.start
+
+
+def _text(given: Any, column: str) -> str:
+    return given if isinstance(given, str) else str(given[column])

@@ -1,0 +1,99 @@
+"""Sources as an encoder gets them: encoded, in pieces that it has room for, with a count of what was done to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from langue.data.records import is_blank
+from langue.data.sides import Sides
+
+Long = Literal["split", "cut"]
+
+_SENTENCE = re.compile(r"(?<=[.!?…。！？;:])\s+")
+
+
+@dataclass
+class Sources:
+    """Texts in pieces.
+
+    Attributes:
+        ids: tokens of each piece.
+        owners: the text that each piece belongs to.
+        empty: how many texts said nothing, and have no piece.
+        split: how many texts came in several pieces, cut between sentences.
+        cut: how many lost what there was no room for.
+        unknown: characters that the tokenizer does not know, by how often they came.
+    """
+
+    ids: list[list[int]] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    empty: int = 0
+    split: int = 0
+    cut: int = 0
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def warnings(self) -> list[str]:
+        """What a user should know, in sentences."""
+        found = []
+        if self.split:
+            found.append(f"{self.split:,} long texts were split between sentences")
+        if self.cut:
+            found.append(f"{self.cut:,} texts were longer than the model can read, and lost their ends")
+        if self.unknown:
+            often = sorted(self.unknown, key=lambda character: -self.unknown[character])
+            shown = ", ".join(repr(character) for character in often[:5])
+            found.append(f"{sum(self.unknown.values()):,} characters are unknown to the model, such as {shown}")
+        return found
+
+
+def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: Long) -> Sources:
+    """Encode texts.
+
+    Args:
+        texts: in order; an empty one gets no piece.
+        sides: how they are encoded.
+        tags: what the model is told before each.
+        long: what becomes of a text that the model has no room for: it is split between sentences, or cut.
+    """
+    found = Sources()
+    numbers = sides.numbers(tags)
+    room = sides.max_source - len(numbers) - 1
+    encoded = sides.source.encode_batch(list(texts))
+    for owner, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
+        if is_blank(text):
+            found.empty += 1
+            continue
+        _note_unknown(found, text, ids, sides)
+        pieces = [ids]
+        if len(ids) > room and long == "split":
+            pieces = [piece for piece in _pieces(text, sides.source.encode, room) if piece]
+            found.split += len(pieces) > 1
+        found.cut += any(len(piece) > room for piece in pieces)
+        for piece in pieces:
+            found.ids.append([*numbers, *piece[:room], sides.source.end])
+            found.owners.append(owner)
+    return found
+
+
+def _pieces(text: str, encode: Callable[[str], list[int]], room: int) -> list[list[int]]:
+    """As many sentences together as there is room for; one that is too long by itself stays so."""
+    pieces: list[str] = []
+    for sentence in _SENTENCE.split(text):
+        longer = f"{pieces[-1]} {sentence}" if pieces else sentence
+        if pieces and len(encode(longer)) <= room:
+            pieces[-1] = longer
+        else:
+            pieces.append(sentence)
+    return [encode(piece) for piece in pieces]
+
+
+def _note_unknown(found: Sources, text: str, ids: Sequence[int], sides: Sides) -> None:
+    unknown = sides.source.unknown
+    if unknown is None or unknown not in ids:
+        return
+    for character in text:
+        if not character.isspace() and unknown in sides.source.encode(character):
+            found.unknown[character] = found.unknown.get(character, 0) + 1
