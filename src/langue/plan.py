@@ -26,6 +26,7 @@ from langue.train.device import autocast
 
 PROGRAM = 400 * 2**20
 """Bytes that Python and torch take before there is a model."""
+PLANNED = ("generate", "fill", "classify", "answer", "tag")
 LOOKED_AT = 1 << 20
 """Characters of the text that are looked at to learn how many there are of."""
 
@@ -92,6 +93,8 @@ def make_plan(recipe: Recipe) -> Plan:
     Raises:
         LangueError: the data or the tokenizer cannot be read, or a row does not fit into a batch.
     """
+    if recipe.task not in PLANNED:
+        raise LangueError(f"langue plan knows the tasks {', '.join(PLANNED)}, and not {recipe.task} yet")
     recipe = begin_from(recipe, None)
     load = _of_text(recipe) if recipe.task in ("generate", "fill") else _of_rows(recipe)
     training, device = recipe.training, choose_device(recipe.training.device)

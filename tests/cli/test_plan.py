@@ -133,6 +133,10 @@ def test_the_command_prints_words_or_json(file, capsys):
     ("options", "sentence"),
     [
         (["--data.train", "none.txt"], "none.txt"),
+        (
+            ["--task", "translate"],
+            "langue plan knows the tasks generate, fill, classify, answer, tag, and not translate",
+        ),
         (["--training.batch_tokens", "5"], "training.batch_tokens 5 holds no row of the context of 32"),
         (["--training.batch_size", "100000000"], "GiB free; --training.batch_size"),
     ],

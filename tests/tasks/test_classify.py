@@ -10,10 +10,12 @@ import torch
 
 import langue
 from labelled_rows import RECIPE, learn, sentences, write_recipe, write_rows
+from langue import cli
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.experiment import RunFolder
 from langue.models import load_model
+from langue.report.run import run_page
 from langue.tasks.texts import by_length, frame
 from langue.text import TokenizerSettings, train_tokenizer
 
@@ -55,6 +57,21 @@ def test_the_run_tells_its_metrics(run):
     assert run.best_step == best["step"]
     assert best["accuracy"] == max(row["accuracy"] for row in dev)
     assert "pipeline_tag: text-classification" in run.folder.card.read_text()
+
+
+def test_its_report_and_card_count_examples_and_tell_scores(run, tmp_path, capsys):
+    page = run_page(run.folder.path)
+    best = [f"<b>{run.metrics['accuracy']:.3f}</b><span>accuracy on dev</span>", "<span>examples per second</span>"]
+    assert all(part in page for part in best)
+    assert "Scores" in page
+    assert "perplexity" not in page
+    card = run.folder.card.read_text()
+    assert f"| training | {run.step:,} steps, {run.tokens:,} examples, " in card
+    assert "perplexity" not in card
+    assert cli.run(["train", str(write_recipe(tmp_path)), "--training.steps", "2", "--out", str(tmp_path / "new")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "2 steps, 32 examples, " in said[0]
+    assert said[-1] == f'try: langue classify {tmp_path / "new"} "…"'
 
 
 def test_accuracy_decides_and_not_the_loss(tmp_path):

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
 from langue.console import say, table
-from langue.report.words import duration, in_words, short
+from langue.report.words import counted, duration, in_words, short
 
 if TYPE_CHECKING:
     from langue.experiment import Run
@@ -93,8 +93,9 @@ def _closing(found: Run) -> str:
     """What came out, and what to do with it."""
     from langue.experiment.course import course_of
 
-    run, measured = found.folder.path, found.metrics
-    lines = [f"{run}: {found.step:,} steps, {short(found.tokens)} tokens, {duration(found.seconds)}; {found.stopped}"]
+    run, measured, recipe = found.folder.path, found.metrics, found.folder.recipe()
+    done = f"{found.step:,} steps, {short(found.tokens)} {counted(recipe.task)}, {duration(found.seconds)}"
+    lines = [f"{run}: {done}; {found.stopped}"]
     dev = {name: value for name, value in measured.items() if not name.startswith("test_")}
     test = {name.removeprefix("test_"): value for name, value in measured.items() if name.startswith("test_")}
     lines += [
@@ -102,7 +103,6 @@ def _closing(found: Run) -> str:
         for split, values in (("dev", dev), ("test", test))
         if values
     ]
-    recipe = found.folder.recipe()
     prompt = "…" if set('"$`\n') & set(recipe.samples.prompt) else recipe.samples.prompt or "…"
     command = course_of(recipe).words.command.format(name=run, prompt=prompt)
     return "\n".join([*lines, f"try: {command}"])

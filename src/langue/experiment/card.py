@@ -11,7 +11,7 @@ from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
 from langue.recipe import Recipe
 from langue.report.record import Record, number, read_record
-from langue.report.words import duration
+from langue.report.words import SCORES, counted, duration
 
 _CARD = """\
 ---
@@ -50,10 +50,6 @@ model = langue.load("{name}")
 """
 
 
-SCORES = ("accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match")
-"""Metrics of the tasks that judge texts, which a card tells as they are."""
-
-
 def write_card(folder: RunFolder) -> None:
     """Write the card from what the run folder holds; a second call writes it anew."""
     folder.card.write_text(card(folder.recipe(), read_record(folder.path)), encoding="utf-8")
@@ -82,14 +78,12 @@ def card(recipe: Recipe, record: Record) -> str:
 
 def _facts(recipe: Recipe, record: Record) -> list[tuple[str, str]]:
     last, best = record.last(), record.best() or {}
+    seen = f"{last.get('tokens', 0):,} {counted(recipe.task)}"
     facts = [
         ("data", f"`{source_names(recipe.data.train)}`"),
         ("tokenizer", f"{recipe.tokenizer.kind}, {recipe.model.vocab_size:,} tokens"),
         ("context", f"{recipe.model.context:,} positions"),
-        (
-            "training",
-            f"{last['step']:,} steps, {last.get('tokens', 0):,} tokens, {duration(number(last, 'seconds') or 0)}",
-        ),
+        ("training", f"{last['step']:,} steps, {seen}, {duration(number(last, 'seconds') or 0)}"),
     ]
     where = "dev data" if best.get("split") == "dev" else "its own training data"
     loss, bits = number(best, "loss"), number(best, "bits_per_byte")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from langue.report.figure import inline_svg, label_ends, new_figure, smooth, thin
 from langue.report.palette import day
 from langue.report.record import Record, Row, number
-from langue.report.words import short
+from langue.report.words import COUNTED, SCORES, counted, short
 
 Points = tuple[list[float], list[float]]
 
@@ -30,11 +30,15 @@ def curves_of(record: Record) -> list[Curve]:
     """All curves that the run's metrics hold numbers for, the loss first."""
     drawn = []
     if record.train or record.dev:
-        drawn.append(_both("Loss", "nats for each token, by step", "loss", lambda axes: _draw_loss(axes, record)))
+        unit = "by step" if record.recipe.get("task") in COUNTED else "nats for each token, by step"
+        drawn.append(_both("Loss", unit, "loss", lambda axes: _draw_loss(axes, record)))
+    scores = [name for name in SCORES if points(record.dev, name)[0]]
+    if scores:
+        drawn.append(_both("Scores", "dev, by step", "scores", lambda axes: _draw_scores(axes, record, scores)))
     if points(record.dev, "bits_per_byte")[0]:
         drawn.append(_both("Bits per byte", "dev, by step", "bits", lambda axes: _draw_bits(axes, record)))
     for key, title, unit in (
-        ("tokens_per_second", "Speed", "tokens per second, by step"),
+        ("tokens_per_second", "Speed", f"{counted(record.recipe.get('task'))} per second, by step"),
         ("learning_rate", "Learning rate", "by step"),
         ("gradient_norm", "Gradient norm", "before clipping, by step"),
         ("peak_share", "Use of the machine", "% of its matrix-multiply peak, by step"),
@@ -83,6 +87,16 @@ def _draw_bits(axes: Axes, record: Record) -> None:
     axes.plot(x, y, color=day("dev"), marker="o", markersize=3, linewidth=2)
     _look_past_the_start(axes, [(x, y)])
     label_ends(axes, [(x[-1], y[-1], f"{y[-1]:.3f}", day("dev"))])
+
+
+def _draw_scores(axes: Axes, record: Record, names: Sequence[str]) -> None:
+    """The first two, which are the task's own; all others follow them closely."""
+    ends = []
+    for name, colour in zip(names, (day("dev"), day("blue")), strict=False):
+        x, y = points(record.dev, name)
+        axes.plot(x, y, color=colour, marker="o", markersize=3, linewidth=2)
+        ends.append((x[-1], y[-1], f"{name.replace('_', ' ')} {y[-1]:.3f}", colour))
+    label_ends(axes, ends)
 
 
 def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
 from langue.report.record import Record, number, read_record, typical_speed
-from langue.report.words import duration, short, show, without_gaps
+from langue.report.words import SCORES, counted, duration, short, show, without_gaps
 
 SAMPLES = 8
 """How many samples are shown; more would be passed over."""
@@ -44,14 +44,22 @@ def _summary(record: Record) -> str:
         parts.append(f"of {short(record.parameters)} parameters")
     parts.append(f"after {last['step']:,} steps")
     if tokens := number(last, "tokens"):
-        parts.append(f"and {short(tokens)} tokens")
+        parts.append(f"and {short(tokens)} {counted(record.recipe.get('task'))}")
     if seconds := number(last, "seconds"):
         parts.append(f"in {duration(seconds)}")
     text = " ".join(parts)
     loss = number(best, "loss") if best else None
+    if best is not None and (scores := _scores(best)):
+        told = " and ".join(f"{name} was {value:.3f}" for name, value in scores[:2])
+        return f"{text}. On {_split_name(best)} {told} at best, at step {best['step']:,}."
     if best is None or loss is None:
         return f"{text}."
     return f"{text}. The best loss on {_split_name(best)} was {loss:.4f} nats, at step {best['step']:,}."
+
+
+def _scores(row: Any) -> list[tuple[str, float]]:
+    """The metrics that judge answers, under a reader's names."""
+    return [(name.replace("_", " "), row[name]) for name in SCORES if number(row, name) is not None]
 
 
 def _split_name(row: Any) -> str:
@@ -61,13 +69,16 @@ def _split_name(row: Any) -> str:
 def _tiles(record: Record) -> list[dict[str, str]]:
     best, last = record.best() or {}, record.last()
     loss, bits = number(best, "loss"), number(best, "bits_per_byte")
-    found = [
+    task = record.recipe.get("task")
+    guesses = task in ("generate", "fill") and loss is not None and loss < 20
+    found: list[tuple[str, str | None]] = [
+        *((f"{name} on dev", f"{value:.3f}") for name, value in _scores(best)[:2]),
         ("bits per byte on dev", f"{bits:.3f}" if bits else None),
         ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
-        ("perplexity", show(round(math.exp(loss), 2)) if loss and loss < 20 else None),
+        ("perplexity", show(round(math.exp(loss or 0.0), 2)) if guesses else None),
         ("parameters", short(record.parameters) if record.parameters else None),
-        ("tokens seen", short(tokens) if (tokens := number(last, "tokens")) else None),
-        ("tokens per second", short(speed) if (speed := typical_speed(record)) else None),
+        (f"{counted(task)} seen", short(tokens) if (tokens := number(last, "tokens")) else None),
+        (f"{counted(task)} per second", short(speed) if (speed := typical_speed(record)) else None),
         ("training time", duration(seconds) if (seconds := number(last, "seconds")) else None),
     ]
     return [{"name": name, "value": value} for name, value in found if value is not None]
@@ -103,7 +114,8 @@ def _detail(row: Any) -> str:
 def _counts(record: Record) -> Table:
     last = record.last()
     rows = [("steps", show(last["step"]))]
-    rows += [(name, show(last[name])) for name in ("tokens", "epoch") if name in last]
+    names = {"tokens": counted(record.recipe.get("task")), "epoch": "epoch"}
+    rows += [(shown, show(last[name])) for name, shown in names.items() if name in last]
     if record.parameters:
         rows.append(("parameters", show(record.parameters)))
     rows.append(("skipped steps", show(_skipped(record))))
