@@ -41,7 +41,7 @@ class Plan:
         parameters: numbers that it learns.
         flops_per_token: floating-point operations of training on one token.
         rows: rows of one forward pass.
-        context: tokens of a row.
+        context: tokens of a row, of the longest one where they differ.
         steps: updates of the weights.
         tokens: tokens that it will be trained on.
         memory: bytes at its peak, by what they hold; the program itself comes on top.
@@ -85,7 +85,7 @@ class Plan:
         refuse(self.memory_needed, self.memory_free, a_row, self.rows, self.device)
 
 
-def make_plan(recipe: Recipe) -> Plan:
+def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     """Work out a plan; the machine is measured for a moment.
 
     Of running text up to a megabyte is read; labelled rows are all read and encoded, since how long they are decides.
@@ -95,7 +95,7 @@ def make_plan(recipe: Recipe) -> Plan:
     """
     if recipe.task not in PLANNED:
         raise LangueError(f"langue plan knows the tasks {', '.join(PLANNED)}, and not {recipe.task} yet")
-    recipe = begin_from(recipe, None)
+    recipe = begin_from(recipe, start_from)
     load = _of_text(recipe) if recipe.task in ("generate", "fill") else _of_rows(recipe)
     training, device = recipe.training, choose_device(recipe.training.device)
     with autocast(device, training.precision):

@@ -11,7 +11,7 @@ from langue.experiment.training import _course
 from langue.models import build, load_model
 from langue.models.count import flops_per_token
 from langue.plan import make_plan, usual_share
-from langue.recipe import Recipe, read_recipe
+from langue.recipe import ModelSettings, Recipe, read_recipe
 from langue.text import train_tokenizer
 
 STEP = 12 * 32
@@ -94,6 +94,8 @@ def test_a_plan_for_labelled_rows_is_what_their_training_does(tmp_path, kind):
     assert plan.rows >= len(step.ids)
     assert plan.memory.logits == 0
     assert run(["plan", str(tmp_path / "recipe.yaml")]) == 0
+    again = make_plan(recipe.model_copy(update={"model": ModelSettings()}), trained.folder.path)
+    assert (again.steps, again.parameters, again.context) == (plan.steps, plan.parameters, plan.context)
 
 
 def test_what_cannot_fit_is_refused_with_what_would(file, monkeypatch):

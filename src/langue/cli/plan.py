@@ -17,6 +17,7 @@ def plan(
     recipe: Path,
     /,
     *,
+    start_from: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
 ) -> None:
@@ -29,6 +30,8 @@ def plan(
     ----------
     recipe
         A YAML file.
+    start_from
+        A run, a checkpoint or a model's folder (Hugging Face's too) whose weights the training will begin with.
     as_json
         Print one JSON object.
     changes
@@ -39,7 +42,7 @@ def plan(
     from langue.recipe import read_recipe
 
     asked = read_recipe(recipe, read_fields(changes))
-    made = make_plan(asked)
+    made = make_plan(asked, start_from)
     if as_json:
         derived = {"flops": made.flops, "memory_needed": made.memory_needed}
         print(json.dumps({**asdict(made), **derived}))
@@ -54,9 +57,10 @@ def describe(made: Plan, name: str) -> list[str]:
     from langue.report.words import duration, short, size
 
     parts = {**asdict(made.memory), "Python and torch": PROGRAM}
+    rows = f"rows of up to {made.context:,} tokens"
     held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
     return [
-        f"{name}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, context of {made.context:,}",
+        f"{name}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
         _line(
             "training",
             f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} tokens: {short(made.tokens)} tokens, "

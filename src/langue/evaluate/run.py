@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from langue.console import remark
 from langue.data import DataSettings, ReadSettings, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
@@ -244,6 +245,8 @@ def _runs_by_benchmark(folder: Path) -> dict[str, Path]:
     for place in places:
         if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
             benchmark = recipe_data(place).benchmark
-            if benchmark is not None:
-                found.setdefault(benchmark, place)
+            if benchmark is not None and benchmark in found:
+                remark(f"{place} is left aside: {found[benchmark]} was trained on {benchmark} as well")
+            elif benchmark is not None:
+                found[benchmark] = place
     return found
