@@ -194,7 +194,7 @@ def evaluate_suite(
         LangueError: there is no run for any task of the suite.
     """
     begun = time.perf_counter()
-    by_task = _runs_by_benchmark(Path(runs))
+    by_task = _runs_by_benchmark(Path(runs), suite)
     tasks: dict[str, Any] = {}
     scores: dict[tuple[str, str], dict[str, float]] = {}
     for name, part in suite_parts(suite, split):
@@ -238,15 +238,17 @@ def _file_name(name: str, part: str) -> str:
         return f"{name.partition('/')[2]}-{part}.txt"
 
 
-def _runs_by_benchmark(folder: Path) -> dict[str, Path]:
-    """The runs at a place or right below it, by the benchmark they were trained on."""
+def _runs_by_benchmark(folder: Path, suite: str) -> dict[str, Path]:
+    """The runs at a place or right below it, by the task of the suite that they were trained on."""
     found: dict[str, Path] = {}
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     for place in places:
         if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
             benchmark = recipe_data(place).benchmark
-            if benchmark is not None and benchmark in found:
+            if benchmark is None or not benchmark.startswith(f"{suite}/"):
+                continue
+            if benchmark in found:
                 remark(f"{place} is left aside: {found[benchmark]} was trained on {benchmark} as well")
-            elif benchmark is not None:
+            else:
                 found[benchmark] = place
     return found
