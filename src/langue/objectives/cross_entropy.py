@@ -77,13 +77,19 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 def _loss_and_gradient(scores: Tensor, targets: Tensor, smoothing: float, wanted: bool) -> tuple[Tensor, Tensor]:
     """Summed loss of a chunk and, if it is wanted, the gradient by its scores."""
-    loss = F.cross_entropy(scores, targets, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing)
     if not wanted:
+        loss = F.cross_entropy(scores, targets, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing)
         return loss, scores
     asked = targets != IGNORE
     place = targets.where(asked, 0)[:, None]
-    # Not exp(log-probabilities), which is ten times slower on a CPU where many of them underflow.
+    # One softmax serves both: its greatest share, which is 1/V at least, tells by what the scores were divided. And it
+    # is not exp(log-probabilities), which is ten times slower on a CPU where many of them underflow.
     grad = F.softmax(scores, -1)
+    divisor = scores.amax(-1, keepdim=True) - grad.amax(-1, keepdim=True).log_()
+    loss = divisor - (1 - smoothing) * scores.gather(1, place)
+    if smoothing:
+        loss -= smoothing * scores.mean(-1, keepdim=True)
+    loss = loss.masked_fill_(~asked[:, None], 0.0).sum()
     grad.scatter_add_(1, place, grad.new_full((1, 1), smoothing - 1).expand_as(place))
     if smoothing:
         grad -= smoothing / scores.shape[1]
