@@ -52,21 +52,20 @@ class _LinearCrossEntropy(torch.autograd.Function):
         matrix, inputs, shift = weight.to(dtype), hidden.to(dtype), None if bias is None else bias.to(dtype)
         exact = torch.promote_types(dtype, torch.float32)
         total = hidden.new_zeros((), dtype=exact)
-        grads = None
-        if any(ctx.needs_input_grad[:3]):
-            # Chunks add up in the parameters' own precision: a sum of many in bfloat16 would lose most of its digits.
-            grads = torch.empty_like(inputs), torch.zeros_like(weight), None if bias is None else torch.zeros_like(bias)
+        wanted = any(ctx.needs_input_grad[:3])
+        sums = _Sums(weight, bias)
         rows = max(LEAST_ROWS, CHUNK.get(device, CHUNK_ELSEWHERE) // weight.shape[0])
         with torch.autocast(device, enabled=False):
-            for start in range(0, inputs.shape[0], rows):
+            # Once even without rows, so that every process has a gradient to add up.
+            for start in range(0, max(1, inputs.shape[0]), rows):
                 piece = slice(start, start + rows)
                 scores = multiply(inputs[piece], matrix, shift)
-                loss, grad = _loss_and_gradient(scores.to(exact), targets[piece], smoothing, grads is not None)
+                loss, grad = _loss_and_gradient(scores.to(exact), targets[piece], smoothing, wanted)
                 total += loss
-                if grads is not None:
-                    _add_gradient(grads, piece, grad.to(dtype), matrix, inputs)
-        if grads is not None:
-            ctx.save_for_backward(grads[0].to(hidden.dtype), *grads[1:])
+                if wanted:
+                    sums.add(grad.to(dtype), matrix, inputs[piece])
+        if wanted:
+            ctx.save_for_backward(sums.by_hidden(hidden), sums.by_weight, sums.by_bias)
         return total
 
     @staticmethod
@@ -97,12 +96,30 @@ def _loss_and_gradient(scores: Tensor, targets: Tensor, smoothing: float, wanted
     return loss, grad
 
 
-def _add_gradient(
-    grads: tuple[Tensor, Tensor, Tensor | None], piece: slice, grad: Tensor, matrix: Tensor, inputs: Tensor
-) -> None:
-    """Carry a chunk's gradient by its scores on to hidden vectors, matrix and bias."""
-    by_hidden, by_matrix, by_bias = grads
-    by_hidden[piece] = multiply(grad, matrix.t())
-    by_matrix += multiply_transposed(grad, inputs[piece])
-    if by_bias is not None:
-        by_bias += grad.sum(0)
+class _Sums:
+    """Gradients by hidden vectors, weight and bias, of chunk after chunk.
+
+    They add up in the parameters' own precision: a sum of many in bfloat16 would lose most of its digits.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None):
+        self.pieces: list[Tensor] = []
+        self.by_weight: Tensor | None = None
+        self.by_bias: Tensor | None = None
+        self.weight, self.bias = weight, bias
+
+    def add(self, grad: Tensor, matrix: Tensor, inputs: Tensor) -> None:
+        """Carry a chunk's gradient (rows, V) by its scores on."""
+        self.pieces.append(multiply(grad, matrix.t()))
+        self.by_weight = _add(self.by_weight, multiply_transposed(grad, inputs), self.weight)
+        if self.bias is not None:
+            self.by_bias = _add(self.by_bias, grad.sum(0), self.bias)
+
+    def by_hidden(self, hidden: Tensor) -> Tensor:
+        """The gradient by all hidden vectors."""
+        whole = self.pieces[0] if len(self.pieces) == 1 else torch.cat(self.pieces)
+        return whole.to(hidden.dtype)
+
+
+def _add(total: Tensor | None, part: Tensor, like: Tensor) -> Tensor:
+    return part.to(like.dtype) if total is None else total.add_(part)
