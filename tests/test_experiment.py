@@ -177,6 +177,26 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_checkpoint_is_a_model_like_its_run_s(finished: Path, tmp_path: Path) -> None:
+    """Its last step is the best here, so that both write the same; a flipped byte in it is named."""
+    last = finished / "checkpoints" / "step-00000008"
+    options = {"max_tokens": 8, "temperature": 0.0}
+    assert langue.load(last).generate("the ", **options) == langue.load(finished).generate("the ", **options)
+    shutil.copytree(finished, tmp_path / "run")
+    file = tmp_path / "run" / "checkpoints" / last.name / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(LangueError, match=r"model\.safetensors is not what manifest\.json says"):
+        langue.load(file.parent)
+
+
+def test_of_averaged_weights_a_checkpoint_gives_the_average(tmp_path: Path) -> None:
+    run_tiny(tmp_path, training__average="0.9")
+    last = langue.load(tmp_path / "run" / "checkpoints" / "step-00000008").model
+    assert all(torch.equal(dict(last.named_parameters())[k], v) for k, v in weights(tmp_path / "run").items())
+
+
 def test_a_run_without_a_checkpoint_begins_again(finished: Path, tmp_path: Path) -> None:
     run_tiny(tmp_path)
     for path in (tmp_path / "run" / "checkpoints").iterdir():

@@ -85,10 +85,18 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
         LangueError: a file is missing or damaged, or the weights do not fit the configuration.
     """
     folder = Path(folder)
-    config = read_config(folder)
+    return load_weights(read_config(folder), folder / WEIGHTS, device)
+
+
+def load_weights(config: ModelConfig, file: Path, device: str | torch.device = "cpu") -> Model:
+    """A model of a configuration with the weights of a safetensors file.
+
+    Raises:
+        LangueError: the file is missing or damaged, or does not fit the configuration.
+    """
     model = empty(config)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
-    model.load_state_dict(_read_weights(folder / WEIGHTS, expected, device), strict=False, assign=True)
+    model.load_state_dict(_read_weights(file, expected, device), strict=False, assign=True)
     model.tie()
     return model.to(device)
 
@@ -102,7 +110,7 @@ def _read_weights(path: Path, expected: dict[str, torch.Size], device: str | tor
             if wrong:
                 name = wrong[0]
                 raise LangueError(
-                    f"{path} does not fit {CONFIG} beside it: {name} should be "
+                    f"{path} does not fit its model's configuration: {name} should be "
                     f"{_shape(expected.get(name))} but is {_shape(found.get(name))}"
                 )
             weights = {name: file.get_tensor(name) for name in found}

@@ -9,6 +9,7 @@ from langue.errors import LangueError
 
 if TYPE_CHECKING:
     from langue.hub import Checkpoint
+    from langue.models import Model
     from langue.recipe import Recipe
 
 SOURCE_TOKENIZER = "source-tokenizer.json"
@@ -51,7 +52,6 @@ def load(path: Path | str, device: str = "auto") -> Any:
 def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
     """A model with all that belongs to it, and the recipe that it was trained by, if it was by one."""
     from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published
-    from langue.models import load_model
     from langue.text import Tokenizer
 
     if is_published(path):
@@ -62,7 +62,8 @@ def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
     place = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
     # A checkpoint's labels lie beside the model of its run.
     labels = read_labels(weights) or read_labels(path.parent.parent / "model")
-    recipe, model = _recipe(path), load_model(weights)
+    recipe = _recipe(path)
+    model = _model(weights, recipe)
     sources = (folder / SOURCE_TOKENIZER for folder in (weights, path.parent.parent / "model"))
     source = next((Tokenizer.load(file) for file in sources if file.is_file()), None)
     return Checkpoint(model, Tokenizer.load(place), labels, read_origin(weights), source_tokenizer=source), recipe
@@ -73,6 +74,19 @@ def _weights(path: Path) -> Path:
     if (path / "recipe.yaml").is_file() and not (path / "model").is_dir():
         raise LangueError(f"{path} has no model yet: its training has not come to a first evaluation")
     return path / "model" if (path / "model").is_dir() else path
+
+
+def _model(weights: Path, recipe: Recipe | None) -> Model:
+    """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
+    from langue.models import load_model, load_weights
+    from langue.train import checkpoint
+
+    if recipe is None or not (weights / checkpoint.MANIFEST).is_file():
+        return load_model(weights)
+    checkpoint.verify(weights)
+    # Where weights are averaged, their average is what the training evaluates and keeps.
+    files = (weights / f"{name}.safetensors" for name in ("average", "model"))
+    return load_weights(recipe.model.architecture(), next(file for file in files if file.is_file()))
 
 
 def _recipe(path: Path) -> Recipe | None:
