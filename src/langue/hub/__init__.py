@@ -4,6 +4,7 @@ from langue.hub.checkpoint import Checkpoint, load_checkpoint, new_folder, read_
 from langue.hub.folder import is_published
 from langue.hub.purpose import purpose
 from langue.hub.read import Precision, read_published
+from langue.hub.sentence import read_pooling
 
 __all__ = [
     "Checkpoint",
@@ -14,6 +15,7 @@ __all__ = [
     "purpose",
     "read_labels",
     "read_origin",
+    "read_pooling",
     "read_published",
     "save_checkpoint",
 ]

@@ -1,0 +1,65 @@
+"""What stands for a text in a folder of sentence-transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.hub.published import save
+
+from langue.errors import LangueError
+from langue.experiment.start import read_start
+from langue.hub import read_pooling
+
+POOLING = "sentence_transformers.models.Pooling"
+
+
+def write_modules(folder: Path, path: str = "1_Pooling", **modes: bool) -> None:
+    modules = [{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": path, "type": POOLING}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    config = {"word_embedding_dimension": 16, **{f"pooling_mode_{name}": value for name, value in modes.items()}}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("modes", "pooling"),
+    [
+        ({"cls_token": False, "mean_tokens": True, "max_tokens": False}, "mean"),
+        ({"cls_token": True, "mean_tokens": False}, "first"),
+        ({"lasttoken": True}, "last"),
+        ({"max_tokens": True}, None),
+        ({"cls_token": True, "mean_tokens": True}, None),
+    ],
+)
+def test_the_pooling_of_a_folder(tmp_path: Path, modes: dict[str, bool], pooling: str | None) -> None:
+    assert read_pooling(tmp_path) is None
+    write_modules(tmp_path, **modes)
+    assert read_pooling(tmp_path) == pooling
+
+
+def test_a_classifier_begins_with_the_vector_that_was_trained(tmp_path: Path) -> None:
+    """BERT's own way, [CLS] through a dense layer, unless the folder says otherwise."""
+    save("bert", tmp_path)
+    head = read_start(tmp_path).config.classifier
+    assert head is not None
+    assert (head.pooling, head.dense) == ("first", "tanh")
+    write_modules(tmp_path, mean_tokens=True)
+    head = read_start(tmp_path).config.classifier
+    assert head is not None
+    assert (head.pooling, head.dense) == ("mean", "none")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[{}]", "does not list modules"),
+        ("{", "does not list modules"),
+        (json.dumps([{"path": "../other", "type": POOLING}]), r"names '\.\./other', which is no folder in its own"),
+    ],
+)
+def test_a_damaged_or_hostile_list_is_named(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "modules.json").write_text(content)
+    with pytest.raises(LangueError, match=said):
+        read_pooling(tmp_path)
