@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -108,3 +109,22 @@ def test_overrides_that_cannot_be_are_named() -> None:
         override({"task": "a"}, {"task.part": "1"})
     with pytest.raises(LangueError, match=r"--task: '\[1' is not a valid value"):
         override({}, {"task": "[1"})
+
+
+class Kinds(Settings):
+    source: str | list[str] | dict[str, float]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"a": 1, "b": {"path": "x"}}, "recipe: source.b: input should be a valid number"),
+        (["x", 2], "recipe: source.1: input should be a valid string, got 2"),
+        (3, "recipe: source: input should be a valid string, got 3"),
+    ],
+)
+def test_of_a_field_of_several_kinds_the_one_that_was_meant_is_told(value: Any, said: str) -> None:
+    """Not the first in the list of kinds, and without that kind's name in the place of a key."""
+    with pytest.raises(LangueError) as error:
+        parse(Kinds, {"source": value}, "recipe")
+    assert str(error.value) == said

@@ -90,13 +90,37 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = _telling(error.errors(), content)
         name = ".".join(str(part) for part in first["loc"])
         unknown = first["type"] == "extra_forbidden"
         for change in changed:
             if f"{name}.".startswith(f"{change}.") or (unknown and change.startswith(f"{name}.")):
                 where = f"--{change}"
         raise LangueError(f"{where}: " + _explain(kind, first)) from None
+
+
+def _telling(errors: Sequence[Mapping[str, Any]], content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first error, and of those of a field that may be of several kinds, the one that came furthest.
+
+    Such errors bear the name of the kind that was tried in their place, which says nothing to a reader of the recipe.
+    """
+    told = [{**error, "loc": _within(error["loc"], content, missing=error["type"] == "missing")} for error in errors]
+    field = told[0]["loc"]
+    return max((error for error in told if error["loc"][: len(field)] == field), key=lambda error: len(error["loc"]))
+
+
+def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple[int | str, ...]:
+    """What of a place is really there; and its last part, if that is just what is missing."""
+    found: list[int | str] = []
+    for number, part in enumerate(place):
+        if isinstance(content, Mapping) and part in content:
+            content = content[part]
+        elif isinstance(content, list) and isinstance(part, int):
+            content = content[part]
+        elif not (missing and number == len(place) - 1):
+            continue
+        found.append(part)
+    return tuple(found)
 
 
 def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:

@@ -33,6 +33,9 @@ BATCH_PIECES = 1 << 14
 SHARD = 1 << 28
 """Tokens of one shard."""
 
+FEW_TOKENS = 16
+"""So many unknown ones say nothing: the end of a short text may have a letter that its beginning lacks."""
+
 MOST_UNKNOWN = 0.1
 """From this share of unknown tokens on, the tokenizer was made for another language or script."""
 
@@ -157,6 +160,6 @@ def _refuse(names: list[str], tally: Tally, writer: Writer) -> None:
     garbage = sum(account["bytes"]["dropped"].get(reason, 0) for reason in ("invalid UTF-8", "NUL byte"))
     if garbage > max(FEW_BYTES, account["bytes"]["in"] / 2):
         raise LangueError(f"most of {what} is no text (dropped: {reasons}); give UTF-8 text")
-    if writer.unknown > MOST_UNKNOWN * writer.tokens:
+    if writer.unknown > max(FEW_TOKENS, MOST_UNKNOWN * writer.tokens):
         share = writer.unknown / writer.tokens
         raise LangueError(f"the tokenizer does not fit {what}: {share:.0%} of its tokens are unknown; train one on it")
