@@ -195,3 +195,10 @@ def test_spoilt_text_teaches_a_model_to_go_on_from(tmp_path: Path) -> None:
         report=False,
     )
     assert langue.load(second.folder.path).model.config.vocab_size == model.config.vocab_size
+
+
+def test_a_test_file_that_is_not_there_is_told_before_the_training(tmp_path: Path) -> None:
+    recipe = read_recipe(write_pairs(tmp_path), {"data.test": str(tmp_path / "nothere.tsv")})
+    with pytest.raises(LangueError, match=r"there is no file .*nothere\.tsv"):
+        train(recipe, tmp_path / "run", report=False)
+    assert not (tmp_path / "run").exists()

@@ -41,7 +41,8 @@ class Pairing(Course):
         self.source_tokenizer = tokenizer if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
         settings = self._settings(recipe)
         self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context)
-        self._dev = self._whole("dev")
+        # The test part as well, lest a training of hours end with a file that is not there.
+        self._dev, self._test = self._whole("dev"), self._whole("test")
 
     @cached_property
     def train(self) -> PairExamples:
@@ -135,8 +136,7 @@ class Pairing(Course):
         return self._task(model).loss(self._dev, self.recipe.training.precision)
 
     def test(self, model: Model) -> dict[str, float] | None:
-        pairs = self._whole("test")
-        return self._task(model).evaluate(pairs, self.recipe.training.precision)[0] if pairs else None
+        return self._task(model).evaluate(self._test, self.recipe.training.precision)[0] if self._test else None
 
     @property
     def has_samples(self) -> bool:
