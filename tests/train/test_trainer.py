@@ -152,7 +152,7 @@ def test_training_stops_when_nothing_gets_better():
 
 @pytest.mark.parametrize(
     ("budget", "steps"),
-    [({"tokens": 100.0}, None), ({"flops": 3e4}, None), ({"steps": 5}, 5), ({"seconds": 0.2}, None)],
+    [({"tokens": 100.0}, None), ({"flops": 3e4}, None), ({"steps": 5}, 5), ({"seconds": 1.0}, None)],
 )
 def test_budgets_end_the_training_and_drive_the_schedule(budget, steps):
     changes = {"steps": None, **budget, "schedule": "linear", "warmup_steps": 0}
