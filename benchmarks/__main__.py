@@ -11,7 +11,17 @@ from benchmarks import table
 from benchmarks.harness import Options, Skip, record, say
 from langue.errors import LangueError
 
-NAMES = ("start", "data", "step_speed", "time_to_loss", "fine_tuning", "classify", "checkpoints", "gpu")
+NAMES = (
+    "start",
+    "data",
+    "step_speed",
+    "time_to_loss",
+    "fine_tuning",
+    "fine_tuning_squad",
+    "classify",
+    "checkpoints",
+    "gpu",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
