@@ -6,6 +6,7 @@ timed from their first step to their evaluation's end; reading and tokenising co
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -21,7 +22,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "glue/SST-2": {"folder": "glue/SST-2", "epochs": 1, "batch_size": 32, "learning_rate": 1e-4, "rounds": 3},
     "glue/RTE": {"folder": "glue/RTE", "epochs": 2, "batch_size": 32, "learning_rate": 1e-4, "rounds": 3},
 }
-METRICS = {"glue/SST-2": "accuracy", "glue/RTE": "accuracy", "squad/1.1": "f1"}
+METRICS = {"glue/SST-2": ("accuracy",), "glue/RTE": ("accuracy",), "squad/1.1": ("exact_match", "f1")}
 LENGTH = 512
 
 
@@ -67,10 +68,10 @@ def race(options: Options, tasks: dict[str, dict[str, Any]]) -> Result:
 def _rows(task: str, both: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
     peer = next(iter(both.values()))
     rows = []
-    for name, found in both.items():
-        values = [one[METRICS[task]] for one in found]
+    for metric, (name, found) in itertools.product(METRICS[task], both.items()):
+        values = [one[metric] for one in found]
         rows.append({
-            "task": task, "contestant": name, "metric": METRICS[task], "mean": 100 * statistics.mean(values),
+            "task": task, "contestant": name, "metric": metric, "mean": 100 * statistics.mean(values),
             "deviation": 100 * statistics.stdev(values) if len(values) > 1 else None, "seeds": len(values),
             "seconds": statistics.median(one["seconds"] for one in found),
             "share": statistics.median(a["seconds"] / b["seconds"] for a, b in zip(found, peer, strict=True)),
