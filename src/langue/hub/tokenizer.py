@@ -22,7 +22,7 @@ def read_tokenizer(path: Path) -> Tokenizer | None:
     Raises:
         LangueError: it is damaged, or of a kind that Langue does not read.
     """
-    others = any(path.glob("*.model"))
+    others = any(file.suffix in (".model", ".spm") for file in path.iterdir())
     return Tokenizer.load(path) if others or any((path / file).is_file() for file in FILES) else None
 
 

@@ -203,6 +203,9 @@ class ModelConfig(Settings):
                 f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
             )
         if self.form == "seq2seq":
+            for name, token in (("decoder_start", self.decoder_start), ("forced_start", self.forced_start)):
+                if token is not None and 0 < self.vocab_size <= token:
+                    raise ValueError(f"{name} {token} is no token of a vocabulary of {self.vocab_size}")
             try:
                 self.encoder_config()
             except LangueError as error:

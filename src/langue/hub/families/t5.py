@@ -58,9 +58,11 @@ class Scaled:
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         tied = config.get("tie_word_embeddings", True)
-        scaled = config.get("scale_decoder_outputs", tied is not False)
-        if not isinstance(tied, bool) or not isinstance(scaled, bool):
-            raise refusal("tie_word_embeddings", tied, "it is true or false")
+        scaled = config.get("scale_decoder_outputs")
+        scaled = tied if scaled is None else scaled
+        for name, value in zip(self.fields, (tied, scaled), strict=True):
+            if not isinstance(value, bool):
+                raise refusal(name, value, "it is true or false")
         return {"tie_embeddings": tied, "head_scale": scaled}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
