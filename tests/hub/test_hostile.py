@@ -336,6 +336,17 @@ def test_how_a_text_begins_stands_in_either_file(whole: dict[str, Path], tmp_pat
     assert read_published(folder).model.config.decoder_start == 9
 
 
+def test_a_trunk_that_stores_its_embedding_thrice(tmp_path: Path) -> None:
+    save("bart trunk", tmp_path)
+    expected = read_published(tmp_path).model.state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    for name in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight"):
+        tensors[name] = tensors["shared.weight"].clone()
+    save_file(tensors, tmp_path / "model.safetensors")
+    found = read_published(tmp_path).model.state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
 def test_an_own_head_of_t5_follows_from_its_weights(whole: dict[str, Path], tmp_path: Path) -> None:
     folder = copy(whole["t5"], tmp_path / "copied")
     tensors = load_file(folder / "model.safetensors")
