@@ -149,7 +149,8 @@ def test_every_verb_on_a_folder(
 def test_what_langue_trained_goes_on_at_theirs(plain: Tokenizer, tmp_path: Path) -> None:
     config = ModelConfig(
         form="seq2seq", vocab_size=plain.vocab_size, position="sinusoidal", norm="layer", norm_place="post", bias=True,
-        feedforward="relu", width=32, layers=1, heads=2, embedding_scale=True, encoder={"layers": 2, "heads": 2}, context=64,
+        feedforward="relu", width=32, layers=1, heads=2, embedding_scale=True, context=64,
+        encoder={"layers": 2, "heads": 2},
         initial_deviation=0.4,
     )  # fmt: skip
     write_published(Checkpoint(build(config, seed=2), plain), tmp_path)
