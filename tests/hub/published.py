@@ -19,6 +19,7 @@ VOCABULARY = 61
 IDS = torch.randint(4, VOCABULARY, (3, 11), generator=torch.Generator().manual_seed(0))
 RIGHT = torch.arange(11) < torch.tensor([[11], [7], [2]])
 LEFT = RIGHT.flip(1)
+TARGET = IDS[:, :7].flip(1)
 
 BERT = {
     "vocab_size": VOCABULARY,
@@ -39,6 +40,28 @@ LLAMA = {
     "max_position_embeddings": 64,
     "pad_token_id": 0,
 }
+SIDES = {"layers": 2, "attention_heads": 4, "ffn_dim": 40}
+T5 = {
+    "vocab_size": VOCABULARY,
+    "d_model": 32,
+    "d_kv": 6,
+    "d_ff": 40,
+    "num_layers": 2,
+    "num_heads": 4,
+    "relative_attention_num_buckets": 8,
+    "relative_attention_max_distance": 10,
+    "decoder_start_token_id": 0,
+}
+GATED = {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+BART = {
+    "vocab_size": VOCABULARY,
+    "d_model": 32,
+    **{f"{side}_{name}": n for side in ("encoder", "decoder") for name, n in SIDES.items()},
+    "max_position_embeddings": 32,
+    "pad_token_id": 1,
+}
+MARIAN = {**BART, "pad_token_id": 60, "decoder_start_token_id": 60, "activation_function": "swish"}
+DEEP = {"encoder_layers": 3, "decoder_layers": 1, "decoder_attention_heads": 2, "encoder_ffn_dim": 24}
 THREE = {"id2label": {0: "no", 1: "maybe", 2: "yes"}, "label2id": {"no": 0, "maybe": 1, "yes": 2}}
 
 
@@ -111,6 +134,23 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "roberta tags": ("RobertaForTokenClassification", {**BERT, **THREE}),
     "roberta spans": ("RobertaForQuestionAnswering", {**BERT, "pad_token_id": 3}),
     "roberta choices": ("RobertaForMultipleChoice", BERT),
+    "t5": ("T5ForConditionalGeneration", T5),
+    "t5 deep": ("T5ForConditionalGeneration", {**T5, "num_layers": 1, "num_decoder_layers": 3}),
+    "t5 1.1": ("T5ForConditionalGeneration", GATED),
+    "t5 1.1 tied": ("T5ForConditionalGeneration", {**GATED, "feed_forward_proj": "gated-silu"}),
+    "mt5": ("MT5ForConditionalGeneration", {**T5, "num_decoder_layers": 3}),
+    "mt5 tied": ("MT5ForConditionalGeneration", T5),
+    "bart": ("BartForConditionalGeneration", BART),
+    "bart deep": (
+        "BartForConditionalGeneration",
+        {**BART, **DEEP, "scale_embedding": True, "activation_function": "relu", "forced_bos_token_id": 0},
+    ),
+    "bart trunk": ("BartModel", BART),
+    "mbart": ("MBartForConditionalGeneration", {**BART, "decoder_start_token_id": 5}),
+    "mbart trunk": ("MBartModel", {**BART, **DEEP}),
+    "marian": ("MarianMTModel", MARIAN),
+    "marian deep": ("MarianMTModel", {**MARIAN, **DEEP, "scale_embedding": True, "activation_function": "gelu"}),
+    "marian trunk": ("MarianModel", MARIAN),
 }
 
 
@@ -124,11 +164,19 @@ def make(name: str) -> Any:
     architecture, fields = CASES[name]
     kind = getattr(transformers, architecture)
     theirs = kind(kind.config_class(**fields), **more(name))
+    if name in ("t5 1.1", "mt5"):  # published with a head of their own, while Transformers 5 makes new ones without
+        theirs.lm_head.weight = torch.nn.Parameter(torch.empty_like(theirs.shared.weight))
     draws = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for place, parameter in theirs.named_parameters():
             offset = 1.0 if "norm" in place.lower() or "ln_" in place else 0.0
             parameter.copy_(offset + 0.15 * torch.randn(parameter.shape, generator=draws))
+        for place, buffer in theirs.named_buffers():
+            if place == "final_logits_bias":
+                buffer.copy_(torch.linspace(-1, 1, buffer.shape[1])[None])
+        for module in theirs.modules():
+            if "Sinusoidal" in type(module).__name__:
+                module.weight.copy_(module.create_weight())
     return theirs.eval()
 
 
@@ -142,6 +190,11 @@ def save(name: str, folder: Path, **options: Any) -> Any:
 def theirs_say(theirs: Any, valid: Tensor | None = None, segments: Tensor | None = None) -> list[Tensor]:
     """All that a model of theirs computes for IDS: of tokens, of texts, or its hidden vectors."""
     name, options = type(theirs).__name__, {}
+    if theirs.config.is_encoder_decoder:
+        is_trunk = name.endswith("Model") and not name.endswith("MTModel")
+        mask = None if valid is None else valid.long()
+        found = theirs(input_ids=IDS, attention_mask=mask, decoder_input_ids=TARGET)
+        return [found.last_hidden_state if is_trunk else found.logits]
     if valid is not None:
         options["attention_mask"] = valid.long()
         if "Roberta" not in name:  # which counts positions by itself
@@ -169,7 +222,9 @@ def ours_say(model: Model, theirs: Any, valid: Tensor | None = None, segments: T
     ids = IDS if valid is None else IDS.masked_fill(~valid, theirs.config.pad_token_id)
     batch = Batch(ids, valid=valid, segments=segments)
     name = type(theirs).__name__
-    if name.endswith("Model") and "LMHead" not in name:
+    if theirs.config.is_encoder_decoder:
+        batch = Batch(TARGET, source=IDS, source_valid=valid)
+    if name.endswith("Model") and not name.endswith(("LMHeadModel", "MTModel")):
         hidden = model.hidden(batch)
         return [hidden] if model.config.classifier is None else [hidden, model.classify(batch)]
     if "PreTraining" in name:

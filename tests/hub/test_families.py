@@ -22,6 +22,9 @@ def test_we_compute_what_they_compute(name: str, tmp_path: Path) -> None:
     assert_same(ours_say(found.model, theirs), theirs_say(theirs))
     assert_same(ours_say(found.model, theirs, RIGHT), theirs_say(theirs, RIGHT), RIGHT)
     # Transformers pools the first position, padding or not, and picks the last token by its number.
+    # Of an encoder–decoder it is the source that is padded, behind, since theirs counts positions from the padding on.
+    if theirs.config.is_encoder_decoder:
+        return
     if found.model.config.classifier is None or found.model.config.classifier.each == "position":
         assert_same(ours_say(found.model, theirs, LEFT), theirs_say(theirs, LEFT), LEFT)
     if theirs.config.model_type == "bert":
@@ -38,6 +41,8 @@ def test_a_round_trip_changes_no_bit(name: str, tmp_path: Path) -> None:
     write_published(load_checkpoint(tmp_path / "run"), tmp_path / "again")
 
     before, after = (load_file(tmp_path / place / "model.safetensors") for place in ("theirs", "again"))
+    if name == "marian trunk":  # sines and cosines, which theirs stores in this class alone
+        before = {key: tensor for key, tensor in before.items() if "embed_positions" not in key}
     assert before.keys() == after.keys()
     untied = not theirs.config.tie_word_embeddings
     for key, tensor in before.items():
@@ -52,7 +57,8 @@ def test_a_round_trip_changes_no_bit(name: str, tmp_path: Path) -> None:
     assert again.config.architectures == [type(theirs).__name__]
     assert again.config.id2label == theirs.config.id2label
     assert again.config.problem_type == theirs.config.problem_type
-    for field in ("vocab_size", "tie_word_embeddings", "pad_token_id", "hidden_act"):
+    fields = ("vocab_size", "tie_word_embeddings", "pad_token_id", "hidden_act", "scale_decoder_outputs", "model_type")
+    for field in (*fields, "bos_token_id", "eos_token_id", "decoder_start_token_id"):
         assert getattr(again.config, field, None) == getattr(theirs.config, field, None)
     rope = getattr(theirs.config, "rope_parameters", None) or {}
     assert rope.items() <= (getattr(again.config, "rope_parameters", None) or {}).items()
@@ -66,6 +72,10 @@ def test_a_round_trip_changes_no_bit(name: str, tmp_path: Path) -> None:
         ("bert words", "AutoModelForMaskedLM"),
         ("roberta classes", "AutoModelForSequenceClassification"),
         ("bert", "AutoModel"),
+        ("t5 1.1", "AutoModelForSeq2SeqLM"),
+        ("mt5", "AutoModelForSeq2SeqLM"),
+        ("bart deep", "AutoModelForSeq2SeqLM"),
+        ("marian", "AutoModelForSeq2SeqLM"),
     ],
 )
 def test_auto_classes_find_what_was_written(name: str, kind: str, tmp_path: Path) -> None:
@@ -78,7 +88,7 @@ def test_auto_classes_find_what_was_written(name: str, kind: str, tmp_path: Path
     assert_same(theirs_say(again.eval()), theirs_say(theirs))
 
 
-@pytest.mark.parametrize("name", ["gpt2", "llama", "bert words", "roberta classes"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "bert words", "roberta classes", "t5", "marian"])
 def test_shards(name: str, tmp_path: Path) -> None:
     theirs = save(name, tmp_path, max_shard_size="20KB")
     assert len(list(tmp_path.glob("*.safetensors"))) > 2

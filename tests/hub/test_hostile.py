@@ -24,7 +24,7 @@ from langue.hub import is_published, read_published
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One good folder of each family, to be spoilt in a copy."""
     home = tmp_path_factory.mktemp("whole")
-    for name in ("gpt2", "llama", "bert words", "qwen2"):
+    for name in ("gpt2", "llama", "bert words", "qwen2", "t5", "t5 1.1", "bart", "marian"):
         save(name, home / name)
     save("gpt2", home / "shards", max_shard_size="20KB")
     return {path.name: path for path in home.iterdir()}
@@ -95,6 +95,26 @@ SETTINGS = [
     ("llama", {"max_position_embeddings": 10**10}, "context would be 10,000,000,000"),
     ("qwen2", {"use_sliding_window": True}, "use_sliding_window True is not supported"),
     ("qwen2", {"layer_types": ["sliding_attention", "full_attention"]}, "layer_types .* is not supported"),
+    ("t5", {"num_layers": 10**9}, "1,000,000,000 layers but"),
+    ("t5", {"num_decoder_layers": 10**9}, "1,000,000,000 layers but"),
+    ("t5", {"num_layers": 10**12}, "layers would be 1,000,000,000,000"),
+    ("t5", {"num_layers": "two"}, "layers"),
+    ("t5", {"num_decoder_layers": 1}, "holds the tensor decoder.block.1.* has no place"),
+    ("t5", {"num_layers": 3}, "lacks the tensor encoder.block.2"),
+    ("t5", {"feed_forward_proj": "gated-gelu"}, "lacks the tensor encoder.block.0.layer.1.DenseReluDense.wi_0.weight"),
+    ("t5", {"feed_forward_proj": "mish"}, "feed_forward_proj 'mish' is not supported; known: relu"),
+    ("t5", {"tie_word_embeddings": "no"}, "tie_word_embeddings 'no' is not supported"),
+    ("t5", {"is_encoder_decoder": False}, "is_encoder_decoder False is not supported"),
+    ("t5", {"architectures": ["T5EncoderModel"]}, "class 'T5EncoderModel' of t5 is not supported"),
+    ("t5", {"scale_decoder_outputs": 1}, "scale_decoder_outputs 1 is not supported"),
+    ("t5 1.1", {"vocab_size": 62}, "shared.weight should be 62×32 but is 61×32"),
+    ("bart", {"max_position_embeddings": 31}, "embed_positions.weight should be 33×32 but is 34×32"),
+    ("bart", {"tie_word_embeddings": False}, "tie_word_embeddings False is not supported"),
+    ("bart", {"encoder_ffn_dim": 41}, "encoder.layers.0.fc1.weight should be 41×32 but is 40×32"),
+    ("bart", {"encoder_attention_heads": 5}, "width 32 cannot be shared out among 5 heads"),
+    ("bart", {"vocab_size": 60}, "shared.weight should be 60×32"),
+    ("marian", {"share_encoder_decoder_embeddings": False}, "share_encoder_decoder_embeddings False is not supported"),
+    ("marian", {"normalize_before": True}, "normalize_before True is not supported"),
     ("bert words", {"position_embedding_type": "relative_key"}, "'relative_key' is not supported; .* only 'absolute'"),
     ("bert words", {"is_decoder": True}, "is_decoder True is not supported"),
     ("bert words", {"architectures": ["BertForTokenClassification"]}, "lacks the tensor classifier.weight"),
@@ -298,6 +318,47 @@ def test_code_that_comes_with_a_tokenizer_is_refused(whole: dict[str, Path], tmp
     (folder / "tokenizer.json").write_text("{}")
     (folder / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["evil.Tokenizer", null]}}')
     refuses(folder, r"tokenizer_config.json wants Python code to be run \(auto_map\)")
+
+
+def test_how_a_text_begins_stands_in_either_file(whole: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy(whole["t5"], tmp_path / "folder")
+    change(folder / "config.json", decoder_start_token_id=7, forced_bos_token_id=8)
+    (folder / "generation_config.json").unlink()
+    for expected in ((7, 8), (5, 8)):
+        found = read_published(folder).model.config
+        assert (found.decoder_start, found.forced_start) == expected
+        (folder / "generation_config.json").write_text('{"decoder_start_token_id": 5, "forced_bos_token_id": null}')
+    for number, sentence in ((-1, "decoder_start"), (61, "decoder_start 61 is no token of a vocabulary of 61")):
+        change(folder / "generation_config.json", decoder_start_token_id=number)
+        refuses(folder, sentence)
+    (folder / "generation_config.json").unlink()
+    change(folder / "config.json", decoder_start_token_id=None, pad_token_id=9)
+    assert read_published(folder).model.config.decoder_start == 9
+
+
+def test_a_trunk_that_stores_its_embedding_thrice(tmp_path: Path) -> None:
+    save("bart trunk", tmp_path)
+    expected = read_published(tmp_path).model.state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    for name in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight"):
+        tensors[name] = tensors["shared.weight"].clone()
+    save_file(tensors, tmp_path / "model.safetensors")
+    found = read_published(tmp_path).model.state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_an_own_head_of_t5_follows_from_its_weights(whole: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy(whole["t5"], tmp_path / "copied")
+    tensors = load_file(folder / "model.safetensors")
+    copied = {**tensors, "lm_head.weight": tensors["shared.weight"].clone()}
+    copied["encoder.embed_tokens.weight"] = copied["decoder.embed_tokens.weight"] = copied["lm_head.weight"].clone()
+    save_file({name: tensor.clone() for name, tensor in copied.items()}, folder / "model.safetensors")
+    assert read_published(folder).model.config.tie_embeddings
+    own = copy(whole["t5 1.1"], tmp_path / "own")
+    for fields in ({"tie_word_embeddings": False}, {"tie_word_embeddings": False, "scale_decoder_outputs": None}):
+        change(own / "config.json", **fields)
+        found = read_published(own).model.config
+        assert (found.tie_embeddings, found.head_scale) == (False, False)
 
 
 def test_missing_things(whole: dict[str, Path], tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Sides:
         tags: number of each tag among the source's tokens, above its tokenizer's.
         max_source: tokens of a source at most, tags and end included.
         max_target: tokens of a target at most, its end included.
+        opening: what a target begins with, whatever it says.
     """
 
     source: Tokenizer
@@ -39,13 +40,21 @@ class Sides:
     tags: Mapping[str, int]
     max_source: int
     max_target: int
+    opening: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, source: Tokenizer, target: Tokenizer, settings: PairSettings, context: int) -> Sides:
+    def of(
+        cls,
+        source: Tokenizer,
+        target: Tokenizer,
+        settings: PairSettings,
+        context: int,
+        opening: tuple[int, ...] = (),
+    ) -> Sides:
         """The sides of a recipe's pairs."""
         tags = {name: source.vocab_size + number for number, name in enumerate(settings.tags)}
-        longest = (min(limit or context, context) for limit in (settings.max_source, settings.max_target))
-        return cls(source, target, tags, *longest)
+        source_limit, target_limit = (min(n or context, context) for n in (settings.max_source, settings.max_target))
+        return cls(source, target, tags, source_limit, target_limit, opening)
 
     def numbers(self, tags: Sequence[str]) -> list[int]:
         """Tags as tokens.
@@ -64,7 +73,16 @@ class Sides:
         sources = self.source.encode_batch([pair.source for pair in pairs])
         targets = self.target.encode_batch([pair.target for pair in pairs])
         for pair, source, target in zip(pairs, sources, targets, strict=True):
-            yield [*self.numbers(pair.tags), *source, self.source.end], [*target, self.target.end]
+            yield self.framed(self.numbers(pair.tags), source), [*self.opening, *target, self.target.end]
+
+    def framed(self, tags: Sequence[int], source: Sequence[int]) -> list[int]:
+        """A source's tokens as the encoder gets them."""
+        return [*tags, *self.source.before, *source, *self.source.after]
+
+    @property
+    def around(self) -> int:
+        """How many tokens stand around a source's own, tags aside."""
+        return len(self.source.before) + len(self.source.after)
 
     def cut(self, source: list[int], target: list[int]) -> tuple[list[int], list[int]]:
         """Sides without what is too much of them; their ends stay."""
@@ -124,7 +142,9 @@ def _learnable(
                 tally.drop(event)
         whole = [event for event in some if isinstance(event, Pair)]
         for pair, (source, target) in zip(whole, sides.encode(whole), strict=True):
-            reason = _objection(len(source) - len(pair.tags) - 1, len(target) - 1, settings)
+            reason = _objection(
+                len(source) - len(pair.tags) - sides.around, len(target) - len(sides.opening) - 1, settings
+            )
             if reason is None and settings.too_long != "cut":
                 is_long = len(source) > sides.max_source or len(target) > sides.max_target
                 reason = "too long" if is_long else None

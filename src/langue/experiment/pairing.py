@@ -22,7 +22,7 @@ from langue.objectives import Seq2Seq
 from langue.recipe import Recipe
 from langue.report.words import short
 from langue.tasks import SOURCE_TOKENIZER
-from langue.tasks.rewrite import Rewrite, first_token_of
+from langue.tasks.rewrite import Rewrite, first_token_of, opening_of
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.tokenizer import FILE
 
@@ -40,7 +40,8 @@ class Pairing(Course):
         super().__init__(recipe, tokenizer, folder)
         self.source_tokenizer = tokenizer if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
         settings = self._settings(recipe)
-        self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context)
+        opening = opening_of(recipe.model, tokenizer)
+        self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context, opening)
         # The test part as well, lest a training of hours end with a file that is not there.
         self._dev, self._test = self._whole("dev"), self._whole("test")
 

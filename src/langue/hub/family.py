@@ -118,6 +118,71 @@ class Also:
 
 
 @dataclass(frozen=True)
+class FirstOf:
+    """The same value, under whichever of several names it is told first; the first of the names is written."""
+
+    names: tuple[str, ...]
+    ours: str
+    default: Any = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self.names
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        told = (config.get(name) for name in self.names)
+        return {self.ours: next((value for value in told if value is not None), self.default)}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        value = getattr(config, self.ours)
+        return {} if value is None else {self.names[0]: value}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A field that an encoder–decoder has for each of its sides.
+
+    Attributes:
+        encoder: theirs, of the encoder.
+        decoder: theirs, of the decoder; where it is null, the encoder's counts.
+        ours: ours, of either.
+        default: what both are where nothing is said.
+    """
+
+    encoder: str
+    decoder: str
+    ours: str
+    default: Any
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What encoder and decoder have each for itself; ours names of the encoder what differs from the decoder."""
+
+    sides: tuple[Side, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(name for side in self.sides for name in (side.encoder, side.decoder))
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        encoder = {side.ours: config.get(side.encoder, side.default) for side in self.sides}
+        decoder = {side.ours: config.get(side.decoder) for side in self.sides}
+        decoder = {name: encoder[name] if value is None else value for name, value in decoder.items()}
+        own = {name: value for name, value in encoder.items() if value != decoder[name]}
+        return {**decoder, "encoder": own or None}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        if config.form != "seq2seq":
+            return {}
+        told: dict[str, Any] = {}
+        for name, each in (("encoder", config.encoder_config()), ("decoder", config)):
+            for side in self.sides:
+                told[getattr(side, name)] = getattr(each, f"resolved_{side.ours}", getattr(each, side.ours))
+        return told
+
+
+@dataclass(frozen=True)
 class Key:
     """A line of the table of keys: where a parameter of ours is in theirs.
 
@@ -129,12 +194,14 @@ class Key:
         turned: they keep the matrix the other way round.
         rotary: of how many of theirs, from the first, the rows of each head are pairs (x_i, x_{i + width/2}) and not
             neighbours.
+        row: theirs is a matrix of one row, ours a vector.
     """
 
     ours: str
     theirs: str | tuple[str, ...]
     turned: bool = False
     rotary: int = 0
+    row: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -203,6 +270,8 @@ class Family:
         untied: those of them that count, and not the first, where the head has a matrix of its own.
         ignored: regular expressions of tensors that are no weights.
         spellings: ends of keys that older files spell otherwise.
+        head_by_file: whether the head is tied follows from the weights, whatever config.json says: it is where it has
+            no matrix, or the embedding's.
     """
 
     model_type: str
@@ -215,6 +284,7 @@ class Family:
     untied: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
+    head_by_file: bool = False
 
 
 def refusal(name: str, value: Any, hint: str) -> LangueError:

@@ -13,6 +13,10 @@ from langue.hub.weights import Place, Weights, read_weights
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+GENERATION = "generation_config.json"
+BEGINNINGS = ("decoder_start_token_id", "forced_bos_token_id")
+"""How an encoder–decoder's text begins, which stands in either of the two files; the second counts."""
+
 JSON_LIMIT = 200_000_000
 """Bytes of the largest JSON file that is read; a tokenizer of a quarter of a million tokens has 30 million."""
 
@@ -53,6 +57,9 @@ def read_folder(path: Path) -> Folder:
     _refuse_pickles(path)
     config = read_json(path / CONFIG)
     refuse_code(config, path / CONFIG)
+    if (path / GENERATION).is_file():
+        told = read_json(path / GENERATION)
+        config |= {name: told[name] for name in BEGINNINGS if told.get(name) is not None}
     return Folder(path, config, Weights(_all_weights(path)))
 
 

@@ -41,6 +41,7 @@ class Line:
         found = []
         for number, part in enumerate(parts):
             part = part.mT if self.key.turned and part.ndim == 2 else part
+            part = part[0] if self.key.row else part
             found.append(_neighbours(part, self.head_width) if number < self.key.rotary else part)
         return found
 
@@ -49,8 +50,8 @@ class Line:
         views = self.views(parts)
         if len(parts) == 1 and views[0] is parts[0] and parts[0].dtype == dtype:
             return parts[0]
-        rows = sum(self.rows)
-        joined = torch.empty((rows, *(parts[0].mT if self.key.turned else parts[0]).shape[1:]), dtype=dtype)
+        shape = (parts[0].mT if self.key.turned else parts[0]).shape[2 if self.key.row else 1 :]
+        joined = torch.empty((sum(self.rows), *shape), dtype=dtype)
         for place, view in zip(joined.split(list(self.rows)), views, strict=True):
             place.view(view.shape).copy_(view)
         return joined
@@ -58,7 +59,8 @@ class Line:
     def shapes(self, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
         """The shapes of theirs, from that of ours."""
         rest = tuple(shape[1:])
-        found = {name: (rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True)}
+        first = (1,) if self.key.row else ()
+        found = {name: (*first, rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True)}
         return {name: each[::-1] if self.key.turned else each for name, each in found.items()}
 
     def split(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -67,6 +69,7 @@ class Line:
         for number, (name, part) in enumerate(zip(self.theirs, parameter.split(list(self.rows)), strict=True)):
             if number < self.key.rotary:
                 part = _halves(part, self.head_width)
+            part = part[None] if self.key.row else part
             found[name] = part.mT if self.key.turned and part.ndim == 2 else part
         return found
 
@@ -99,9 +102,10 @@ def _line(keys: Iterable[Key], name: str, parameter: Tensor, model: Model) -> Li
         if groups is not None:
             theirs = tuple(source.format(**groups) for source in key.sources)
             module = model.get_submodule(name.rpartition(".")[0])
-            stacked = isinstance(module, Linear) and len(theirs) > 1
-            rows = module.blocks if stacked else (parameter.shape[0],)
-            return Line(name, theirs, key, rows, model.config.resolved_head_width)
+            blocks = module.blocks if isinstance(module, Linear) and len(theirs) > 1 else (parameter.shape[0],)
+            if len(blocks) != len(theirs):  # another line knows it in fewer parts
+                continue
+            return Line(name, theirs, key, blocks, model.config.resolved_head_width)
     return None
 
 
@@ -117,7 +121,8 @@ def full_names(family: Family, names: Iterable[str], path: Path) -> dict[str, st
         full = name.removeprefix("module.")
         for old, new in family.spellings.items():
             full = full.removesuffix(old) + new if full.endswith(old) else full
-        if any(each.fullmatch(full) for each in trunk) or f"{family.prefix}{full}" in _head_keys(family):
+        second = f"{family.prefix}{full}"
+        if any(each.fullmatch(full) for each in trunk) or second in _head_keys(family) or second in family.aliases:
             full = family.prefix + full
         if full in found:
             raise LangueError(f"{path} holds {full} twice, as {found[full]} and as {name}")
@@ -140,6 +145,18 @@ def choose_by_keys(family: Family, heads: Sequence[Head], names: Mapping[str, st
 
     fitting = [head for head in heads if there(head)]
     return max(fitting, key=lambda head: len(head.keys)) if fitting else heads[-1]
+
+
+def is_tied(family: Family, head: Head, weights: Weights, names: Mapping[str, str]) -> bool:
+    """Whether a family's head is the embedding: there is no matrix for it in the files, or the same one twice."""
+    own, shared = (
+        next((names[source] for key in keys if key.ours == ours for source in key.sources if source in names), None)
+        for ours, keys in (("head.weight", head.keys), ("embedding.weight", family.keys))
+    )
+    if own is None or shared is None:
+        return True
+    same = weights[own].shape == weights[shared].shape
+    return same and torch.equal(weights.tensor(own), weights.tensor(shared))
 
 
 def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str], path: Path) -> dict[str, str]:

@@ -9,12 +9,13 @@ from langue.models import ModelConfig
 
 
 def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Mapping[str, Any] | None = None) -> str:
-    """The task's name: classify, answer, tag, generate, translate, fill, or embed for a trunk alone.
+    """The task's name: classify, answer, tag, generate, translate, summarize, fill, or embed for a trunk alone.
 
     Args:
         config: the model's.
         labels: the names of its classifier's outputs.
-        origin: `Checkpoint.origin`; a classifier for the next sentence does not make a filler a classifier.
+        origin: `Checkpoint.origin`; a classifier for the next sentence does not make a filler a classifier, and BARTs
+            are published to summarise.
     """
     judge = config.classifier
     if judge is not None and judge.outputs and "ForPreTraining" not in (origin or {}).get("architecture", ""):
@@ -24,5 +25,5 @@ def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Ma
     if config.form == "decoder":
         return "generate"
     if config.form == "seq2seq":
-        return "translate"
+        return "summarize" if (origin or {}).get("model_type") == "bart" else "translate"
     return "fill" if config.head_bias or config.head_dense != "none" else "embed"

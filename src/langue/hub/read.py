@@ -10,7 +10,7 @@ import torch
 from langue.errors import LangueError
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.folder import CONFIG, read_folder
-from langue.hub.keys import check_shapes, choose_by_keys, full_names, lines, place_all, read_parameters
+from langue.hub.keys import check_shapes, choose_by_keys, full_names, is_tied, lines, place_all, read_parameters
 from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
 from langue.hub.tokenizer import read_tokenizer
 from langue.hub.weights import DTYPES
@@ -20,7 +20,7 @@ Precision = Literal["float32", "bfloat16", "float16", "kept"]
 
 
 def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint:
-    """Read a Hugging Face folder: GPT-2, Llama and its kin, BERT or RoBERTa, with its tokenizer.
+    """Read a Hugging Face folder of any family in `FAMILIES`, with its tokenizer.
 
     Nothing in the folder is executed. Parameters that we keep as they do lie in the file's own memory, and come from
     the disk when they are first used.
@@ -40,8 +40,11 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     names = full_names(family, folder.weights, path)
     head = choose_by_keys(family, find_heads(family, folder.config, file), names)
     config = read_settings(family, head, folder.config, file)
-    if config.layers > len(names):
-        raise LangueError(f"{path} does not fit its {CONFIG}: {config.layers:,} layers but {len(names):,} tensors")
+    layers = max(config.layers, config.encoder_config().layers if config.form == "seq2seq" else 0)
+    if layers > len(names):
+        raise LangueError(f"{path} does not fit its {CONFIG}: {layers:,} layers but {len(names):,} tensors")
+    if family.head_by_file and head.words:
+        config = config.model_copy(update={"tie_embeddings": is_tied(family, head, folder.weights, names)})
     blank = outline(config)
     found = place_all(family, head, blank, names, path)
     table = lines(family, head, blank)

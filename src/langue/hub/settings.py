@@ -17,7 +17,10 @@ from langue.settings import parse
 LARGEST = 1 << 31
 """No size is larger; a hostile one would take all memory before any tensor is looked at."""
 
-KEPT = ("problem_type", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id")
+KEPT = (
+    *("problem_type", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id"),
+    *("forced_eos_token_id", "bad_words_ids"),
+)
 """Of no use to a model and written back."""
 
 # What config.json says besides that changes nothing of what a model computes.
@@ -37,6 +40,15 @@ _HARMLESS = {
         "pooler_type",
         "transformers.js_config",
     ),
+    *(
+        "is_encoder_decoder",
+        "num_hidden_layers",
+        "is_decoder",
+        "forced_eos_token_id",
+        "bad_words_ids",
+        "classif_dropout",
+    ),
+    *("encoder_layerdrop", "decoder_layerdrop", "initializer_factor", "dense_act_fn", "is_gated_act"),
     *("model_max_length", "max_length", "do_sample", "embd_pdrop", "attn_pdrop", "tokenizer_class", "vocab_file"),
 }
 
@@ -83,7 +95,7 @@ def read_settings(family: Family, head: Head, config: Mapping[str, Any], path: P
     fields = dict(family.fixed)
     for entry in family.settings:
         fields |= entry.read(config)
-    for name, value in fields.items():
+    for name, value in {**fields, **(fields.get("encoder") or {})}.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
             raise LangueError(f"{path}: {name} would be {value:,}, which no model has")
     if not head.words:
@@ -140,7 +152,8 @@ def choose_counterpart(
         LangueError: there is none; names what of the model the nearest family does not have.
     """
     nearest: tuple[list[str], Family] | None = None
-    for family in FAMILIES.values():
+    # What was read as one of several families that it would fit is written as that one.
+    for family in sorted(FAMILIES.values(), key=lambda family: family.model_type != origin.get("model_type")):
         wrong = _differences(family, config)
         if not wrong:
             return family, choose_head(family, config, labels, origin)
@@ -243,6 +256,9 @@ def essence(config: ModelConfig) -> dict[str, Any]:
     for name in list(told):
         told[name] = getattr(config, f"resolved_{name}", told[name])
     without = {"dropout", "initial_deviation", "zero_output", "classifier", "head_bias", "head_dense", "head_norm"}
+    without |= {"decoder_start", "forced_start"}  # with what a text begins, which the trunk is told
+    if config.form == "seq2seq":
+        told["encoder"] = essence(config.encoder_config())
     if config.position != "rotary":
         without |= {"rotary_theta", "rotary_scaling"}
     if config.position != "relative":

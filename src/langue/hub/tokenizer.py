@@ -11,7 +11,7 @@ from tokenizers import processors
 
 from langue.models import ModelConfig
 from langue.text import Tokenizer
-from langue.text.frame import Piece, read_frame
+from langue.text.frame import Frame, Piece, read_frame
 
 FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
@@ -22,18 +22,22 @@ def read_tokenizer(path: Path) -> Tokenizer | None:
     Raises:
         LangueError: it is damaged, or of a kind that Langue does not read.
     """
-    others = any(path.glob("*.model"))
+    others = any(file.suffix in (".model", ".spm") for file in path.iterdir())
     return Tokenizer.load(path) if others or any((path / file).is_file() for file in FILES) else None
 
 
 def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> None:
     """Write the three files from which `AutoTokenizer` makes a tokenizer that gives the same numbers.
 
-    A tokenizer of Langue's own keeps no frame in its file; for an encoder, which expects one, it is put there.
+    A tokenizer of Langue's own keeps no frame in its file; for an encoder, which expects one, it is put there, and for
+    an encoder–decoder the end that stands behind what it reads.
     """
     engine = Engine.from_str(tokenizer.engine.to_str())
     if config.form == "encoder" and read_frame(engine) is None:
-        engine.post_processor = _template(tokenizer)
+        engine.post_processor = _template(tokenizer, tokenizer.frame)
+    if config.form == "seq2seq" and read_frame(engine) is None:
+        end = (tokenizer.end, 0)
+        engine.post_processor = _template(tokenizer, Frame((("A", 0), end), (("A", 0), end, ("B", 0), end)))
     roles = roles_of(tokenizer, config)
     told: dict[str, Any] = {
         # The class that takes a tokenizer as its file describes it.
@@ -66,8 +70,7 @@ def _name(tokenizer: Tokenizer, number: int) -> str:
     return name
 
 
-def _template(tokenizer: Tokenizer) -> processors.PostProcessor:
-    frame = tokenizer.frame
+def _template(tokenizer: Tokenizer, frame: Frame) -> processors.PostProcessor:
     specials = sorted({what for what, _ in (*frame.single, *frame.pair) if isinstance(what, int)})
 
     def written(pieces: tuple[Piece, ...]) -> list[str]:

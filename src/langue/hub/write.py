@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from langue.console import no_remarks, say
 from langue.errors import LangueError
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.family import Family, Head
-from langue.hub.folder import CONFIG, WEIGHTS
+from langue.hub.folder import BEGINNINGS, CONFIG, WEIGHTS
 from langue.hub.keys import lines
 from langue.hub.read import read_published
 from langue.hub.settings import choose_counterpart, write_settings
@@ -52,8 +53,8 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     try:
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         _write(folder / CONFIG, config)
-        if head.words and model.config.form == "decoder":
-            ends = ("bos_token_id", "eos_token_id", "pad_token_id")
+        if head.words and model.config.form != "encoder":
+            ends = ("bos_token_id", "eos_token_id", "pad_token_id", *BEGINNINGS, "forced_eos_token_id", "bad_words_ids")
             _write(folder / "generation_config.json", {name: config[name] for name in ends if name in config})
     except (OSError, SafetensorError) as error:
         raise LangueError(f"{folder} could not be written: {error}; make room and try again") from None
@@ -86,11 +87,13 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
     found = {f"{role}_id": tokenizer.engine.token_to_id(name) for role, name in roles.items()}
     numbers = {name: found[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in found}
     pad = numbers.get("pad_token_id", tokenizer.pad)
-    if ours.position_offset and config["pad_token_id"] != pad:
+    if ours.form == "encoder" and ours.position_offset and config["pad_token_id"] != pad:
         raise LangueError(
             f"position_offset {ours.position_offset} means at Hugging Face that padding has the number "
             f"{config['pad_token_id']}, but the tokenizer's has {pad}"
         )
+    if ours.form == "seq2seq":
+        numbers["decoder_start_token_id"] = tokenizer.end if tokenizer.start is None else tokenizer.start
     return {**numbers, "pad_token_id": pad, **config}
 
 
@@ -131,6 +134,8 @@ def _verify(model: Model, head: Head, folder: Path) -> None:
     valid = torch.ones_like(ids, dtype=torch.bool)
     valid[1, ids.shape[1] // 2 + 1 :] = False
     batch = Batch(ids, valid=valid).to(model.device)
+    if model.config.form == "seq2seq":
+        batch = replace(batch, source=batch.ids.flip(1), source_valid=batch.valid)
     with torch.inference_mode():
         pairs = [(model.hidden(batch), again.hidden(batch))]
         if head.words:

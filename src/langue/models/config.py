@@ -28,6 +28,7 @@ _SHARED = {
     "vocab_size",
     "source_vocab_size",
     "decoder_start",
+    "forced_start",
     "cross",
     "embedding_width",
     "embedding_bias",
@@ -73,6 +74,8 @@ class ModelConfig(Settings):
     """Number of tokens of a seq2seq's source, where that has a vocabulary of its own; 0 shares the target's."""
     decoder_start: int | None = Field(default=None, ge=0)
     """The token that a seq2seq's decoder begins with; null takes the tokenizer's start, or else its end."""
+    forced_start: int | None = Field(default=None, ge=0)
+    """The token that whatever a seq2seq writes must begin with, such as mBART's language; null leaves it free."""
     context: int = Field(default=256, ge=1)
     """Positions of a training row; attention is never asked to look farther."""
     width: int = Field(default=128, ge=1)
@@ -200,12 +203,15 @@ class ModelConfig(Settings):
                 f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
             )
         if self.form == "seq2seq":
+            for name, token in (("decoder_start", self.decoder_start), ("forced_start", self.forced_start)):
+                if token is not None and 0 < self.vocab_size <= token:
+                    raise ValueError(f"{name} {token} is no token of a vocabulary of {self.vocab_size}")
             try:
                 self.encoder_config()
             except LangueError as error:
                 raise ValueError(str(error)) from None
             return self
-        for name in ("encoder", "source_vocab_size", "decoder_start", "cross"):
+        for name in ("encoder", "source_vocab_size", "decoder_start", "forced_start", "cross"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name}: is for form: seq2seq, not for {self.form}")
         return self
@@ -246,7 +252,8 @@ class ModelConfig(Settings):
             )
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
-        own = self.model_dump(exclude={"encoder", "classifier", "source_vocab_size", "decoder_start", "cross"})
+        only = {"encoder", "classifier", "source_vocab_size", "decoder_start", "forced_start", "cross"}
+        own = self.model_dump(exclude=only)
         return parse(ModelConfig, {**own, **given, **shared}, "encoder")
 
 

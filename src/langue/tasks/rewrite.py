@@ -18,7 +18,7 @@ from langue.data.settings import PairSettings
 from langue.data.sides import Sides
 from langue.decode import Hypothesis, Search, SearchSettings
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, ModelConfig
 from langue.objectives import Seq2Seq
 from langue.settings import parse
 from langue.tasks.sources import Long, Sources, read_sources
@@ -75,7 +75,8 @@ class Rewrite(ABC):
         if config.form != "seq2seq":
             raise LangueError(f"the model is a {config.form}; to {self.name} takes model.form: seq2seq")
         self.settings, self.tokenizer = settings or PairSettings(), tokenizer
-        self.sides = Sides.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context)
+        opening = opening_of(config, tokenizer)
+        self.sides = Sides.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context, opening)
         known = config.source_vocab_size or config.vocab_size
         if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
             raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
@@ -150,13 +151,16 @@ class Rewrite(ABC):
         How much may be written at most follows from a piece's own length, never from its neighbours'.
         """
         bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
-        settings = parse(SearchSettings, {"beams": 4, "temperature": 0.0, **bounds, **options}, self.name)
+        # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
+        usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
+        settings = parse(SearchSettings, {**usual, **bounds, **options}, self.name)
         search = Search(self.models, settings, self.tokenizer.end, self._never())
         order = sorted(range(len(sources)), key=lambda number: -len(sources[number]))
         found: list[list[Hypothesis]] = [[] for _ in sources]
         for start in range(0, len(order), TOGETHER):
             numbers = order[start : start + TOGETHER]
-            written = search.run([[self.start]] * len(numbers), [sources[number] for number in numbers])
+            prompts = [[self.start, *self.sides.opening]] * len(numbers)
+            written = search.run(prompts, [sources[number] for number in numbers])
             for number, hypotheses in zip(numbers, written, strict=True):
                 found[number] = hypotheses
             if advance is not None:
@@ -212,6 +216,7 @@ class Rewrite(ABC):
         if ids is None:
             raise LangueError("there is nothing to look at: the text has no tokens")
         written = self.tokenizer.encode(target if target is not None else self.rewrite([source], tags=tags)[0].text)
+        written = [*self.sides.opening, *written]
         written = [*written[: self.sides.max_target - 1], self.tokenizer.end]
         batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
         looks = [weights[0] for weights in self.model.attention(batch)]
@@ -264,6 +269,16 @@ def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
     if said is not None:
         return said
     return tokenizer.end if tokenizer.start is None else tokenizer.start
+
+
+def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What all texts go on with: what the model's configuration says, else BART's <s>, of which the tokenizer tells."""
+    if config.forced_start is not None:
+        return (config.forced_start,)
+    start = tokenizer.start
+    if start is None or start not in tokenizer.before or start == first_token_of(config.decoder_start, tokenizer):
+        return ()
+    return (start,)
 
 
 def _text(given: Any, column: str) -> str:

@@ -60,7 +60,7 @@ def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: 
     """
     found = Sources()
     numbers = sides.numbers(tags)
-    room = sides.max_source - len(numbers) - 1
+    room = sides.max_source - len(numbers) - sides.around
     encoded = sides.source.encode_batch(list(texts))
     for owner, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
         if is_blank(text):
@@ -73,7 +73,7 @@ def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: 
             found.split += len(pieces) > 1
         found.cut += any(len(piece) > room for piece in pieces)
         for piece in pieces:
-            found.ids.append([*numbers, *piece[:room], sides.source.end])
+            found.ids.append(sides.framed(numbers, piece[:room]))
             found.owners.append(owner)
     return found
 

@@ -42,6 +42,12 @@ def build_engine(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[st
         return _bert(folder, told)
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         return _byte_level(folder, told)
+    if (folder / "source.spm").is_file():
+        raise LangueError(
+            f"{folder} has its tokenizer in source.spm, target.spm and vocab.json, from which neither Langue nor "
+            f"AutoTokenizer makes a tokenizer.json; put one there, such as that of Xenova's copy of the model at "
+            f"Hugging Face"
+        )
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:
         raise LangueError(

@@ -32,6 +32,15 @@ class Frame:
             return []
         return [what for what, _ in self.single if isinstance(what, int)]
 
+    def around(self, end: int) -> tuple[list[int], list[int]]:
+        """What stands before and behind one text; behind it at least an end."""
+        names = [what for what, _ in self.single]
+        if "A" not in names:
+            return [], [end]
+        place = names.index("A")
+        before, after = ([what for what in part if isinstance(what, int)] for part in (names[:place], names[place:]))
+        return before, after or [end]
+
     def fill(self, first: Sequence[int], second: Sequence[int] | None = None) -> tuple[list[int], list[int]]:
         """The framed tokens, and the segment of each: 0 for the first text, 1 for the second, where they are told
         apart."""

@@ -32,6 +32,8 @@ class Tokenizer:
         start: the number that stands before a text (BERT's [CLS]), or None.
         separator: the number that stands after each of several texts (BERT's [SEP]), or None.
         mask: the number that hides a token, or None.
+        before: numbers that stand before a text that is read to be rewritten, where the tokenizer's file has any.
+        after: numbers that stand behind it, or `end`.
         roles: what Hugging Face's files say special tokens are for, such as {"cls_token": "[CLS]"}.
         specials: numbers that never come from a user's text.
         fingerprint: SHA-256 of the whole tokenizer; two that share it give the same numbers.
@@ -61,6 +63,8 @@ class Tokenizer:
         self.separator = self._find("separator", added)
         self.mask = self._find("mask", added)
         self.frame = _frame(engine, added)
+        own = read_frame(engine)
+        self.before, self.after = ([], [end]) if own is None else own.around(end)
         said = json.dumps(self.roles, sort_keys=True) if self.roles else ""
         self.fingerprint = hashlib.sha256((engine.to_str() + said).encode()).hexdigest()
 

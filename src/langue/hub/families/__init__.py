@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from langue.hub.families.bart import BART, MBART
 from langue.hub.families.bert import BERT
 from langue.hub.families.gpt2 import GPT2
 from langue.hub.families.llama import LLAMA, MISTRAL, QWEN2, QWEN3
+from langue.hub.families.marian import MARIAN
 from langue.hub.families.roberta import ROBERTA
+from langue.hub.families.t5 import MT5, T5
 from langue.hub.family import Family
 
 FAMILIES: dict[str, Family] = {
@@ -16,4 +19,9 @@ FAMILIES: dict[str, Family] = {
     "qwen3": QWEN3,
     "bert": BERT,
     "roberta": ROBERTA,
+    "t5": T5,
+    "mt5": MT5,
+    "bart": BART,
+    "mbart": MBART,
+    "marian": MARIAN,
 }

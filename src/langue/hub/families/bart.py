@@ -1,0 +1,118 @@
+"""BART (Lewis et al. 2020), and mBART (Liu et al. 2020), which norms before its sublayers and once more at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langue.hub.families.gpt2 import ACTIVATIONS
+from langue.hub.family import Also, Entry, Family, FirstOf, Head, Key, Named, Only, Same, Side, Sides
+
+SETTINGS: tuple[Entry, ...] = (
+    Same("vocab_size", "vocab_size"),
+    Same("d_model", "width", 1024),
+    Sides(
+        (
+            Side("encoder_layers", "decoder_layers", "layers", 12),
+            Side("encoder_attention_heads", "decoder_attention_heads", "heads", 16),
+            Side("encoder_ffn_dim", "decoder_ffn_dim", "feedforward_width", 4096),
+        )
+    ),
+    Same("max_position_embeddings", "context", 1024),
+    Named("activation_function", "feedforward", {**ACTIVATIONS, "swish": "silu", "silu": "silu"}, "gelu"),
+    Same("scale_embedding", "embedding_scale", False),
+    Same("dropout", "dropout", 0.1),
+    Also("attention_dropout", "dropout"),
+    Also("activation_dropout", "dropout"),
+    Same("init_std", "initial_deviation", 0.02, optional=True),
+    Only("tie_word_embeddings", True),
+    Only("is_encoder_decoder", True),
+    FirstOf(("forced_bos_token_id",), "forced_start"),
+    Only("add_bias_logits", False, written=False),
+)
+
+FIXED = {
+    "form": "seq2seq",
+    "mixer": "attention",
+    "norm": "layer",
+    "norm_epsilon": 1e-5,
+    "bias": True,
+}
+
+BIAS = Key("head.bias", "final_logits_bias", row=True)
+
+SHARED = "model.shared.weight"
+
+ALIASES = {
+    "lm_head.weight": SHARED,
+    "model.encoder.embed_tokens.weight": SHARED,
+    "model.decoder.embed_tokens.weight": SHARED,
+}
+
+
+def side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
+    """The keys of the blocks of one side, which Marian shares."""
+    block, layer = f"{ours}.blocks.{{layer}}", f"{theirs}.layers.{{layer}}"
+    looks = (
+        Key(f"{block}.cross.query.{{part}}", f"{layer}.encoder_attn.q_proj.{{part}}"),
+        Key(
+            f"{block}.cross.key_value.{{part}}",
+            (f"{layer}.encoder_attn.k_proj.{{part}}", f"{layer}.encoder_attn.v_proj.{{part}}"),
+        ),
+        Key(f"{block}.cross.output.{{part}}", f"{layer}.encoder_attn.out_proj.{{part}}"),
+        Key(f"{block}.sublayers.1.norm.{{part}}", f"{layer}.encoder_attn_layer_norm.{{part}}"),
+    )
+    return (
+        Key(
+            f"{block}.mixer.query_key_value.{{part}}",
+            tuple(f"{layer}.self_attn.{name}_proj.{{part}}" for name in ("q", "k", "v")),
+        ),
+        Key(f"{block}.mixer.output.{{part}}", f"{layer}.self_attn.out_proj.{{part}}"),
+        Key(f"{block}.sublayers.0.norm.{{part}}", f"{layer}.self_attn_layer_norm.{{part}}"),
+        *(looks if cross else ()),
+        Key(f"{block}.feedforward.input.{{part}}", f"{layer}.fc1.{{part}}"),
+        Key(f"{block}.feedforward.output.{{part}}", f"{layer}.fc2.{{part}}"),
+        Key(f"{block}.sublayers.{2 if cross else 1}.norm.{{part}}", f"{layer}.final_layer_norm.{{part}}"),
+    )
+
+
+def _ends(ours: str, theirs: str) -> tuple[Key, ...]:
+    """What stands before and behind the blocks of one side."""
+    return (
+        Key(f"{ours}.position.weight", f"{theirs}.embed_positions.weight"),
+        Key(f"{ours}.embedding_norm.{{part}}", f"{theirs}.layernorm_embedding.{{part}}"),
+        Key(f"{ours}.norm.{{part}}", f"{theirs}.layer_norm.{{part}}"),
+    )
+
+
+def heads(words: str, trunk: str) -> tuple[Head, ...]:
+    """A class that gives logits of tokens, with its bias and without, and that of the trunk alone."""
+    return (
+        Head(words, (BIAS,), fields={"head_bias": True}, words=True),
+        Head(words, words=True),
+        Head(trunk, bare=True),
+    )
+
+
+def _family(name: str, model_type: str, fixed: Mapping[str, Any], start: Entry) -> Family:
+    return Family(
+        model_type=model_type,
+        # The vector of position 0 stands behind two that are never used.
+        fixed={**FIXED, "position": "learned", "position_offset": 2, "embedding_norm": True, **fixed},
+        settings=(*SETTINGS, start),
+        prefix="model.",
+        keys=(
+            Key("embedding.weight", SHARED),
+            *side("encoder", "model.encoder", False),
+            *side("stack", "model.decoder", True),
+            *_ends("encoder", "model.encoder"),
+            *_ends("stack", "model.decoder"),
+        ),
+        heads=heads(f"{name}ForConditionalGeneration", f"{name}Model"),
+        aliases=ALIASES,
+        ignored=(r"(model\.)?(en|de)coder\.version",),
+    )
+
+
+BART = _family("Bart", "bart", {"norm_place": "post"}, FirstOf(("decoder_start_token_id",), "decoder_start", 2))
+MBART = _family("MBart", "mbart", {"norm_place": "pre"}, FirstOf(("decoder_start_token_id",), "decoder_start"))
