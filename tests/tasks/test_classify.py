@@ -97,9 +97,9 @@ def test_accuracy_decides_and_not_the_loss(tmp_path):
 def test_any_form_and_mixer_can_be_the_trunk(tmp_path, model, classify):
     write_recipe(tmp_path, content=RECIPE + f"classify: {classify}\n")
     content = (tmp_path / "recipe.yaml").read_text().splitlines()
-    content[2] = f"model: {model}"
+    content[1:3] = ["tokenizer: {kind: byte-bpe, vocab_size: 400}", f"model: {model}"]  # WordPiece draws lots at ties
     (tmp_path / "recipe.yaml").write_text("\n".join(content))
-    run = learn(tmp_path, training__steps=60)
+    run = learn(tmp_path, training__steps=120)
     assert run.metrics["accuracy"] > 0.85
     assert langue.load(run.folder.path).classify(["a lovely day", "a grim day"]) == ["good", "bad"]
 
