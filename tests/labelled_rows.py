@@ -15,7 +15,7 @@ NEUTRAL = ["the", "film", "was", "a", "day", "and", "it", "went", "on", "in", "t
 
 RECIPE = """\
 task: classify
-tokenizer: {kind: wordpiece, vocab_size: 200}
+tokenizer: {kind: byte-bpe, vocab_size: 400}
 model: {form: encoder, layers: 1, width: 16, heads: 2, context: 24, dropout: 0.1}
 data: {train: train.jsonl, dev: 0.2}
 training: {steps: 40, batch_size: 16, warmup_steps: 2, evaluate_every: 20, checkpoint_every: 20, learning_rate: 0.02,

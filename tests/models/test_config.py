@@ -77,10 +77,10 @@ def test_a_new_model_with_zero_outputs_knows_nothing() -> None:
 
 def test_a_new_classifier_begins_like_any_matrix_and_a_block_s_output_smaller() -> None:
     """Divided as a block's output is, a head would learn slowly at first; at zero it would hold back the trunk."""
-    fields = {"form": "encoder", "layers": 8, "width": 256, "initial_deviation": 0.02, "zero_output": False}
+    fields = {"form": "encoder", "layers": 8, "width": 256, "zero_output": False}
     model = build(config_of(**fields, classifier={"outputs": 200}))
     assert model.classifier.output.weight.std().item() == pytest.approx(0.02, rel=0.02)
-    assert model.stack.blocks[0].mixer.output.weight.std().item() == pytest.approx(0.02 / 4, rel=0.02)
+    assert model.stack.blocks[0].mixer.output.weight.std().item() == pytest.approx(1 / 16 / 4, rel=0.02)
     assert build(
         config_of(**{**fields, "zero_output": True}, classifier={"outputs": 200})
     ).classifier.output.weight.any()

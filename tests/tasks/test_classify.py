@@ -97,7 +97,7 @@ def test_accuracy_decides_and_not_the_loss(tmp_path):
 def test_any_form_and_mixer_can_be_the_trunk(tmp_path, model, classify):
     write_recipe(tmp_path, content=RECIPE + f"classify: {classify}\n")
     content = (tmp_path / "recipe.yaml").read_text().splitlines()
-    content[1:3] = ["tokenizer: {kind: byte-bpe, vocab_size: 400}", f"model: {model}"]  # WordPiece draws lots at ties
+    content[2] = f"model: {model}"
     (tmp_path / "recipe.yaml").write_text("\n".join(content))
     run = learn(tmp_path, training__steps=120)
     assert run.metrics["accuracy"] > 0.85
@@ -122,7 +122,7 @@ def test_several_labels(tmp_path):
         {"text": f"{a} film {b}", "label": [w for w, there in (("A", a), ("B", b)) if there]}
         for a in ("", "lovely") for b in ("", "grim") for _ in range(40)
     ]  # fmt: skip
-    run = learn(tmp_path, rows, classify__kind="labels", training__steps=60)
+    run = learn(tmp_path, rows, classify__kind="labels", training__steps=150)
     assert run.metrics["f1_micro"] == 1.0
     task = langue.load(run.folder.path)
     assert task.classify(["lovely film grim", "film", "lovely film"]) == [["A", "B"], [], ["A"]]

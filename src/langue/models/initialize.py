@@ -2,7 +2,7 @@
 
 | parameter                                              | first value                                               |
 |--------------------------------------------------------|-----------------------------------------------------------|
-| embedding, segments, learned positions                 | normal, deviation `initial_deviation` or 0.02             |
+| embedding, segments, learned positions, a classifier's output | normal, deviation `initial_deviation` or 0.02      |
 | relative positions' bias                               | zero                                                      |
 | queries whose scores are not scaled                    | as a matrix, ÷ √(head width), as T5 does                  |
 | Bahdanau's energy                                      | normal, deviation 1/√width                                |
@@ -60,7 +60,9 @@ def _first_value(
     is_output = ".blocks." in place and place.endswith(".output")
     if config.zero_output and (is_output or isinstance(module, Head)):
         return value.zero_()
-    usual = 0.02 if isinstance(module, Embedding | LearnedPosition) else parameter.shape[-1] ** -0.5
+    # A classifier begins as good as undecided; from larger values it would first have to unlearn its own opinion.
+    small = isinstance(module, Embedding | LearnedPosition) or place == "classifier.output"
+    usual = 0.02 if small else parameter.shape[-1] ** -0.5
     value.normal_(std=config.initial_deviation or usual, generator=draws)
     if not config.score_scale and place.endswith((".query_key_value", ".cross.query")):
         value[: config.heads * config.resolved_head_width] *= config.resolved_head_width**-0.5
