@@ -275,9 +275,8 @@ def answers_of(row: Labelled) -> list[dict[str, Any]]:
     if isinstance(given, Mapping):
         given = _of_two_lists(given)
     if not isinstance(given, Sequence) or not all(_is_answer(each) for each in given):
-        raise LangueError(
-            f'{row.place}: answers should be a list such as [{{"text": "…", "start": 0}}], got {row.values["answers"]!r:.60}'
-        )
+        shape, got = '[{"text": "…", "start": 0}]', row.values["answers"]
+        raise LangueError(f"{row.place}: answers should be a list such as {shape}, got {got!r:.60}")
     return [{"text": each["text"], "start": each.get("start", each.get("answer_start"))} for each in given]
 
 
