@@ -31,8 +31,8 @@ def phrase_tokens(must: Must, texts: int, tokenizer: Tokenizer) -> list[list[lis
     Raises:
         LangueError: there are not as many lists as texts, one is empty, or the tokenizer does not know a character.
     """
-    words = list(must)
-    each = [words] * texts if all(isinstance(word, str) for word in words) else [list(some) for some in words]
+    same = [word for word in must if isinstance(word, str)]
+    each = [same] * texts if len(same) == len(must) else [list(some) for some in must]
     _check_count(len(each), texts, "lists of words that must stand in them")
     if not any(each):
         return None

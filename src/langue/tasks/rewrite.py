@@ -223,13 +223,25 @@ class Rewrite(ABC):
             weights, row t of which were looked by when token t was to be written.
 
         Raises:
-            LangueError: the model has no room for one of them.
+            LangueError: there is nothing to read, or no room for the target.
         """
-        ids = next(iter(read_sources([source], self.sides, tags, "cut").ids), None)
-        if ids is None:
+        sources = read_sources([source], self.sides, tags, "cut")
+        if not sources.ids:
             raise LangueError("there is nothing to look at: the text has no tokens")
-        written = self.tokenizer.encode(target if target is not None else self.rewrite([source], tags=tags)[0].text)
-        written = [*written[: self.sides.max_target - 1], self.tokenizer.end]
+        if target is None:  # a search says itself what it did to its source
+            best = self.rewrite([source], tags=tags, long="cut")[0].best
+            assert best is not None
+            written = best.tokens
+        else:
+            for warning in sources.warnings():
+                say(warning)
+            written = self.tokenizer.encode(target)
+            if len(written) >= self.sides.max_target:
+                room = self.sides.max_target - 1
+                raise LangueError(
+                    f"the target has {len(written)} tokens, but the model writes {room} at most; shorten it"
+                )
+        ids, written = sources.ids[0], [*written, self.tokenizer.end]
         batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
         looks = [weights[0] for weights in self.model.attention(batch)]
         return self.names(written), self.source_names(ids), looks
