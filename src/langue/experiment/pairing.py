@@ -17,12 +17,12 @@ from langue.data.sides import PairExamples, Shares, Sides, training_examples
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
 from langue.experiment.fit import Shape
+from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2Seq
 from langue.recipe import Recipe
 from langue.report.words import short
-from langue.tasks import SOURCE_TOKENIZER
 from langue.tasks.rewrite import Rewrite, first_token_of
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.tokenizer import FILE
