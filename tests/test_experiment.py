@@ -21,7 +21,7 @@ from langue.errors import LangueError
 from langue.evaluate import evaluate_text
 from langue.experiment import Run, RunFolder, train
 from langue.experiment.data import is_store, open_data
-from langue.experiment.fit import check_fit
+from langue.experiment.fit import Shape, check_fit
 from langue.models import ModelConfig, load_model
 from langue.models.count import memory
 from langue.recipe import read_recipe
@@ -354,14 +354,14 @@ def test_what_may_fit_is_let_through_and_what_would_fit_is_told(tmp_path: Path, 
     settings, cpu = TrainingSettings(steps=1, batch_size=64, optimizer="muon"), torch.device("cpu")
     whole = memory(config, 64, optimizer="muon").total
     monkeypatch.setattr(machine, "memory", lambda: (2**40, int(0.76 * whole)))
-    check_fit(config, settings, 64, cpu)
+    check_fit(config, settings, Shape(64, config.context), cpu)
     monkeypatch.setattr(machine, "memory", lambda: (2**40, int(0.7 * whole)))
-    check_fit(config, settings, 32, cpu)
-    check_fit(config, settings.model_copy(update={"precision": "bf16"}), 64, cpu)
+    check_fit(config, settings, Shape(32, config.context), cpu)
+    check_fit(config, settings.model_copy(update={"precision": "bf16"}), Shape(64, config.context), cpu)
     with pytest.raises(LangueError, match=r"--training\.batch_size \d+ would fit") as refusal:
-        check_fit(config, settings, 64, cpu)
+        check_fit(config, settings, Shape(64, config.context), cpu)
     fitting = int(str(refusal.value).split("batch_size ")[1].split()[0])
-    check_fit(config, settings, fitting, cpu)
+    check_fit(config, settings, Shape(fitting, config.context), cpu)
     assert 50 < fitting < 64
 
 

@@ -99,23 +99,36 @@ def test_two_models_write_together(folder: Path, capsys) -> None:
 def test_alignments_are_told_token_by_token(folder: Path, capsys) -> None:
     assert command(["translate", str(folder / "two"), "the king", "--alignments", "--json"]) == 0
     found = told(capsys)
-    assert "".join(found["tokens"]).strip() == found["target"]
+    assert "".join(found["tokens"]).removesuffix("<|end|>").strip() == found["target"]
     # The ending token as well, where the room did not end first.
-    assert len(found["alignment"]) == len(found["log_probabilities"]) >= len(found["tokens"])
+    assert len(found["alignment"]) == len(found["log_probabilities"]) == len(found["tokens"])
     assert all(0 <= place <= len("the king") for place in found["alignment"])
     assert sum(found["log_probabilities"]) == pytest.approx(found["score"], abs=0.01)
 
 
 def test_a_translator_shows_where_it_looks(folder: Path, tmp_path: Path, capsys) -> None:
-    out = tmp_path / "a.svg"
-    assert command(["inspect", "attention", str(folder / "two"), "the king", "--out", str(out)]) == 0
-    written = langue.load(folder / "two").translate("the king")
-    assert f"1 layers of 2 heads, {len(written) + 1} tokens" in capsys.readouterr().out
-    assert out.stat().st_size > 1000
+    out, run = tmp_path / "a.html", str(folder / "two")
+    assert command(["inspect", "attention", run, "the king", "--out", str(out)]) == 0
+    written = langue.load(folder / "two").rewrite(["the king"])[0].best
+    assert f"1 layers of 2 heads, {len(written.tokens) + 1} tokens" in capsys.readouterr().out
+    assert "alignment, the mean of all heads" in out.read_text()
+    assert command(["inspect", "attention", run, "the king", "da ol", "--out", str(tmp_path / "a.svg")]) == 0
+    assert "1 layers of 2 heads, 6 tokens" in capsys.readouterr().out
+    assert all(name in (tmp_path / "a.svg").read_text() for name in ("alignment: mean of all", "layer 1, head 2"))
     tokens, read, looks = langue.load(folder / "two").attention("the king", "da ol")
     assert tokens == [*"da ol", "<|end|>"]
     assert read == [*"the king", "<|end|>"]
     assert looks[0].shape == (2, 6, 9)
+
+
+def test_what_cannot_be_looked_at_is_said(folder: Path, tmp_path: Path, capsys) -> None:
+    run = ["inspect", "attention", str(folder / "two")]
+    assert command([*run, " ", "--out", str(tmp_path / "a.svg")]) == 2
+    assert "there is nothing to look at" in capsys.readouterr().err
+    assert command([*run, "the king", "da " * 30, "--out", str(tmp_path / "a.svg")]) == 2
+    assert "tokens, but the model writes 47 at most; shorten it" in capsys.readouterr().err
+    assert command([*run, "the king " * 30, "da", "--out", str(tmp_path / "a.svg")]) == 0
+    assert "1 texts were longer than the model can read" in capsys.readouterr().err
 
 
 def test_summaries_are_scored_beside_baselines(folder: Path, capsys) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(finished: Path, tmp_path: 
     monkeypatch.setattr(Buckets, "__getitem__", interrupted)
     first = train(read_recipe(path), tmp_path / "run", report=False)
     assert first.interrupted
-    assert first.step == 6 < Buckets.steps_per_epoch.fget(_batches(finished))  # type: ignore[attr-defined]
+    assert first.step == 6 < _course(finished).steps_per_epoch
     monkeypatch.setattr(Buckets, "__getitem__", whole)
     train(read_recipe(path), tmp_path / "run", resume=True, report=False)
     for name in ("model", "optimizer"):
@@ -63,13 +64,13 @@ def test_a_resumed_run_ends_where_it_would_have_ended(finished: Path, tmp_path: 
         assert (tmp_path / "run" / place).read_bytes() == (finished / place).read_bytes()
 
 
-def _batches(run: Path) -> Buckets:
+def _course(run: Path) -> Any:
     from langue.experiment.course import course_of
     from langue.experiment.run import RunFolder
     from langue.text import Tokenizer
 
     recipe = RunFolder(run).recipe()
-    return course_of(recipe)(recipe, Tokenizer.load(run), run / "data").batches(0, 1)  # type: ignore[return-value]
+    return course_of(recipe)(recipe, Tokenizer.load(run), run / "data")
 
 
 def test_two_files_teach_what_a_table_teaches(finished: Path, tmp_path: Path) -> None:
@@ -133,6 +134,29 @@ def test_languages_are_told_apart_by_a_token_before_the_source(tmp_path: Path) -
     assert isinstance(model.translate("the king", target_language="yy"), str)
     with pytest.raises(LangueError, match="the model was never told 'zz'; it knows: xx, yy"):
         model.translate("the king", target_language="zz")
+
+
+def test_text_of_the_target_language_teaches_by_way_of_back_translation(tmp_path: Path, capsys) -> None:
+    write_pairs(tmp_path)
+    back = trained(tmp_path, "back", data__columns="{source: target, target: source}", training__steps=3)
+    assert langue.load(back.folder.path).sides.source.encode("da ol ko")
+    lines = [target for _, target in pairs(40, seed=1)]
+    (tmp_path / "alone.txt").write_text("\n".join(lines))
+    capsys.readouterr()
+    options = ["--beams", "1", "--temperature", "1", "--top-k", "10", "--json"]
+    assert command(["translate", str(back.folder.path), "--file", str(tmp_path / "alone.txt"), *options]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["source"] for row in told] == lines
+    rows = [{"source": row["target"], "target": row["source"], "tag": "back"} for row in told if row["target"]]
+    (tmp_path / "synthetic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    mix, no_dev = f"{{{tmp_path}/train.tsv: 1, {tmp_path}/synthetic.jsonl: 1}}", {"data__dev": "null"}
+    found = trained(tmp_path, "mixed", data__train=mix, training__steps=2, **no_dev)
+    course, model = _course(found.folder.path), langue.load(found.folder.path)
+    assert course.sides.tags == {"back": model.tokenizer.vocab_size}
+    tagged = sum(example["source"][0] == model.tokenizer.vocab_size for example in course.train)
+    assert tagged == len(rows)
+    assert len(course.train) == len(pairs()) + len(rows)
+    assert isinstance(model.translate("the king"), str)
 
 
 def test_each_side_may_have_a_vocabulary_of_its_own(tmp_path: Path) -> None:

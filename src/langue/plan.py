@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,15 @@ from langue.data import Tally, find_sources, read_documents
 from langue.errors import LangueError
 from langue.experiment.course import course_of
 from langue.experiment.data import is_store, members
+from langue.experiment.denoising import Denoising, room_of
 from langue.experiment.fit import free_memory, refuse, rows_of
+from langue.experiment.language import Language
+from langue.experiment.pairing import Pairing
 from langue.experiment.resolve import begin_from
 from langue.experiment.tables import Tables
 from langue.models import ModelConfig
 from langue.models.count import TrainingMemory, flops_per_token, memory, parameters
+from langue.objectives.denoise import usual_sides, vocabulary
 from langue.recipe import Recipe
 from langue.text import Tokenizer, train_tokenizer
 from langue.train import choose_device
@@ -26,7 +31,6 @@ from langue.train.device import autocast
 
 PROGRAM = 400 * 2**20
 """Bytes that Python and torch take before there is a model."""
-PLANNED = ("generate", "fill", "classify", "answer", "tag")
 LOOKED_AT = 1 << 20
 """Characters of the text that are looked at to learn how many there are of."""
 
@@ -41,14 +45,16 @@ class Plan:
         parameters: numbers that it learns.
         flops_per_token: floating-point operations of training on one token.
         rows: rows of one forward pass.
-        context: tokens of a row, of the longest one where they differ.
+        context: tokens of a row, of the longest one where they differ; of pairs, of a target in the largest batch.
+        source: of pairs, tokens of a source in the largest batch; None of single rows.
         steps: updates of the weights.
-        tokens: tokens that it will be trained on.
+        tokens: tokens that it will be trained on, of an encoder–decoder those of the targets.
         memory: bytes at its peak, by what they hold; the program itself comes on top.
         memory_free: bytes that the device has to give.
         peak: what the device was measured to do, in FLOP/s.
         share: what a model of this kind and size usually gets out of that.
         seconds: how long it will take.
+        batch_tokens: tokens that a batch is to hold, where batches are counted by them.
     """
 
     device: str
@@ -57,6 +63,7 @@ class Plan:
     flops_per_token: int
     rows: int
     context: int
+    source: int | None
     steps: int
     tokens: float
     memory: TrainingMemory
@@ -64,6 +71,7 @@ class Plan:
     peak: float
     share: float
     seconds: float
+    batch_tokens: int | None
 
     @property
     def flops(self) -> float:
@@ -82,21 +90,20 @@ class Plan:
             LangueError: says how much memory is missing and what would fit.
         """
         a_row = (self.memory.activations + self.memory.logits) / self.rows
-        refuse(self.memory_needed, self.memory_free, a_row, self.rows, self.device)
+        refuse(self.memory_needed, self.memory_free, a_row, self.rows, self.device, self.batch_tokens)
 
 
 def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     """Work out a plan; the machine is measured for a moment.
 
-    Of running text up to a megabyte is read; labelled rows are all read and encoded, since how long they are decides.
+    Of running text up to a megabyte is read; labelled rows and pairs are all read and encoded, since how long they are
+    decides.
 
     Raises:
         LangueError: the data or the tokenizer cannot be read, or a row does not fit into a batch.
     """
-    if recipe.task not in PLANNED:
-        raise LangueError(f"langue plan knows the tasks {', '.join(PLANNED)}, and not {recipe.task} yet")
     recipe = begin_from(recipe, start_from)
-    load = _of_text(recipe) if recipe.task in ("generate", "fill") else _of_rows(recipe)
+    load = _of_text(recipe) if issubclass(course_of(recipe), Language) else _of_examples(recipe)
     training, device = recipe.training, choose_device(recipe.training.device)
     with autocast(device, training.precision):
         half = torch.is_autocast_enabled(device.type)
@@ -116,7 +123,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
             "langue plan cannot tell how long an epoch is before the text is prepared; give training.steps"
         )
     steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
-    needed = memory(load.config, load.rows, load.longest, training.optimizer)
+    needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source)
     return Plan(
         device=str(device),
         vocabulary=load.config.vocab_size,
@@ -124,6 +131,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         flops_per_token=load.flops_per_token,
         rows=load.rows,
         context=load.longest,
+        source=load.source,
         steps=steps,
         tokens=steps * a_step,
         memory=needed if load.predicts_tokens else replace(needed, logits=0),
@@ -131,6 +139,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         peak=peak,
         share=share,
         seconds=steps * a_step / rate,
+        batch_tokens=training.batch_tokens,
     )
 
 
@@ -147,6 +156,7 @@ class Load:
         flops_per_token: floating-point operations of training on one token.
         tokens_per_target: 1 where each token has a target.
         predicts_tokens: whether there are logits of the whole vocabulary.
+        source: positions of its longest source, where there are sources.
     """
 
     config: ModelConfig
@@ -157,6 +167,7 @@ class Load:
     flops_per_token: int
     tokens_per_target: float = 1.0
     predicts_tokens: bool = True
+    source: int | None = None
 
 
 def _of_text(recipe: Recipe) -> Load:
@@ -165,21 +176,60 @@ def _of_text(recipe: Recipe) -> Load:
     training, context = recipe.training, recipe.model.context
     config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
     rows = rows_of(training, context)
+    if recipe.task == "denoise":
+        return _of_spoilt_text(recipe, config, rows)
     asked = recipe.masking.rate if recipe.task == "fill" else 1.0
     a_step = rows * context * training.accumulate
     return Load(config, rows, context, a_step, math.inf, flops_per_token(config), 1 / asked)
 
 
-def _of_rows(recipe: Recipe) -> Load:
+def _of_spoilt_text(recipe: Recipe, config: ModelConfig, rows: int) -> Load:
+    if config.form != "seq2seq":
+        raise LangueError(f"task: denoise wants model.form: seq2seq, not {config.form}")
+    source, target = usual_sides(recipe.denoise, room_of(recipe))
+    longest = Denoising.known_shape(recipe)
+    return Load(
+        config=config,
+        rows=rows,
+        longest=longest.length,
+        tokens_per_step=rows * target * recipe.training.accumulate,
+        steps_per_epoch=math.inf,
+        flops_per_token=flops_per_token(config, target, source),
+        source=longest.source,
+    )
+
+
+def _of_examples(recipe: Recipe) -> Load:
     """The course itself is set up, but for its model, and asked."""
-    kind, training = course_of(recipe), recipe.training
+    kind = course_of(recipe)
     tokenizer = train_tokenizer(recipe.tokenizer, kind.texts(recipe))
     recipe = kind.complete(recipe, tokenizer)
-    course = kind(recipe, tokenizer, Path())
+    with tempfile.TemporaryDirectory() as folder:
+        kind.prepare(recipe, tokenizer, Path(folder))
+        course = kind(recipe, tokenizer, Path(folder))
+    if isinstance(course, Pairing):
+        return _of_pairs(course)
     assert isinstance(course, Tables)
-    examples, config = course.train, recipe.model.architecture()
+    return _of_rows(course)
+
+
+def _of_pairs(course: Pairing) -> Load:
+    largest, targets = course.largest, int(course.train.lengths[:, 1].sum())
+    return Load(
+        config=course.recipe.model.architecture(),
+        rows=largest.rows,
+        longest=largest.length,
+        tokens_per_step=targets / course.steps_per_epoch,
+        steps_per_epoch=course.steps_per_epoch,
+        flops_per_token=round(course.flops_per_target),
+        source=largest.source,
+    )
+
+
+def _of_rows(course: Tables) -> Load:
+    examples, config = course.train, course.recipe.model.architecture()
     tokens = examples.tokens / len(examples)
-    rows = math.ceil(len(examples) / (course.steps_per_epoch * training.accumulate))
+    rows = math.ceil(len(examples) / (course.steps_per_epoch * course.recipe.training.accumulate))
     return Load(
         config=config,
         rows=rows * int(examples.texts.max()),
@@ -206,11 +256,13 @@ def _vocabulary(recipe: Recipe) -> int:
     """Tokens of the model, as far as that can be known before the tokenizer is trained."""
     if recipe.model.vocab_size:
         return recipe.model.vocab_size
+    sentinels = recipe.denoise.sentinels if recipe.task == "denoise" and recipe.denoise.kind == "spans" else 0
     if recipe.tokenizer.path is not None:
-        return Tokenizer.load(recipe.tokenizer.path).vocab_size
+        tokenizer = Tokenizer.load(recipe.tokenizer.path)
+        return vocabulary(tokenizer, recipe.denoise) if recipe.task == "denoise" else tokenizer.vocab_size
     if recipe.tokenizer.kind not in ("char", "byte"):
-        return recipe.tokenizer.vocab_size
-    return train_tokenizer(recipe.tokenizer, _beginning(recipe)).vocab_size
+        return recipe.tokenizer.vocab_size + sentinels
+    return train_tokenizer(recipe.tokenizer, _beginning(recipe)).vocab_size + sentinels
 
 
 def _beginning(recipe: Recipe) -> Iterator[str]:

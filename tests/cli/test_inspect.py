@@ -66,8 +66,8 @@ def test_an_encoder_decoder_looks_at_its_source(tokenizer):
             "the text has 17 tokens, but the model looks at 16 at most; shorten it",
         ),
         ({"preset": "gpt-nano"}, "", None, "there is nothing to look at: the text has no tokens"),
-        ({"preset": "gpt-nano"}, "a", "b", "fox reads one text alone: leave out --source"),
-        ({"preset": "gpt2-nano", "form": "seq2seq"}, "a", None, "give what its encoder reads with --source"),
+        ({"preset": "gpt-nano"}, "a", "b", "fox reads one text alone: leave out the second"),
+        ({"preset": "gpt2-nano", "form": "seq2seq"}, "a", None, "give what is written about the text as well"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(tokenizer, fields, text, source, sentence):

@@ -9,8 +9,9 @@ from langue.errors import LangueError
 from langue.experiment import train
 from langue.experiment.training import _course
 from langue.models import build, load_model
-from langue.models.count import flops_per_token
+from langue.models.count import flops_per_token, memory
 from langue.plan import make_plan, usual_share
+from langue.randomness import RowRandomness
 from langue.recipe import ModelSettings, Recipe, read_recipe
 from langue.text import train_tokenizer
 
@@ -98,6 +99,79 @@ def test_a_plan_for_labelled_rows_is_what_their_training_does(tmp_path, kind):
     assert (again.steps, again.parameters, again.context) == (plan.steps, plan.parameters, plan.context)
 
 
+PAIRS = [(" ".join(["a day"] * (1 + n % 5)), " ".join(["ein tag"] * (1 + n % 3))) for n in range(60)]
+PAIR_RECIPE = """\
+task: {task}
+tokenizer: {{kind: char}}
+model: {{form: seq2seq, layers: 1, width: 16, heads: 2, context: 40}}
+data: {{train: {train}, dev: null, columns: {{text: source, summary: target}}}}
+training: {{epochs: 2, batch_tokens: 150, accumulate: 2, device: cpu}}
+"""
+
+
+def write_pairs(folder: Path, task: str) -> Path:
+    (folder / "train.tsv").write_text("source\ttarget\n" + "".join(f"{s}\t{t}\n" for s, t in PAIRS))
+    (folder / "text.txt").write_text("".join(f"{s}. {t}\n" for s, t in PAIRS))
+    train = "text.txt" if task == "denoise" else "train.tsv"
+    (folder / "recipe.yaml").write_text(PAIR_RECIPE.format(task=task, train=train))
+    return folder / "recipe.yaml"
+
+
+@pytest.mark.parametrize("task", ["translate", "summarize"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_plan_for_pairs_is_what_their_training_does(tmp_path, task, apart):
+    changes = {"source_tokenizer": "{kind: byte}"} if apart else {}
+    recipe = read_recipe(write_pairs(tmp_path, task), changes)
+    plan = make_plan(recipe)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.yaml", "text.txt", "train.tsv"]
+    trained = train(recipe, tmp_path / "run", report=False)
+    model, course = load_model(trained.folder.model), _course(trained.folder)
+    assert plan.steps == trained.step
+    assert plan.tokens == pytest.approx(trained.tokens, rel=0.02)
+    assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
+    buckets, objective = course.batches(0, 1), course.objective()
+    epoch = [objective.batch(buckets[step][part].examples) for step in range(plan.steps // 2) for part in range(2)]
+    largest = max(epoch, key=lambda batch: memory(model.config, *batch.ids.shape, source=batch.source.shape[1]).total)
+    assert (plan.rows, plan.context, plan.source) == (*largest.ids.shape, largest.source.shape[1])
+    source, target = course.train.lengths.mean(0)
+    assert plan.flops_per_token == flops_per_token(model.config, round(target), source)
+    assert run(["plan", str(tmp_path / "recipe.yaml")]) == 0
+
+
+@pytest.mark.parametrize("kind", ["spans", "prefix", "infill"])
+def test_a_plan_for_spoilt_text_is_what_its_training_does(tmp_path, kind):
+    changes = {"denoise.kind": kind, "denoise.sentinels": "9", "training.batch_tokens": "320", "training.steps": "30"}
+    recipe = read_recipe(write_pairs(tmp_path, "denoise"), {**changes, "training.epochs": "null"})
+    plan = make_plan(recipe)
+    trained = train(recipe, tmp_path / "run", report=False)
+    model, course = load_model(trained.folder.model), _course(trained.folder)
+    assert (plan.steps, plan.vocabulary) == (30, model.config.vocab_size)
+    assert plan.tokens == pytest.approx(trained.tokens, rel=0.1)
+    assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
+    micro, objective = course.batches(0, 1)[0][0], course.objective()
+    batch = objective.batch(micro.examples, RowRandomness(0, micro.first_row))
+    assert plan.rows == len(batch.ids)
+    assert plan.context == pytest.approx(batch.ids.shape[1], abs=4)
+    assert plan.source == pytest.approx(batch.source.shape[1], abs=4)
+    assert run(["plan", str(tmp_path / "recipe.yaml"), "--training.steps", "3"]) == 0
+
+
+def test_pairs_that_cannot_fit_are_refused_with_the_tokens_that_would(tmp_path, monkeypatch, capsys):
+    path = write_pairs(tmp_path, "translate")
+    monkeypatch.setattr(machine, "memory", lambda: (2**34, 401 * 2**20))
+    tokens = ["2000"]
+    while run(["plan", str(path), "--training.batch_tokens", tokens[-1]]) == 2:
+        tokens.append(capsys.readouterr().err.split("--training.batch_tokens ")[1].split()[0])
+        assert int(tokens[-1]) < int(tokens[-2])
+    assert 2 <= len(tokens) <= 4
+    assert int(tokens[-1]) > 100
+    monkeypatch.setattr(machine, "memory", lambda: (2**34, 2**19))
+    options = ["--training.batch_tokens", "2000", "--out", str(tmp_path / "run")]
+    assert run(["train", str(path), *options]) == 2
+    assert "this training needs about" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_cannot_fit_is_refused_with_what_would(file, monkeypatch):
     monkeypatch.setattr(machine, "memory", lambda: (2**34, 800 * 2**20))
     plan = make_plan(recipe_of(file, training__batch_size="2000"))
@@ -135,10 +209,8 @@ def test_the_command_prints_words_or_json(file, capsys):
     ("options", "sentence"),
     [
         (["--data.train", "none.txt"], "none.txt"),
-        (
-            ["--task", "translate"],
-            "langue plan knows the tasks generate, fill, classify, answer, tag, and not translate",
-        ),
+        (["--task", "denoise"], "task: denoise wants model.form: seq2seq, not decoder"),
+        (["--task", "translate"], "text.txt is no table of pairs"),
         (["--training.batch_tokens", "5"], "training.batch_tokens 5 holds no row of the context of 32"),
         (["--training.batch_size", "100000000"], "GiB free; --training.batch_size"),
     ],

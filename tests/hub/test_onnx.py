@@ -12,10 +12,16 @@ import onnxruntime
 import pytest
 import torch
 
+import langue
 from langue.batch import Batch
+from langue.cli import run as command
 from langue.errors import LangueError
+from langue.experiment import train
 from langue.hub.onnx import TOLERANCE, export_onnx
 from langue.models import Model
+from langue.recipe import read_recipe
+from langue.text import Tokenizer
+from pair_rows import write_pairs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contracts"))
 from variants import ALL, VOCABULARY, model_of, random_ids
@@ -35,6 +41,12 @@ CHOSEN = [
     "seq2seq:attention-relative",
     "seq2seq:attention+lstm-encoder",
     "seq2seq:gru+attention-encoder",
+    "seq2seq:attention-sinusoidal",
+    "seq2seq:relative-unscaled",
+    "seq2seq:lstm-bahdanau",
+    "seq2seq:gru-luong-plain",
+    "seq2seq:attention-silu+lstm-decoder",
+    "seq2seq:window+wide-attention-encoder",
 ]
 
 
@@ -66,7 +78,7 @@ def assert_same(model: Model, folder: Path, rows: int, length: int, left: bool) 
 
 @pytest.mark.parametrize("variant", CHOSEN)
 def test_graphs_give_what_torch_gives(variant: str, tmp_path: Path) -> None:
-    model = model_of(variant)
+    model = model_of(variant, dropout=0.5)  # which a graph has none of
     result = export_onnx(model, tmp_path)
     assert result.difference < 1e-5
     assert sorted(path.name for path in tmp_path.iterdir()) == list(result.files)
@@ -117,6 +129,34 @@ def test_what_goes_in_and_comes_out_is_described(tmp_path: Path) -> None:
         assert [entry.name for entry in session.get_outputs()] == list(sides["outputs"])
         assert file in (tmp_path / "README.md").read_text()
     assert (tmp_path / "tokenizer.json").exists()
+
+
+def test_an_exported_translator_writes_what_langue_writes(tmp_path: Path) -> None:
+    """By onnxruntime and the two tokenizers beside the graphs alone; the source's vocabulary is the smaller one."""
+    changes = {"source_tokenizer": "{kind: char}", "tokenizer.kind": "byte", "data.test": "null"}
+    changes |= {"model.mixer": "gru", "model.position": "none", "model.cross": "luong", "training.steps": "3"}
+    train(read_recipe(write_pairs(tmp_path), changes), tmp_path / "run", report=False)
+    assert command(["export", str(tmp_path / "run"), str(tmp_path / "out"), "--format", "onnx"]) == 0
+    out, model = tmp_path / "out", langue.load(tmp_path / "run")
+    assert {"encoder.onnx", "decoder.onnx", "tokenizer.json", "source-tokenizer.json"} <= {
+        p.name for p in out.iterdir()
+    }
+    tokenizer, reader = Tokenizer.load(out), Tokenizer.load(out / "source-tokenizer.json")
+    described = json.loads((out / "onnx.json").read_text())
+    assert described["source_vocab_size"] == reader.vocab_size < tokenizer.vocab_size == described["vocab_size"]
+    text = "the old king saw a red boat"
+    source = torch.tensor([[*reader.encode(text), reader.end]])
+    seen = torch.ones_like(source, dtype=torch.bool)
+    memory = torch.from_numpy(run(out / "encoder.onnx", source=source, source_valid=seen))
+    ids = [model.start]
+    for _ in range(12):
+        row = torch.tensor([ids])
+        valid = torch.ones_like(row, dtype=torch.bool)
+        logits = run(out / "decoder.onnx", ids=row, valid=valid, memory=memory, source_valid=seen)[0, -1]
+        logits[model._never()] = -np.inf
+        ids.append(int(logits.argmax()))
+    found = model.rewrite([text], beams=1, max_tokens=12)[0].best
+    assert found.tokens == (ids[1 : ids.index(tokenizer.end)] if tokenizer.end in ids[1:] else ids[1:])
 
 
 def test_a_model_keeps_its_mode(tmp_path: Path) -> None:

@@ -53,6 +53,16 @@ def test_flops_are_those_that_torch_counts(fields):
     assert 3 * counter.get_total_flops() == pytest.approx(64 * flops_per_token(config), rel=1e-6)
 
 
+@pytest.mark.parametrize("source", [7, 31])
+def test_flops_of_pairs_are_those_of_both_sides(source):
+    config = config_of(preset="gpt2-nano", form="seq2seq", encoder={"layers": 2, "width": 96, "heads": 3})
+    model, ids = build(config).double(), torch.zeros(2, 14, dtype=torch.long)
+    batch = Batch(ids, source=torch.zeros(2, source, dtype=torch.long))
+    with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        model(batch)
+    assert 3 * counter.get_total_flops() == pytest.approx(28 * flops_per_token(config, 14, source), rel=1e-6)
+
+
 @pytest.mark.parametrize("preset", ["rnn-nano", "gru-nano", "lstm-nano"])
 def test_flops_of_recurrence_are_six_for_each_number_of_its_matrices(preset):
     config = config_of(preset=preset)
@@ -66,7 +76,7 @@ def test_a_window_narrows_what_attention_costs():
     assert flops_per_token(wide, 64) - flops_per_token(wide) == 12 * 4 * 128 * 32
 
 
-def _really_kept(config: ModelConfig, rows: int, context: int) -> int:
+def _really_kept(config: ModelConfig, rows: int, context: int, source: int | None = None) -> int:
     model = build(config)
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept = {}
@@ -77,7 +87,8 @@ def _really_kept(config: ModelConfig, rows: int, context: int) -> int:
 
     ids = torch.zeros(rows, context, dtype=torch.long)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model.hidden(Batch(ids, source=ids if config.form == "seq2seq" else None))
+        read = torch.zeros(rows, source or context, dtype=torch.long)
+        model.hidden(Batch(ids, source=read if config.form == "seq2seq" else None))
     return sum(tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own)
 
 
@@ -113,6 +124,15 @@ def test_activations_are_those_that_autograd_keeps(fields, tolerance):
 def test_attention_to_long_rows_keeps_its_weights_only_where_it_must(fields):
     config = config_of(**{"layers": 2, "width": 32, "heads": 2, "context": 512, **fields})
     assert activations(config, 2, 512) == pytest.approx(_really_kept(config, 2, 512), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"dropout": 0.1}, {"mixer": "gru", "position": "none", "cross": "luong"}], ids=str
+)
+@pytest.mark.parametrize(("source", "target"), [(512, 16), (32, 256)])
+def test_activations_of_pairs_are_those_of_both_sides(fields, source, target):
+    config = config_of(form="seq2seq", **{"layers": 2, "width": 32, "heads": 2, "context": 512, **fields})
+    assert activations(config, 2, target, source) == pytest.approx(_really_kept(config, 2, target, source), rel=0.15)
 
 
 class Living(TorchDispatchMode):

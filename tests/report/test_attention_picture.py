@@ -42,3 +42,14 @@ def test_a_decoder_may_look_at_a_source(looks):
     page = Page(attention_page(cross))
     assert "looks at" in page.text
     assert page.values("id") == ["tokens", "targets", "said"]
+
+
+def test_a_pairs_alignment_is_the_mean_of_its_heads(looks):
+    pair = Looks("toy", ["a", "b", "c", "d"], ["w", "x", "y", "z"], looks.layers)
+    page = Page(attention_page(pair))
+    assert page.values("data-name")[0] == "mean of all heads"
+    drawn = np.frombuffer(base64.b64decode(page.values("data-weights")[0]), np.uint8).reshape(4, 4) / 255
+    mean = sum(heads[number] for heads in looks.layers for number in range(2)) / 6
+    assert np.abs(drawn - mean).max() <= 0.5 / 255 + 1e-6
+    alone = Page(attention_page(Looks("toy", pair.tokens, pair.targets, [looks.layers[0][:1]])))
+    assert len(alone.values("data-weights")) == 1

@@ -73,6 +73,7 @@ def check_whole(out: Path) -> None:
 OTHERS = {
     "fill": "task: fill\ntokenizer: {{kind: wordpiece, vocab_size: 60}}\nmasking: {{rate: 0.3}}\n",
     "classify": "task: classify\ntokenizer: {{kind: char}}\n",
+    "translate": "task: translate\ntokenizer: {{kind: char}}\n",
 }
 """The beginnings of recipes of other tasks, of which the rest is the same."""
 
@@ -86,10 +87,27 @@ def write_others(folder: Path, task: str, steps: int) -> Path:
     if task == "classify":
         lines = [json.dumps({"text": line, "label": str("king" in line)}) for line in lines]
     data.write_text("\n".join(lines))
+    if task == "translate":
+        return write_pairs(folder, lines, steps)
     rest = RECIPE.split("\n", 2)[2].replace("model: {{", "model: {{form: encoder, ")
     rest = rest[: rest.index("samples:")]
     recipe = folder / "recipe.yaml"
     recipe.write_text((OTHERS[task] + rest).format(text=data, steps=steps))
+    return recipe
+
+
+def write_pairs(folder: Path, lines: list[str], steps: int) -> Path:
+    """The recipe of a translator that learns from two corpora, in batches of so many tokens."""
+    rows = [f"{line}\t{line[::-1]}\n" for line in lines]
+    for name, some in (("large", rows[:100]), ("small", rows[100:])):
+        (folder / f"{name}.tsv").write_text("source\ttarget\n" + "".join(some))
+    rest = (
+        RECIPE.split("\n", 2)[2].replace("model: {{", "model: {{form: seq2seq, ").replace("context: 16", "context: 64")
+    )
+    rest = rest[: rest.index("samples:")].replace("batch_size: 4", "batch_tokens: 200") + "samples: {{max_tokens: 0}}\n"
+    corpora = f"{{{folder}/large.tsv: 2, {folder}/small.tsv: 1}}, temperature: 2"
+    recipe = folder / "recipe.yaml"
+    recipe.write_text((OTHERS["translate"] + rest).format(text=corpora, steps=steps))
     return recipe
 
 

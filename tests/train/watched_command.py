@@ -15,7 +15,9 @@ deals = {dealer: dealer.__getitem__ for dealer in DEALERS}
 
 def watched(self: Loader | Buckets, step: int) -> list[MicroBatch]:
     found = deals[type(self)](self, step)
-    rows = b"".join(np.asarray(example["ids"]).tobytes() for micro in found for example in micro.examples)
+    examples = [example for micro in found for example in micro.examples]
+    sides = ("ids",) if "ids" in examples[0] else ("source", "target")
+    rows = b"".join(np.asarray(example[side]).tobytes() for example in examples for side in sides)
     with open(os.environ["ROWS"], "ab") as file:
         file.write(f"{step} {found[0].first_row} {hashlib.sha256(rows).hexdigest()}\n".encode())
     return found

@@ -25,10 +25,20 @@ def read_inputs(file: Path | None) -> Iterator[Any]:
 
         yield from (row.values for row in read_labelled(str(file), DataSettings(train="")))
         return
+    yield from read_lines(file)
+
+
+def read_lines(file: Path) -> list[str]:
+    """The lines of a text file, without what ends them; other signs that part lines belong to a line.
+
+    Raises:
+        LangueError: the file is no text.
+    """
     try:
-        yield from file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_bytes().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise LangueError(f"{file} is not a text file: {error.reason} at byte {error.start}") from None
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
 def demand(inputs: list[Any], what: str) -> list[Any]:

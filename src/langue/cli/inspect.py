@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 ENDINGS = (".html", ".svg", ".png")
 
 
-def attention(run: Path, text: str, /, *, out: Path = Path("attention.html"), source: str | None = None) -> None:
-    """Draw a model's attention weights over a sentence, for each layer and head.
+def attention(run: Path, text: str, target: str | None = None, /, *, out: Path = Path("attention.html")) -> None:
+    """Draw a model's attention weights over a sentence, for each layer and head; of a pair, their mean as well.
 
     Args:
-        run: a run folder.
-        text: what the model reads; a translator or summariser writes about it, and what it writes looks at it.
+        run: a run folder, or a model's folder with its tokenizer (Hugging Face's too).
+        text: what the model reads.
+        target: of an encoder–decoder, what is written about the text and looks at it; without one, what a translator or
+            summariser writes itself.
         out: the picture: .html to look around in, .svg or .png to put into a text.
-        source: what an encoder–decoder's encoder reads; its decoder reads TEXT and looks at this.
     """
     from langue.report import missing_extra
 
@@ -31,29 +32,34 @@ def attention(run: Path, text: str, /, *, out: Path = Path("attention.html"), so
         raise LangueError(f"{out}: the picture's name must end in .html, .svg or .png")
     if note := missing_extra():
         raise LangueError(note)
-    from langue.models import load_model
     from langue.report.attention import write_attention
-    from langue.text import Tokenizer
+    from langue.tasks.rewrite import Rewrite
 
-    name = run.resolve().name
-    task = _rewriter(run)
-    if task is None:
-        looks = look(load_model(run / "model"), Tokenizer.load(run), text, source, name=name)
+    name, task = run.resolve().name, _task(run)
+    if isinstance(task, Rewrite):
+        looks = look_at_source(task, text, target, name)
     else:
-        looks = look_at_source(task, text if source is None else source, None if source is None else text, name)
+        model, tokenizer = _model(run) if task is None else (task.model, task.tokenizer)
+        reads, source = (text, None) if target is None else (target, text)
+        looks = look(model, tokenizer, reads, source, name=name)
     write_attention(looks, out)
     print(f"{len(looks.layers)} layers of {looks.layers[0].shape[0]} heads, {len(looks.tokens)} tokens: {out}")
 
 
-def _rewriter(run: Path) -> Any:
-    """The task of a run that makes texts of texts; None of any other."""
+def _task(run: Path) -> Any:
+    """The task of a run or of another library's folder; None of a model alone."""
     from langue.experiment.run import RunFolder
+    from langue.hub import is_published
     from langue.tasks import load
 
-    folder = RunFolder(run)
-    if not folder.is_run() or folder.recipe().model.form != "seq2seq":
-        return None
-    return load(run)
+    return load(run) if RunFolder(run).is_run() or is_published(run) else None
+
+
+def _model(run: Path) -> tuple[Model, Tokenizer]:
+    from langue.models import load_model
+    from langue.text import Tokenizer
+
+    return load_model(run / "model"), Tokenizer.load(run)
 
 
 def look_at_source(task: Any, source: str, target: str | None, name: str) -> Looks:
@@ -79,7 +85,7 @@ def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name
         raise LangueError(_wants_source(name, source))
     ids = _ids(model, tokenizer, text)
     read = ids if source is None else _ids(model, tokenizer, source)
-    model.eval()
+    model.cpu().eval()
     with torch.inference_mode():
         maps = model.attention(Batch(torch.tensor([ids]), source=None if source is None else torch.tensor([read])))
     if not maps:
@@ -103,5 +109,5 @@ def _names(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
 
 def _wants_source(name: str, source: str | None) -> str:
     if source is None:
-        return f"{name} is an encoder–decoder: give what its encoder reads with --source"
-    return f"{name} reads one text alone: leave out --source"
+        return f"{name} is an encoder–decoder: give what is written about the text as well, behind it"
+    return f"{name} reads one text alone: leave out the second"

@@ -57,13 +57,15 @@ def describe(made: Plan, name: str) -> list[str]:
     from langue.report.words import duration, short, size
 
     parts = {**asdict(made.memory), "Python and torch": PROGRAM}
-    rows = f"rows of up to {made.context:,} tokens"
+    rows, kind = f"rows of up to {made.context:,} tokens", "tokens"
+    if made.source is not None:
+        rows, kind = f"{made.rows:,} pairs of {made.source:,} and {made.context:,} tokens at most", "target tokens"
     held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
     return [
         f"{name}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
         _line(
             "training",
-            f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} tokens: {short(made.tokens)} tokens, "
+            f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} {kind}: {short(made.tokens)} tokens, "
             f"{short(made.flops)} FLOPs",
         ),
         _line("memory", f"about {size(made.memory_needed)} of the {size(made.memory_free)} that are free"),

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task
-from langue.cli.rewriting import SearchOptions, read_texts, rewrite_all
+from langue.cli.rewriting import read_texts, rewrite_all
+from langue.cli.searching import RewriteOptions
 from langue.console import table
 
 
@@ -19,7 +20,7 @@ def summarize(
     *,
     file: Path | None = None,
     out: Path | None = None,
-    search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
+    search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     prompt: str = "\nTL;DR:",
     scores: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
@@ -36,7 +37,8 @@ def summarize(
     texts
         Texts to summarise.
     file
-        A text file with one more text on each line, or a table with a column text.
+        A text file with one more text on each line, or a table with a column text; its columns prefix and must say
+        how a row's summary begins, and which words have to stand in it.
     out
         Write here instead of to the terminal.
     search
@@ -49,7 +51,8 @@ def summarize(
     device
         cpu, cuda, …
     as_json
-        One JSON object for each text: text, summary, its log-probability as score.
+        One JSON object for each text: text, summary, its log-probability as score, all texts and scores where samples
+        are several, its tokens and the log-probability of each.
     """
     from langue.tasks import load
     from langue.tasks.prompted import Prompted
@@ -62,10 +65,10 @@ def summarize(
     if scores:
         _score(task, run, file, search)
         return
-    rewrite_all(task, read_texts(texts, file, "text"), out, as_json=as_json, **search.given())
+    rewrite_all(task, read_texts(texts, file, "text"), search, out, as_json=as_json)
 
 
-def _score(task: Any, run: Path, file: Path | None, search: SearchOptions) -> None:
+def _score(task: Any, run: Path, file: Path | None, search: RewriteOptions) -> None:
     from langue.errors import LangueError
     from langue.evaluate.pairs import baselines, read_pairs_of
     from langue.evaluate.run import recipe_data

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task
-from langue.cli.rewriting import SearchOptions, read_texts, rewrite_all
+from langue.cli.rewriting import read_texts, rewrite_all
+from langue.cli.searching import RewriteOptions
 
 
 def translate(
@@ -20,7 +21,8 @@ def translate(
     out: Path | None = None,
     target_language: str | None = None,
     ensemble: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
-    search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
+    mean: Literal["probability", "logarithm"] = "probability",
+    search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     long: Literal["split", "cut"] = "split",
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -34,7 +36,8 @@ def translate(
     texts
         Texts to translate.
     file
-        A text file with one more text on each line, or a table with a column source.
+        A text file with one more text on each line, or a table with a column source; its columns prefix and must say
+        how a row's text begins, and which words have to stand in it.
     out
         Write here instead of to the terminal.
     target_language
@@ -42,6 +45,8 @@ def translate(
     ensemble
         Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given several
         times.
+    mean
+        Of an ensemble: average probabilities, or their logarithms.
     search
         How to search.
     long
@@ -49,7 +54,8 @@ def translate(
     device
         cpu, cuda, …
     as_json
-        One JSON object for each text: source, target, its log-probability as score.
+        One JSON object for each text: source, target, its log-probability as score, all texts and scores where samples
+        are several, its tokens and the log-probability of each.
     """
     from langue.tasks import load
 
@@ -57,7 +63,7 @@ def translate(
     check_task(task, "translate")
     if ensemble:
         task.join([load(other, device) for other in ensemble])
-    options: dict[str, Any] = {**search.given(), "long": long}
+    options: dict[str, Any] = {"long": long, "ensemble": mean}
     if target_language is not None:
         options["tags"] = (target_language,)
-    rewrite_all(task, read_texts(texts, file, "source"), out, as_json=as_json, **options)
+    rewrite_all(task, read_texts(texts, file, "source"), search, out, as_json=as_json, **options)

@@ -128,6 +128,9 @@ class Beams:
             log_probabilities=logs,
             alignment=look if settings.alignments else None,
         )
+        again = [other for other in self.ended[number] if (other.tokens, other.ended) == (found.tokens, is_end)]
+        if settings.groups > 1 and again:
+            return  # groups may meet again
         insort(self.ended[number], found, key=lambda hypothesis: -hypothesis.rank)
         del self.ended[number][settings.beams :]
 

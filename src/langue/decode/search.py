@@ -68,7 +68,8 @@ class Search:
                 them, a text holds as many of their tokens as could be found; of n-best there may be fewer.
 
         Raises:
-            LangueError: phrases without beams, more phrases than room, or coverage of a model that looks at no source.
+            LangueError: phrases without beams, a prefix or phrases without room, or coverage of a model that looks at
+                no source.
         """
         asked = Asked(prompts, sources, prefixes, phrases)
         self._check(asked)
@@ -113,6 +114,9 @@ class Search:
         models = self.chooser.models
         if self.settings.coverage_penalty and any(model.config.form != "seq2seq" for model in models):
             raise LangueError("coverage_penalty needs an encoder–decoder, whose decoder looks at a source")
+        for room, prefix in zip(asked.rooms(self.settings), asked.prefixes or (), strict=False):
+            if len(prefix) > room:
+                raise LangueError(f"a prefix of {len(prefix)} tokens has no room in {room} new ones; raise max_tokens")
         if asked.phrases is None or not any(asked.phrases):
             return
         if self.settings.beams == 1:

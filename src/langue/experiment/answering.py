@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from langue.data.labelled import Labelled, text_of
+from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
@@ -13,7 +13,7 @@ from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.objectives import Extract
 from langue.recipe import Recipe
-from langue.tasks.answer import Answer, encoded_windows, span_of
+from langue.tasks.answer import Answer, check, encoded_windows
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -48,9 +48,7 @@ class Answering(Tables):
         return encoded_windows(self.tokenizer, rows, self.recipe.answer, self.recipe.model.context)
 
     def check(self, row: Labelled) -> None:
-        text_of(row, "question")
-        text_of(row, "context")
-        span_of(row)
+        check(row)
 
     def objective(self) -> Extract:
         return Extract(self.recipe.training.label_smoothing)

@@ -20,9 +20,9 @@ from langue.tasks.classify import (
     Classify,
     check_texts,
     encoded_examples,
-    label_name,
     label_of,
     labels_in,
+    one_label,
     target_of,
 )
 from langue.text import Tokenizer
@@ -170,8 +170,7 @@ def _learnt(rows: list[Labelled], kind: str) -> tuple[str, ...]:
     """All labels of the rows: numbers by size, names by the alphabet."""
     counts: Counter[str] = Counter()
     for row in rows:
-        label = label_of(row)
-        counts.update([label_name(label)] if kind == "label" else labels_in(label))
+        counts.update([one_label(row)] if kind == "label" else labels_in(label_of(row)))
     if all(label.lstrip("-").isdigit() for label in counts):
         return tuple(sorted(counts, key=int))
     return tuple(sorted(counts))

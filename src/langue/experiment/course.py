@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from langue.errors import LangueError
+from langue.experiment.fit import Shape
 from langue.hub.checkpoint import LABELS
 from langue.models import Model
 from langue.models.count import flops_per_token
@@ -86,8 +87,8 @@ class Course(ABC):
         """
 
     @classmethod
-    def batch_rows(cls, recipe: Recipe) -> int | None:
-        """Rows of one forward pass over all processes, each as long as the context; None where lengths differ."""
+    def known_shape(cls, recipe: Recipe) -> Shape | None:
+        """The forward pass over all processes, where the recipe alone says how large it is."""
         return None
 
     @classmethod
@@ -107,6 +108,11 @@ class Course(ABC):
     @abstractmethod
     def steps_per_epoch(self) -> float:
         """Steps of one pass through the training data."""
+
+    @property
+    def largest(self) -> Shape | None:
+        """The largest forward pass over all processes; None where nobody worked it out."""
+        return self.known_shape(self.recipe)
 
     @abstractmethod
     def describe(self) -> str:

@@ -11,9 +11,11 @@ from langue.data.stream import Stream
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.data import Store
+from langue.experiment.fit import Shape, rows_of
 from langue.experiment.language import Language
 from langue.models import Model
-from langue.objectives.denoise import Denoise, vocabulary
+from langue.models.count import flops_per_token
+from langue.objectives.denoise import Denoise, longest_sides, usual_sides, vocabulary
 from langue.randomness import RowRandomness
 from langue.recipe import Recipe
 from langue.tasks.rewrite import first_token_of
@@ -51,18 +53,24 @@ class Denoising(Language):
         model = recipe.model.model_copy(update={"vocab_size": given or needed})
         return recipe.model_copy(update={"model": model})
 
+    @classmethod
+    def known_shape(cls, recipe: Recipe) -> Shape:
+        rows = rows_of(recipe.training, recipe.model.context)
+        source, target = longest_sides(recipe.denoise, room_of(recipe), rows)
+        return Shape(rows, target, source)
+
     def stream(self) -> Stream:
         streams = [self._stream_of(store) for store in self.splits.train]
         return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
 
     def _stream_of(self, store: Store) -> Stream:
-        # A source and a target each end with a token of their own, which the window leaves room for.
         kind = Packed if self.recipe.data.pack else Windows
-        return kind(store, self._room, self.recipe.training.seed)
+        return kind(store, room_of(self.recipe), self.recipe.training.seed)
 
     @property
-    def _room(self) -> int:
-        return max(2, self.recipe.model.context - 1)
+    def flops_per_target(self) -> float:
+        source, target = usual_sides(self.recipe.denoise, room_of(self.recipe))
+        return flops_per_token(self.recipe.model.architecture(), target, source)
 
     def objective(self) -> Denoise:
         start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
@@ -80,7 +88,7 @@ class Denoising(Language):
         was_training = model.training
         model.eval()
         for store in stores:
-            windows = Windows(store, min(self._room, store.tokens - 1), 0)
+            windows = Windows(store, min(room_of(self.recipe), store.tokens - 1), 0)
             for first in range(0, windows.size, ROWS):
                 rows = windows.rows(first, min(ROWS, windows.size - first))
                 batch = objective.batch(rows, RowRandomness(0, first)).to(model.device)
@@ -91,3 +99,8 @@ class Denoising(Language):
         model.train(was_training)
         loss = total / max(1, count)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def room_of(recipe: Recipe) -> int:
+    """Tokens of a row; a source and a target each end with a token of their own."""
+    return max(2, recipe.model.context - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -16,6 +17,16 @@ from langue.train.device import autocast
 
 SURE = 0.75
 """The share of the estimate that a training takes at least: measured peaks are 0.75 to 1.25 times of it."""
+
+
+class Shape(NamedTuple):
+    """How large a forward pass is."""
+
+    rows: int
+    length: int
+    """Positions of its longest row; of pairs, of the target."""
+    source: int | None = None
+    """Positions of the longest source, where there are sources."""
 
 
 def free_memory(device: torch.device) -> int:
@@ -36,31 +47,34 @@ def rows_of(training: TrainingSettings, context: int) -> int:
     return training.batch_tokens // context
 
 
-def check_fit(config: ModelConfig, training: TrainingSettings, rows: int, device: torch.device) -> None:
+def check_fit(config: ModelConfig, training: TrainingSettings, shape: Shape, device: torch.device) -> None:
     """Refuse a training that surely cannot fit; what might, is let through.
 
     Args:
         config: the model, vocabulary included.
         training: how it is trained.
-        rows: of one forward pass in one process.
+        shape: of the largest forward pass in one process.
         device: where.
 
     Raises:
         LangueError: says how much memory is missing and what would fit.
     """
-    free = free_memory(device)
-    if ceiling(config, rows) <= free:
+    free, (rows, length, source) = free_memory(device), shape
+    if ceiling(config, rows, max(length, source or 0)) <= free:
         return
     if device.type == "cuda":  # whose fused attention drops without keeping its weights
         config = config.model_copy(update={"dropout": 0.0})
-    need = memory(config, rows, optimizer=training.optimizer)
+    need = memory(config, rows, length, training.optimizer, source)
     with autocast(device, training.precision):
         share = 0.5 if torch.is_autocast_enabled(device.type) else 1.0
     growing = share * need.activations + need.logits
-    refuse(SURE * (need.total - need.activations - need.logits + growing), free, SURE * growing / rows, rows, device)
+    needed = SURE * (need.total - need.activations - need.logits + growing)
+    refuse(needed, free, SURE * growing / rows, rows, device, training.batch_tokens)
 
 
-def refuse(needed: float, free: int, a_row: float, rows: int, device: torch.device | str) -> None:
+def refuse(
+    needed: float, free: int, a_row: float, rows: int, device: torch.device | str, batch_tokens: int | None = None
+) -> None:
     """Refuse what needs more bytes than are free.
 
     Args:
@@ -69,6 +83,7 @@ def refuse(needed: float, free: int, a_row: float, rows: int, device: torch.devi
         a_row: bytes of one row among the needed.
         rows: rows of one forward pass.
         device: where.
+        batch_tokens: tokens that a batch is to hold, where batches are counted by them.
 
     Raises:
         LangueError: says how many rows would fit, if any.
@@ -76,11 +91,11 @@ def refuse(needed: float, free: int, a_row: float, rows: int, device: torch.devi
     if needed <= free:
         return
     fitting = math.floor((free - needed) / a_row + rows)
-    advice = (
-        f"--training.batch_size {fitting} would fit"
-        if fitting >= 1
-        else "take a smaller model, a shorter context or a smaller vocabulary"
-    )
+    advice = "take a smaller model, a shorter context or a smaller vocabulary"
+    if fitting >= 1:
+        advice = f"--training.batch_size {fitting} would fit"
+        if batch_tokens is not None:
+            advice = f"--training.batch_tokens {batch_tokens * fitting // rows} would fit"
     raise LangueError(
         f"this training needs about {size(int(needed))} of memory, but {device} has {size(free)} free; {advice}"
     )

@@ -12,7 +12,7 @@ from langue.data.loader import Stream
 from langue.data.part import Part
 from langue.experiment.course import Course
 from langue.experiment.data import Store, open_data, prepare_data, training_texts
-from langue.experiment.fit import rows_of
+from langue.experiment.fit import Shape, rows_of
 from langue.recipe import Recipe
 from langue.report.words import short
 from langue.text import Tokenizer
@@ -35,8 +35,8 @@ class Language(Course):
         return training_texts(recipe)
 
     @classmethod
-    def batch_rows(cls, recipe: Recipe) -> int:
-        return rows_of(recipe.training, recipe.model.context)
+    def known_shape(cls, recipe: Recipe) -> Shape:
+        return Shape(rows_of(recipe.training, recipe.model.context), recipe.model.context)
 
     @classmethod
     def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
@@ -47,11 +47,11 @@ class Language(Course):
         """The rows of training."""
 
     def batches(self, rank: int, world: int) -> Loader:
-        return Loader(self._stream, self.batch_rows(self.recipe), self.recipe.training.accumulate, rank, world)
+        return Loader(self._stream, self.known_shape(self.recipe).rows, self.recipe.training.accumulate, rank, world)
 
     @property
     def steps_per_epoch(self) -> float:
-        return self._stream.size / (self.batch_rows(self.recipe) * self.recipe.training.accumulate)
+        return self._stream.size / (self.known_shape(self.recipe).rows * self.recipe.training.accumulate)
 
     def describe(self) -> str:
         return f"{short(sum(store.tokens for store in self.splits.train))} tokens"

@@ -16,12 +16,13 @@ from langue.data.settings import PairSettings
 from langue.data.sides import PairExamples, Shares, Sides, training_examples
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
+from langue.experiment.fit import Shape
+from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2Seq
 from langue.recipe import Recipe
 from langue.report.words import short
-from langue.tasks import SOURCE_TOKENIZER
 from langue.tasks.rewrite import Rewrite, first_token_of, opening_of
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.tokenizer import FILE
@@ -56,10 +57,9 @@ class Pairing(Course):
         tally.close()
         account = tally.account()["records"]
         if account["dropped"]:
+            where = "; see quarantine.jsonl" if self.folder.exists() else ""
             left = ", ".join(f"{count:,} {reason}" for reason, count in account["dropped"].items())
-            say(
-                f"left out {account['in'] - account['kept']:,} of {account['in']:,} pairs: {left}; see quarantine.jsonl"
-            )
+            say(f"left out {account['in'] - account['kept']:,} of {account['in']:,} pairs: {left}{where}")
         if not len(examples):
             raise LangueError(f"none of the pairs in {self.recipe.data.train} can be learnt from")
         return examples
@@ -124,6 +124,21 @@ class Pairing(Course):
     def steps_per_epoch(self) -> float:
         return self.batches(0, 1).steps_per_epoch
 
+    @cached_property
+    def largest(self) -> Shape:  # type: ignore[override]
+        """That of the first epoch's batches which leaves most behind."""
+        buckets, model = self.batches(0, 1), self.recipe.model.architecture()
+        fixed, heads = 20 * model.width, model.heads
+        found, most = Shape(0, 0, 0), -1
+        for place in range(buckets.batches):
+            members, _ = buckets.members(0, place)
+            source, target = self.train.lengths[members].max(0).tolist()
+            # Roughly: what each position leaves in a block, and how it looked at the others.
+            left = source * (fixed + heads * source) + target * (fixed + heads * (source + target))
+            if len(members) * left > most:
+                found, most = Shape(len(members), target, source), len(members) * left
+        return found
+
     def describe(self) -> str:
         source, target = self.train.lengths.mean(0)
         return f"{len(self.train):,} pairs of {short(source)} and {short(target)} tokens"
@@ -151,8 +166,8 @@ class Pairing(Course):
 
     @cached_property
     def flops_per_target(self) -> float:
-        length = max(1, round(float(self.train.lengths.mean())))
-        return flops_per_token(self.recipe.model.architecture(), length)
+        source, target = self.train.lengths.mean(0).tolist()
+        return flops_per_token(self.recipe.model.architecture(), max(1, round(target)), source)
 
     @property
     def notes(self) -> Mapping[str, str]:

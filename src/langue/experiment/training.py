@@ -14,7 +14,7 @@ from langue.console import remark, say
 from langue.experiment.card import write_card
 from langue.experiment.course import Course, course_of
 from langue.experiment.environment import environment
-from langue.experiment.fit import check_fit
+from langue.experiment.fit import Shape, check_fit
 from langue.experiment.given import kept_data, write_given
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
@@ -81,7 +81,7 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     course = course_of(recipe)
     tokenizer = train_tokenizer(recipe.tokenizer, course.texts(recipe))
     recipe = course.complete(recipe, tokenizer)
-    _check_fit(recipe)
+    _check_fit(recipe, course.known_shape(recipe))
     tokenizer.save(folder.path)
     course.prepare(recipe, tokenizer, folder.data)
     trainer = _build(recipe, folder)
@@ -94,24 +94,26 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
 def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Go on with a run, from its beginning if it has no checkpoint yet."""
     recipe = reconcile(recipe, folder)
-    _check_fit(recipe)
+    _check_fit(recipe, course_of(recipe).known_shape(recipe))
     trainer = _build(recipe, folder)
     write_recipe(recipe, folder.recipe_file)
     return trainer
 
 
-def _check_fit(recipe: Recipe) -> None:
-    """Refuse what cannot fit before anything is built or written."""
-    rows, device = course_of(recipe).batch_rows(recipe), choose_device(recipe.training.device)
-    if rows is not None:
+def _check_fit(recipe: Recipe, shape: Shape | None) -> None:
+    """Refuse what cannot fit before the model is built."""
+    if shape is not None:
+        device = choose_device(recipe.training.device)
         _, world = processes.start(device)
-        check_fit(recipe.model.architecture(), recipe.training, math.ceil(rows / world), device)
+        mine = shape._replace(rows=math.ceil(shape.rows / world))
+        check_fit(recipe.model.architecture(), recipe.training, mine, device)
 
 
 def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
     """The trainer of a run whose data stand, at its last checkpoint."""
     training = recipe.training
     course = course_of(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
+    _check_fit(recipe, course.largest)
     device = choose_device(training.device)
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)

@@ -17,6 +17,8 @@ from langue.text import Tokenizer
 
 LABELS = "labels.json"
 ORIGIN = "origin.json"
+SOURCE_TOKENIZER = "source-tokenizer.json"
+"""Beside a model's configuration, where what it reads has a vocabulary of its own."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,16 @@ def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
         _write(run / "model" / LABELS, list(checkpoint.labels))
     if checkpoint.origin:
         _write(run / "model" / ORIGIN, dict(checkpoint.origin))
+    write_source_tokenizer(checkpoint, run / "model")
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(run)
+
+
+def write_source_tokenizer(checkpoint: Checkpoint, folder: Path) -> None:
+    """Keep the tokenizer of what a model reads, where that is another than that of what it writes."""
+    if checkpoint.source_tokenizer is not None:
+        content = checkpoint.source_tokenizer.engine.to_str(pretty=True)
+        (folder / SOURCE_TOKENIZER).write_text(content, encoding="utf-8")
 
 
 def load_checkpoint(run: Path) -> Checkpoint:
@@ -67,6 +77,7 @@ def load_checkpoint(run: Path) -> Checkpoint:
         None if place is None else Tokenizer.load(place),
         read_labels(folder),
         read_origin(folder),
+        Tokenizer.load(folder / SOURCE_TOKENIZER) if (folder / SOURCE_TOKENIZER).is_file() else None,
     )
 
 

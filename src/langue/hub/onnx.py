@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.errors import LangueError
-from langue.hub.checkpoint import LABELS, Checkpoint
+from langue.hub.checkpoint import LABELS, Checkpoint, write_source_tokenizer
 from langue.hub.extra import need
 from langue.models import Model, Seq2Seq
 from langue.nn.layout import Layout
@@ -91,7 +91,8 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        graphs = _graphs(ready, output)
+        # torch puts a module back into the mode that it was in, and all within it: dropout must not come back.
+        graphs = [graph.eval() for graph in _graphs(ready, output)]
         with torch.no_grad():
             for graph in graphs:
                 _write(graph, ready, beside / graph.file)
@@ -112,6 +113,7 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     export_onnx(checkpoint.model, folder)
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(folder)
+    write_source_tokenizer(checkpoint, folder)
     if checkpoint.labels is not None:
         (folder / LABELS).write_text(json.dumps(list(checkpoint.labels), ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -229,11 +231,12 @@ def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Ten
     draws = torch.Generator().manual_seed(length)
     length = min(length, model.config.context)
     source_length = min(length + 2, model.config.context)
+    sources = model.config.source_vocab_size or model.config.vocab_size
     made = {
         "ids": torch.randint(model.config.vocab_size, (rows, length), generator=draws),
         "valid": _padded(rows, length),
         "segments": torch.randint(max(1, model.config.segments), (rows, length), generator=draws),
-        "source": torch.randint(model.config.vocab_size, (rows, source_length), generator=draws),
+        "source": torch.randint(sources, (rows, source_length), generator=draws),
         "source_valid": _padded(rows, source_length),
     }
     if isinstance(model, Seq2Seq):
@@ -292,6 +295,7 @@ def _describe(graphs: Sequence[_Graph], model: Model, difference: float, folder:
         "version": 1,
         "form": model.config.form,
         "vocab_size": model.config.vocab_size,
+        **({"source_vocab_size": own} if (own := model.config.source_vocab_size) else {}),
         "longest": model.context_limit,
         "largest_difference": difference,
         "graphs": described,

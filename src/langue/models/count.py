@@ -18,43 +18,57 @@ def parameters(config: ModelConfig) -> int:
     return sum(parameter.numel() for parameter in outline(config).parameters())
 
 
-def flops_per_token(config: ModelConfig, context: int | None = None) -> int:
+def flops_per_token(config: ModelConfig, context: int | None = None, source: float | None = None) -> int:
     """Floating-point operations of training on one token: forward, and twice as many backward.
 
     6 for each number of a matrix that is multiplied with (embeddings are looked up, not multiplied), and 12 · width
     of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix B, which
     counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target together
-    with one of a source of the same length.
+    with its share of the source: one token, where they are of one length.
 
     Args:
         config: the model.
         context: length of the rows; None takes the configuration's.
+        source: length of an encoder–decoder's sources; None takes that of the rows.
     """
     model = outline(config)
-    multiplied = sum(model.get_parameter(name).numel() for name in model.matrices()) + model.head.weight.numel()
     length = context or config.context
-    looked_at = _looked_at(config, length)
+    read = length if source is None else source
+    share = read / length
+    multiplied = float(model.head.weight.numel())
+    for name in model.matrices():
+        # What works on the source: its encoder, and what the decoder makes of what it has read.
+        on_source = name.startswith("encoder.") or ".cross.key" in name
+        multiplied += model.get_parameter(name).numel() * (share if on_source else 1)
+    looked_at: float = _looked_at(config, length)
     if config.form == "seq2seq":
-        looked_at += _looked_at(config.encoder_config(), length)
-        looked_at += config.layers * config.heads * config.resolved_head_width * length
-    return 6 * multiplied + 12 * looked_at
+        looked_at += _looked_at(config.encoder_config(), read) * share
+        looked_at += config.layers * config.heads * config.resolved_head_width * read
+    return round(6 * multiplied + 12 * looked_at)
 
 
-def _looked_at(config: ModelConfig, length: int) -> int:
+def _looked_at(config: ModelConfig, length: float) -> float:
     if config.mixer != "attention":
         return 0
     return config.layers * config.heads * config.resolved_head_width * min(length, config.window or length)
 
 
-def activations(config: ModelConfig, rows: int, context: int) -> int:
+def activations(config: ModelConfig, rows: int, context: int, source: int | None = None) -> int:
     """Bytes that a forward pass in fp32 keeps for the backward pass, parameters and logits aside.
 
     The model is run on tensors that have a shape and no content, and what autograd would keep is added up. On a CPU
     an LSTM keeps about a third more for its own workspace.
+
+    Args:
+        config: the model.
+        rows: rows of the pass.
+        context: length of the rows.
+        source: length of an encoder–decoder's sources; None takes that of the rows.
     """
-    model = outline(config)
+    model, read = outline(config), context if source is None else source
     ids = torch.zeros(rows, context, dtype=torch.long, device="meta")
-    batch = Batch(ids, source=ids if config.form == "seq2seq" else None)
+    sources = torch.zeros(rows, read, dtype=torch.long, device="meta") if config.form == "seq2seq" else None
+    batch = Batch(ids, source=sources)
     # Storages on the meta device have no address; the tensors are kept alive lest an identity be given out twice.
     known = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     kept: list[Tensor] = []
@@ -67,10 +81,10 @@ def activations(config: ModelConfig, rows: int, context: int) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.hidden(batch)
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept) - _never_kept(config, rows, context)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept) - _never_kept(config, rows, context, read)
 
 
-def _never_kept(config: ModelConfig, rows: int, context: int) -> int:
+def _never_kept(config: ModelConfig, rows: int, context: int, source: int) -> int:
     """Bytes of attention weights that torch keeps for tensors without content and never for real ones.
 
     Real ones go through fused attention, which keeps no weights, but for a mask of the window; with dropout or a bias
@@ -82,8 +96,8 @@ def _never_kept(config: ModelConfig, rows: int, context: int) -> int:
     if config.mixer == "attention" and config.window is not None:
         kept -= config.layers
     if config.form == "seq2seq":
-        own = _never_kept(config.encoder_config(), rows, context)
-        return own + 4 * context**2 * (kept + config.layers * config.heads * rows)
+        own = _never_kept(config.encoder_config(), rows, source, source)
+        return own + 4 * context * (context * kept + source * config.layers * config.heads * rows)
     return 4 * context**2 * kept
 
 
@@ -103,7 +117,11 @@ class TrainingMemory:
 
 
 def memory(
-    config: ModelConfig, rows: int, context: int | None = None, optimizer: Literal["adamw", "muon"] = "adamw"
+    config: ModelConfig,
+    rows: int,
+    context: int | None = None,
+    optimizer: Literal["adamw", "muon"] = "adamw",
+    source: int | None = None,
 ) -> TrainingMemory:
     """An estimate of what training in fp32 needs at its peak, of which nothing is run.
 
@@ -114,6 +132,7 @@ def memory(
         rows: rows of one forward pass.
         context: length of the rows; None takes the configuration's.
         optimizer: AdamW keeps two numbers for each parameter; Muon keeps one for those of matrices.
+        source: length of an encoder–decoder's sources; None takes that of the rows.
     """
     model = outline(config)
     length = context or config.context
@@ -128,7 +147,7 @@ def memory(
         weights=4 * learned + fixed,
         gradients=4 * learned,
         optimizer=4 * kept,
-        activations=activations(config, rows, length),
+        activations=activations(config, rows, length, source),
         logits=4 * (2 * at_once + 2 * vocabulary * config.width),
     )
 

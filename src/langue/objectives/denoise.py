@@ -76,6 +76,30 @@ def vocabulary(tokenizer: Tokenizer, settings: DenoiseSettings) -> int:
     return tokenizer.vocab_size + (0 if own else settings.sentinels)
 
 
+def usual_sides(settings: DenoiseSettings, length: int) -> tuple[int, int]:
+    """Tokens of the source and of the target that a row of so many becomes on average, ends included."""
+    if settings.kind == "prefix":
+        return (length + 1) // 2 + 1, length // 2 + 1
+    noise, spans = _noise_and_spans(length, settings)
+    if settings.kind == "spans":
+        return length - noise + spans + 1, noise + spans + 1
+    return length - noise + spans + 1, length + 1
+
+
+def longest_sides(settings: DenoiseSettings, length: int, rows: int) -> tuple[int, int]:
+    """The same of the longest of so many rows."""
+    if settings.kind != "prefix":
+        return usual_sides(settings, length)
+    longest = round(length * rows / (rows + 1)) + 1  # as of so many cuts anywhere between 0 and the length
+    return longest, longest
+
+
+def _noise_and_spans(length: int, settings: DenoiseSettings) -> tuple[int, int]:
+    noise = min(max(round(length * settings.resolved_rate), 1), length - 1)
+    spans = max(round(noise / settings.mean_span), 1)
+    return noise, min(spans, noise, length - noise, settings.sentinels) if settings.kind == "spans" else spans
+
+
 def corrupt_spans(
     ids: np.ndarray, draws: np.random.Generator, rate: float, mean_span: float, first: int, sentinels: int
 ) -> Sides:
@@ -174,4 +198,14 @@ def sentence_ends(tokenizer: Tokenizer) -> np.ndarray:
     return ends
 
 
-__all__ = ["Denoise", "DenoiseKind", "corrupt_spans", "first_sentinel", "infill", "mend_spans", "vocabulary"]
+__all__ = [
+    "Denoise",
+    "DenoiseKind",
+    "corrupt_spans",
+    "first_sentinel",
+    "infill",
+    "longest_sides",
+    "mend_spans",
+    "usual_sides",
+    "vocabulary",
+]

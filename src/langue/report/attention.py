@@ -35,6 +35,21 @@ class Looks:
     targets: Sequence[str]
     layers: Sequence[np.ndarray]
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether one text looks at another."""
+        return list(self.tokens) != list(self.targets)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(T, S) mean over layers and heads: of a pair, how its texts are aligned."""
+        return np.mean([heads.mean(0) for heads in self.layers], 0)
+
+    @property
+    def has_alignment(self) -> bool:
+        """Whether the mean says more of a pair than the only map does."""
+        return self.is_pair and sum(len(heads) for heads in self.layers) > 1
+
 
 def attention_page(looks: Looks) -> str:
     """A page on which a tap on a token shows what it looks at, in each head."""
@@ -45,15 +60,15 @@ def attention_page(looks: Looks) -> str:
         ]
         for layer, heads in enumerate(looks.layers)
     ]
-    mean = np.mean([heads.mean(0) for heads in looks.layers], 0)
     return render(
         "attention.html",
         title=f"What {looks.name} looks at",
         tokens=[visible(token) for token in looks.tokens],
         targets=[visible(token) for token in looks.targets],
-        same=list(looks.tokens) == list(looks.targets),
+        same=not looks.is_pair,
         layers=layers,
-        mean=_packed(mean),
+        mean=_packed(looks.mean),
+        alignment=_map(looks.mean) if looks.has_alignment else None,
         chosen=len(looks.tokens) - 1,
     )
 
@@ -63,16 +78,25 @@ def write_attention(looks: Looks, path: Path) -> None:
     if path.suffix == ".html":
         path.write_text(attention_page(looks), encoding="utf-8")
         return
-    rows, columns = len(looks.layers), looks.layers[0].shape[0]
+    drawn = [
+        [(f"layer {n}, head {h}", weights) for h, weights in enumerate(heads, 1)]
+        for n, heads in enumerate(looks.layers, 1)
+    ]
+    if looks.has_alignment:
+        drawn.insert(0, [("alignment: mean of all", looks.mean)])
+    rows, columns = len(drawn), max(map(len, drawn))
     figure, grid = new_grid(1.7 * columns + 0.9, 1.7 * rows + 0.9, rows, columns)
-    for layer, heads in enumerate(looks.layers):
-        for head, weights in enumerate(heads):
-            axes = grid[layer][head]
+    for row, maps in enumerate(drawn):
+        for column, axes in enumerate(grid[row]):
+            if column >= len(maps):
+                axes.set_axis_off()
+                continue
+            title, weights = maps[column]
             axes.imshow(_coloured(weights), aspect="auto", interpolation="nearest")
             axes.grid(False)
-            axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8, color=day("muted"), loc="left")
-            _name(axes.set_xticks, looks.targets if layer == rows - 1 else [], rotation=90)
-            _name(axes.set_yticks, looks.tokens if head == 0 else [])
+            axes.set_title(title, fontsize=8, color=day("muted"), loc="left")
+            _name(axes.set_xticks, looks.targets if row == rows - 1 else [], rotation=90)
+            _name(axes.set_yticks, looks.tokens if column == 0 else [])
     save_as(figure, path, f"Attention of {looks.name}, one map for each layer and head")
 
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from langue.models import Model
     from langue.recipe import Recipe
 
-SOURCE_TOKENIZER = "source-tokenizer.json"
-"""Beside a model's configuration, where what it reads has a vocabulary of its own."""
-
 # Imported when they are asked for: module and class of each task.
 TASKS = {
     "generate": ("langue.tasks.generate", "Generate"),
@@ -52,6 +49,7 @@ def load(path: Path | str, device: str = "auto") -> Any:
 def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
     """A model with all that belongs to it, and the recipe that it was trained by, if it was by one."""
     from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published
+    from langue.hub.checkpoint import SOURCE_TOKENIZER
     from langue.text import Tokenizer
 
     if is_published(path):

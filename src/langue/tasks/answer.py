@@ -137,10 +137,12 @@ class Answer:
         """Metrics on rows with answers, and the model's own.
 
         Raises:
-            LangueError: there are no rows, or one lacks its answers.
+            LangueError: there are no rows, or one cannot be measured by; see `check`.
         """
         if not rows:
             raise LangueError("there are no rows to evaluate on")
+        for row in rows:
+            check(row)
         expected = [[answer["text"] for answer in answers_of(row)] for row in rows]
         with autocast(self.model.device, precision):
             found = [pieces[0].text for pieces in self.find(rows)]
@@ -271,10 +273,23 @@ def answers_of(row: Labelled) -> list[dict[str, Any]]:
             raise missing_column(row.place, "answers", row.values)
         return [{"text": str(text), "start": row.values.get("start")}] if text else []
     if isinstance(given, Mapping):
-        return [
-            {"text": text, "start": start} for text, start in zip(given["text"], given["answer_start"], strict=True)
-        ]
+        given = _of_two_lists(given)
+    if not isinstance(given, Sequence) or not all(_is_answer(each) for each in given):
+        shape, got = '[{"text": "…", "start": 0}]', row.values["answers"]
+        raise LangueError(f"{row.place}: answers should be a list such as {shape}, got {got!r:.60}")
     return [{"text": each["text"], "start": each.get("start", each.get("answer_start"))} for each in given]
+
+
+def _of_two_lists(given: Mapping[str, Any]) -> Any:
+    """What Hugging Face's copy of SQuAD has in two lists, as a list of answers; None where it is something else."""
+    texts, starts = given.get("text"), given.get("answer_start")
+    if not isinstance(texts, list | tuple) or not isinstance(starts, list | tuple) or len(texts) != len(starts):
+        return None
+    return [{"text": text, "start": start} for text, start in zip(texts, starts, strict=True)]
+
+
+def _is_answer(given: Any) -> bool:
+    return isinstance(given, Mapping) and isinstance(given.get("text"), str)
 
 
 def span_of(row: Labelled) -> tuple[int, int] | None:
@@ -297,6 +312,18 @@ def span_of(row: Labelled) -> tuple[int, int] | None:
             f"{row.place}: the answer {text!r:.60} does not stand in its context; mend the row or leave it out"
         )
     return start, start + len(text)
+
+
+def check(row: Labelled) -> None:
+    """Refuse a row by which no answers can be measured.
+
+    Raises:
+        LangueError: the question or the context is missing or empty, or the answer does not stand in the context; names
+            the place.
+    """
+    text_of(row, "question")
+    text_of(row, "context")
+    span_of(row)
 
 
 def encoded_windows(

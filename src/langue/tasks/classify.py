@@ -259,7 +259,7 @@ def target_of(row: Labelled, settings: ClassifySettings) -> Any:
     if settings.kind == "labels":
         said = labels_in(given)
         return [float(label in {_known(row.place, each, settings) for each in said}) for label in settings.labels]
-    return settings.labels.index(_known(row.place, label_name(given), settings))
+    return settings.labels.index(_known(row.place, one_label(row), settings))
 
 
 def label_of(row: Labelled) -> Any:
@@ -274,6 +274,18 @@ def label_of(row: Labelled) -> Any:
     if label is None or label == "":
         raise LangueError(f"{row.place}: label is empty")
     return label
+
+
+def one_label(row: Labelled) -> str:
+    """The label of a row that has one.
+
+    Raises:
+        LangueError: there is none, or several; names the place.
+    """
+    label = label_of(row)
+    if isinstance(label, list | tuple | Mapping):
+        raise LangueError(f"{row.place}: label should be one label, got {label!r:.60}; for several, kind is labels")
+    return label_name(label)
 
 
 def label_name(label: Any) -> str:

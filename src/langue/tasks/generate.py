@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langue.batch import Batch
-from langue.decode import Search, SearchSettings, StopStrings, Writing
+from langue.console import say
+from langue.decode import Hypothesis, Search, SearchSettings, StopStrings, Writing
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
 from langue.settings import parse
+from langue.tasks.demands import Must, holds, phrase_tokens
 from langue.text import Tokenizer
 
 ROWS = 64
@@ -50,15 +52,16 @@ class Generate:
         return Causal()
 
     def generate(
-        self, prompts: str | Sequence[str] = "", *, stop: Sequence[str] = (), **options: Any
+        self, prompts: str | Sequence[str] = "", *, stop: Sequence[str] = (), must: Must = (), **options: Any
     ) -> str | list[str] | list[list[str]]:
         """Go on from one prompt or many.
 
         Args:
             prompts: text to go on from; an empty one begins a document.
             stop: strings that end a text and are not part of it.
+            must: words that have to stand in the new text, of beams: the same in all, or a list for each prompt.
             options: the fields of `SearchSettings`: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty,
-                samples, beams, length_penalty, seed.
+                samples, beams, length_penalty, seed, ….
 
         Returns:
             The new text, without the prompt: a string for one prompt, a list for several; a list of `samples` strings
@@ -67,13 +70,33 @@ class Generate:
         Raises:
             LangueError: an option has no such name or value, or the tokenizer does not know a prompt's character.
         """
-        settings = parse(SearchSettings, options, "generate")
         many = [prompts] if isinstance(prompts, str) else list(prompts)
-        found: list[list[str]] = []
-        for start in range(0, len(many), ROWS):
-            found += self._write(many[start : start + ROWS], settings, _strings(stop))
-        answers: list[Any] = [texts[0] if settings.samples == 1 else texts for texts in found]
+        found = [
+            [self.cut(each.tokens, stop) for each in written]
+            for written in self.write(many, stop=stop, must=must, **options)
+        ]
+        answers: list[Any] = [texts[0] if options.get("samples", 1) == 1 else texts for texts in found]
         return answers[0] if isinstance(prompts, str) else answers
+
+    def write(
+        self, prompts: Sequence[str], *, stop: Sequence[str] = (), must: Must = (), **options: Any
+    ) -> list[list[Hypothesis]]:
+        """The same with tokens, their log-probabilities and the score of each text; a stop string may stand at its end.
+
+        Raises:
+            LangueError: as of `generate`.
+        """
+        settings = parse(SearchSettings, options, "generate")
+        phrases = phrase_tokens(must, len(prompts), self.tokenizer)
+        found: list[list[Hypothesis]] = []
+        for start in range(0, len(prompts), ROWS):
+            part = slice(start, start + ROWS)
+            found += self._write(prompts[part], settings, _strings(stop), None if phrases is None else phrases[part])
+        if phrases is not None:
+            lacking = sum(not holds(each[0].tokens, words) for each, words in zip(found, phrases, strict=True))
+            if lacking:
+                say(f"{lacking:,} texts lack a word that must stand in them; raise max_tokens or beams")
+        return found
 
     def stream(self, prompt: str = "", *, stop: Sequence[str] = (), **options: Any) -> Iterator[str]:
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
@@ -110,11 +133,13 @@ class Generate:
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
         return [self.tokenizer.decode([token], skip_special=False) for token in ids], [each[0] for each in weights]
 
-    def _write(self, prompts: Sequence[str], settings: SearchSettings, stop: Sequence[str]) -> list[list[str]]:
+    def _write(
+        self, prompts: Sequence[str], settings: SearchSettings, stop: Sequence[str], phrases: Sequence[Any] | None
+    ) -> list[list[Hypothesis]]:
         search = self._search(settings)
         ids = [self._encode(prompt) for prompt in prompts]
-        if settings.beams > 1:
-            return [[self._cut(found.tokens, stop) for found in each] for each in search.run(ids)]
+        if settings.beams > 1 or phrases is not None:  # which says what is wrong with phrases and no beams
+            return search.run(ids, phrases=phrases)
         writing = Writing(search, ids)
         readers = [self.tokenizer.stream() for _ in writing.hypotheses]
         watchers = [StopStrings(stop) for _ in writing.hypotheses]
@@ -123,8 +148,8 @@ class Generate:
                 watchers[row].push(readers[row].push(token))
                 if watchers[row].stopped:
                     writing.stop(row)
-        texts = [self._cut(found.tokens, stop) for found in writing.hypotheses]
-        return [texts[place : place + settings.samples] for place in range(0, len(texts), settings.samples)]
+        found = writing.hypotheses
+        return [found[place : place + settings.samples] for place in range(0, len(found), settings.samples)]
 
     def _search(self, settings: SearchSettings) -> Search:
         return Search(self.model, settings, self.tokenizer.end, self.never())
@@ -135,9 +160,10 @@ class Generate:
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
         return sorted(self.tokenizer.specials | unknown | unused)
 
-    def _cut(self, tokens: Sequence[int], stop: Sequence[str]) -> str:
+    def cut(self, tokens: Sequence[int], stop: str | Sequence[str] = ()) -> str:
+        """The text of tokens up to the first stop string."""
         text = self.tokenizer.decode(tokens)
-        places = [place for string in stop if (place := text.find(string)) >= 0]
+        places = [place for string in _strings(stop) if (place := text.find(string)) >= 0]
         return text[: min(places)] if places else text
 
     def _encode(self, prompt: str) -> list[int]:

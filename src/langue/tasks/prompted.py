@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from langue.console import say
 from langue.data.parallel import Pair
 from langue.data.records import is_blank
 from langue.decode import Search, SearchSettings
 from langue.metrics.rouge import rouge
 from langue.settings import parse
+from langue.tasks.demands import Must, Prefix, holds, phrase_tokens, prefix_tokens
 from langue.tasks.generate import Generate
 from langue.tasks.rewrite import Rewritten
+from langue.tasks.sources import Sources, note_unknown
 
 MAX_TOKENS = 60
 
@@ -36,25 +39,40 @@ class Prompted:
         return found[0] if isinstance(texts, str) else found
 
     def rewrite(
-        self, texts: Sequence[str], *, advance: Callable[[int], Any] | None = None, **options: Any
+        self,
+        texts: Sequence[str],
+        *,
+        prefix: Prefix = "",
+        must: Must = (),
+        advance: Callable[[int], Any] | None = None,
+        **options: Any,
     ) -> list[Rewritten]:
         """What becomes of each text, in order; a text is cut where the context has no room for it and its summary."""
         settings = parse(
             SearchSettings, {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS, **options}, self.name
         )
         tokenizer, limit = self.task.tokenizer, self.task.model.context_limit
+        prefixes = prefix_tokens(prefix, len(texts), tokenizer) or [[]] * len(texts)
+        phrases = phrase_tokens(must, len(texts), tokenizer) or [[]] * len(texts)
         asked = tokenizer.encode(self.prompt)
         search = Search(self.task.model, settings, tokenizer.end, self.task.never())
-        found = []
-        for text in texts:
+        found, lacking, done = [], 0, Sources()
+        for text, begins, words in zip(texts, prefixes, phrases, strict=True):
             ids = tokenizer.encode(text)
-            if limit is not None:
-                ids = ids[: max(1, limit - len(asked) - settings.max_tokens)]
-            best = [] if is_blank(text) else search.run([[*ids, *asked]])[0]
+            room = len(ids) if limit is None else max(1, limit - len(asked) - settings.max_tokens)
+            done.cut += len(ids) > room
+            note_unknown(done.unknown, text, ids, tokenizer)
+            prompts = [[*ids[:room], *asked]]
+            best = [] if is_blank(text) else search.run(prompts, prefixes=[begins], phrases=[words])[0]
+            lacking += bool(best) and not holds(best[0].tokens, words)
             written = [tokenizer.decode(each.tokens).strip().partition("\n")[0] for each in best]
             found.append(Rewritten(written[0] if written else "", written, [each.score for each in best]))
             if advance is not None:
                 advance(1)
+        for warning in done.warnings():
+            say(warning)
+        if lacking:
+            say(f"{lacking:,} texts lack a word that must stand in them")
         return found
 
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,10 +18,12 @@ from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
 from langue.data.sides import Sides
 from langue.decode import Hypothesis, Search, SearchSettings
+from langue.decode.task import Asked
 from langue.errors import LangueError
 from langue.models import Model, ModelConfig
 from langue.objectives import Seq2Seq
 from langue.settings import parse
+from langue.tasks.demands import Must, Prefix, holds, phrase_tokens, prefix_tokens
 from langue.tasks.sources import Long, Sources, read_sources
 from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
@@ -39,12 +42,14 @@ class Rewritten:
         texts: the n best, best first; of a text in several pieces, of each the best.
         scores: log-probability of each.
         best: the hypothesis itself with its tokens, of a text in one piece.
+        read: the tokens that it was made of, of a text in one piece.
     """
 
     text: str
     texts: list[str]
     scores: list[float]
     best: Hypothesis | None = None
+    read: Sequence[int] = ()
 
 
 class Rewrite(ABC):
@@ -122,6 +127,8 @@ class Rewrite(ABC):
         *,
         tags: Sequence[str] = (),
         long: Long | None = None,
+        prefix: Prefix = "",
+        must: Must = (),
         advance: Callable[[int], Any] | None = None,
         **options: Any,
     ) -> list[Rewritten]:
@@ -131,21 +138,27 @@ class Rewrite(ABC):
             texts: what is read.
             tags: what the model is told before each, such as the language to translate into.
             long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
+            prefix: how what is written begins: all alike, or a list with one for each.
+            must: words that have to stand in it: the same for all, or a list of lists with one for each.
             advance: called with how many pieces are done.
             options: the fields of `SearchSettings`.
 
         Raises:
-            LangueError: an option has no such name or value, or the model was never told a tag.
+            LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
         """
         usual = (self.settings.tag,) if self.settings.tag in self.sides.tags else ()
         given = tuple(tags) or tuple(tag for tag in usual if tag is not None)
+        prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
+        phrases = phrase_tokens(must, len(texts), self.tokenizer)
         sources = read_sources(texts, self.sides, given, long or self.long)
         for warning in sources.warnings():
             say(f"{warning}")
-        written = self._write(sources.ids, options, advance)
+        asked = sources.asked([self.start, *self.sides.opening], prefixes, phrases)
+        written = self._write(asked, options, advance)
+        _say_what_is_missing(asked, written, sources, phrases)
         return self._together(len(texts), sources, written)
 
-    def _write(self, sources: Sequence[list[int]], options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:
+    def _write(self, asked: Asked, options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:
         """The hypotheses of each piece, best first.
 
         How much may be written at most follows from a piece's own length, never from its neighbours'.
@@ -155,12 +168,14 @@ class Rewrite(ABC):
         usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
         settings = parse(SearchSettings, {**usual, **bounds, **options}, self.name)
         search = Search(self.models, settings, self.tokenizer.end, self._never())
-        order = sorted(range(len(sources)), key=lambda number: -len(sources[number]))
-        found: list[list[Hypothesis]] = [[] for _ in sources]
+        assert asked.sources is not None
+        lengths = [len(source) for source in asked.sources]
+        order = sorted(range(len(asked)), key=lambda number: -lengths[number])
+        found: list[list[Hypothesis]] = [[] for _ in order]
         for start in range(0, len(order), TOGETHER):
             numbers = order[start : start + TOGETHER]
-            prompts = [[self.start, *self.sides.opening]] * len(numbers)
-            written = search.run(prompts, [sources[number] for number in numbers])
+            part = asked.take(numbers)
+            written = search.run(part.prompts, part.sources, prefixes=part.prefixes, phrases=part.phrases)
             for number, hypotheses in zip(numbers, written, strict=True):
                 found[number] = hypotheses
             if advance is not None:
@@ -181,7 +196,8 @@ class Rewrite(ABC):
             if len(numbers) == 1:
                 best = written[numbers[0]]
                 texts = [self.tokenizer.decode(found.tokens).strip() for found in best]
-                answers.append(Rewritten(texts[0], texts, [found.score for found in best], best[0]))
+                scores = [found.score for found in best]
+                answers.append(Rewritten(texts[0], texts, scores, best[0], sources.ids[numbers[0]]))
                 continue
             firsts = [written[number][0] for number in numbers]
             text = " ".join(self.tokenizer.decode(found.tokens).strip() for found in firsts)
@@ -210,24 +226,37 @@ class Rewrite(ABC):
             weights, row t of which were looked by when token t was to be written.
 
         Raises:
-            LangueError: the model has no room for one of them.
+            LangueError: there is nothing to read, or no room for the target.
         """
-        ids = next(iter(read_sources([source], self.sides, tags, "cut").ids), None)
-        if ids is None:
+        sources = read_sources([source], self.sides, tags, "cut")
+        if not sources.ids:
             raise LangueError("there is nothing to look at: the text has no tokens")
-        written = self.tokenizer.encode(target if target is not None else self.rewrite([source], tags=tags)[0].text)
-        written = [*self.sides.opening, *written]
-        written = [*written[: self.sides.max_target - 1], self.tokenizer.end]
+        if target is None:  # a search says itself what it did to its source
+            best = self.rewrite([source], tags=tags, long="cut")[0].best
+            assert best is not None
+            written = best.tokens
+        else:
+            for warning in sources.warnings():
+                say(warning)
+            written = self.tokenizer.encode(target)
+            room = self.sides.max_target - 1 - len(self.sides.opening)
+            if len(written) > room:
+                raise LangueError(
+                    f"the target has {len(written)} tokens, but the model writes {room} at most; shorten it"
+                )
+        ids, written = sources.ids[0], [*self.sides.opening, *written, self.tokenizer.end]
         batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
         looks = [weights[0] for weights in self.model.attention(batch)]
-        names = [
-            [told.get(token) or tokenizer.decode([token], skip_special=False) for token in tokens]
-            for tokenizer, tokens, told in (
-                (self.tokenizer, written, {}),
-                (self.sides.source, ids, {number: f"<{tag}>" for tag, number in self.sides.tags.items()}),
-            )
-        ]
-        return names[0], names[1], looks
+        return self.names(written), self.source_names(ids), looks
+
+    def names(self, tokens: Sequence[int]) -> list[str]:
+        """What it writes, token by token."""
+        return [self.tokenizer.decode([token], skip_special=False) for token in tokens]
+
+    def source_names(self, tokens: Sequence[int]) -> list[str]:
+        """What it reads, token by token, tags as <TAG>."""
+        told = {number: f"<{tag}>" for tag, number in self.sides.tags.items()}
+        return [told.get(token) or self.sides.source.decode([token], skip_special=False) for token in tokens]
 
     @abstractmethod
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
@@ -262,6 +291,19 @@ class Rewrite(ABC):
         self.model.train(was_training)
         loss = total / max(1, count)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def _say_what_is_missing(
+    asked: Asked, written: Sequence[list[Hypothesis]], sources: Sources, phrases: Sequence[Any] | None
+) -> None:
+    if phrases is None or asked.phrases is None:
+        return
+    pieces = Counter(sources.owners)
+    if free := sum(bool(phrases[owner]) for owner, count in pieces.items() if count > 1):
+        say(f"{free:,} texts were split, and nothing was asked of their parts")
+    lacking = sum(not holds(found[0].tokens, each) for found, each in zip(written, asked.phrases, strict=True))
+    if lacking:
+        say(f"{lacking:,} texts lack a word that must stand in them; raise max_tokens or beams")
 
 
 def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:

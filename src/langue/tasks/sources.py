@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from langue.data.records import is_blank
 from langue.data.sides import Sides
+from langue.decode.task import Asked
+from langue.text import Tokenizer
 
 Long = Literal["split", "cut"]
 
@@ -34,6 +37,22 @@ class Sources:
     split: int = 0
     cut: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
+
+    def asked(
+        self, start: list[int], prefixes: Sequence[list[int]] | None, phrases: Sequence[list[list[int]]] | None
+    ) -> Asked:
+        """The pieces as a search gets them, each with what is asked of its text: of the first how it begins, and of a
+        text in one piece what has to stand in it."""
+        counts = Counter(self.owners)
+        firsts = [not number or owner != self.owners[number - 1] for number, owner in enumerate(self.owners)]
+        return Asked(
+            [start] * len(self.ids),
+            self.ids,
+            None
+            if prefixes is None
+            else [prefixes[owner] if first else [] for owner, first in zip(self.owners, firsts, strict=True)],
+            None if phrases is None else [phrases[owner] if counts[owner] == 1 else [] for owner in self.owners],
+        )
 
     def warnings(self) -> list[str]:
         """What a user should know, in sentences."""
@@ -66,7 +85,7 @@ def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: 
         if is_blank(text):
             found.empty += 1
             continue
-        _note_unknown(found, text, ids, sides)
+        note_unknown(found.unknown, text, ids, sides.source)
         pieces = [ids]
         if len(ids) > room and long == "split":
             pieces = [piece for piece in _pieces(text, sides.source.encode, room) if piece]
@@ -90,10 +109,11 @@ def _pieces(text: str, encode: Callable[[str], list[int]], room: int) -> list[li
     return [encode(piece) for piece in pieces]
 
 
-def _note_unknown(found: Sources, text: str, ids: Sequence[int], sides: Sides) -> None:
-    unknown = sides.source.unknown
+def note_unknown(counts: dict[str, int], text: str, ids: Sequence[int], tokenizer: Tokenizer) -> None:
+    """Count the characters of a text that its tokenizer does not know."""
+    unknown = tokenizer.unknown
     if unknown is None or unknown not in ids:
         return
     for character in text:
-        if not character.isspace() and unknown in sides.source.encode(character):
-            found.unknown[character] = found.unknown.get(character, 0) + 1
+        if not character.isspace() and unknown in tokenizer.encode(character):
+            counts[character] = counts.get(character, 0) + 1

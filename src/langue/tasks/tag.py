@@ -167,7 +167,7 @@ def words_of(row: Labelled) -> list[str]:
     if "tokens" not in row.values:
         raise missing_column(row.place, "tokens", row.values)
     given = row.values["tokens"]
-    words = given.split() if isinstance(given, str) else list(given or ())
+    words = given.split() if isinstance(given, str) else _listed(given, "tokens", row)
     if not words:
         raise LangueError(f"{row.place}: tokens is empty")
     if not all(isinstance(word, str) and word.strip() for word in words):
@@ -184,10 +184,18 @@ def tags_of(row: Labelled) -> list[str]:
     if "tags" not in row.values:
         raise missing_column(row.place, "tags", row.values)
     given = row.values["tags"]
-    tags = given.split() if isinstance(given, str) else [label_name(tag) for tag in given or ()]
+    tags = given.split() if isinstance(given, str) else _listed(given, "tags", row)
+    if any(tag is None or tag == "" for tag in tags):
+        raise LangueError(f"{row.place}: one of the tags is empty")
     if len(tags) != len(words_of(row)):
         raise LangueError(f"{row.place}: there are {len(words_of(row))} tokens and {len(tags)} tags; give one for each")
-    return tags
+    return [label_name(tag) for tag in tags]
+
+
+def _listed(given: Any, column: str, row: Labelled) -> list[Any]:
+    if given is not None and not isinstance(given, Sequence):
+        raise LangueError(f"{row.place}: {column} should be a list, got {given!r:.60}")
+    return list(given or ())
 
 
 def targets_of(row: Labelled, settings: TagSettings) -> list[int]:

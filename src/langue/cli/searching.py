@@ -1,0 +1,79 @@
+"""How to search for what is written: the options that all verbs which write have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+Several = Annotated[tuple[str, ...], Parameter(negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SearchOptions:
+    """How to search; what is None or empty is left to the search's own settings."""
+
+    max_tokens: int | None = 200
+    """New tokens at most."""
+    min_tokens: int = 0
+    """New tokens before a text may end."""
+    samples: int = 1
+    """Texts for each, of beams the best."""
+    beams: int = 1
+    """Hypotheses that are followed at once; 1 draws a token, or takes the likeliest with temperature 0."""
+    length_penalty: float = 1.0
+    """Of beams: above 1 favours long texts."""
+    length_offset: float = 0.0
+    """Of beams: 0 compares log-probabilities a token, 5 as GNMT did."""
+    stopping: Literal["exact", "likely"] = "exact"
+    """End beams when nothing better can come, or when nothing better is in sight, sooner."""
+    groups: int = 1
+    """Groups of beams that avoid each other's tokens."""
+    diversity: float = 0.5
+    """How much they avoid them."""
+    must: Several = ()
+    """A word that has to stand in every text, of beams; may be given several times."""
+    no_repeat_ngram: int | None = None
+    """No so many tokens in a row stand twice in a text."""
+    repetition_penalty: float = 1.0
+    """Above 1, makes what stands there already less likely."""
+    temperature: float = 0.8
+    """Below 1 plays safe, above 1 dares; 0 takes the likeliest token."""
+    top_k: int | None = None
+    """Draw among so many likeliest tokens."""
+    top_p: float | None = None
+    """Draw among the fewest tokens that hold this share of probability."""
+    min_p: float | None = None
+    """Draw among tokens at least this share as likely as the likeliest."""
+    seed: int = 0
+    """Of drawing: the same seed gives the same text."""
+    batch_rows: int = 256
+    """Hypotheses that are written side by side, at most; fewer need less memory."""
+    batch_tokens: int = 16_384
+    """Tokens that they may have read together."""
+
+    def given(self) -> dict[str, Any]:
+        """As the tasks take them."""
+        return {name: value for name, value in vars(self).items() if value not in (None, ())}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RewriteOptions(SearchOptions):
+    """How to search for what becomes of a text."""
+
+    max_tokens: int | None = field(default=None)
+    """New tokens at most; by default 16 and 1.5 for each that is read."""
+    beams: int = 4
+    """Hypotheses that are followed at once; 1 takes the likeliest token, or draws with a temperature."""
+    temperature: float = 0.0
+    """Above 0 and with 1 beam, tokens are drawn."""
+    prefix: str = ""
+    """How every text begins."""
+    coverage_penalty: float = 0.0
+    """Of beams: above 0 favours texts that leave nothing out."""
+    alignments: Flag = False
+    """With --json, tell for each token which token of the source it looked at most."""

@@ -1,0 +1,83 @@
+"""What is asked of a text before it is written: how it begins, and what has to stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langue.errors import LangueError
+from langue.text import Tokenizer
+
+Prefix = str | Sequence[str]
+"""How texts begin: all alike, or each by itself."""
+
+Must = Sequence[str] | Sequence[Sequence[str]]
+"""Words that have to stand in texts: the same in all, or a list for each."""
+
+
+def prefix_tokens(prefix: Prefix, texts: int, tokenizer: Tokenizer) -> list[list[int]] | None:
+    """The tokens that each text begins with; None where nothing is asked.
+
+    Raises:
+        LangueError: there are not as many as texts, or the tokenizer does not know a character.
+    """
+    each = [prefix] * texts if isinstance(prefix, str) else list(prefix)
+    _check_count(len(each), texts, "prefixes")
+    return [_encode(text, tokenizer) if text else [] for text in each] if any(each) else None
+
+
+def phrase_tokens(must: Must, texts: int, tokenizer: Tokenizer) -> list[list[list[int]]] | None:
+    """The phrases that have to stand in each text; None where nothing is asked.
+
+    Raises:
+        LangueError: there are not as many lists as texts, one is empty, or the tokenizer does not know a character.
+    """
+    same = [word for word in must if isinstance(word, str)]
+    each = [same] * texts if len(same) == len(must) else [list(some) for some in must]
+    _check_count(len(each), texts, "lists of words that must stand in them")
+    if not any(each):
+        return None
+    known: dict[str, list[int]] = {}
+    for some in each:
+        for word in some:
+            if word not in known:
+                known[word] = _inside(word, tokenizer)
+    return [[known[word] for word in some] for some in each]
+
+
+def holds(tokens: Sequence[int], phrases: Sequence[Sequence[int]]) -> bool:
+    """Whether all phrases stand among tokens."""
+    return all(
+        any(list(tokens[start : start + len(phrase)]) == list(phrase) for start in range(len(tokens)))
+        for phrase in phrases
+    )
+
+
+def _inside(word: str, tokenizer: Tokenizer) -> list[int]:
+    """A word's tokens as they are within a text, where many tokenizers join it with the space before it."""
+    if not word.strip():
+        raise LangueError("a word that must stand in a text is empty")
+    before, found = tokenizer.encode("a"), tokenizer.encode(f"a {word.strip()}")
+    if found[: len(before)] != before or len(found) == len(before):
+        return _encode(word.strip(), tokenizer)
+    found = found[len(before) :]
+    if not tokenizer.decode(found[:1]).strip() and len(found) > 1:
+        found = found[1:]  # a space alone, with which no text begins
+    return _known(found, word, tokenizer)
+
+
+def _encode(text: str, tokenizer: Tokenizer) -> list[int]:
+    return _known(tokenizer.encode(text), text, tokenizer)
+
+
+def _known(tokens: list[int], text: str, tokenizer: Tokenizer) -> list[int]:
+    if tokenizer.unknown is not None and tokenizer.unknown in tokens:
+        strange = sorted({character for character in text if tokenizer.unknown in tokenizer.encode(character)})
+        raise LangueError(
+            f"the model cannot write {text!r}: its tokenizer does not know {', '.join(map(repr, strange)) or 'a part'}"
+        )
+    return tokens
+
+
+def _check_count(given: int, texts: int, what: str) -> None:
+    if given != texts:
+        raise LangueError(f"there are {given:,} {what} for {texts:,} texts; give one for each")

@@ -1,0 +1,174 @@
+"""The options of the verbs that write reach all of the search, and each does what Python's does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import langue
+from langue.cli import run
+from langue.cli.searching import RewriteOptions, SearchOptions
+from langue.decode import SearchSettings
+from langue.experiment import train
+from langue.recipe import read_recipe
+from pair_rows import write_pairs
+
+QUICK = {"data.test": "null", "training.steps": "4", "training.evaluate_every": "4", "model.layers": "1"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A translator, and a decoder that writes."""
+    folder = tmp_path_factory.mktemp("searching")
+    path = write_pairs(folder)
+    recurrent = {"model.mixer": "lstm", "model.position": "none", "model.cross": "bahdanau"}
+    train(read_recipe(path, {**QUICK, **recurrent}), folder / "pairs", report=False)
+    (folder / "train.en").rename(folder / "train.txt")
+    writes = {"task": "generate", "model.form": "decoder", "data.train": "train.txt", "data.dev": "0.1"}
+    writes |= {"training.batch_tokens": "null", "training.batch_size": "4"}
+    train(read_recipe(path, {**QUICK, **writes}), folder / "writer", report=False)
+    return folder
+
+
+def told(arguments: list[str], capsys) -> list[dict]:
+    capsys.readouterr()
+    assert run(arguments) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_setting_of_the_search_is_an_option():
+    options = {field.name for field in fields(RewriteOptions)}
+    elsewhere = {"ensemble", "max_tokens_per_source"}  # --mean, and what --max-tokens replaces
+    assert set(SearchSettings.model_fields) - elsewhere <= options
+    assert {field.name for field in fields(SearchOptions)} < options
+    assert options - set(SearchSettings.model_fields) == {"must", "prefix"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_tokens": 9},
+        {"max_tokens": 3},
+        {"length_penalty": 2.0, "length_offset": 5.0, "stopping": "likely"},
+        {"coverage_penalty": 3.0},
+        {"groups": 2, "diversity": 2.0, "samples": 4},
+        {"no_repeat_ngram": 1},
+        {"repetition_penalty": 3.0},
+        {"beams": 1, "temperature": 1.5, "top_k": 9, "top_p": 0.9, "min_p": 0.01, "seed": 5, "samples": 3},
+        {"batch_rows": 1, "batch_tokens": 1},
+        {"prefix": "da bo"},
+        {"must": ["bo", "ko sa"]},
+    ],
+    ids=str,
+)
+def test_options_do_what_pythons_do(folder, capsys, options):
+    given = []
+    for name, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            given += ["--" + name.replace("_", "-"), str(each)]
+    found = told(["translate", str(folder / "pairs"), "the old king", "a red boat", *given, "--json"], capsys)
+    expected = langue.load(folder / "pairs").rewrite(["the old king", "a red boat"], **options)
+    assert [row["target"] for row in found] == [each.text for each in expected]
+    if options.get("samples", 1) > 1:
+        assert [row["texts"] for row in found] == [each.texts for each in expected]
+    for row, each in zip(found, expected, strict=True):
+        assert row["score"] == pytest.approx(each.scores[0], abs=1e-4)
+        assert sum(row["log_probabilities"]) == pytest.approx(row["score"], abs=1e-2)
+        assert len(row["tokens"]) == len(row["log_probabilities"])
+
+
+def test_texts_begin_and_hold_what_is_asked_of_them(folder, capsys):
+    arguments = ["the old king", "a boat", "--prefix", "da bo", "--must", "ko sa", "--must", "un"]
+    for row in told(["translate", str(folder / "pairs"), *arguments, "--json"], capsys):
+        assert row["target"].startswith("da bo")
+        assert "ko sa" in row["target"]
+        assert "un" in row["target"]
+
+
+def test_a_table_asks_for_each_row_by_itself(folder, tmp_path, capsys):
+    rows = [
+        {"source": "the old king", "must": ["bo", "ko"]},
+        {"source": ""},
+        {"source": "a boat", "must": "sa|ein", "prefix": "un "},
+        {"source": "a boat", "must": None, "prefix": None},
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ["--prefix", "ein", "--json"]
+    found = told(["translate", str(folder / "pairs"), "--file", str(tmp_path / "in.jsonl"), *options], capsys)
+    assert [row["source"] for row in found] == [row["source"] for row in rows]
+    first, empty, third, last = (row["target"] for row in found)
+    assert "bo" in first
+    assert "ko" in first
+    assert first.startswith("ein")
+    assert empty == ""
+    assert "sa" in third
+    assert "ein" in third
+    assert third.startswith("un ")
+    assert last.startswith("ein")
+
+
+def test_alignments_are_told_in_tokens(folder, capsys):
+    found = told(["translate", str(folder / "pairs"), "the king", "--alignments", "--json"], capsys)[0]
+    assert found["source_tokens"] == [*"the king", "<|end|>"]
+    assert len(found["alignment"]) == len(found["tokens"]) == len(found["log_probabilities"])
+    assert all(0 <= place < len(found["source_tokens"]) for place in found["alignment"])
+
+
+def test_only_line_feeds_end_lines(folder, tmp_path, capsys):
+    (tmp_path / "in.txt").write_bytes("\ufeffthe\u2028king\r\n\r\na\x0bboat\x85\nsea".encode())
+    out = tmp_path / "out.txt"
+    assert run(["translate", str(folder / "pairs"), "--file", str(tmp_path / "in.txt"), "--out", str(out)]) == 0
+    lines = out.read_text().split("\n")
+    assert len(lines) == 5
+    assert lines[1] == lines[4] == ""
+    assert "characters are unknown to the model" not in capsys.readouterr().err
+
+
+def test_words_in_texts_that_are_split_are_given_up_and_that_is_said(folder, capsys):
+    text = " ".join(["the old king saw a red boat."] * 6)
+    assert run(["translate", str(folder / "pairs"), text, "--must", "bo"]) == 0
+    assert "1 texts were split, and nothing was asked of their parts" in capsys.readouterr().err
+    # The word has no room behind the prefix.
+    assert run(["translate", str(folder / "pairs"), "a", "--prefix", "sa", "--must", "boko", "--max-tokens", "4"]) == 0
+    assert "1 texts lack a word that must stand in them" in capsys.readouterr().err
+
+
+def test_a_writers_texts_come_with_scores_and_hold_what_is_asked(folder, capsys):
+    options = ["--max-tokens", "12", "--beams", "4", "--samples", "2", "--must", "boat", "--json"]
+    found = told(["generate", str(folder / "writer"), "the king", "a", *options], capsys)
+    assert [row["prompt"] for row in found] == ["the king", "a"]
+    for row in found:
+        assert len(row["texts"]) == len(row["scores"]) <= 2
+        assert all("boat" in text for text in row["texts"])
+        for score, logs, tokens in zip(row["scores"], row["log_probabilities"], row["tokens"], strict=True):
+            assert sum(logs) == pytest.approx(score, abs=1e-2)
+            assert len(tokens) == len(logs)
+    summary = told(["summarize", str(folder / "writer"), "the old king saw", "--must", "boat", "--json"], capsys)[0]
+    assert "boat" in summary["summary"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--must", "bo", "--beams", "1"], "need a beam search; set beams to 2 or more"),
+        (["--must", "bo", "--groups", "2"], "do not go together with groups"),
+        (["--must", " "], "a word that must stand in a text is empty"),
+        (["--must", "böo"], "the model cannot write 'böo': its tokenizer does not know 'ö'"),
+        (["--prefix", "Zug"], "the model cannot write 'Zug': its tokenizer does not know 'Z'"),
+        (["--must", "boat boat", "--max-tokens", "3"], "do not fit into 3 new tokens; raise max_tokens"),
+        (["--prefix", "da bo", "--max-tokens", "3"], "a prefix of 5 tokens has no room in 3 new ones"),
+        (["--samples", "9"], "9 samples cannot come out of 4 beams"),
+        (["--stopping", "late"], "stopping"),
+        (["--file", "must.jsonl"], "must.jsonl, row 1: must should be a list of words, got 3"),
+    ],
+)
+def test_mistakes_are_said_and_leave_the_file_that_was_there(folder, tmp_path, monkeypatch, capsys, options, sentence):
+    monkeypatch.chdir(tmp_path)
+    Path("must.jsonl").write_text('{"source": "a", "must": 3}\n')
+    Path("out.txt").write_text("kept")
+    assert run(["translate", str(folder / "pairs"), "the king", "--out", "out.txt", *options]) == 2
+    assert sentence in capsys.readouterr().err
+    assert Path("out.txt").read_text() == "kept"
