@@ -11,7 +11,7 @@ from benchmarks import table
 from benchmarks.harness import Options, Skip, record, say
 from langue.errors import LangueError
 
-NAMES = ("start", "data", "step_speed", "time_to_loss", "fine_tuning", "classify", "checkpoints", "gpu")
+NAMES = ("start", "data", "step_speed", "time_to_loss", "fine_tuning", "classify", "beam", "checkpoints", "gpu")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,12 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints) or a folder of benchmarks (fine_tuning, classify)",
+        help="text (time_to_loss, data, checkpoints) or a folder: of benchmarks (fine_tuning, classify), of translations (beam)",
     )
     parser.add_argument(
         "--model",
         type=Path,
-        help="a Hugging Face folder of a BERT (fine_tuning, classify), or a GGUF file (checkpoints)",
+        help="a Hugging Face folder of a BERT (fine_tuning, classify), a run (beam), or a GGUF file (checkpoints)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)
