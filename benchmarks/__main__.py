@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints), or a folder of benchmarks (fine_tuning, classify) or pairs (beam)",
+        help="text (time_to_loss, data, checkpoints), a folder of benchmarks (fine_tuning, classify) or pairs (beam)",
     )
     parser.add_argument(
         "--model",
