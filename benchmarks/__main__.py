@@ -20,6 +20,7 @@ NAMES = (
     "fine_tuning_squad",
     "classify",
     "checkpoints",
+    "beam",
     "gpu",
 )
 
@@ -32,12 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints) or a folder of benchmarks (fine_tuning, classify)",
+        help="text (time_to_loss, data, checkpoints), a folder of benchmarks (fine_tuning, classify) or pairs (beam)",
     )
     parser.add_argument(
         "--model",
         type=Path,
-        help="a Hugging Face folder of a BERT (fine_tuning, classify), or a GGUF file (checkpoints)",
+        help="a Hugging Face folder of a BERT (fine_tuning, classify), a run (beam), or a GGUF file (checkpoints)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)

@@ -32,9 +32,11 @@ def onednn_is_faster() -> bool:
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x·weightᵀ (+ bias) of (…, k) and (n, k), of any strides, without a gradient."""
-    if _can(x, weight):
-        return torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, "none", [], "")
-    return F.linear(x, weight, bias)
+    return _multiply(x, weight, bias) if _can(x, weight) else F.linear(x, weight, bias)
+
+
+def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, "none", [], "")
 
 
 def multiply_transposed(grad: Tensor, x: Tensor) -> Tensor:
@@ -53,7 +55,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled():
         return _Linear.apply(x, weight, bias)
-    return multiply(x, weight, bias)
+    return _multiply(x, weight, bias)
 
 
 def _dense(x: Tensor) -> Tensor:

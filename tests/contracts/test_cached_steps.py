@@ -131,6 +131,34 @@ def test_selected_rows_do_not_share_what_they_remember(variant: str) -> None:
     assert_close(both[:1], consume(model, by_itself, Batch(mine), [0, 1, 2, 3]))
 
 
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_branches_equal_their_own_full_passes(variant: str, padded: bool) -> None:
+    """Rows that share a beginning and a source part, die out, and lose whole trunks: hypotheses of a beam."""
+    model = precise_model_of(variant)
+    ids = random_ids(3, LENGTH)
+    valid = left_padding(LENGTH, LENGTH, 2, 4) if padded else None
+    source = random_ids(3, 5, seed=6) if model.config.form == "seq2seq" else None
+    state = model.start(Batch(ids, valid=valid, source=source))
+    model(Batch(ids, valid=valid), state)
+    texts, owners, width = ids, torch.arange(3), 1
+    draws = torch.Generator().manual_seed(7)
+    steps = [([0, 1, 2], 1), ([2, 0, 1], 2), ([0, 1, 2], 1), ([0, 2], 1), ([1, 0], 3), ([0, 1], 1), ([1], 1)]
+    for step, (trunks, pieces) in enumerate(steps):
+        trunks = torch.tensor(trunks)
+        parents = torch.randint(width, (len(trunks), 2), generator=draws) if step % 4 else torch.zeros(len(trunks), 2)
+        rows = (trunks[:, None] * width + parents.long()).flatten()
+        state.select(rows, trunks)
+        new = random_ids(len(rows), pieces, seed=step)
+        logits = model(Batch(new), state)
+        texts, owners, width = torch.cat([texts[rows], new], 1), owners[rows], 2
+        for row, owner in enumerate(owners.tolist()):
+            begin = int((~valid[owner]).sum()) if valid is not None else 0
+            alone = Batch(texts[row : row + 1, begin:], source=None if source is None else source[owner : owner + 1])
+            assert_close(logits[row], model(alone)[0, -pieces:])
+
+
 @pytest.mark.parametrize(
     "variant", ["decoder:attention-rotary", "decoder:attention-sliding", "decoder:attention-relative"]
 )

@@ -58,6 +58,7 @@ class Rows:
         self._longest = int(self._seen.max())
         self._source = None if sources is None else source_batch(sources, self.device)
         self._states: list[State] = []
+        self._memory: Tensor | None = None
         self.looks: Tensor | None = None
         self.logits, self.logs = self._read_all()
 
@@ -127,10 +128,16 @@ class Rows:
         else:
             logits = found[0]
         # One fused pass, where logsumexp takes several over a matrix that is larger than the model's widest layer.
-        logs = logits.log_softmax(-1)
+        logs = torch.log_softmax(logits, -1, out=self._room(logits))
         if self.never is not None:
             logs.index_fill_(1, self.never, RULED_OUT)
         return logits, logs
+
+    def _room(self, like: Tensor) -> Tensor:
+        """The last step's memory: new memory for so many numbers takes twice as long to get as to fill."""
+        if self._memory is None or len(self._memory) < len(like) or self._memory.dtype != like.dtype:
+            self._memory = torch.empty_like(like)
+        return self._memory[: len(like)]
 
     def _look(self, rows: int) -> Tensor | None:
         """(rows, S): the mean over models, blocks and heads of the last position's look."""

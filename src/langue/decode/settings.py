@@ -50,9 +50,9 @@ class SearchSettings(Settings):
     """What several models average: probabilities, or their logarithms."""
     alignments: bool = False
     """Keep how much each token looked at each source position."""
-    batch_rows: int = Field(default=256, ge=1)
+    batch_rows: int = Field(default=512, ge=1)
     """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
-    batch_tokens: int = Field(default=16_384, ge=1)
+    batch_tokens: int = Field(default=32_768, ge=1)
     """Positions of prompts and sources that these hypotheses may have together, padding included."""
     seed: int = 0
     """Of sampling: the same seed gives the same text."""

@@ -21,7 +21,9 @@ QueryKeyNorm = Literal["none", "plain", "weighted"]
 
 
 class KeyValueState(LayerState):
-    """Keys and values of all positions so far, (B, heads, capacity, head width); the capacity doubles when full."""
+    """Keys and values of all positions so far, (trunks, heads, capacity, head width); capacity doubles when full."""
+
+    owner = "trunk"
 
     def __init__(self) -> None:
         self.keys: Tensor | None = None
@@ -29,7 +31,7 @@ class KeyValueState(LayerState):
         self.length = 0
 
     def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add (B, heads, T, head width) and return all, (B, heads, length, head width)."""
+        """Add (trunks, heads, T, head width) and return all, (trunks, heads, length, head width)."""
         end = self.length + keys.shape[2]
         if self.keys is None or self.values is None or end > self.keys.shape[2]:
             self.keys = self._grown(self.keys, keys, end)
@@ -46,30 +48,30 @@ class KeyValueState(LayerState):
             new[:, :, : self.length] = old[:, :, : self.length]
         return new
 
-    def select(self, rows: Tensor) -> None:
+    def select(self, owners: Tensor) -> None:
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = self._selected(self.keys, rows), self._selected(self.values, rows)
+            self.keys, self.values = (x[:, :, : self.length].index_select(0, owners) for x in (self.keys, self.values))
 
-    def _selected(self, old: Tensor, rows: Tensor) -> Tensor:
-        """With room for one more position: a beam selects at each, and attention over memory without gaps is faster."""
-        new = old.new_empty(len(rows), old.shape[1], self.length + 1, old.shape[3])
-        torch.index_select(old[:, :, : self.length], 0, rows, out=new[:, :, : self.length])
-        return new
+    def keep(self, slots: Tensor) -> None:
+        if self.keys is not None and self.values is not None:
+            _, heads, _, width = self.keys.shape
+            places = slots[:, None, :, None].expand(-1, heads, -1, width)
+            self.keys, self.values = self.keys.gather(2, places), self.values.gather(2, places)
+            self.length = slots.shape[1]
 
 
 class SourceState(LayerState):
     """Keys and values of the source, (sources, heads, S, head width), worked out at the first look."""
 
+    owner = "source"
+
     def __init__(self) -> None:
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
 
-    def select(self, rows: Tensor) -> None:
-        return None
-
-    def select_sources(self, sources: Tensor) -> None:
+    def select(self, owners: Tensor) -> None:
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys.index_select(0, sources), self.values.index_select(0, sources)
+            self.keys, self.values = self.keys.index_select(0, owners), self.values.index_select(0, owners)
 
 
 class Attention(Mixer):
@@ -142,7 +144,7 @@ class Attention(Mixer):
                 is_causal=causal,
                 enable_gqa=grouped,
             )
-        return self.output(mixed.transpose(1, 2).flatten(2))
+        return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         queries, keys, _ = self._project(x, layout)
@@ -166,8 +168,10 @@ class Attention(Mixer):
             both = self._normalise(both)
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
-        queries, keys = both.transpose(1, 2).split([self.heads, self.key_heads], 1)
-        return _stretched(queries, self.scale), keys, values.transpose(1, 2)
+        # Rows that branched off from one trunk ask it together, as if they were more positions of one row.
+        both, values = (part.view(layout.trunks, -1, *part.shape[2:]).transpose(1, 2) for part in (both, values))
+        queries, keys = both.split([self.heads, self.key_heads], 1)
+        return _stretched(queries, self.scale), keys, values
 
     def _spread(self, x: Tensor) -> Tensor:
         """Give (B, key heads, S, head width) to each head that looks at it: (B, heads, S, head width)."""
@@ -228,6 +232,8 @@ def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
     """Merge a bias with the mask, which it makes explicit."""
+    if layout.branches is not None:
+        bias = layout.branches.by_slot(bias)
     if mask is None and layout.causal and layout.length > 1:
         mask = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).tril()
     return bias if mask is None else bias.masked_fill(~mask, float("-inf"))

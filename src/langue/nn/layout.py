@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from langue.nn.state import State
+from langue.nn.state import Branches, State
 from langue.tracing import is_exporting
 
 
@@ -24,6 +24,8 @@ class Layout:
         new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
         documents: (B, T) int64; positions see their own document only. None when each row is one document.
         device: where masks are made.
+        branches: which rows see which of the slots that attention keeps its keys in, the new ones among them; None
+            when each row keeps its own.
         rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for attention's queries and keys, set by the
             stack's positions.
         bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
@@ -37,6 +39,7 @@ class Layout:
     new_valid: Tensor | None
     documents: Tensor | None
     device: torch.device
+    branches: Branches | None = None
     rotation: Tensor | None = None
     bias: Tensor | None = None
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
@@ -49,11 +52,14 @@ class Layout:
         if state is not None and documents is not None:
             raise ValueError("a state remembers one document a row; packed documents are for whole rows")
         rows, length = ids.shape[:2]
+        past = 0 if state is None else state.length
+        branches = None if state is None else state.branches
         return cls(
             rows=rows,
             length=length,
             causal=causal,
-            past=0 if state is None else state.length,
+            past=past,
+            branches=None if branches is None else branches.grown(past, length),
             valid=valid if state is None else state.visible(rows, length, valid, ids.device),
             new_valid=valid,
             documents=documents,
@@ -72,19 +78,42 @@ class Layout:
             return (self.valid.long().cumsum(1) - 1).clamp_(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
 
+    @property
+    def trunks(self) -> int:
+        """How many keep keys of their own: all rows, unless several branched off from one."""
+        return self.rows if self.branches is None else len(self.branches.seen)
+
     def mask(self, window: int | None) -> Tensor | None:
         """Who sees whom, as a bool mask (1 or B, 1, T, S), or None when plain causal or full attention says it all.
+
+        Of rows that branched, (trunks, 1, W · T, slots).
 
         Args:
             window: a position sees itself and the `window` − 1 before it (and after it when not causal).
         """
         if window not in self._masks:
-            self._masks[window] = self._make_mask(window)
+            make = self._make_mask if self.branches is None else self._make_branched_mask
+            self._masks[window] = make(window)
         return self._masks[window]
 
     def is_plain_causal(self, window: int | None) -> bool:
         """True when "no later position" is the whole rule and no mask need be written out."""
         return self.causal and self.length > 1 and self.mask(window) is None
+
+    def _make_branched_mask(self, window: int | None) -> Tensor:
+        assert self.branches is not None
+        seen, keys = self.branches.seen.repeat_interleave(self.length, 1), self.branches.positions
+        queries = torch.arange(self.past, self.past + self.length, device=self.device).repeat(self.branches.width)
+        if self.length > 1:
+            seen = seen & (keys[:, None] <= queries[:, None])
+        if window is not None and window < self.past + self.length:
+            seen = seen & (queries[:, None] - keys[:, None] < window)
+        mask = seen[:, None]
+        if self.valid is None:
+            return mask
+        valid = self.branches.by_slot(self.valid[:, None, None].expand(-1, 1, self.length, -1))
+        slots = torch.arange(keys.shape[1], device=self.device)
+        return (mask & valid) | (slots[-len(queries) :, None] == slots)
 
     def _make_mask(self, window: int | None) -> Tensor | None:
         total = self.past + self.length

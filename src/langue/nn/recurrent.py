@@ -31,9 +31,9 @@ class HiddenState(LayerState):
     def __init__(self) -> None:
         self.hidden: Hidden | None = None
 
-    def select(self, rows: Tensor) -> None:
+    def select(self, owners: Tensor) -> None:
         if self.hidden is not None:
-            self.hidden = tuple(part.index_select(1, rows) for part in self.hidden)
+            self.hidden = tuple(part.index_select(1, owners) for part in self.hidden)
 
 
 class Recurrent(Mixer):

@@ -18,9 +18,9 @@ class WindowState(LayerState):
     def __init__(self) -> None:
         self.inputs: Tensor | None = None
 
-    def select(self, rows: Tensor) -> None:
+    def select(self, owners: Tensor) -> None:
         if self.inputs is not None:
-            self.inputs = self.inputs.index_select(0, rows)
+            self.inputs = self.inputs.index_select(0, owners)
 
 
 class Window(Mixer):
