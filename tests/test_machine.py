@@ -29,9 +29,9 @@ def test_a_containers_limit_counts_and_files_that_it_read_do_not(tmp_path, monke
 
 def test_memory_that_is_taken_is_no_longer_free():
     before = machine.memory()[1]
-    taken = torch.ones(400 * 2**20 // 4)
+    taken = torch.ones(2 * 2**30 // 4)
     after = machine.memory()[1]
-    assert before - after > 200 * 2**20
+    assert before - after > 2**30  # whatever others give back meanwhile
     del taken
 
 

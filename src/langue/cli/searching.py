@@ -26,8 +26,8 @@ class SearchOptions:
     """Hypotheses that are followed at once; 1 draws a token, or takes the likeliest with temperature 0."""
     length_penalty: float = 1.0
     """Of beams: above 1 favours long texts."""
-    length_offset: float = 0.0
-    """Of beams: 0 compares log-probabilities a token, 5 as GNMT did."""
+    length_offset: float | None = None
+    """Of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a text must begin with."""
     stopping: Literal["exact", "likely"] = "exact"
     """End beams when nothing better can come, or when nothing better is in sight, sooner."""
     groups: int = 1
@@ -50,9 +50,9 @@ class SearchOptions:
     """Draw among tokens at least this share as likely as the likeliest."""
     seed: int = 0
     """Of drawing: the same seed gives the same text."""
-    batch_rows: int = 256
+    batch_rows: int | None = None
     """Hypotheses that are written side by side, at most; fewer need less memory."""
-    batch_tokens: int = 16_384
+    batch_tokens: int | None = None
     """Tokens that they may have read together."""
 
     def given(self) -> dict[str, Any]:
