@@ -182,6 +182,7 @@ def test_a_checkpoint_is_a_model_like_its_run_s(finished: Path, tmp_path: Path) 
     last = finished / "checkpoints" / "step-00000008"
     options = {"max_tokens": 8, "temperature": 0.0}
     assert langue.load(last).generate("the ", **options) == langue.load(finished).generate("the ", **options)
+    assert cli.run(["export", str(last), str(tmp_path / "out"), "--format", "onnx"]) == 0
     shutil.copytree(finished, tmp_path / "run")
     file = tmp_path / "run" / "checkpoints" / last.name / "model.safetensors"
     content = bytearray(file.read_bytes())

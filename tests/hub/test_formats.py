@@ -9,8 +9,9 @@ import torch
 
 from langue.batch import Batch
 from langue.cli import run
-from langue.hub import Checkpoint, load_checkpoint, save_checkpoint
+from langue.hub import Checkpoint, save_checkpoint
 from langue.models import ModelConfig, build
+from langue.tasks import read_model
 from langue.text import TokenizerSettings, train_tokenizer
 
 
@@ -28,7 +29,7 @@ def llama(tmp_path: Path) -> Path:
 def test_gguf_goes_out_and_comes_back(llama: Path, tmp_path: Path) -> None:
     assert run(["export", str(llama), str(tmp_path / "out"), "--format", "gguf"]) == 0
     assert run(["import", str(tmp_path / "out" / "model.gguf"), str(tmp_path / "again")]) == 0
-    first, again = load_checkpoint(llama), load_checkpoint(tmp_path / "again")
+    first, again = read_model(llama)[0], read_model(tmp_path / "again")[0]
     assert again.tokenizer.encode("the cat") == first.tokenizer.encode("the cat")  # type: ignore[union-attr]
     assert again.tokenizer.end == first.tokenizer.end  # type: ignore[union-attr]
     ids = torch.arange(12).view(1, 12)

@@ -16,9 +16,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import langue
 from langue import cli
 from langue.batch import Batch
-from langue.hub import Checkpoint, load_checkpoint, read_published, save_checkpoint, write
+from langue.hub import Checkpoint, read_published, save_checkpoint, write
 from langue.hub.formats import read_source
 from langue.models import ModelConfig, build
+from langue.tasks import read_model
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 
@@ -72,7 +73,7 @@ def test_import_and_every_verb_on_it(theirs: Path, tmp_path: Path, capsys: pytes
     for place in (run, theirs):
         out = tmp_path / f"tuned-{place.name}"
         assert cli.run(["train", str(recipe), "--start-from", str(place), "--out", str(out)]) == 0
-    tuned, other = (load_checkpoint(tmp_path / f"tuned-{place.name}").model for place in (run, theirs))
+    tuned, other = (read_model(tmp_path / f"tuned-{place.name}")[0].model for place in (run, theirs))
     assert all(torch.equal(*pair) for pair in zip(tuned.parameters(), other.parameters(), strict=True))
 
     assert cli.run(["export", str(out), str(tmp_path / "out"), "--format", "hf"]) == 0
@@ -152,7 +153,7 @@ def test_a_failed_export_or_import_leaves_nothing(
         (["import", "{theirs}", "{theirs}"], "already exists; remove it or choose another name"),
         (["import", "nowhere", "out"], "there is no folder nowhere"),
         (["export", "{run}", "out", "--format", "hff"], "there is no format 'hff'; did you mean hf?"),
-        (["export", "nowhere", "out"], "holds no model"),
+        (["export", "nowhere", "out"], "there is no folder nowhere"),
         (["import", "{run}", "out"], "is Langue's already"),
     ],
 )

@@ -14,7 +14,7 @@ def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name
     Parameters
     ----------
     run
-        A run folder, a model's folder with its tokenizer, or what langue import made.
+        A run folder, one of its checkpoints, or a model's folder with its tokenizer (Hugging Face's too).
     folder
         The folder to be made.
     format_
@@ -22,10 +22,11 @@ def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name
         a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model.
     """
     from langue.console import say
-    from langue.hub import load_checkpoint, new_folder
+    from langue.hub import new_folder
     from langue.hub.formats import write_format
+    from langue.tasks import read_model
 
-    checkpoint = load_checkpoint(run)
+    checkpoint, _ = read_model(run)
     with new_folder(folder) as beside:
         write_format(format_, checkpoint, beside)
     say(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -1,6 +1,6 @@
 """Other people's formats: Hugging Face's folders, read and written."""
 
-from langue.hub.checkpoint import Checkpoint, load_checkpoint, new_folder, read_labels, read_origin, save_checkpoint
+from langue.hub.checkpoint import Checkpoint, new_folder, read_labels, read_origin, save_checkpoint
 from langue.hub.folder import is_published
 from langue.hub.purpose import purpose
 from langue.hub.read import Precision, read_published
@@ -10,7 +10,6 @@ __all__ = [
     "Checkpoint",
     "Precision",
     "is_published",
-    "load_checkpoint",
     "new_folder",
     "purpose",
     "read_labels",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
-from langue.models import Model, load_model, save_model
+from langue.models import Model, save_model
 from langue.text import Tokenizer
 
 LABELS = "labels.json"
@@ -62,23 +62,6 @@ def write_source_tokenizer(checkpoint: Checkpoint, folder: Path) -> None:
     if checkpoint.source_tokenizer is not None:
         content = checkpoint.source_tokenizer.engine.to_str(pretty=True)
         (folder / SOURCE_TOKENIZER).write_text(content, encoding="utf-8")
-
-
-def load_checkpoint(run: Path) -> Checkpoint:
-    """Read a run, or a model's folder, on the CPU.
-
-    Raises:
-        LangueError: there is none, or it is damaged.
-    """
-    folder = run / "model" if (run / "model").is_dir() else run
-    place = next((place for place in (folder, folder.parent) if (place / "tokenizer.json").is_file()), None)
-    return Checkpoint(
-        load_model(folder),
-        None if place is None else Tokenizer.load(place),
-        read_labels(folder),
-        read_origin(folder),
-        Tokenizer.load(folder / SOURCE_TOKENIZER) if (folder / SOURCE_TOKENIZER).is_file() else None,
-    )
 
 
 def read_labels(folder: Path) -> list[str] | None:

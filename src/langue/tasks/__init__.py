@@ -36,9 +36,9 @@ def load(path: Path | str, device: str = "auto") -> Any:
     from langue.train import choose_device
 
     path = Path(path)
-    checkpoint, recipe = _read(path)
+    checkpoint, recipe = read_model(path)
     if checkpoint.tokenizer is None:
-        raise LangueError(f"{path} comes without its tokenizer; put its tokenizer.json there")
+        raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
     module, name = TASKS[_task(checkpoint, recipe, path)]
     model = checkpoint.model.to(choose_device(device))
     own = checkpoint.source_tokenizer
@@ -46,8 +46,15 @@ def load(path: Path | str, device: str = "auto") -> Any:
     return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe, **more)
 
 
-def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
-    """A model with all that belongs to it, and the recipe that it was trained by, if it was by one."""
+def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
+    """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
+
+    Args:
+        path: a run, a checkpoint of a run, a model's folder, or a Hugging Face folder.
+
+    Raises:
+        LangueError: there is no such folder, or something in it is missing or damaged.
+    """
     from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published
     from langue.hub.checkpoint import SOURCE_TOKENIZER
     from langue.text import Tokenizer
@@ -57,14 +64,20 @@ def _read(path: Path) -> tuple[Checkpoint, Recipe | None]:
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
     weights = _weights(path)
-    place = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), path)
-    # A checkpoint's labels lie beside the model of its run.
-    labels = read_labels(weights) or read_labels(path.parent.parent / "model")
     recipe = _recipe(path)
     model = _model(weights, recipe)
-    sources = (folder / SOURCE_TOKENIZER for folder in (weights, path.parent.parent / "model"))
+    tokenizer = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), None)
+    # What lies beside the model of a run belongs to its checkpoints as well.
+    beside = path.parent.parent / "model"
+    sources = (folder / SOURCE_TOKENIZER for folder in (weights, beside))
     source = next((Tokenizer.load(file) for file in sources if file.is_file()), None)
-    return Checkpoint(model, Tokenizer.load(place), labels, read_origin(weights), source_tokenizer=source), recipe
+    return Checkpoint(
+        model,
+        None if tokenizer is None else Tokenizer.load(tokenizer),
+        read_labels(weights) or read_labels(beside),
+        read_origin(weights),
+        source_tokenizer=source,
+    ), recipe
 
 
 def _weights(path: Path) -> Path:
