@@ -21,6 +21,7 @@ NAMES = (
     "classify",
     "checkpoints",
     "beam",
+    "translation",
     "gpu",
 )
 
