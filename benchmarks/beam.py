@@ -10,14 +10,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Contestant, Options, Result, Skip, alternate, say, speedup, spread
+from benchmarks.harness import Contestant, Options, Result, Skip, alternate, langue_train, say, speedup, spread
 
 BEAMS, MOST = 4, 100
 TRANSFORMERS_BATCH, CTRANSLATE2_BATCH = 64, 64
@@ -103,8 +101,7 @@ def _trained(data: Path, out: Path, seconds: int) -> Path:
     recipe["data"] = {**RECIPE["data"], "train": str(data / "train.tsv"), "dev": 0.01}
     path = out.with_suffix(".yaml")
     path.write_text(json.dumps(recipe), encoding="utf-8")  # YAML knows all that JSON does
-    command = [sys.executable, "-c", "import sys; from langue.cli import main; sys.exit(main())", "train", str(path)]
-    subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
+    langue_train(path, {}, out)
     return out
 
 

@@ -7,16 +7,13 @@ timed from their first step to their evaluation's end; reading and tokenising co
 from __future__ import annotations
 
 import itertools
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import HERE, Options, Result, Skip, say
+from benchmarks.harness import HERE, Options, Result, Skip, langue_train, peer, say
 
 TASKS: dict[str, dict[str, Any]] = {
     "glue/SST-2": {"folder": "glue/SST-2", "epochs": 1, "batch_size": 32, "learning_rate": 1e-4, "rounds": 3},
@@ -66,7 +63,7 @@ def race(options: Options, tasks: dict[str, dict[str, Any]]) -> Result:
 
 
 def _rows(task: str, both: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
-    peer = next(iter(both.values()))
+    theirs = next(iter(both.values()))
     rows = []
     for metric, (name, found) in itertools.product(METRICS[task], both.items()):
         values = [one[metric] for one in found]
@@ -74,18 +71,14 @@ def _rows(task: str, both: dict[str, list[dict[str, float]]]) -> list[dict[str, 
             "task": task, "contestant": name, "metric": metric, "mean": 100 * statistics.mean(values),
             "deviation": 100 * statistics.stdev(values) if len(values) > 1 else None, "seeds": len(values),
             "seconds": statistics.median(one["seconds"] for one in found),
-            "share": statistics.median(a["seconds"] / b["seconds"] for a, b in zip(found, peer, strict=True)),
+            "share": statistics.median(a["seconds"] / b["seconds"] for a, b in zip(found, theirs, strict=True)),
             "all_seconds": statistics.median(one["all_seconds"] for one in found),
         })  # fmt: skip
     return rows
 
 
 def _peer(given: dict[str, Any]) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers.fine_tuning", json.dumps(given)],
-        stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent,
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
+    return peer("benchmarks.peers.fine_tuning", given)
 
 
 def _langue(given: dict[str, Any]) -> dict[str, float]:
@@ -99,15 +92,9 @@ def _langue(given: dict[str, Any]) -> dict[str, float]:
             "training.learning_rate": given["learning_rate"], "training.seed": given["seed"],
             "training.evaluate_every": 1_000_000, "training.checkpoint_every": 1_000_000,
         }  # fmt: skip
-        words = [word for name, value in fields.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-c", "import sys; from langue.cli import main; sys.exit(main())", "train"]
         start = time.perf_counter()
-        subprocess.run(
-            [*command, str(recipe), *words, "--start-from", given["model"], "--out", str(out)],
-            check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        lines = langue_train(recipe, fields, out, "--start-from", given["model"])
         everything = time.perf_counter() - start
-        lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     dev = [line for line in lines if line["split"] == "dev"][-1]
     numbers = {name: value for name, value in dev.items() if isinstance(value, float) and name != "seconds"}
     return {"seconds": dev["seconds"], "all_seconds": everything, **numbers}

@@ -148,6 +148,30 @@ def _step_for(step: Callable[[], object], seconds: float) -> list[float]:
     return times
 
 
+def langue_train(recipe: Path, changes: Mapping[str, Any], out: Path, *options: str) -> list[dict[str, Any]]:
+    """The command that a user types, in a process of its own; the lines of the metrics that it leaves.
+
+    Args:
+        recipe: a file.
+        changes: settings by their dotted names.
+        out: the run folder to make.
+        options: more words.
+    """
+    words = [word for name, value in changes.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "langue", "train", str(recipe), *words, *options, "--out", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def peer(module: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a peer, a module that takes one JSON object and prints another, finds in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, json.dumps(given)],
+        stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent,
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def sleeper(seconds: float) -> Callable[[], None]:
     """A contestant whose speed is known: it sleeps."""
     return lambda: time.sleep(seconds)

@@ -8,10 +8,7 @@ whole validation text.
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.harness import HERE, Options, Result, Skip, say
+from benchmarks.harness import HERE, Options, Result, Skip, langue_train, peer, say
 from benchmarks.peers import nanogpt
 
 RECIPE = HERE.parent / "recipes" / "shakespeare.yaml"
@@ -44,8 +41,8 @@ def run(options: Options) -> Result:
 
 
 def _result(both: dict[str, list[dict[str, float]]], rounds: int) -> Result:
-    peer, ours = both.values()
-    ratios = [a["seconds"] / b["seconds"] for a, b in zip(peer, ours, strict=True)]
+    theirs, ours = both.values()
+    ratios = [a["seconds"] / b["seconds"] for a, b in zip(theirs, ours, strict=True)]
     rows: list[dict[str, Any]] = []
     for name, found in both.items():
         middle = {key: statistics.median(one[key] for one in found) for key in found[0]}
@@ -68,41 +65,18 @@ def _result(both: dict[str, list[dict[str, float]]], rounds: int) -> Result:
 def _peer(path: Path, text: str, *, seed: int, steps: int, quick: bool) -> dict[str, float]:
     """The recipe in a process of its own."""
     start = time.perf_counter()
-    code = (
-        "import json, sys; from pathlib import Path; from benchmarks import time_to_loss as own; "
-        "print(json.dumps(own.train_peer(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path), str(seed), str(steps)],
-        stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent,
-    )  # fmt: skip
-    return {**json.loads(done.stdout), "all_seconds": time.perf_counter() - start}
-
-
-def train_peer(path: Path, seed: int, steps: int) -> dict[str, float]:
-    """Train by the recipe; seconds of its steps, and its loss."""
-    text = path.read_text(encoding="utf-8")
-    characters = sorted(set(text))
-    number = {character: index for index, character in enumerate(characters)}
-    tokens = torch.tensor([number[character] for character in text])
-    cut = int(0.9 * len(tokens))
-    shape = nanogpt.Shape(vocab_size=len(characters), context=CONTEXT)
-    model, seconds = nanogpt.train(tokens[:cut], shape, steps=steps, seed=seed)
-    return {"steps": steps, "seconds": seconds, "loss": nanogpt.whole_loss(model, tokens[cut:], CONTEXT)}
+    found = peer("benchmarks.peers.nanogpt", {"path": str(path), "context": CONTEXT, "seed": seed, "steps": steps})
+    return {**found, "all_seconds": time.perf_counter() - start}
 
 
 def _langue(path: Path, text: str, *, seed: int, steps: int, quick: bool) -> dict[str, float]:
     """The command, in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "run"
-        changes = ["--data.train", str(path), "--training.seed", str(seed)]
-        if quick:
-            changes += ["--training.steps", "100"]
-        command = [sys.executable, "-c", "import sys; from langue.cli import main; sys.exit(main())", "train"]
+        changes = {"data.train": path, "training.seed": seed, **({"training.steps": 100} if quick else {})}
         start = time.perf_counter()
-        subprocess.run([*command, str(RECIPE), *changes, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
+        lines = langue_train(RECIPE, changes, out)
         everything = time.perf_counter() - start
-        lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
         last = max(lines, key=lambda line: line["step"])
         loss = langue_loss(out, text[int(0.9 * len(text)) :])
     return {"steps": last["step"], "seconds": max(x["seconds"] for x in lines), "loss": loss, "all_seconds": everything}

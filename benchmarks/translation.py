@@ -8,14 +8,11 @@ beam of 4 and are scored by sacreBLEU.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import HERE, Options, Result, Skip, say
+from benchmarks.harness import HERE, Options, Result, Skip, langue_train, peer, say
 
 RECIPE = HERE.parent / "recipes" / "translate-en-de.yaml"
 SECONDS, QUICK = 2700, 30
@@ -30,9 +27,10 @@ def run(options: Options) -> Result:
         out = Path(place) / "run"
         ours, peer_needs = _langue(options.data, out, seconds)
         say("Langue: " + ", ".join(f"{name} {value:.4g}" for name, value in ours.items()))
-        peer = _peer({"data": str(options.data), "seconds": seconds, **peer_needs})
-    say("Seq2SeqTrainer: " + ", ".join(f"{name} {value:.4g}" for name, value in peer.items()))
-    rows = [{"contestant": "Transformers' Seq2SeqTrainer", **peer}, {"contestant": "Langue", **ours}]
+        given = {"data": str(options.data), "seconds": seconds, **peer_needs}
+        theirs = peer("benchmarks.peers.seq2seq", given)
+    say("Seq2SeqTrainer: " + ", ".join(f"{name} {value:.4g}" for name, value in theirs.items()))
+    rows = [{"contestant": "Transformers' Seq2SeqTrainer", **theirs}, {"contestant": "Langue", **ours}]
     columns = {
         "contestant": "trained by", "parameters": "parameters", "steps": "steps", "seconds": "seconds",
         "bleu": "test BLEU", "chrf": "test chrF",
@@ -50,10 +48,7 @@ def _langue(data: Path, out: Path, seconds: float) -> tuple[dict[str, float], di
         **{f"data.{split}": str(data / f"{split}.tsv") for split in ("train", "dev", "test")},
         "training.seconds": seconds,
     }
-    words = [word for name, value in fields.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-c", "import sys; from langue.cli import main; sys.exit(main())", "train"]
-    subprocess.run([*command, str(RECIPE), *words, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = langue_train(RECIPE, fields, out)
     test = next(line for line in lines if line["split"] == "test")
 
     from langue.models import read_config
@@ -69,11 +64,3 @@ def _langue(data: Path, out: Path, seconds: float) -> tuple[dict[str, float], di
         "heads": config.heads, "feedforward": config.resolved_feedforward_width,
     }  # fmt: skip
     return found, {"tokenizer": str(out), "seed": 0, "shape": shape, **names}
-
-
-def _peer(given: dict[str, Any]) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers.seq2seq", json.dumps(given)],
-        stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent,
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
