@@ -238,6 +238,12 @@ def link_outside(folder: Path) -> None:
     shard.symlink_to(folder.parent / "elsewhere.safetensors")
 
 
+def folder_for_shard(folder: Path) -> None:
+    shard = first_shard(folder)
+    shard.unlink()
+    shard.mkdir()
+
+
 SHARDS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "up": (index(x="../../secret.safetensors"), "names '../../secret.safetensors', which is no .* of its own folder"),
     "absolute": (index(x="/etc/secret.safetensors"), "names '/etc/secret.safetensors', which is no"),
@@ -247,7 +253,7 @@ SHARDS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no shard": (index(x="model-9.safetensors"), "is not complete: model-9.safetensors is missing"),
     "no tensor": (lambda folder: index(x=first_shard(folder).name)(folder), "lacks x, which model.safetensors.index"),
     "shard gone": (lambda folder: first_shard(folder).unlink(), "is not complete: model-00001"),
-    "folder": (lambda folder: (first_shard(folder).unlink(), first_shard(folder).mkdir), "is not complete"),
+    "folder": (folder_for_shard, "is not complete: model-00001"),
     "link": (link_outside, "is a link that leads out of its folder"),
     "no map": (
         lambda folder: (folder / "model.safetensors.index.json").write_text('{"weight_map": [1]}'),
@@ -283,7 +289,8 @@ def test_the_links_of_huggingface_hubs_cache_are_followed(whole: dict[str, Path]
     for file in whole["shards"].iterdir():
         (blobs / f"hash-of-{file.name}").write_bytes(file.read_bytes())
         (snapshot / file.name).symlink_to(f"../../blobs/hash-of-{file.name}")
-    read_published(snapshot)
+    linked, plain = (dict(read_published(folder).model.named_parameters()) for folder in (snapshot, whole["shards"]))
+    assert all(torch.equal(linked[name], value) for name, value in plain.items())
 
 
 class Bomb:
@@ -309,7 +316,7 @@ def test_pickles_are_refused_and_never_opened(whole: dict[str, Path], tmp_path: 
 def test_a_pickle_beside_safetensors_is_left_alone(whole: dict[str, Path], tmp_path: Path) -> None:
     folder = copy(whole["gpt2"], tmp_path / "folder")
     (folder / "training_args.bin").write_bytes(pickle.dumps(Bomb()))
-    read_published(folder)
+    assert read_published(folder).model.config == read_published(whole["gpt2"]).model.config
     assert not Path("/tmp/langue-bomb-went-off").exists()
 
 
