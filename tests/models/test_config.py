@@ -75,7 +75,7 @@ def test_a_new_model_with_zero_outputs_knows_nothing() -> None:
     assert not logits.any()
 
 
-def test_a_new_classifier_begins_like_any_matrix_and_a_block_s_output_smaller() -> None:
+def test_a_new_classifier_begins_undecided_whatever_its_depth() -> None:
     """Divided as a block's output is, a head would learn slowly at first; at zero it would hold back the trunk."""
     fields = {"form": "encoder", "layers": 8, "width": 256, "zero_output": False}
     model = build(config_of(**fields, classifier={"outputs": 200}))

@@ -33,15 +33,18 @@ def attention(run: Path, text: str, target: str | None = None, /, *, out: Path =
     if note := missing_extra():
         raise LangueError(note)
     from langue.report.attention import write_attention
+    from langue.tasks import read_model
     from langue.tasks.rewrite import Rewrite
 
     name, task = run.resolve().name, _task(run)
     if isinstance(task, Rewrite):
         looks = look_at_source(task, text, target, name)
     else:
-        model, tokenizer = _model(run) if task is None else (task.model, task.tokenizer)
+        found = read_model(run)[0] if task is None else task
+        if found.tokenizer is None:
+            raise LangueError(f"{run} holds no tokenizer; put its tokenizer.json there")
         reads, source = (text, None) if target is None else (target, text)
-        looks = look(model, tokenizer, reads, source, name=name)
+        looks = look(found.model, found.tokenizer, reads, source, name=name)
     write_attention(looks, out)
     print(f"{len(looks.layers)} layers of {looks.layers[0].shape[0]} heads, {len(looks.tokens)} tokens: {out}")
 
@@ -53,13 +56,6 @@ def _task(run: Path) -> Any:
     from langue.tasks import load
 
     return load(run) if RunFolder(run).is_run() or is_published(run) else None
-
-
-def _model(run: Path) -> tuple[Model, Tokenizer]:
-    from langue.models import load_model
-    from langue.text import Tokenizer
-
-    return load_model(run / "model"), Tokenizer.load(run)
 
 
 def look_at_source(task: Any, source: str, target: str | None, name: str) -> Looks:

@@ -93,7 +93,7 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
             f"{config['pad_token_id']}, but the tokenizer's has {pad}"
         )
     if ours.form == "seq2seq":
-        numbers["decoder_start_token_id"] = tokenizer.end if tokenizer.start is None else tokenizer.start
+        numbers["decoder_start_token_id"] = tokenizer.first
     return {**numbers, "pad_token_id": pad, **config}
 
 

@@ -56,7 +56,7 @@ def _first_value(
         return value.zero_()
     if isinstance(module, LayerNorm | RMSNorm) or name in ("query_norm", "key_norm"):
         return value.fill_(1.0)
-    # Of a block, whose output adds to others; that of a classifier is a matrix like any.
+    # Of a block, where it adds to what came before.
     is_output = ".blocks." in place and place.endswith(".output")
     if config.zero_output and (is_output or isinstance(module, Head)):
         return value.zero_()

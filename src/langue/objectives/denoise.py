@@ -80,10 +80,9 @@ def usual_sides(settings: DenoiseSettings, length: int) -> tuple[int, int]:
     """Tokens of the source and of the target that a row of so many becomes on average, ends included."""
     if settings.kind == "prefix":
         return (length + 1) // 2 + 1, length // 2 + 1
-    noise, spans = _noise_and_spans(length, settings)
-    if settings.kind == "spans":
-        return length - noise + spans + 1, noise + spans + 1
-    return length - noise + spans + 1, length + 1
+    most = settings.sentinels if settings.kind == "spans" else length
+    noise, spans = noise_and_spans(length, settings.resolved_rate, settings.mean_span, most)
+    return length - noise + spans + 1, (noise + spans if settings.kind == "spans" else length) + 1
 
 
 def longest_sides(settings: DenoiseSettings, length: int, rows: int) -> tuple[int, int]:
@@ -94,10 +93,10 @@ def longest_sides(settings: DenoiseSettings, length: int, rows: int) -> tuple[in
     return longest, longest
 
 
-def _noise_and_spans(length: int, settings: DenoiseSettings) -> tuple[int, int]:
-    noise = min(max(round(length * settings.resolved_rate), 1), length - 1)
-    spans = max(round(noise / settings.mean_span), 1)
-    return noise, min(spans, noise, length - noise, settings.sentinels) if settings.kind == "spans" else spans
+def noise_and_spans(length: int, rate: float, mean_span: float, most: int) -> tuple[int, int]:
+    """How many of a row's tokens are dropped, and in how many spans."""
+    noise = min(max(round(length * rate), 1), length - 1)
+    return noise, min(max(round(noise / mean_span), 1), noise, length - noise, most)
 
 
 def corrupt_spans(
@@ -110,8 +109,7 @@ def corrupt_spans(
     """
     if len(ids) < 2:
         return ids, np.array([first], np.int64)
-    noise = min(max(round(len(ids) * rate), 1), len(ids) - 1)
-    spans = min(max(round(noise / mean_span), 1), noise, len(ids) - noise, sentinels)
+    noise, spans = noise_and_spans(len(ids), rate, mean_span, sentinels)
     dropped, kept = _cut_up(noise, spans, draws), _cut_up(len(ids) - noise, spans, draws)
     source: list[np.ndarray] = []
     target: list[np.ndarray] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from langue.console import say
 from langue.errors import LangueError
 from langue.text import Tokenizer
 
@@ -42,6 +43,13 @@ def phrase_tokens(must: Must, texts: int, tokenizer: Tokenizer) -> list[list[lis
             if word not in known:
                 known[word] = _inside(word, tokenizer)
     return [[known[word] for word in some] for some in each]
+
+
+def say_what_is_lacking(texts: Sequence[Sequence[int]], phrases: Sequence[Sequence[Sequence[int]]]) -> None:
+    """Tell how many texts, of tokens each, do not hold all of their phrases."""
+    lacking = sum(not holds(text, each) for text, each in zip(texts, phrases, strict=True))
+    if lacking:
+        say(f"{lacking:,} texts lack a word that must stand in them; raise max_tokens or beams")
 
 
 def holds(tokens: Sequence[int], phrases: Sequence[Sequence[int]]) -> bool:

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langue.batch import Batch
-from langue.console import say
 from langue.decode import Hypothesis, Search, SearchSettings, StopStrings, Writing
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
 from langue.settings import parse
-from langue.tasks.demands import Must, holds, phrase_tokens
+from langue.tasks.demands import Must, phrase_tokens, say_what_is_lacking
 from langue.text import Tokenizer
 
 ROWS = 64
@@ -93,9 +92,7 @@ class Generate:
             part = slice(start, start + ROWS)
             found += self._write(prompts[part], settings, _strings(stop), None if phrases is None else phrases[part])
         if phrases is not None:
-            lacking = sum(not holds(each[0].tokens, words) for each, words in zip(found, phrases, strict=True))
-            if lacking:
-                say(f"{lacking:,} texts lack a word that must stand in them; raise max_tokens or beams")
+            say_what_is_lacking([each[0].tokens for each in found], phrases)
         return found
 
     def stream(self, prompt: str = "", *, stop: Sequence[str] = (), **options: Any) -> Iterator[str]:

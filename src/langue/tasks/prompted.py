@@ -11,7 +11,7 @@ from langue.data.records import is_blank
 from langue.decode import Search, SearchSettings
 from langue.metrics.rouge import rouge
 from langue.settings import parse
-from langue.tasks.demands import Must, Prefix, holds, phrase_tokens, prefix_tokens
+from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.generate import Generate
 from langue.tasks.rewrite import Rewritten
 from langue.tasks.sources import Sources, note_unknown
@@ -56,7 +56,8 @@ class Prompted:
         phrases = phrase_tokens(must, len(texts), tokenizer) or [[]] * len(texts)
         asked = tokenizer.encode(self.prompt)
         search = Search(self.task.model, settings, tokenizer.end, self.task.never())
-        found, lacking, done = [], 0, Sources()
+        found, done = [], Sources()
+        firsts: list[list[int]] = []
         for text, begins, words in zip(texts, prefixes, phrases, strict=True):
             ids = tokenizer.encode(text)
             room = len(ids) if limit is None else max(1, limit - len(asked) - settings.max_tokens)
@@ -64,15 +65,14 @@ class Prompted:
             note_unknown(done.unknown, text, ids, tokenizer)
             prompts = [[*ids[:room], *asked]]
             best = [] if is_blank(text) else search.run(prompts, prefixes=[begins], phrases=[words])[0]
-            lacking += bool(best) and not holds(best[0].tokens, words)
+            firsts.append(best[0].tokens if best else [])
             written = [tokenizer.decode(each.tokens).strip().partition("\n")[0] for each in best]
             found.append(Rewritten(written[0] if written else "", written, [each.score for each in best]))
             if advance is not None:
                 advance(1)
         for warning in done.warnings():
             say(warning)
-        if lacking:
-            say(f"{lacking:,} texts lack a word that must stand in them")
+        say_what_is_lacking(firsts, [words if first else [] for first, words in zip(firsts, phrases, strict=True)])
         return found
 
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:

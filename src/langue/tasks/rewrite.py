@@ -23,7 +23,7 @@ from langue.errors import LangueError
 from langue.models import Model, ModelConfig
 from langue.objectives import Seq2Seq
 from langue.settings import parse
-from langue.tasks.demands import Must, Prefix, holds, phrase_tokens, prefix_tokens
+from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.sources import Long, Sources, read_sources
 from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
@@ -301,16 +301,12 @@ def _say_what_is_missing(
     pieces = Counter(sources.owners)
     if free := sum(bool(phrases[owner]) for owner, count in pieces.items() if count > 1):
         say(f"{free:,} texts were split, and nothing was asked of their parts")
-    lacking = sum(not holds(found[0].tokens, each) for found, each in zip(written, asked.phrases, strict=True))
-    if lacking:
-        say(f"{lacking:,} texts lack a word that must stand in them; raise max_tokens or beams")
+    say_what_is_lacking([found[0].tokens for found in written], asked.phrases)
 
 
 def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
-    """What the decoder begins with: what the model's configuration says, else the tokenizer's start, else its end."""
-    if said is not None:
-        return said
-    return tokenizer.end if tokenizer.start is None else tokenizer.start
+    """What the decoder begins with: what the model's configuration says, else the tokenizer."""
+    return tokenizer.first if said is None else said
 
 
 def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:

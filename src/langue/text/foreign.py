@@ -45,8 +45,7 @@ def build_engine(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[st
     if (folder / "source.spm").is_file():
         raise LangueError(
             f"{folder} has its tokenizer in source.spm, target.spm and vocab.json, from which neither Langue nor "
-            f"AutoTokenizer makes a tokenizer.json; put one there, such as that of Xenova's copy of the model at "
-            f"Hugging Face"
+            f"AutoTokenizer makes a tokenizer.json; put one there, such as that of a copy made for transformers.js"
         )
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:

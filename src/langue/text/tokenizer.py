@@ -30,6 +30,7 @@ class Tokenizer:
         pad: the number of the padding token, or `end` where a tokenizer has none.
         unknown: the number that stands for what cannot be said, or None where everything can.
         start: the number that stands before a text (BERT's [CLS]), or None.
+        first: the number that whatever is written begins with, where a model says nothing else: `start`, or `end`.
         separator: the number that stands after each of several texts (BERT's [SEP]), or None.
         mask: the number that hides a token, or None.
         before: numbers that stand before a text that is read to be rewritten, where the tokenizer's file has any.
@@ -60,6 +61,7 @@ class Tokenizer:
         self.pad: int = end if pad is None else pad
         self.unknown = self._find("unknown", known) if _says_unknown(engine) else None
         self.start = self._find("start", added)
+        self.first: int = end if self.start is None else self.start
         self.separator = self._find("separator", added)
         self.mask = self._find("mask", added)
         self.frame = _frame(engine, added)
