@@ -125,6 +125,14 @@ def test_sides_are_tagged_ended_and_cut():
         sides.numbers(("es",))
 
 
+def test_an_instruction_stands_before_every_source_and_makes_it_no_longer():
+    chosen = PairSettings(instruction="summarize: ", max_ratio=2)
+    sides = Sides.of(BYTES, BYTES, chosen, 40)
+    pairs = [Pair("abcd", "ab", (), 0, "", 1, 0), Pair("abcd", "abcdabcdabcd", (), 0, "", 2, 0)]
+    found = training_examples(pairs, sides, chosen, Tally())
+    assert [row["source"].tolist() for row in found] == [[*BYTES.encode("summarize: abcd"), BYTES.end]]
+
+
 def test_languages_are_read_from_their_columns(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(

@@ -21,6 +21,7 @@ def summarize(
     file: Path | None = None,
     out: Path | None = None,
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
+    instruction: str | None = None,
     prompt: str = "\nTL;DR:",
     scores: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
@@ -43,6 +44,8 @@ def summarize(
         Write here instead of to the terminal.
     search
         How to search.
+    instruction
+        What stands before each text, such as "summarize: " for a T5; a run knows its own.
     prompt
         What a decoder reads after the text (Radford et al. 2019, section 3.6).
     scores
@@ -57,18 +60,20 @@ def summarize(
     from langue.tasks import load
     from langue.tasks.prompted import Prompted
 
-    task = load(run, device)
+    task = load(run, device, "summarize")
+    options: dict[str, Any] = {}
     if task.name == "generate":
-        task = Prompted(task, prompt)
+        task = Prompted(task, prompt, instruction or "")
     else:
         check_task(task, "summarize")
+        options["instruction"] = instruction
     if scores:
-        _score(task, run, file, search)
+        _score(task, run, file, {**search.given(), **options})
         return
-    rewrite_all(task, read_texts(texts, file, "text"), search, out, as_json=as_json)
+    rewrite_all(task, read_texts(texts, file, "text"), search, out, as_json=as_json, **options)
 
 
-def _score(task: Any, run: Path, file: Path | None, search: RewriteOptions) -> None:
+def _score(task: Any, run: Path, file: Path | None, options: dict[str, Any]) -> None:
     from langue.errors import LangueError
     from langue.evaluate.pairs import baselines, read_pairs_of
     from langue.evaluate.run import recipe_data
@@ -76,7 +81,7 @@ def _score(task: Any, run: Path, file: Path | None, search: RewriteOptions) -> N
     if file is None:
         raise LangueError("--scores needs --file with a table of texts and summaries")
     pairs = read_pairs_of(task, str(file), recipe_data(run))
-    answers = task.write(pairs, **search.given())
+    answers = task.write(pairs, **options)
     summaries = [pair.target for pair in pairs]
     found = {str(run): task.score(answers, summaries), **baselines([pair.source for pair in pairs], summaries)}
     names = list(found[str(run)])

@@ -24,6 +24,7 @@ def translate(
     mean: Literal["probability", "logarithm"] = "probability",
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     long: Literal["split", "cut"] = "split",
+    instruction: str | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -51,6 +52,8 @@ def translate(
         How to search.
     long
         What becomes of texts that the model has no room for: split between sentences, or cut.
+    instruction
+        What stands before each text, such as "translate English to German: " for a T5; a run knows its own.
     device
         cpu, cuda, …
     as_json
@@ -59,11 +62,11 @@ def translate(
     """
     from langue.tasks import load
 
-    task = load(run, device)
+    task = load(run, device, "translate")
     check_task(task, "translate")
     if ensemble:
         task.join([load(other, device) for other in ensemble])
-    options: dict[str, Any] = {"long": long, "ensemble": mean}
+    options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction}
     if target_language is not None:
         options["tags"] = (target_language,)
     rewrite_all(task, read_texts(texts, file, "source"), search, out, as_json=as_json, **options)

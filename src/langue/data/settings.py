@@ -50,6 +50,8 @@ class PairSettings(Settings):
     """Pairs one of whose sides is so many times as long as the other are dropped."""
     duplicates: bool = True
     """Keep pairs that are there already."""
+    instruction: str = ""
+    """What stands before every source, such as T5's "summarize: "."""
     tag: str | None = None
     """The language, or any other name, that is told the model with each row that does not name its own."""
     tags: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ class Sides:
         max_source: tokens of a source at most, tags and end included.
         max_target: tokens of a target at most, its end included.
         opening: what a target begins with, whatever it says.
+        instruction: what stands before every source.
     """
 
     source: Tokenizer
@@ -41,6 +42,7 @@ class Sides:
     max_source: int
     max_target: int
     opening: tuple[int, ...] = ()
+    instruction: str = ""
 
     @classmethod
     def of(
@@ -54,7 +56,7 @@ class Sides:
         """The sides of a recipe's pairs."""
         tags = {name: source.vocab_size + number for number, name in enumerate(settings.tags)}
         source_limit, target_limit = (min(n or context, context) for n in (settings.max_source, settings.max_target))
-        return cls(source, target, tags, source_limit, target_limit, opening)
+        return cls(source, target, tags, source_limit, target_limit, opening, settings.instruction)
 
     def numbers(self, tags: Sequence[str]) -> list[int]:
         """Tags as tokens.
@@ -70,10 +72,14 @@ class Sides:
 
     def encode(self, pairs: Sequence[Pair]) -> Iterator[tuple[list[int], list[int]]]:
         """Both sides with tags and ends, as long as they are."""
-        sources = self.source.encode_batch([pair.source for pair in pairs])
+        sources = self.encode_sources([pair.source for pair in pairs])
         targets = self.target.encode_batch([pair.target for pair in pairs])
         for pair, source, target in zip(pairs, sources, targets, strict=True):
             yield self.framed(self.numbers(pair.tags), source), [*self.opening, *target, self.target.end]
+
+    def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of what the encoder reads, tags and ends aside."""
+        return self.source.encode_batch([f"{self.instruction}{text}" for text in texts])
 
     def framed(self, tags: Sequence[int], source: Sequence[int]) -> list[int]:
         """A source's tokens as the encoder gets them."""
@@ -136,15 +142,15 @@ def training_examples(
 def _learnable(
     pairs: Iterable[Pair | Dropped], sides: Sides, settings: PairSettings, tally: Tally
 ) -> Iterator[tuple[list[int], list[int], int]]:
+    said = sides.around + len(sides.source.encode(sides.instruction))
     for some in _batched(pairs):
         for event in some:
             if isinstance(event, Dropped):
                 tally.drop(event)
         whole = [event for event in some if isinstance(event, Pair)]
         for pair, (source, target) in zip(whole, sides.encode(whole), strict=True):
-            reason = _objection(
-                len(source) - len(pair.tags) - sides.around, len(target) - len(sides.opening) - 1, settings
-            )
+            own = len(source) - len(pair.tags) - said, len(target) - len(sides.opening) - 1
+            reason = _objection(*own, settings)
             if reason is None and settings.too_long != "cut":
                 is_long = len(source) > sides.max_source or len(target) > sides.max_target
                 reason = "too long" if is_long else None

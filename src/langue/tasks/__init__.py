@@ -24,9 +24,17 @@ TASKS = {
     "summarize": ("langue.tasks.summarize", "Summarize"),
 }
 
+REWRITERS = ("translate", "summarize")
 
-def load(path: Path | str, device: str = "auto") -> Any:
+
+def load(path: Path | str, device: str = "auto", task: str | None = None) -> Any:
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
+
+    Args:
+        path: of the folder.
+        device: cpu, cuda, …
+        task: translate or summarize: what to take a rewriting model for that comes without a recipe, since a T5 does
+            either, as it is told. All other models say themselves what they are for.
 
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
@@ -39,7 +47,7 @@ def load(path: Path | str, device: str = "auto") -> Any:
     checkpoint, recipe = read_model(path)
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
-    module, name = TASKS[_task(checkpoint, recipe, path)]
+    module, name = TASKS[_task(checkpoint, recipe, path, task)]
     model = checkpoint.model.to(choose_device(device))
     own = checkpoint.source_tokenizer
     more = {} if own is None else {"source_tokenizer": own}
@@ -120,12 +128,14 @@ def _recipe(path: Path) -> Recipe | None:
     return None
 
 
-def _task(checkpoint: Checkpoint, recipe: Recipe | None, path: Path) -> str:
+def _task(checkpoint: Checkpoint, recipe: Recipe | None, path: Path, wanted: str | None) -> str:
     from langue.hub import purpose
 
     if recipe is not None:
         return recipe.task
     task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
+    if task in REWRITERS and wanted in REWRITERS:
+        return wanted
     if task not in TASKS:
         raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(TASKS)}")
     return task

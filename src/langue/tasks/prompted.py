@@ -25,13 +25,14 @@ class Prompted:
     Args:
         task: the decoder.
         prompt: what stands after the text (Radford et al. 2019, section 3.6).
+        instruction: what stands before it.
     """
 
     name = "summarize"
     columns = ("text", "summary")
 
-    def __init__(self, task: Generate, prompt: str = "\nTL;DR:"):
-        self.task, self.prompt = task, prompt
+    def __init__(self, task: Generate, prompt: str = "\nTL;DR:", instruction: str = ""):
+        self.task, self.prompt, self.instruction = task, prompt, instruction
 
     def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
         """Summarise one text or many; options are the fields of `SearchSettings`."""
@@ -59,7 +60,7 @@ class Prompted:
         found, done = [], Sources()
         firsts: list[list[int]] = []
         for text, begins, words in zip(texts, prefixes, phrases, strict=True):
-            ids = tokenizer.encode(text)
+            ids = tokenizer.encode(f"{self.instruction}{text}")
             room = len(ids) if limit is None else max(1, limit - len(asked) - settings.max_tokens)
             done.cut += len(ids) > room
             note_unknown(done.unknown, text, ids, tokenizer)

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -127,6 +127,7 @@ class Rewrite(ABC):
         *,
         tags: Sequence[str] = (),
         long: Long | None = None,
+        instruction: str | None = None,
         prefix: Prefix = "",
         must: Must = (),
         advance: Callable[[int], Any] | None = None,
@@ -138,6 +139,7 @@ class Rewrite(ABC):
             texts: what is read.
             tags: what the model is told before each, such as the language to translate into.
             long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
+            instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
             prefix: how what is written begins: all alike, or a list with one for each.
             must: words that have to stand in it: the same for all, or a list of lists with one for each.
             advance: called with how many pieces are done.
@@ -150,7 +152,8 @@ class Rewrite(ABC):
         given = tuple(tags) or tuple(tag for tag in usual if tag is not None)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
         phrases = phrase_tokens(must, len(texts), self.tokenizer)
-        sources = read_sources(texts, self.sides, given, long or self.long)
+        sides = self.sides if instruction is None else replace(self.sides, instruction=instruction)
+        sources = read_sources(texts, sides, given, long or self.long)
         for warning in sources.warnings():
             say(f"{warning}")
         asked = sources.asked([self.start, *self.sides.opening], prefixes, phrases)

@@ -80,7 +80,7 @@ def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: 
     found = Sources()
     numbers = sides.numbers(tags)
     room = sides.max_source - len(numbers) - sides.around
-    encoded = sides.source.encode_batch(list(texts))
+    encoded = sides.encode_sources(texts)
     for owner, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
         if is_blank(text):
             found.empty += 1
@@ -88,7 +88,7 @@ def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: 
         note_unknown(found.unknown, text, ids, sides.source)
         pieces = [ids]
         if len(ids) > room and long == "split":
-            pieces = [piece for piece in _pieces(text, sides.source.encode, room) if piece]
+            pieces = [piece for piece in _pieces(text, lambda some: sides.encode_sources([some])[0], room) if piece]
             found.split += len(pieces) > 1
         found.cut += any(len(piece) > room for piece in pieces)
         for piece in pieces:
