@@ -10,6 +10,7 @@ from langue.models.config import ModelConfig
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.block import Block, Sublayer
 from langue.nn.classic_attention import ClassicAttention
+from langue.nn.dropout import Dropout
 from langue.nn.feedforward import Feedforward
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
@@ -40,7 +41,7 @@ class Stack(nn.Module):
         inside = outside if self.projection is None else width
         self.position = _make_position(config, inside)
         self.embedding_norm = _norm(config, inside) if config.embedding_norm else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(
             _make_block(config, inside if number == 0 else width, causal, memory_width)
             for number in range(config.layers)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from langue.nn.attention import CrossAttention
 from langue.nn.classic_attention import ClassicAttention
+from langue.nn.dropout import Dropout
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState, Memory
@@ -30,7 +31,7 @@ class Sublayer(nn.Module):
         self.norm = norm
         self.place = place
         self.residual = residual
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, layer: Callable[[Tensor], Tensor]) -> Tensor:
         y = self.dropout(layer(self.norm(x) if self.place == "pre" else x))

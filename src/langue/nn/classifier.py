@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from langue.nn.dropout import Dropout
 from langue.nn.feedforward import ACTIVATIONS
 from langue.nn.linear import Linear
 
@@ -54,7 +55,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.pooling = pooling if each == "text" else None
         self.dense = Dense(width, dense) if dense != "none" else nn.Identity()
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = Dropout(dropout)
         self.output = Linear(width, (outputs,), bias) if outputs else nn.Identity()
 
     def forward(self, hidden: Tensor, valid: Tensor | None) -> Tensor:
