@@ -28,7 +28,7 @@ class Batch:
             several documents that must not see each other. None means one document a row.
         segments: (B, T) int64, which of its texts (the first, the second) a position belongs to, for models that tell
             them apart. None means that all belong to the first.
-        source: (B, S) tokens or (B, S, mel) features for the encoder of an encoder–decoder.
+        source: (B, S) tokens or (B, S, mel) features for the encoder of an encoder–decoder, or of recordings.
         source_valid: (B, S) bool.
     """
 

@@ -228,7 +228,7 @@ def _of_pairs(course: Pairing) -> Load:
 
 def _of_rows(course: Tables) -> Load:
     examples, config = course.train, course.recipe.model.architecture()
-    tokens = examples.tokens / len(examples)
+    tokens = course.tokens_per_target
     rows = math.ceil(len(examples) / (course.steps_per_epoch * course.recipe.training.accumulate))
     return Load(
         config=config,

@@ -16,7 +16,14 @@ from langue.data.sources import EMBEDDED
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.presets import preset
-from langue.objectives import AnswerSettings, ClassifySettings, DenoiseSettings, MaskingSettings, TagSettings
+from langue.objectives import (
+    AnswerSettings,
+    ClassifySettings,
+    DenoiseSettings,
+    MaskingSettings,
+    TagSettings,
+    TranscribeSettings,
+)
 from langue.settings import Settings, override, parse, read_yaml
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -68,7 +75,7 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate", "fill", "classify", "answer", "tag", "translate", "summarize", "denoise"]
+    task: Literal["generate", "fill", "classify", "answer", "tag", "translate", "summarize", "transcribe", "denoise"]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
@@ -90,6 +97,8 @@ class Recipe(Settings):
     """How answers are found, where the task is answer."""
     tag: TagSettings = TagSettings()
     """What is said of each word, where the task is tag."""
+    transcribe: TranscribeSettings = TranscribeSettings()
+    """How recordings are learnt from, where the task is transcribe."""
     samples: SampleSettings = SampleSettings()
     """What it writes for the report."""
 

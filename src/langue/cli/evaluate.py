@@ -32,6 +32,7 @@ def evaluate(
     A writer by how well it predicts a text, each token once: loss, perplexity, bits per byte and per character.
     A filler by the loss, perplexity and accuracy of hidden tokens, the same ones each time.
     A translator by BLEU, chrF and TER, a summariser by ROUGE, with intervals of 95 %, baselines and signatures.
+    A transcriber by word and character error rate, with intervals of 95 %.
     A classifier or finder of answers by its task's metrics on labelled rows, or by a benchmark's own.
 
     Parameters

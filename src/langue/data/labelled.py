@@ -30,6 +30,8 @@ class Labelled(NamedTuple):
 
     place: str
     values: Mapping[str, Any]
+    folder: Path | None = None
+    """From where the row's own paths lead on, where it stands in a file."""
 
 
 def read_split(data: DataSettings, split: str) -> list[Labelled]:
@@ -102,7 +104,8 @@ def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled]:
             if row.reason != "empty":
                 raise LangueError(f"{place}: {row.reason}")
             continue
-        yield Labelled(place, _renamed(row.values, data.columns, place))
+        folder = None if origin.path is None else origin.path.parent
+        yield Labelled(place, _renamed(row.values, data.columns, place), folder)
 
 
 def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:

@@ -15,17 +15,18 @@ from langue.metrics.rouge import KINDS as ROUGE
 from langue.metrics.rouge import rouge_statistics
 from langue.metrics.significance import (
     Difference,
-    Interval,
     Score,
     approximate_randomization,
     as_mean,
     bootstrap,
     mean_of,
 )
+from langue.metrics.speech import error_rate, error_statistics
 from langue.metrics.translation import KINDS as TRANSLATION
 from langue.metrics.translation import TranslationMetric
 
 PAIR_TASKS = ("translate", "summarize")
+COMPARED = (*PAIR_TASKS, "transcribe")
 
 Statistics = dict[str, tuple[np.ndarray, Score]]
 """By metric: (pairs, k) counts, and how their sums become a score."""
@@ -39,6 +40,8 @@ def statistics(task: str, predicted: Sequence[str], expected: Sequence[str]) -> 
     Raises:
         LangueError: nothing to score, or sacreBLEU is not installed.
     """
+    if task == "transcribe":
+        return {name: (counts, error_rate) for name, counts in error_statistics(predicted, expected).items()}, {}
     if task == "summarize":
         each = rouge_statistics(predicted, expected)
         return {kind: (as_mean(each[:, place]), mean_of) for place, kind in enumerate(ROUGE)}, {}
@@ -65,8 +68,7 @@ def evaluate_pairs(task: Any, pairs: Sequence[Pair], **options: Any) -> tuple[di
     metrics, answers = task.evaluate(pairs, **options)
     expected = [pair.target for pair in pairs]
     counted, signatures = statistics(task.name, answers, expected)
-    intervals = {name: bootstrap(*each) for name, each in counted.items()}
-    found: dict[str, Any] = {"metrics": metrics, "intervals": {name: _bounds(each) for name, each in intervals.items()}}
+    found: dict[str, Any] = {"metrics": metrics, "intervals": intervals_of(counted)}
     if signatures:
         found["signatures"] = signatures
     if task.name == "summarize":
@@ -74,8 +76,10 @@ def evaluate_pairs(task: Any, pairs: Sequence[Pair], **options: Any) -> tuple[di
     return found, answers
 
 
-def _bounds(interval: Interval) -> list[float]:
-    return [interval.low, interval.high]
+def intervals_of(counted: Statistics) -> dict[str, list[float]]:
+    """The bounds of 95 % of each metric."""
+    found = {name: bootstrap(*each) for name, each in counted.items()}
+    return {name: [each.low, each.high] for name, each in found.items()}
 
 
 def baselines(texts: Sequence[str], summaries: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -98,23 +102,22 @@ def _best(sentences: Sequence[str], summary: str) -> str:
 
 
 def compare(
-    first: Any, second: Any, pairs: Sequence[Pair], *, samples: int = 1000, write: Callable[[Any], list[str]]
+    first: Any, second: Any, expected: Sequence[str], *, samples: int = 1000, write: Callable[[Any], list[str]]
 ) -> dict[str, Difference]:
     """How much better the second of two models writes, and how likely luck alone would make as large a difference.
 
     Args:
         first: a task.
         second: another that does the same.
-        pairs: what both are measured on.
+        expected: what both should write.
         samples: shuffles of the test.
-        write: gives a task's answers to the pairs.
+        write: gives what a task does write.
 
     Raises:
         LangueError: they are for different things.
     """
     if first.name != second.name:
         raise LangueError(f"the one model was trained to {first.name}, the other to {second.name}")
-    expected = [pair.target for pair in pairs]
     mine, theirs = (statistics(task.name, write(task), expected)[0] for task in (first, second))
     return {
         name: approximate_randomization(mine[name][0], theirs[name][0], mine[name][1], samples=samples) for name in mine

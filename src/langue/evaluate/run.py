@@ -19,7 +19,7 @@ from langue.errors import LangueError
 from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
-from langue.evaluate.pairs import PAIR_TASKS, evaluate_pairs, read_pairs_of
+from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
@@ -94,7 +94,15 @@ def _on_rows(
         "examples": len(rows),
         "rows": len(rows),
         "metrics": metrics,
+        **_intervals(task, answers, rows),
     }
+
+
+def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> dict[str, Any]:
+    if task.name not in COMPARED:
+        return {}
+    counted, _ = statistics(task.name, answers, [str(row.values["text"]) for row in rows])
+    return {"intervals": intervals_of(counted)}
 
 
 def _on_pairs(

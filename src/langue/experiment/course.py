@@ -33,6 +33,7 @@ COURSES = {
     "translate": ("langue.experiment.translating", "Translating"),
     "denoise": ("langue.experiment.denoising", "Denoising"),
     "summarize": ("langue.experiment.summarizing", "Summarizing"),
+    "transcribe": ("langue.experiment.transcribing", "Transcribing"),
 }
 
 

@@ -36,7 +36,7 @@ class Tables(Course):
         # What is wrong with these is said before the training and not at its first evaluation.
         for row in [*self.rows["dev"], *self.rows["test"]]:
             self.check(row)
-        self.train = Examples(self.encode(self.rows["train"]), several=self.several)
+        self.train = self.learn()
         if not len(self.train):
             raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
 
@@ -50,6 +50,10 @@ class Tables(Course):
             if not texts and cls.column not in row.values:  # what is wrong with a column that is there, is said later
                 raise missing_column(row.place, cls.column, row.values)
             yield from texts
+
+    def learn(self) -> Any:
+        """What is learnt from: examples by number, their `lengths` and how many `tokens` all have."""
+        return Examples(self.encode(self.rows["train"]), several=self.several)
 
     @abstractmethod
     def encode(self, rows: list[Labelled]) -> Iterable[Any]:
@@ -85,8 +89,13 @@ class Tables(Course):
     def steps_per_epoch(self) -> float:
         return self.batches(0, 1).steps_per_epoch
 
+    @property
+    def tokens_per_target(self) -> float:
+        """How much is read for each thing that is asked."""
+        return self.train.tokens / len(self.train)
+
     def describe(self) -> str:
-        return f"{len(self.rows['train']):,} examples of {short(self.train.tokens / len(self.train))} tokens"
+        return f"{len(self.rows['train']):,} examples of {short(self.tokens_per_target)} tokens"
 
     @property
     def has_dev(self) -> bool:
@@ -108,7 +117,7 @@ class Tables(Course):
 
     @cached_property
     def flops_per_target(self) -> float:
-        length = max(1, round(self.train.tokens / len(self.train)))
+        length = max(1, round(self.tokens_per_target))
         config = self.recipe.model.architecture()
         head = 6 * config.vocab_size * config.width  # which a judgement does not go through
         return length * (flops_per_token(config, length) - head)

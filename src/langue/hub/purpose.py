@@ -9,7 +9,7 @@ from langue.models import ModelConfig
 
 
 def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Mapping[str, Any] | None = None) -> str:
-    """The task's name: classify, answer, tag, generate, translate, summarize, fill, or embed for a trunk alone.
+    """The task's name: classify, answer, tag, generate, translate, summarize, transcribe, fill; embed for a trunk.
 
     Args:
         config: the model's.
@@ -22,6 +22,8 @@ def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Ma
         if judge.each == "text":
             return "classify"
         return "answer" if judge.outputs == 2 and labels is None else "tag"
+    if config.audio is not None:
+        return "transcribe"
     if config.form == "decoder":
         return "generate"
     if config.form == "seq2seq":

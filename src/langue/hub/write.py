@@ -67,7 +67,7 @@ def _with_segments(model: Model) -> Model:
     if config.form != "encoder" or config.segments:
         return model
     changed = empty(config.model_copy(update={"segments": 1}))
-    blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.embedding.weight.dtype)
+    blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.dtype)
     changed.load_state_dict({**model.state_dict(), "segment.weight": blank}, assign=True)
     changed.tie()
     return changed.to(model.device)
@@ -99,7 +99,7 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
 
 def _dtype(model: Model, wanted: str | None) -> torch.dtype:
     """What the weights came in, if that still holds every one of them to the bit; else what they are."""
-    own = model.embedding.weight.dtype
+    own = model.dtype
     if wanted not in ("bfloat16", "float16", "float64"):
         return own
     smaller = getattr(torch, wanted)
@@ -128,7 +128,7 @@ def _verify(model: Model, head: Head, folder: Path) -> None:
         LangueError: they differ, and the folder must not be used.
     """
     with no_remarks():
-        again = read_published(folder).model.to(device=model.device, dtype=model.embedding.weight.dtype)
+        again = read_published(folder).model.to(device=model.device, dtype=model.dtype)
     draws = torch.Generator().manual_seed(0)
     ids = torch.randint(model.config.vocab_size, (2, min(16, model.config.context)), generator=draws)
     valid = torch.ones_like(ids, dtype=torch.bool)

@@ -13,6 +13,7 @@ from langue.nn.block import NormPlace
 from langue.nn.classic_attention import CrossKind
 from langue.nn.classifier import DenseKind, Pooling
 from langue.nn.feedforward import FeedforwardKind
+from langue.nn.mel import FeatureKind
 from langue.nn.norm import NormKind
 from langue.nn.position import PositionKind
 from langue.nn.rotary import RotaryScaling
@@ -56,6 +57,17 @@ class ClassifierConfig(Settings):
     """A dense layer of this activation before the outputs, as BERT has one (tanh)."""
     bias: bool = True
     """A bias for each output."""
+
+
+class AudioConfig(Settings):
+    """How an encoder hears: what a recording is made into before the first block."""
+
+    features: FeatureKind = "filterbank"
+    """Log-mel energies, normalised over each recording, or as Whisper has them."""
+    bins: int = Field(default=80, ge=1, le=256)
+    """Bands of the mel scale."""
+    stride: Literal[2, 4, 8] = 4
+    """Hundredths of a second that become one position."""
 
 
 class ModelConfig(Settings):
@@ -153,6 +165,9 @@ class ModelConfig(Settings):
     classifier: ClassifierConfig | None = None
     """A second head that judges whole texts or single positions."""
 
+    audio: AudioConfig | None = None
+    """What an encoder of recordings hears, instead of reading tokens; its head writes tokens (CTC)."""
+
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability of dropping a number after the embedding, attention's softmax, and each sublayer."""
     initial_deviation: float | None = Field(default=None, gt=0)
@@ -198,6 +213,8 @@ class ModelConfig(Settings):
             raise ValueError(f"sinusoidal positions need an even width, not {inside}")
         if self.mixer in ("lstm", "gru", "rnn") and self.form == "encoder" and self.width % 2:
             raise ValueError(f"a bidirectional {self.mixer} needs an even width, not {self.width}")
+        if self.audio is not None and (self.form != "encoder" or self.tie_embeddings):
+            raise ValueError("audio is for form: encoder with tie_embeddings: false, since it has no embeddings")
         if self.tie_embeddings and self.resolved_embedding_width != self.width:
             raise ValueError(
                 f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
@@ -257,4 +274,4 @@ class ModelConfig(Settings):
         return parse(ModelConfig, {**own, **given, **shared}, "encoder")
 
 
-__all__ = ["PRESETS", "ClassifierConfig", "Form", "MixerKind", "ModelConfig"]
+__all__ = ["PRESETS", "AudioConfig", "ClassifierConfig", "Form", "MixerKind", "ModelConfig"]

@@ -62,12 +62,14 @@ def activations(config: ModelConfig, rows: int, context: int, source: int | None
     Args:
         config: the model.
         rows: rows of the pass.
-        context: length of the rows.
+        context: length of the rows; of recordings in frames.
         source: length of an encoder–decoder's sources; None takes that of the rows.
     """
     model, read = outline(config), context if source is None else source
     ids = torch.zeros(rows, context, dtype=torch.long, device="meta")
     sources = torch.zeros(rows, read, dtype=torch.long, device="meta") if config.form == "seq2seq" else None
+    if config.audio is not None:
+        sources = torch.zeros(rows, context, config.audio.bins, device="meta")
     batch = Batch(ids, source=sources)
     # Storages on the meta device have no address; the tensors are kept alive lest an identity be given out twice.
     known = {parameter.untyped_storage()._cdata for parameter in model.parameters()}

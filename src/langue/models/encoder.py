@@ -14,7 +14,7 @@ from langue.nn.state import State
 
 
 class Encoder(Model):
-    """Tokens in, a vector and logits for each position out, for any mixer."""
+    """Tokens or recordings in, a vector and logits for each position out, for any mixer."""
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
@@ -23,15 +23,23 @@ class Encoder(Model):
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         if state is not None:
             raise ValueError("an encoder sees a whole text at once and continues none")
-        layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=False)
-        return self.stack(self.embed(batch.ids, batch.segments), layout)
+        return self.stack(*self._read(batch))
 
     def start(self, batch: Batch) -> State:
         raise ValueError("an encoder sees a whole text at once and has no state to start")
 
     def attention(self, batch: Batch) -> list[Tensor]:
-        layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=False)
-        return look(self.stack, self.embed(batch.ids, batch.segments), layout)
+        return look(self.stack, *self._read(batch))
+
+    def _read(self, batch: Batch) -> tuple[Tensor, Layout]:
+        """What the first block gets, and where it stands."""
+        if self.config.audio is None:
+            x, valid = self.embed(batch.ids, batch.segments), batch.valid
+        elif batch.source is None:
+            raise ValueError("an encoder of recordings needs a source in its batch")
+        else:
+            x, valid = self.embedding(batch.source, batch.source_valid)
+        return x, Layout.of(x, valid, batch.documents, causal=False)
 
     @property
     def context_limit(self) -> int | None:

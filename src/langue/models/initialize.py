@@ -12,7 +12,7 @@
 | recurrent matrices and biases                          | uniform ± 1/√width, as torch does                         |
 | an LSTM's forget gate                                  | input bias one (Jozefowicz et al. 2015, section 4)        |
 | the last matrix of attention, feedforward              | as a matrix, ÷ √(2·layers) (GPT-2); zero with `zero_output` |
-| every other matrix                                     | normal, deviation `initial_deviation` or 1/√(input width) |
+| every other matrix, a convolution's included            | normal, deviation `initial_deviation` or 1/√(inputs)     |
 
 Each parameter draws from its own generator, keyed by the seed and its name, so that its first value depends on nothing
 else: not on the order of construction, not on what other parameters there are.
@@ -62,7 +62,8 @@ def _first_value(
         return value.zero_()
     # A classifier begins as good as undecided; from larger values it would first have to unlearn its own opinion.
     small = isinstance(module, Embedding | LearnedPosition) or place == "classifier.output"
-    usual = 0.02 if small else parameter.shape[-1] ** -0.5
+    inputs = parameter.shape[1:].numel() if parameter.ndim > 1 else parameter.shape[-1]
+    usual = 0.02 if small else inputs**-0.5
     value.normal_(std=config.initial_deviation or usual, generator=draws)
     if not config.score_scale and place.endswith((".query_key_value", ".cross.query")):
         value[: config.heads * config.resolved_head_width] *= config.resolved_head_width**-0.5

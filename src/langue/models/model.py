@@ -13,6 +13,7 @@ from langue.models.config import ModelConfig
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.classifier import Classifier, Dense
 from langue.nn.embedding import Embedding, Head, Scale
+from langue.nn.hearing import Hearing
 from langue.nn.linear import Linear
 from langue.nn.norm import make_norm
 from langue.nn.recurrent import Recurrent
@@ -27,19 +28,18 @@ class Model(nn.Module):
         if config.vocab_size < 1:
             raise LangueError("a model needs a vocab_size of at least 1; it is usually the tokenizer's")
         self.config = config
-        self.embedding = Embedding(
-            config.vocab_size,
-            config.resolved_embedding_width,
-            bias=config.embedding_bias,
-            scale=embedding_scale(config),
-        )
         width = config.resolved_embedding_width
+        self.embedding: Embedding | Hearing = (
+            Embedding(config.vocab_size, width, bias=config.embedding_bias, scale=embedding_scale(config))
+            if config.audio is None
+            else Hearing(config.audio.bins, width, config.audio.stride)
+        )
         self.segment = Embedding(config.segments, width, bias=False, scale=1.0) if config.segments else None
         self.head = Head(
             config.vocab_size,
             config.width,
             bias=config.head_bias,
-            tied=self.embedding if config.tie_embeddings else None,
+            tied=self.embedding if config.tie_embeddings and isinstance(self.embedding, Embedding) else None,
             prepare=_prepare(config),
         )
         self.classifier = _classifier(config)
@@ -77,12 +77,16 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.embedding.weight.device
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
 
     def tie(self) -> None:
         """Make the head use the embedding's matrix again, after parameters were replaced rather than filled."""
         if self.config.tie_embeddings:
-            self.head.weight = self.embedding.weight
+            self.head.weight = self.embedding.weight  # type: ignore[assignment]
 
     @property
     def context_limit(self) -> int | None:

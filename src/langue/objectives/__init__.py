@@ -3,6 +3,7 @@
 from langue.objectives.causal import Causal
 from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.ctc import CTC
 from langue.objectives.denoise import Denoise
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
@@ -13,10 +14,12 @@ from langue.objectives.settings import (
     DenoiseSettings,
     MaskingSettings,
     TagSettings,
+    TranscribeSettings,
 )
 from langue.objectives.tag import Tag
 
 __all__ = [
+    "CTC",
     "AnswerSettings",
     "Causal",
     "Classify",
@@ -29,5 +32,6 @@ __all__ = [
     "Seq2Seq",
     "Tag",
     "TagSettings",
+    "TranscribeSettings",
     "linear_cross_entropy",
 ]

@@ -95,6 +95,29 @@ class AnswerSettings(Settings):
     """The metric on dev data that decides: f1 or exact_match."""
 
 
+class TranscribeSettings(Settings):
+    """How recordings are learnt from. What changes a recording is drawn anew each time that it is heard."""
+
+    letters: Literal["plain", "written"] = "plain"
+    """What is written: letters, digits and apostrophes in lower case, or whatever the transcripts have."""
+    speed: float = Field(default=0.1, ge=0, lt=0.5)
+    """Recordings are played faster or slower by up to this share."""
+    gain: float = Field(default=0.0, ge=0)
+    """Recordings are made louder or softer by up to so many decibels; a filterbank's features do not notice."""
+    noise: float = Field(default=0.0, ge=0, le=1)
+    """White noise is added, up to this share of a recording's own loudness."""
+    time_masks: int = Field(default=2, ge=0)
+    """Stretches of a recording that are hidden (SpecAugment, Park et al. 2019)."""
+    time_mask: float = Field(default=0.1, ge=0, le=1)
+    """The longest of them, as a share of the recording."""
+    bin_masks: int = Field(default=2, ge=0)
+    """Bands that are hidden."""
+    bin_mask: int = Field(default=15, ge=0)
+    """Mel bins of the widest of them."""
+    beams: int = Field(default=1, ge=1)
+    """Beginnings that are followed at once when a model is measured; 1 takes the likeliest letter of each moment."""
+
+
 class TagSettings(Settings):
     """What is said about each word of a text."""
 

@@ -22,6 +22,7 @@ TASKS = {
     "translate": ("langue.tasks.translate", "Translate"),
     "denoise": ("langue.tasks.denoise", "Denoise"),
     "summarize": ("langue.tasks.summarize", "Summarize"),
+    "transcribe": ("langue.tasks.transcribe", "Transcribe"),
 }
 
 REWRITERS = ("translate", "summarize")

@@ -1,0 +1,62 @@
+"""Recordings and what is said in them: the rows of a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from langue.data.audio import read_audio
+from langue.data.labelled import Labelled, missing_column
+from langue.errors import LangueError
+
+
+class Recording(NamedTuple):
+    """One recording, or a stretch of one."""
+
+    place: str
+    """Where it is told of, as errors call it."""
+    audio: Any
+    start: float
+    """Seconds."""
+    end: float | None
+    """Seconds; None is its end."""
+
+    def read(self) -> np.ndarray:
+        """See `read_audio`.
+
+        Raises:
+            LangueError: it cannot be read.
+        """
+        return read_audio(self.audio, self.start, self.end, name=self.place)
+
+
+def recording_of(row: Labelled) -> Recording:
+    """The recording of a row with the column audio, and of its columns start and end, where it has them.
+
+    A relative path is looked for from the manifest's folder and then from the working directory.
+
+    Raises:
+        LangueError: there is no such column, or its value is no recording; names the place.
+    """
+    audio = row.values.get("audio")
+    if audio is None:
+        raise missing_column(row.place, "audio", row.values)
+    start, end = (_seconds(row, name) for name in ("start", "end"))
+    if isinstance(audio, str | Path) and row.folder is not None and (row.folder / audio).is_file():
+        audio = row.folder / audio
+    return Recording(f"{row.place}, {audio}" if isinstance(audio, str | Path) else row.place, audio, start or 0.0, end)
+
+
+def _seconds(row: Labelled, name: str) -> float | None:
+    value = row.values.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = -1.0
+    if not found >= 0:
+        raise LangueError(f"{row.place}: {name} should be a number of seconds, got {value!r:.60}")
+    return found

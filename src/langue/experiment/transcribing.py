@@ -1,0 +1,218 @@
+"""The course of `transcribe`: an encoder learns to write what is said in recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from langue.batch import Example
+from langue.console import progress, say
+from langue.data import Tally
+from langue.data.labelled import Labelled, missing_column, read_split, text_of
+from langue.data.recordings import recording_of
+from langue.data.records import Dropped
+from langue.data.sounds import SoundStore, write_sounds
+from langue.errors import LangueError
+from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.tables import Tables
+from langue.metrics.speech import plain
+from langue.models import Model
+from langue.models.config import AudioConfig
+from langue.models.count import flops_per_token
+from langue.nn.mel import FRAMES, HOP, frames_of
+from langue.objectives import CTC
+from langue.objectives.ctc import needed_positions
+from langue.recipe import Recipe
+from langue.report.words import short
+from langue.tasks.transcribe import Transcribe
+from langue.text import Tokenizer
+from langue.train import Deciding
+
+STORE = "sounds"
+SAMPLES = 3
+"""Dev recordings that a report shows with what is written of them."""
+
+
+class Spoken(Sequence[Example]):
+    """Examples by number, each with `audio` and `target`.
+
+    Args:
+        store: recordings and texts.
+        tokenizer: of the texts.
+    """
+
+    def __init__(self, store: SoundStore, tokenizer: Tokenizer):
+        self.store = store
+        self.targets = tokenizer.encode_batch(store.texts)
+        self.lengths = np.array([frames_of(count) for count in store.lengths.tolist()], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @property
+    def tokens(self) -> int:
+        """Hundredths of a second of all recordings."""
+        return int(self.lengths.sum())
+
+    @property
+    def texts(self) -> np.ndarray:
+        """(examples,): of each one recording."""
+        return np.ones(len(self), np.int64)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return {"audio": self.store[index], "target": self.targets[index]}
+
+
+class Transcribing(Tables):
+    """Recordings and what is said in them."""
+
+    words = Words(
+        purpose="to write down what is said",
+        pipeline="automatic-speech-recognition",
+        command="langue transcribe {name} RECORDING.wav",
+        call='print(model.transcribe("RECORDING.wav"))',
+        limits="The model knows the voices, the words and the microphones that it was trained on. What it writes of "
+        "others it heard\nas if it were like them.",
+    )
+    column = "audio"
+
+    @classmethod
+    def texts(cls, recipe: Recipe) -> Iterator[str]:
+        rows = read_split(recipe.data, "train")
+        if not rows:
+            raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+        for row in rows:
+            for name in ("audio", "text"):
+                if name not in row.values:
+                    raise missing_column(row.place, name, row.values)
+            yield _written(row, recipe)
+
+    @classmethod
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
+        recipe = with_vocabulary(recipe, tokenizer)
+        if recipe.model.form != "encoder":
+            raise LangueError(f"task: transcribe wants model.form: encoder, not {recipe.model.form}")
+        update = {"audio": recipe.model.audio or AudioConfig(), "tie_embeddings": False}
+        return recipe.model_copy(update={"model": recipe.model.model_copy(update=update)})
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
+        """All recordings to learn from, at one rate, in one file; what is left out is told and quarantined."""
+        rows = read_split(recipe.data, "train")
+        folder.mkdir(parents=True, exist_ok=True)
+        tally = Tally(folder / "quarantine.jsonl")
+        with progress("reading recordings", float(len(rows)), "recordings") as advance:
+            write_sounds(folder / STORE, _learnable(rows, recipe, tokenizer, tally, advance))
+        tally.close()
+        account = tally.account()["records"]
+        if account["dropped"]:
+            left = ", ".join(f"{count:,} {reason}" for reason, count in account["dropped"].items())
+            kept = account["in"] - account["kept"]
+            say(f"left out {kept:,} of {account['in']:,} recordings: {left}; see quarantine.jsonl")
+
+    def learn(self) -> Spoken:
+        if not self.folder.joinpath(STORE).is_dir():
+            raise LangueError("what a training on recordings will take is known only when they were read; begin it")
+        return Spoken(SoundStore(self.folder / STORE), self.tokenizer)
+
+    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
+        raise NotImplementedError  # they are in the store
+
+    def check(self, row: Labelled) -> None:
+        recording_of(row)
+        text_of(row, "text")
+
+    def objective(self) -> CTC:
+        audio = self.recipe.model.audio
+        assert audio is not None
+        return CTC(audio, self.tokenizer.pad, self.recipe.transcribe)
+
+    def describe(self) -> str:
+        count, seconds = len(self.train), self.train.tokens / FRAMES
+        return f"{count:,} recordings of {short(seconds / count)} s, {seconds / 60:.1f} minutes in all"
+
+    @property
+    def deciding(self) -> Deciding:
+        return Deciding("wer", higher=False)
+
+    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
+        sounds = self._dev_sounds if rows is self.rows["dev"] else None
+        return self._task(model).evaluate(rows, self.recipe.training.precision, sounds)
+
+    @cached_property
+    def _dev_sounds(self) -> list[np.ndarray]:
+        """Read once, since they are heard at every evaluation."""
+        return [recording_of(row).read() for row in self.rows["dev"]]
+
+    @property
+    def has_samples(self) -> bool:
+        return self.recipe.samples.max_tokens > 0 and bool(self.rows["dev"])
+
+    def sample(self, model: Model) -> str:
+        chosen = self.rows["dev"][:SAMPLES]
+        found = self._task(model).hear(self._dev_sounds[:SAMPLES])
+        return "\n\n".join(f"{row.values['text']}\n→ {each.text}" for row, each in zip(chosen, found, strict=True))
+
+    def _task(self, model: Model) -> Transcribe:
+        was_training = model.training
+        task = Transcribe(model, self.tokenizer, self.recipe.transcribe)
+        model.train(was_training)
+        return task
+
+    @cached_property
+    def flops_per_target(self) -> float:
+        """Of a token, with its share of the positions that are heard."""
+        config = self.recipe.model.architecture()
+        assert config.audio is not None
+        length = max(1, round(self.train.tokens / config.audio.stride / len(self.train)))
+        return self.tokens_per_target / config.audio.stride * flops_per_token(config, length)
+
+    @property
+    def tokens_per_target(self) -> float:
+        return self.train.tokens / max(1, sum(map(len, self.train.targets)))
+
+
+def _learnable(
+    rows: Iterable[Labelled], recipe: Recipe, tokenizer: Tokenizer, tally: Tally, advance: Any
+) -> Iterator[tuple[np.ndarray, str]]:
+    audio = recipe.model.audio
+    assert audio is not None
+    longest = recipe.model.context * audio.stride * HOP
+    for number, row in enumerate(rows, 1):
+        advance(1.0)
+        text = _written(row, recipe)
+        reason, samples = "", np.empty(0, np.float32)
+        try:
+            samples = recording_of(row).read()
+        except LangueError as error:
+            reason, text = "cannot be read", str(error)
+        positions = frames_of(len(samples)) // audio.stride
+        if not reason and not text:
+            reason = "empty"
+        elif not reason and len(samples) > longest:
+            reason = "longer than the model can hear"
+        elif not reason and needed_positions(tokenizer.encode(text)) > positions:
+            reason = "text is too long for the recording"
+        if reason:
+            tally.drop(Dropped(reason, row.place, number, samples.nbytes, text[:100]))
+            continue
+        tally.keep(samples.nbytes)
+        yield samples, text
+
+
+def _written(row: Labelled, recipe: Recipe) -> str:
+    """A row's text as the model learns to write it; nothing where it has none."""
+    text = row.values.get("text")
+    if not isinstance(text, str):
+        return ""
+    return plain(text) if recipe.transcribe.letters == "plain" else " ".join(text.split())

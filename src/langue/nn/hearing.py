@@ -1,0 +1,67 @@
+"""The ear of a model that listens: features of sound in, a vector for every few frames out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Convolution(nn.Module):
+    """A convolution over time of three frames, whose padding stays silent."""
+
+    def __init__(self, input_width: int, width: int, stride: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width, input_width, 3))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, input width, frames) to (B, width, frames / stride, rounded up)."""
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding=1)
+
+
+class Hearing(nn.Module):
+    """Convolutions that make each `stride` frames one position, GELU after each (Radford et al. 2022, section 2.2).
+
+    A frame of padding is made silent after each of them, so that what is heard does not depend on what is longer beside
+    it.
+
+    Args:
+        bins: numbers of a frame.
+        width: of the vectors.
+        stride: frames that become one position: 2, 4 or 8.
+    """
+
+    def __init__(self, bins: int, width: int, stride: int):
+        super().__init__()
+        strides = [2] * (stride.bit_length() - 1)
+        widths = [bins] + [width] * len(strides)
+        self.layers = nn.ModuleList(
+            Convolution(before, after, step) for before, after, step in zip(widths, widths[1:], strides, strict=False)
+        )
+
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """What is heard, and which of it is no padding.
+
+        Args:
+            features: (B, frames, bins).
+            valid: (B, frames) bool; None when nothing is padding.
+
+        Returns:
+            (B, positions, width) and (B, positions) bool or None.
+        """
+        x = features.transpose(1, 2)
+        for layer in self.layers:
+            if valid is not None:
+                x = x * valid[:, None]
+                valid = valid[:, ::2]
+            x = F.gelu(layer(x))
+        return x.transpose(1, 2), valid
+
+
+def positions_of(frames: Tensor, stride: int) -> Tensor:
+    """How many positions so many frames become: halved and rounded up once for each convolution."""
+    for _ in range(stride.bit_length() - 1):
+        frames = (frames + 1) // 2
+    return frames

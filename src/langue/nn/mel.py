@@ -1,0 +1,82 @@
+"""From sound to features: how loud each band of the mel scale is, every hundredth of a second."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+FeatureKind = Literal["filterbank", "whisper"]
+
+RATE = 16_000
+WINDOW, HOP = 400, 160
+"""Samples of a window and between two: 25 and 10 ms."""
+
+FRAMES = RATE // HOP
+"""Frames a second."""
+
+_SILENT = 1e-10
+"""Whisper's least energy."""
+
+_QUIET = 1e-8
+"""A filterbank's, as a share of the loudest: 80 decibels below it all is silence, digital or not."""
+
+
+def frames_of(samples: int) -> int:
+    """How many frames so many samples have; a recording of less than one has one."""
+    return max(1, samples // HOP)
+
+
+def log_mel(samples: Tensor, kind: FeatureKind, bins: int) -> Tensor:
+    """(samples,) float32 at 16 kHz as (frames, bins).
+
+    filterbank: natural logarithms, of which each bin has mean 0 and deviation 1 over the recording, so that neither
+    loudness nor a microphone's colour matters. whisper: Whisper's own (Radford et al. 2022, section 2.2), decadic
+    logarithms down to 8 below the greatest, scaled to about −1 … 1.
+
+    Args:
+        samples: one recording.
+        kind: which of the two.
+        bins: bands of the mel scale, Slaney's, from 0 to 8,000 Hz.
+    """
+    length = frames_of(len(samples))
+    # A window's half is mirrored at either end, for which there has to be enough.
+    samples = torch.nn.functional.pad(samples, (0, max(0, WINDOW - len(samples))))
+    window = torch.hann_window(WINDOW, device=samples.device)
+    spectrum = torch.stft(samples, WINDOW, HOP, window=window, return_complex=True)
+    energy = mel_filters(bins).to(samples.device) @ spectrum[:, :length].abs() ** 2
+    if kind == "whisper":
+        found = energy.clamp(min=_SILENT).log10()
+        found = torch.maximum(found, found.max() - 8.0)
+        return ((found + 4.0) / 4.0).T
+    found = energy.clamp(min=_QUIET * float(energy.max()) + 1e-30).log()
+    mean, deviation = found.mean(1, keepdim=True), found.std(1, keepdim=True, correction=0)
+    return ((found - mean) / (deviation + 1e-3)).T
+
+
+@cache
+def mel_filters(bins: int) -> Tensor:
+    """(bins, WINDOW / 2 + 1) weights of triangular filters, of one area each (Slaney 1998, as in librosa)."""
+    centres = _hertz(torch.linspace(0.0, float(_mel(torch.tensor(RATE / 2))), bins + 2, dtype=torch.float64))
+    frequencies = torch.linspace(0, RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
+    slopes = centres[:, None] - frequencies
+    widths = centres.diff()[:, None]
+    rising, falling = -slopes[:-2] / widths[:-1], slopes[2:] / widths[1:]
+    filters = torch.minimum(rising, falling).clamp(min=0)
+    return (filters * (2.0 / (centres[2:] - centres[:-2]))[:, None]).float()
+
+
+# Slaney's scale is linear up to 1,000 Hz and logarithmic above.
+_LINEAR, _BEND, _STEP = 200.0 / 3, 1000.0, 27.0 / torch.log(torch.tensor(6.4, dtype=torch.float64))
+
+
+def _mel(hertz: Tensor) -> Tensor:
+    hertz = hertz.double()
+    return torch.where(hertz < _BEND, hertz / _LINEAR, _BEND / _LINEAR + (hertz / _BEND).clamp(min=1).log() * _STEP)
+
+
+def _hertz(mel: Tensor) -> Tensor:
+    bend = _BEND / _LINEAR
+    return torch.where(mel < bend, mel * _LINEAR, _BEND * ((mel - bend).clamp(min=0) / _STEP).exp())

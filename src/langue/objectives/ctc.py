@@ -1,0 +1,90 @@
+"""Connectionist temporal classification (Graves et al. 2006): write along a recording without being told when."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from langue.batch import IGNORE, Batch, Example, Loss
+from langue.data.sounds import LOUDEST
+from langue.models import Model
+from langue.models.config import AudioConfig
+from langue.nn.hearing import positions_of
+from langue.nn.mel import log_mel
+from langue.objectives.augment import change_sound, hide
+from langue.objectives.settings import TranscribeSettings
+from langue.randomness import RowRandomness
+
+
+class CTC:
+    """The sum over all ways to say a text in time: one token or a blank at each position, repeats taken for one.
+
+    Args:
+        audio: how the model hears.
+        blank: the token that says nothing.
+        settings: how recordings are changed while the model learns; None leaves them.
+    """
+
+    def __init__(self, audio: AudioConfig, blank: int, settings: TranscribeSettings | None = None):
+        self.audio, self.blank, self.settings = audio, blank, settings
+
+    def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> Batch:
+        """Examples with `audio`, (samples,) int16 at 16 kHz, and `target`, their tokens.
+
+        `source` is (B, frames, bins), and `targets` (B, longest), `IGNORE` after a text's end. Nothing is changed where
+        no randomness is given.
+        """
+        features = [self._features(example["audio"], rng, row) for row, example in enumerate(examples)]
+        lengths = torch.tensor([len(each) for each in features])
+        source = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
+        valid = torch.arange(source.shape[1]) < lengths[:, None]
+        targets = [torch.as_tensor(example["target"], dtype=torch.long) for example in examples]
+        padded = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=IGNORE)
+        ids = torch.zeros(len(examples), 0, dtype=torch.long)
+        return Batch(ids, padded, source=source, source_valid=None if bool(valid.all()) else valid)
+
+    def _features(self, audio: np.ndarray, rng: RowRandomness | None, row: int) -> Tensor:
+        samples = audio.astype(np.float32) / LOUDEST if audio.dtype == np.int16 else audio
+        if rng is None or self.settings is None:
+            return log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins)
+        draws = rng[row]
+        changed = torch.from_numpy(change_sound(samples, self.settings, draws))
+        return hide(log_mel(changed, self.audio.features, self.audio.bins), self.settings, draws)
+
+    def loss(self, model: Model, batch: Batch) -> Loss:
+        """Summed over texts, in nats; it counts tokens. A text that has no room in its recording counts nothing."""
+        assert batch.targets is not None
+        logs = self.log_probabilities(model, batch)
+        asked = batch.targets != IGNORE
+        total = F.ctc_loss(
+            logs.transpose(0, 1),
+            batch.targets.masked_fill(~asked, self.blank),
+            self.lengths(batch),
+            asked.sum(1),
+            blank=self.blank,
+            reduction="sum",
+            zero_infinity=True,
+        )
+        return Loss(total, asked.sum())
+
+    def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
+        """(B, positions, V) in fp32."""
+        return model(batch).float().log_softmax(-1)
+
+    def lengths(self, batch: Batch) -> Tensor:
+        """(B,) int64: the positions of each recording."""
+        assert batch.source is not None
+        rows, frames = batch.source.shape[:2]
+        valid = batch.source_valid
+        held = torch.full((rows,), frames, device=batch.source.device) if valid is None else valid.sum(1)
+        return positions_of(held, self.audio.stride)
+
+
+def needed_positions(target: Sequence[int]) -> int:
+    """Positions that a text takes at least: one for each token, and a blank between two that are alike."""
+    return len(target) + sum(first == second for first, second in itertools.pairwise(target))

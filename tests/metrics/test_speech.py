@@ -1,0 +1,55 @@
+"""Error rates as jiwer has them, after Whisper's own rules of what is written alike."""
+
+import jiwer
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers.models.whisper.english_normalizer import BasicTextNormalizer
+
+from langue.errors import LangueError
+from langue.metrics.speech import basic, error_statistics, normalise, plain, speech_scores
+
+TEXTS = [
+    "Don’t  touch [noise] that — it’s 20% off!",
+    "Straße, ÉCOLE (laughs) naïve; e\u0301te",
+    "<unk> a_b $5.00 ½",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_basic_rules_are_whispers(text):
+    assert basic(text) == BasicTextNormalizer()(text).strip()
+
+
+@given(st.text(max_size=30))
+def test_the_basic_rules_are_whispers_on_any_text(text):
+    assert basic(text) == BasicTextNormalizer()(text).strip()
+
+
+def test_english_is_written_in_one_way():
+    assert normalise("Mr. Smith won't pay twenty-five dollars, colour!", "english") == (
+        "mister smith will not pay $25 color"
+    )
+
+
+def test_plain_keeps_what_is_heard():
+    assert plain("Press 1, or don’t — it’s “fine”.") == "press 1 or don't it's fine"
+
+
+def test_rates_are_those_of_the_corpus():
+    said = ["the cat sat", "a dog", "one two three four", ""]
+    right = ["The cat sat.", "the dog ran", "one three", "nothing"]
+    found = speech_scores(said, right)
+    plain_said, plain_right = [basic(text) for text in said], [basic(text) for text in right]
+    assert found["wer"] == pytest.approx(jiwer.wer(plain_right, plain_said))
+    assert found["cer"] == pytest.approx(jiwer.cer(plain_right, plain_said))
+    counts = error_statistics(said, right)["wer"]
+    assert counts.tolist() == [[0, 3], [2, 3], [2, 2], [1, 1]]
+
+
+def test_a_text_where_nothing_should_stand_counts_its_words():
+    assert error_statistics(["two words", ""], ["!", "..."])["wer"].tolist() == [[2, 0], [0, 0]]
+    assert speech_scores([""], ["…"])["wer"] == 0
+    with pytest.raises(LangueError):
+        speech_scores([], [])

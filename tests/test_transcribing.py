@@ -1,0 +1,159 @@
+"""Speech from recordings to text: learnt, resumed, measured and used, from the command line and from Python."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+
+import langue
+from cli.test_bad_input import complain
+from langue.cli import run as command
+from langue.data.audio import RATE
+from langue.errors import LangueError
+from langue.experiment import train
+from langue.recipe import read_recipe
+from langue.tasks.transcribe import cut
+from spoken_rows import say, texts, write_spoken
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("speech") / "all"
+    train(read_recipe(write_spoken(folder)), folder / "run")
+    return folder
+
+
+def test_it_learns_what_tones_mean(folder: Path) -> None:
+    found = langue.load(folder / "run")
+    said = found.transcribe([say(text) for text in texts(12, seed=1)])
+    assert jiwer.wer(texts(12, seed=1), said) < 0.1
+    rows = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+    test = next(row for row in rows if row["split"] == "test")
+    assert test["wer"] < 0.1
+    assert test["cer"] <= test["wer"]
+    assert "→" in next(row["sample"] for row in rows if row["split"] == "dev")
+    assert "wer" in (folder / "run" / "report.html").read_text()
+
+
+def test_a_line_for_each_recording_in_order(folder: Path, tmp_path: Path, capsys) -> None:
+    names = [str(folder / "wav" / f"{number}.wav") for number in (80, 81, 82)]
+    run = str(folder / "run")
+    assert command(["transcribe", run, *names]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == langue.load(run).transcribe(names)
+    assert langue.load(run).transcribe(names[0]) == lines[0]
+    table = str(folder / "test.tsv")
+    assert command(["transcribe", run, names[0], "--file", table, "--json", "--out", str(tmp_path / "out")]) == 0
+    found = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [each["text"] for each in found[:4]] == [lines[0], *lines]
+    assert len(found) == 13
+    for each in found:
+        assert [word["text"] for word in each["words"]] == each["text"].split()
+        assert each["seconds"] == pytest.approx(soundfile.info(each["audio"]).duration, abs=1e-3)
+        times = [time for word in each["words"] for time in (word["start"], word["end"])]
+        assert times == sorted(times)
+        assert times[-1] <= each["seconds"] + 0.05
+    assert command(["transcribe", run, str(folder / "wav"), "--beams", "4"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 92
+
+
+def test_words_stand_where_they_were_said(folder: Path) -> None:
+    quiet = 0.003 * np.random.default_rng(0).standard_normal(RATE)
+    sound = np.concatenate([quiet, say("ab"), quiet, say("dc")]).astype(np.float32)
+    found = langue.load(folder / "run").hear([sound])[0]
+    assert [word.text for word in found.words] == ["ab", "dc"]
+    for word, start in zip(found.words, (1.0, 2.0 + len(say("ab")) / RATE), strict=True):
+        assert start - 0.05 <= word.start < word.end <= start + 0.45
+
+
+def test_a_batch_hears_what_each_recording_says_alone(folder: Path) -> None:
+    task = langue.load(folder / "run")
+    sounds = [say(text) for text in ("a", "abcd dcb", "bb cad", "dda")]
+    assert task.transcribe(sounds, beams=3) == [task.transcribe(sound, beams=3) for sound in sounds]
+
+
+def test_a_long_recording_is_cut_where_it_is_quiet(folder: Path) -> None:
+    said = texts(60, seed=3)
+    sound = np.concatenate([np.concatenate([say(text), np.zeros(4000, np.float32)]) for text in said])
+    pieces = list(cut(sound, 8 * RATE))
+    assert len(pieces) > 5
+    assert max(len(piece) for _, piece in pieces) <= 8 * RATE
+    np.testing.assert_array_equal(np.concatenate([piece for _, piece in pieces]), sound)
+    assert [start for start, _ in pieces] == np.cumsum([0, *(len(piece) for _, piece in pieces[:-1])]).tolist()
+    found = langue.load(folder / "run").transcribe(sound)
+    # It has never heard where one recording's words end and another's begin, so its spaces do not count here.
+    assert jiwer.cer("".join(said).replace(" ", ""), found.replace(" ", "")) < 0.1
+
+
+def test_an_evaluation_tells_rates_with_intervals(folder: Path, capsys) -> None:
+    table = str(folder / "test.tsv")
+    assert command(["evaluate", str(folder / "run"), "--data", table, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    said = langue.load(folder / "run").transcribe([str(folder / "wav" / f"{n}.wav") for n in range(80, 92)])
+    assert found["metrics"]["wer"] == pytest.approx(jiwer.wer(texts(12, seed=1), said))
+    low, high = found["intervals"]["wer"]
+    assert low <= found["metrics"]["wer"] <= high
+    assert command(["compare", *[str(folder / "run")] * 2, "--data", table, "--json"]) == 0
+    differences = json.loads(capsys.readouterr().out)["metrics"]
+    assert differences["cer"]["difference"] == 0
+    assert differences["cer"]["p"] == 1
+
+
+def test_resuming_changes_no_bit(folder: Path, tmp_path: Path) -> None:
+    common = {"training.steps": "20", "training.checkpoint_every": "10", "model.dropout": "0.1", "data.test": "null"}
+    recipe = read_recipe(folder / "recipe.yaml", common)
+    train(recipe, tmp_path / "whole", report=False)
+    train(recipe, tmp_path / "parts", report=False)
+    shutil.rmtree(tmp_path / "parts" / "checkpoints" / "step-00000020")
+    train(recipe, tmp_path / "parts", resume=True, report=False)
+    files = [tmp_path / name / "checkpoints" / "step-00000020" / "model.safetensors" for name in ("whole", "parts")]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    assert digests[0] == digests[1]
+
+
+def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path: Path, capsys) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(folder, here, ignore=shutil.ignore_patterns("run"))
+    rows = [json.loads(line) for line in (here / "train.jsonl").read_text().splitlines()]
+    rows[0]["text"], rows[1]["text"], rows[2]["audio"] = "…", "ab" * 200, "wav/none.wav"
+    rows[3]["end"] = 0.01
+    (here / "wav" / "4.wav").write_bytes(b"no sound")
+    (here / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = read_recipe(here / "recipe.yaml", {"training.steps": "2", "data.dev": "null", "data.test": "null"})
+    train(recipe, here / "run", report=False)
+    told = capsys.readouterr().err
+    assert "left out 5 of 80 recordings: 2 cannot be read, 1 empty, 2 text is too long for the recording" in told
+    kept = [json.loads(line) for line in (here / "run" / "data" / "quarantine.jsonl").read_text().splitlines()]
+    assert len(kept) == 5
+    assert "there is no recording" in kept[2]["begins"]
+
+
+def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
+    run, recipe = str(folder / "run"), str(folder / "recipe.yaml")
+    out = ["--out", str(folder / "new")]
+    assert "there is no recording nowhere.wav" in complain(["transcribe", run, "nowhere.wav"], folder, capsys)
+    assert "there is no recording; give one" in complain(["transcribe", run], folder, capsys)
+    assert "cannot be read as a recording" in complain(["transcribe", run, recipe], folder, capsys)
+    wrong = ["train", recipe, "--model.form", "decoder", *out]
+    assert "audio is for form: encoder" in complain(wrong, folder, capsys)
+    text = ["generate", run, "a"]
+    assert "use it by: langue transcribe" in complain(text, folder, capsys)
+    wrong = ["train", recipe, "--data.columns", "{audio: sound}", *out]
+    assert "has no column sound" in complain(wrong, folder, capsys)
+    with pytest.raises(LangueError, match="audio is for form: encoder with tie_embeddings: false"):
+        read_recipe(folder / "recipe.yaml", {"model.tie_embeddings": "true"})
+
+
+def test_a_plan_knows_how_much_there_is_to_hear(folder: Path, capsys) -> None:
+    assert command(["plan", str(folder / "recipe.yaml"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    lengths = [len(say(text)) // 160 for text in texts(80)]
+    assert found["context"] <= max(lengths) + 2
+    assert found["steps"] == 150
