@@ -14,7 +14,7 @@ RECIPE = """
 task: transcribe
 tokenizer: {kind: char}
 model: {form: encoder, mixer: gru, position: none, width: 32, layers: 1, feedforward: none, context: 256,
-  tie_embeddings: false, audio: {bins: 24, stride: 4}}
+  tie_embeddings: false, audio: {bins: 24}}
 data: {train: train.jsonl, dev: 0.2, test: test.tsv}
 training: {steps: 150, batch_size: 12, learning_rate: 0.02, warmup_steps: 10, evaluate_every: 75, seed: 1}
 transcribe: {speed: 0.05, bin_masks: 0, time_mask: 0.05}

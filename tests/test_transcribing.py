@@ -19,7 +19,7 @@ from langue.data.audio import RATE
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.recipe import read_recipe
-from langue.tasks.transcribe import cut
+from langue.tasks.spell import cut
 from spoken_rows import say, texts, write_spoken
 
 
@@ -142,12 +142,12 @@ def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
     assert "there is no recording; give one" in complain(["transcribe", run], folder, capsys)
     assert "cannot be read as a recording" in complain(["transcribe", run, recipe], folder, capsys)
     wrong = ["train", recipe, "--model.form", "decoder", *out]
-    assert "audio is for form: encoder" in complain(wrong, folder, capsys)
+    assert "audio is for encoders" in complain(wrong, folder, capsys)
     text = ["generate", run, "a"]
     assert "use it by: langue transcribe" in complain(text, folder, capsys)
     wrong = ["train", recipe, "--data.columns", "{audio: sound}", *out]
     assert "has no column sound" in complain(wrong, folder, capsys)
-    with pytest.raises(LangueError, match="audio is for form: encoder with tie_embeddings: false"):
+    with pytest.raises(LangueError, match="takes tie_embeddings: false"):
         read_recipe(folder / "recipe.yaml", {"model.tie_embeddings": "true"})
 
 

@@ -34,4 +34,4 @@ def test_the_extras_are_those_of_the_project():
     declared = project["optional-dependencies"]
     assert set(EXTRAS) == set(declared) - {"dev", "benchmark"}
     for name, (modules, _) in EXTRAS.items():
-        assert sorted(modules) == sorted(need.split(">")[0] for need in declared[name])
+        assert sorted(modules) == sorted(need.split(">")[0].replace("-", "_") for need in declared[name])

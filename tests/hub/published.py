@@ -21,6 +21,12 @@ RIGHT = torch.arange(11) < torch.tensor([[11], [7], [2]])
 LEFT = RIGHT.flip(1)
 TARGET = IDS[:, :7].flip(1)
 
+
+def sound(bins: int) -> Tensor:
+    """(rows, frames, bins), as many frames as the small Whisper wants."""
+    return torch.randn(3, 60, bins, generator=torch.Generator().manual_seed(1))
+
+
 BERT = {
     "vocab_size": VOCABULARY,
     "hidden_size": 32,
@@ -61,6 +67,15 @@ BART = {
     "pad_token_id": 1,
 }
 MARIAN = {**BART, "pad_token_id": 60, "decoder_start_token_id": 60, "activation_function": "swish"}
+WHISPER = {
+    **{name: n for name, n in BART.items() if name != "max_position_embeddings"},
+    "num_mel_bins": 20,
+    "max_source_positions": 30,
+    "max_target_positions": 32,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "decoder_start_token_id": 2,
+}
 DEEP = {"encoder_layers": 3, "decoder_layers": 1, "decoder_attention_heads": 2, "encoder_ffn_dim": 24}
 THREE = {"id2label": {0: "no", 1: "maybe", 2: "yes"}, "label2id": {"no": 0, "maybe": 1, "yes": 2}}
 
@@ -151,6 +166,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "marian": ("MarianMTModel", MARIAN),
     "marian deep": ("MarianMTModel", {**MARIAN, **DEEP, "scale_embedding": True, "activation_function": "gelu"}),
     "marian trunk": ("MarianModel", MARIAN),
+    "whisper": ("WhisperForConditionalGeneration", WHISPER),
+    "whisper deep": ("WhisperForConditionalGeneration", {**WHISPER, **DEEP, "num_mel_bins": 24}),
+    "whisper trunk": ("WhisperModel", WHISPER),
 }
 
 
@@ -193,7 +211,10 @@ def theirs_say(theirs: Any, valid: Tensor | None = None, segments: Tensor | None
     if theirs.config.is_encoder_decoder:
         is_trunk = name.endswith("Model") and not name.endswith("MTModel")
         mask = None if valid is None else valid.long()
-        found = theirs(input_ids=IDS, attention_mask=mask, decoder_input_ids=TARGET)
+        if theirs.config.model_type == "whisper":  # which hears its padding as well
+            found = theirs(input_features=sound(theirs.config.num_mel_bins).mT, decoder_input_ids=TARGET)
+        else:
+            found = theirs(input_ids=IDS, attention_mask=mask, decoder_input_ids=TARGET)
         return [found.last_hidden_state if is_trunk else found.logits]
     if valid is not None:
         options["attention_mask"] = valid.long()
@@ -224,6 +245,8 @@ def ours_say(model: Model, theirs: Any, valid: Tensor | None = None, segments: T
     name = type(theirs).__name__
     if theirs.config.is_encoder_decoder:
         batch = Batch(TARGET, source=IDS, source_valid=valid)
+    if theirs.config.model_type == "whisper":
+        batch = Batch(TARGET, source=sound(theirs.config.num_mel_bins))
     if name.endswith("Model") and not name.endswith(("LMHeadModel", "MTModel")):
         hidden = model.hidden(batch)
         return [hidden] if model.config.classifier is None else [hidden, model.classify(batch)]

@@ -14,7 +14,7 @@ from langue.objectives.augment import change_sound
 from langue.objectives.ctc import needed_positions
 from langue.randomness import RowRandomness, numpy_generator
 
-AUDIO = AudioConfig(bins=20, stride=2)
+AUDIO = AudioConfig(bins=20, strides=(2,))
 
 
 def model(**fields):

@@ -14,7 +14,8 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
     "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
     "parquet": (("pyarrow",), "data in Parquet files"),
-    "metrics": (("sacrebleu",), "scores of translations"),
+    "metrics": (("sacrebleu", "jiwer", "whisper_normalizer"), "scores of translations and transcripts"),
+    "audio": (("soundfile", "soxr"), "recordings"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),
     "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of data sets"),
 }

@@ -28,7 +28,7 @@ def import_(source: str, run: Path, /, *, dtype: Literal["float32", "bfloat16", 
         checkpoint = read_source(source, dtype)
         save_checkpoint(checkpoint, beside)
     model = checkpoint.model
-    kind = str(model.embedding.weight.dtype).removeprefix("torch.")
+    kind = str(model.dtype).removeprefix("torch.")
     count = sum(parameter.numel() for parameter in model.parameters())
     say(f"{run}: {checkpoint.origin.get('architecture', model.config.form)}, {count:,} parameters in {kind}")
     if checkpoint.tokenizer is None:

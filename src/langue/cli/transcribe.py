@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task, demand
+from langue.cli.subtitles import Writer
 from langue.console import progress
 from langue.errors import LangueError
 
@@ -27,10 +26,14 @@ def transcribe(
     file: Path | None = None,
     out: Path | None = None,
     beams: int | None = None,
+    language: str | None = None,
+    translate: Annotated[bool, Parameter(negative="")] = False,
+    prompt: str = "",
+    form: Annotated[Literal["text", "json", "srt", "vtt", "tsv"], Parameter(name="--format")] = "text",
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Write down what is said: one line for each recording, in their order.
+    """Write down what is said: one line for each recording, in their order, or its segments with their times.
 
     Parameters
     ----------
@@ -43,30 +46,43 @@ def transcribe(
     out
         Write here instead of to the terminal.
     beams
-        Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default as the training
-        was measured.
+        Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a
+        Whisper, and of others what the training measured by.
+    language
+        Of a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given.
+    translate
+        Of a Whisper: write English, whatever is spoken.
+    prompt
+        Of a Whisper: what might have been said before, with names and words as it should spell them.
+    form
+        text, json as below, or segments with their times as srt, vtt or tsv; for several recordings into a folder OUT.
     device
         cpu, cuda, …
     as_json
-        One JSON object for each recording: audio, text, seconds, score, and words with start and end in seconds.
+        One JSON object for each recording: audio, text, seconds, score, language, segments and, where the model tells,
+        words, both with start and end in seconds.
     """
     from langue.data.recordings import Recording
     from langue.tasks import load
 
     asked: list[Recording] = demand([*_named(recordings), *_listed(file)], "recording")
+    kind = "json" if as_json else form
+    if kind not in ("text", "json") and len(asked) > 1 and (out is None or out.is_file()):
+        raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device)
     check_task(task, "transcribe")
+    given = {"beams": beams, "language": language, "translate": translate or None, "prompt": prompt or None}
+    options = {name: value for name, value in given.items() if value is not None}
     with ExitStack() as stack:
         advance = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", float(len(asked))))
-        written: Any = None
+        writer: Any = None
         for start in range(0, len(asked), TOGETHER):
             some = asked[start : start + TOGETHER]
-            found = task.hear((each.read() for each in some), beams=beams)
-            if written is None:  # now that there is something to write, what stood there may go
-                written = sys.stdout if out is None else stack.enter_context(out.open("w", encoding="utf-8"))
+            found = task.hear((each.read() for each in some), **options)
+            if writer is None:  # now that there is something to write, what stood there may go
+                writer = stack.enter_context(Writer(kind, out, several=len(asked) > 1))
             for each, heard in zip(some, found, strict=True):
-                written.write((_object(each, heard) if as_json else heard.text) + "\n")
-            written.flush()
+                writer.write(each, heard)
             advance(len(some))
 
 
@@ -97,10 +113,3 @@ def _listed(file: Path | None) -> Iterator[Any]:
     from langue.data.recordings import recording_of
 
     yield from (recording_of(row) for row in read_labelled(str(file), DataSettings(train="")))
-
-
-def _object(recording: Any, heard: Any) -> str:
-    name = str(recording.audio) if isinstance(recording.audio, str | Path) else recording.place
-    words = [{"text": word.text, "start": word.start, "end": word.end} for word in heard.words]
-    found = {"audio": name, "text": heard.text, "seconds": round(heard.seconds, 3), "score": round(heard.score, 4)}
-    return json.dumps({**found, "words": words}, ensure_ascii=False)

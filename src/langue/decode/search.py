@@ -11,7 +11,7 @@ from langue.decode.beam import Beams
 from langue.decode.rank import Hypothesis
 from langue.decode.rows import Source
 from langue.decode.settings import SearchSettings
-from langue.decode.task import Asked, Chooser
+from langue.decode.task import Asked, Chooser, Rule
 from langue.decode.writing import Writing
 from langue.errors import LangueError
 from langue.models import Model
@@ -26,6 +26,7 @@ class Search:
         settings: how tokens are chosen.
         end: the token that ends a text.
         never: tokens that may not be chosen; the ending token is never one of them.
+        rule: what else rules tokens out, see `Chooser`.
 
     Raises:
         LangueError: models of different vocabularies or forms.
@@ -35,6 +36,7 @@ class Search:
     settings: SearchSettings
     end: int
     never: Sequence[int] = ()
+    rule: Rule | None = None
     chooser: Chooser = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +49,7 @@ class Search:
             )
         banned = sorted({token for token in self.never if token != self.end and token < kinds[0][1]})
         never = torch.tensor(banned, dtype=torch.long, device=models[0].device) if banned else None
-        self.chooser = Chooser(models, self.settings, self.end, never)
+        self.chooser = Chooser(models, self.settings, self.end, never, self.rule)
 
     @torch.inference_mode()
     def run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,8 @@ from langue.decode.filters import NOTHING, banned, filtered, forced
 from langue.decode.rows import Rows, Source
 from langue.decode.settings import SearchSettings
 from langue.models import Model
+
+Rule = Callable[[Tensor, Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,15 @@ class Chooser:
         settings: how tokens are chosen.
         end: the token that ends a text.
         never: numbers of tokens that may not be chosen.
+        rule: what else rules tokens out: from log-probabilities (rows, V), texts (rows, L) and how many of their tokens
+            were written, to log-probabilities.
     """
 
     models: Sequence[Model]
     settings: SearchSettings
     end: int
     never: Tensor | None
+    rule: Rule | None = None
 
     def rows(self, asked: Asked) -> Rows:
         """The prompts, read."""
@@ -90,6 +95,8 @@ class Chooser:
         if self.settings.repetition_penalty != 1.0 and self.settings.beams == 1:
             # It depends on the sign, and so on whether logits are normalised; beams add log-probabilities.
             logits = rows.logits if self.never is None else banned(rows.logits, self.never)
+        if self.rule is not None:
+            logits = self.rule(logits, rows.texts, written)
         logits = filtered(logits, rows.texts, self.settings)
         if written < self.settings.min_tokens:
             logits = banned(logits, torch.tensor([self.end], device=logits.device))

@@ -28,7 +28,7 @@ from langue.objectives import CTC
 from langue.objectives.ctc import needed_positions
 from langue.recipe import Recipe
 from langue.report.words import short
-from langue.tasks.transcribe import Transcribe
+from langue.tasks.spell import Spell
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -163,9 +163,9 @@ class Transcribing(Tables):
         found = self._task(model).hear(self._dev_sounds[:SAMPLES])
         return "\n\n".join(f"{row.values['text']}\n→ {each.text}" for row, each in zip(chosen, found, strict=True))
 
-    def _task(self, model: Model) -> Transcribe:
+    def _task(self, model: Model) -> Spell:
         was_training = model.training
-        task = Transcribe(model, self.tokenizer, self.recipe.transcribe)
+        task = Spell(model, self.tokenizer, self.recipe.transcribe)
         model.train(was_training)
         return task
 

@@ -182,6 +182,10 @@ class Sides:
         return told
 
 
+NOTHING = ""
+"""In place of a tensor that theirs does without."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A line of the table of keys: where a parameter of ours is in theirs.
@@ -190,7 +194,8 @@ class Key:
 
     Attributes:
         ours: the parameter.
-        theirs: the tensor, or the tensors whose rows ours stacks.
+        theirs: the tensor, or the tensors whose rows ours stacks; `NOTHING` among them for rows that theirs has not,
+            because they change nothing, and that ours has as zeros.
         turned: they keep the matrix the other way round.
         rotary: of how many of theirs, from the first, the rows of each head are pairs (x_i, x_{i + width/2}) and not
             neighbours.

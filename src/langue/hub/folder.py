@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.hub.ctranslate2 import is_ctranslate2
 from langue.hub.weights import Place, Weights, read_weights
 
 CONFIG = "config.json"
@@ -40,6 +41,8 @@ class Folder:
 
 def is_published(path: Path) -> bool:
     """Whether a folder holds a model as Hugging Face lays it out, or as a pickle, and not as Langue does."""
+    if is_ctranslate2(path):
+        return True
     if not path.is_dir() or (path / "model").is_dir():
         return path.suffix in PICKLES and path.is_file()
     try:

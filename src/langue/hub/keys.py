@@ -12,7 +12,7 @@ from torch import Tensor
 
 from langue.console import say
 from langue.errors import LangueError
-from langue.hub.family import Family, Head, Key, pattern
+from langue.hub.family import NOTHING, Family, Head, Key, pattern
 from langue.hub.weights import Weights
 from langue.models import Model
 from langue.nn.linear import Linear
@@ -47,6 +47,8 @@ class Line:
 
     def join(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Our parameter; where it is just theirs, in their memory."""
+        if NOTHING in self.theirs:
+            return self._fill_in(parts, dtype)
         views = self.views(parts)
         if len(parts) == 1 and views[0] is parts[0] and parts[0].dtype == dtype:
             return parts[0]
@@ -56,17 +58,33 @@ class Line:
             place.view(view.shape).copy_(view)
         return joined
 
+    def _fill_in(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+        """Their vectors one behind the other, with zeros for those that they have not."""
+        given = iter(parts)
+        pieces = [
+            next(given).to(dtype) if name else torch.zeros(rows, dtype=dtype)
+            for name, rows in zip(self.theirs, self.rows, strict=True)
+        ]
+        return torch.cat(pieces)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of those that there are."""
+        return tuple(name for name in self.theirs if name != NOTHING)
+
     def shapes(self, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
         """The shapes of theirs, from that of ours."""
         rest = tuple(shape[1:])
         first = (1,) if self.key.row else ()
-        found = {name: (*first, rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True)}
+        found = {name: (*first, rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True) if name}
         return {name: each[::-1] if self.key.turned else each for name, each in found.items()}
 
     def split(self, parameter: Tensor) -> dict[str, Tensor]:
         """Theirs, by name."""
         found = {}
         for number, (name, part) in enumerate(zip(self.theirs, parameter.split(list(self.rows)), strict=True)):
+            if name == NOTHING:
+                continue
             if number < self.key.rotary:
                 part = _halves(part, self.head_width)
             part = part[None] if self.key.row else part
@@ -165,7 +183,7 @@ def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str]
     Raises:
         LangueError: one is missing, or there is one that no model of this class has.
     """
-    needed = [name for line in lines(family, head, model) for name in line.theirs]
+    needed = [name for line in lines(family, head, model) for name in line.sources]
     found: dict[str, str] = {}
     for name in needed:
         second = next((alias for alias, first in family.aliases.items() if first == name and alias in names), name)
@@ -220,9 +238,9 @@ def read_parameters(
     """
     state: dict[str, Tensor] = {}
     for line in table:
-        parts = [weights.tensor(found[name]) for name in line.theirs]
+        parts = [weights.tensor(found[name]) for name in line.sources]
         state[line.ours] = line.join(parts, dtype or parts[0].dtype)
         if state[line.ours] is not parts[0]:
-            for name in line.theirs:
+            for name in line.sources:
                 weights.release(found[name])
     return state

@@ -22,7 +22,7 @@ def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Ma
         if judge.each == "text":
             return "classify"
         return "answer" if judge.outputs == 2 and labels is None else "tag"
-    if config.audio is not None:
+    if config.audio is not None:  # an encoder, or with a decoder a Whisper
         return "transcribe"
     if config.form == "decoder":
         return "generate"

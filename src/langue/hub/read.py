@@ -9,6 +9,7 @@ import torch
 
 from langue.errors import LangueError
 from langue.hub.checkpoint import Checkpoint
+from langue.hub.ctranslate2 import is_ctranslate2, read_ctranslate2
 from langue.hub.folder import CONFIG, read_folder
 from langue.hub.keys import check_shapes, choose_by_keys, full_names, is_tied, lines, place_all, read_parameters
 from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
@@ -34,6 +35,8 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
         LangueError: in one sentence, what is missing, damaged, hostile or not supported.
     """
     path = Path(path)
+    if is_ctranslate2(path):
+        return read_ctranslate2(path)
     folder = read_folder(path)
     file = path / CONFIG
     family = find_family(folder.config, file)

@@ -49,6 +49,9 @@ _HARMLESS = {
         "classif_dropout",
     ),
     *("encoder_layerdrop", "decoder_layerdrop", "initializer_factor", "dense_act_fn", "is_gated_act"),
+    *("apply_spec_augment", "mask_time_prob", "mask_time_length", "mask_time_min_masks", "mask_feature_prob"),
+    *("mask_feature_length", "mask_feature_min_masks", "median_filter_width", "use_weighted_layer_sum"),
+    *("classifier_proj_size", "begin_suppress_tokens", "suppress_tokens", "forced_decoder_ids"),
     *("model_max_length", "max_length", "do_sample", "embd_pdrop", "attn_pdrop", "tokenizer_class", "vocab_file"),
 }
 

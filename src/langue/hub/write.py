@@ -135,7 +135,7 @@ def _verify(model: Model, head: Head, folder: Path) -> None:
     valid[1, ids.shape[1] // 2 + 1 :] = False
     batch = Batch(ids, valid=valid).to(model.device)
     if model.config.form == "seq2seq":
-        batch = replace(batch, source=batch.ids.flip(1), source_valid=batch.valid)
+        batch = replace(batch, source=_source(model.config, batch.ids), source_valid=batch.valid)
     with torch.inference_mode():
         pairs = [(model.hidden(batch), again.hidden(batch))]
         if head.words:
@@ -148,6 +148,13 @@ def _verify(model: Model, head: Head, folder: Path) -> None:
             raise LangueError(
                 f"the folder that was written computes something else, by {difference:.2g}; it is removed"
             )
+
+
+def _source(config: ModelConfig, ids: Tensor) -> Tensor:
+    """Something to read, or to hear."""
+    if config.audio is None:
+        return ids.flip(1)
+    return torch.randn(*ids.shape, config.audio.bins, generator=torch.Generator().manual_seed(1)).to(ids.device)
 
 
 def _write(path: Path, content: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -41,6 +42,7 @@ _SHARED = {
     "head_norm",
     "head_scale",
     "classifier",
+    "audio",
 }
 
 
@@ -60,14 +62,19 @@ class ClassifierConfig(Settings):
 
 
 class AudioConfig(Settings):
-    """How an encoder hears: what a recording is made into before the first block."""
+    """How a model hears: what a recording is made into before the encoder's first block."""
 
     features: FeatureKind = "filterbank"
     """Log-mel energies, normalised over each recording, or as Whisper has them."""
     bins: int = Field(default=80, ge=1, le=256)
     """Bands of the mel scale."""
-    stride: Literal[2, 4, 8] = 4
-    """Hundredths of a second that become one position."""
+    strides: tuple[Literal[1, 2], ...] = Field(default=(2, 2), min_length=1)
+    """How many frames or positions each of the convolutions makes one: two of stride 2 make one position of 40 ms."""
+
+    @property
+    def stride(self) -> int:
+        """Hundredths of a second that become one position."""
+        return math.prod(self.strides)
 
 
 class ModelConfig(Settings):
@@ -166,7 +173,7 @@ class ModelConfig(Settings):
     """A second head that judges whole texts or single positions."""
 
     audio: AudioConfig | None = None
-    """What an encoder of recordings hears, instead of reading tokens; its head writes tokens (CTC)."""
+    """How the encoder of recordings hears, instead of reading tokens: a seq2seq's, or one whose head writes (CTC)."""
 
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability of dropping a number after the embedding, attention's softmax, and each sublayer."""
@@ -213,8 +220,10 @@ class ModelConfig(Settings):
             raise ValueError(f"sinusoidal positions need an even width, not {inside}")
         if self.mixer in ("lstm", "gru", "rnn") and self.form == "encoder" and self.width % 2:
             raise ValueError(f"a bidirectional {self.mixer} needs an even width, not {self.width}")
-        if self.audio is not None and (self.form != "encoder" or self.tie_embeddings):
-            raise ValueError("audio is for form: encoder with tie_embeddings: false, since it has no embeddings")
+        if self.audio is not None and self.form == "decoder":
+            raise ValueError("audio is for encoders, of form: encoder or seq2seq")
+        if self.audio is not None and self.form == "encoder" and self.tie_embeddings:
+            raise ValueError("an encoder of audio has no embeddings, so it takes tie_embeddings: false")
         if self.tie_embeddings and self.resolved_embedding_width != self.width:
             raise ValueError(
                 f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
@@ -269,7 +278,7 @@ class ModelConfig(Settings):
             )
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
-        only = {"encoder", "classifier", "source_vocab_size", "decoder_start", "forced_start", "cross"}
+        only = {"encoder", "classifier", "audio", "source_vocab_size", "decoder_start", "forced_start", "cross"}
         own = self.model_dump(exclude=only)
         return parse(ModelConfig, {**own, **given, **shared}, "encoder")
 

@@ -69,7 +69,8 @@ def activations(config: ModelConfig, rows: int, context: int, source: int | None
     ids = torch.zeros(rows, context, dtype=torch.long, device="meta")
     sources = torch.zeros(rows, read, dtype=torch.long, device="meta") if config.form == "seq2seq" else None
     if config.audio is not None:
-        sources = torch.zeros(rows, context, config.audio.bins, device="meta")
+        frames = context if source is None else source
+        sources = torch.zeros(rows, frames, config.audio.bins, device="meta")
     batch = Batch(ids, source=sources)
     # Storages on the meta device have no address; the tensors are kept alive lest an identity be given out twice.
     known = {parameter.untyped_storage()._cdata for parameter in model.parameters()}

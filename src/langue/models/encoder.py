@@ -33,12 +33,12 @@ class Encoder(Model):
 
     def _read(self, batch: Batch) -> tuple[Tensor, Layout]:
         """What the first block gets, and where it stands."""
-        if self.config.audio is None:
+        if self.hearing is None:
             x, valid = self.embed(batch.ids, batch.segments), batch.valid
         elif batch.source is None:
             raise ValueError("an encoder of recordings needs a source in its batch")
         else:
-            x, valid = self.embedding(batch.source, batch.source_valid)
+            x, valid = self.hearing(batch.source, batch.source_valid)
         return x, Layout.of(x, valid, batch.documents, causal=False)
 
     @property

@@ -29,23 +29,26 @@ class Model(nn.Module):
             raise LangueError("a model needs a vocab_size of at least 1; it is usually the tokenizer's")
         self.config = config
         width = config.resolved_embedding_width
-        self.embedding: Embedding | Hearing = (
+        audio = config.audio
+        self.hearing = None if audio is None else Hearing(audio.bins, width, audio.strides)
+        self.embedding = (
             Embedding(config.vocab_size, width, bias=config.embedding_bias, scale=embedding_scale(config))
-            if config.audio is None
-            else Hearing(config.audio.bins, width, config.audio.stride)
+            if audio is None or config.form != "encoder"
+            else None
         )
         self.segment = Embedding(config.segments, width, bias=False, scale=1.0) if config.segments else None
         self.head = Head(
             config.vocab_size,
             config.width,
             bias=config.head_bias,
-            tied=self.embedding if config.tie_embeddings and isinstance(self.embedding, Embedding) else None,
+            tied=self.embedding if config.tie_embeddings else None,
             prepare=_prepare(config),
         )
         self.classifier = _classifier(config)
 
     def embed(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
         """(B, T) tokens, and of which text each is, as vectors (B, T, embedding width)."""
+        assert self.embedding is not None
         x = self.embedding(ids)
         if self.segment is None:
             return x
@@ -85,8 +88,8 @@ class Model(nn.Module):
 
     def tie(self) -> None:
         """Make the head use the embedding's matrix again, after parameters were replaced rather than filled."""
-        if self.config.tie_embeddings:
-            self.head.weight = self.embedding.weight  # type: ignore[assignment]
+        if self.config.tie_embeddings and self.embedding is not None:
+            self.head.weight = self.embedding.weight
 
     @property
     def context_limit(self) -> int | None:

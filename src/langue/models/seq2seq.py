@@ -15,7 +15,7 @@ from langue.nn.state import Memory, State
 
 
 class Seq2Seq(Model):
-    """Source tokens and the target so far in, the target's next token's logits out, for any two mixers.
+    """Source tokens or a recording, and the target so far in, the logits of what comes next out, for any two mixers.
 
     Both sides share one vocabulary and one embedding, unless the source has a vocabulary of its own.
     """
@@ -40,10 +40,12 @@ class Seq2Seq(Model):
         """Read the source: what the decoder may look at."""
         if batch.source is None:
             raise ValueError("an encoder–decoder needs a source in its batch")
-        layout = Layout.of(batch.source, batch.source_valid, None, causal=False)
-        own = self.source_embedding
-        x = self.embed(batch.source) if own is None else own(batch.source)
-        return Memory(self.encoder(x, layout), batch.source_valid)
+        own, valid = self.source_embedding, batch.source_valid
+        if self.hearing is not None:
+            x, valid = self.hearing(batch.source, valid)
+        else:
+            x = self.embed(batch.source) if own is None else own(batch.source)
+        return Memory(self.encoder(x, Layout.of(x, valid, None, causal=False)), valid)
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         memory = self.encode(batch) if state is None else state.memory

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ class Convolution(nn.Module):
 
 
 class Hearing(nn.Module):
-    """Convolutions that make each `stride` frames one position, GELU after each (Radford et al. 2022, section 2.2).
+    """Convolutions that make every few frames one position, GELU after each (Radford et al. 2022, section 2.2).
 
     A frame of padding is made silent after each of them, so that what is heard does not depend on what is longer beside
     it.
@@ -30,12 +32,11 @@ class Hearing(nn.Module):
     Args:
         bins: numbers of a frame.
         width: of the vectors.
-        stride: frames that become one position: 2, 4 or 8.
+        strides: of each convolution, 1 or 2.
     """
 
-    def __init__(self, bins: int, width: int, stride: int):
+    def __init__(self, bins: int, width: int, strides: Sequence[int]):
         super().__init__()
-        strides = [2] * (stride.bit_length() - 1)
         widths = [bins] + [width] * len(strides)
         self.layers = nn.ModuleList(
             Convolution(before, after, step) for before, after, step in zip(widths, widths[1:], strides, strict=False)
@@ -53,15 +54,16 @@ class Hearing(nn.Module):
         """
         x = features.transpose(1, 2)
         for layer in self.layers:
+            assert isinstance(layer, Convolution)
             if valid is not None:
                 x = x * valid[:, None]
-                valid = valid[:, ::2]
+                valid = valid[:, :: layer.stride]
             x = F.gelu(layer(x))
         return x.transpose(1, 2), valid
 
 
-def positions_of(frames: Tensor, stride: int) -> Tensor:
-    """How many positions so many frames become: halved and rounded up once for each convolution."""
-    for _ in range(stride.bit_length() - 1):
-        frames = (frames + 1) // 2
+def positions_of(frames: Tensor, strides: Sequence[int]) -> Tensor:
+    """How many positions so many frames become: divided and rounded up once for each convolution."""
+    for stride in strides:
+        frames = (frames + stride - 1) // stride
     return frames

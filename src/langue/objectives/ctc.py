@@ -82,7 +82,7 @@ class CTC:
         rows, frames = batch.source.shape[:2]
         valid = batch.source_valid
         held = torch.full((rows,), frames, device=batch.source.device) if valid is None else valid.sum(1)
-        return positions_of(held, self.audio.stride)
+        return positions_of(held, self.audio.strides)
 
 
 def needed_positions(target: Sequence[int]) -> int:

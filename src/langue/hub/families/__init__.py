@@ -9,6 +9,7 @@ from langue.hub.families.llama import LLAMA, MISTRAL, QWEN2, QWEN3
 from langue.hub.families.marian import MARIAN
 from langue.hub.families.roberta import ROBERTA
 from langue.hub.families.t5 import MT5, T5
+from langue.hub.families.whisper import WHISPER
 from langue.hub.family import Family
 
 FAMILIES: dict[str, Family] = {
@@ -24,4 +25,5 @@ FAMILIES: dict[str, Family] = {
     "bart": BART,
     "mbart": MBART,
     "marian": MARIAN,
+    "whisper": WHISPER,
 }

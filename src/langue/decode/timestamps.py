@@ -1,0 +1,59 @@
+"""Whisper's rules of where times may stand in a text (Radford et al. 2022, section 2.3, as its code has them)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from langue.decode.filters import RULED_OUT
+
+
+@dataclass(frozen=True)
+class Timestamps:
+    """Times come in pairs, an end and a beginning, never go back, and open a text; between two pairs stands text.
+
+    What is left is normalised again, so that a hypothesis loses nothing by what it was not allowed to say.
+
+    Attributes:
+        first: the token of 0.00 seconds; each one above it is 0.02 seconds later.
+        end: the token that ends a text.
+        latest_start: steps of 0.02 seconds up to which the first time may come.
+    """
+
+    first: int
+    end: int
+    latest_start: int = 50
+
+    def __call__(self, logs: Tensor, texts: Tensor, written: int) -> Tensor:
+        """(rows, V) log-probabilities of what may come next.
+
+        Args:
+            logs: (rows, V) those of the model, −inf for what is ruled out.
+            texts: (rows, L) tokens so far.
+            written: how many of them stand behind the prompt.
+        """
+        if written == 0:
+            logs = logs.clone()
+            logs[:, : self.first] = RULED_OUT
+            logs[:, self.first + self.latest_start + 1 :] = RULED_OUT
+            return logs.log_softmax(-1)
+        logs = logs.masked_fill(self._ruled_out(texts[:, -written:], logs.shape[1]), RULED_OUT)
+        # All times together, where they are likelier than any one word, win against all words.
+        times, word = logs[:, self.first :].logsumexp(-1), logs[:, : self.first].amax(-1)
+        is_word = torch.arange(logs.shape[1], device=logs.device) < self.first
+        return logs.masked_fill((times > word)[:, None] & is_word, RULED_OUT).log_softmax(-1)
+
+    def _ruled_out(self, said: Tensor, size: int) -> Tensor:
+        """(rows, V) bool."""
+        numbers = torch.arange(size, device=said.device)
+        is_time = said >= self.first
+        last = is_time[:, -1]
+        before = is_time[:, -2] if said.shape[1] > 1 else torch.ones_like(last)
+        opening, closing = last & before, last & ~before
+        out = opening[:, None] & (numbers >= self.first)
+        out |= closing[:, None] & (numbers < self.end)
+        # A pair's second time may be its first once more; any other must be later than all before.
+        least = said.masked_fill(~is_time, self.first - 1).amax(1) + (~closing).long()
+        return out | ((numbers >= self.first) & (numbers < least[:, None]))

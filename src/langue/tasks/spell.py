@@ -1,0 +1,151 @@
+"""Transcription letter by letter: an encoder whose every position writes a letter, or nothing (CTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from langue.data.audio import RATE
+from langue.data.labelled import Labelled, text_of
+from langue.data.recordings import recording_of
+from langue.decode.ctc import Heard, decode
+from langue.errors import LangueError
+from langue.metrics.speech import plain
+from langue.models import Model
+from langue.nn.mel import HOP
+from langue.objectives import CTC, TranscribeSettings
+from langue.tasks.transcribe import Segment, Transcribe, Transcript, Word, batches
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+ROOM = 120 * RATE
+"""Samples that go through the model at once, padding included."""
+
+LONGEST = 30 * RATE
+"""Samples of a piece at most: longer recordings are cut where they are quiet."""
+
+QUIET = RATE // 5
+"""Samples over which loudness is judged."""
+
+PAUSE = 0.6
+"""Seconds without a word that part two segments."""
+
+
+class Spell(Transcribe):
+    """An encoder of recordings.
+
+    Args:
+        model: an encoder that hears.
+        tokenizer: of what it writes.
+        settings: how it was taught.
+    """
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
+        super().__init__(model, tokenizer)
+        self.settings = settings or TranscribeSettings()
+        self.ctc = CTC(self.audio, tokenizer.pad)
+
+    def together(
+        self, sounds: list[np.ndarray], advance: Any, *, beams: int | None = None, **options: Any
+    ) -> list[Transcript]:
+        """See `hear`; `beams` is how many beginnings are followed at once, 1 takes the likeliest letter of each moment,
+        and None what the training measured by."""
+        if options:
+            raise LangueError(f"a model that was taught by CTC has no option {sorted(options)[0]}; it has beams")
+        longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
+        pieces = [(owner, start, piece) for owner, each in enumerate(sounds) for start, piece in cut(each, longest)]
+        of_each: list[list[tuple[int, Heard]]] = [[] for _ in sounds]
+        heard: dict[int, Heard] = {}
+        for numbers in batches([len(piece) for _, _, piece in pieces], ROOM):
+            found = self._read([pieces[number][2] for number in numbers], beams or self.settings.beams)
+            heard |= dict(zip(numbers, found, strict=True))
+            if advance is not None:
+                advance(sum(len(pieces[number][2]) for number in numbers) / RATE)
+        for number, (owner, start, _) in enumerate(pieces):
+            of_each[owner].append((start, heard[number]))
+        return [self._transcript(len(sound), parts) for sound, parts in zip(sounds, of_each, strict=True)]
+
+    @torch.inference_mode()
+    def _read(self, pieces: list[np.ndarray], beams: int) -> list[Heard]:
+        batch = self.ctc.batch([{"audio": piece, "target": []} for piece in pieces]).to(self.model.device)
+        logs = self.ctc.log_probabilities(self.model, batch)
+        return decode(logs, self.ctc.lengths(batch).tolist(), self.ctc.blank, beams)
+
+    def _transcript(self, samples: int, pieces: list[tuple[int, Heard]]) -> Transcript:
+        position = self.audio.stride * HOP / RATE
+        words: list[Word] = []
+        for start, heard in pieces:
+            times = [start / RATE + place * position for place in heard.positions]
+            words += self._words(heard.tokens, times, position)
+        text = " ".join(self.tokenizer.decode(heard.tokens).strip() for _, heard in pieces)
+        score = sum(heard.score for _, heard in pieces)
+        return Transcript(" ".join(text.split()), samples / RATE, _segments(words), words, score)
+
+    def _words(self, tokens: Sequence[int], times: Sequence[float], position: float) -> list[Word]:
+        """Words from where their first letter was heard to where their last was; a token's letters have its time."""
+        found: list[Word] = []
+        letters: list[tuple[str, float]] = []
+        for token, time in zip([*tokens, None], [*times, 0.0], strict=True):
+            for letter in " " if token is None else self.tokenizer.decode([token]):
+                if not letter.isspace():
+                    letters.append((letter, time))
+                elif letters:
+                    word = "".join(each for each, _ in letters)
+                    found.append(Word(word, round(letters[0][1], 3), round(letters[-1][1] + position, 3)))
+                    letters = []
+        return found
+
+    def evaluate(
+        self, rows: Sequence[Labelled], precision: str = "fp32", sounds: Sequence[np.ndarray] | None = None
+    ) -> tuple[dict[str, float], list[str]]:
+        """Loss, error rates and the transcripts of labelled rows, whose recordings may have been read already."""
+        sounds = [recording_of(row).read() for row in rows] if sounds is None else sounds
+        with autocast(self.model.device, precision):  # type: ignore[arg-type]
+            found, answers = super().evaluate(rows, precision, sounds)
+        return {**self.loss(sounds, [text_of(row, "text") for row in rows], precision), **found}, answers
+
+    def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str], precision: str = "fp32") -> dict[str, float]:
+        """Loss in nats per token."""
+        targets = [self.tokenizer.encode(self.written(text)) for text in texts]
+        total, count = 0.0, 0
+        was_training = self.model.training
+        self.model.eval()
+        for numbers in batches([len(sound) for sound in sounds], ROOM):
+            batch = self.ctc.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
+            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                found = self.ctc.loss(self.model, batch.to(self.model.device))
+            total += float(found.total)
+            count += int(found.count)
+        self.model.train(was_training)
+        return {"loss": total / max(1, count)}
+
+    def written(self, text: str) -> str:
+        """A transcript as the model learns to write it."""
+        return plain(text) if self.settings.letters == "plain" else " ".join(text.split())
+
+
+def _segments(words: Sequence[Word]) -> list[Segment]:
+    """Words with no long pause between them."""
+    found: list[list[Word]] = []
+    for word in words:
+        if found and word.start - found[-1][-1].end < PAUSE:
+            found[-1].append(word)
+        else:
+            found.append([word])
+    return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end) for some in found]
+
+
+def cut(samples: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Pieces of `longest` samples at most with the sample that each begins at, cut in the quietest fifth of a second of
+    the second half of what there is room for."""
+    start, quiet = 0, min(QUIET, max(1, longest // 4))
+    while len(samples) - start > longest:
+        half = samples[start + longest // 2 : start + longest]
+        half = half[: len(half) // quiet * quiet].astype(np.float64).reshape(-1, quiet)
+        end = start + longest // 2 + int((half**2).sum(1).argmin()) * quiet + quiet // 2
+        yield start, samples[start:end]
+        start = end
+    yield start, samples[start:]
