@@ -102,7 +102,9 @@ class Whisper(Transcribe):
         self.start, self.first = self._special("startoftranscript"), self._special("notimestamps") + 1
         self.window = model.config.encoder_config().context * self.audio.stride * HOP
         known = tokenizer.engine.get_vocab(with_added_tokens=True)
-        languages = {found[1]: number for name, number in known.items() if (found := _LANGUAGE.fullmatch(name))}
+        between = range(self.start + 1, self._special("translate"))
+        named = {found[1]: number for name, number in known.items() if (found := _LANGUAGE.fullmatch(name))}
+        languages = {name: number for name, number in named.items() if number in between}
         # English-only models have the tokens and never learnt to use them.
         self.languages = languages if model.config.vocab_size >= MULTILINGUAL else {}
         self.rule = Timestamps(self.first, tokenizer.end)

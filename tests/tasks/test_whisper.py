@@ -1,0 +1,204 @@
+"""Whisper: windows that follow one another, texts with times, and what is said of what cannot be asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.hub.published import WHISPER
+from tokenizers import AddedToken
+
+import langue
+from langue import cli
+from langue.data.audio import RATE
+from langue.decode.rank import Hypothesis
+from langue.errors import LangueError
+from langue.hub import Checkpoint, read_published
+from langue.hub.write import write_published
+from langue.models import Model, ModelConfig, build
+from langue.tasks import whisper
+from langue.tasks.transcribe import Transcript
+from langue.tasks.whisper import Whisper, WhisperOptions
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
+
+LANGUAGES = ("en", "fr", "de")
+SPECIAL = [
+    "startoftranscript", *LANGUAGES, "translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    engine = train_tokenizer(TokenizerSettings(kind="byte"), [""]).engine
+    engine.add_special_tokens([AddedToken(f"<|{name}|>", special=True) for name in ("endoftext", *SPECIAL)])
+    return Tokenizer(engine, {"eos_token": "<|endoftext|>"})
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer: Tokenizer) -> Model:
+    config = ModelConfig(
+        form="seq2seq", vocab_size=tokenizer.vocab_size + 51, position="learned", norm="layer", bias=True,
+        feedforward="gelu", width=32, layers=1, heads=2, context=40, initial_deviation=0.35,
+        encoder={"context": 50, "layers": 2}, audio={"features": "whisper", "bins": 20, "strides": (1, 2)},
+        decoder_start=tokenizer.engine.token_to_id("<|startoftranscript|>"),
+    )  # fmt: skip
+    return build(config, seed=5)
+
+
+@pytest.fixture
+def task(model: Model, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Whisper:
+    monkeypatch.setattr(whisper, "MULTILINGUAL", 1)
+    return Whisper(model, tokenizer)
+
+
+def sounds() -> list[np.ndarray]:
+    draws = np.random.default_rng(0)
+    return [(0.1 * draws.standard_normal(int(seconds * RATE))).astype(np.float32) for seconds in (0.4, 2.7, 1.0, 3.9)]
+
+
+CALM = {"temperatures": (0.0,), "likelihood": -100.0, "compression": 1e9, "beams": 2}
+
+
+def test_a_window_is_as_long_as_the_encoder_has_positions(task: Whisper) -> None:
+    assert task.window == RATE
+    assert task.first == task.tokenizer.vocab_size
+    assert set(task.languages) == set(LANGUAGES)
+
+
+def test_many_recordings_are_heard_as_each_alone(task: Whisper) -> None:
+    together = task.hear(sounds(), **CALM)
+    alone = [task.hear([sound], **CALM)[0] for sound in sounds()]
+    assert [each.text for each in together] == [each.text for each in alone]
+    for one, other, sound in zip(together, alone, sounds(), strict=True):
+        assert one.score == pytest.approx(other.score, rel=1e-4)
+        assert one.seconds == len(sound) / RATE
+        times = [time for segment in one.segments for time in (segment.start, segment.end)]
+        assert times == sorted(times)
+        assert one.language in LANGUAGES
+    assert len({each.text for each in together}) > 2
+    assert any(len(each.segments) > 1 for each in together)
+
+
+def test_all_of_a_recording_is_heard_once(task: Whisper) -> None:
+    heard: list[float] = []
+    task.hear(sounds(), advance=lambda seconds: heard.append(seconds), **CALM)
+    assert sum(heard) == pytest.approx(sum(len(sound) for sound in sounds()) / RATE)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "parts"),
+    [
+        ("<0>ab<5>", 1.0, [(0.0, 0.1, "ab")]),  # ends at a time: silence up to the window's end
+        ("<0>ab<5><5>cd<9>", 1.0, [(0.0, 0.1, "ab"), (0.1, 0.18, "cd")]),
+        ("<0>ab<5><7>cd", 0.1, [(0.0, 0.1, "ab")]),  # has begun and not ended: heard again from there on
+        ("<2>ab", 1.0, [(0.0, 0.04, "ab")]),
+        ("<0>ab", 1.0, [(0.0, 1.0, "ab")]),
+        ("ab", 1.0, [(0.0, 1.0, "ab")]),
+    ],
+)
+def test_times_part_segments(task: Whisper, said: str, heard: float, parts: list) -> None:
+    tokens: list[int] = []
+    for piece in said.replace(">", "<").split("<"):
+        tokens += [task.first + int(piece)] if piece.isdigit() else task.tokenizer.encode(piece)
+    samples, found = task._parts(tokens, RATE)
+    assert samples / RATE == pytest.approx(heard)
+    assert [(round(start, 6), round(end, 6), task._text(part)) for start, end, part in found] == parts
+
+
+def test_what_is_not_believed_is_drawn_again(task: Whisper) -> None:
+    asked = WhisperOptions()
+    words = task.tokenizer.encode("one two three")
+    assert task._is_believed(Hypothesis(words, -2.0, True, 0.0, []), asked)
+    assert not task._is_believed(Hypothesis(words, -2.0 * len(words), True, 0.0, []), asked)
+    again = task.tokenizer.encode("no " * 40)
+    assert not task._is_believed(Hypothesis(again, -2.0, True, 0.0, []), asked)
+    # Random weights are believed by nobody: the last temperature's text counts, and is the same each time.
+    options = {"temperatures": (0.0, 0.4), "beams": 2, "silence": 2.0}
+    first = task.hear(sounds()[:2], **options)
+    assert first == task.hear(sounds()[:2], **options)
+    assert first != task.hear(sounds()[:2], **{**options, "temperatures": (0.0,)})
+
+
+def test_silence_is_skipped(task: Whisper) -> None:
+    found = task.hear(sounds()[:1], temperatures=(0.0,), likelihood=0.0, silence=-1.0)
+    assert found == [Transcript("", 0.4, [], [], 0.0, found[0].language)]
+
+
+def test_the_language_is_told_or_found(task: Whisper) -> None:
+    sound = sounds()[1]
+    found = task.hear([sound], **CALM)[0].language
+    assert found in LANGUAGES
+    each = {name: task.hear([sound], language=name, **CALM)[0] for name in LANGUAGES}
+    assert task.hear([sound], **CALM)[0] == each[found]
+    assert len({one.text for one in each.values()}) > 1
+    assert task.hear([sound], translate=True, language="fr", **CALM)[0].text != each["fr"].text
+    with pytest.raises(LangueError, match="does not know the language 'xx'; it knows de, en, fr"):
+        task.hear([sound], language="xx")
+
+
+def test_what_was_said_before_is_told(task: Whisper) -> None:
+    long = sounds()[3]
+    assert task.hear([long], **CALM)[0].text != task.hear([long], previous=False, **CALM)[0].text
+    assert task.hear([long], **CALM)[0].text != task.hear([long], prompt="Bonjour", **CALM)[0].text
+
+
+def test_a_model_of_english_alone_says_so(model: Model, tokenizer: Tokenizer) -> None:
+    task = Whisper(model, tokenizer)
+    assert task.hear(sounds()[:1], **CALM)[0].language == "en"
+    with pytest.raises(LangueError, match="knows English alone"):
+        task.hear(sounds()[:1], language="fr")
+    with pytest.raises(LangueError, match="unknown key beam; did you mean beams"):
+        task.hear(sounds()[:1], beam=3)
+
+
+def test_a_tokenizer_that_cannot_ask_is_refused(model: Model) -> None:
+    with pytest.raises(LangueError, match=r"has no token <\|startoftranscript\|>"):
+        Whisper(model, train_tokenizer(TokenizerSettings(kind="byte"), [""]))
+
+
+@pytest.fixture
+def folder(model: Model, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    import soundfile
+
+    write_published(Checkpoint(model, tokenizer), tmp_path)
+    for number, sound in enumerate(sounds()):
+        soundfile.write(tmp_path / f"{number}.wav", sound, RATE)
+    return tmp_path
+
+
+def test_a_folder_is_written_and_read_back(folder: Path, model: Model) -> None:
+    found = read_published(folder)
+    assert isinstance(langue.load(folder), Whisper)
+    for one, other in zip(model.parameters(), found.model.parameters(), strict=True):
+        assert one.shape == other.shape
+    assert torch.equal(found.model.embedding.weight, model.embedding.weight)
+    assert json.loads((folder / "config.json").read_text())["model_type"] == WHISPER.get("model_type", "whisper")
+
+
+def test_subtitles_in_every_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wav = str(folder / "3.wav")
+    run = ["transcribe", str(folder), wav, "--beams", "2"]
+    assert cli.run([*run, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    texts = [segment["text"] for segment in told["segments"]]
+    assert told["language"] == "en"
+    for kind, opening in (("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n\n00:00:0"), ("tsv", "start\tend\ttext\n")):
+        assert cli.run([*run, "--format", kind]) == 0
+        found = capsys.readouterr().out
+        assert found.startswith(opening)
+        assert found.count("-->") == (0 if kind == "tsv" else len(texts))
+    several = ["transcribe", str(folder), str(folder / "0.wav"), wav, "--beams", "2", "--format", "srt"]
+    assert cli.run(several) == 2
+    assert "needs --out with a folder" in capsys.readouterr().err
+    assert cli.run([*several, "--out", str(folder / "subtitles")]) == 0
+    assert sorted(path.name for path in (folder / "subtitles").iterdir()) == ["0.srt", "3.srt"]
+
+
+def test_clocks() -> None:
+    from langue.cli.subtitles import _clock
+
+    assert _clock(3723.4567, ",") == "01:02:03,457"
+    assert _clock(0.0004, ".") == "00:00:00.000"
