@@ -10,13 +10,16 @@ import soundfile
 
 PITCHES = {"a": 400, "b": 900, "c": 1700, "d": 3000}
 
+TRAIN = 160
+"""Recordings to learn from."""
+
 RECIPE = """
 task: transcribe
 tokenizer: {kind: char}
 model: {form: encoder, mixer: gru, position: none, width: 32, layers: 1, feedforward: none, context: 256,
-  tie_embeddings: false, audio: {bins: 24}}
+  tie_embeddings: false, audio: {features: whisper, bins: 24}}
 data: {train: train.jsonl, dev: 0.2, test: test.tsv}
-training: {steps: 150, batch_size: 12, learning_rate: 0.02, warmup_steps: 10, evaluate_every: 75, seed: 1}
+training: {steps: 240, batch_size: 12, learning_rate: 0.02, warmup_steps: 10, evaluate_every: 120, seed: 1}
 transcribe: {speed: 0.05, bin_masks: 0, time_mask: 0.05}
 """
 
@@ -41,10 +44,12 @@ def texts(count: int, seed: int = 0) -> list[str]:
 def write_spoken(folder: Path) -> Path:
     """A manifest of each kind with its recordings, and a recipe."""
     (folder / "wav").mkdir(parents=True)
-    train, test = texts(80), texts(12, seed=1)
+    train, test = texts(TRAIN), texts(12, seed=1)
+    draws = np.random.default_rng(2)
     for number, text in enumerate(train + test):
         rate = (8_000, 16_000, 22_050)[number % 3]
-        soundfile.write(folder / "wav" / f"{number}.wav", say(text, rate), rate)
+        quiet = [0.003 * draws.standard_normal(int(draws.uniform(0, 0.6) * rate)) for _ in range(2)]
+        soundfile.write(folder / "wav" / f"{number}.wav", np.concatenate([quiet[0], say(text, rate), quiet[1]]), rate)
     rows = [{"audio": f"wav/{number}.wav", "text": text.upper() + "!"} for number, text in enumerate(train)]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = [f"wav/{number}.wav\t{text}" for number, text in enumerate(test, len(train))]

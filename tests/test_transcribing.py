@@ -19,8 +19,8 @@ from langue.data.audio import RATE
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.recipe import read_recipe
-from langue.tasks.spell import cut
-from spoken_rows import say, texts, write_spoken
+from langue.tasks.transcribe import cut
+from spoken_rows import TRAIN, say, texts, write_spoken
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("speech") / "all"
     train(read_recipe(write_spoken(folder)), folder / "run")
     return folder
+
+
+def quiet(samples: int) -> np.ndarray:
+    return (0.003 * np.random.default_rng(0).standard_normal(samples)).astype(np.float32)
 
 
 def test_it_learns_what_tones_mean(folder: Path) -> None:
@@ -43,7 +47,7 @@ def test_it_learns_what_tones_mean(folder: Path) -> None:
 
 
 def test_a_line_for_each_recording_in_order(folder: Path, tmp_path: Path, capsys) -> None:
-    names = [str(folder / "wav" / f"{number}.wav") for number in (80, 81, 82)]
+    names = [str(folder / "wav" / f"{number}.wav") for number in (TRAIN, TRAIN + 1, TRAIN + 2)]
     run = str(folder / "run")
     assert command(["transcribe", run, *names]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -61,16 +65,16 @@ def test_a_line_for_each_recording_in_order(folder: Path, tmp_path: Path, capsys
         assert times == sorted(times)
         assert times[-1] <= each["seconds"] + 0.05
     assert command(["transcribe", run, str(folder / "wav"), "--beams", "4"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 92
+    assert len(capsys.readouterr().out.splitlines()) == TRAIN + 12
 
 
 def test_words_stand_where_they_were_said(folder: Path) -> None:
-    quiet = 0.003 * np.random.default_rng(0).standard_normal(RATE)
-    sound = np.concatenate([quiet, say("ab"), quiet, say("dc")]).astype(np.float32)
+    sound = np.concatenate([quiet(RATE // 2), say("ab dc")])
     found = langue.load(folder / "run").hear([sound])[0]
     assert [word.text for word in found.words] == ["ab", "dc"]
-    for word, start in zip(found.words, (1.0, 2.0 + len(say("ab")) / RATE), strict=True):
-        assert start - 0.05 <= word.start < word.end <= start + 0.45
+    for word, start in zip(found.words, (0.55, 0.97), strict=True):  # each letter takes 0.14 s
+        assert start - 0.05 <= word.start < word.end <= start + 0.3
+    assert [segment.text for segment in found.segments] == ["ab dc"]
 
 
 def test_a_batch_hears_what_each_recording_says_alone(folder: Path) -> None:
@@ -81,7 +85,7 @@ def test_a_batch_hears_what_each_recording_says_alone(folder: Path) -> None:
 
 def test_a_long_recording_is_cut_where_it_is_quiet(folder: Path) -> None:
     said = texts(60, seed=3)
-    sound = np.concatenate([np.concatenate([say(text), np.zeros(4000, np.float32)]) for text in said])
+    sound = np.concatenate([np.concatenate([say(text), quiet(4000)]) for text in said])
     pieces = list(cut(sound, 8 * RATE))
     assert len(pieces) > 5
     assert max(len(piece) for _, piece in pieces) <= 8 * RATE
@@ -96,7 +100,7 @@ def test_an_evaluation_tells_rates_with_intervals(folder: Path, capsys) -> None:
     table = str(folder / "test.tsv")
     assert command(["evaluate", str(folder / "run"), "--data", table, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    said = langue.load(folder / "run").transcribe([str(folder / "wav" / f"{n}.wav") for n in range(80, 92)])
+    said = langue.load(folder / "run").transcribe([str(folder / "wav" / f"{n}.wav") for n in range(TRAIN, TRAIN + 12)])
     assert found["metrics"]["wer"] == pytest.approx(jiwer.wer(texts(12, seed=1), said))
     low, high = found["intervals"]["wer"]
     assert low <= found["metrics"]["wer"] <= high
@@ -129,7 +133,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path:
     recipe = read_recipe(here / "recipe.yaml", {"training.steps": "2", "data.dev": "null", "data.test": "null"})
     train(recipe, here / "run", report=False)
     told = capsys.readouterr().err
-    assert "left out 5 of 80 recordings: 2 cannot be read, 1 empty, 2 text is too long for the recording" in told
+    assert f"left out 5 of {TRAIN} recordings: 2 cannot be read, 1 empty, 2 text is too long for the recording" in told
     kept = [json.loads(line) for line in (here / "run" / "data" / "quarantine.jsonl").read_text().splitlines()]
     assert len(kept) == 5
     assert "there is no recording" in kept[2]["begins"]
@@ -154,6 +158,6 @@ def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
 def test_a_plan_knows_how_much_there_is_to_hear(folder: Path, capsys) -> None:
     assert command(["plan", str(folder / "recipe.yaml"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    lengths = [len(say(text)) // 160 for text in texts(80)]
-    assert found["context"] <= max(lengths) + 2
-    assert found["steps"] == 150
+    longest = max(soundfile.info(folder / "wav" / f"{number}.wav").duration for number in range(TRAIN))
+    assert 50 < found["context"] <= 100 * longest + 1
+    assert found["steps"] == 240

@@ -33,11 +33,11 @@ def test_mel_filters(bins):
     np.testing.assert_allclose(mel_filters(bins).numpy(), theirs.T, atol=1e-7)
 
 
-def test_a_filterbank_notices_neither_loudness_nor_colour():
+def test_a_filterbank_does_not_notice_loudness():
     wave = torch.from_numpy(sound(2.0))
     found = log_mel(wave, "filterbank", 40)
-    torch.testing.assert_close(found.mean(0), torch.zeros(40), atol=1e-4, rtol=0)
-    assert ((found.std(0, correction=0) - 1).abs() < 0.01).all()
+    assert found.mean().item() == pytest.approx(0, abs=1e-4)
+    assert found.std(correction=0).item() == pytest.approx(1, abs=1e-3)
     torch.testing.assert_close(log_mel(0.1 * wave, "filterbank", 40), found, atol=1e-4, rtol=0)
     assert (log_mel(wave.flip(0), "filterbank", 40) - found).abs().mean() > 0.1
 

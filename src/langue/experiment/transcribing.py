@@ -1,8 +1,8 @@
-"""The course of `transcribe`: an encoder learns to write what is said in recordings."""
+"""The course of `transcribe`: a model learns to write what is said in recordings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -19,16 +19,15 @@ from langue.data.sounds import SoundStore, write_sounds
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
-from langue.metrics.speech import plain
 from langue.models import Model
+from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, HOP, frames_of
-from langue.objectives import CTC
 from langue.objectives.ctc import needed_positions
 from langue.recipe import Recipe
 from langue.report.words import short
-from langue.tasks.spell import Spell
+from langue.tasks.transcribe import Transcribe, kind_of, written
 from langue.text import Tokenizer
 from langue.train import Deciding
 
@@ -42,12 +41,12 @@ class Spoken(Sequence[Example]):
 
     Args:
         store: recordings and texts.
-        tokenizer: of the texts.
+        encode: gives the tokens of texts.
     """
 
-    def __init__(self, store: SoundStore, tokenizer: Tokenizer):
+    def __init__(self, store: SoundStore, encode: Callable[[list[str]], list[list[int]]]):
         self.store = store
-        self.targets = tokenizer.encode_batch(store.texts)
+        self.targets = encode(store.texts)
         self.lengths = np.array([frames_of(count) for count in store.lengths.tolist()], np.int64)
 
     def __len__(self) -> int:
@@ -100,9 +99,11 @@ class Transcribing(Tables):
     @classmethod
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         recipe = with_vocabulary(recipe, tokenizer)
-        if recipe.model.form != "encoder":
-            raise LangueError(f"task: transcribe wants model.form: encoder, not {recipe.model.form}")
-        update = {"audio": recipe.model.audio or AudioConfig(), "tie_embeddings": False}
+        if recipe.model.form == "decoder":
+            raise LangueError("task: transcribe wants model.form: encoder or seq2seq, not decoder")
+        update: dict[str, Any] = {"audio": recipe.model.audio or AudioConfig()}
+        if recipe.model.form == "encoder":
+            update["tie_embeddings"] = False
         return recipe.model_copy(update={"model": recipe.model.model_copy(update=update)})
 
     @classmethod
@@ -123,7 +124,7 @@ class Transcribing(Tables):
     def learn(self) -> Spoken:
         if not self.folder.joinpath(STORE).is_dir():
             raise LangueError("what a training on recordings will take is known only when they were read; begin it")
-        return Spoken(SoundStore(self.folder / STORE), self.tokenizer)
+        return Spoken(SoundStore(self.folder / STORE), self._outlined.encode)
 
     def encode(self, rows: list[Labelled]) -> Iterable[Any]:
         raise NotImplementedError  # they are in the store
@@ -132,10 +133,13 @@ class Transcribing(Tables):
         recording_of(row)
         text_of(row, "text")
 
-    def objective(self) -> CTC:
-        audio = self.recipe.model.audio
-        assert audio is not None
-        return CTC(audio, self.tokenizer.pad, self.recipe.transcribe)
+    def objective(self) -> Any:
+        return self._outlined.objective(self.recipe.training.label_smoothing)
+
+    @cached_property
+    def _outlined(self) -> Transcribe:
+        """The task of a model without content, which knows how it is taught."""
+        return self._task(outline(self.recipe.model.architecture()))
 
     def describe(self) -> str:
         count, seconds = len(self.train), self.train.tokens / FRAMES
@@ -163,9 +167,9 @@ class Transcribing(Tables):
         found = self._task(model).hear(self._dev_sounds[:SAMPLES])
         return "\n\n".join(f"{row.values['text']}\n→ {each.text}" for row, each in zip(chosen, found, strict=True))
 
-    def _task(self, model: Model) -> Spell:
+    def _task(self, model: Model) -> Transcribe:
         was_training = model.training
-        task = Spell(model, self.tokenizer, self.recipe.transcribe)
+        task = kind_of(model.config, self.tokenizer)(model, self.tokenizer, self.recipe.transcribe)
         model.train(was_training)
         return task
 
@@ -185,9 +189,10 @@ class Transcribing(Tables):
 def _learnable(
     rows: Iterable[Labelled], recipe: Recipe, tokenizer: Tokenizer, tally: Tally, advance: Any
 ) -> Iterator[tuple[np.ndarray, str]]:
-    audio = recipe.model.audio
-    assert audio is not None
-    longest = recipe.model.context * audio.stride * HOP
+    model = recipe.model.architecture()
+    assert model.audio is not None
+    spells = model.form == "encoder"
+    longest = (model if spells else model.encoder_config()).context * model.audio.stride * HOP
     for number, row in enumerate(rows, 1):
         advance(1.0)
         text = _written(row, recipe)
@@ -196,12 +201,14 @@ def _learnable(
             samples = recording_of(row).read()
         except LangueError as error:
             reason, text = "cannot be read", str(error)
-        positions = frames_of(len(samples)) // audio.stride
+        tokens = tokenizer.encode(text)
+        # A text that is dictated has some tokens around it: what it begins with, its times, its end.
+        room = frames_of(len(samples)) // model.audio.stride if spells else model.context - 8
         if not reason and not text:
             reason = "empty"
         elif not reason and len(samples) > longest:
             reason = "longer than the model can hear"
-        elif not reason and needed_positions(tokenizer.encode(text)) > positions:
+        elif not reason and (needed_positions(tokens) if spells else len(tokens)) > room:
             reason = "text is too long for the recording"
         if reason:
             tally.drop(Dropped(reason, row.place, number, samples.nbytes, text[:100]))
@@ -213,6 +220,4 @@ def _learnable(
 def _written(row: Labelled, recipe: Recipe) -> str:
     """A row's text as the model learns to write it; nothing where it has none."""
     text = row.values.get("text")
-    if not isinstance(text, str):
-        return ""
-    return plain(text) if recipe.transcribe.letters == "plain" else " ".join(text.split())
+    return written(text, recipe.transcribe) if isinstance(text, str) else ""

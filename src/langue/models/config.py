@@ -65,7 +65,7 @@ class AudioConfig(Settings):
     """How a model hears: what a recording is made into before the encoder's first block."""
 
     features: FeatureKind = "filterbank"
-    """Log-mel energies, normalised over each recording, or as Whisper has them."""
+    """Log-mel energies, normalised over each recording, or scaled as Whisper has them."""
     bins: int = Field(default=80, ge=1, le=256)
     """Bands of the mel scale."""
     strides: tuple[Literal[1, 2], ...] = Field(default=(2, 2), min_length=1)

@@ -32,9 +32,9 @@ def frames_of(samples: int) -> int:
 def log_mel(samples: Tensor, kind: FeatureKind, bins: int) -> Tensor:
     """(samples,) float32 at 16 kHz as (frames, bins).
 
-    filterbank: natural logarithms, of which each bin has mean 0 and deviation 1 over the recording, so that neither
-    loudness nor a microphone's colour matters. whisper: Whisper's own (Radford et al. 2022, section 2.2), decadic
-    logarithms down to 8 below the greatest, scaled to about −1 … 1.
+    filterbank: natural logarithms, of mean 0 and deviation 1 over the recording, so that its loudness does not matter.
+    Each bin by itself would lose what a short word sounds like. whisper: Whisper's own (Radford et al. 2022, section
+    2.2), decadic logarithms down to 8 below the greatest, scaled to about −1 … 1.
 
     Args:
         samples: one recording.
@@ -52,8 +52,7 @@ def log_mel(samples: Tensor, kind: FeatureKind, bins: int) -> Tensor:
         found = torch.maximum(found, found.max() - 8.0)
         return ((found + 4.0) / 4.0).T
     found = energy.clamp(min=_QUIET * float(energy.max()) + 1e-30).log()
-    mean, deviation = found.mean(1, keepdim=True), found.std(1, keepdim=True, correction=0)
-    return ((found - mean) / (deviation + 1e-3)).T
+    return ((found - found.mean()) / (found.std(correction=0) + 1e-3)).T
 
 
 @cache

@@ -5,6 +5,7 @@ from langue.objectives.classify import Classify
 from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.ctc import CTC
 from langue.objectives.denoise import Denoise
+from langue.objectives.dictation import Dictation
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
 from langue.objectives.seq2seq import Seq2Seq
@@ -26,6 +27,7 @@ __all__ = [
     "ClassifySettings",
     "Denoise",
     "DenoiseSettings",
+    "Dictation",
     "Extract",
     "Masked",
     "MaskingSettings",

@@ -5,19 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from langue.batch import IGNORE, Batch, Example, Loss
-from langue.data.sounds import LOUDEST
 from langue.models import Model
 from langue.models.config import AudioConfig
 from langue.nn.hearing import positions_of
-from langue.nn.mel import log_mel
-from langue.objectives.augment import change_sound, hide
 from langue.objectives.settings import TranscribeSettings
+from langue.objectives.sound import hear
 from langue.randomness import RowRandomness
 
 
@@ -39,22 +36,11 @@ class CTC:
         `source` is (B, frames, bins), and `targets` (B, longest), `IGNORE` after a text's end. Nothing is changed where
         no randomness is given.
         """
-        features = [self._features(example["audio"], rng, row) for row, example in enumerate(examples)]
-        lengths = torch.tensor([len(each) for each in features])
-        source = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
-        valid = torch.arange(source.shape[1]) < lengths[:, None]
+        heard = hear(examples, self.audio, self.settings, rng)
         targets = [torch.as_tensor(example["target"], dtype=torch.long) for example in examples]
         padded = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=IGNORE)
         ids = torch.zeros(len(examples), 0, dtype=torch.long)
-        return Batch(ids, padded, source=source, source_valid=None if bool(valid.all()) else valid)
-
-    def _features(self, audio: np.ndarray, rng: RowRandomness | None, row: int) -> Tensor:
-        samples = audio.astype(np.float32) / LOUDEST if audio.dtype == np.int16 else audio
-        if rng is None or self.settings is None:
-            return log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins)
-        draws = rng[row]
-        changed = torch.from_numpy(change_sound(samples, self.settings, draws))
-        return hide(log_mel(changed, self.audio.features, self.audio.bins), self.settings, draws)
+        return Batch(ids, padded, source=heard.features, source_valid=heard.valid)
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over texts, in nats; it counts tokens. A text that has no room in its recording counts nothing."""

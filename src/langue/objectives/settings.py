@@ -100,6 +100,8 @@ class TranscribeSettings(Settings):
 
     letters: Literal["plain", "written"] = "plain"
     """What is written: letters, digits and apostrophes in lower case, or whatever the transcripts have."""
+    language: str | None = None
+    """Code of the language that is spoken, which a Whisper of several is told; null is English."""
     speed: float = Field(default=0.1, ge=0, lt=0.5)
     """Recordings are played faster or slower by up to this share."""
     gain: float = Field(default=0.0, ge=0)

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from langue.data.audio import RATE
-from langue.data.labelled import Labelled, text_of
-from langue.data.recordings import recording_of
 from langue.decode.ctc import Heard, decode
 from langue.errors import LangueError
-from langue.metrics.speech import plain
 from langue.models import Model
 from langue.nn.mel import HOP
 from langue.objectives import CTC, TranscribeSettings
-from langue.tasks.transcribe import Segment, Transcribe, Transcript, Word, batches
+from langue.tasks.transcribe import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, cut
 from langue.text import Tokenizer
-from langue.train.device import autocast
-
-ROOM = 120 * RATE
-"""Samples that go through the model at once, padding included."""
-
-LONGEST = 30 * RATE
-"""Samples of a piece at most: longer recordings are cut where they are quiet."""
-
-QUIET = RATE // 5
-"""Samples over which loudness is judged."""
 
 PAUSE = 0.6
 """Seconds without a word that part two segments."""
@@ -44,9 +31,11 @@ class Spell(Transcribe):
     """
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
-        super().__init__(model, tokenizer)
-        self.settings = settings or TranscribeSettings()
+        super().__init__(model, tokenizer, settings)
         self.ctc = CTC(self.audio, tokenizer.pad)
+
+    def objective(self, smoothing: float = 0.0) -> CTC:
+        return CTC(self.audio, self.ctc.blank, self.settings)
 
     def together(
         self, sounds: list[np.ndarray], advance: Any, *, beams: int | None = None, **options: Any
@@ -98,34 +87,6 @@ class Spell(Transcribe):
                     letters = []
         return found
 
-    def evaluate(
-        self, rows: Sequence[Labelled], precision: str = "fp32", sounds: Sequence[np.ndarray] | None = None
-    ) -> tuple[dict[str, float], list[str]]:
-        """Loss, error rates and the transcripts of labelled rows, whose recordings may have been read already."""
-        sounds = [recording_of(row).read() for row in rows] if sounds is None else sounds
-        with autocast(self.model.device, precision):  # type: ignore[arg-type]
-            found, answers = super().evaluate(rows, precision, sounds)
-        return {**self.loss(sounds, [text_of(row, "text") for row in rows], precision), **found}, answers
-
-    def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str], precision: str = "fp32") -> dict[str, float]:
-        """Loss in nats per token."""
-        targets = [self.tokenizer.encode(self.written(text)) for text in texts]
-        total, count = 0.0, 0
-        was_training = self.model.training
-        self.model.eval()
-        for numbers in batches([len(sound) for sound in sounds], ROOM):
-            batch = self.ctc.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
-            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
-                found = self.ctc.loss(self.model, batch.to(self.model.device))
-            total += float(found.total)
-            count += int(found.count)
-        self.model.train(was_training)
-        return {"loss": total / max(1, count)}
-
-    def written(self, text: str) -> str:
-        """A transcript as the model learns to write it."""
-        return plain(text) if self.settings.letters == "plain" else " ".join(text.split())
-
 
 def _segments(words: Sequence[Word]) -> list[Segment]:
     """Words with no long pause between them."""
@@ -136,16 +97,3 @@ def _segments(words: Sequence[Word]) -> list[Segment]:
         else:
             found.append([word])
     return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end) for some in found]
-
-
-def cut(samples: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Pieces of `longest` samples at most with the sample that each begins at, cut in the quietest fifth of a second of
-    the second half of what there is room for."""
-    start, quiet = 0, min(QUIET, max(1, longest // 4))
-    while len(samples) - start > longest:
-        half = samples[start + longest // 2 : start + longest]
-        half = half[: len(half) // quiet * quiet].astype(np.float64).reshape(-1, quiet)
-        end = start + longest // 2 + int((half**2).sum(1).argmin()) * quiet + quiet // 2
-        yield start, samples[start:end]
-        start = end
-    yield start, samples[start:]

@@ -8,17 +8,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from langue.data.audio import RATE, Sound, read_audio
 from langue.data.labelled import Labelled, text_of
 from langue.data.recordings import recording_of
 from langue.errors import LangueError
-from langue.metrics.speech import Normaliser, speech_scores
-from langue.models import Model
+from langue.metrics.speech import Normaliser, plain, speech_scores
+from langue.models import Model, ModelConfig
+from langue.objectives import TranscribeSettings
 from langue.text import Tokenizer
+from langue.train.device import autocast
 
 TOGETHER = 960 * RATE
 """Samples that are held at once."""
+
+ROOM = 120 * RATE
+"""Samples that go through a model at once, padding included."""
+
+LONGEST = 30 * RATE
+"""Samples of a piece at most: longer recordings are cut where they are quiet."""
+
+QUIET = RATE // 5
+"""Samples over which loudness is judged."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ class Transcribe(ABC):
     Args:
         model: one with ears.
         tokenizer: of what it writes.
+        settings: how it was taught, or is to be.
 
     Raises:
         LangueError: the model hears nothing, or the tokenizer is of another one.
@@ -73,24 +86,21 @@ class Transcribe(ABC):
 
     name = "transcribe"
 
-    def __init__(self, model: Model, tokenizer: Tokenizer):
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         if model.config.audio is None:
             raise LangueError(f"the model is a {model.config.form} of text; to transcribe takes model.audio")
         if tokenizer.vocab_size > model.config.vocab_size:
             raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
         self.model, self.tokenizer, self.audio = model.eval(), tokenizer, model.config.audio
+        self.settings = settings or TranscribeSettings()
 
     @classmethod
     def open(
         cls, model: Model, tokenizer: Tokenizer, labels: Sequence[str] | None = None, recipe: Any = None
     ) -> Transcribe:
         """The task of a model and of the recipe it was trained by, where there is one."""
-        from langue.tasks.spell import Spell
-        from langue.tasks.whisper import Whisper
-
-        if model.config.form == "seq2seq":
-            return Whisper(model, tokenizer)
-        return Spell(model, tokenizer, None if recipe is None else recipe.transcribe)
+        kind = kind_of(model.config, tokenizer)
+        return kind(model, tokenizer, None if recipe is None else recipe.transcribe)
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[str]:
         """The text of each of a list of recordings, or of rows with the column audio."""
@@ -151,11 +161,51 @@ class Transcribe(ABC):
     def evaluate(
         self, rows: Sequence[Labelled], precision: str = "fp32", sounds: Sequence[np.ndarray] | None = None
     ) -> tuple[dict[str, float], list[str]]:
-        """Error rates and the transcripts of labelled rows, whose recordings may have been read already."""
+        """Loss, error rates and the transcripts of labelled rows, whose recordings may have been read already."""
         texts = [text_of(row, "text") for row in rows]
         sounds = [recording_of(row).read() for row in rows] if sounds is None else sounds
-        answers = [found.text for found in self.hear(sounds)]
-        return self.score(answers, texts), answers
+        with autocast(self.model.device, precision):  # type: ignore[arg-type]
+            answers = [found.text for found in self.hear(sounds)]
+        return {**self.loss(sounds, texts, precision), **self.score(answers, texts)}, answers
+
+    def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str], precision: str = "fp32") -> dict[str, float]:
+        """Loss in nats per token."""
+        targets = self.encode([written(text, self.settings) for text in texts])
+        objective, total, count = self.objective(), 0.0, 0
+        was_training = self.model.training
+        self.model.eval()
+        for numbers in batches([len(sound) for sound in sounds], ROOM):
+            batch = objective.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
+            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                found = objective.loss(self.model, batch.to(self.model.device))
+            total += float(found.total)
+            count += int(found.count)
+        self.model.train(was_training)
+        return {"loss": total / max(1, count)}
+
+    @abstractmethod
+    def objective(self, smoothing: float = 0.0) -> Any:
+        """What it learns by."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of texts that stand as `written` has them."""
+        return self.tokenizer.encode_batch(list(texts))
+
+
+def kind_of(config: ModelConfig, tokenizer: Tokenizer) -> type[Transcribe]:
+    """How a model transcribes: letter by letter, as a Whisper, or by dictation."""
+    from langue.tasks.dictate import Dictate
+    from langue.tasks.spell import Spell
+    from langue.tasks.whisper import Whisper, is_whispers
+
+    if config.form != "seq2seq":
+        return Spell
+    return Whisper if is_whispers(tokenizer) else Dictate
+
+
+def written(text: str, settings: TranscribeSettings) -> str:
+    """A transcript as a model learns to write it."""
+    return plain(text) if settings.letters == "plain" else " ".join(text.split())
 
 
 def batches(lengths: Sequence[int], room: int) -> Iterator[list[int]]:
@@ -166,3 +216,16 @@ def batches(lengths: Sequence[int], room: int) -> Iterator[list[int]]:
         count = max(1, room // max(1, lengths[order[start]]))
         yield order[start : start + count]
         start += count
+
+
+def cut(samples: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Pieces of `longest` samples at most with the sample that each begins at, cut in the quietest fifth of a second of
+    the second half of what there is room for."""
+    start, quiet = 0, min(QUIET, max(1, longest // 4))
+    while len(samples) - start > longest:
+        half = samples[start + longest // 2 : start + longest]
+        half = half[: len(half) // quiet * quiet].astype(np.float64).reshape(-1, quiet)
+        end = start + longest // 2 + int((half**2).sum(1).argmin()) * quiet + quiet // 2
+        yield start, samples[start:end]
+        start = end
+    yield start, samples[start:]

@@ -20,6 +20,7 @@ from langue.decode.timestamps import Timestamps
 from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.mel import HOP, log_mel
+from langue.objectives import Dictation, TranscribeSettings
 from langue.settings import Settings, parse
 from langue.tasks.transcribe import Segment, Transcribe, Transcript
 from langue.text import Tokenizer
@@ -92,13 +93,14 @@ class Whisper(Transcribe):
     Args:
         model: an encoder–decoder that hears.
         tokenizer: of what it writes, with Whisper's special tokens.
+        settings: how it was taught, or is to be.
 
     Raises:
         LangueError: the tokenizer has no such tokens.
     """
 
-    def __init__(self, model: Model, tokenizer: Tokenizer):
-        super().__init__(model, tokenizer)
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
+        super().__init__(model, tokenizer, settings)
         self.start, self.first = self._special("startoftranscript"), self._special("notimestamps") + 1
         self.window = model.config.encoder_config().context * self.audio.stride * HOP
         known = tokenizer.engine.get_vocab(with_added_tokens=True)
@@ -109,6 +111,22 @@ class Whisper(Transcribe):
         self.languages = languages if model.config.vocab_size >= MULTILINGUAL else {}
         self.rule = Timestamps(self.first, tokenizer.end)
         self.never = self._never()
+
+    def objective(self, smoothing: float = 0.0) -> Dictation:
+        """A text and the times at which its recording begins and ends, half a minute's window at a time."""
+        language = self.settings.language or "en"
+        if self.languages and language not in self.languages:
+            raise LangueError(f"the model does not know the language {language!r}; it knows {self._known()}")
+        each = _Listening(np.empty(0, np.float32), language=self.languages.get(language))
+        prompt = self._prompt(each, WhisperOptions())
+        times = (self.first, TICK)
+        return Dictation(
+            self.audio, prompt, self.tokenizer.end, self.settings, smoothing, window=self.window, times=times
+        )
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Whisper's texts begin with a space."""
+        return self.tokenizer.encode_batch([f" {text}" for text in texts])
 
     def _special(self, name: str) -> int:
         number = self.tokenizer.engine.token_to_id(f"<|{name}|>")
@@ -276,6 +294,11 @@ class Whisper(Transcribe):
         language = next((name for name, number in self.languages.items() if number == each.language), None)
         seconds = len(each.samples) / RATE
         return Transcript(text, seconds, each.segments, score=each.score, language=language or "en")
+
+
+def is_whispers(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer has the tokens that a Whisper is asked by."""
+    return tokenizer.engine.token_to_id("<|notimestamps|>") is not None
 
 
 _TASKS: dict[bool, Literal["transcribe", "translate"]] = {False: "transcribe", True: "translate"}

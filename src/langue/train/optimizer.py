@@ -102,6 +102,9 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
     """
     if settings.freeze is None:
         return
+    if settings.freeze == "encoder":
+        _freeze_encoder(model)
+        return
     depths: dict[str, int] = model.depths()  # type: ignore[operator]
     top: int = model.depth  # type: ignore[assignment]
     frozen = {"embeddings": 0, "all-but-head": top - 1}.get(str(settings.freeze), settings.freeze)
@@ -109,6 +112,14 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
         raise LangueError(f"training.freeze is {settings.freeze}, but the model has {top - 1} layers")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(depths[name] > frozen)
+
+
+def _freeze_encoder(model: nn.Module) -> None:
+    parts = [part for name, part in model.named_children() if name in ("encoder", "hearing", "source_embedding")]
+    if "encoder" not in dict(model.named_children()):
+        raise LangueError("training.freeze: encoder is for models of form: seq2seq")
+    for part in parts:
+        part.requires_grad_(False)
 
 
 def _muon(

@@ -1,0 +1,68 @@
+"""Recordings as a batch of features, changed while a model learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from langue.batch import Example
+from langue.data.sounds import LOUDEST
+from langue.models.config import AudioConfig
+from langue.nn.mel import log_mel
+from langue.objectives.augment import change_sound, hide
+from langue.objectives.settings import TranscribeSettings
+from langue.randomness import RowRandomness
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Recordings side by side.
+
+    Attributes:
+        features: (B, frames, bins), padded behind.
+        valid: (B, frames) bool; None when nothing is padding, or when padding is heard as silence.
+        samples: of each, after its speed was changed.
+    """
+
+    features: Tensor
+    valid: Tensor | None
+    samples: list[int]
+
+
+def hear(
+    examples: Sequence[Example],
+    audio: AudioConfig,
+    settings: TranscribeSettings | None = None,
+    rng: RowRandomness | None = None,
+    window: int | None = None,
+) -> Heard:
+    """Examples with `audio`, (samples,) int16 or float32 at 16 kHz.
+
+    Args:
+        examples: recordings.
+        audio: how the model hears.
+        settings: how recordings are changed; None leaves them.
+        rng: of the changes; None leaves recordings as well.
+        window: samples that each is given by silence behind it; None pads features to the longest instead.
+    """
+    found: list[Tensor] = []
+    samples: list[int] = []
+    for row, example in enumerate(examples):
+        sound = example["audio"]
+        sound = sound.astype(np.float32) / LOUDEST if sound.dtype == np.int16 else sound
+        draws = None if rng is None or settings is None else rng[row]
+        if draws is not None and settings is not None:
+            sound = change_sound(sound, settings, draws)
+        samples.append(len(sound))
+        if window is not None:
+            sound = np.pad(sound[:window], (0, max(0, window - len(sound))))
+        features = log_mel(torch.from_numpy(sound), audio.features, audio.bins)
+        found.append(features if draws is None or settings is None else hide(features, settings, draws))
+    lengths = torch.tensor([len(each) for each in found])
+    padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
+    valid = torch.arange(padded.shape[1]) < lengths[:, None]
+    return Heard(padded, None if bool(valid.all()) else valid, samples)
