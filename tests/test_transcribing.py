@@ -18,8 +18,10 @@ from langue.cli import run as command
 from langue.data.audio import RATE
 from langue.errors import LangueError
 from langue.experiment import train
+from langue.models import ModelConfig, build
 from langue.recipe import read_recipe
 from langue.tasks.transcribe import cut
+from langue.train import TrainingSettings, freeze
 from spoken_rows import TRAIN, say, texts, write_spoken
 
 
@@ -161,3 +163,34 @@ def test_a_plan_knows_how_much_there_is_to_hear(folder: Path, capsys) -> None:
     longest = max(soundfile.info(folder / "wav" / f"{number}.wav").duration for number in range(TRAIN))
     assert 50 < found["context"] <= 100 * longest + 1
     assert found["steps"] == 240
+
+
+def test_an_encoder_decoder_learns_by_dictation(folder: Path, tmp_path: Path, capsys) -> None:
+    changes = {
+        "model": "{form: seq2seq, mixer: gru, position: none, width: 32, layers: 1, heads: 2, feedforward: none, "
+        "encoder: {context: 256}, audio: {features: whisper, bins: 24}, context: 24}",
+        "training.steps": "40",
+        "training.label_smoothing": "0.1",
+    }
+    train(read_recipe(folder / "recipe.yaml", changes), tmp_path / "run", report=False)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [row["loss"] for row in rows if row["split"] == "train"]
+    assert losses[-1] < 0.8 * losses[0]
+    assert {"loss", "wer", "cer"} <= next(row for row in rows if row["split"] == "test").keys()
+    task = langue.load(tmp_path / "run")
+    sounds = [say(text) for text in ("a", "abcd dcb", "bb cad")]
+    assert task.transcribe(sounds) == [task.transcribe(sound) for sound in sounds]
+    assert command(["transcribe", str(tmp_path / "run"), str(folder / "wav" / "0.wav"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["text"] == " ".join(segment["text"] for segment in found["segments"])
+    assert task.model.config.form == "seq2seq"
+
+
+def test_what_hears_can_be_frozen() -> None:
+    model = {"form": "seq2seq", "width": 16, "layers": 1, "heads": 2, "audio": {}, "vocab_size": 9, "context": 16}
+    hears = build(ModelConfig(**model))
+    freeze(hears, TrainingSettings(freeze="encoder"))
+    learning = {name.split(".")[0] for name, each in hears.named_parameters() if each.requires_grad}
+    assert learning == {"embedding", "stack"}
+    with pytest.raises(LangueError, match="freeze: encoder is for models of form: seq2seq"):
+        freeze(build(ModelConfig(**{**model, "form": "decoder", "audio": None})), TrainingSettings(freeze="encoder"))

@@ -1,0 +1,66 @@
+"""Dictation: what is read, what is asked, and when a recording ends."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from langue.batch import IGNORE
+from langue.models import ModelConfig, build
+from langue.models.config import AudioConfig
+from langue.objectives import Dictation, TranscribeSettings
+from langue.randomness import RowRandomness
+
+AUDIO = AudioConfig(features="whisper", bins=16, strides=(2,))
+PROMPT, END, FIRST = [3, 4], 2, 20
+
+
+def model():
+    config = ModelConfig(
+        form="seq2seq", vocab_size=90, width=16, layers=1, heads=2, context=24, encoder={"context": 64}, audio=AUDIO,
+    )  # fmt: skip
+    return build(config, seed=0)
+
+
+def examples() -> list[dict]:
+    draws = np.random.default_rng(0)
+    return [
+        {"audio": (draws.standard_normal(samples) * 3000).astype(np.int16), "target": target}
+        for samples, target in ((3200, [5, 6, 7]), (6400, [8]))
+    ]
+
+
+def test_the_prompt_is_read_and_not_asked():
+    batch = Dictation(AUDIO, PROMPT, END).batch(examples())
+    assert batch.ids.tolist() == [[3, 4, 5, 6, 7], [3, 4, 8, 3, 3]]
+    assert batch.targets.tolist() == [[IGNORE, 5, 6, 7, END], [IGNORE, 8, END, IGNORE, IGNORE]]
+    assert batch.source.shape == (2, 40, 16)
+    assert batch.source_valid.sum(1).tolist() == [20, 40]
+
+
+def test_a_window_frames_a_text_by_the_times_of_its_recording():
+    dictation = Dictation(AUDIO, PROMPT, END, window=4800, times=(FIRST, 320))
+    batch = dictation.batch(examples())
+    assert batch.targets[0].tolist() == [IGNORE, FIRST, 5, 6, 7, FIRST + 10, END]
+    # A recording longer than its window ends with it.
+    assert batch.targets[1].tolist() == [IGNORE, FIRST, 8, FIRST + 15, END, IGNORE, IGNORE]
+    assert batch.source.shape == (2, 30, 16)
+    assert batch.source_valid is None
+    # Played at another speed, it ends at another time.
+    faster = Dictation(AUDIO, PROMPT, END, TranscribeSettings(speed=0.4), window=16_000, times=(FIRST, 320))
+    ends = {int(faster.batch(examples()[:1], RowRandomness(0, row)).targets[0, -2]) for row in range(20)}
+    assert len(ends) > 4
+    assert ends <= set(range(FIRST + 7, FIRST + 18))
+
+
+def test_the_loss_is_that_of_each_token_and_no_neighbour_matters():
+    hears, dictation = model(), Dictation(AUDIO, PROMPT, END)
+    batch = dictation.batch(examples())
+    found = dictation.loss(hears, batch)
+    logits = hears(batch)
+    expected = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum")
+    assert found.total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.count.item() == 6
+    alone = sum(dictation.loss(hears, dictation.batch([each])).total.item() for each in examples())
+    assert alone == pytest.approx(expected.item(), rel=1e-4)
+    assert torch.isfinite(found.total)
