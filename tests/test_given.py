@@ -182,7 +182,7 @@ def glue_copy(folder: Path, layout: str) -> Path:
     for split, seed in (("train", 0), ("validation", 1), ("test", 2)):
         rows = [
             {"sentence": row["text"], "label": -1 if split == "test" else int(row["label"] == "good"), "idx": number}
-            for number, row in enumerate(sentences(60, seed))
+            for number, row in enumerate(sentences(150, seed))
         ]
         splits[split] = datasets.Dataset.from_list(rows).cast_column("label", names)
     place = folder / "sst2" if "config" in layout else folder
@@ -200,7 +200,7 @@ def test_a_benchmark_from_a_local_copy_of_hugging_faces(tmp_path, layout, capsys
     copy = glue_copy(tmp_path / "copy", layout)
     rows = read_task("glue/SST-2", f"hf:{copy}", "dev")
     assert [row.values["label"] for row in rows] == [
-        {"good": "positive", "bad": "negative"}[row["label"]] for row in sentences(60, 1)
+        {"good": "positive", "bad": "negative"}[row["label"]] for row in sentences(150, 1)
     ]
     if layout != "saved config":
         return
@@ -215,4 +215,4 @@ def test_a_benchmark_from_a_local_copy_of_hugging_faces(tmp_path, layout, capsys
     assert cli.run([*arguments, "--suite", "glue"]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"]["score"] == alone > 0.9
     assert cli.run([*arguments, *said]) == 0
-    assert len((tmp_path / "said" / "SST-2.tsv").read_text().splitlines()) == 61
+    assert len((tmp_path / "said" / "SST-2.tsv").read_text().splitlines()) == 151

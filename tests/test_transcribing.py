@@ -151,6 +151,8 @@ def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
     assert "audio is for encoders" in complain(wrong, folder, capsys)
     text = ["generate", run, "a"]
     assert "use it by: langue transcribe" in complain(text, folder, capsys)
+    wrong = ["export", run, str(folder / "new"), "--format", "onnx"]
+    assert "graphs of models that hear are not written" in complain(wrong, folder, capsys)
     wrong = ["train", recipe, "--data.columns", "{audio: sound}", *out]
     assert "has no column sound" in complain(wrong, folder, capsys)
     with pytest.raises(LangueError, match="takes tie_embeddings: false"):

@@ -67,7 +67,7 @@ def glue(folder: Path) -> Path:
     """SST-2 in its own layout."""
     (folder / "SST-2").mkdir(parents=True)
     for split, seed in (("train", 0), ("dev", 1), ("test", 2)):
-        rows = [f"{row['text']}\t{int(row['label'] == 'good')}" for row in sentences(60, seed)]
+        rows = [f"{row['text']}\t{int(row['label'] == 'good')}" for row in sentences(150, seed)]
         header = "sentence\tlabel"
         if split == "test":
             header, rows = "index\tsentence", [f"{n}\t{row.split(chr(9))[0]}" for n, row in enumerate(rows)]
@@ -88,7 +88,7 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
     printed(capsys, "evaluate", tmp_path / "runs" / "sst2", *arguments)
     lines = (tmp_path / "said" / "SST-2.tsv").read_text().splitlines()
     assert lines[0] == "index\tprediction"
-    assert len(lines) == 61
+    assert len(lines) == 151
     assert complaint(capsys, "evaluate", tmp_path, "--suite", "squad", "--data", data).endswith("--data.benchmark")
 
 

@@ -125,7 +125,7 @@ def test_several_labels(tmp_path):
     run = learn(tmp_path, rows, classify__kind="labels", training__steps=150)
     assert run.metrics["f1_micro"] == 1.0
     task = langue.load(run.folder.path)
-    assert task.classify(["lovely film grim", "film", "lovely film"]) == [["A", "B"], [], ["A"]]
+    assert task.classify(["lovely film grim", " film ", "lovely film "]) == [["A", "B"], [], ["A"]]
     assert task.classify("lovely film", scores=True)["scores"]["A"] > 0.5
 
 

@@ -109,7 +109,13 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
 
 
 def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Graphs, tokenizer and the names of labels, for `langue export`."""
+    """Graphs, tokenizer and the names of labels, for `langue export`.
+
+    Raises:
+        LangueError: the model hears, which no graph does yet.
+    """
+    if checkpoint.model.config.audio is not None:
+        raise LangueError("ONNX graphs of models that hear are not written; a Whisper goes out with --format hf")
     export_onnx(checkpoint.model, folder)
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(folder)
