@@ -28,6 +28,12 @@ from langue.text import Tokenizer
 TICK = 320
 """Samples between two times that it can write: a fiftieth of a second."""
 
+MANY = 16
+"""Windows that are heard at once, at most."""
+
+ROOM = 1 << 29
+"""Bytes that what a decoder looks at may take."""
+
 MULTILINGUAL = 51_865
 """Tokens of the smallest vocabulary that was published for several languages."""
 
@@ -110,6 +116,10 @@ class Whisper(Transcribe):
         # English-only models have the tokens and never learnt to use them.
         self.languages = languages if model.config.vocab_size >= MULTILINGUAL else {}
         self.rule = Timestamps(self.first, tokenizer.end)
+        config = model.config
+        looked_at = 2 * config.layers * config.encoder_config().context * config.heads * config.resolved_head_width
+        # Side by side, windows share the reading of the head, which is most of what a small decoder does.
+        self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
         self.never = self._never()
 
     def objective(self, smoothing: float = 0.0) -> Dictation:
@@ -145,11 +155,11 @@ class Whisper(Transcribe):
         return sorted(unsaid | set(range(self.tokenizer.end + 1, self.first)))
 
     def together(self, sounds: list[np.ndarray], advance: Any, **options: Any) -> list[Transcript]:
-        """See `hear`. All recordings' windows are heard at once; each goes on from where its last text ended."""
+        """See `hear`. Several recordings' windows are heard at once; each goes on from where its last text ended."""
         asked = parse(WhisperOptions, options, self.name)
         every = [_Listening(sound, told=self._words(asked.prompt)) for sound in sounds]
         self._find_languages(every, asked)
-        while active := [each for each in every if not each.over]:
+        while active := [each for each in every if not each.over][: self.at_once]:
             windows = [self._features(each) for each in active]
             before = [each.place for each in active]
             for each, written in zip(active, self._write(active, windows, asked), strict=True):
@@ -212,7 +222,7 @@ class Whisper(Transcribe):
             drawn = temperature > 0
             settings = SearchSettings(
                 beams=1 if drawn else asked.beams, samples=asked.draws if drawn else 1, temperature=temperature,
-                max_tokens=self.model.config.context // 2, stopping="likely",
+                max_tokens=self.model.config.context // 2, stopping="likely", batch_tokens=1 << 40,
             )  # fmt: skip
             search = Search(self.model, settings, self.tokenizer.end, self.never, self.rule)
             prompts = [self._prompt(active[number], asked) for number in left]
