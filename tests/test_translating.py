@@ -43,6 +43,9 @@ def test_a_run_is_tested_by_what_it_writes(finished: Path) -> None:
     assert {"loss", "perplexity", "bleu", "chrf", "ter"} <= test[0].keys()
     assert dev[-1]["loss"] < dev[0]["loss"]
     assert "langue translate" in (finished / "README.md").read_text()
+    # Nothing is dropped out where a model is tested, though it was while it learnt.
+    again = langue.evaluate(finished, finished.parent / "train.tsv")["metrics"]
+    assert {name: test[0][name] for name in again} == pytest.approx(again)
 
 
 def test_a_resumed_run_ends_where_it_would_have_ended(finished: Path, tmp_path: Path, monkeypatch) -> None:

@@ -79,7 +79,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 
 def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
-    """Read a model that `save_model` wrote.
+    """Read a model that `save_model` wrote, to be used: it drops nothing out before someone trains it.
 
     Raises:
         LangueError: a file is missing or damaged, or the weights do not fit the configuration.
@@ -98,7 +98,7 @@ def load_weights(config: ModelConfig, file: Path, device: str | torch.device = "
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
     model.load_state_dict(_read_weights(file, expected, device), strict=False, assign=True)
     model.tie()
-    return model.to(device)
+    return model.to(device).eval()
 
 
 def _read_weights(path: Path, expected: dict[str, torch.Size], device: str | torch.device) -> dict[str, torch.Tensor]:
