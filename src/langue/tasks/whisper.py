@@ -21,6 +21,7 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.mel import HOP, log_mel
 from langue.objectives import Dictation, TranscribeSettings
+from langue.objectives.sound import filled
 from langue.settings import Settings, parse
 from langue.tasks.transcribe import Segment, Transcribe, Transcript
 from langue.text import Tokenizer
@@ -173,10 +174,9 @@ class Whisper(Transcribe):
         return self.tokenizer.encode(f" {text.strip()}") if text.strip() else []
 
     def _features(self, each: _Listening) -> Tensor:
-        """(frames, bins) of the window from where a recording was heard up to, with silence behind its end."""
-        samples = each.samples[each.place : each.place + self.window]
-        padded = np.pad(samples.astype(np.float32), (0, self.window - len(samples)))
-        return log_mel(torch.from_numpy(padded), self.audio.features, self.audio.bins)
+        """(frames, bins) of the window from where a recording was heard up to."""
+        samples = each.samples[each.place : each.place + self.window].astype(np.float32)
+        return filled(log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins), self.window)
 
     @torch.inference_mode()
     def _find_languages(self, every: Sequence[_Listening], asked: WhisperOptions) -> None:
