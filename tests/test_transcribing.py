@@ -196,3 +196,25 @@ def test_what_hears_can_be_frozen() -> None:
     assert learning == {"embedding", "stack"}
     with pytest.raises(LangueError, match="freeze: encoder is for models of form: seq2seq"):
         freeze(build(ModelConfig(**{**model, "form": "decoder", "audio": None})), TrainingSettings(freeze="encoder"))
+
+
+def test_a_language_model_of_the_same_letters_helps(folder: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "text.txt").write_text("\n".join(texts(400, seed=5)) + "\n")
+    words = {
+        "task": "generate", "tokenizer.path": str(folder / "run"), "data.train": str(tmp_path / "text.txt"),
+        "data.documents": "line", "data.dev": "0.1", "data.test": "null", "training.steps": "30",
+        "model": "{layers: 1, width: 16, heads: 2, context: 16}",
+    }  # fmt: skip
+    train(read_recipe(folder / "recipe.yaml", words), tmp_path / "writer", report=False)
+    sounds = [say(text) for text in ("a", "abcd dcb", "bb cad")]
+    task, writer = langue.load(folder / "run"), langue.load(tmp_path / "writer")
+    plain = task.hear(sounds, beams=16)
+    silent = task.hear(sounds, language_model=writer, weight=0.0, bonus=0.0)
+    assert [each.text for each in silent] == [each.text for each in plain]
+    loud = task.hear(sounds, language_model=writer, weight=50.0, bonus=0.0)
+    assert sum(len(each.text) for each in loud) < sum(len(each.text) for each in plain)
+    wav = str(folder / "wav" / "0.wav")
+    assert command(["transcribe", str(folder / "run"), wav, "--language-model", str(tmp_path / "writer")]) == 0
+    assert capsys.readouterr().out.strip()
+    with pytest.raises(LangueError, match="a language model is a decoder, and this one was trained to transcribe"):
+        task.hear(sounds, language_model=task)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from langue.decode.ctc import decode, likeliest_path, prefix_beam
+from langue.decode.ctc import Fusion, decode, likeliest_path, prefix_beam
 
 
 def texts_by_counting(logs: torch.Tensor) -> dict[tuple[int, ...], float]:
@@ -56,3 +56,26 @@ def test_rows_are_as_long_as_they_are():
     for beams in (1, 3):
         found = decode(logs, [6, 2], 0, beams)
         assert found[1] == decode(logs[1:, :2], [2], 0, beams)[0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([0.0, 0.3, 1.5]), st.sampled_from([0.0, 0.7]))
+def test_a_language_model_has_its_say_of_every_text(seed, positions, weight, bonus):
+    draws = torch.Generator().manual_seed(seed)
+    logs = (2 * torch.randn(positions, 4, generator=draws)).log_softmax(-1)
+    # Two letters back decide, and the last token of all ends a text.
+    table = (2 * torch.randn(5, 5, 5, generator=draws)).log_softmax(-1).double()
+
+    def writer(texts):
+        padded = [(0, 0, *text)[-2:] for text in texts]
+        return torch.stack([table[first, second] for first, second in padded])
+
+    def said(text):
+        framed = (0, 0, *text, 4)
+        return sum(float(table[framed[n - 2], framed[n - 1], framed[n]]) for n in range(2, len(framed)))
+
+    heard = texts_by_counting(logs.double())
+    expected = {text: score + weight * said(text) + bonus * len(text) for text, score in heard.items()}
+    found = prefix_beam(logs, 0, beams=10_000, likely=0, fusion=Fusion(writer, weight, bonus, end=4))
+    assert {tuple(each.tokens): pytest.approx(each.score, abs=1e-5) for each in found} == expected
+    assert found[0].score == pytest.approx(max(expected.values()), abs=1e-5)

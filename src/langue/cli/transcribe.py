@@ -26,6 +26,9 @@ def transcribe(
     file: Path | None = None,
     out: Path | None = None,
     beams: int | None = None,
+    language_model: Path | None = None,
+    weight: float | None = None,
+    bonus: float | None = None,
     language: str | None = None,
     translate: Annotated[bool, Parameter(negative="")] = False,
     prompt: str = "",
@@ -48,6 +51,12 @@ def transcribe(
     beams
         Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a
         Whisper, and of others what the training measured by.
+    language_model
+        Of a model that was taught by CTC: a decoder with the same tokenizer, which has a say in what is written.
+    weight
+        How much it counts beside what is heard; 0.5 by default.
+    bonus
+        What each letter earns beside, lest short texts win; 1 by default.
     language
         Of a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given.
     translate
@@ -71,7 +80,9 @@ def transcribe(
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device)
     check_task(task, "transcribe")
-    given = {"beams": beams, "language": language, "translate": translate or None, "prompt": prompt or None}
+    writer_of_texts = None if language_model is None else load(language_model, device)
+    given: dict[str, Any] = {"language_model": writer_of_texts, "weight": weight, "bonus": bonus}
+    given |= {"beams": beams, "language": language, "translate": translate or None, "prompt": prompt or None}
     options = {name: value for name, value in given.items() if value is not None}
     with ExitStack() as stack:
         advance = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", float(len(asked))))

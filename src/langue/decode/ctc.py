@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ class Heard:
     Attributes:
         tokens: of the text.
         positions: of each token the first position at which it was heard.
-        score: log-probability, of the text (beams) or of the one way to say it.
+        score: log-probability, of the text (beams) or of the one way to say it; what a language model adds is in it.
     """
 
     tokens: list[int]
@@ -42,7 +42,30 @@ def likeliest_path(logs: Tensor, blank: int) -> Heard:
     return Heard(path[places].tolist(), places.tolist(), float(best.values.sum()))
 
 
-def prefix_beam(logs: Tensor, blank: int, beams: int, likely: float = 1e-4) -> list[Heard]:
+Writer = Callable[[Sequence[tuple[int, ...]]], Tensor]
+"""Texts (T) → (T, V) log-probabilities of the token that a language model expects after each."""
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A language model that has a say in what is heard (shallow fusion, Gülçehre et al. 2015; Hannun et al. 2014).
+
+    Attributes:
+        writer: the model, of the same tokens.
+        weight: how much its log-probabilities count beside what is heard.
+        bonus: what each token earns, lest short texts win.
+        end: the token that ends a text.
+    """
+
+    writer: Writer
+    weight: float
+    bonus: float
+    end: int
+
+
+def prefix_beam(
+    logs: Tensor, blank: int, beams: int, likely: float = 1e-4, fusion: Fusion | None = None
+) -> list[Heard]:
     """The likeliest texts, best first: all ways to say a beginning are followed together (Hannun et al. 2014).
 
     Args:
@@ -50,7 +73,9 @@ def prefix_beam(logs: Tensor, blank: int, beams: int, likely: float = 1e-4) -> l
         blank: the token that says nothing.
         beams: beginnings that are kept after each moment.
         likely: tokens less probable than that are not tried at a moment; 0 tries all.
+        fusion: a language model, whose score of a text is added to that of what is heard.
     """
+    told = _Told(fusion)
     floor = math.log(likely) if likely > 0 else NEVER
     # Of each beginning: log-probability of the ways that end with a blank, and of those that do not.
     kept: dict[tuple[int, ...], _Ways] = {(): _Ways(blank=0.0)}
@@ -67,9 +92,40 @@ def prefix_beam(logs: Tensor, blank: int, beams: int, likely: float = 1e-4) -> l
                     continue
                 new = _Ways(NEVER, before + row[token], (*ways.positions, moment))
                 found.setdefault((*text, token), _Ways()).join(new)
-        best = sorted(found, key=lambda text: found[text].total, reverse=True)[:beams]
+        best = sorted(found, key=lambda text: found[text].total + told.score(text), reverse=True)[:beams]
         kept = {text: found[text] for text in best}
-    return [Heard(list(text), list(ways.positions), ways.total) for text, ways in kept.items()]
+        told.read(kept)
+    scores = {text: ways.total + told.score(text, ended=True) for text, ways in kept.items()}
+    best = sorted(kept, key=lambda text: scores[text], reverse=True)
+    return [Heard(list(text), list(kept[text].positions), scores[text]) for text in best]
+
+
+class _Told:
+    """What a language model says of texts; of each beginning that is kept it is asked once."""
+
+    def __init__(self, fusion: Fusion | None):
+        self.fusion = fusion
+        self._next: dict[tuple[int, ...], Tensor] = {}
+        self._scores: dict[tuple[int, ...], float] = {(): 0.0}
+        self.read([()])
+
+    def read(self, texts: Iterable[tuple[int, ...]]) -> None:
+        """Find out what may follow texts."""
+        if self.fusion is None:
+            return
+        new = [text for text in texts if text not in self._next]
+        if new:
+            self._next |= dict(zip(new, self.fusion.writer(new), strict=True))
+
+    def score(self, text: tuple[int, ...], *, ended: bool = False) -> float:
+        """Of a text whose beginning was read, and with its end of one that was read itself."""
+        if self.fusion is None:
+            return 0.0
+        if text not in self._scores:
+            said = float(self._next[text[:-1]][text[-1]])
+            self._scores[text] = self._scores[text[:-1]] + self.fusion.weight * said + self.fusion.bonus
+        end = self.fusion.weight * float(self._next[text][self.fusion.end]) if ended else 0.0
+        return self._scores[text] + end
 
 
 @dataclass
@@ -99,7 +155,9 @@ def _add(first: float, second: float) -> float:
     return first if second == NEVER else first + math.log1p(math.exp(second - first))
 
 
-def decode(logs: Tensor, lengths: Sequence[int], blank: int, beams: int) -> list[Heard]:
+def decode(logs: Tensor, lengths: Sequence[int], blank: int, beams: int, fusion: Fusion | None = None) -> list[Heard]:
     """Of each row of logs (B, positions, V), as long as it is, the best text."""
     rows = [row[:length] for row, length in zip(logs.cpu(), lengths, strict=True)]
-    return [likeliest_path(row, blank) if beams == 1 else prefix_beam(row, blank, beams)[0] for row in rows]
+    if beams == 1 and fusion is None:
+        return [likeliest_path(row, blank) for row in rows]
+    return [prefix_beam(row, blank, beams, fusion=fusion)[0] for row in rows]

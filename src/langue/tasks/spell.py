@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from langue.batch import Batch
 from langue.data.audio import RATE
-from langue.decode.ctc import Heard, decode
+from langue.decode.ctc import Fusion, Heard, decode
 from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.mel import HOP
@@ -38,18 +40,38 @@ class Spell(Transcribe):
         return CTC(self.audio, self.ctc.blank, self.settings)
 
     def together(
-        self, sounds: list[np.ndarray], advance: Any, *, beams: int | None = None, **options: Any
+        self,
+        sounds: list[np.ndarray],
+        advance: Any,
+        *,
+        beams: int | None = None,
+        language_model: Any = None,
+        weight: float = 0.5,
+        bonus: float = 1.0,
+        **options: Any,
     ) -> list[Transcript]:
-        """See `hear`; `beams` is how many beginnings are followed at once, 1 takes the likeliest letter of each moment,
-        and None what the training measured by."""
+        """See `hear`.
+
+        Args:
+            sounds: recordings.
+            advance: called with how many seconds were heard.
+            beams: beginnings that are followed at once; 1 takes the likeliest letter of each moment, and None what the
+                training measured by, or 16 where a language model helps.
+            language_model: what `langue.load` gives of a decoder that was trained with this model's tokenizer.
+            weight: how much the language model counts.
+            bonus: what each letter earns beside, lest short texts win.
+            options: of other models, which are refused.
+        """
         if options:
             raise LangueError(f"a model that was taught by CTC has no option {sorted(options)[0]}; it has beams")
+        fusion = None if language_model is None else self._fusion(language_model, weight, bonus)
+        beams = beams or (self.settings.beams if fusion is None else 16)
         longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
         pieces = [(owner, start, piece) for owner, each in enumerate(sounds) for start, piece in cut(each, longest)]
         of_each: list[list[tuple[int, Heard]]] = [[] for _ in sounds]
         heard: dict[int, Heard] = {}
         for numbers in batches([len(piece) for _, _, piece in pieces], ROOM):
-            found = self._read([pieces[number][2] for number in numbers], beams or self.settings.beams)
+            found = self._read([pieces[number][2] for number in numbers], beams, fusion)
             heard |= dict(zip(numbers, found, strict=True))
             if advance is not None:
                 advance(sum(len(pieces[number][2]) for number in numbers) / RATE)
@@ -58,10 +80,37 @@ class Spell(Transcribe):
         return [self._transcript(len(sound), parts) for sound, parts in zip(sounds, of_each, strict=True)]
 
     @torch.inference_mode()
-    def _read(self, pieces: list[np.ndarray], beams: int) -> list[Heard]:
+    def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[Heard]:
         batch = self.ctc.batch([{"audio": piece, "target": []} for piece in pieces]).to(self.model.device)
         logs = self.ctc.log_probabilities(self.model, batch)
-        return decode(logs, self.ctc.lengths(batch).tolist(), self.ctc.blank, beams)
+        return decode(logs, self.ctc.lengths(batch).tolist(), self.ctc.blank, beams, fusion)
+
+    def _fusion(self, task: Any, weight: float, bonus: float) -> Fusion:
+        """A language model as the search asks it.
+
+        Raises:
+            LangueError: it is no decoder, or of another tokenizer.
+        """
+        if task.name != "generate":
+            raise LangueError(f"a language model is a decoder, and this one was trained to {task.name}")
+        if task.tokenizer.fingerprint != self.tokenizer.fingerprint:
+            raise LangueError(
+                "the language model has another tokenizer; train it with this one's: --tokenizer.path RUN, on the "
+                "transcripts' kind of text in lower case"
+            )
+        model, start = task.model, self.tokenizer.end
+
+        def writer(texts: Sequence[tuple[int, ...]]) -> Tensor:
+            limit = model.context_limit
+            rows = [[start, *text] if limit is None else [start, *text][-limit:] for text in texts]
+            ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+            last = torch.tensor([len(row) - 1 for row in rows])
+            with torch.inference_mode():
+                # Nobody looks ahead, so padding behind changes nothing.
+                hidden = model.hidden(Batch(ids.to(model.device)))[torch.arange(len(rows)), last.to(model.device)]
+                return model.head(hidden[:, None])[:, 0].float().log_softmax(-1).cpu()
+
+        return Fusion(writer, weight, bonus, self.tokenizer.end)
 
     def _transcript(self, samples: int, pieces: list[tuple[int, Heard]]) -> Transcript:
         position = self.audio.stride * HOP / RATE
