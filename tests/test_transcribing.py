@@ -218,3 +218,23 @@ def test_a_language_model_of_the_same_letters_helps(folder: Path, tmp_path: Path
     assert capsys.readouterr().out.strip()
     with pytest.raises(LangueError, match="a language model is a decoder, and this one was trained to transcribe"):
         task.hear(sounds, language_model=task)
+
+
+def test_a_page_of_what_was_misheard(folder: Path, tmp_path: Path, capsys) -> None:
+    page, table = tmp_path / "page.html", str(folder / "test.tsv")
+    asked = [
+        "transcribe",
+        str(folder / "run"),
+        "--file",
+        table,
+        "--out",
+        str(tmp_path / "out"),
+        "--mistakes",
+        str(page),
+    ]
+    assert command(asked) == 0
+    content = page.read_text()
+    assert content.count("data:audio/wav;base64,") == 12
+    assert "What run misheard" in content
+    assert command([*asked, str(folder / "wav" / "0.wav")]) == 2
+    assert "give them by --file alone" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
 from langue.errors import LangueError
-from langue.metrics.speech import basic, error_statistics, normalise, plain, speech_scores
+from langue.metrics.speech import Edit, basic, edits, error_statistics, normalise, plain, speech_scores
 
 TEXTS = [
     "Don’t  touch [noise] that — it’s 20% off!",
@@ -53,3 +53,13 @@ def test_a_text_where_nothing_should_stand_counts_its_words():
     assert speech_scores([""], ["…"])["wer"] == 0
     with pytest.raises(LangueError):
         speech_scores([], [])
+
+
+def test_edits_tell_both_texts_apart_word_by_word():
+    found = edits("the cat sat in a hat", "The cat, sat on the mat today.")
+    assert [edit for edit in found if edit.kind == "same"] == [Edit("same", "the cat sat", "the cat sat")]
+    assert " ".join(edit.expected for edit in found if edit.expected) == "the cat sat on the mat today"
+    assert " ".join(edit.written for edit in found if edit.written) == "the cat sat in a hat"
+    assert edits("", "all gone") == [Edit("other", "all gone", "")]
+    assert edits("more", "!") == [Edit("other", "", "more")]
+    assert edits("", "?") == []

@@ -25,6 +25,7 @@ def transcribe(
     *,
     file: Path | None = None,
     out: Path | None = None,
+    mistakes: Path | None = None,
     beams: int | None = None,
     language_model: Path | None = None,
     weight: float | None = None,
@@ -48,6 +49,8 @@ def transcribe(
         A table with more of them in its column audio, and maybe start and end, in seconds.
     out
         Write here instead of to the terminal.
+    mistakes
+        Write a page as well on which everything misheard can be listened to, of a FILE with the column text.
     beams
         Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a
         Whisper, and of others what the training measured by.
@@ -74,7 +77,10 @@ def transcribe(
     from langue.data.recordings import Recording
     from langue.tasks import load
 
-    asked: list[Recording] = demand([*_named(recordings), *_listed(file)], "recording")
+    listed = list(_listed(file, with_texts=mistakes is not None))
+    asked: list[Recording] = demand([*_named(recordings), *(each for each, _ in listed)], "recording")
+    if mistakes is not None and len(listed) < len(asked):
+        raise LangueError("--mistakes needs what is said in every recording: give them by --file alone")
     kind = "json" if as_json else form
     if kind not in ("text", "json") and len(asked) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
@@ -87,6 +93,7 @@ def transcribe(
     with ExitStack() as stack:
         advance = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", float(len(asked))))
         writer: Any = None
+        texts: list[str] = []
         for start in range(0, len(asked), TOGETHER):
             some = asked[start : start + TOGETHER]
             found = task.hear((each.read() for each in some), **options)
@@ -94,7 +101,20 @@ def transcribe(
                 writer = stack.enter_context(Writer(kind, out, several=len(asked) > 1))
             for each, heard in zip(some, found, strict=True):
                 writer.write(each, heard)
+            texts += [heard.text for heard in found]
             advance(len(some))
+    if mistakes is not None:
+        _write_mistakes(mistakes, run, listed, texts)
+
+
+def _write_mistakes(path: Path, run: Path, listed: list[tuple[Any, str]], texts: list[str]) -> None:
+    from langue.report.mistakes import Said, mistakes_page
+
+    every = [
+        Said(Path(str(each.audio)).name, expected, written, each.read())
+        for (each, expected), written in zip(listed, texts, strict=True)
+    ]
+    path.write_text(mistakes_page(run.name, every), encoding="utf-8")
 
 
 def _named(paths: tuple[Path, ...]) -> Iterator[Any]:
@@ -116,11 +136,13 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Any]:
         yield from (Recording(str(file), file, 0.0, None) for file in found)
 
 
-def _listed(file: Path | None) -> Iterator[Any]:
+def _listed(file: Path | None, *, with_texts: bool) -> Iterator[tuple[Any, str]]:
+    """The recordings of a table, and what is said in each where that is asked for."""
     if file is None:
         return
     from langue.data import DataSettings
-    from langue.data.labelled import read_labelled
+    from langue.data.labelled import read_labelled, text_of
     from langue.data.recordings import recording_of
 
-    yield from (recording_of(row) for row in read_labelled(str(file), DataSettings(train="")))
+    for row in read_labelled(str(file), DataSettings(train="")):
+        yield recording_of(row), text_of(row, "text") if with_texts else ""

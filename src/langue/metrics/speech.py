@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -57,6 +57,14 @@ def _english() -> Callable[[str], str]:
     return EnglishTextNormalizer()
 
 
+def _jiwer() -> Any:
+    try:
+        import jiwer
+    except ImportError:
+        raise LangueError("word error rates need jiwer: pip install 'langue[metrics]'") from None
+    return jiwer
+
+
 def error_statistics(
     predicted: Sequence[str], expected: Sequence[str], kind: Normaliser = "basic"
 ) -> dict[str, np.ndarray]:
@@ -68,10 +76,7 @@ def error_statistics(
         LangueError: nothing to score, columns of different lengths, or jiwer is not installed.
     """
     check_columns(predicted, expected)
-    try:
-        import jiwer
-    except ImportError:
-        raise LangueError("word error rates need jiwer: pip install 'langue[metrics]'") from None
+    jiwer = _jiwer()
     pairs = [(normalise(said, kind), normalise(right, kind)) for said, right in zip(predicted, expected, strict=True)]
     found = {}
     for name, count, part in (("wer", jiwer.process_words, str.split), ("cer", jiwer.process_characters, list)):
@@ -84,6 +89,34 @@ def error_statistics(
             rows.append((each.substitutions + each.deletions + each.insertions, len(part(right))))
         found[name] = np.array(rows, np.float64)
     return found
+
+
+class Edit(NamedTuple):
+    """A stretch of words that were written as they should, or otherwise; either side may have none."""
+
+    kind: Literal["same", "other"]
+    expected: str
+    written: str
+
+
+def edits(written: str, expected: str, kind: Normaliser = "basic") -> list[Edit]:
+    """What became of the words of one text, in order.
+
+    Raises:
+        LangueError: jiwer is not installed.
+    """
+    said, right = normalise(written, kind).split(), normalise(expected, kind).split()
+    if not right or not said:
+        return [Edit("other", " ".join(right), " ".join(said))] if right or said else []
+    found = _jiwer().process_words(" ".join(right), " ".join(said)).alignments[0]
+    return [
+        Edit(
+            "same" if chunk.type == "equal" else "other",
+            " ".join(right[chunk.ref_start_idx : chunk.ref_end_idx]),
+            " ".join(said[chunk.hyp_start_idx : chunk.hyp_end_idx]),
+        )
+        for chunk in found
+    ]
 
 
 def error_rate(sums: np.ndarray) -> float:

@@ -1,0 +1,89 @@
+"""What a model misheard: the words it took for others, and each recording beside what it wrote, to be listened to."""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from langue.data.audio import RATE
+from langue.metrics.speech import Edit, Normaliser, edits, speech_scores
+from langue.report.page import render
+
+LISTENED = 20_000_000
+"""Bytes of sound that a page holds at most, the worst recordings' first."""
+
+OFTEN = 20
+"""Mistakes that are listed by how often they were made."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One recording.
+
+    Attributes:
+        name: what it is called.
+        expected: what is said in it.
+        written: what the model wrote.
+        samples: (n,) at 16 kHz.
+    """
+
+    name: str
+    expected: str
+    written: str
+    samples: np.ndarray
+
+
+def mistakes_page(name: str, every: Sequence[Said], normaliser: Normaliser = "basic") -> str:
+    """A page of all recordings, those with most mistakes first.
+
+    Args:
+        name: the model's.
+        every: recordings; those whose sound there is no room for are shown without it.
+        normaliser: what is taken for the same.
+    """
+    parts = [edits(each.written, each.expected, normaliser) for each in every]
+    wrong = [sum(len(_words(edit)) for edit in each) for each in parts]
+    order = sorted(range(len(every)), key=lambda number: -wrong[number])
+    room, shown = LISTENED, []
+    for number in order:
+        each = every[number]
+        size = 2 * len(each.samples)
+        sound = _wav(each.samples) if size <= room else None
+        room -= size if sound else 0
+        shown.append({"name": each.name, "edits": parts[number], "wrong": wrong[number], "sound": sound})
+    scores = speech_scores([each.written for each in every], [each.expected for each in every], normaliser)
+    return render("mistakes.html", title=f"What {name} misheard", scores=scores, shown=shown, often=_often(parts))
+
+
+def _often(parts: Sequence[Sequence[Edit]]) -> list[dict[str, Any]]:
+    counts = Counter(words for each in parts for edit in each for words in _words(edit))
+    return [
+        {"expected": expected or "–", "written": written or "–", "count": count}
+        for (expected, written), count in counts.most_common(OFTEN)
+    ]
+
+
+def _words(edit: Edit) -> list[tuple[str, str]]:
+    """The mistakes of a stretch word by word: what was said, and what was written for it."""
+    if edit.kind == "same":
+        return []
+    return list(zip_longest(edit.expected.split(), edit.written.split(), fillvalue=""))
+
+
+def _wav(samples: np.ndarray) -> str:
+    """A recording in a data address."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes())
+    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode()
