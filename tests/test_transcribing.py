@@ -11,15 +11,22 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
+import torch
+import torch.nn.functional as F
 
 import langue
 from cli.test_bad_input import complain
+from langue.batch import Batch
 from langue.cli import run as command
 from langue.data.audio import RATE
+from langue.decode import Hypothesis
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.models import ModelConfig, build
+from langue.nn.mel import log_mel
+from langue.objectives import TranscribeSettings
 from langue.recipe import read_recipe
+from langue.tasks.dictate import Dictate
 from langue.tasks.transcribe import cut
 from langue.train import TrainingSettings, freeze
 from spoken_rows import TRAIN, say, texts, write_spoken
@@ -170,7 +177,7 @@ def test_a_plan_knows_how_much_there_is_to_hear(folder: Path, capsys) -> None:
 def test_an_encoder_decoder_learns_by_dictation(folder: Path, tmp_path: Path, capsys) -> None:
     changes = {
         "model": "{form: seq2seq, mixer: gru, position: none, width: 32, layers: 1, heads: 2, feedforward: none, "
-        "encoder: {context: 256}, audio: {features: whisper, bins: 24}, context: 24}",
+        "encoder: {context: 256}, audio: {features: whisper, bins: 24, spells: true}, context: 24}",
         "training.steps": "40",
         "training.label_smoothing": "0.1",
     }
@@ -238,3 +245,29 @@ def test_a_page_of_what_was_misheard(folder: Path, tmp_path: Path, capsys) -> No
     assert "What run misheard" in content
     assert command([*asked, str(folder / "wav" / "0.wav")]) == 2
     assert "give them by --file alone" in capsys.readouterr().err
+
+
+def test_dictation_and_spelling_judge_together(folder: Path) -> None:
+    model = {
+        "form": "seq2seq", "mixer": "gru", "position": "none", "width": 16, "layers": 1, "heads": 2, "context": 12,
+        "encoder": {"context": 64}, "audio": {"bins": 24, "features": "whisper", "spells": True},
+    }  # fmt: skip
+    tokenizer = langue.load(folder / "run").tokenizer
+    hears = build(ModelConfig(**model, vocab_size=tokenizer.vocab_size, initial_deviation=0.5), seed=4)
+    sounds = [say(text) for text in ("abc d", "dd", "ca b")]
+    features = [log_mel(torch.from_numpy(sound), "whisper", 24) for sound in sounds]
+    for share in (0.0, 0.4, 0.9):
+        task = Dictate(hears, tokenizer, TranscribeSettings(spelling=share))
+        assert task.transcribe(sounds) == [task.transcribe(sound) for sound in sounds]
+        scores = {"ab": -3.0, "d": -2.5, "abcdabcdabcdabcdabcdabcd": -1.0}  # the last has no room
+        given = [Hypothesis(tokenizer.encode(text), score, True, 0.0, []) for text, score in scores.items()]
+        judged = task._judged(given, features[0])
+        logs = hears.speller(hears.encode(Batch(torch.zeros(1, 0).long(), source=features[0][None])).hidden)
+        logs = logs[0].log_softmax(-1)[:, None]
+
+        def joint(each: Hypothesis, share: float = share, logs: torch.Tensor = logs) -> float:
+            size = [len(each.tokens)]
+            loss = F.ctc_loss(logs, torch.tensor([each.tokens]), [len(logs)], size, tokenizer.pad, reduction="sum")
+            return (1 - share) * each.score - share * min(loss.item(), 1e9)
+
+        assert judged == sorted(given, key=joint, reverse=True)

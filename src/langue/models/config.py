@@ -71,6 +71,9 @@ class AudioConfig(Settings):
     strides: tuple[Literal[1, 2], ...] = Field(default=(2, 2), min_length=1)
     """How many frames or positions each of the convolutions makes one: two of stride 2 make one position of 40 ms."""
 
+    spells: bool = False
+    """Whether a seq2seq's encoder writes as well, a token or nothing at each position, as one alone does (CTC)."""
+
     @property
     def stride(self) -> int:
         """Hundredths of a second that become one position."""
@@ -222,6 +225,8 @@ class ModelConfig(Settings):
             raise ValueError(f"a bidirectional {self.mixer} needs an even width, not {self.width}")
         if self.audio is not None and self.form == "decoder":
             raise ValueError("audio is for encoders, of form: encoder or seq2seq")
+        if self.audio is not None and self.audio.spells and self.form == "encoder":
+            raise ValueError("audio.spells is for form: seq2seq, since an encoder alone spells in any case")
         if self.audio is not None and self.form == "encoder" and self.tie_embeddings:
             raise ValueError("an encoder of audio has no embeddings, so it takes tie_embeddings: false")
         if self.tie_embeddings and self.resolved_embedding_width != self.width:

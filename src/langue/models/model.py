@@ -110,7 +110,7 @@ class Model(nn.Module):
         found = {}
         for name, _ in self.named_parameters():
             side, _, rest = name.partition(".")
-            if side in ("head", "classifier"):
+            if side in ("head", "classifier", "speller"):
                 found[name] = layers + 1
             elif rest.startswith("blocks."):
                 found[name] = int(rest.split(".")[1]) + 1

@@ -9,7 +9,7 @@ from langue.models.config import ModelConfig
 from langue.models.look import look
 from langue.models.model import Model
 from langue.models.stack import Stack, embedding_scale
-from langue.nn.embedding import Embedding
+from langue.nn.embedding import Embedding, Head
 from langue.nn.layout import Layout
 from langue.nn.state import Memory, State
 
@@ -35,6 +35,8 @@ class Seq2Seq(Model):
         )
         self.encoder = Stack(encoder, causal=False)
         self.stack = Stack(config, causal=True, memory_width=encoder.width)
+        spells = config.audio is not None and config.audio.spells
+        self.speller = Head(config.vocab_size, encoder.width, bias=False, tied=None) if spells else None
 
     def encode(self, batch: Batch) -> Memory:
         """Read the source: what the decoder may look at."""
@@ -48,7 +50,10 @@ class Seq2Seq(Model):
         return Memory(self.encoder(x, Layout.of(x, valid, None, causal=False)), valid)
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
-        memory = self.encode(batch) if state is None else state.memory
+        return self.write(batch, self.encode(batch) if state is None else state.memory, state)
+
+    def write(self, batch: Batch, memory: Memory | None, state: State | None = None) -> Tensor:
+        """(B, T, width): what the head turns into logits, of a source that was read already."""
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True, state=state)
         return self.stack(self.embed(batch.ids, batch.segments), layout, state, memory)
 

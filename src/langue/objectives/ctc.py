@@ -46,17 +46,8 @@ class CTC:
         """Summed over texts, in nats; it counts tokens. A text that has no room in its recording counts nothing."""
         assert batch.targets is not None
         logs = self.log_probabilities(model, batch)
-        asked = batch.targets != IGNORE
-        total = F.ctc_loss(
-            logs.transpose(0, 1),
-            batch.targets.masked_fill(~asked, self.blank),
-            self.lengths(batch),
-            asked.sum(1),
-            blank=self.blank,
-            reduction="sum",
-            zero_infinity=True,
-        )
-        return Loss(total, asked.sum())
+        each = ctc_losses(logs, self.lengths(batch), batch.targets, self.blank)
+        return Loss(each.sum(), (batch.targets != IGNORE).sum())
 
     def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
         """(B, positions, V) in fp32."""
@@ -69,6 +60,27 @@ class CTC:
         valid = batch.source_valid
         held = torch.full((rows,), frames, device=batch.source.device) if valid is None else valid.sum(1)
         return positions_of(held, self.audio.strides)
+
+
+def ctc_losses(logs: Tensor, lengths: Tensor, targets: Tensor, blank: int) -> Tensor:
+    """(B,) −log of the probability of each text, over all ways to say it; 0 where its recording has no room for it.
+
+    Args:
+        logs: (B, positions, V) log-probabilities.
+        lengths: (B,) int64 positions of each recording.
+        targets: (B, longest) tokens, `IGNORE` after a text's end.
+        blank: the token that says nothing.
+    """
+    asked = targets != IGNORE
+    return F.ctc_loss(
+        logs.transpose(0, 1),
+        targets.masked_fill(~asked, blank),
+        lengths,
+        asked.sum(1),
+        blank=blank,
+        reduction="none",
+        zero_infinity=True,
+    )
 
 
 def needed_positions(target: Sequence[int]) -> int:

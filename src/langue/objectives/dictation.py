@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
 from langue.models.config import AudioConfig
+from langue.models.seq2seq import Seq2Seq
+from langue.nn.state import Memory
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.ctc import ctc_losses
 from langue.objectives.settings import TranscribeSettings
 from langue.objectives.sound import hear
 from langue.randomness import RowRandomness
@@ -27,6 +31,7 @@ class Dictation:
         smoothing: label smoothing while training.
         window: samples that each recording is given by silence; None pads to the longest.
         times: the token of 0.00 seconds and the samples between two of them, where a text is framed by its times.
+        blank: the token that says nothing, of a model whose encoder spells as well; None of all others.
     """
 
     def __init__(
@@ -38,9 +43,10 @@ class Dictation:
         smoothing: float = 0.0,
         window: int | None = None,
         times: tuple[int, int] | None = None,
+        blank: int | None = None,
     ):
         self.audio, self.prompt, self.end, self.settings = audio, list(prompt), end, settings
-        self.smoothing, self.window, self.times = smoothing, window, times
+        self.smoothing, self.window, self.times, self.blank = smoothing, window, times, blank
 
     def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> Batch:
         """Examples with `audio`, (samples,) at 16 kHz, and `target`, the tokens of their text.
@@ -65,7 +71,27 @@ class Dictation:
         return [first, *text, first + min(samples, self.window or samples) // tick]
 
     def loss(self, model: Model, batch: Batch) -> Loss:
-        """Summed cross-entropy in nats."""
+        """Summed cross-entropy in nats; of a model that spells as well, mixed with CTC's (Watanabe et al. 2017)."""
         assert batch.targets is not None
         smoothing = self.smoothing if model.training else 0.0
-        return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing)
+        if self.blank is None or self.settings is None:
+            return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing)
+        assert isinstance(model, Seq2Seq)
+        memory = model.encode(batch)
+        dictated = linear_cross_entropy(model.write(batch, memory), model.head, batch.targets, smoothing)
+        # What is spelt is the text alone, without its end; nothing stands before it in a model that was not asked.
+        text = batch.targets[:, len(self.prompt) - 1 :]
+        text = text.masked_fill(text == self.end, IGNORE)
+        spelt = ctc_losses(*spelling(model, memory), text, self.blank).sum()
+        share = self.settings.spelling
+        return Loss((1 - share) * dictated.total + share * spelt, dictated.count)
+
+
+def spelling(model: Seq2Seq, memory: Memory) -> tuple[Tensor, Tensor]:
+    """What an encoder writes by itself: (B, positions, V) log-probabilities, and (B,) how many positions each has."""
+    assert model.speller is not None
+    rows, positions = memory.hidden.shape[:2]
+    logs = model.speller(memory.hidden).float().log_softmax(-1)
+    valid = memory.valid
+    whole = torch.full((rows,), positions, device=logs.device)
+    return logs, whole if valid is None else valid.sum(1)

@@ -116,6 +116,9 @@ class TranscribeSettings(Settings):
     """Bands that are hidden."""
     bin_mask: int = Field(default=15, ge=0)
     """Mel bins of the widest of them."""
+    spelling: float = Field(default=0.3, ge=0, lt=1)
+    """How much CTC counts beside dictation, in learning and in choosing what is written, of a model that does both
+    (Watanabe et al. 2017)."""
     beams: int = Field(default=1, ge=1)
     """Beginnings that are followed at once when a model is measured; 1 takes the likeliest letter of each moment."""
 

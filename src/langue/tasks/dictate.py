@@ -6,16 +6,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from langue.batch import IGNORE, Batch
 from langue.data.audio import RATE
-from langue.decode import Search, SearchSettings
+from langue.decode import Hypothesis, Search, SearchSettings
 from langue.models import Model
+from langue.models.seq2seq import Seq2Seq
 from langue.nn.mel import HOP, log_mel
 from langue.objectives import Dictation, TranscribeSettings
+from langue.objectives.ctc import ctc_losses, needed_positions
+from langue.objectives.dictation import spelling
 from langue.settings import parse
 from langue.tasks.rewrite import first_token_of
 from langue.tasks.transcribe import LONGEST, Segment, Transcribe, Transcript, cut
 from langue.text import Tokenizer
+
+NEVER = -1e9
+"""Log-probability of what cannot have been said; a number still where it counts for nothing."""
 
 
 class Dictate(Transcribe):
@@ -33,11 +41,18 @@ class Dictate(Transcribe):
         self.longest = min(LONGEST, model.config.encoder_config().context * self.audio.stride * HOP)
 
     def objective(self, smoothing: float = 0.0) -> Dictation:
-        return Dictation(self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing)
+        blank = self.tokenizer.pad if self.audio.spells else None
+        return Dictation(self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank)
 
     def together(self, sounds: list[np.ndarray], advance: Any, **options: Any) -> list[Transcript]:
-        """See `hear`; options are the fields of `SearchSettings`, of which beams is 5 unless said otherwise."""
-        usual = {"beams": 5, "temperature": 0.0, "max_tokens": self.model.config.context - 1, "stopping": "likely"}
+        """See `hear`; options are the fields of `SearchSettings`, of which beams is 5 unless said otherwise.
+
+        Where the encoder spells as well, the beams' texts are judged by both (Watanabe et al. 2017, equation 9).
+        """
+        beams = int(options.get("beams") or 5)
+        samples = beams if self.audio.spells and beams > 1 else 1
+        usual = {"beams": 5, "samples": samples, "temperature": 0.0, "stopping": "likely"}
+        usual["max_tokens"] = self.model.config.context - 1
         settings = parse(SearchSettings, {**usual, **options}, self.name)
         never = sorted(self.tokenizer.specials | set(range(self.tokenizer.vocab_size, self.model.config.vocab_size)))
         search = Search(self.model, settings, self.tokenizer.end, never)
@@ -45,6 +60,8 @@ class Dictate(Transcribe):
         audio = self.audio
         features = [log_mel(torch.from_numpy(piece), audio.features, audio.bins) for _, _, piece in pieces]
         found = search.run([self.prompt] * len(pieces), features)
+        if self.audio.spells:
+            found = [self._judged(each, heard) for each, heard in zip(found, features, strict=True)]
         segments: list[list[Segment]] = [[] for _ in sounds]
         scores = [0.0] * len(sounds)
         for (owner, start, piece), (best, *_) in zip(pieces, found, strict=True):
@@ -58,3 +75,25 @@ class Dictate(Transcribe):
             Transcript(" ".join(each.text for each in parts), len(sound) / RATE, parts, score=score)
             for sound, parts, score in zip(sounds, segments, scores, strict=True)
         ]
+
+    @torch.inference_mode()
+    def _judged(self, texts: list[Hypothesis], features: Tensor) -> list[Hypothesis]:
+        """Texts of one piece, the best by dictation and spelling together first."""
+        assert isinstance(self.model, Seq2Seq)
+        source = features[None].to(self.model.device)
+        memory = self.model.encode(Batch(torch.zeros(1, 0, dtype=torch.long), source=source))
+        logs, lengths = spelling(self.model, memory)
+        rows = [torch.tensor(each.tokens, dtype=torch.long) for each in texts]
+        targets = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
+        count = len(texts)
+        losses = ctc_losses(
+            logs.expand(count, -1, -1), lengths.expand(count), targets.to(logs.device), self.tokenizer.pad
+        ).tolist()
+        # A text that has no room in its recording was not said in it, though CTC counts it as nothing.
+        room = int(lengths)
+        spelt = [
+            -loss if needed_positions(each.tokens) <= room else NEVER for each, loss in zip(texts, losses, strict=True)
+        ]
+        share = self.settings.spelling
+        joint = [(1 - share) * each.score + share * log for each, log in zip(texts, spelt, strict=True)]
+        return [texts[number] for number in sorted(range(count), key=lambda number: -joint[number])]
