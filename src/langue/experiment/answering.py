@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
@@ -44,8 +44,8 @@ class Answering(Tables):
         head = ClassifierConfig(each="position", outputs=2)
         return recipe.model_copy(update={"model": recipe.model.model_copy(update={"classifier": head})})
 
-    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
-        return encoded_windows(self.tokenizer, rows, self.recipe.answer, self.recipe.model.context)
+    def learn(self, rows: list[Labelled]) -> Examples:
+        return Examples(encoded_windows(self.tokenizer, rows, self.recipe.answer, self.recipe.model.context))
 
     def check(self, row: Labelled) -> None:
         check(row)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from langue.console import say
+from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
@@ -73,22 +74,18 @@ class Classifying(Tables):
         model = recipe.model.model_copy(update={"classifier": chosen})
         return recipe.model_copy(update={"model": model})
 
-    def encode(self, rows: list[Labelled]) -> Iterator[Any]:
+    def learn(self, rows: list[Labelled]) -> Examples:
         recipe = self.recipe
         known = self._labelled(rows)
         if len(known) < len(rows):
             say(f"left out {len(rows) - len(known):,} of {len(rows):,} rows, of which no choice is right")
-        rows = known
-        return iter(encoded_examples(self.tokenizer, rows, recipe.classify, recipe.model.context))
+        encoded = encoded_examples(self.tokenizer, known, recipe.classify, recipe.model.context)
+        return Examples(encoded, several=recipe.classify.kind == "choice")
 
     def check(self, row: Labelled) -> None:
         check_texts(row, self.recipe.classify.kind)
         for known in self._labelled([row]):
             target_of(known, self.recipe.classify)
-
-    @property
-    def several(self) -> bool:
-        return self.recipe.classify.kind == "choice"
 
     def objective(self) -> Objective:
         settings = self.recipe.classify

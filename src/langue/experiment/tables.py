@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from langue.data.buckets import Buckets
-from langue.data.examples import Examples
 from langue.data.labelled import Labelled, missing_column, read_split, texts_of
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import score, task_score
@@ -36,7 +35,7 @@ class Tables(Course):
         # What is wrong with these is said before the training and not at its first evaluation.
         for row in [*self.rows["dev"], *self.rows["test"]]:
             self.check(row)
-        self.train = self.learn()
+        self.train = self.learn(self.rows["train"])
         if not len(self.train):
             raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
 
@@ -51,13 +50,9 @@ class Tables(Course):
                 raise missing_column(row.place, cls.column, row.values)
             yield from texts
 
-    def learn(self) -> Any:
-        """What is learnt from: examples by number, their `lengths` and how many `tokens` all have."""
-        return Examples(self.encode(self.rows["train"]), several=self.several)
-
     @abstractmethod
-    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
-        """Rows as examples to learn from."""
+    def learn(self, rows: list[Labelled]) -> Any:
+        """What is learnt from: examples by number, their `lengths`, how many `tokens` all have, and `texts` each."""
 
     @abstractmethod
     def check(self, row: Labelled) -> None:
@@ -66,11 +61,6 @@ class Tables(Course):
         Raises:
             LangueError: something is missing or wrong; names the place.
         """
-
-    @property
-    def several(self) -> bool:
-        """Whether an example has several texts."""
-        return False
 
     def batches(self, rank: int, world: int) -> Buckets:
         training = self.recipe.training

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
@@ -51,9 +51,9 @@ class Tagging(Tables):
         model = recipe.model.model_copy(update={"classifier": head})
         return recipe.model_copy(update={"model": model, "tag": TagSettings(labels=settings.labels, metric=metric)})
 
-    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
+    def learn(self, rows: list[Labelled]) -> Examples:
         recipe = self.recipe
-        return encoded_pieces(self.tokenizer, rows, recipe.tag, recipe.model.context)
+        return Examples(encoded_pieces(self.tokenizer, rows, recipe.tag, recipe.model.context))
 
     def check(self, row: Labelled) -> None:
         targets_of(row, self.recipe.tag)

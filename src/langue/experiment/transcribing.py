@@ -121,13 +121,10 @@ class Transcribing(Tables):
             kept = account["in"] - account["kept"]
             say(f"left out {kept:,} of {account['in']:,} recordings: {left}; see quarantine.jsonl")
 
-    def learn(self) -> Spoken:
+    def learn(self, rows: list[Labelled]) -> Spoken:
         if not self.folder.joinpath(STORE).is_dir():
             raise LangueError("what a training on recordings will take is known only when they were read; begin it")
         return Spoken(SoundStore(self.folder / STORE), self._outlined.encode)
-
-    def encode(self, rows: list[Labelled]) -> Iterable[Any]:
-        raise NotImplementedError  # they are in the store
 
     def check(self, row: Labelled) -> None:
         recording_of(row)
