@@ -29,8 +29,8 @@ from langue.text import Tokenizer
 TICK = 320
 """Samples between two times that it can write: a fiftieth of a second."""
 
-MANY = 16
-"""Windows that are heard at once, at most."""
+MANY = 4
+"""Windows that are heard at once, at most: more of them leave a processor's cache, which costs more than is shared."""
 
 ROOM = 1 << 29
 """Bytes that what a decoder looks at may take."""
