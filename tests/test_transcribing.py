@@ -223,6 +223,11 @@ def test_a_language_model_of_the_same_letters_helps(folder: Path, tmp_path: Path
     wav = str(folder / "wav" / "0.wav")
     assert command(["transcribe", str(folder / "run"), wav, "--language-model", str(tmp_path / "writer")]) == 0
     assert capsys.readouterr().out.strip()
+    silenced = ["--language-model", str(tmp_path / "writer"), "--weight", "0", "--bonus", "0"]
+    assert command(["transcribe", str(folder / "run"), wav, "--beams", "16", "--json"]) == 0
+    heard = json.loads(capsys.readouterr().out)
+    assert command(["transcribe", str(folder / "run"), wav, *silenced, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["score"] == pytest.approx(heard["score"], abs=1e-3)  # zeros are told too
     with pytest.raises(LangueError, match="a language model is a decoder, and this one was trained to transcribe"):
         task.hear(sounds, language_model=task)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -77,3 +78,33 @@ class RewriteOptions(SearchOptions):
     """Of beams: above 0 favours texts that leave nothing out."""
     alignments: Flag = False
     """With --json, tell for each token which token of the source it looked at most."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class HearOptions:
+    """How to find out what is said; what is None or empty is left to the model's own settings."""
+
+    beams: int | None = None
+    """Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a Whisper, and
+    of others what the training measured by."""
+    language_model: Path | None = None
+    """Of a model that was taught by CTC: a decoder with the same tokenizer, which has a say in what is written."""
+    weight: float | None = None
+    """How much it counts beside what is heard; 0.5 by default."""
+    bonus: float | None = None
+    """What each letter earns beside, lest short texts win; 1 by default."""
+    language: str | None = None
+    """Of a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given."""
+    translate: Flag = False
+    """Of a Whisper: write English, whatever is spoken."""
+    prompt: str = ""
+    """Of a Whisper: what might have been said before, with names and words as it should spell them."""
+
+    def given(self) -> dict[str, Any]:
+        """As the tasks take them; a language model is its place still."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value is not None and value is not False and value != ""
+        }

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task, demand
+from langue.cli.searching import HearOptions
 from langue.cli.subtitles import Writer
 from langue.console import progress
 from langue.errors import LangueError
@@ -26,13 +27,7 @@ def transcribe(
     file: Path | None = None,
     out: Path | None = None,
     mistakes: Path | None = None,
-    beams: int | None = None,
-    language_model: Path | None = None,
-    weight: float | None = None,
-    bonus: float | None = None,
-    language: str | None = None,
-    translate: Annotated[bool, Parameter(negative="")] = False,
-    prompt: str = "",
+    how: HearOptions = HearOptions(),  # noqa: B008 - it is frozen
     form: Annotated[Literal["text", "json", "srt", "vtt", "tsv"], Parameter(name="--format")] = "text",
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -51,21 +46,8 @@ def transcribe(
         Write here instead of to the terminal.
     mistakes
         Write a page as well on which everything misheard can be listened to, of a FILE with the column text.
-    beams
-        Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a
-        Whisper, and of others what the training measured by.
-    language_model
-        Of a model that was taught by CTC: a decoder with the same tokenizer, which has a say in what is written.
-    weight
-        How much it counts beside what is heard; 0.5 by default.
-    bonus
-        What each letter earns beside, lest short texts win; 1 by default.
-    language
-        Of a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given.
-    translate
-        Of a Whisper: write English, whatever is spoken.
-    prompt
-        Of a Whisper: what might have been said before, with names and words as it should spell them.
+    how
+        How to find out what is said.
     form
         text, json as below, or segments with their times as srt, vtt or tsv; for several recordings into a folder OUT.
     device
@@ -86,10 +68,9 @@ def transcribe(
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device)
     check_task(task, "transcribe")
-    writer_of_texts = None if language_model is None else load(language_model, device)
-    given: dict[str, Any] = {"language_model": writer_of_texts, "weight": weight, "bonus": bonus}
-    given |= {"beams": beams, "language": language, "translate": translate or None, "prompt": prompt or None}
-    options = {name: value for name, value in given.items() if value is not None}
+    options = how.given()
+    if how.language_model is not None:
+        options["language_model"] = load(how.language_model, device)
     with ExitStack() as stack:
         advance = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", float(len(asked))))
         writer: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -18,7 +19,24 @@ class Encoded(NamedTuple):
     target: Any
 
 
-class Examples(Sequence[Example]):
+class ByNumber(Sequence[Example]):
+    """Examples that are made when they are asked for, one by one or in slices."""
+
+    @abstractmethod
+    def example(self, number: int) -> Example:
+        """One of them, from 0 on."""
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        if isinstance(index, slice):
+            return [self.example(number) for number in range(*index.indices(len(self)))]
+        return self.example(index)
+
+
+class Examples(ByNumber):
     """Examples by number, each with `ids`, `segments` and `target`.
 
     Five bytes a token: a million texts of fifty tokens are 250 MB.
@@ -69,21 +87,15 @@ class Examples(Sequence[Example]):
             return lengths
         return np.maximum.reduceat(lengths, self._texts[:-1]) * self.texts
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+    def example(self, number: int) -> Example:
         found = [
             (
                 self._ids[self._ends[text] : self._ends[text + 1]],
                 self._segments[self._ends[text] : self._ends[text + 1]],
             )
-            for text in range(self._texts[index], self._texts[index + 1])
+            for text in range(self._texts[number], self._texts[number + 1])
         ]
         ids, segments = zip(*found, strict=True)
         if not self.several:
             ids, segments = ids[0], segments[0]
-        return {"ids": ids, "segments": segments, "target": self.targets[index]}
+        return {"ids": ids, "segments": segments, "target": self.targets[number]}

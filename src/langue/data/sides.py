@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import overload
 
 import numpy as np
 
 from langue.batch import Example
+from langue.data.examples import ByNumber
 from langue.data.order import Permutation
 from langue.data.parallel import Pair, dropped
 from langue.data.records import Dropped
@@ -99,7 +99,7 @@ def _cut(ids: list[int], longest: int) -> list[int]:
     return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
 
 
-class PairExamples(Sequence[Example]):
+class PairExamples(ByNumber):
     """Examples by number, each with `source` and `target`. Four bytes a token.
 
     Args:
@@ -121,14 +121,8 @@ class PairExamples(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.corpora)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        (start, target_start), (end, target_end) = self._ends[index], self._ends[index + 1]
+    def example(self, number: int) -> Example:
+        (start, target_start), (end, target_end) = self._ends[number], self._ends[number + 1]
         return {"source": self._ids[0][start:end], "target": self._ids[1][target_start:target_end]}
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from langue.batch import Example
 from langue.console import progress, say
 from langue.data import Tally
+from langue.data.examples import ByNumber
 from langue.data.labelled import Labelled, missing_column, read_split, text_of
 from langue.data.recordings import recording_of
 from langue.data.records import Dropped
@@ -36,7 +37,7 @@ SAMPLES = 3
 """Dev recordings that a report shows with what is written of them."""
 
 
-class Spoken(Sequence[Example]):
+class Spoken(ByNumber):
     """Examples by number, each with `audio` and `target`.
 
     Args:
@@ -62,14 +63,8 @@ class Spoken(Sequence[Example]):
         """(examples,): of each one recording."""
         return np.ones(len(self), np.int64)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        return {"audio": self.store[index], "target": self.targets[index]}
+    def example(self, number: int) -> Example:
+        return {"audio": self.store[number], "target": self.targets[number]}
 
 
 class Transcribing(Tables):
