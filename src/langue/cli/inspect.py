@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +85,7 @@ def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name
         maps = model.attention(Batch(torch.tensor([ids]), source=None if source is None else torch.tensor([read])))
     if not maps:
         raise LangueError(f"{name} has no attention to draw: its positions exchange by {model.config.mixer} alone")
-    return Looks(name, _names(tokenizer, ids), _names(tokenizer, read), [heads[0].float().numpy() for heads in maps])
+    return Looks(name, tokenizer.names(ids), tokenizer.names(read), [heads[0].float().numpy() for heads in maps])
 
 
 def _ids(model: Model, tokenizer: Tokenizer, text: str) -> list[int]:
@@ -97,10 +96,6 @@ def _ids(model: Model, tokenizer: Tokenizer, text: str) -> list[int]:
     if limit is not None and len(ids) > limit:
         raise LangueError(f"the text has {len(ids)} tokens, but the model looks at {limit} at most; shorten it")
     return ids
-
-
-def _names(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
-    return [tokenizer.decode([number], skip_special=False) for number in ids]
 
 
 def _wants_source(name: str, source: str | None) -> str:

@@ -111,6 +111,6 @@ def token_by_token(tokenizer: Any, found: Any) -> dict[str, Any]:
     """A text's tokens, the one that ended it among them, and the log-probability of each."""
     tokens = [*found.tokens, *([tokenizer.end] if found.ended else [])]
     return {
-        "tokens": [tokenizer.decode([token], skip_special=False) for token in tokens],
+        "tokens": tokenizer.names(tokens),
         "log_probabilities": [round(value, 4) for value in found.log_probabilities[: len(tokens)]],
     }

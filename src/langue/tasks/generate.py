@@ -128,7 +128,7 @@ class Generate:
         device = self.model.device
         with torch.inference_mode():
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
-        return [self.tokenizer.decode([token], skip_special=False) for token in ids], [each[0] for each in weights]
+        return self.tokenizer.names(ids), [each[0] for each in weights]
 
     def _write(
         self, prompts: Sequence[str], settings: SearchSettings, stop: Sequence[str], phrases: Sequence[Any] | None

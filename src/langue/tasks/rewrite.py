@@ -254,12 +254,13 @@ class Rewrite(ABC):
 
     def names(self, tokens: Sequence[int]) -> list[str]:
         """What it writes, token by token."""
-        return [self.tokenizer.decode([token], skip_special=False) for token in tokens]
+        return self.tokenizer.names(tokens)
 
     def source_names(self, tokens: Sequence[int]) -> list[str]:
         """What it reads, token by token, tags as <TAG>."""
         told = {number: f"<{tag}>" for tag, number in self.sides.tags.items()}
-        return [told.get(token) or self.sides.source.decode([token], skip_special=False) for token in tokens]
+        names = self.sides.source.names(tokens)
+        return [told.get(token) or name for token, name in zip(tokens, names, strict=True)]
 
     @abstractmethod
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:

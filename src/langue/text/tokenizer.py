@@ -104,6 +104,21 @@ class Tokenizer:
         """The text of token numbers."""
         return self.engine.decode(list(ids), skip_special_tokens=skip_special)
 
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """Each token's text by itself, for people who look at tokens; a byte that is no character alone as `<0xC3>`."""
+        return [self._name(token) for token in ids]
+
+    def _name(self, token: int) -> str:
+        text = self.decode([token], skip_special=False)
+        if "\N{REPLACEMENT CHARACTER}" not in text:
+            return text
+        letters = self.engine.id_to_token(token) or ""
+        if any(letter not in BYTES for letter in letters):
+            return text
+        # Python marks a byte that is no character as the surrogate U+DC00 + byte.
+        read = bytes(BYTES[letter] for letter in letters).decode("utf-8", errors="surrogateescape")
+        return "".join(f"<0x{ord(one) - 0xDC00:02X}>" if 0xDC80 <= ord(one) <= 0xDCFF else one for one in read)
+
     def stream(self) -> Stream:
         """A decoder that takes one token at a time."""
         return Stream(self)
@@ -171,6 +186,16 @@ class Stream:
         now = self._tokenizer.decode(self._ids[self._start :])
         self._start = self._given = len(self._ids)
         return now[len(before) :]
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """The character that stands for each byte in a byte-level vocabulary, as GPT-2 chose: itself where one sees it."""
+    seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    unseen = [byte for byte in range(256) if byte not in seen]
+    return {chr(byte): byte for byte in seen} | {chr(256 + place): byte for place, byte in enumerate(unseen)}
+
+
+BYTES = _byte_alphabet()
 
 
 def _frame(engine: Engine, added: Mapping[str, int]) -> Frame:
