@@ -17,6 +17,7 @@ NAMES = (
     "step_speed",
     "time_to_loss",
     "fine_tuning",
+    "fine_tuning_rte",
     "fine_tuning_squad",
     "classify",
     "checkpoints",
