@@ -91,6 +91,18 @@ def test_a_cast_model_keeps_exact_angles(dtype: torch.dtype) -> None:
     assert torch.equal(turns(RotaryPosition(600, 8, 10_000.0).to(dtype), layout(600)), exact)
 
 
+def test_a_table_that_an_evaluation_made_longer_serves_the_training_after_it() -> None:
+    position = RotaryPosition(4, 8, 10_000.0)
+    with torch.inference_mode():
+        position.guide(Layout.of(torch.zeros(1, 9), None, None, causal=True))
+    x = torch.ones(1, 9, 1, 8, requires_grad=True)
+    layout = Layout.of(torch.zeros(1, 9), None, None, causal=True)
+    position.guide(layout)
+    assert layout.rotation is not None
+    rotate(x, layout.rotation).sum().backward()
+    assert x.grad is not None
+
+
 def test_padded_rows_are_turned_by_their_own_positions() -> None:
     position = RotaryPosition(8, 4, 10_000.0)
     alone = turns(position, layout(3))

@@ -66,7 +66,8 @@ class RotaryPosition(Position):
         total = layout.past + layout.length
         # A model that was cast to another precision took its table along, and gets an exact one again.
         if total > self.turns.shape[0] or self.turns.dtype != torch.float32:
-            self.turns = self._table(2 * total).to(self.turns.device)
+            with torch.inference_mode(False):  # what an evaluation makes, the training after it is to use
+                self.turns = self._table(2 * total).to(self.turns.device)
         if layout.valid is None and layout.documents is None:
             layout.rotation = self.turns[layout.past : total, None]
         else:
