@@ -74,6 +74,15 @@ MIXERS: dict[str, dict[str, Any]] = {
     "gru": {"mixer": "gru", "position": "none"},
     "rnn": {"mixer": "rnn", "position": "none", "norm_place": "post"},
     "window": {"mixer": "window", "position": "none", "window": 3},
+    "conformer": {
+        "mixer": "attention",
+        "position": "rotary",
+        "block": "conformer",
+        "convolution": 3,
+        "norm": "layer",
+        "feedforward": "silu",
+    },
+    "conformer-gru": {"mixer": "gru", "position": "none", "block": "conformer", "convolution": 4},
     "window-plain": {"mixer": "window", "position": "none", "window": 4, **_PLAIN},
 }
 
@@ -91,6 +100,7 @@ MIXED: dict[str, dict[str, Any]] = {
         **MIXERS["window"],
         "encoder": {"mixer": "attention", "position": "rotary", "width": 24, "window": None},
     },
+    "lstm+conformer-encoder": {**MIXERS["lstm"], "encoder": {**MIXERS["conformer"], "layers": 1}},
     "relative+window-encoder": {
         **MIXERS["attention-relative"],
         "encoder": {"mixer": "window", "position": "none", "window": 3, "norm": "rms", "feedforward": "relu"},

@@ -27,7 +27,7 @@ def test_published_sizes(preset, expected):
 
 
 @pytest.mark.parametrize("form", ["decoder", "encoder", "seq2seq"])
-@pytest.mark.parametrize("preset", ["gpt-nano", "llama-nano", "mlp-nano", "lstm-nano"])
+@pytest.mark.parametrize("preset", ["gpt-nano", "llama-nano", "mlp-nano", "lstm-nano", "conformer-nano"])
 def test_parameters_are_those_of_the_built_model(preset, form):
     config = config_of(preset=preset, form=form)
     assert parameters(config) == sum(parameter.numel() for parameter in build(config).parameters())
@@ -41,6 +41,8 @@ def test_parameters_are_those_of_the_built_model(preset, form):
         {"preset": "mlp-nano"},
         {"preset": "gpt2-nano", "form": "encoder"},
         {"preset": "gpt2-nano", "form": "seq2seq", "encoder": {"layers": 2}},
+        {"preset": "conformer-nano"},
+        {"preset": "gpt-nano", "form": "seq2seq", "encoder": {"preset": "conformer-nano"}},
     ],
 )
 def test_flops_are_those_that_torch_counts(fields):
@@ -101,6 +103,7 @@ def _really_kept(config: ModelConfig, rows: int, context: int, source: int | Non
         ({"preset": "rnn-nano"}, 0.1),
         ({"preset": "lstm-nano"}, 0.35),
         ({"preset": "gpt2-nano", "form": "seq2seq"}, 0.1),
+        ({"preset": "conformer-nano", "dropout": 0.1}, 0.1),
     ],
 )
 def test_activations_are_those_that_autograd_keeps(fields, tolerance):
@@ -207,6 +210,8 @@ CEILED += [
     {"preset": "mlp-bengio", "embedding_width": 900, "context": 40},
     {"preset": "lstm-nano", "form": "seq2seq", "encoder": {"preset": "gpt-micro"}, "context": 40},
     {"preset": "gpt-nano", "layers": 0, "context": 40},
+    {"preset": "conformer-nano", "feedforward": "swiglu", "feedforward_width": 9000, "layers": 1, "context": 1},
+    {"preset": "conformer-nano", "convolution": 255, "layers": 1, "context": 40},
     {"preset": "gpt-nano", "layers": 24, "dropout": 0.1, "context": 40},
 ]
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from langue.errors import LangueError
 from langue.models.presets import PRESETS, preset
 from langue.nn.attention import AttentionBias, QueryKeyNorm
-from langue.nn.block import NormPlace
+from langue.nn.block import BlockKind, NormPlace
 from langue.nn.classic_attention import CrossKind
 from langue.nn.classifier import DenseKind, Pooling
 from langue.nn.feedforward import FeedforwardKind
@@ -90,6 +90,11 @@ class ModelConfig(Settings):
     """Who sees whom: a decoder its past, an encoder everything, a seq2seq's decoder also its encoder's output."""
     mixer: MixerKind = "attention"
     """How positions exchange information."""
+    block: BlockKind = "plain"
+    """What stands around the mixer: a feedforward layer after it, or, of a Conformer, one half before it and one half
+    after it, and a convolution over the nearest positions between (Gulati et al. 2020)."""
+    convolution: int = Field(default=31, ge=1)
+    """Positions that a Conformer's convolution sees, itself included."""
     vocab_size: int = Field(default=0, ge=0)
     """Number of tokens; 0 takes the tokenizer's."""
     source_vocab_size: int = Field(default=0, ge=0)
@@ -214,6 +219,12 @@ class ModelConfig(Settings):
             raise ValueError(f"rotary positions need an even head width, not {self.resolved_head_width}")
         if self.mixer != "attention" and self.position in ("rotary", "relative"):
             raise ValueError(f"{self.position} positions guide attention; the {self.mixer} mixer wants position: none")
+        if self.block == "conformer":
+            for name, wanted in (("residual", True), ("norm_place", "pre")):
+                if getattr(self, name) != wanted:
+                    raise ValueError(f"block: conformer wants {name}: {str(wanted).lower()}")
+            if self.feedforward == "none":
+                raise ValueError("block: conformer wants a feedforward layer, such as silu")
         if self.position == "relative" and self.relative_reach <= self.relative_buckets // 2:
             raise ValueError(
                 f"relative_reach {self.relative_reach} must exceed half of the {self.relative_buckets} relative_buckets"

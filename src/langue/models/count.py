@@ -11,6 +11,7 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.models.build import outline
 from langue.models.config import ModelConfig
+from langue.nn.convolution import Convolution
 
 
 def parameters(config: ModelConfig) -> int:
@@ -21,9 +22,9 @@ def parameters(config: ModelConfig) -> int:
 def flops_per_token(config: ModelConfig, context: int | None = None, source: float | None = None) -> int:
     """Floating-point operations of training on one token: forward, and twice as many backward.
 
-    6 for each number of a matrix that is multiplied with (embeddings are looked up, not multiplied), and 12 · width
-    of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix B, which
-    counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target together
+    6 for each number of a matrix or a convolution that is multiplied with (embeddings are looked up, not multiplied),
+    and 12 · width of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix
+    B, which counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target together
     with its share of the source: one token, where they are of one length.
 
     Args:
@@ -36,7 +37,8 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
     read = length if source is None else source
     share = read / length
     multiplied = float(model.head.weight.numel())
-    for name in model.matrices():
+    convolutions = [f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Convolution)]
+    for name in [*model.matrices(), *convolutions]:
         # What works on the source: its encoder, and what the decoder makes of what it has read.
         on_source = name.startswith("encoder.") or ".cross.key" in name
         multiplied += model.get_parameter(name).numel() * (share if on_source else 1)
@@ -158,8 +160,8 @@ def memory(
 def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
     """Bytes that `memory` stays below, by arithmetic alone: its outline of a model costs a second, recurrence several.
 
-    No block has matrices of more than 40 · width² + 3 · width · (window and feedforward) numbers, and each position
-    leaves at most four copies of what goes into and out of them.
+    No block has matrices of more than 40 · width² + 3 · width · (window and feedforward) numbers, a Conformer's twice
+    the latter and a convolution, and each position leaves at most four copies of what goes into and out of them.
     """
     length = context or config.context
     sides = [config, config.encoder_config()] if config.form == "seq2seq" else [config]
@@ -169,6 +171,8 @@ def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
         width = max(side.width, side.resolved_embedding_width, side.heads * side.resolved_head_width)
         wide = width * (side.window or 1) if side.mixer == "window" else side.resolved_feedforward_width
         wide = max(wide, side.resolved_feedforward_width)
+        if side.block == "conformer":
+            wide = 2 * wide + side.convolution
         learned += side.layers * (40 * width**2 + 3 * width * wide) + (length + side.relative_buckets + 9) * width
         kept += (side.layers + 1) * (40 * width + 4 * wide + 2 * side.heads * length)
     at_once = 2 * config.vocab_size * max(256, config.width) + 2 * (1 << 21)

@@ -11,7 +11,7 @@
 | all biases but the recurrent ones                      | zero                                                      |
 | recurrent matrices and biases                          | uniform ± 1/√width, as torch does                         |
 | an LSTM's forget gate                                  | input bias one (Jozefowicz et al. 2015, section 4)        |
-| the last matrix of attention, feedforward              | as a matrix, ÷ √(2·layers) (GPT-2); zero with `zero_output` |
+| the last matrix of attention, feedforward, convolution | as a matrix, ÷ √(2·layers) (GPT-2); zero with `zero_output` |
 | every other matrix, a convolution's included            | normal, deviation `initial_deviation` or 1/√(inputs)     |
 
 Each parameter draws from its own generator, keyed by the seed and its name, so that its first value depends on nothing

@@ -27,12 +27,12 @@ def look(stack: Stack, x: Tensor, layout: Layout, memory: Memory | None = None) 
 
 
 def _mixer_weights(block: Block, x: Tensor, layout: Layout) -> Tensor | None:
-    wrap = block.sublayers[0]
+    x, wrap = block.open(x), block.sublayers[block.place]
     return block.mixer.weights(wrap.norm(x) if wrap.place == "pre" else x, layout)
 
 
 def _cross_weights(block: Block, x: Tensor, layout: Layout, memory: Memory) -> Tensor | None:
     assert block.cross is not None
-    mixed = block.sublayers[0](x, lambda y: block.mixer(y, layout))
-    wrap = block.sublayers[1]
+    mixed = block.sublayers[block.place](block.open(x), lambda y: block.mixer(y, layout))
+    wrap = block.sublayers[block.place + 1]
     return block.cross.weights(wrap.norm(mixed) if wrap.place == "pre" else mixed, memory)

@@ -85,6 +85,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gru-nano": {**_RECURRENT, "mixer": "gru", "layers": 3, "width": 128, "feedforward_width": 640},
     "rnn-nano": {**_RECURRENT, "mixer": "rnn", "layers": 4, "width": 128, "feedforward_width": 640},
     "mlp-nano": {**_RECURRENT, "mixer": "window", "window": 8, "layers": 3, "width": 128, "feedforward_width": 512},
+    "conformer-nano": {
+        # Gulati et al. 2020, section 2, with rotary positions; narrower feedforward layers, for a block has two.
+        **_MODERN,
+        "form": "encoder",
+        "block": "conformer",
+        "convolution": 15,
+        "feedforward": "silu",
+        "layers": 3,
+        "heads": 4,
+        "width": 128,
+        "feedforward_width": 280,
+    },
     "mlp-bengio": {
         # Bengio et al. 2003, section 4.1: 5 words of 60 features each, 50 hidden units.
         "mixer": "window",

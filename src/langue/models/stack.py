@@ -10,6 +10,7 @@ from langue.models.config import ModelConfig
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.block import Block, Sublayer
 from langue.nn.classic_attention import ClassicAttention
+from langue.nn.convolution import Convolution
 from langue.nn.dropout import Dropout
 from langue.nn.feedforward import Feedforward
 from langue.nn.layout import Layout
@@ -46,7 +47,8 @@ class Stack(nn.Module):
             _make_block(config, inside if number == 0 else width, causal, memory_width)
             for number in range(config.layers)
         )
-        self.norm = _norm(config, width) if config.norm_place == "pre" else nn.Identity()
+        normed = config.norm_place == "post" or config.block == "conformer"
+        self.norm = nn.Identity() if normed else _norm(config, width)
 
     def start(self) -> State:
         """A state that has seen nothing."""
@@ -74,6 +76,8 @@ class Stack(nn.Module):
 
 
 def _make_block(config: ModelConfig, input_width: int, causal: bool, memory_width: int | None) -> Block:
+    if config.block == "conformer":
+        return _make_conformer(config, input_width, causal, memory_width)
     mixer = _make_mixer(config, input_width, causal)
     sublayers = [_sublayer(config, input_width if config.norm_place == "pre" else config.width)]
     cross = feedforward = None
@@ -81,9 +85,30 @@ def _make_block(config: ModelConfig, input_width: int, causal: bool, memory_widt
         cross = _make_cross(config, memory_width)
         sublayers.append(_sublayer(config, config.width))
     if config.feedforward != "none":
-        feedforward = Feedforward(config.feedforward, config.width, config.resolved_feedforward_width, bias=config.bias)
+        feedforward = _make_feedforward(config)
         sublayers.append(_sublayer(config, config.width))
     return Block(mixer, cross, feedforward, sublayers)
+
+
+def _make_conformer(config: ModelConfig, width: int, causal: bool, memory_width: int | None) -> Block:
+    cross = None if memory_width is None else _make_cross(config, memory_width)
+    steps = [0.5, 1.0, 1.0, 0.5] if cross is None else [0.5, 1.0, 1.0, 1.0, 0.5]
+    return Block(
+        _make_mixer(config, width, causal),
+        cross,
+        _make_feedforward(config),
+        [_sublayer(config, width, step) for step in steps],
+        opening=_make_feedforward(config),
+        convolution=Convolution(
+            width, size=config.convolution, causal=causal, norm=_norm(config, width), bias=config.bias
+        ),
+        norm=_norm(config, width),
+    )
+
+
+def _make_feedforward(config: ModelConfig) -> Feedforward:
+    assert config.feedforward != "none"
+    return Feedforward(config.feedforward, config.width, config.resolved_feedforward_width, bias=config.bias)
 
 
 def _make_cross(config: ModelConfig, memory_width: int) -> CrossAttention | ClassicAttention:
@@ -137,10 +162,9 @@ def _norm(config: ModelConfig, width: int) -> nn.Module:
     return make_norm(config.norm, width, config.norm_epsilon, config.bias)
 
 
-def _sublayer(config: ModelConfig, norm_width: int) -> Sublayer:
-    return Sublayer(
-        _norm(config, norm_width), place=config.norm_place, residual=config.residual, dropout=config.dropout
-    )
+def _sublayer(config: ModelConfig, norm_width: int, step: float = 1.0) -> Sublayer:
+    norm = _norm(config, norm_width)
+    return Sublayer(norm, place=config.norm_place, residual=config.residual, dropout=config.dropout, step=step)
 
 
 def embedding_scale(config: ModelConfig) -> float:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from langue.nn.attention import CrossAttention
 from langue.nn.classic_attention import ClassicAttention
+from langue.nn.convolution import Convolution
 from langue.nn.dropout import Dropout
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState, Memory
 
 NormPlace = Literal["pre", "post"]
+BlockKind = Literal["plain", "conformer"]
 
 
 class Sublayer(nn.Module):
@@ -23,25 +27,39 @@ class Sublayer(nn.Module):
     pre:  x + dropout(f(norm(x)))      (Xiong et al. 2020)
     post: norm(x + dropout(f(x)))      (Vaswani et al. 2017)
 
-    Without the shortcut "x +" falls away, and f may change the width.
+    Without the shortcut "x +" falls away, and f may change the width. A step of less than 1 adds that share of f alone.
     """
 
-    def __init__(self, norm: nn.Module, *, place: NormPlace, residual: bool, dropout: float):
+    def __init__(self, norm: nn.Module, *, place: NormPlace, residual: bool, dropout: float, step: float = 1.0):
         super().__init__()
         self.norm = norm
         self.place = place
         self.residual = residual
+        self.step = step
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, layer: Callable[[Tensor], Tensor]) -> Tensor:
         y = self.dropout(layer(self.norm(x) if self.place == "pre" else x))
         if self.residual:
-            y = x + y
+            y = torch.add(x, y, alpha=self.step)
         return self.norm(y) if self.place == "post" else y
 
 
 class Block(nn.Module):
-    """Mixer, optional cross-attention, optional feedforward; `sublayers` holds one wrapper for each, in this order."""
+    """Mixer, optional cross-attention, optional feedforward; `sublayers` holds one wrapper for each, in this order.
+
+    A Conformer's (Gulati et al. 2020, section 2.4) has a feedforward layer before the mixer too, each of them with half
+    a step, a convolution before the second, and ends with a norm.
+
+    Args:
+        mixer: where positions meet.
+        cross: looks at the source.
+        feedforward: the last layer.
+        sublayers: wrappers of opening, mixer, cross, convolution and feedforward, of those that there are.
+        opening: the first feedforward layer of a Conformer.
+        convolution: of a Conformer.
+        norm: of what comes out.
+    """
 
     def __init__(
         self,
@@ -49,27 +67,45 @@ class Block(nn.Module):
         cross: CrossAttention | ClassicAttention | None,
         feedforward: nn.Module | None,
         sublayers: list[Sublayer],
+        *,
+        opening: nn.Module | None = None,
+        convolution: Convolution | None = None,
+        norm: nn.Module | None = None,
     ):
         super().__init__()
+        self.opening = opening
         self.mixer = mixer
         self.cross = cross
+        self.convolution = convolution
         self.feedforward = feedforward
         self.sublayers = nn.ModuleList(sublayers)
+        self.norm = nn.Identity() if norm is None else norm
+        self.place = 0 if opening is None else 1
+        """Of the mixer's wrapper."""
 
     def start(self) -> list[LayerState]:
-        """Empty states of the mixer and the cross-attention."""
-        return [self.mixer.start()] + ([] if self.cross is None else [self.cross.start()])
+        """Empty states of those layers that remember something."""
+        layers = (self.mixer, self.cross, self.convolution)
+        return [layer.start() for layer in layers if layer is not None]
 
     def forward(
         self, x: Tensor, layout: Layout, states: list[LayerState] | None = None, memory: Memory | None = None
     ) -> Tensor:
         """(B, T, input width) → (B, T, width)."""
-        wrap = iter(self.sublayers)
+        x = self.open(x)
+        wrap = islice(self.sublayers, self.place, None)
         x = next(wrap)(x, lambda y: self.mixer(y, layout, states[0] if states else None))
         if self.cross is not None:
             cross = self.cross
             assert memory is not None
             x = next(wrap)(x, lambda y: cross(y, memory, states[1] if states else None))
+        if self.convolution is not None:
+            convolution = self.convolution
+            x = next(wrap)(x, lambda y: convolution(y, layout, states[-1] if states else None))
         if self.feedforward is not None:
             x = next(wrap)(x, self.feedforward)
-        return x
+        return self.norm(x)
+
+    def open(self, x: Tensor) -> Tensor:
+        """What the mixer and its wrapper get."""
+        return x if self.opening is None else self.sublayers[0](x, self.opening)
