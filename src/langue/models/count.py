@@ -24,8 +24,8 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
 
     6 for each number of a matrix or a convolution that is multiplied with (embeddings are looked up, not multiplied),
     and 12 · width of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix
-    B, which counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target together
-    with its share of the source: one token, where they are of one length.
+    B, which counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target
+    together with its share of the source: one token, where they are of one length.
 
     Args:
         config: the model.
