@@ -18,12 +18,12 @@ import langue
 from cli.test_bad_input import complain
 from langue.batch import Batch
 from langue.cli import run as command
-from langue.data.audio import RATE
+from langue.data.audio import RATE, read_audio
 from langue.decode import Hypothesis
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.models import ModelConfig, build
-from langue.nn.mel import log_mel
+from langue.nn.mel import levels_of, log_mel
 from langue.objectives import TranscribeSettings
 from langue.recipe import read_recipe
 from langue.tasks.dictate import Dictate
@@ -129,6 +129,34 @@ def test_resuming_changes_no_bit(folder: Path, tmp_path: Path) -> None:
     files = [tmp_path / name / "checkpoints" / "step-00000020" / "model.safetensors" for name in ("whole", "parts")]
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     assert digests[0] == digests[1]
+
+
+def test_a_filterbank_is_normalised_by_all_that_is_learnt_from(folder: Path, tmp_path: Path, capsys) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(folder, here, ignore=shutil.ignore_patterns("run"))
+    (here / "wav" / "0.wav").write_bytes(b"no sound")
+    audio = "{features: filterbank, bins: 24, normalisation: global}"
+    changes = {"model.audio": audio, "training.steps": "2", "training.checkpoint_every": "1", "data.test": "null"}
+    recipe = read_recipe(here / "recipe.yaml", {**changes, "data.dev": "null"})
+    train(recipe, here / "run", report=False)
+    found = langue.load(here / "run").model.config.audio
+    assert found is not None
+    sounds = [torch.from_numpy(read_audio(here / "wav" / f"{number}.wav")) for number in range(1, TRAIN)]
+    np.testing.assert_allclose(found.levels, levels_of(sounds, 24), atol=2e-4)
+    shutil.rmtree(here / "run" / "checkpoints" / "step-00000002")
+    train(recipe, here / "run", resume=True, report=False)
+    shutil.move(here / "run", tmp_path / "moved")
+    shutil.rmtree(here)
+    assert isinstance(langue.load(tmp_path / "moved").transcribe(say("abba")), str)
+    wrong = [
+        "train",
+        str(folder / "recipe.yaml"),
+        "--model.audio.normalisation",
+        "global",
+        "--out",
+        str(tmp_path / "new"),
+    ]
+    assert "whisper features have a scale of their own" in complain(wrong, folder, capsys)
 
 
 def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path: Path, capsys) -> None:

@@ -6,7 +6,7 @@ import torch
 from transformers import WhisperFeatureExtractor
 from transformers.audio_utils import mel_filter_bank
 
-from langue.nn.mel import frames_of, log_mel, mel_filters
+from langue.nn.mel import frames_of, levels_of, log_mel, mel_filters
 
 
 def sound(seconds: float, seed: int = 0) -> np.ndarray:
@@ -47,3 +47,23 @@ def test_frames_are_counted_as_they_come(samples):
     found = log_mel(torch.from_numpy(sound(2.0)[:samples]), "whisper", 80)
     assert found.shape == (frames_of(samples), 80)
     assert found.isfinite().all()
+
+
+def test_levels_are_those_of_each_bin_over_all_frames():
+    loud, soft = torch.from_numpy(sound(2.0)), 0.1 * torch.from_numpy(sound(1.0, seed=1))
+    levels = levels_of([loud, soft], 40)
+    found = torch.cat([log_mel(each, "filterbank", 40, levels) for each in (loud, soft)])
+    torch.testing.assert_close(found.mean(0), torch.zeros(40), atol=2e-3, rtol=0)
+    torch.testing.assert_close(found.std(0, correction=0), torch.ones(40), atol=2e-3, rtol=0)
+    # By numbers that are not its own, a softer recording stays a softer one.
+    lower = (log_mel(0.1 * loud, "filterbank", 40, levels) - log_mel(loud, "filterbank", 40, levels)) * torch.tensor(
+        [deviation for _, deviation in levels]
+    )
+    torch.testing.assert_close(lower, torch.full_like(lower, -2 * np.log(10)), atol=1e-2, rtol=0)
+
+
+def test_silence_has_levels_too():
+    levels = levels_of([torch.zeros(8000)], 20)
+    assert log_mel(torch.zeros(8000), "filterbank", 20, levels).abs().max() < 1e-2
+    assert log_mel(torch.from_numpy(sound(1.0)), "filterbank", 20, levels).isfinite().all()
+    assert levels_of([], 20) == ()

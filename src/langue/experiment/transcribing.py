@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from langue.batch import Example
 from langue.console import progress, say
 from langue.data import Tally
 from langue.data.examples import ByNumber
 from langue.data.labelled import Labelled, missing_column, read_split, text_of
+from langue.data.order import Permutation
 from langue.data.recordings import recording_of
 from langue.data.records import Dropped
 from langue.data.sounds import SoundStore, write_sounds
@@ -24,7 +27,7 @@ from langue.models import Model
 from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
-from langue.nn.mel import FRAMES, HOP, frames_of
+from langue.nn.mel import FRAMES, HOP, frames_of, levels_of
 from langue.objectives.ctc import needed_positions
 from langue.recipe import Recipe
 from langue.report.words import short
@@ -33,6 +36,9 @@ from langue.text import Tokenizer
 from langue.train import Deciding
 
 STORE = "sounds"
+LEVELLED = 1000
+"""Recordings to learn from by which a filterbank is normalised where it is normalised globally."""
+
 SAMPLES = 3
 """Dev recordings that a report shows with what is written of them."""
 
@@ -96,7 +102,7 @@ class Transcribing(Tables):
         recipe = with_vocabulary(recipe, tokenizer)
         if recipe.model.form == "decoder":
             raise LangueError("task: transcribe wants model.form: encoder or seq2seq, not decoder")
-        update: dict[str, Any] = {"audio": recipe.model.audio or AudioConfig()}
+        update: dict[str, Any] = {"audio": _with_levels(recipe.model.audio or AudioConfig(), recipe)}
         if recipe.model.form == "encoder":
             update["tie_embeddings"] = False
         return recipe.model_copy(update={"model": recipe.model.model_copy(update=update)})
@@ -176,6 +182,31 @@ class Transcribing(Tables):
     @property
     def tokens_per_target(self) -> float:
         return self.train.tokens / max(1, sum(map(len, self.train.targets)))
+
+
+def _with_levels(audio: AudioConfig, recipe: Recipe) -> AudioConfig:
+    """With the levels of each bin, of some recordings to learn from that are taken by key.
+
+    Raises:
+        LangueError: none of them can be read.
+    """
+    if audio.normalisation != "global" or audio.levels:
+        return audio
+    rows = read_split(recipe.data, "train")
+    chosen = Permutation(max(1, len(rows)), recipe.training.seed, "levels")[np.arange(min(len(rows), LEVELLED))]
+    with progress("listening for levels", float(len(chosen)), "recordings") as advance:
+        levels = levels_of(map(torch.from_numpy, _readable((rows[n] for n in chosen.tolist()), advance)), audio.bins)
+    if not levels:
+        raise LangueError(f"none of the recordings in {recipe.data.train} can be read")
+    return audio.model_copy(update={"levels": levels})
+
+
+def _readable(rows: Iterable[Labelled], advance: Any) -> Iterator[np.ndarray]:
+    """What cannot be read is left out here, and told when all recordings are read."""
+    for row in rows:
+        advance(1.0)
+        with suppress(LangueError):
+            yield recording_of(row).read()
 
 
 def _learnable(

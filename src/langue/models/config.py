@@ -65,7 +65,12 @@ class AudioConfig(Settings):
     """How a model hears: what a recording is made into before the encoder's first block."""
 
     features: FeatureKind = "filterbank"
-    """Log-mel energies, normalised over each recording, or scaled as Whisper has them."""
+    """Log-mel energies, normalised, or scaled as Whisper has them."""
+    normalisation: Literal["recording", "global"] = "recording"
+    """By what a filterbank is normalised: by the mean and deviation of each recording, whose loudness then does not
+    matter, or by those of each bin over the recordings to learn from."""
+    levels: tuple[tuple[float, float], ...] = ()
+    """The latter: mean and deviation of each bin; they are found out before the training."""
     bins: int = Field(default=80, ge=1, le=256)
     """Bands of the mel scale."""
     strides: tuple[Literal[1, 2], ...] = Field(default=(2, 2), min_length=1)
@@ -73,6 +78,16 @@ class AudioConfig(Settings):
 
     spells: bool = False
     """Whether a seq2seq's encoder writes as well, a token or nothing at each position, as one alone does (CTC)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> AudioConfig:
+        if self.normalisation == "global" and self.features != "filterbank":
+            raise ValueError(
+                f"{self.features} features have a scale of their own; normalisation: global is for filterbank"
+            )
+        if self.levels and (self.normalisation != "global" or len(self.levels) != self.bins):
+            raise ValueError("levels are for normalisation: global, and as many as there are bins")
+        return self
 
     @property
     def stride(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Literal
 
@@ -29,18 +30,63 @@ def frames_of(samples: int) -> int:
     return max(1, samples // HOP)
 
 
-def log_mel(samples: Tensor, kind: FeatureKind, bins: int) -> Tensor:
+Level = tuple[float, float]
+"""Mean and deviation of a bin over many recordings."""
+
+
+def log_mel(samples: Tensor, kind: FeatureKind, bins: int, levels: Sequence[Level] = ()) -> Tensor:
     """(samples,) float32 at 16 kHz as (frames, bins).
 
     filterbank: natural logarithms, of mean 0 and deviation 1 over the recording, so that its loudness does not matter.
-    Each bin by itself would lose what a short word sounds like. whisper: Whisper's own (Radford et al. 2022, section
-    2.2), decadic logarithms down to 8 below the greatest, scaled to about −1 … 1.
+    Each bin by itself would lose what a short word sounds like; over many recordings each bin may be, by `levels`.
+    whisper: Whisper's own (Radford et al. 2022, section 2.2), decadic logarithms down to 8 below the greatest, scaled
+    to about −1 … 1.
 
     Args:
         samples: one recording.
         kind: which of the two.
         bins: bands of the mel scale, Slaney's, from 0 to 8,000 Hz.
+        levels: of a filterbank's bins; none measures each recording by itself.
     """
+    energy = _energy(samples, bins)
+    if kind == "whisper":
+        found = energy.clamp(min=_SILENT).log10()
+        found = torch.maximum(found, found.max() - 8.0)
+        return ((found + 4.0) / 4.0).T
+    if levels:
+        means, deviations = torch.tensor(levels, device=energy.device).T
+        return (_logarithms(energy, _SILENT).T - means) / deviations
+    found = _logarithms(energy, 1e-30)
+    return ((found - found.mean()) / (found.std(correction=0) + 1e-3)).T
+
+
+def levels_of(recordings: Iterable[Tensor], bins: int) -> tuple[Level, ...]:
+    """Mean and deviation of each bin's logarithm over all frames of recordings (samples,), to four digits.
+
+    None of no recordings.
+    """
+    count, total, squares = 0, *torch.zeros(2, bins, dtype=torch.float64)
+    for samples in recordings:
+        found = _logarithms(_energy(samples, bins), _SILENT).double()
+        count += found.shape[1]
+        total, squares = total + found.sum(1), squares + found.square().sum(1)
+    if not count:
+        return ()
+    means = total / count
+    # A bin in which nothing ever happens, such as those above a telephone's 4 kHz may be, is not blown up.
+    deviations = (squares / count - means.square()).clamp(min=1e-2).sqrt()
+    return tuple(
+        (round(mean, 4), round(each, 4)) for mean, each in zip(means.tolist(), deviations.tolist(), strict=True)
+    )
+
+
+def _logarithms(energy: Tensor, least: float) -> Tensor:
+    """Natural ones, of what is not silence beside the loudest."""
+    return energy.clamp(min=_QUIET * float(energy.max()) + least).log()
+
+
+def _energy(samples: Tensor, bins: int) -> Tensor:
+    """(samples,) as (bins, frames)."""
     length = frames_of(len(samples))
     # A window's half is mirrored at either end, for which there has to be enough.
     samples = torch.nn.functional.pad(samples, (0, max(0, WINDOW - len(samples))))
@@ -48,13 +94,7 @@ def log_mel(samples: Tensor, kind: FeatureKind, bins: int) -> Tensor:
     spectrum = torch.stft(samples, WINDOW, HOP, window=window, return_complex=True)
     spectrum = spectrum[:, :length]
     # Without the root that |z|² would take and undo: a fifth of the time of all this.
-    energy = mel_filters(bins).to(samples.device) @ (spectrum * spectrum.conj()).real
-    if kind == "whisper":
-        found = energy.clamp(min=_SILENT).log10()
-        found = torch.maximum(found, found.max() - 8.0)
-        return ((found + 4.0) / 4.0).T
-    found = energy.clamp(min=_QUIET * float(energy.max()) + 1e-30).log()
-    return ((found - found.mean()) / (found.std(correction=0) + 1e-3)).T
+    return mel_filters(bins).to(samples.device) @ (spectrum * spectrum.conj()).real
 
 
 @cache

@@ -58,13 +58,18 @@ def hear(
         if draws is not None and settings is not None:
             sound = change_sound(sound, settings, draws)
         samples.append(len(sound))
-        features = log_mel(torch.from_numpy(sound[:window]), audio.features, audio.bins)
+        features = features_of(sound[:window], audio)
         features = features if draws is None or settings is None else hide(features, settings, draws)
         found.append(features if window is None else filled(features, window))
     lengths = torch.tensor([len(each) for each in found])
     padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
     valid = torch.arange(padded.shape[1]) < lengths[:, None]
     return Heard(padded, None if bool(valid.all()) else valid, samples)
+
+
+def features_of(sound: np.ndarray, audio: AudioConfig) -> Tensor:
+    """(samples,) float32 at 16 kHz as (frames, bins), as a model hears it."""
+    return log_mel(torch.from_numpy(sound), audio.features, audio.bins, audio.levels)
 
 
 def filled(features: Tensor, window: int) -> Tensor:

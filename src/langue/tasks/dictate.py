@@ -13,10 +13,11 @@ from langue.data.audio import RATE
 from langue.decode import Hypothesis, Search, SearchSettings
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
-from langue.nn.mel import HOP, log_mel
+from langue.nn.mel import HOP
 from langue.objectives import Dictation, TranscribeSettings
 from langue.objectives.ctc import ctc_losses, needed_positions
 from langue.objectives.dictation import spelling
+from langue.objectives.sound import features_of
 from langue.settings import parse
 from langue.tasks.rewrite import first_token_of
 from langue.tasks.transcribe import LONGEST, Segment, Transcribe, Transcript, cut
@@ -57,8 +58,7 @@ class Dictate(Transcribe):
         never = sorted(self.tokenizer.specials | set(range(self.tokenizer.vocab_size, self.model.config.vocab_size)))
         search = Search(self.model, settings, self.tokenizer.end, never)
         pieces = [(n, start, piece) for n, each in enumerate(sounds) for start, piece in cut(each, self.longest)]
-        audio = self.audio
-        features = [log_mel(torch.from_numpy(piece), audio.features, audio.bins) for _, _, piece in pieces]
+        features = [features_of(piece, self.audio) for _, _, piece in pieces]
         found = search.run([self.prompt] * len(pieces), features)
         if self.audio.spells:
             found = [self._judged(each, heard) for each, heard in zip(found, features, strict=True)]
