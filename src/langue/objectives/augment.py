@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from langue.objectives.settings import TranscribeSettings
@@ -27,14 +26,14 @@ def change_sound(samples: np.ndarray, settings: TranscribeSettings, draws: np.ra
 def hide(features: Tensor, settings: TranscribeSettings, draws: np.random.Generator) -> Tensor:
     """(frames, bins) with stretches of time and bands at their mean (Park et al. 2019, section 2)."""
     frames, bins = features.shape
-    hidden = torch.zeros(frames, bins, dtype=torch.bool)
+    found, mean = features.clone(), float(features.mean())
     for _ in range(settings.time_masks):
         start, end = _stretch(frames, int(settings.time_mask * frames), draws)
-        hidden[start:end] = True
+        found[start:end] = mean
     for _ in range(settings.bin_masks):
         start, end = _stretch(bins, min(settings.bin_mask, bins), draws)
-        hidden[:, start:end] = True
-    return torch.where(hidden, features.mean(), features)
+        found[:, start:end] = mean
+    return found
 
 
 def _stretch(total: int, longest: int, draws: np.random.Generator) -> tuple[int, int]:
