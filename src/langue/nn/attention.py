@@ -49,15 +49,17 @@ class KeyValueState(LayerState):
         return new
 
     def select(self, owners: Tensor) -> None:
+        # With the room behind them: without it, the next positions would have all copied once more.
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = (x[:, :, : self.length].index_select(0, owners) for x in (self.keys, self.values))
+            self.keys, self.values = self.keys.index_select(0, owners), self.values.index_select(0, owners)
 
     def keep(self, slots: Tensor) -> None:
         if self.keys is not None and self.values is not None:
             _, heads, _, width = self.keys.shape
             places = slots[:, None, :, None].expand(-1, heads, -1, width)
-            self.keys, self.values = self.keys.gather(2, places), self.values.gather(2, places)
             self.length = slots.shape[1]
+            for x in (self.keys, self.values):
+                x[:, :, : self.length] = x.gather(2, places)
 
 
 class SourceState(LayerState):
