@@ -30,6 +30,7 @@ class Batch:
             them apart. None means that all belong to the first.
         source: (B, S) tokens or (B, S, mel) features for the encoder of an encoder–decoder, or of recordings.
         source_valid: (B, S) bool.
+        encoded: (B, S, encoder width) what the encoder has made of the source already, which is then not read again.
     """
 
     ids: Tensor
@@ -39,6 +40,7 @@ class Batch:
     segments: Tensor | None = None
     source: Tensor | None = None
     source_valid: Tensor | None = None
+    encoded: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device; pinned memory is copied without waiting."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,8 +15,19 @@ from langue.decode.filters import NOTHING, RULED_OUT
 from langue.models import Model
 from langue.nn.state import State
 
-Source = Sequence[int] | Tensor
-"""What one text is written about: tokens, or a tensor (S,) or (S, features)."""
+
+@dataclass(frozen=True)
+class Encoded:
+    """A source as the model's encoder has read it already, (S, encoder width)."""
+
+    hidden: Tensor
+
+    def __len__(self) -> int:
+        return len(self.hidden)
+
+
+Source = Sequence[int] | Tensor | Encoded
+"""What one text is written about: tokens, a tensor (S,) or (S, features), or what one encoder made of it."""
 
 
 class Rows:
@@ -142,7 +155,7 @@ class Rows:
     def _look(self, rows: int) -> Tensor | None:
         """(rows, S): the mean over models, blocks and heads of the last position's look."""
         memories = [state.memory for state in self._states if state.memory is not None]
-        looks = [look[:, -1] for memory in memories for look in memory.looks or []]
+        looks = [look[:, :, -1].mean(1) for memory in memories for look in memory.looks or []]
         for memory in memories:
             memory.looks = []
         return torch.stack(looks).mean(0).view(rows, -1) if looks else None
@@ -157,15 +170,17 @@ class Rows:
 
 def source_batch(sources: Sequence[Source], device: torch.device) -> Batch:
     """A batch whose sources (B, S) or (B, S, features) are padded on the right; it has no target."""
-    tensors = [torch.as_tensor(source) for source in sources]
+    encoded = isinstance(sources[0], Encoded)
+    tensors = [source.hidden if isinstance(source, Encoded) else torch.as_tensor(source) for source in sources]
     lengths = torch.tensor([len(source) for source in tensors])
     padded = torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
     valid = torch.arange(padded.shape[1]) < lengths[:, None]
     ids = torch.zeros(len(tensors), 0, dtype=torch.long)
-    return Batch(ids, source=padded, source_valid=None if bool(valid.all()) else valid).to(device)
+    batch = Batch(ids, source_valid=None if bool(valid.all()) else valid)
+    return replace(batch, **{"encoded" if encoded else "source": padded}).to(device)
 
 
 def _select(batch: Batch, index: Tensor) -> Batch:
-    assert batch.source is not None
-    valid = None if batch.source_valid is None else batch.source_valid.index_select(0, index)
-    return Batch(batch.ids.index_select(0, index), source=batch.source.index_select(0, index), source_valid=valid)
+    held = {name: getattr(batch, name) for name in ("source", "source_valid", "encoded")}
+    of: dict[str, Any] = {name: None if each is None else each.index_select(0, index) for name, each in held.items()}
+    return Batch(batch.ids.index_select(0, index), **of)

@@ -40,6 +40,8 @@ class Seq2Seq(Model):
 
     def encode(self, batch: Batch) -> Memory:
         """Read the source: what the decoder may look at."""
+        if batch.encoded is not None:
+            return Memory(batch.encoded, batch.source_valid)
         if batch.source is None:
             raise ValueError("an encoder–decoder needs a source in its batch")
         own, valid = self.source_embedding, batch.source_valid

@@ -275,8 +275,9 @@ class CrossAttention(nn.Module):
         # Rows that share a source ask it together, as if they were more positions of one row.
         queries = self._queries(x, keys.shape[0])
         if memory.looks is not None:
-            looks = _scores(queries, keys, memory.mask()).softmax(-1).mean(1)
-            memory.looks.append(looks.view(*x.shape[:2], -1))
+            looks = _scores(queries, keys, memory.mask()).softmax(-1)
+            shared = x.shape[0] // keys.shape[0]
+            memory.looks.append(looks.unflatten(2, (shared, -1)).transpose(1, 2).flatten(0, 1))
         if few(queries):
             mixed = attend(queries, keys, values, memory.mask())
         else:

@@ -51,7 +51,7 @@ class ClassicAttention(nn.Module):
         # Rows that share a source ask it together, as if they were more positions of one row.
         weights = self._weights(x.reshape(keys.shape[0], -1, x.shape[-1]), keys, memory)
         if memory.looks is not None:
-            memory.looks.append(weights.view(*x.shape[:2], -1))
+            memory.looks.append(weights.view(x.shape[0], 1, x.shape[1], -1))
         context = (weights @ memory.hidden).view(*x.shape[:2], -1)
         return self.output(torch.cat([context, x], -1)).tanh()
 

@@ -93,8 +93,8 @@ class Memory:
     Attributes:
         hidden: (B, S, width). A decoder may have a multiple of B rows; then as many in succession share a source.
         valid: (B, S) bool, or None when nothing is padding.
-        looks: where each cross-attention in turn adds how the decoder's rows looked at the source, (rows, T, S), the
-            mean over its heads; None when nobody asks.
+        looks: where each cross-attention in turn adds how the decoder's rows looked at the source, (rows, heads, T, S);
+            None when nobody asks.
     """
 
     hidden: Tensor
