@@ -87,6 +87,9 @@ def test_a_manifests_paths_lead_from_its_folder(tmp_path):
     soundfile.write(tmp_path / "wav" / "a.wav", tone(300, 1, 16_000), 16_000)
     row = Labelled("a.tsv, line 2", {"audio": "wav/a.wav", "start": "0.25", "end": 0.75}, tmp_path)
     assert len(recording_of(row).read()) == RATE // 2
+    missing = recording_of(Labelled("a.tsv, line 2", {"audio": "wav/b.wav"}, tmp_path))
+    with pytest.raises(LangueError, match=r"there is no recording wav/b\.wav \(a\.tsv, line 2, wav/b\.wav\)"):
+        missing.read()
     with pytest.raises(LangueError, match=r"a\.tsv, line 2: start should be a number of seconds, got 'soon'"):
         recording_of(Labelled("a.tsv, line 2", {"audio": "wav/a.wav", "start": "soon"}, tmp_path))
     with pytest.raises(LangueError, match=r"a\.tsv, line 2 has no column audio; it has text"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,6 +12,9 @@ from langue.errors import LangueError
 
 RATE = 16_000
 """Samples a second."""
+
+BLOCK = 30
+"""Seconds that are read at once."""
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".au")
 """Files that are taken for recordings."""
@@ -32,76 +35,121 @@ def read_audio(sound: Sound, start: float = 0.0, end: float | None = None, *, na
     Raises:
         LangueError: it cannot be read, or nothing of it lies between the two times.
     """
-    if isinstance(sound, Mapping):
-        return _given(sound, start, end, name)
+    return np.concatenate(list(read_blocks(sound, start, end, name=name)))
+
+
+def read_blocks(sound: Sound, start: float = 0.0, end: float | None = None, *, name: str = "") -> Iterator[np.ndarray]:
+    """The same in blocks of `BLOCK` seconds and less, of which no more than one is held; to the bit what the whole is.
+
+    A file is opened when its first block is asked for, and closed after its last.
+    """
+    sound, rate = _given(sound, name or "a recording") if isinstance(sound, Mapping) else (sound, RATE)
+    name = name or (str(sound) if isinstance(sound, str | Path) else "a recording")
+    blocks = _cut(sound, rate, start, end, name) if isinstance(sound, np.ndarray) else _decoded(sound, start, end, name)
+    empty = True
+    for block in _resampled(blocks):
+        if not np.isfinite(block).all():
+            raise LangueError(f"{name} is damaged: not all of its samples are numbers")
+        empty = empty and not len(block)
+        yield block
+    if empty:
+        raise LangueError(f"{name} holds no sound, or none between the times that are asked for")
+
+
+def seconds_of(sound: Sound, start: float = 0.0, end: float | None = None) -> float | None:
+    """How long a recording is, or what of it is asked for, as far as it can be told without reading it."""
     if isinstance(sound, np.ndarray):
-        return _cut(_resampled(_mono(sound, name), RATE), start, end, name)
-    return _decoded(sound, start, end, name or str(sound))
+        whole = len(sound) / RATE
+    elif isinstance(sound, str | Path):
+        try:
+            whole = _soundfile().info(str(sound)).duration
+        except (RuntimeError, OSError):
+            return None
+    else:
+        return None
+    return max(0.0, min(whole, whole if end is None else end) - start)
 
 
-def _given(sound: Mapping[str, Any], start: float, end: float | None, name: str) -> np.ndarray:
-    """As a dataset's row tells of a recording."""
+def _given(sound: Mapping[str, Any], name: str) -> tuple[np.ndarray | str | Path | BinaryIO, int]:
+    """As a dataset's row tells of a recording: what it is, and the rate of its samples where it is such."""
     if sound.get("array") is not None:
-        samples = _mono(np.asarray(sound["array"]), name)
-        return _cut(_resampled(samples, int(sound.get("sampling_rate") or RATE)), start, end, name)
+        return np.asarray(sound["array"]), int(sound.get("sampling_rate") or RATE)
     if sound.get("bytes") is not None:
         import io
 
-        return _decoded(io.BytesIO(sound["bytes"]), start, end, name)
+        return io.BytesIO(sound["bytes"]), RATE
     if sound.get("path"):
-        return _decoded(sound["path"], start, end, name or str(sound["path"]))
-    raise LangueError(f"{name or 'a recording'} has neither array, bytes nor path; it has {', '.join(map(str, sound))}")
+        return sound["path"], RATE
+    raise LangueError(f"{name} has neither array, bytes nor path; it has {', '.join(map(str, sound))}")
 
 
-def _decoded(file: str | Path | BinaryIO, start: float, end: float | None, name: str) -> np.ndarray:
+def _decoded(
+    file: str | Path | BinaryIO, start: float, end: float | None, name: str
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The rate of a file, and its samples in one channel, block by block."""
+    soundfile = _soundfile()
+    if isinstance(file, str | Path) and not Path(file).is_file():
+        place = "" if name == str(file) else f" ({name})"
+        raise LangueError(f"there is no recording {file}{place}")
+    try:
+        with soundfile.SoundFile(file) as opened:
+            rate = opened.samplerate
+            first = min(round(start * rate), opened.frames)
+            if first:
+                opened.seek(first)
+            left = None if end is None else max(0, round(end * rate) - first)
+            while left is None or left:
+                size = BLOCK * rate if left is None else min(left, BLOCK * rate)
+                block = opened.read(size, dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                left = None if left is None else left - len(block)
+                yield rate, _mono(block, name)
+    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
+        raise LangueError(f"{name} cannot be read as a recording: {error}") from None
+
+
+def _soundfile() -> Any:
     try:
         import soundfile
     except ImportError:
         raise LangueError("reading recordings needs soundfile: pip install 'langue[audio]'") from None
-    if isinstance(file, str | Path) and not Path(file).is_file():
-        raise LangueError(f"there is no recording {file}")
-    try:
-        with soundfile.SoundFile(file) as opened:
-            rate = opened.samplerate
-            first = round(start * rate)
-            if first:
-                opened.seek(min(first, opened.frames))
-            count = -1 if end is None else max(0, round(end * rate) - first)
-            samples = opened.read(count, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
-        raise LangueError(f"{name} cannot be read as a recording: {error}") from None
-    return _checked(_resampled(_mono(samples, name), rate), name)
+    return soundfile
+
+
+def _cut(
+    samples: np.ndarray, rate: int, start: float, end: float | None, name: str
+) -> Iterator[tuple[int, np.ndarray]]:
+    stop = len(samples) if end is None else min(len(samples), round(end * rate))
+    for place in range(round(start * rate), stop, BLOCK * rate):
+        yield rate, _mono(samples[place : min(stop, place + BLOCK * rate)], name)
 
 
 def _mono(samples: np.ndarray, name: str) -> np.ndarray:
     """(samples,) float32: the mean of (samples, channels), whole numbers as parts of their greatest."""
     if np.issubdtype(samples.dtype, np.integer):
         samples = samples / -float(np.iinfo(samples.dtype).min or -np.iinfo(samples.dtype).max)
-    if samples.ndim > 2 or not np.issubdtype(samples.dtype, np.floating):
-        raise LangueError(f"{name or 'a recording'} should be (samples,) or (samples, channels) numbers")
+    if samples.ndim not in (1, 2) or not np.issubdtype(samples.dtype, np.floating):
+        raise LangueError(f"{name} should be (samples,) or (samples, channels) numbers")
     if samples.ndim == 2:
         samples = samples.mean(1)
     return np.ascontiguousarray(samples, dtype=np.float32)
 
 
-def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
-    if rate == RATE:
-        return samples
+def _resampled(blocks: Iterator[tuple[int, np.ndarray]]) -> Iterator[np.ndarray]:
+    """At `RATE`; the resampler remembers the end of one block for the beginning of the next."""
+    stream = None
+    for rate, block in blocks:
+        if rate != RATE and stream is None:
+            stream = _resampler(rate)
+        yield block if stream is None else stream.resample_chunk(block)
+    if stream is not None:
+        yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def _resampler(rate: int) -> Any:
     try:
         import soxr
     except ImportError:
         raise LangueError("recordings of other rates than 16 kHz need soxr: pip install 'langue[audio]'") from None
-    return soxr.resample(samples, rate, RATE)
-
-
-def _cut(samples: np.ndarray, start: float, end: float | None, name: str) -> np.ndarray:
-    stop = None if end is None else round(end * RATE)
-    return _checked(samples[round(start * RATE) : stop], name)
-
-
-def _checked(samples: np.ndarray, name: str) -> np.ndarray:
-    if not len(samples):
-        raise LangueError(f"{name or 'a recording'} holds no sound, or none between the times that are asked for")
-    if not np.isfinite(samples).all():
-        raise LangueError(f"{name or 'a recording'} is damaged: not all of its samples are numbers")
-    return samples
+    return soxr.ResampleStream(rate, RATE, 1, dtype="float32")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from langue.data.audio import read_audio
+from langue.data.audio import read_audio, read_blocks, seconds_of
 from langue.data.labelled import Labelled, missing_column
 from langue.errors import LangueError
 
@@ -30,6 +31,15 @@ class Recording(NamedTuple):
             LangueError: it cannot be read.
         """
         return read_audio(self.audio, self.start, self.end, name=self.place)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """See `read_blocks`."""
+        return read_blocks(self.audio, self.start, self.end, name=self.place)
+
+    @property
+    def seconds(self) -> float | None:
+        """See `seconds_of`."""
+        return seconds_of(self.audio, self.start, self.end)
 
 
 def recording_of(row: Labelled) -> Recording:
