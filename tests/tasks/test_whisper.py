@@ -19,10 +19,9 @@ from langue.errors import LangueError
 from langue.hub import Checkpoint, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
-from langue.tasks import whisper
 from langue.tasks.transcribe import Transcript
 from langue.tasks.whisper import Whisper, WhisperOptions
-from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer, whisper_tokens
 
 LANGUAGES = ("en", "fr", "de")
 SPECIAL = [
@@ -50,7 +49,7 @@ def model(tokenizer: Tokenizer) -> Model:
 
 @pytest.fixture
 def task(model: Model, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Whisper:
-    monkeypatch.setattr(whisper, "MULTILINGUAL", 1)
+    monkeypatch.setattr(whisper_tokens, "MULTILINGUAL", 1)
     return Whisper(model, tokenizer)
 
 
@@ -64,8 +63,8 @@ CALM = {"temperatures": (0.0,), "likelihood": -100.0, "compression": 1e9, "beams
 
 def test_a_window_is_as_long_as_the_encoder_has_positions(task: Whisper) -> None:
     assert task.window == RATE
-    assert task.first == task.tokenizer.vocab_size
-    assert set(task.languages) == set(LANGUAGES)
+    assert task.tokens.first == task.tokenizer.vocab_size
+    assert set(task.tokens.languages) == set(LANGUAGES)
 
 
 def test_many_recordings_are_heard_as_each_alone(task: Whisper) -> None:
@@ -91,21 +90,21 @@ def test_all_of_a_recording_is_heard_once(task: Whisper) -> None:
 @pytest.mark.parametrize(
     ("said", "heard", "parts"),
     [
-        ("<0>ab<5>", 1.0, [(0.0, 0.1, "ab")]),  # ends at a time: silence up to the window's end
-        ("<0>ab<5><5>cd<9>", 1.0, [(0.0, 0.1, "ab"), (0.1, 0.18, "cd")]),
-        ("<0>ab<5><7>cd", 0.1, [(0.0, 0.1, "ab")]),  # has begun and not ended: heard again from there on
-        ("<2>ab", 1.0, [(0.0, 0.04, "ab")]),
-        ("<0>ab", 1.0, [(0.0, 1.0, "ab")]),
-        ("ab", 1.0, [(0.0, 1.0, "ab")]),
+        ("<0>ab<5>", None, [(0, 5, "ab")]),  # ends at a time: silence up to the window's end
+        ("<0>ab<5><5>cd<9>", None, [(0, 5, "ab"), (5, 9, "cd")]),
+        ("<0>ab<5><7>cd", 5, [(0, 5, "ab")]),  # has begun and not ended: heard again from there on
+        ("<2>ab", None, [(0, 2, "ab")]),
+        ("<0>ab", None, [(0, 50, "ab")]),
+        ("ab", None, [(0, 50, "ab")]),
     ],
 )
-def test_times_part_segments(task: Whisper, said: str, heard: float, parts: list) -> None:
+def test_times_part_segments(task: Whisper, said: str, heard: int | None, parts: list) -> None:
     tokens: list[int] = []
     for piece in said.replace(">", "<").split("<"):
-        tokens += [task.first + int(piece)] if piece.isdigit() else task.tokenizer.encode(piece)
-    samples, found = task._parts(tokens, RATE)
-    assert samples / RATE == pytest.approx(heard)
-    assert [(round(start, 6), round(end, 6), task._text(part)) for start, end, part in found] == parts
+        tokens += [task.tokens.first + int(piece)] if piece.isdigit() else task.tokenizer.encode(piece)
+    told, found = task.rule.parts(tokens, 50)
+    assert told == heard
+    assert [(part.start, part.end, task.tokens.text(part.tokens)) for part in found] == parts
 
 
 def test_what_is_not_believed_is_drawn_again(task: Whisper) -> None:
@@ -124,7 +123,7 @@ def test_what_is_not_believed_is_drawn_again(task: Whisper) -> None:
 
 def test_silence_is_skipped(task: Whisper) -> None:
     found = task.hear(sounds()[:1], temperatures=(0.0,), likelihood=0.0, silence=-1.0)
-    assert found == [Transcript("", 0.4, [], [], 0.0, found[0].language)]
+    assert found == [Transcript("", 0.4, [], 0.0, found[0].language)]
 
 
 def test_the_language_is_told_or_found(task: Whisper) -> None:

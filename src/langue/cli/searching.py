@@ -101,6 +101,11 @@ class HearOptions:
     prompt: str = ""
     """Of a Whisper: what might have been said before, with names and words as it should spell them."""
 
+    words: Flag = False
+    """Of a Whisper: with --json or --format vtt, tell of each word when it is said."""
+    vad: Literal["none", "energy", "silero"] = "none"
+    """Leave out what nobody speaks in: what is as quiet as the recording's pauses, or what Silero's model says."""
+
     def given(self) -> dict[str, Any]:
         """As the tasks take them; a language model is its place still."""
         return {

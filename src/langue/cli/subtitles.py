@@ -65,7 +65,7 @@ def render(kind: str, recording: Any, heard: Any) -> str:
         rows = [f"{round(1000 * s.start)}\t{round(1000 * s.end)}\t{_line(s.text)}\n" for s in heard.segments]
         return "".join(["start\tend\ttext\n", *rows])
     if kind == "vtt":
-        cues = [f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{s.text}\n" for s in heard.segments]
+        cues = [f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_spoken(s)}\n" for s in heard.segments]
         return "\n".join(["WEBVTT\n", *cues])
     cues = [
         f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{s.text}\n"
@@ -78,6 +78,23 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _spoken(segment: Any) -> str:
+    """A cue's text, in which WebVTT can say when each word begins, so that players highlight what was said."""
+    text, told, place, found = segment.text, 0, 0, ""
+    for word in segment.words:
+        start = text.find(word.text, place)
+        if start > 0:  # the first begins with the cue
+            found += _marked(text[told:start]) + f"<{_clock(word.start, '.')}>"
+            told = start
+        place = max(place, start + len(word.text))
+    return found + _marked(text[told:])
+
+
+def _marked(text: str) -> str:
+    """Without signs that WebVTT takes for marks of its own."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _clock(seconds: float, point: str) -> str:
     """1:02:03,456, with hours always, which both formats allow and SRT demands."""
     whole = round(1000 * seconds)
@@ -88,15 +105,21 @@ def _clock(seconds: float, point: str) -> str:
 
 def _object(recording: Any, heard: Any) -> str:
     name = str(recording.audio) if isinstance(recording.audio, str | Path) else recording.place
-
-    def timed(parts: Any) -> list[dict[str, Any]]:
-        return [{"text": part.text, "start": part.start, "end": part.end} for part in parts]
-
     found: dict[str, Any] = {"audio": name, "text": heard.text, "seconds": round(heard.seconds, 3)}
     found["score"] = round(heard.score, 4)
     if heard.language is not None:
         found["language"] = heard.language
-    found["segments"] = timed(heard.segments)
-    if heard.words:
-        found["words"] = timed(heard.words)
+    found["segments"] = [_segment(segment) for segment in heard.segments]
     return json.dumps(found, ensure_ascii=False)
+
+
+def _segment(segment: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"text": segment.text, "start": segment.start, "end": segment.end}
+    if segment.words:
+        found["words"] = [_word(word) for word in segment.words]
+    return found
+
+
+def _word(word: Any) -> dict[str, Any]:
+    found = {"word": word.text, "start": word.start, "end": word.end}
+    return found if word.probability is None else {**found, "probability": word.probability}

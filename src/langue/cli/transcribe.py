@@ -53,8 +53,8 @@ def transcribe(
     device
         cpu, cuda, …
     as_json
-        One JSON object for each recording: audio, text, seconds, score, language, segments and, where the model tells,
-        words, both with start and end in seconds.
+        One JSON object for each recording: audio, text, seconds, score, language and segments, with start and end in
+        seconds and, where the model tells, words, each with start and end as well.
     """
     from langue.data.recordings import Recording
     from langue.tasks import load
@@ -72,18 +72,19 @@ def transcribe(
     if how.language_model is not None:
         options["language_model"] = load(how.language_model, device)
     with ExitStack() as stack:
-        advance = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", float(len(asked))))
+        seconds = [each.seconds for each in asked]
+        total = sum(each for each in seconds if each is not None) if None not in seconds else None
+        options["advance"] = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", total, "seconds"))
         writer: Any = None
         texts: list[str] = []
         for start in range(0, len(asked), TOGETHER):
             some = asked[start : start + TOGETHER]
-            found = task.hear((each.read() for each in some), **options)
+            found = task.hear((each.blocks() for each in some), **options)
             if writer is None:  # now that there is something to write, what stood there may go
                 writer = stack.enter_context(Writer(kind, out, several=len(asked) > 1))
             for each, heard in zip(some, found, strict=True):
                 writer.write(each, heard)
             texts += [heard.text for heard in found]
-            advance(len(some))
     if mistakes is not None:
         _write_mistakes(mistakes, run, listed, texts)
 

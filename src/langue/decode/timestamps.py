@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from langue.decode.filters import RULED_OUT
+
+
+class Part(NamedTuple):
+    """A segment of a window: when it begins and ends, in steps of 0.02 seconds, and its tokens with their times."""
+
+    start: float
+    end: float
+    tokens: list[int]
 
 
 @dataclass(frozen=True)
@@ -57,3 +67,28 @@ class Timestamps:
         # A pair's second time may be its first once more; any other must be later than all before.
         least = said.masked_fill(~is_time, self.first - 1).amax(1) + (~closing).long()
         return out | ((numbers >= self.first) & (numbers < least[:, None]))
+
+    def parts(self, tokens: Sequence[int], length: float) -> tuple[int | None, list[Part]]:
+        """How far a text tells of its window, in steps of 0.02 seconds, and its segments; None is all of it.
+
+        Where two times meet, one segment ends and the next begins; one that has begun and not ended is heard again.
+
+        Args:
+            tokens: of the text.
+            length: of the window, in the same steps.
+        """
+        is_time = [token >= self.first for token in tokens]
+        meeting = [place for place in range(1, len(tokens)) if is_time[place] and is_time[place - 1]]
+        closed = len(tokens) >= 2 and is_time[-1] and not is_time[-2]
+        if not meeting:
+            times = [token - self.first for token in tokens if token >= self.first]
+            end = times[-1] if times and times[-1] else length
+            start = times[0] if len(times) > 1 else 0
+            return None, [Part(start, min(end, length), list(tokens))]
+        parts, begin = [], 0
+        for place in [*meeting, *([len(tokens)] if closed else [])]:
+            part = list(tokens[begin:place])
+            parts.append(Part(part[0] - self.first, part[-1] - self.first, part))
+            begin = place
+        # A text that would be begun at the same place for ever has told all.
+        return None if closed else (tokens[begin - 1] - self.first or None), parts

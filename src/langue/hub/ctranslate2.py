@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from langue.models import ModelConfig
 from langue.models.build import empty
 from langue.settings import parse
 
-FILE = "model.bin"
+FILE, CONFIG = "model.bin", "config.json"
 VERSION, SPECIFICATION = 6, "WhisperSpec"
 GELU = 3
 """CTranslate2's number for it."""
@@ -136,7 +137,9 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
         "layers": layers("decoder"), "heads": number("decoder/num_heads", usual),
         "context": shape("decoder/position_encodings/encodings")[0],
         "feedforward_width": shape("decoder/layer_0/ffn/linear_0/weight")[0],
-        "audio": {"features": "whisper", "bins": bins, "strides": (1, 2)},
+        "audio": {
+            "features": "whisper", "bins": bins, "strides": (1, 2), "alignment_heads": _alignment_heads(path),
+        },
         "encoder": {
             "layers": layers("encoder"), "heads": number("encoder/num_heads", usual),
             "context": shape("encoder/position_encodings/encodings")[0],
@@ -144,6 +147,17 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
         },
     }  # fmt: skip
     return parse(ModelConfig, fields, f"{path / FILE}, as Langue understands it")
+
+
+def _alignment_heads(path: Path) -> Any:
+    """Those that the file beside the weights names, if it does."""
+    try:
+        told = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, RecursionError) as error:
+        raise LangueError(f"{path / CONFIG} cannot be read: {error}") from None
+    return (told.get("alignment_heads") or ()) if isinstance(told, dict) else ()
 
 
 def _read(path: Path) -> dict[str, Any]:

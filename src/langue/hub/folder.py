@@ -17,6 +17,8 @@ INDEX = "model.safetensors.index.json"
 GENERATION = "generation_config.json"
 BEGINNINGS = ("decoder_start_token_id", "forced_bos_token_id")
 """How an encoder–decoder's text begins, which stands in either of the two files; the second counts."""
+GENERATION_ONLY = ("alignment_heads",)
+"""What stands in the second of them alone, and belongs to the model all the same."""
 
 JSON_LIMIT = 200_000_000
 """Bytes of the largest JSON file that is read; a tokenizer of a quarter of a million tokens has 30 million."""
@@ -62,7 +64,7 @@ def read_folder(path: Path) -> Folder:
     refuse_code(config, path / CONFIG)
     if (path / GENERATION).is_file():
         told = read_json(path / GENERATION)
-        config |= {name: told[name] for name in BEGINNINGS if told.get(name) is not None}
+        config |= {name: told[name] for name in (*BEGINNINGS, *GENERATION_ONLY) if told.get(name) is not None}
     return Folder(path, config, Weights(_all_weights(path)))
 
 

@@ -79,6 +79,10 @@ class AudioConfig(Settings):
     spells: bool = False
     """Whether a seq2seq's encoder writes as well, a token or nothing at each position, as one alone does (CTC)."""
 
+    alignment_heads: tuple[tuple[int, int], ...] = ()
+    """Blocks and heads of a seq2seq's decoder, both from 0, that look at what they write down, by which the times of
+    words are found; none takes all of the later half."""
+
     @model_validator(mode="after")
     def _check(self) -> AudioConfig:
         if self.normalisation == "global" and self.features != "filterbank":
@@ -253,6 +257,9 @@ class ModelConfig(Settings):
             raise ValueError("audio is for encoders, of form: encoder or seq2seq")
         if self.audio is not None and self.audio.spells and self.form == "encoder":
             raise ValueError("audio.spells is for form: seq2seq, since an encoder alone spells in any case")
+        for block, head in () if self.audio is None else self.audio.alignment_heads:
+            if not (0 <= block < self.layers and 0 <= head < self.heads):
+                raise ValueError(f"audio.alignment_heads names head {head} of block {block}, which there is not")
         if self.audio is not None and self.form == "encoder" and self.tie_embeddings:
             raise ValueError("an encoder of audio has no embeddings, so it takes tie_embeddings: false")
         if self.tie_embeddings and self.resolved_embedding_width != self.width:

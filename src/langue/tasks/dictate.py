@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from langue.batch import IGNORE, Batch
 from langue.data.audio import RATE
+from langue.data.playback import Playback
 from langue.decode import Hypothesis, Search, SearchSettings
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
@@ -20,7 +22,7 @@ from langue.objectives.dictation import spelling
 from langue.objectives.sound import features_of
 from langue.settings import parse
 from langue.tasks.rewrite import first_token_of
-from langue.tasks.transcribe import LONGEST, Segment, Transcribe, Transcript, cut
+from langue.tasks.transcribe import LONGEST, Piece, Segment, Transcribe, Transcript, pieces_of
 from langue.text import Tokenizer
 
 NEVER = -1e9
@@ -45,36 +47,49 @@ class Dictate(Transcribe):
         blank = self.tokenizer.pad if self.audio.spells else None
         return Dictation(self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank)
 
-    def together(self, sounds: list[np.ndarray], advance: Any, **options: Any) -> list[Transcript]:
+    def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
         """See `hear`; options are the fields of `SearchSettings`, of which beams is 5 unless said otherwise.
 
         Where the encoder spells as well, the beams' texts are judged by both (Watanabe et al. 2017, equation 9).
         """
+        search = self._search(options)
+        played: list[Playback] = []
+        segments: dict[int, list[Segment]] = defaultdict(list)
+        scores: dict[int, float] = defaultdict(float)
+        for pieces in pieces_of(sounds, self.longest, played):
+            for piece, best in zip(pieces, self._written(pieces, search), strict=True):
+                text, sound = " ".join(self.tokenizer.decode(best.tokens).split()), played[piece.owner]
+                scores[piece.owner] += best.score
+                if text:
+                    end = sound.time(piece.start + len(piece.samples), ending=True)
+                    segments[piece.owner].append(Segment(text, sound.time(piece.start), end))
+                advance(len(piece.samples) / RATE)
+        return [
+            Transcript(
+                " ".join(each.text for each in segments[number]),
+                sound.samples / RATE,
+                segments[number],
+                scores[number],
+            )
+            for number, sound in enumerate(played)
+        ]
+
+    def _search(self, options: dict[str, Any]) -> Search:
         beams = int(options.get("beams") or 5)
         samples = beams if self.audio.spells and beams > 1 else 1
         usual = {"beams": 5, "samples": samples, "temperature": 0.0, "stopping": "likely"}
         usual["max_tokens"] = self.model.config.context - 1
         settings = parse(SearchSettings, {**usual, **options}, self.name)
         never = sorted(self.tokenizer.specials | set(range(self.tokenizer.vocab_size, self.model.config.vocab_size)))
-        search = Search(self.model, settings, self.tokenizer.end, never)
-        pieces = [(n, start, piece) for n, each in enumerate(sounds) for start, piece in cut(each, self.longest)]
-        features = [features_of(piece, self.audio) for _, _, piece in pieces]
+        return Search(self.model, settings, self.tokenizer.end, never)
+
+    def _written(self, pieces: Sequence[Piece], search: Search) -> list[Hypothesis]:
+        """The best text of each piece."""
+        features = [features_of(piece.samples, self.audio) for piece in pieces]
         found = search.run([self.prompt] * len(pieces), features)
         if self.audio.spells:
             found = [self._judged(each, heard) for each, heard in zip(found, features, strict=True)]
-        segments: list[list[Segment]] = [[] for _ in sounds]
-        scores = [0.0] * len(sounds)
-        for (owner, start, piece), (best, *_) in zip(pieces, found, strict=True):
-            text = " ".join(self.tokenizer.decode(best.tokens).split())
-            scores[owner] += best.score
-            if text:
-                segments[owner].append(Segment(text, start / RATE, (start + len(piece)) / RATE))
-            if advance is not None:
-                advance(len(piece) / RATE)
-        return [
-            Transcript(" ".join(each.text for each in parts), len(sound) / RATE, parts, score=score)
-            for sound, parts, score in zip(sounds, segments, scores, strict=True)
-        ]
+        return [best for best, *_ in found]
 
     @torch.inference_mode()
     def _judged(self, texts: list[Hypothesis], features: Tensor) -> list[Hypothesis]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.data.audio import RATE
+from langue.data.playback import Playback
 from langue.decode.ctc import Fusion, Heard, decode
 from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.mel import HOP
 from langue.objectives import CTC, TranscribeSettings
-from langue.tasks.transcribe import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, cut
+from langue.tasks.transcribe import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, pieces_of
 from langue.text import Tokenizer
 
 PAUSE = 0.6
@@ -39,10 +41,10 @@ class Spell(Transcribe):
     def objective(self, smoothing: float = 0.0) -> CTC:
         return CTC(self.audio, self.ctc.blank, self.settings)
 
-    def together(
+    def listen(
         self,
-        sounds: list[np.ndarray],
-        advance: Any,
+        sounds: Iterable[Playback],
+        advance: Callable[[float], Any],
         *,
         beams: int | None = None,
         language_model: Any = None,
@@ -67,17 +69,17 @@ class Spell(Transcribe):
         fusion = None if language_model is None else self._fusion(language_model, weight, bonus)
         beams = beams or (self.settings.beams if fusion is None else 16)
         longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
-        pieces = [(owner, start, piece) for owner, each in enumerate(sounds) for start, piece in cut(each, longest)]
-        of_each: list[list[tuple[int, Heard]]] = [[] for _ in sounds]
-        heard: dict[int, Heard] = {}
-        for numbers in batches([len(piece) for _, _, piece in pieces], ROOM):
-            found = self._read([pieces[number][2] for number in numbers], beams, fusion)
-            heard |= dict(zip(numbers, found, strict=True))
-            if advance is not None:
-                advance(sum(len(pieces[number][2]) for number in numbers) / RATE)
-        for number, (owner, start, _) in enumerate(pieces):
-            of_each[owner].append((start, heard[number]))
-        return [self._transcript(len(sound), parts) for sound, parts in zip(sounds, of_each, strict=True)]
+        played: list[Playback] = []
+        of_each: dict[int, list[tuple[int, Heard]]] = defaultdict(list)
+        for pieces in pieces_of(sounds, longest, played):
+            heard: dict[int, Heard] = {}
+            for numbers in batches([len(piece.samples) for piece in pieces], ROOM):
+                found = self._read([pieces[number].samples for number in numbers], beams, fusion)
+                heard |= dict(zip(numbers, found, strict=True))
+                advance(sum(len(pieces[number].samples) for number in numbers) / RATE)
+            for number, piece in enumerate(pieces):
+                of_each[piece.owner].append((piece.start, heard[number]))
+        return [self._transcript(sound, of_each[number]) for number, sound in enumerate(played)]
 
     @torch.inference_mode()
     def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[Heard]:
@@ -112,27 +114,27 @@ class Spell(Transcribe):
 
         return Fusion(writer, weight, bonus, self.tokenizer.end)
 
-    def _transcript(self, samples: int, pieces: list[tuple[int, Heard]]) -> Transcript:
-        position = self.audio.stride * HOP / RATE
+    def _transcript(self, sound: Playback, pieces: list[tuple[int, Heard]]) -> Transcript:
         words: list[Word] = []
         for start, heard in pieces:
-            times = [start / RATE + place * position for place in heard.positions]
-            words += self._words(heard.tokens, times, position)
+            places = [start + place * self.audio.stride * HOP for place in heard.positions]
+            words += self._words(heard.tokens, places, sound)
         text = " ".join(self.tokenizer.decode(heard.tokens).strip() for _, heard in pieces)
         score = sum(heard.score for _, heard in pieces)
-        return Transcript(" ".join(text.split()), samples / RATE, _segments(words), words, score)
+        return Transcript(" ".join(text.split()), sound.samples / RATE, _segments(words), score)
 
-    def _words(self, tokens: Sequence[int], times: Sequence[float], position: float) -> list[Word]:
-        """Words from where their first letter was heard to where their last was; a token's letters have its time."""
+    def _words(self, tokens: Sequence[int], places: Sequence[int], sound: Playback) -> list[Word]:
+        """Words from where their first letter was heard to where their last was; a token's letters have its place."""
         found: list[Word] = []
-        letters: list[tuple[str, float]] = []
-        for token, time in zip([*tokens, None], [*times, 0.0], strict=True):
+        letters: list[tuple[str, int]] = []
+        for token, place in zip([*tokens, None], [*places, 0], strict=True):
             for letter in " " if token is None else self.tokenizer.decode([token]):
                 if not letter.isspace():
-                    letters.append((letter, time))
+                    letters.append((letter, place))
                 elif letters:
-                    word = "".join(each for each, _ in letters)
-                    found.append(Word(word, round(letters[0][1], 3), round(letters[-1][1] + position, 3)))
+                    word, end = "".join(each for each, _ in letters), letters[-1][1] + self.audio.stride * HOP
+                    start, end = sound.time(letters[0][1]), sound.time(end, ending=True)
+                    found.append(Word(word, round(start, 3), round(end, 3)))
                     letters = []
         return found
 
@@ -145,4 +147,4 @@ def _segments(words: Sequence[Word]) -> list[Segment]:
             found[-1].append(word)
         else:
             found.append([word])
-    return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end) for some in found]
+    return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end, some) for some in found]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from langue.data.audio import RATE, Sound, read_audio
+from langue.data.audio import RATE, Sound, read_blocks
 from langue.data.labelled import Labelled, text_of
+from langue.data.playback import Pieces, Playback
 from langue.data.recordings import recording_of
+from langue.data.voice import Voice, detector_of
 from langue.errors import LangueError
 from langue.metrics.speech import Normaliser, plain, speech_scores
 from langue.models import Model, ModelConfig
@@ -35,20 +37,29 @@ QUIET = RATE // 5
 
 @dataclass(frozen=True)
 class Word:
-    """A word, and when it was heard, in seconds."""
+    """A word, and when it was heard, in seconds.
+
+    Attributes:
+        text: without spaces around it.
+        start: of it.
+        end: of it.
+        probability: of its being this word, where the model tells.
+    """
 
     text: str
     start: float
     end: float
+    probability: float | None = None
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a recording, in seconds, and what is said in it."""
+    """A stretch of a recording, in seconds, and what is said in it, with its words where the model tells."""
 
     text: str
     start: float
     end: float
+    words: list[Word] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,6 @@ class Transcript:
         text: all of it.
         seconds: length of the recording.
         segments: stretches of it, in their order.
-        words: each with its time, where the model tells.
         score: log-probability of all that was written.
         language: the code of the language, where the model knows several.
     """
@@ -67,9 +77,13 @@ class Transcript:
     text: str
     seconds: float
     segments: list[Segment] = field(default_factory=list)
-    words: list[Word] = field(default_factory=list)
     score: float = 0.0
     language: str | None = None
+
+    @property
+    def words(self) -> list[Word]:
+        """Of all segments."""
+        return [word for segment in self.segments for word in segment.words]
 
 
 class Transcribe(ABC):
@@ -105,9 +119,9 @@ class Transcribe(ABC):
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[str]:
         """The text of each of a list of recordings, or of rows with the column audio."""
         sounds = (
-            recording_of(Labelled(f"input {number}", given)).read()
+            recording_of(Labelled(f"input {number}", given)).blocks()
             if isinstance(given, dict) and "audio" in given
-            else read_audio(given)
+            else read_blocks(given)
             for number, given in enumerate(inputs, 1)
         )
         return [found.text for found in self.hear(sounds, **options)]
@@ -130,27 +144,30 @@ class Transcribe(ABC):
         return found if isinstance(sounds, list | tuple) else found[0]
 
     def hear(
-        self, sounds: Iterable[np.ndarray], *, advance: Callable[[float], Any] | None = None, **options: Any
+        self,
+        sounds: Iterable[np.ndarray | Iterable[np.ndarray]],
+        *,
+        advance: Callable[[float], Any] | None = None,
+        vad: Voice = "none",
+        **options: Any,
     ) -> list[Transcript]:
-        """What is said in each recording (samples,) at 16 kHz, in order.
+        """What is said in each recording at 16 kHz, in order.
 
         Args:
-            sounds: recordings, of which some minutes are held at once.
+            sounds: recordings, (samples,) or blocks of such, of which no more is held than what is being heard.
             advance: called with how many seconds were heard.
+            vad: what finds out where somebody speaks, so that all else is left out: see `langue.data.voice`.
             options: what the kind of model takes: `beams`, and of a Whisper the fields of `WhisperOptions`.
         """
-        found: list[Transcript] = []
-        held: list[np.ndarray] = []
-        for sound in sounds:
-            held.append(sound)
-            if sum(map(len, held)) >= TOGETHER:
-                found += self.together(held, advance, **options)
-                held = []
-        return found + (self.together(held, advance, **options) if held else [])
+        detector = detector_of(vad)
+        played = (
+            Playback(read_blocks(sound) if isinstance(sound, np.ndarray) else sound, detector) for sound in sounds
+        )
+        return self.listen(played, advance or (lambda seconds: None), **options)
 
     @abstractmethod
-    def together(self, sounds: list[np.ndarray], advance: Any, **options: Any) -> list[Transcript]:
-        """What is said in some recordings."""
+    def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
+        """What is said in each recording; see `hear`."""
 
     def score(
         self, predicted: Sequence[str], expected: Sequence[str], normaliser: Normaliser = "basic"
@@ -196,7 +213,8 @@ def kind_of(config: ModelConfig, tokenizer: Tokenizer) -> type[Transcribe]:
     """How a model transcribes: letter by letter, as a Whisper, or by dictation."""
     from langue.tasks.dictate import Dictate
     from langue.tasks.spell import Spell
-    from langue.tasks.whisper import Whisper, is_whispers
+    from langue.tasks.whisper import Whisper
+    from langue.text.whisper_tokens import is_whispers
 
     if config.form != "seq2seq":
         return Spell
@@ -218,14 +236,39 @@ def batches(lengths: Sequence[int], room: int) -> Iterator[list[int]]:
         start += count
 
 
-def cut(samples: np.ndarray, longest: int) -> Iterator[tuple[int, np.ndarray]]:
+def cut(sound: Playback, longest: int) -> Pieces:
     """Pieces of `longest` samples at most with the sample that each begins at, cut in the quietest fifth of a second of
     the second half of what there is room for."""
     start, quiet = 0, min(QUIET, max(1, longest // 4))
-    while len(samples) - start > longest:
-        half = samples[start + longest // 2 : start + longest]
+    while len(samples := sound.take(start, longest + 1)) > longest:
+        half = samples[longest // 2 : longest]
         half = half[: len(half) // quiet * quiet].astype(np.float64).reshape(-1, quiet)
-        end = start + longest // 2 + int((half**2).sum(1).argmin()) * quiet + quiet // 2
-        yield start, samples[start:end]
-        start = end
-    yield start, samples[start:]
+        end = longest // 2 + int((half**2).sum(1).argmin()) * quiet + quiet // 2
+        yield start, samples[:end]
+        start += end
+    if len(samples):
+        yield start, samples
+
+
+class Piece(NamedTuple):
+    """A stretch of one of several recordings."""
+
+    owner: int
+    """The recording's number."""
+    start: int
+    """The sample that it begins at."""
+    samples: np.ndarray
+
+
+def pieces_of(sounds: Iterable[Playback], longest: int, heard: list[Playback]) -> Iterator[list[Piece]]:
+    """Pieces of recordings in their order, some minutes' worth at once; recordings are noted as they are begun."""
+    held: list[Piece] = []
+    for owner, sound in enumerate(sounds):
+        heard.append(sound)
+        for start, samples in cut(sound, longest):
+            held.append(Piece(owner, start, samples))
+            if sum(len(piece.samples) for piece in held) >= TOGETHER:
+                yield held
+                held = []
+    if held:
+        yield held

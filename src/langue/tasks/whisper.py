@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from langue.batch import Batch
 from langue.data.audio import RATE
-from langue.decode import Hypothesis, Search, SearchSettings
-from langue.decode.timestamps import Timestamps
+from langue.data.playback import Playback
+from langue.decode import Encoded, Hypothesis, Search, SearchSettings
+from langue.decode.timestamps import Part, Timestamps
 from langue.errors import LangueError
 from langue.models import Model
+from langue.models.seq2seq import Seq2Seq
 from langue.nn.mel import HOP, log_mel
+from langue.nn.state import Memory
 from langue.objectives import Dictation, TranscribeSettings
 from langue.objectives.sound import filled
 from langue.settings import Settings, parse
-from langue.tasks.transcribe import Segment, Transcribe, Transcript
+from langue.tasks.transcribe import Segment, Transcribe, Transcript, Word
+from langue.tasks.word_times import TimedWord, settled, window_words
 from langue.text import Tokenizer
+from langue.text.whisper_tokens import TICKS, WhisperTokens
 
-TICK = 320
-"""Samples between two times that it can write: a fiftieth of a second."""
+TICK = RATE // TICKS
+"""Samples between two times that it can write."""
 
 MANY = 4
 """Windows that are heard at once, at most: more of them leave a processor's cache, which costs more than is shared."""
 
 ROOM = 1 << 29
 """Bytes that what a decoder looks at may take."""
-
-MULTILINGUAL = 51_865
-"""Tokens of the smallest vocabulary that was published for several languages."""
-
-_LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
-
-# What subtitles write and nobody says (the same paper's code, `non_speech_tokens`).
-_UNSAID = """ " # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』
-    << >> <<< >>> -- --- -( -[ (' (" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪ """
-_NOTES = "♩♪♫♬♭♮♯"
 
 
 class WhisperOptions(Settings):
@@ -67,6 +60,8 @@ class WhisperOptions(Settings):
     """A text that zlib makes so many times as small says the same again and again, and is not believed."""
     likelihood: float = -1.0
     """Nor is one whose tokens are less likely on average, as logarithm."""
+    words: bool = False
+    """Tell of each word when it is said."""
     silence: float = 0.6
     """A window in which nobody speaks with this probability, and of which no text is believed, is skipped."""
 
@@ -76,22 +71,31 @@ class _Listening:
     """A recording under way.
 
     Attributes:
-        samples: of it.
-        place: sample up to which it was heard.
-        language: the token of its language, where the model knows several.
+        sound: it.
         told: tokens of what was written before, as far as they are to be told.
+        place: sample up to which it was heard.
+        length: samples of the window from there on.
+        window: that window as the encoder has read it, (positions, width).
+        language: the token of its language, where the model knows several.
+        spoken: seconds up to which words were said.
+        heard: seconds of the recording that were told as heard.
     """
 
-    samples: np.ndarray
+    sound: Playback
+    told: list[int]
     place: int = 0
+    length: int = 0
+    window: Tensor = field(default_factory=lambda: torch.empty(0))
     language: int | None = None
-    told: list[int] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     score: float = 0.0
+    spoken: float = 0.0
+    heard: float = 0.0
 
-    @property
-    def over(self) -> bool:
-        return self.place >= len(self.samples)
+    def get_on(self) -> float:
+        """Seconds that were heard since the last time this was asked."""
+        before, self.heard = self.heard, min(self.sound.time(self.place, ending=True), self.sound.samples / RATE)
+        return self.heard - before
 
 
 class Whisper(Transcribe):
@@ -108,113 +112,99 @@ class Whisper(Transcribe):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         super().__init__(model, tokenizer, settings)
-        self.start, self.first = self._special("startoftranscript"), self._special("notimestamps") + 1
-        self.window = model.config.encoder_config().context * self.audio.stride * HOP
-        known = tokenizer.engine.get_vocab(with_added_tokens=True)
-        between = range(self.start + 1, self._special("translate"))
-        named = {found[1]: number for name, number in known.items() if (found := _LANGUAGE.fullmatch(name))}
-        languages = {name: number for name, number in named.items() if number in between}
-        # English-only models have the tokens and never learnt to use them.
-        self.languages = languages if model.config.vocab_size >= MULTILINGUAL else {}
-        self.rule = Timestamps(self.first, tokenizer.end)
         config = model.config
+        self.tokens = WhisperTokens(tokenizer, config.vocab_size)
+        self.rule = Timestamps(self.tokens.first, tokenizer.end)
+        self.stride = self.audio.stride * HOP
+        self.window = config.encoder_config().context * self.stride
         looked_at = 2 * config.layers * config.encoder_config().context * config.heads * config.resolved_head_width
         # Side by side, windows share the reading of the head, which is most of what a small decoder does.
         self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
-        self.never = self._never()
+        self.never = sorted({*self.tokens.unsaid(), *range(tokenizer.end + 1, self.tokens.first)})
 
     def objective(self, smoothing: float = 0.0) -> Dictation:
         """A text and the times at which its recording begins and ends, half a minute's window at a time."""
-        language = self.settings.language or "en"
-        if self.languages and language not in self.languages:
-            raise LangueError(f"the model does not know the language {language!r}; it knows {self._known()}")
-        each = _Listening(np.empty(0, np.float32), language=self.languages.get(language))
-        prompt = self._prompt(each, WhisperOptions())
-        times = (self.first, TICK)
+        beginning = self.tokens.beginning(self._language(self.settings.language or "en"))
+        times = (self.tokens.first, TICK)
         return Dictation(
-            self.audio, prompt, self.tokenizer.end, self.settings, smoothing, window=self.window, times=times
+            self.audio, beginning, self.tokenizer.end, self.settings, smoothing, window=self.window, times=times
         )
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Whisper's texts begin with a space."""
         return self.tokenizer.encode_batch([f" {text}" for text in texts])
 
-    def _special(self, name: str) -> int:
-        number = self.tokenizer.engine.token_to_id(f"<|{name}|>")
-        if number is None:
-            raise LangueError(f"the tokenizer has no token <|{name}|>, without which a Whisper cannot be asked")
-        return number
+    def _language(self, code: str) -> int | None:
+        """The token of a language; none of a model of English alone.
 
-    def _never(self) -> list[int]:
-        """Special tokens, and signs that stand in subtitles and are not spoken."""
-        encode = self.tokenizer.encode
-        unsaid = {encode(" -")[0], encode(" '")[0]}
-        for sign in (*_UNSAID.split(), *_NOTES):
-            for tokens in (encode(sign), encode(f" {sign}")):
-                if len(tokens) == 1 or sign in _NOTES:
-                    unsaid.add(tokens[0])
-        return sorted(unsaid | set(range(self.tokenizer.end + 1, self.first)))
+        Raises:
+            LangueError: the model does not know it.
+        """
+        known = self.tokens.languages
+        if not known and code != "en":
+            raise LangueError("the model knows English alone")
+        if known and code not in known:
+            raise LangueError(f"the model does not know the language {code!r}; it knows {', '.join(sorted(known))}")
+        return known.get(code)
 
-    def together(self, sounds: list[np.ndarray], advance: Any, **options: Any) -> list[Transcript]:
+    @torch.inference_mode()
+    def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
         """See `hear`. Several recordings' windows are heard at once; each goes on from where its last text ended."""
         asked = parse(WhisperOptions, options, self.name)
-        every = [_Listening(sound, told=self._words(asked.prompt)) for sound in sounds]
-        self._find_languages(every, asked)
-        while active := [each for each in every if not each.over][: self.at_once]:
-            windows = [self._features(each) for each in active]
-            before = [each.place for each in active]
-            for each, written in zip(active, self._write(active, windows, asked), strict=True):
+        if asked.translate and not self.tokens.languages:
+            raise LangueError("the model knows English alone")
+        language = None if asked.language is None else self._language(asked.language)
+        coming = (_Listening(sound, self._words(asked.prompt), language=language) for sound in sounds)
+        every: list[_Listening] = []
+        active: list[_Listening] = []
+        while True:
+            active = [each for each in active if self._goes_on(each)]
+            while len(active) < self.at_once and (begun := next(coming, None)) is not None:
+                every.append(begun)
+                active += [begun] if self._goes_on(begun) else []
+            if not active:
+                return [self._transcript(each) for each in every]
+            self._encode(active)
+            for each, written in zip(active, self._write(active, asked), strict=True):
                 self._note(each, *written, asked)
-            if advance is not None:
-                heard = (min(a.place, len(a.samples)) - b for a, b in zip(active, before, strict=True))
-                advance(sum(heard) / RATE)
-        return [self._transcript(each) for each in every]
+            advance(sum(each.get_on() for each in active))
+
+    def _goes_on(self, each: _Listening) -> bool:
+        """Go on to a recording's next window, and say whether there is one."""
+        samples = each.sound.take(each.place, self.window)
+        each.length = len(samples)
+        if each.length:
+            features = log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins)
+            each.window = filled(features, self.window)
+        return bool(each.length)
 
     def _words(self, text: str) -> list[int]:
         return self.tokenizer.encode(f" {text.strip()}") if text.strip() else []
 
-    def _features(self, each: _Listening) -> Tensor:
-        """(frames, bins) of the window from where a recording was heard up to."""
-        samples = each.samples[each.place : each.place + self.window].astype(np.float32)
-        return filled(log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins), self.window)
+    def _encode(self, active: Sequence[_Listening]) -> None:
+        """Read the windows' features, and find out which languages nobody has told."""
+        windows = torch.stack([each.window for each in active]).to(self.model.device)
+        nothing = torch.zeros(len(active), 0, dtype=torch.long, device=self.model.device)
+        assert isinstance(self.model, Seq2Seq)
+        for each, heard in zip(active, self.model.encode(Batch(nothing, source=windows)).hidden, strict=True):
+            each.window = heard
+            if self.tokens.languages and each.language is None:
+                numbers = torch.tensor(sorted(self.tokens.languages.values()))
+                each.language = int(numbers[self._after_start(each)[numbers].argmax()])
 
-    @torch.inference_mode()
-    def _find_languages(self, every: Sequence[_Listening], asked: WhisperOptions) -> None:
-        """The language of each recording, as asked or as its first window sounds.
-
-        Raises:
-            LangueError: the model does not know the one that is asked for.
-        """
-        if not self.languages:
-            if asked.language not in (None, "en") or asked.translate:
-                raise LangueError("the model knows English alone")
-            return
-        if asked.language is not None and asked.language not in self.languages:
-            raise LangueError(f"the model does not know the language {asked.language!r}; it knows {self._known()}")
-        for each in every:
-            each.language = self.languages[asked.language] if asked.language else self._sounds_like(each)
-
-    def _known(self) -> str:
-        return ", ".join(sorted(self.languages))
-
-    def _sounds_like(self, each: _Listening) -> int:
-        numbers = torch.tensor(sorted(self.languages.values()))
-        return int(numbers[self._after_start(self._features(each))[numbers].argmax()])
-
-    def _after_start(self, features: Tensor) -> Tensor:
+    def _after_start(self, each: _Listening) -> Tensor:
         """(V,) logits of what follows the token that starts a transcript."""
-        batch = Batch(torch.tensor([[self.start]]), source=features[None]).to(self.model.device)
-        return self.model(batch)[0, -1].float().cpu()
+        ids = torch.tensor([[self.tokens.start]], device=self.model.device)
+        return self.model(Batch(ids, encoded=each.window[None]))[0, -1].float().cpu()
 
     def _prompt(self, each: _Listening, asked: WhisperOptions) -> list[int]:
-        room = self.model.config.context // 2 - 1
-        told = [self._special("startofprev"), *each.told[-room:]] if each.told else []
-        task = [] if each.language is None else [each.language, self._special(_TASKS[asked.translate])]
-        return [*told, self.start, *task]
+        told = [self.tokens["startofprev"], *each.told] if each.told else []
+        return [*told, *self._beginning(each, asked)]
 
-    def _write(
-        self, active: Sequence[_Listening], windows: Sequence[Tensor], asked: WhisperOptions
-    ) -> list[tuple[Hypothesis, float]]:
+    def _beginning(self, each: _Listening, asked: WhisperOptions) -> list[int]:
+        return self.tokens.beginning(each.language, "translate" if asked.translate else "transcribe")
+
+    def _write(self, active: Sequence[_Listening], asked: WhisperOptions) -> list[tuple[Hypothesis, float]]:
         """A text for each window, and the temperature it was drawn at: the first that is believed, or the last."""
         found: list[tuple[Hypothesis, float]] = []
         left = list(range(len(active)))
@@ -226,7 +216,7 @@ class Whisper(Transcribe):
             )  # fmt: skip
             search = Search(self.model, settings, self.tokenizer.end, self.never, self.rule)
             prompts = [self._prompt(active[number], asked) for number in left]
-            texts = search.run(prompts, [windows[number] for number in left])
+            texts = search.run(prompts, [Encoded(active[number].window) for number in left])
             best = [max(each, key=_likelihood) for each in texts]
             if not found:
                 found = [(each, temperature) for each in best]
@@ -239,79 +229,68 @@ class Whisper(Transcribe):
         return found
 
     def _is_believed(self, written: Hypothesis, asked: WhisperOptions) -> bool:
-        text = self._text(written.tokens).encode()
+        text = self.tokens.text(written.tokens).encode()
         repeats = len(text) / len(zlib.compress(text)) if text else 0.0
         return repeats <= asked.compression and _likelihood(written) >= asked.likelihood
 
-    @torch.inference_mode()
     def _note(self, each: _Listening, written: Hypothesis, temperature: float, asked: WhisperOptions) -> None:
         """Keep the segments of a window, and go on behind the last of them that is whole."""
-        length = min(self.window, len(each.samples) - each.place)
         if _likelihood(written) < asked.likelihood:
-            silent = self._after_start(self._features(each)).softmax(-1)[self._nobody_speaks]
+            silent = self._after_start(each).softmax(-1)[self.tokens.nobody_speaks]
             if silent > asked.silence:
-                each.place += length
+                each.place += each.length
                 return
-        heard, parts = self._parts(written.tokens, length)
-        begun = each.place / RATE
-        for start, end, tokens in parts:
-            text = self._text(tokens)
-            if text.strip() and end > start:
-                each.segments.append(Segment(text.strip(), round(begun + start, 3), round(begun + end, 3)))
+        heard, parts = self.rule.parts(written.tokens, each.length / TICK)
+        self._note_segments(each, parts, asked)
         each.score += written.score
-        each.place += heard
+        each.place += each.length if heard is None else heard * TICK
         if asked.previous:
             # What was drawn from a flat distribution would lead the next window astray.
-            each.told = [] if temperature > 0.5 else each.told + [token for _, _, part in parts for token in part]
+            told = [] if temperature > 0.5 else each.told + [token for part in parts for token in part.tokens]
+            each.told = told[-(self.model.config.context // 2 - 1) :]
 
-    @property
-    def _nobody_speaks(self) -> int:
-        names = (f"<|{name}|>" for name in ("nospeech", "nocaptions"))
-        found = [number for name in names if (number := self.tokenizer.engine.token_to_id(name)) is not None]
-        return found[0] if found else self._special("notimestamps") - 1
+    def _note_segments(self, each: _Listening, parts: Sequence[Part], asked: WhisperOptions) -> None:
+        """Keep those that say something, with their words where these are asked for."""
+        words, usual = self._window_words(each, parts, asked) if asked.words else ([], 0.0)
+        place = 0
+        for part in parts:
+            said = [token for token in part.tokens if token < self.tokenizer.end]
+            own = [word for word in words if place <= word.place < place + len(said)]
+            place += len(said)
+            text = self.tokens.text(said).strip()
+            if text and part.end > part.start:
+                self._note_segment(each, text, part, own, usual)
 
-    def _parts(self, tokens: Sequence[int], length: int) -> tuple[int, list[tuple[float, float, list[int]]]]:
-        """How many samples a text tells of, and its segments: seconds in the window, and tokens with their times.
+    def _note_segment(self, each: _Listening, text: str, part: Part, words: Sequence[TimedWord], usual: float) -> None:
+        def time(ticks: float, ending: bool = False) -> float:
+            return round(each.sound.time(each.place + ticks * TICK, ending=ending), 3)
 
-        Where two times meet, one segment ends and the next begins; one that has begun and not ended is heard again.
-        """
-        is_time = [token >= self.first for token in tokens]
-        meeting = [place for place in range(1, len(tokens)) if is_time[place] and is_time[place - 1]]
-        closed = len(tokens) >= 2 and is_time[-1] and not is_time[-2]
-        if not meeting:
-            times = [token for token in tokens if token >= self.first]
-            end = self._seconds(times[-1]) if times and times[-1] != self.first else length / RATE
-            start = self._seconds(times[0]) if len(times) > 1 else 0.0
-            return length, [(start, min(end, length / RATE), list(tokens))]
-        ends = [*meeting, *([len(tokens)] if closed else [])]
-        parts, begin = [], 0
-        for end in ends:
-            part = list(tokens[begin:end])
-            parts.append((self._seconds(part[0]), self._seconds(part[-1]), part))
-            begin = end
-        heard = length if closed else round(self._seconds(tokens[begin - 1]) * RATE)
-        # A text that would be begun at the same place for ever.
-        return (heard or length), parts
+        start, end = time(part.start), time(part.end, ending=True)
+        moved = [
+            replace(word, start=time(word.start * TICKS), end=time(word.end * TICKS, ending=True)) for word in words
+        ]
+        moved, start, end = settled(moved, start, end, each.spoken, usual)
+        each.spoken = end
+        told = [Word(w.text.strip(), round(w.start, 3), round(w.end, 3), round(w.probability, 4)) for w in moved]
+        each.segments.append(Segment(text, round(start, 3), round(end, 3), told))
 
-    def _seconds(self, token: int) -> float:
-        return max(0, token - self.first) * TICK / RATE
+    def _window_words(
+        self, each: _Listening, parts: Sequence[Part], asked: WhisperOptions
+    ) -> tuple[list[TimedWord], float]:
+        said = [token for part in parts for token in part.tokens if token < self.tokenizer.end]
+        if not said:
+            return [], 0.0
+        assert isinstance(self.model, Seq2Seq)
+        language = "en" if asked.translate else self._code(each)
+        memory, positions = Memory(each.window[None], None), max(1, each.length // self.stride)
+        return window_words(self.model, self.tokens, self._beginning(each, asked), said, memory, positions, language)
 
-    def _text(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode([token for token in tokens if token < self.tokenizer.end])
+    def _code(self, each: _Listening) -> str:
+        return next((name for name, number in self.tokens.languages.items() if number == each.language), "en")
 
     def _transcript(self, each: _Listening) -> Transcript:
         text = " ".join(segment.text for segment in each.segments)
-        language = next((name for name, number in self.languages.items() if number == each.language), None)
-        seconds = len(each.samples) / RATE
-        return Transcript(text, seconds, each.segments, score=each.score, language=language or "en")
-
-
-def is_whispers(tokenizer: Tokenizer) -> bool:
-    """Whether a tokenizer has the tokens that a Whisper is asked by."""
-    return tokenizer.engine.token_to_id("<|notimestamps|>") is not None
-
-
-_TASKS: dict[bool, Literal["transcribe", "translate"]] = {False: "transcribe", True: "translate"}
+        return Transcript(text, each.sound.samples / RATE, each.segments, each.score, self._code(each))
 
 
 def _likelihood(written: Hypothesis) -> float:
