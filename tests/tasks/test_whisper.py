@@ -14,13 +14,14 @@ from tokenizers import AddedToken
 import langue
 from langue import cli
 from langue.data.audio import RATE
+from langue.data.playback import Playback
 from langue.decode.rank import Hypothesis
 from langue.errors import LangueError
 from langue.hub import Checkpoint, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
 from langue.tasks.transcribe import Transcript
-from langue.tasks.whisper import Whisper, WhisperOptions
+from langue.tasks.whisper import Whisper, WhisperOptions, _Listening
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer, whisper_tokens
 
 LANGUAGES = ("en", "fr", "de")
@@ -175,6 +176,41 @@ def test_a_folder_is_written_and_read_back(folder: Path, model: Model) -> None:
         assert one.shape == other.shape
     assert torch.equal(found.model.embedding.weight, model.embedding.weight)
     assert json.loads((folder / "config.json").read_text())["model_type"] == WHISPER.get("model_type", "whisper")
+
+
+def test_transformers_generates_from_a_folder_of_ours(
+    model: Model, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+    monkeypatch.setattr(whisper_tokens, "MULTILINGUAL", 1)
+    heads = model.config.audio.model_copy(update={"alignment_heads": ((0, 1),)})
+    timed = build(model.config.model_copy(update={"audio": heads}), seed=5)
+    write_published(Checkpoint(timed, tokenizer), tmp_path)
+    assert read_published(tmp_path).model.config.audio == heads
+    told = json.loads((tmp_path / "generation_config.json").read_text())
+    assert told["alignment_heads"] == [[0, 1]]
+    assert "alignment_heads" not in json.loads((tmp_path / "config.json").read_text())
+    theirs, ours = WhisperForConditionalGeneration.from_pretrained(tmp_path), Whisper(timed, tokenizer)
+    extractor = WhisperFeatureExtractor.from_pretrained(tmp_path)
+    assert set(theirs.generation_config.suppress_tokens) <= set(ours.never)
+    sound = sounds()[1][:RATE]
+    features = ours._window(sound).T[None]
+    assert extractor(sound, sampling_rate=RATE, return_tensors="pt").input_features.shape == features.shape
+    said = {}
+    for language in LANGUAGES:
+        options = {"language": language, "task": "transcribe", "return_timestamps": True, "max_new_tokens": 20}
+        row = theirs.generate(features, suppress_tokens=ours.never, **options)[0].tolist()
+        row = [token for token in row if token < tokenizer.end or token >= ours.tokens.first]
+        each = _Listening(Playback([sound]), [], language=ours.tokens.languages[language])
+        ours._goes_on(each)
+        ours._encode([each])
+        [(written, _)] = ours._write([each], WhisperOptions(temperatures=(0.0,), beams=1))
+        # Behind whole segments theirs goes on with another window, whose features are the first one's.
+        said[language] = [token for part in ours.rule.parts(written.tokens, 50)[1] for token in part.tokens]
+        assert len(said[language]) > 3
+        assert row[: len(said[language])] == said[language]
+    assert len(set(map(tuple, said.values()))) > 1
 
 
 def test_subtitles_in_every_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

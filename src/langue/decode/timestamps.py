@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from langue.decode.filters import RULED_OUT
+from langue.text.whisper_tokens import LATEST_START
 
 
 class Part(NamedTuple):
@@ -34,7 +35,7 @@ class Timestamps:
 
     first: int
     end: int
-    latest_start: int = 50
+    latest_start: int = LATEST_START
 
     def __call__(self, logs: Tensor, texts: Tensor, written: int) -> Tensor:
         """(rows, V) log-probabilities of what may come next.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from langue.errors import LangueError
 from langue.models import ModelConfig
+from langue.text import Tokenizer
 
 REQUIRED = object()
 """The default of a field that must be given."""
@@ -277,6 +278,7 @@ class Family:
         spellings: ends of keys that older files spell otherwise.
         head_by_file: whether the head is tied follows from the weights, whatever config.json says: it is where it has
             no matrix, or the embedding's.
+        files: from a tokenizer and a configuration to what else its members' folders hold: JSON by the file's name.
     """
 
     model_type: str
@@ -290,6 +292,7 @@ class Family:
     ignored: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
     head_by_file: bool = False
+    files: Callable[[Tokenizer, ModelConfig], Mapping[str, Mapping[str, Any]]] = lambda tokenizer, config: {}
 
 
 def refusal(name: str, value: Any, hint: str) -> LangueError:

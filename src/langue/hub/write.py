@@ -17,7 +17,7 @@ from langue.console import no_remarks, say
 from langue.errors import LangueError
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.family import Family, Head
-from langue.hub.folder import BEGINNINGS, CONFIG, WEIGHTS
+from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS
 from langue.hub.keys import lines
 from langue.hub.read import read_published
 from langue.hub.settings import choose_counterpart, write_settings
@@ -52,10 +52,15 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     tensors = _tensors(family, head, model, dtype)
     try:
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-        _write(folder / CONFIG, config)
         if head.words and model.config.form != "encoder":
             ends = ("bos_token_id", "eos_token_id", "pad_token_id", *BEGINNINGS, "forced_eos_token_id", "bad_words_ids")
-            _write(folder / "generation_config.json", {name: config[name] for name in ends if name in config})
+            told = {name: config[name] for name in ends if name in config}
+            told |= {name: config.pop(name) for name in GENERATION_ONLY if name in config}
+            more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
+            _write(folder / GENERATION, {**told, **more.pop(GENERATION, {})})
+            for name, content in more.items():
+                _write(folder / name, content)
+        _write(folder / CONFIG, config)
     except (OSError, SafetensorError) as error:
         raise LangueError(f"{folder} could not be written: {error}; make room and try again") from None
     _verify(model, head, folder)

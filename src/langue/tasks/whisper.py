@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -174,9 +175,13 @@ class Whisper(Transcribe):
         samples = each.sound.take(each.place, self.window)
         each.length = len(samples)
         if each.length:
-            features = log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins)
-            each.window = filled(features, self.window)
+            each.window = self._window(samples)
         return bool(each.length)
+
+    def _window(self, samples: np.ndarray) -> Tensor:
+        """(frames, bins) of a window's samples."""
+        features = log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins)
+        return filled(features, self.window)
 
     def _words(self, text: str) -> list[int]:
         return self.tokenizer.encode(f" {text.strip()}") if text.strip() else []

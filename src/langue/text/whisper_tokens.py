@@ -10,6 +10,9 @@ from langue.text.tokenizer import Tokenizer
 TICKS = 50
 """Times that it can write in a second."""
 
+LATEST_START = 50
+"""The latest of these at which a window's text may begin."""
+
 MULTILINGUAL = 51_865
 """Tokens of the smallest vocabulary that was published for several languages."""
 

@@ -8,27 +8,41 @@ from typing import Any
 
 from langue.hub.families.bart import FIXED, SETTINGS
 from langue.hub.family import NOTHING, Entry, Family, FirstOf, Head, Key, Only, Side, Sides, refusal
+from langue.hub.folder import GENERATION
 from langue.models import ModelConfig
+from langue.nn.mel import FRAMES, HOP, RATE, WINDOW
+from langue.text import Tokenizer
+from langue.text.whisper_tokens import LATEST_START, WhisperTokens, is_whispers
 
 
 @dataclass(frozen=True)
 class Bins:
-    """How many bands are heard; all else about hearing is the same for all Whispers."""
+    """How many bands are heard, and by which heads words are timed; all else about hearing is the same for all."""
 
     theirs: str = "num_mel_bins"
+    heads: str = "alignment_heads"
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return (self.theirs,)
+        return self.theirs, self.heads
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         bins = config.get(self.theirs, 80)
         if type(bins) is not int or not 1 <= bins <= 256:
             raise refusal(self.theirs, bins, "it should be 80 or 128")
-        return {"audio": {"features": "whisper", "bins": bins, "strides": (1, 2)}}
+        audio = {
+            "features": "whisper",
+            "bins": bins,
+            "strides": (1, 2),
+            "alignment_heads": config.get(self.heads) or (),
+        }
+        return {"audio": audio}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
-        return {} if config.audio is None else {self.theirs: config.audio.bins}
+        if config.audio is None:
+            return {}
+        heads = [list(pair) for pair in config.audio.alignment_heads]
+        return {self.theirs: config.audio.bins, **({self.heads: heads} if heads else {})}
 
 
 START = FirstOf(("decoder_start_token_id",), "decoder_start")
@@ -70,6 +84,39 @@ def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
     )
 
 
+def files(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, dict[str, Any]]:
+    """What Transformers' `generate` wants to be told of a Whisper's tokens, and its extractor of its features."""
+    assert config.audio is not None
+    window = config.encoder_config().context * config.audio.stride // FRAMES
+    heard = {
+        "feature_extractor_type": "WhisperFeatureExtractor", "processor_class": "WhisperProcessor",
+        "feature_size": config.audio.bins, "sampling_rate": RATE, "hop_length": HOP, "n_fft": WINDOW,
+        "chunk_length": window, "padding_value": 0.0, "return_attention_mask": False,
+    }  # fmt: skip
+    told = {GENERATION: generation(tokenizer, config)} if is_whispers(tokenizer) else {}
+    return {"preprocessor_config.json": heard, **told}
+
+
+def generation(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
+    """What a published Whisper's generation_config.json says of its tokens."""
+    told = WhisperTokens(tokenizer, config.vocab_size)
+    never = ("startoftranscript", "translate", "transcribe", "startoflm", "startofprev")
+    found: dict[str, Any] = {
+        "is_multilingual": bool(told.languages),
+        "no_timestamps_token_id": told["notimestamps"],
+        "prev_sot_token_id": told["startofprev"],
+        "suppress_tokens": sorted({*told.unsaid(), *(told[name] for name in never), told.nobody_speaks}),
+        "begin_suppress_tokens": [tokenizer.encode(" ")[0], told.end],
+        "max_initial_timestamp_index": LATEST_START,
+        "max_length": config.context,
+        "return_timestamps": False,
+    }
+    if told.languages:
+        found["lang_to_id"] = {f"<|{code}|>": number for code, number in sorted(told.languages.items())}
+        found["task_to_id"] = {name: told[name] for name in ("transcribe", "translate")}
+    return found
+
+
 WHISPER = Family(
     model_type="whisper",
     fixed={**FIXED, "position": "learned", "norm_place": "pre"},
@@ -84,4 +131,5 @@ WHISPER = Family(
     ),
     heads=(Head("WhisperForConditionalGeneration", words=True), Head("WhisperModel", bare=True)),
     aliases={"proj_out.weight": "model.decoder.embed_tokens.weight"},
+    files=files,
 )
