@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,37 @@ def test_all_of_a_recording_is_heard_once(task: Whisper) -> None:
     heard: list[float] = []
     task.hear(sounds(), advance=lambda seconds: heard.append(seconds), **CALM)
     assert sum(heard) == pytest.approx(sum(len(sound) for sound in sounds()) / RATE)
+
+
+def test_blocks_are_heard_as_the_whole(task: Whisper) -> None:
+    sound = sounds()[3]
+    assert task.hear([iter(np.array_split(sound, 9))], **CALM) == task.hear([sound], **CALM)
+
+
+def test_words_change_no_text_and_have_times(task: Whisper) -> None:
+    plain, timed = task.hear(sounds(), **CALM), task.hear(sounds(), words=True, **CALM)
+    assert [each.text for each in timed] == [each.text for each in plain]
+    assert not any(each.words for each in plain)
+    assert sum(len(each.words) for each in timed) > 8
+    for each in timed:
+        for segment in each.segments:
+            for word in segment.words:
+                assert 0 <= word.start <= word.end <= each.seconds
+                assert 0 < word.probability <= 1
+        starts = [word.start for word in each.words]
+        assert starts == sorted(starts)
+        assert len(set(starts)) > len(starts) // 4
+
+
+def test_what_nobody_speaks_in_is_left_out_and_times_know_it(task: Whisper) -> None:
+    noise, silence = sounds()[2], np.zeros(6 * RATE, np.float32)
+    heard: list[float] = []
+    [found] = task.hear([np.concatenate([silence, noise, silence])], vad="energy", advance=heard.append, **CALM)
+    assert found.seconds == sum(heard) == 13.0
+    assert found.segments
+    for segment in found.segments:
+        assert 5.6 < segment.start <= segment.end < 7.4
+    assert task.hear([silence], vad="energy", **CALM)[0].text == ""
 
 
 @pytest.mark.parametrize(
@@ -203,7 +235,7 @@ def test_transformers_generates_from_a_folder_of_ours(
         row = theirs.generate(features, suppress_tokens=ours.never, **options)[0].tolist()
         row = [token for token in row if token < tokenizer.end or token >= ours.tokens.first]
         each = _Listening(Playback([sound]), [], language=ours.tokens.languages[language])
-        ours._goes_on(each)
+        ours._goes_on(each, print)
         ours._encode([each])
         [(written, _)] = ours._write([each], WhisperOptions(temperatures=(0.0,), beams=1))
         # Behind whole segments theirs goes on with another window, whose features are the first one's.
@@ -225,6 +257,11 @@ def test_subtitles_in_every_format(folder: Path, capsys: pytest.CaptureFixture[s
         found = capsys.readouterr().out
         assert found.startswith(opening)
         assert found.count("-->") == (0 if kind == "tsv" else len(texts))
+    assert cli.run([*run, "--format", "vtt", "--words"]) == 0
+    assert re.search(r"-->.*\n.+<00:00:0\d\.\d{3}>", capsys.readouterr().out)
+    assert cli.run([*run, "--json", "--words"]) == 0
+    words = [word for segment in json.loads(capsys.readouterr().out)["segments"] for word in segment["words"]]
+    assert all(set(word) == {"word", "start", "end", "probability"} for word in words)
     several = ["transcribe", str(folder), str(folder / "0.wav"), wav, "--beams", "2", "--format", "srt"]
     assert cli.run(several) == 2
     assert "needs --out with a folder" in capsys.readouterr().err

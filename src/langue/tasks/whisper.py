@@ -95,7 +95,8 @@ class _Listening:
 
     def get_on(self) -> float:
         """Seconds that were heard since the last time this was asked."""
-        before, self.heard = self.heard, min(self.sound.time(self.place, ending=True), self.sound.samples / RATE)
+        before, whole = self.heard, self.sound.samples / RATE
+        self.heard = min(self.sound.time(self.place, ending=True), whole) if self.length else whole
         return self.heard - before
 
 
@@ -159,10 +160,10 @@ class Whisper(Transcribe):
         every: list[_Listening] = []
         active: list[_Listening] = []
         while True:
-            active = [each for each in active if self._goes_on(each)]
+            active = [each for each in active if self._goes_on(each, advance)]
             while len(active) < self.at_once and (begun := next(coming, None)) is not None:
                 every.append(begun)
-                active += [begun] if self._goes_on(begun) else []
+                active += [begun] if self._goes_on(begun, advance) else []
             if not active:
                 return [self._transcript(each) for each in every]
             self._encode(active)
@@ -170,13 +171,15 @@ class Whisper(Transcribe):
                 self._note(each, *written, asked)
             advance(sum(each.get_on() for each in active))
 
-    def _goes_on(self, each: _Listening) -> bool:
+    def _goes_on(self, each: _Listening, advance: Callable[[float], Any]) -> bool:
         """Go on to a recording's next window, and say whether there is one."""
         samples = each.sound.take(each.place, self.window)
         each.length = len(samples)
-        if each.length:
-            each.window = self._window(samples)
-        return bool(each.length)
+        if not each.length:
+            advance(each.get_on())
+            return False
+        each.window = self._window(samples)
+        return True
 
     def _window(self, samples: np.ndarray) -> Tensor:
         """(frames, bins) of a window's samples."""
@@ -268,7 +271,7 @@ class Whisper(Transcribe):
 
     def _note_segment(self, each: _Listening, text: str, part: Part, words: Sequence[TimedWord], usual: float) -> None:
         def time(ticks: float, ending: bool = False) -> float:
-            return round(each.sound.time(each.place + ticks * TICK, ending=ending), 3)
+            return round(each.sound.time(each.place + min(ticks * TICK, each.length), ending=ending), 3)
 
         start, end = time(part.start), time(part.end, ending=True)
         moved = [
