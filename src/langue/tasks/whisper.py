@@ -20,10 +20,10 @@ from langue.decode.timestamps import Part, Timestamps
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
-from langue.nn.mel import HOP, log_mel
+from langue.nn.mel import HOP
 from langue.nn.state import Memory
 from langue.objectives import Dictation, TranscribeSettings
-from langue.objectives.sound import filled
+from langue.objectives.sound import features_of, filled
 from langue.settings import Settings, parse
 from langue.tasks.transcribe import Segment, Transcribe, Transcript, Word
 from langue.tasks.word_times import TimedWord, settled, window_words
@@ -183,8 +183,7 @@ class Whisper(Transcribe):
 
     def _window(self, samples: np.ndarray) -> Tensor:
         """(frames, bins) of a window's samples."""
-        features = log_mel(torch.from_numpy(samples), self.audio.features, self.audio.bins)
-        return filled(features, self.window)
+        return filled(features_of(samples, self.audio), self.window)
 
     def _words(self, text: str) -> list[int]:
         return self.tokenizer.encode(f" {text.strip()}") if text.strip() else []
