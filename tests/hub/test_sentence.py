@@ -10,13 +10,15 @@ from tests.hub.published import save
 
 from langue.errors import LangueError
 from langue.experiment.start import read_start
-from langue.hub import read_pooling
+from langue.hub.sentence import read_sentence
+from langue.models.config import EmbedderConfig
 
 POOLING = "sentence_transformers.models.Pooling"
+TRUNK = {"path": "", "type": "sentence_transformers.models.Transformer"}
 
 
 def write_modules(folder: Path, path: str = "1_Pooling", **modes: bool) -> None:
-    modules = [{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": path, "type": POOLING}]
+    modules = [TRUNK, {"path": path, "type": POOLING}]
     (folder / "modules.json").write_text(json.dumps(modules))
     (folder / "1_Pooling").mkdir(exist_ok=True)
     config = {"word_embedding_dimension": 16, **{f"pooling_mode_{name}": value for name, value in modes.items()}}
@@ -29,14 +31,17 @@ def write_modules(folder: Path, path: str = "1_Pooling", **modes: bool) -> None:
         ({"cls_token": False, "mean_tokens": True, "max_tokens": False}, "mean"),
         ({"cls_token": True, "mean_tokens": False}, "first"),
         ({"lasttoken": True}, "last"),
-        ({"max_tokens": True}, None),
-        ({"cls_token": True, "mean_tokens": True}, None),
+        ({"max_tokens": True}, "max"),
+        ({"mean_sqrt_len_tokens": True}, "mean_sqrt"),
+        ({"weightedmean_tokens": True}, "weighted"),
     ],
 )
-def test_the_pooling_of_a_folder(tmp_path: Path, modes: dict[str, bool], pooling: str | None) -> None:
-    assert read_pooling(tmp_path) is None
+def test_the_pooling_of_a_folder(tmp_path: Path, modes: dict[str, bool], pooling: str) -> None:
+    assert read_sentence(tmp_path) is None
     write_modules(tmp_path, **modes)
-    assert read_pooling(tmp_path) == pooling
+    found = read_sentence(tmp_path)
+    assert found is not None
+    assert found.config == EmbedderConfig(pooling=pooling, normalise=False)
 
 
 def test_a_classifier_begins_with_the_vector_that_was_trained(tmp_path: Path) -> None:
@@ -56,10 +61,13 @@ def test_a_classifier_begins_with_the_vector_that_was_trained(tmp_path: Path) ->
     [
         ("[{}]", "does not list modules"),
         ("{", "does not list modules"),
-        (json.dumps([{"path": "../other", "type": POOLING}]), r"names '\.\./other', which is no folder in its own"),
+        (
+            json.dumps([TRUNK, {"path": "../other", "type": POOLING}]),
+            r"names '\.\./other', which is no folder in its own",
+        ),
     ],
 )
 def test_a_damaged_or_hostile_list_is_named(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "modules.json").write_text(content)
     with pytest.raises(LangueError, match=said):
-        read_pooling(tmp_path)
+        read_sentence(tmp_path)

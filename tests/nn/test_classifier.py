@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from langue.batch import Batch
 from langue.models import ModelConfig, build
-from langue.nn.classifier import Classifier, pool
+from langue.nn.classifier import Classifier
+from langue.nn.pooling import pool
 
 
 @given(st.integers(1, 5), st.integers(0, 3), st.integers(0, 3), st.sampled_from(["first", "last", "mean"]))

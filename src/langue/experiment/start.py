@@ -11,7 +11,7 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
-from langue.hub import is_published, read_labels, read_pooling, read_published
+from langue.hub import is_published, read_labels, read_published
 from langue.models import Model, ModelConfig, load_model
 from langue.models.config import ClassifierConfig
 from langue.recipe import ModelSettings
@@ -53,9 +53,8 @@ def read_start(path: Path) -> Start:
         known = None if checkpoint.tokenizer is None else path.absolute()
         weights = dict(checkpoint.model.named_parameters())
         config = checkpoint.model.config
-        pooling = read_pooling(path)
-        if pooling is not None:  # what stands for a text was trained last, and not BERT's way to make it
-            config = config.model_copy(update={"classifier": ClassifierConfig(pooling=pooling)})
+        if config.embedder is not None:  # what stands for a text was trained last, and not BERT's way to make it
+            config = config.model_copy(update={"classifier": ClassifierConfig(pooling=config.embedder.pooling)})
         return Start(config, weights, known, tuple(checkpoint.labels or ()))
     if (path / "model" / "config.json").is_file():  # what `langue import` leaves
         return _of_model(path / "model", path)

@@ -1,10 +1,9 @@
 """Other people's formats: Hugging Face's folders, read and written."""
 
-from langue.hub.checkpoint import Checkpoint, new_folder, read_labels, read_origin, save_checkpoint
+from langue.hub.checkpoint import Checkpoint, new_folder, read_labels, read_origin, read_reading, save_checkpoint
 from langue.hub.folder import is_published
 from langue.hub.purpose import purpose
 from langue.hub.read import Precision, read_published
-from langue.hub.sentence import read_pooling
 
 __all__ = [
     "Checkpoint",
@@ -14,7 +13,7 @@ __all__ = [
     "purpose",
     "read_labels",
     "read_origin",
-    "read_pooling",
     "read_published",
+    "read_reading",
     "save_checkpoint",
 ]

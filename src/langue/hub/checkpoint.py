@@ -13,7 +13,10 @@ from typing import Any
 
 from langue.errors import LangueError
 from langue.models import Model, save_model
+from langue.settings import parse
 from langue.text import Tokenizer
+from langue.text.reading import FILE as READING
+from langue.text.reading import Reading
 
 LABELS = "labels.json"
 ORIGIN = "origin.json"
@@ -32,6 +35,7 @@ class Checkpoint:
         origin: what the format that it was read from says and a model has no use for, so that it can be written back:
             `architecture`, `dtype`, and single settings.
         source_tokenizer: of what an encoder–decoder reads, where that has a vocabulary of its own.
+        reading: how a text is given to a model that represents it by a vector, where that is known.
     """
 
     model: Model
@@ -39,6 +43,7 @@ class Checkpoint:
     labels: Sequence[str] | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     source_tokenizer: Tokenizer | None = None
+    reading: Reading | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
@@ -52,6 +57,8 @@ def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
         _write(run / "model" / LABELS, list(checkpoint.labels))
     if checkpoint.origin:
         _write(run / "model" / ORIGIN, dict(checkpoint.origin))
+    if checkpoint.reading is not None:
+        _write(run / "model" / READING, checkpoint.reading.model_dump())
     write_source_tokenizer(checkpoint, run / "model")
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(run)
@@ -83,6 +90,16 @@ def read_origin(folder: Path) -> dict[str, Any]:
         LangueError: the file is damaged.
     """
     return _read(folder / ORIGIN, dict) or {}
+
+
+def read_reading(folder: Path) -> Reading | None:
+    """How a text is given to the model of a folder, or None where nothing is said.
+
+    Raises:
+        LangueError: the file is damaged.
+    """
+    told = _read(folder / READING, dict)
+    return None if told is None else parse(Reading, told, str(folder / READING))
 
 
 @contextmanager

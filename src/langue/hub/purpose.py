@@ -17,6 +17,8 @@ def purpose(config: ModelConfig, labels: Sequence[str] | None = None, origin: Ma
         origin: `Checkpoint.origin`; a classifier for the next sentence does not make a filler a classifier, and BARTs
             are published to summarise.
     """
+    if config.embedder is not None:
+        return "embed"
     judge = config.classifier
     if judge is not None and judge.outputs and "ForPreTraining" not in (origin or {}).get("architecture", ""):
         if judge.each == "text":

@@ -12,10 +12,11 @@ from langue.hub.checkpoint import Checkpoint
 from langue.hub.ctranslate2 import is_ctranslate2, read_ctranslate2
 from langue.hub.folder import CONFIG, read_folder
 from langue.hub.keys import check_shapes, choose_by_keys, full_names, is_tied, lines, place_all, read_parameters
+from langue.hub.sentence import read_sentence
 from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
 from langue.hub.tokenizer import read_tokenizer
 from langue.hub.weights import DTYPES
-from langue.models.build import empty, outline
+from langue.models.build import empty, outline, set_embedder
 
 Precision = Literal["float32", "bfloat16", "float16", "kept"]
 
@@ -62,4 +63,8 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
     origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
     labels = read_names(folder.config, file) if head.labelled else None
-    return Checkpoint(model.eval(), read_tokenizer(path), labels, origin)
+    sentence = read_sentence(path)
+    if sentence is not None:
+        set_embedder(model, sentence.config, sentence.weights)
+    reading = None if sentence is None else sentence.reading
+    return Checkpoint(model.eval(), read_tokenizer(path), labels, origin, reading=reading)

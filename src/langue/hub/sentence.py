@@ -1,41 +1,154 @@
-"""What a sentence-transformers folder says beside its model: which vector stands for a text."""
+"""What a sentence-transformers folder says beside its model: how a text is read, and which vector stands for it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from langue.errors import LangueError
 from langue.hub.folder import read_json
-from langue.nn.classifier import Pooling
+from langue.hub.weights import Weights, read_weights
+from langue.models.config import EmbedderConfig, LayerConfig
+from langue.nn.dense import DenseKind
+from langue.nn.pooling import Pooling
+from langue.text.reading import Reading
 
 MODULES = "modules.json"
+PROMPTS = "config_sentence_transformers.json"
+TRUNK, TOKENIZER = "sentence_bert_config.json", "tokenizer_config.json"
+
+NO_LIMIT = 1_000_000
 
 POOLINGS: dict[str, Pooling] = {
-    "pooling_mode_cls_token": "first",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_lasttoken": "last",
+    "cls": "first",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt",
+    "weightedmean": "weighted",
+    "lasttoken": "last",
 }
-"""Theirs, of which a folder asks for one or several; ours."""
+"""Theirs; ours."""
+
+OLDER = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""The switches by which older folders say it, of which one or several are on."""
+
+ACTIVATIONS: dict[str, DenseKind] = {"Identity": "none", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu"}
+"""The class of torch's, without the name of its module; ours."""
 
 
-def read_pooling(path: Path) -> Pooling | None:
-    """The vector with which a folder's model was trained to represent a text; None where it says nothing of the kind.
+class Sentence(NamedTuple):
+    """What stands on a trunk."""
+
+    config: EmbedderConfig
+    weights: dict[str, Tensor]
+    """Of the dense layers, by the name that they have in an `Embedder`."""
+    reading: Reading
+
+
+def read_sentence(path: Path) -> Sentence | None:
+    """What a folder says of texts and their vectors; None where it says nothing of the kind.
 
     Raises:
-        LangueError: a file is damaged, or lies outside the folder.
+        LangueError: a file is damaged, lies outside the folder, or asks for what there is not.
     """
     if not (path / MODULES).is_file():
         return None
+    pooling: Pooling | None = None
+    layers: list[LayerConfig] = []
+    weights: dict[str, Tensor] = {}
+    normalise = False
+    for kind, folder in _modules(path)[1:]:
+        if normalise:
+            raise LangueError(f"{path / MODULES} has a {kind} after Normalize, which Langue does not know")
+        if kind == "Pooling" and pooling is None and not layers:
+            pooling = _pooling(folder / "config.json")
+        elif kind == "Dense" and pooling is not None:
+            weights |= {f"layers.{len(layers)}.{name}": each for name, each in _dense_weights(folder).items()}
+            layers.append(_dense(folder / "config.json"))
+        elif kind == "Normalize":
+            normalise = True
+        elif kind != "Dropout":  # which does nothing to a model in use
+            raise LangueError(f"{path / MODULES} has a {kind} in a place where Langue knows none")
+    if pooling is None:
+        raise LangueError(f"{path / MODULES} lists no Pooling, so no vector stands for a text")
+    config = EmbedderConfig(pooling=pooling, layers=tuple(layers), normalise=normalise)
+    return Sentence(config, weights, _reading(path))
+
+
+def _modules(path: Path) -> list[tuple[str, Path]]:
+    """Each module's class and folder."""
+    file = path / MODULES
     try:
-        modules = json.loads((path / MODULES).read_text(encoding="utf-8"))
-        places = [module["path"] for module in modules if module["type"].endswith(".Pooling")]
+        told = json.loads(file.read_text(encoding="utf-8"))
+        modules = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in told]
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise LangueError(f"{path / MODULES} is damaged: it does not list modules with path and type") from None
-    if len(places) != 1:
-        return None
-    if Path(places[0]).name != places[0]:
-        raise LangueError(f"{path / MODULES} names {places[0]!r}, which is no folder in its own")
-    settings = read_json(path / places[0] / "config.json")
-    asked = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value is True]
-    return POOLINGS.get(asked[0]) if len(asked) == 1 else None
+        raise LangueError(f"{file} is damaged: it does not list modules with path and type") from None
+    for _, place in modules:
+        if place and Path(place).name != place:
+            raise LangueError(f"{file} names {place!r}, which is no folder in its own")
+    return [(kind, path / place) for kind, place in modules]
+
+
+def _pooling(file: Path) -> Pooling:
+    settings = read_json(file)
+    asked = settings.get("pooling_mode", [name for old, name in OLDER.items() if settings.get(old) is True])
+    asked = [asked] if isinstance(asked, str) else list(asked) or ["mean"]
+    if len(asked) > 1 or asked[0] not in POOLINGS:
+        said = " and ".join(map(str, asked))
+        raise LangueError(f"{file}: pooling by {said} is not supported; known: {', '.join(POOLINGS)}")
+    if settings.get("include_prompt", True) is not True:
+        raise LangueError(f"{file}: include_prompt false is not supported; Langue pools over the whole of a text")
+    return POOLINGS[asked[0]]
+
+
+def _dense(file: Path) -> LayerConfig:
+    settings = read_json(file)
+    activation = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")[2]
+    inputs = (settings.get("module_input_name", "sentence_embedding"), settings.get("use_residual", False))
+    if activation not in ACTIVATIONS or inputs != ("sentence_embedding", False):
+        known = ", ".join(ACTIVATIONS)
+        raise LangueError(f"{file}: a Dense of {settings} is not supported; activations known: {known}")
+    try:
+        return LayerConfig(
+            width=settings["out_features"], activation=ACTIVATIONS[activation], bias=settings.get("bias", True)
+        )
+    except (KeyError, ValueError):
+        raise LangueError(f"{file} is damaged: it does not say how many numbers the layer gives") from None
+
+
+def _dense_weights(folder: Path) -> dict[str, Tensor]:
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        raise LangueError(f"{folder} holds no weights: {file.name} is missing")
+    found = Weights(read_weights(file))
+    return {name: found.tensor(name).float() for name in found}
+
+
+def _told(file: Path) -> dict[str, Any]:
+    return read_json(file) if file.is_file() else {}
+
+
+def _reading(path: Path) -> Reading:
+    told, trunk, tokenizer = (_told(path / file) for file in (PROMPTS, TRUNK, TOKENIZER))
+    # Older folders say it of the trunk, newer ones of the tokenizer, where a huge number stands for no limit.
+    limits = [trunk.get("max_seq_length"), tokenizer.get("model_max_length")]
+    limit = next((each for each in limits if isinstance(each, int) and each < NO_LIMIT), None)
+    try:
+        return Reading(
+            prompts={name: text for name, text in (told.get("prompts") or {}).items() if text},
+            prompt=told.get("default_prompt_name"),
+            max_tokens=limit,
+            lower_case=trunk.get("do_lower_case", False),
+        )
+    except (ValueError, AttributeError):
+        raise LangueError(f"{path / PROMPTS} or {TRUNK} is damaged: no prompts by name, or no length") from None

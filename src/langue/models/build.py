@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from langue.errors import LangueError
-from langue.models.config import Form, ModelConfig
+from langue.models.config import EmbedderConfig, Form, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
 from langue.models.initialize import initialize
-from langue.models.model import Model
+from langue.models.model import Model, make_embedder
 from langue.models.seq2seq import Seq2Seq
 from langue.settings import parse
 
@@ -40,6 +42,34 @@ def outline(config: ModelConfig) -> Model:
 def empty(config: ModelConfig) -> Model:
     """The model with parameters whose content is whatever memory held, for those who bring their own."""
     return _FORMS[config.form](config)
+
+
+def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Put another head that represents in the place of a model's own.
+
+    Args:
+        model: what gets it.
+        config: of the head; None takes the model's away.
+        weights: the head's, by the names they have in it.
+
+    Raises:
+        LangueError: the weights do not fit the configuration.
+    """
+    model.config = model.config.model_copy(update={"embedder": config})
+    if config is None:
+        model.embedder = None
+        return
+    head = make_embedder(config, model.config.read_width)
+    given = {name: each.shape for name, each in (weights or {}).items()}
+    expected = {name: each.shape for name, each in head.state_dict().items()}
+    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
+    if wrong:
+        raise LangueError(
+            f"the head that represents does not fit its configuration: {wrong[0]} should be "
+            f"{_shape(expected.get(wrong[0]))} but is {_shape(given.get(wrong[0]))}"
+        )
+    head.load_state_dict(dict(weights or {}))
+    model.embedder = head.to(model.device).train(model.training)
 
 
 def save_model(model: Model, folder: Path | str) -> None:

@@ -12,10 +12,11 @@ from langue.models.presets import PRESETS, preset
 from langue.nn.attention import AttentionBias, QueryKeyNorm
 from langue.nn.block import BlockKind, NormPlace
 from langue.nn.classic_attention import CrossKind
-from langue.nn.classifier import DenseKind, Pooling
+from langue.nn.dense import DenseKind
 from langue.nn.feedforward import FeedforwardKind
 from langue.nn.mel import FeatureKind
 from langue.nn.norm import NormKind
+from langue.nn.pooling import Pooling
 from langue.nn.position import PositionKind
 from langue.nn.rotary import RotaryScaling
 from langue.settings import Settings, parse
@@ -42,6 +43,7 @@ _SHARED = {
     "head_norm",
     "head_scale",
     "classifier",
+    "embedder",
     "audio",
 }
 
@@ -59,6 +61,28 @@ class ClassifierConfig(Settings):
     """A dense layer of this activation before the outputs, as BERT has one (tanh)."""
     bias: bool = True
     """A bias for each output."""
+
+
+class LayerConfig(Settings):
+    """A dense layer that a text's vector goes through."""
+
+    width: int = Field(ge=1)
+    """How many numbers it gives."""
+    activation: DenseKind = "none"
+    """What it does to each of them."""
+    bias: bool = True
+    """A bias for each."""
+
+
+class EmbedderConfig(Settings):
+    """A head that gives a vector for a whole text."""
+
+    pooling: Pooling = "mean"
+    """The vector of a text: its first position's, its last one's, or the mean of all; see `langue.nn.pooling`."""
+    layers: tuple[LayerConfig, ...] = ()
+    """Dense layers after it."""
+    normalise: bool = True
+    """Whether vectors have the length 1, so that a dot product is the cosine."""
 
 
 class AudioConfig(Settings):
@@ -199,6 +223,9 @@ class ModelConfig(Settings):
     classifier: ClassifierConfig | None = None
     """A second head that judges whole texts or single positions."""
 
+    embedder: EmbedderConfig | None = None
+    """A head that gives a vector for a whole text."""
+
     audio: AudioConfig | None = None
     """How the encoder of recordings hears, instead of reading tokens: a seq2seq's, or one whose head writes (CTC)."""
 
@@ -300,6 +327,11 @@ class ModelConfig(Settings):
     def resolved_embedding_width(self) -> int:
         return self.embedding_width or self.width
 
+    @property
+    def read_width(self) -> int:
+        """Width of the hidden vectors of a text that is read: of a seq2seq, its encoder's."""
+        return self.encoder_config().width if self.form == "seq2seq" else self.width
+
     def encoder_config(self) -> ModelConfig:
         """The configuration of a seq2seq's encoder by itself.
 
@@ -316,9 +348,10 @@ class ModelConfig(Settings):
             )
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
-        only = {"encoder", "classifier", "audio", "source_vocab_size", "decoder_start", "forced_start", "cross"}
-        own = self.model_dump(exclude=only)
+        heads = {"classifier", "embedder"}
+        only = {"encoder", "audio", "source_vocab_size", "decoder_start", "forced_start", "cross"}
+        own = self.model_dump(exclude=heads | only)
         return parse(ModelConfig, {**own, **given, **shared}, "encoder")
 
 
-__all__ = ["PRESETS", "AudioConfig", "ClassifierConfig", "Form", "MixerKind", "ModelConfig"]
+__all__ = ["PRESETS", "AudioConfig", "ClassifierConfig", "EmbedderConfig", "Form", "MixerKind", "ModelConfig"]

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.errors import LangueError
-from langue.models.config import ModelConfig
+from langue.models.config import EmbedderConfig, ModelConfig
 from langue.models.stack import Stack, embedding_scale
-from langue.nn.classifier import Classifier, Dense
+from langue.nn.classifier import Classifier
+from langue.nn.dense import Dense
+from langue.nn.embedder import Embedder
 from langue.nn.embedding import Embedding, Head, Scale
 from langue.nn.hearing import Hearing
 from langue.nn.linear import Linear
@@ -45,6 +47,7 @@ class Model(nn.Module):
             prepare=_prepare(config),
         )
         self.classifier = _classifier(config)
+        self.embedder = None if config.embedder is None else make_embedder(config.embedder, config.read_width)
 
     def embed(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
         """(B, T) tokens, and of which text each is, as vectors (B, T, embedding width)."""
@@ -78,6 +81,15 @@ class Model(nn.Module):
         assert self.classifier is not None
         return self.classifier(self.hidden(batch), batch.valid)
 
+    def read(self, batch: Batch) -> Tensor:
+        """(B, T, width): the hidden vectors of a text that is only to be understood, given as `ids`."""
+        return self.hidden(batch)
+
+    def represent(self, batch: Batch) -> Tensor:
+        """(B, size) of the embedder."""
+        assert self.embedder is not None
+        return self.embedder(self.read(batch), batch.valid)
+
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
@@ -110,7 +122,7 @@ class Model(nn.Module):
         found = {}
         for name, _ in self.named_parameters():
             side, _, rest = name.partition(".")
-            if side in ("head", "classifier", "speller"):
+            if side in ("head", "classifier", "embedder", "speller"):
                 found[name] = layers + 1
             elif rest.startswith("blocks."):
                 found[name] = int(rest.split(".")[1]) + 1
@@ -145,6 +157,16 @@ def _prepare(config: ModelConfig) -> nn.Module | None:
     if len(layers) > 1:
         return nn.Sequential(*layers)
     return layers[0] if layers else None
+
+
+def make_embedder(config: EmbedderConfig, width: int) -> Embedder:
+    """The head of a configuration for hidden vectors of a width."""
+    inputs = [width, *(layer.width for layer in config.layers)]
+    layers = [
+        Dense(before, layer.activation, layer.width, bias=layer.bias)
+        for before, layer in zip(inputs, config.layers, strict=False)
+    ]
+    return Embedder(config.pooling, width, layers, normalise=config.normalise)
 
 
 def _classifier(config: ModelConfig) -> Classifier | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from langue.batch import Batch
@@ -53,6 +55,10 @@ class Seq2Seq(Model):
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         return self.write(batch, self.encode(batch) if state is None else state.memory, state)
+
+    def read(self, batch: Batch) -> Tensor:
+        """What the encoder makes of it."""
+        return self.encode(replace(batch, source=batch.ids, source_valid=batch.valid)).hidden
 
     def write(self, batch: Batch, memory: Memory | None, state: State | None = None) -> Tensor:
         """(B, T, width): what the head turns into logits, of a source that was read already."""

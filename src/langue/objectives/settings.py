@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from langue.nn.classifier import DenseKind, Pooling
+from langue.nn.dense import DenseKind
+from langue.nn.pooling import Pooling
 from langue.settings import Settings
 
 AnswerKind = Literal["label", "labels", "number", "choice"]

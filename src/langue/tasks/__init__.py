@@ -23,6 +23,7 @@ TASKS = {
     "denoise": ("langue.tasks.denoise", "Denoise"),
     "summarize": ("langue.tasks.summarize", "Summarize"),
     "transcribe": ("langue.tasks.transcribe", "Transcribe"),
+    "embed": ("langue.tasks.embed", "Embed"),
 }
 
 REWRITERS = ("translate", "summarize")
@@ -35,7 +36,8 @@ def load(path: Path | str, device: str = "auto", task: str | None = None) -> Any
         path: of the folder.
         device: cpu, cuda, …
         task: translate or summarize: what to take a rewriting model for that comes without a recipe, since a T5 does
-            either, as it is told. All other models say themselves what they are for.
+            either, as it is told; or embed, since any model of texts can be asked for vectors. All other models say
+            themselves what they are for.
 
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
@@ -48,10 +50,13 @@ def load(path: Path | str, device: str = "auto", task: str | None = None) -> Any
     checkpoint, recipe = read_model(path)
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
-    module, name = TASKS[_task(checkpoint, recipe, path, task)]
+    task = "embed" if task == "embed" else _task(checkpoint, recipe, path, task)
+    module, name = TASKS[task]
     model = checkpoint.model.to(choose_device(device))
     own = checkpoint.source_tokenizer
-    more = {} if own is None else {"source_tokenizer": own}
+    more: dict[str, Any] = {} if own is None else {"source_tokenizer": own}
+    if task == "embed":
+        more = {"reading": checkpoint.reading}
     return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe, **more)
 
 
@@ -64,7 +69,7 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
     """
-    from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published
+    from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published, read_reading
     from langue.hub.checkpoint import SOURCE_TOKENIZER
     from langue.text import Tokenizer
 
@@ -86,6 +91,7 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
         read_labels(weights) or read_labels(beside),
         read_origin(weights),
         source_tokenizer=source,
+        reading=read_reading(weights) or read_reading(beside),
     ), recipe
 
 

@@ -1,0 +1,174 @@
+"""The embed task: texts in, vectors out, near each other where texts mean the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from langue.errors import LangueError
+from langue.models import Model
+from langue.models.config import EmbedderConfig
+from langue.models.model import make_embedder
+from langue.objectives.padding import padded
+from langue.tasks.texts import BATCH_TOKENS, by_length
+from langue.text import Tokenizer
+from langue.text.reading import Reading
+
+POOL, POOL_CHARACTERS = 1 << 13, 1 << 23
+"""Texts, and characters, that are sorted by length together; so any number of texts needs no more memory."""
+
+OTHERS = {"classifier", "dropout", "initial_deviation", "tie_embeddings", "head_bias", "head_dense", "head_norm"}
+"""What of a model's configuration its vectors do not depend on."""
+
+
+class Embed:
+    """A model that represents texts by vectors.
+
+    A model without a head of its own for this gives the mean of its hidden vectors.
+
+    Args:
+        model: of any form and mixer; of an encoder–decoder, the encoder is asked.
+        tokenizer: the one it was trained with.
+        reading: what it was taught to expect of a text; None expects nothing.
+
+    Raises:
+        LangueError: the model hears and does not read.
+    """
+
+    name = "embed"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, reading: Reading | None = None):
+        if model.config.audio is not None:
+            raise LangueError("the model hears recordings, but vectors are made of texts")
+        self.model, self.tokenizer, self.reading = model.eval(), tokenizer, reading or Reading()
+        plain = EmbedderConfig(normalise=False)
+        self.embedder = model.embedder or make_embedder(plain, model.config.read_width)
+
+    @classmethod
+    def open(
+        cls,
+        model: Model,
+        tokenizer: Tokenizer,
+        labels: Sequence[str] | None = None,
+        recipe: Any = None,
+        reading: Reading | None = None,
+    ) -> Embed:
+        """The task of a model's folder."""
+        return cls(model, tokenizer, reading)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a vector has."""
+        return self.embedder.size
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all that decides about vectors: weights, architecture, tokenizer, prompts."""
+        config = {name: value for name, value in self.model.config.model_dump().items() if name not in OTHERS}
+        said = {"config": config, "tokenizer": self.tokenizer.fingerprint, "reading": self.reading.model_dump()}
+        found = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        for name, parameter in sorted(self.model.named_parameters()):
+            if not name.startswith(("head.", "classifier.")):
+                found.update(name.encode())
+                found.update(parameter.detach().float().cpu().contiguous().numpy().data)
+        return found.hexdigest()[:16]
+
+    def embed(
+        self,
+        texts: str | Sequence[str],
+        *,
+        prompt: str | None = None,
+        size: int | None = None,
+        batch_tokens: int | None = None,
+        advance: Callable[[int], Any] | None = None,
+    ) -> np.ndarray:
+        """Vectors of one text or many.
+
+        Args:
+            texts: a text, or a list of such.
+            prompt: what they are for: "query", "document", or the name of another prompt of the model; None takes the
+                one that the model takes where nothing is said.
+            size: take the first numbers of each vector alone, see `Embedder.finish`; None takes all.
+            batch_tokens: tokens of one forward pass, padding included; None takes what is fastest on most machines.
+            advance: called with how many texts are done.
+
+        Returns:
+            (texts, size) float32, in the order of the texts; (size,) for one text.
+
+        Raises:
+            LangueError: there is no such prompt or size.
+        """
+        if isinstance(texts, str):
+            return self.embed([texts], prompt=prompt, size=size)[0]
+        found = np.zeros((len(texts), self._checked(size)), np.float32)
+        done = 0
+        for vectors in self.embed_stream(texts, prompt=prompt, size=size, batch_tokens=batch_tokens):
+            found[done : done + len(vectors)] = vectors
+            done += len(vectors)
+            if advance is not None:
+                advance(len(vectors))
+        return found
+
+    def embed_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        prompt: str | None = None,
+        size: int | None = None,
+        batch_tokens: int | None = None,
+    ) -> Iterator[np.ndarray]:
+        """The same for texts of any number, which are asked for as they are needed.
+
+        Returns:
+            Arrays (some, size) float32, whose rows are the texts' vectors in their order.
+
+        Raises:
+            LangueError: there is no such prompt or size.
+        """
+        self._checked(size)
+        for pool in _pools(texts):
+            yield self._vectors(
+                self.reading.encode(self.tokenizer, pool, self.model.config.context, prompt), size, batch_tokens
+            )
+
+    def predict(self, inputs: Sequence[str], **options: Any) -> list[np.ndarray]:
+        """`embed` for a list."""
+        return list(self.embed(list(inputs), **options))
+
+    @torch.inference_mode()
+    def _vectors(self, rows: Sequence[Sequence[int]], size: int | None, batch_tokens: int | None) -> np.ndarray:
+        found = np.zeros((len(rows), size or self.size), np.float32)
+        device, was_training = self.model.device, self.model.training
+        self.model.eval()
+        tokens = batch_tokens or BATCH_TOKENS.get(device.type, 1 << 14)
+        for numbers in by_length([len(ids) for ids in rows], tokens):
+            batch = padded([np.array(rows[number]) for number in numbers]).to(device)
+            vectors = self.embedder(self.model.read(batch), batch.valid)
+            found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
+        self.model.train(was_training)
+        return found
+
+    def _checked(self, size: int | None) -> int:
+        if size is not None and not 1 <= size <= self.size:
+            raise LangueError(f"vectors have {self.size} numbers, of which {size} cannot be taken")
+        return size or self.size
+
+
+def _pools(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in their order, some at a time."""
+    pool: list[str] = []
+    characters = 0
+    for text in texts:
+        pool.append(text)
+        characters += len(text)
+        if len(pool) == POOL or characters >= POOL_CHARACTERS:
+            yield pool
+            pool, characters = [], 0
+    if pool:
+        yield pool
