@@ -20,6 +20,7 @@ from langue.objectives import (
     AnswerSettings,
     ClassifySettings,
     DenoiseSettings,
+    EmbedSettings,
     MaskingSettings,
     TagSettings,
     TranscribeSettings,
@@ -75,7 +76,9 @@ class SampleSettings(Settings):
 class Recipe(Settings):
     """Everything that decides what a training does."""
 
-    task: Literal["generate", "fill", "classify", "answer", "tag", "translate", "summarize", "transcribe", "denoise"]
+    task: Literal[
+        "generate", "fill", "classify", "answer", "tag", "translate", "summarize", "transcribe", "denoise", "embed"
+    ]
     """What the model learns to do."""
     tokenizer: TokenizerSettings = TokenizerSettings()
     """How text becomes tokens."""
@@ -99,6 +102,8 @@ class Recipe(Settings):
     """What is said of each word, where the task is tag."""
     transcribe: TranscribeSettings = TranscribeSettings()
     """How recordings are learnt from, where the task is transcribe."""
+    embed: EmbedSettings = EmbedSettings()
+    """How vectors of texts are learnt, where the task is embed."""
     samples: SampleSettings = SampleSettings()
     """What it writes for the report."""
 
@@ -165,6 +170,7 @@ _PATHS = {
     "tokenizer": ("path",),
     "source_tokenizer": ("path",),
     "model": ("path",),
+    "embed": ("teacher",),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.hub.published import save
 
 from langue.errors import LangueError
-from langue.experiment.start import read_start
+from langue.experiment.start import read_start, to_judge
 from langue.hub.sentence import read_sentence
 from langue.models.config import EmbedderConfig
 
@@ -51,7 +51,7 @@ def test_a_classifier_begins_with_the_vector_that_was_trained(tmp_path: Path) ->
     assert head is not None
     assert (head.pooling, head.dense) == ("first", "tanh")
     write_modules(tmp_path, mean_tokens=True)
-    head = read_start(tmp_path).config.classifier
+    head = to_judge(read_start(tmp_path).config).classifier
     assert head is not None
     assert (head.pooling, head.dense) == ("mean", "none")
 

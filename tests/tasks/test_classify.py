@@ -15,8 +15,9 @@ from langue.batch import Batch
 from langue.errors import LangueError
 from langue.experiment import RunFolder
 from langue.models import load_model
+from langue.objectives.padding import by_length
 from langue.report.run import run_page
-from langue.tasks.texts import by_length, frame
+from langue.tasks.texts import frame
 from langue.text import TokenizerSettings, train_tokenizer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,19 +34,29 @@ class Labelled(NamedTuple):
     """From where the row's own paths lead on, where it stands in a file."""
 
 
-def read_split(data: DataSettings, split: str) -> list[Labelled]:
+Reader = Callable[[Any, DataSettings, str], list["Labelled"]]
+"""Gives the rows of a source that the settings name, of the split that it is named for."""
+
+
+def read_split(data: DataSettings, split: str, read: Reader | None = None) -> list[Labelled]:
     """The rows of "train", "dev" or "test"; none where the settings name none.
 
     Where dev is a share, those rows are set aside from all over the training table, the same for every seed.
 
+    Args:
+        data: where they are.
+        split: which of them.
+        read: None reads tables and benchmarks.
+
     Raises:
         LangueError: a source cannot be read, or a row of it.
     """
+    read = read or _read
     share = data.dev if isinstance(data.dev, float) else None
     if share is None or split == "test":
         source = getattr(data, split)
-        return [] if source is None else _read(source, data, split)
-    every = _read(data.train, data, "train")
+        return [] if source is None else read(source, data, split)
+    every = read(data.train, data, "train")
     aside = _aside(len(every), round(len(every) * share))
     return [row for number, row in enumerate(every) if (number in aside) == (split == "dev")]
 

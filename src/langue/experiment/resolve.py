@@ -8,9 +8,11 @@ from langue.console import say
 from langue.errors import LangueError
 from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
-from langue.experiment.start import continue_config, read_start
+from langue.experiment.start import continue_config, read_start, to_judge
+from langue.objectives import EmbedSettings
 from langue.recipe import Recipe, changes_between
 from langue.text import Tokenizer
+from langue.text.reading import Reading
 from langue.train import TrainingSettings
 
 HARMLESS = {
@@ -46,7 +48,18 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
         if start.tokenizer is None:
             raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
         tokenizer = tokenizer.model_copy(update={"path": start.tokenizer})
-    return recipe.model_copy(update={"model": continue_config(recipe.model, start.config), "tokenizer": tokenizer})
+    config = start.config
+    if recipe.task != "embed":
+        config = to_judge(config)
+    elif start.reading is not None:
+        recipe = with_reading(recipe, start.reading)
+    return recipe.model_copy(update={"model": continue_config(recipe.model, config), "tokenizer": tokenizer})
+
+
+def with_reading(recipe: Recipe, reading: Reading) -> Recipe:
+    """A recipe by which texts are read as the weights know them, unless it says otherwise itself."""
+    said = {name: getattr(recipe.embed, name) for name in recipe.embed.model_fields_set}
+    return recipe.model_copy(update={"embed": EmbedSettings(**{**reading.model_dump(), **said})})
 
 
 def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
@@ -65,6 +78,8 @@ def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
     if tokenizer.path is None:
         tokenizer = tokenizer.model_copy(update={"path": old.tokenizer.path})
     model = continue_config(model, old.model.architecture())
+    if recipe.task == "embed":
+        recipe = with_reading(recipe, old.embed.reading())
     return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
 
 

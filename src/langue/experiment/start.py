@@ -11,15 +11,16 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
-from langue.hub import is_published, read_labels, read_published
+from langue.hub import is_published, read_labels, read_published, read_reading
 from langue.models import Model, ModelConfig, load_model
 from langue.models.config import ClassifierConfig
 from langue.recipe import ModelSettings
+from langue.text.reading import Reading
 from langue.train.checkpoint import load
 
 OUTPUT = "classifier.output."
 
-FREE = {"preset", "path", "dropout", "classifier"}
+FREE = {"preset", "path", "dropout", "classifier", "embedder"}
 """What may differ from the model whose weights are taken; context too, but for learned positions."""
 
 
@@ -32,12 +33,14 @@ class Start:
         weights: by parameter.
         tokenizer: where its tokenizer is, if that is known.
         labels: what its classifier tells apart, where that has names.
+        reading: how texts are given to it, where it represents them by vectors.
     """
 
     config: ModelConfig
     weights: Mapping[str, Tensor]
     tokenizer: Path | None
     labels: tuple[str, ...] = ()
+    reading: Reading | None = None
 
 
 def read_start(path: Path) -> Start:
@@ -52,10 +55,8 @@ def read_start(path: Path) -> Start:
         checkpoint = read_published(path)
         known = None if checkpoint.tokenizer is None else path.absolute()
         weights = dict(checkpoint.model.named_parameters())
-        config = checkpoint.model.config
-        if config.embedder is not None:  # what stands for a text was trained last, and not BERT's way to make it
-            config = config.model_copy(update={"classifier": ClassifierConfig(pooling=config.embedder.pooling)})
-        return Start(config, weights, known, tuple(checkpoint.labels or ()))
+        config, labels = checkpoint.model.config, tuple(checkpoint.labels or ())
+        return Start(config, weights, known, labels, checkpoint.reading)
     if (path / "model" / "config.json").is_file():  # what `langue import` leaves
         return _of_model(path / "model", path)
     if (path / "config.json").is_file():
@@ -72,12 +73,23 @@ def _of_model(folder: Path, run: Path) -> Start:
     model = load_model(folder)
     weights = dict(model.named_parameters())
     labels = tuple(read_labels(folder) or ())
-    return Start(model.config, weights, _tokenizer(folder) or _tokenizer(run), labels)
+    return Start(model.config, weights, _tokenizer(folder) or _tokenizer(run), labels, read_reading(folder))
 
 
 def _tokenizer(folder: Path) -> Path | None:
     file = folder / "tokenizer.json"
     return file.absolute() if file.is_file() else None
+
+
+def to_judge(config: ModelConfig) -> ModelConfig:
+    """The architecture of weights that represent texts by vectors, for a task that is another.
+
+    What stands for a text was trained last, and not BERT's way to make it.
+    """
+    if config.embedder is None:
+        return config
+    head = ClassifierConfig(pooling=config.embedder.pooling)
+    return config.model_copy(update={"classifier": head, "embedder": None})
 
 
 def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:
@@ -98,7 +110,8 @@ def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:
 
 
 def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list[str]:
-    """Fill a model's parameters by name; a classifier's output that has another shape or other labels stays new.
+    """Fill a model's parameters by name; a classifier's output that has another shape or other labels stays new, and so
+    does a head that the weights lack.
 
     Returns:
         The names of the parameters that keep their first values.
@@ -120,7 +133,7 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
             given = start.weights.get(name)
             if given is not None and given.shape == parameter.shape and not (others and name.startswith(OUTPUT)):
                 parameter.copy_(given)
-            elif name.startswith("classifier."):
+            elif name.startswith(("classifier.", "embedder.")):
                 new.append(name)
             else:
                 there = "is missing" if given is None else f"has the shape {tuple(given.shape)}"

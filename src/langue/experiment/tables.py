@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from langue.data.buckets import Buckets
 from langue.data.labelled import Labelled, missing_column, read_split, texts_of
+from langue.data.settings import DataSettings
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import score, task_score
 from langue.experiment.course import Course
@@ -29,7 +30,7 @@ class Tables(Course):
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
         super().__init__(recipe, tokenizer, folder)
         self.benchmark = recipe.data.benchmark
-        self.rows = {split: read_split(recipe.data, split) for split in ("train", "dev", "test")}
+        self.rows = {split: self.read(recipe.data, split) for split in ("train", "dev", "test")}
         if not self.rows["train"]:
             raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
         # What is wrong with these is said before the training and not at its first evaluation.
@@ -40,11 +41,25 @@ class Tables(Course):
             raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
 
     @classmethod
-    def texts(cls, recipe: Recipe) -> Iterator[str]:
-        rows = read_split(recipe.data, "train")
+    def read(cls, data: DataSettings, split: str) -> list[Labelled]:
+        """The rows of "train", "dev" or "test"; none where the settings name none."""
+        return read_split(data, split)
+
+    @classmethod
+    def learnt(cls, recipe: Recipe) -> list[Labelled]:
+        """The rows to learn from.
+
+        Raises:
+            LangueError: there are none.
+        """
+        rows = cls.read(recipe.data, "train")
         if not rows:
             raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
-        for row in rows:
+        return rows
+
+    @classmethod
+    def texts(cls, recipe: Recipe) -> Iterator[str]:
+        for row in cls.learnt(recipe):
             texts = list(texts_of(row.values))
             if not texts and cls.column not in row.values:  # what is wrong with a column that is there, is said later
                 raise missing_column(row.place, cls.column, row.values)

@@ -6,6 +6,7 @@ from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.ctc import CTC
 from langue.objectives.denoise import Denoise
 from langue.objectives.dictation import Dictation
+from langue.objectives.embed import Embed
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
 from langue.objectives.seq2seq import Seq2Seq
@@ -13,6 +14,7 @@ from langue.objectives.settings import (
     AnswerSettings,
     ClassifySettings,
     DenoiseSettings,
+    EmbedSettings,
     MaskingSettings,
     TagSettings,
     TranscribeSettings,
@@ -28,6 +30,8 @@ __all__ = [
     "Denoise",
     "DenoiseSettings",
     "Dictation",
+    "Embed",
+    "EmbedSettings",
     "Extract",
     "Masked",
     "MaskingSettings",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -26,3 +26,16 @@ def _fill(rows: Sequence[np.ndarray], valid: np.ndarray) -> np.ndarray:
     filled = np.zeros(valid.shape, np.int64)
     filled[valid] = np.concatenate(rows)
     return filled
+
+
+def by_length(lengths: Sequence[int], tokens: int) -> Iterator[np.ndarray]:
+    """Numbers of rows for one batch after the other, the longest first, so that memory is asked for once.
+
+    A batch holds no more than `tokens`, padding included, but for a single longer row.
+    """
+    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
+    start = 0
+    while start < len(order):
+        count = max(1, tokens // max(1, int(lengths[order[start]])))
+        yield order[start : start + count]
+        start += count

@@ -18,8 +18,8 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import AnswerSettings, Extract
 from langue.objectives.extract import span_scores
-from langue.objectives.padding import padded
-from langue.tasks.texts import BATCH_TOKENS, by_length
+from langue.objectives.padding import by_length, padded
+from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.train.device import autocast
 

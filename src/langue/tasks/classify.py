@@ -14,9 +14,9 @@ from langue.data.labelled import Labelled, missing_column, text_of
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Classify as Objective
-from langue.objectives.padding import padded
+from langue.objectives.padding import by_length, padded
 from langue.objectives.settings import ClassifySettings
-from langue.tasks.texts import BATCH_TOKENS, Framed, by_length, frame, framed_texts
+from langue.tasks.texts import BATCH_TOKENS, Framed, frame, framed_texts
 from langue.text import Tokenizer
 from langue.train.device import autocast
 

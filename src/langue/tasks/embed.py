@@ -15,8 +15,8 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import EmbedderConfig
 from langue.models.model import make_embedder
-from langue.objectives.padding import padded
-from langue.tasks.texts import BATCH_TOKENS, by_length
+from langue.objectives.padding import by_length, padded
+from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.text.reading import Reading
 

@@ -11,8 +11,8 @@ import torch
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Masked, MaskingSettings
-from langue.objectives.padding import padded
-from langue.tasks.texts import BATCH_TOKENS, by_length
+from langue.objectives.padding import by_length, padded
+from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 
 

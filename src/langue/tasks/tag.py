@@ -17,9 +17,9 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Tag as Objective
 from langue.objectives import TagSettings
-from langue.objectives.padding import padded
+from langue.objectives.padding import by_length, padded
 from langue.tasks.classify import label_name
-from langue.tasks.texts import BATCH_TOKENS, by_length
+from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.train.device import autocast
 

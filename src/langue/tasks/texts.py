@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from langue.errors import LangueError
 from langue.text import Tokenizer
@@ -46,16 +44,3 @@ def frame(tokenizer: Tokenizer, first: Sequence[int], second: Sequence[int] | No
     shorter = min(len(first), len(second), room // 2)
     keep_first = shorter if len(first) <= len(second) else min(len(first), room - shorter)
     return tokenizer.pair(first[:keep_first], second[: room - keep_first])
-
-
-def by_length(lengths: Sequence[int], tokens: int) -> Iterator[np.ndarray]:
-    """Numbers of rows for one batch after the other, the longest first, so that memory is asked for once.
-
-    A batch holds no more than `tokens`, padding included, but for a single longer row.
-    """
-    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
-    start = 0
-    while start < len(order):
-        count = max(1, tokens // max(1, int(lengths[order[start]])))
-        yield order[start : start + count]
-        start += count

@@ -1,0 +1,176 @@
+"""The course of `embed`: any model learns to represent texts by vectors, from texts that belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from langue.data.alike import RowKind, kind_of, read_alike, texts_in
+from langue.data.buckets import Buckets
+from langue.data.examples import Examples
+from langue.data.labelled import Labelled
+from langue.data.settings import DataSettings
+from langue.errors import LangueError
+from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.tables import Tables
+from langue.experiment.teaching import read_lesson, write_lesson
+from langue.models import Model
+from langue.models.config import EmbedderConfig
+from langue.objectives import Embed as Objective
+from langue.objectives.settings import SimilarityLoss
+from langue.recipe import Recipe
+from langue.tasks.alike import encoded_rows, examples, measure, own_targets
+from langue.tasks.embed import Embed
+from langue.text import Tokenizer
+from langue.text.reading import FILE as READING
+from langue.train import Deciding
+from langue.train.device import autocast
+
+LOSSES: Mapping[RowKind, tuple[SimilarityLoss, ...]] = {
+    "pairs": ("contrastive", "margin", "divergence", "vectors"),
+    "graded": ("cosent", "cosine", "vectors"),
+    "texts": ("contrastive", "vectors"),
+}
+"""What can be learnt from rows of a kind; the first is, unless something else is asked for."""
+
+METRICS: Mapping[RowKind, tuple[str, ...]] = {
+    "pairs": ("mrr@10", "accuracy", "loss"),
+    "graded": ("spearman", "pearson", "loss"),
+    "texts": ("loss",),
+}
+"""What can decide, by the kind of the dev rows; the first does unless something else is asked for."""
+
+
+class Embedding(Tables):
+    """Texts that belong together, in batches of any lengths: those of one length would be told apart by other things
+    than those that a search meets."""
+
+    words = Words(
+        purpose="to represent texts by vectors",
+        pipeline="sentence-similarity",
+        command='langue embed {name} "{prompt}"',
+        call='print(model.embed(["{prompt}", "…"]))',
+        limits="Vectors of texts of another kind than those it has learnt from may lie together for no good reason.",
+    )
+
+    @classmethod
+    def read(cls, data: DataSettings, split: str) -> list[Labelled]:
+        return read_alike(data, split)
+
+    @classmethod
+    def texts(cls, recipe: Recipe) -> Iterator[str]:
+        rows = cls.learnt(recipe)
+        kind = kind_of(rows)
+        for row in rows:
+            yield from texts_in(row, kind)
+
+    @classmethod
+    def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
+        recipe = with_vocabulary(recipe, tokenizer)
+        if recipe.model.audio is not None:
+            raise LangueError("task: embed wants a model that reads, not one that hears")
+        settings = recipe.embed
+        if settings.loss is None:
+            kind = kind_of(cls.learnt(recipe))
+            settings = settings.model_copy(update={"loss": LOSSES[kind][0]})
+        usual = "last" if recipe.model.form == "decoder" else "mean"
+        head = recipe.model.embedder or EmbedderConfig(pooling=usual)
+        if recipe.model.form == "decoder" and head.pooling == "first":
+            raise LangueError(
+                "the first position of a decoder has seen nothing; set model.embedder.pooling to last or mean"
+            )
+        wrong = [size for size in settings.sizes if size > _size(recipe, head)]
+        if wrong:
+            raise LangueError(
+                f"embed.sizes: vectors have {_size(recipe, head)} numbers, of which {wrong[0]} cannot be taken"
+            )
+        model = recipe.model.model_copy(update={"embedder": head, "classifier": None})
+        return recipe.model_copy(update={"model": model, "embed": settings})
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
+        if recipe.embed.teacher is not None:
+            write_lesson(recipe.embed, cls.learnt(recipe), folder, recipe.training.device)
+
+    def learn(self, rows: list[Labelled]) -> Examples:
+        settings, context = self.recipe.embed, self.recipe.model.context
+        kind = kind_of(rows)
+        assert settings.loss is not None
+        if settings.loss not in LOSSES[kind]:
+            raise LangueError(
+                f"embed.loss: {settings.loss} cannot be learnt from {rows[0].place}; known for its columns: "
+                f"{', '.join(LOSSES[kind])}"
+            )
+        encoded = encoded_rows(self.tokenizer, rows, kind, settings, context)
+        if settings.teacher is None:
+            targets = own_targets(rows, kind, settings.loss)
+        else:
+            targets = read_lesson(self.folder, [len(row) for row in encoded], settings.loss)
+            told = targets[0].shape[-1]
+            if settings.loss == "vectors" and told != self.size:
+                raise LangueError(
+                    f"embed.teacher gives vectors of {told} numbers and the model such of {self.size}; "
+                    f"set model.embedder.layers to [{{width: {told}}}]"
+                )
+        return Examples(examples(encoded, targets), several=True)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a vector has."""
+        assert self.recipe.model.embedder is not None
+        return _size(self.recipe, self.recipe.model.embedder)
+
+    def check(self, row: Labelled) -> None:
+        kind = kind_of([row])
+        texts_in(row, kind)
+        if kind == "graded":
+            own_targets([row], kind, "cosent")
+
+    def batches(self, rank: int, world: int) -> Buckets:
+        training = self.recipe.training
+        # Of equal lengths, so that nothing is sorted.
+        lengths = np.full(len(self.train), self.tokens_per_target)
+        return Buckets(
+            self.train,
+            lengths,
+            training.seed,
+            batch_size=training.batch_size,
+            batch_tokens=training.batch_tokens,
+            accumulate=training.accumulate,
+            rank=rank,
+            world=world,
+        )
+
+    def objective(self) -> Objective:
+        return Objective(self.recipe.embed)
+
+    @property
+    def deciding(self) -> Deciding:
+        metric = self.recipe.embed.metric
+        if self.rows["dev"]:
+            known = METRICS[kind_of(self.rows["dev"])]
+            metric = metric or known[0]
+            if metric not in known:
+                raise LangueError(f"embed.metric: {metric!r} is none of {', '.join(known)}, which the dev data allow")
+        return Deciding(metric or "loss", higher=metric not in (None, "loss"))
+
+    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
+        was_training = model.training
+        task = Embed(model, self.tokenizer, self.recipe.embed)
+        training = self.recipe.training
+        with autocast(model.device, training.precision):
+            found = measure(task, rows, self.recipe.embed, training.batch_size)
+        model.train(was_training)
+        return found, []
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        return {READING: json.dumps(self.recipe.embed.reading().model_dump(), indent=2, ensure_ascii=False) + "\n"}
+
+
+def _size(recipe: Recipe, head: EmbedderConfig) -> int:
+    return head.layers[-1].width if head.layers else recipe.model.architecture().read_width

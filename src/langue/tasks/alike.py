@@ -1,0 +1,131 @@
+"""Rows of texts as numbers to learn vectors from, and how well vectors tell what belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from langue import metrics
+from langue.data.alike import RowKind, grade_of, kind_of, scores_of, texts_in
+from langue.data.examples import Encoded
+from langue.data.labelled import Labelled
+from langue.objectives.embed import Embed as Objective
+from langue.objectives.embed import names_of
+from langue.objectives.settings import EmbedSettings
+from langue.tasks.embed import Embed
+from langue.text import Tokenizer
+from langue.text.reading import Reading
+
+QUERIES = 1024
+"""Anchors that look for their positives at once."""
+
+DEPTH = 10
+"""Places of a list in which a positive counts as found."""
+
+
+def encoded_rows(
+    tokenizer: Tokenizer, rows: Sequence[Labelled], kind: RowKind, reading: Reading, context: int
+) -> list[list[list[int]]]:
+    """Framed token numbers of each row's texts: an anchor as a query, all others of its row as documents; sentences and
+    texts alone as what they are."""
+    texts = [texts_in(row, kind) for row in rows]
+    first, other = ("query", "document") if kind == "pairs" else (None, None)
+    firsts = reading.encode(tokenizer, [row[0] for row in texts], context, first)
+    others = iter(reading.encode(tokenizer, [text for row in texts for text in row[1:]], context, other))
+    return [[each, *(next(others) for _ in row[1:])] for each, row in zip(firsts, texts, strict=True)]
+
+
+def examples(rows: Sequence[Sequence[Sequence[int]]], targets: Sequence[Any]) -> list[Encoded]:
+    """The same as examples, with what is to be learnt of each."""
+    return [
+        Encoded(ids, [np.zeros(len(text), np.int8) for text in ids], target)
+        for ids, target in zip(rows, targets, strict=True)
+    ]
+
+
+def own_targets(rows: Sequence[Labelled], kind: RowKind, loss: str) -> list[Any]:
+    """What rows themselves say is to be learnt: grades, a teacher's scores, or nothing but which texts there are.
+
+    Raises:
+        LangueError: a row does not say it; names the place.
+    """
+    if loss in ("cosent", "cosine"):
+        return [grade_of(row) for row in rows]
+    if loss in ("margin", "divergence"):
+        return [np.array(scores_of(row, len(texts_in(row, kind))), np.float32) for row in rows]
+    return [0] * len(rows)
+
+
+def measure(task: Embed, rows: Sequence[Labelled], settings: EmbedSettings, batch: int) -> dict[str, float]:
+    """How well vectors tell what belongs together.
+
+    Of pairs: accuracy, the share of anchors that are nearest to a positive of theirs among all positives of the rows,
+    and mrr@10, the mean of 1 over the place of the first positive where that is among ten. Of graded ones: correlations
+    of similarities with grades. The loss is contrastive, or the one of graded rows, without negatives.
+
+    Args:
+        task: the model.
+        rows: of one kind.
+        settings: how alike vectors are, and the temperature of the loss.
+        batch: rows in whose company the loss of each is worked out.
+    """
+    kind = kind_of(rows)
+    texts = [texts_in(row, kind)[:2] for row in rows]
+    purposes = ("query", "document") if kind == "pairs" else (None, None)
+    vectors = [
+        task.embed([row[place] for row in texts], prompt=purpose)
+        for place, purpose in enumerate(purposes[: len(texts[0])])
+    ]
+    if settings.similarity == "cosine":
+        vectors = [each / np.linalg.norm(each, axis=1, keepdims=True).clip(1e-12) for each in vectors]
+    first, second = vectors[0], vectors[-1]
+    grades = [grade_of(row) for row in rows] if kind == "graded" else None
+    found = {"loss": _loss(settings, texts, np.stack([first, second], 1), grades, batch)}
+    if grades is not None:
+        alike = (first * second).sum(1).tolist()
+        return {**found, "spearman": metrics.spearman(alike, grades), "pearson": metrics.pearson(alike, grades)}
+    return found if kind == "texts" else {**found, **find_positives(texts, first, second)}
+
+
+def _loss(
+    settings: EmbedSettings, texts: Sequence[Sequence[str]], pairs: np.ndarray, grades: list[float] | None, batch: int
+) -> float:
+    """The mean over rows, whose vectors are (rows, 2, D)."""
+    kind = "contrastive" if grades is None else "cosine" if settings.loss == "cosine" else "cosent"
+    objective = Objective(settings.model_copy(update={"loss": kind, "sizes": ()}))
+    total = 0.0
+    for start in range(0, len(pairs), batch):
+        some = slice(start, start + batch)
+        targets = names_of([[row[0], row[-1]] for row in texts[some]]) if grades is None else torch.tensor(grades[some])
+        total += float(objective.of_vectors(torch.from_numpy(pairs[some]).flatten(0, 1), targets).total)
+    return total / len(pairs)
+
+
+def find_positives(texts: Sequence[Sequence[str]], first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """accuracy and mrr@10 of pairs with vectors (rows, D), each anchor and each positive counted once.
+
+    A wrong text that is just as near as the right one stands before it, lest a model that tells nothing apart be right.
+    """
+    places: dict[str, int] = {}
+    answers: dict[str, list[int]] = {}
+    for anchor, positive in texts:
+        answers.setdefault(anchor, []).append(places.setdefault(positive, len(places)))
+    row_of = {anchor: number for number, (anchor, _) in enumerate(texts)}
+    documents = np.zeros((len(places), second.shape[1]), np.float32)
+    documents[[places[positive] for _, positive in texts]] = second
+    ranks: list[int] = []
+    anchors = list(answers)
+    for start in range(0, len(anchors), QUERIES):
+        some = anchors[start : start + QUERIES]
+        scores = first[[row_of[anchor] for anchor in some]] @ documents.T
+        for row, anchor in zip(scores, some, strict=True):
+            right = row[answers[anchor]].max()
+            row[answers[anchor]] = -np.inf
+            ranks.append(1 + int((row >= right).sum()))
+    return {
+        "accuracy": sum(rank == 1 for rank in ranks) / len(ranks),
+        f"mrr@{DEPTH}": sum(1 / rank for rank in ranks if rank <= DEPTH) / len(ranks),
+    }
