@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tests.hub.published import BERT, VOCABULARY
+from tests.sentences import normalize, save_bert, sentence_model, texts
 
 import langue
 from langue.batch import Batch
@@ -18,26 +17,7 @@ from langue.tasks import embed as module
 from langue.tasks.embed import Embed
 from langue.text import TokenizerSettings, train_tokenizer
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-sentence_transformers = pytest.importorskip("sentence_transformers")
-modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
-
-WORDS = [f"w{number}" for number in range(VOCABULARY - 5)]
-
-
-def texts(count: int, seed: int = 0) -> list[str]:
-    draws = np.random.default_rng(seed)
-    return [" ".join(draws.choice(WORDS, draws.integers(1, 40))) for _ in range(count)]
-
-
-def save_bert(folder: Path) -> None:
-    """A small BERT with a WordPiece tokenizer, as Transformers lays it out."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    torch.manual_seed(1)
-    BertModel(BertConfig(**BERT, initializer_range=0.5)).save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
-    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+pytest.importorskip("sentence_transformers")
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +25,6 @@ def bert(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
     save_bert(folder)
     return folder
-
-
-def sentence_model(bert: Path, pooling: str = "mean", *more, **settings):
-    from sentence_transformers.base.modules import Transformer
-
-    trunk = Transformer(str(bert), max_seq_length=settings.pop("max_seq_length", 20))
-    return sentence_transformers.SentenceTransformer(
-        modules=[trunk, modules.Pooling(32, pooling), *more], device="cpu", **settings
-    )
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "lasttoken", "weightedmean", "max", "mean_sqrt_len_tokens"])
@@ -126,19 +97,13 @@ def test_any_form_and_mixer_is_a_trunk(form, mixer, tmp_path):
 
 
 def test_first_numbers_of_a_vector_have_length_one_again(bert, tmp_path):
-    theirs = sentence_model(bert, "mean", modules_normalize())
+    theirs = sentence_model(bert, "mean", normalize())
     theirs.save(str(tmp_path))
     task = langue.load(tmp_path)
     expected = theirs.encode(texts(9), truncate_dim=8, normalize_embeddings=True)
     np.testing.assert_allclose(task.embed(texts(9), size=8), expected, atol=1e-5)
     with pytest.raises(LangueError, match="have 32 numbers, of which 33 cannot be taken"):
         task.embed(texts(1), size=33)
-
-
-def modules_normalize():
-    from sentence_transformers.base.modules import Normalize
-
-    return Normalize()
 
 
 def test_the_fingerprint_tells_what_makes_vectors(bert, tmp_path):

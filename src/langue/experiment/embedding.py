@@ -106,6 +106,11 @@ class Embedding(Tables):
                 f"{', '.join(LOSSES[kind])}"
             )
         encoded = encoded_rows(self.tokenizer, rows, kind, settings, context)
+        if settings.loss in ("margin", "divergence") and max(map(len, encoded)) < 3:
+            raise LangueError(
+                f"embed.loss: {settings.loss} compares an anchor's positive with its negatives, but no row has any; "
+                f"langue index mine finds some"
+            )
         if settings.teacher is None:
             targets = own_targets(rows, kind, settings.loss)
         else:

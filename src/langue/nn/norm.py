@@ -63,11 +63,12 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        if len(ctx.saved_tensors) == 2:
-            normed, inverse = ctx.saved_tensors
+        saved = ctx.saved_tensors  # asked for once, since a checkpoint computes them anew for whoever asks
+        if len(saved) == 2:
+            normed, inverse = saved
             along = torch.linalg.vecdot(grad, normed).unsqueeze(-1) / -normed.shape[-1]
             return torch.addcmul(grad, normed, along).mul_(inverse), None, None
-        x, inverse, weight = ctx.saved_tensors
+        x, inverse, weight = saved
         # LayerNorm's backward for a mean of zero, but for the part that would have gone through the mean.
         by_x, by_weight, _ = torch.ops.aten.native_layer_norm_backward(
             grad, x, list(weight.shape), torch.zeros_like(inverse), inverse, weight, None, [True, True, False]
