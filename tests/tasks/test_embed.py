@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.sentences import normalize, save_bert, sentence_model, texts
+from tests.sentences import dense, normalize, save_bert, sentence_model, texts
 
 import langue
+from langue import cli
 from langue.batch import Batch
 from langue.errors import LangueError
+from langue.hub import Checkpoint, save_checkpoint
 from langue.models import ModelConfig, build, save_model
 from langue.tasks import embed as module
 from langue.tasks.embed import Embed
 from langue.text import TokenizerSettings, train_tokenizer
+from langue.text.reading import Reading
 
-pytest.importorskip("sentence_transformers")
+SentenceTransformer = pytest.importorskip("sentence_transformers").SentenceTransformer
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +136,52 @@ def test_prompts_stand_before_a_text(bert, tmp_path):
     np.testing.assert_allclose(task.embed(some), theirs.encode(some), atol=1e-5)
     with pytest.raises(LangueError, match="there is no prompt 'title'; known: other, passage, query"):
         task.embed(some, prompt="title")
+
+
+@pytest.mark.parametrize("activation", ["Identity", "Tanh", "ReLU", "GELU"])
+def test_projections_are_read_and_written_both_ways(bert, tmp_path, activation):
+    layers = [dense(12, getattr(torch.nn, activation)()), dense(6, torch.nn.Identity(), bias=False, inputs=12)]
+    theirs = sentence_model(bert, "cls", *layers, normalize(), prompts={"query": "w5 "})
+    theirs.save(str(tmp_path / "theirs"))
+    task = langue.load(tmp_path / "theirs")
+    some = texts(9)
+    np.testing.assert_allclose(task.embed(some), theirs.encode(some), atol=1e-5)
+    assert cli.run(["import", str(tmp_path / "theirs"), str(tmp_path / "ours")]) == 0
+    assert langue.load(tmp_path / "ours").fingerprint == task.fingerprint
+    assert cli.run(["export", str(tmp_path / "ours"), str(tmp_path / "again")]) == 0
+    again = langue.load(tmp_path / "again")
+    assert (again.fingerprint, again.reading) == (task.fingerprint, task.reading)
+    back = SentenceTransformer(str(tmp_path / "again"), device="cpu")
+    np.testing.assert_allclose(back.encode_query(some), theirs.encode_query(some), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("form", "pooling"), [("encoder", "mean"), ("encoder", "max"), ("decoder", "last"), ("decoder", "weighted")]
+)
+def test_models_of_ours_give_sentence_transformers_the_same_vectors(tmp_path, form, pooling):
+    kind = "bert" if form == "encoder" else "llama"
+    tokenizer = train_tokenizer(TokenizerSettings(kind="byte-bpe", vocab_size=300), ["the old king saw a red boat"])
+    config = ModelConfig(
+        **SHAPES[kind], vocab_size=tokenizer.vocab_size, width=16, heads=2, layers=2, context=24,
+        embedder={"pooling": pooling, "layers": [{"width": 7, "activation": "tanh"}]},
+    )  # fmt: skip
+    model = build(config, seed=3).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    save_checkpoint(Checkpoint(model, tokenizer, reading=Reading(max_tokens=12, prompts={"query": "find "})), tmp_path)
+    assert cli.run(["export", str(tmp_path), str(tmp_path / "out")]) == 0
+    task, theirs = langue.load(tmp_path), SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    some = ["king", "the old red boat saw the king and a boat", "Ünïcode 日本"]
+    np.testing.assert_allclose(task.embed(some, prompt="query"), theirs.encode_query(some), atol=1e-5)
+    np.testing.assert_allclose(task.embed(some), theirs.encode(some), atol=1e-5)
+
+
+SHAPES = {
+    "bert": {
+        "form": "encoder", "position": "learned", "norm": "layer", "norm_place": "post", "bias": True, "segments": 2,
+        "embedding_norm": True, "feedforward": "gelu", "norm_epsilon": 1e-12,
+    },
+    "llama": {"form": "decoder", "feedforward": "swiglu", "norm": "rms", "position": "rotary"},
+}  # fmt: skip
+"""Architectures of ours that Hugging Face has as well."""

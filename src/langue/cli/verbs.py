@@ -46,6 +46,7 @@ VERBS: Verbs = {
     "translate": Verb("langue.cli.translate:translate", "Let a model translate texts or a file"),
     "summarize": Verb("langue.cli.summarize:summarize", "Let a model tell texts in short"),
     "transcribe": Verb("langue.cli.transcribe:transcribe", "Write down what is said in recordings"),
+    "embed": Verb("langue.cli.embed:embed", "Represent texts by vectors"),
     "compare": Verb("langue.cli.compare:compare", "Say which of two models writes better, and whether by chance"),
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),

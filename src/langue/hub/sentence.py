@@ -1,4 +1,4 @@
-"""What a sentence-transformers folder says beside its model: how a text is read, and which vector stands for it."""
+"""A folder of sentence-transformers, read and written: how a text is read, and which vector stands for it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from safetensors.torch import save_file
 from torch import Tensor
 
 from langue.errors import LangueError
-from langue.hub.folder import read_json
+from langue.hub.folder import WEIGHTS, read_json
 from langue.hub.weights import Weights, read_weights
-from langue.models.config import EmbedderConfig, LayerConfig
+from langue.models.config import EmbedderConfig, LayerConfig, ModelConfig
 from langue.nn.dense import DenseKind
+from langue.nn.embedder import Embedder
 from langue.nn.pooling import Pooling
 from langue.text.reading import Reading
 
@@ -44,6 +46,12 @@ OLDER = {
 
 ACTIVATIONS: dict[str, DenseKind] = {"Identity": "none", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu"}
 """The class of torch's, without the name of its module; ours."""
+
+CLASSES: dict[DenseKind, str] = {
+    ours: f"torch.nn.modules.{'linear' if theirs == 'Identity' else 'activation'}.{theirs}"
+    for theirs, ours in ACTIVATIONS.items()
+}
+"""Ours; the class of torch's by its full name."""
 
 
 class Sentence(NamedTuple):
@@ -127,7 +135,7 @@ def _dense(file: Path) -> LayerConfig:
 
 
 def _dense_weights(folder: Path) -> dict[str, Tensor]:
-    file = folder / "model.safetensors"
+    file = folder / WEIGHTS
     if not file.is_file():
         raise LangueError(f"{folder} holds no weights: {file.name} is missing")
     found = Weights(read_weights(file))
@@ -152,3 +160,47 @@ def _reading(path: Path) -> Reading:
         )
     except (ValueError, AttributeError):
         raise LangueError(f"{path / PROMPTS} or {TRUNK} is damaged: no prompts by name, or no length") from None
+
+
+def write_sentence(embedder: Embedder, config: ModelConfig, reading: Reading, folder: Path) -> None:
+    """Write the head that represents, and how texts are read, beside a trunk that lies in the folder already.
+
+    Raises:
+        LangueError: sentence-transformers has no such layer.
+    """
+    assert config.embedder is not None
+    modules: list[tuple[str, str]] = [("Transformer", ""), ("Pooling", "1_Pooling")]
+    pooling = {name: POOLINGS[theirs] == embedder.pooling for name, theirs in OLDER.items()}
+    _write(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": config.read_width, **pooling})
+    width = config.read_width
+    for layer, module in zip(config.embedder.layers, embedder.layers, strict=True):
+        place = folder / f"{len(modules)}_Dense"
+        _write(place / "config.json", {"in_features": width, **_said_of(layer)})
+        weights = {name: each.detach().cpu().contiguous() for name, each in module.named_parameters()}
+        save_file(weights, place / WEIGHTS, metadata={"format": "pt"})
+        modules.append(("Dense", place.name))
+        width = layer.width
+    if embedder.normalise:
+        place = folder / f"{len(modules)}_Normalize"
+        place.mkdir()
+        modules.append(("Normalize", place.name))
+    listed = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, path) in enumerate(modules)
+    ]
+    _write(folder / MODULES, listed)
+    limit = min(reading.max_tokens or config.context, config.context)
+    _write(folder / TRUNK, {"max_seq_length": limit, "do_lower_case": reading.lower_case})
+    _write(folder / PROMPTS, {"prompts": reading.prompts, "default_prompt_name": reading.prompt})
+
+
+def _said_of(layer: LayerConfig) -> dict[str, Any]:
+    if layer.activation not in CLASSES:
+        known = ", ".join(CLASSES)
+        raise LangueError(f"sentence-transformers has no layer with the activation {layer.activation}; it has {known}")
+    return {"out_features": layer.width, "bias": layer.bias, "activation_function": CLASSES[layer.activation]}
+
+
+def _write(path: Path, content: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -20,11 +20,14 @@ from langue.hub.family import Family, Head
 from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS
 from langue.hub.keys import lines
 from langue.hub.read import read_published
+from langue.hub.sentence import write_sentence
 from langue.hub.settings import choose_counterpart, write_settings
 from langue.hub.tokenizer import roles_of, write_tokenizer
 from langue.models import Model, ModelConfig
 from langue.models.build import empty
+from langue.nn.embedder import Embedder
 from langue.text import Tokenizer
+from langue.text.reading import Reading
 
 TOLERANCE = 1e-4
 """How far logits may be from those of the model that was written."""
@@ -40,13 +43,14 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     Raises:
         LangueError: no family of Hugging Face's has such a model, or the disk is full.
     """
-    model = _with_segments(checkpoint.model).eval()
+    whole = checkpoint.model.eval()
+    model = _with_segments(_without_embedder(whole))
     family, head = choose_counterpart(model.config, checkpoint.labels, checkpoint.origin)
     _remark_loss(model.config, head)
     config = write_settings(family, head, model.config, checkpoint.labels, checkpoint.origin)
     if checkpoint.tokenizer is not None:
         config = _with_numbers(config, checkpoint.tokenizer, model.config)
-        write_tokenizer(checkpoint.tokenizer, model.config, folder)
+        write_tokenizer(checkpoint.tokenizer, whole.config, folder)
     dtype = _dtype(model, checkpoint.origin.get("dtype"))
     config["dtype"] = config["torch_dtype"] = str(dtype).removeprefix("torch.")  # the older name is Transformers 4's
     tensors = _tensors(family, head, model, dtype)
@@ -61,9 +65,21 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
             for name, content in more.items():
                 _write(folder / name, content)
         _write(folder / CONFIG, config)
+        if whole.embedder is not None:
+            write_sentence(whole.embedder, whole.config, checkpoint.reading or Reading(), folder)
     except (OSError, SafetensorError) as error:
         raise LangueError(f"{folder} could not be written: {error}; make room and try again") from None
-    _verify(model, head, folder)
+    _verify(model, head, whole.embedder, folder)
+
+
+def _without_embedder(model: Model) -> Model:
+    """The same trunk, with the same parameters; the head that represents has a place of its own in the folder."""
+    if model.config.embedder is None:
+        return model
+    bare = empty(model.config.model_copy(update={"embedder": None}))
+    bare.load_state_dict(dict(model.named_parameters()), strict=False, assign=True)
+    bare.tie()
+    return bare.to(model.device).eval()
 
 
 def _with_segments(model: Model) -> Model:
@@ -126,7 +142,7 @@ def _tensors(family: Family, head: Head, model: Model, dtype: torch.dtype) -> di
     return found
 
 
-def _verify(model: Model, head: Head, folder: Path) -> None:
+def _verify(model: Model, head: Head, embedder: Embedder | None, folder: Path) -> None:
     """Read the folder as anyone would, and compare what both models say of the same tokens.
 
     Raises:
@@ -147,6 +163,8 @@ def _verify(model: Model, head: Head, folder: Path) -> None:
             pairs.append((model(batch), again(batch)))
         if head.classifier is not None:
             pairs.append((model.classify(batch), again.classify(batch)))
+        if embedder is not None:
+            pairs.append((embedder(model.read(batch), batch.valid), again.represent(batch)))
     for ours, theirs in pairs:
         difference = (ours.float() - theirs.float()).abs().max().item()
         if not difference <= TOLERANCE:
