@@ -20,6 +20,7 @@ NAMES = (
     "fine_tuning_rte",
     "fine_tuning_squad",
     "classify",
+    "embed",
     "checkpoints",
     "beam",
     "translation",
@@ -36,13 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints), a folder of benchmarks (fine_tuning, classify) or pairs "
+        help="text (time_to_loss, data, checkpoints), a folder of benchmarks (fine_tuning, classify, embed) or pairs "
         "(beam, translation), or a table of recordings (whisper)",
     )
     parser.add_argument(
         "--model",
         type=Path,
-        help="a Hugging Face folder of a BERT (fine_tuning, classify), a run (beam), a GGUF file (checkpoints), "
+        help="a Hugging Face folder of a BERT (fine_tuning, classify, embed), a run (beam), a GGUF file (checkpoints), "
         "or a Whisper of faster-whisper's (whisper)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")

@@ -217,7 +217,7 @@ def about() -> dict[str, Any]:
     from langue import machine
 
     versions = {"python": platform.python_version()}
-    for package in ("torch", "transformers", "x-transformers", "tokenizers", "ctranslate2"):
+    for package in ("torch", "transformers", "sentence-transformers", "x-transformers", "tokenizers", "ctranslate2"):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

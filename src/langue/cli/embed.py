@@ -103,7 +103,7 @@ def _lines(file: Path | None, column: str) -> Iterator[str]:
 
 
 def write_vectors(parts: Iterable[np.ndarray], out: Path) -> int:
-    """Write arrays (some, size) float32 as one .npy file beside its place, which it then takes; how many rows it has."""
+    """Write arrays (some, size) float32 as one .npy file beside its place, which it then takes; how many rows."""
     import os
 
     import numpy as np

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,10 +18,12 @@ from langue.models import Model
 from langue.objectives import similarity
 from langue.objectives.padding import by_length, padded
 from langue.objectives.settings import EmbedSettings
+from langue.objectives.together import of_all, share_of
 from langue.randomness import RowRandomness
 
-PIECE_TOKENS = {"cpu": 1 << 11, "cuda": 1 << 16}
-"""Tokens of one piece of a batch."""
+PIECE_TOKENS = {"cpu": 1 << 10, "cuda": 1 << 16}
+"""Tokens of one piece of a batch. On one core a step of an encoder of 6 layers, 384 wide, took 2.8 s with 512 or 1,024
+of them, 3.5 with 2,048, 5.5 with 4,096: more leave its caches."""
 
 NOTHING = np.zeros(1, np.int64)
 """Stands for a text that is not there."""
@@ -88,19 +91,24 @@ class Embed:
         return torch.cat(parts)[back]
 
     def of_vectors(self, vectors: Tensor, targets: Tensor) -> Loss:
-        """The loss of vectors (rows, D) in the order of a batch's rows; of several sizes, the sum over them."""
-        vectors = vectors.float()
-        sizes = self.settings.sizes or (vectors.shape[1],)
-        total = torch.stack([self._of_size(vectors[:, :size], targets) for size in sizes]).sum()
-        return Loss(total, torch.tensor(len(targets), device=vectors.device))
+        """The loss of vectors (rows, D) in the order of a batch's rows; of several sizes, the sum over them.
 
-    def _of_size(self, vectors: Tensor, targets: Tensor) -> Tensor:
+        Where rows are held against each other, those of all processes are.
+        """
+        texts, own = vectors.float().unflatten(0, (len(targets), -1)), len(targets)
+        if self.kind in ("contrastive", "cosent"):
+            texts = of_all(texts)
+            targets = of_all(targets, IGNORE) if targets.ndim > 1 else of_all(targets[:, None])[:, 0]
+        sizes = self.settings.sizes or (texts.shape[-1],)
+        total = torch.stack([self._of_size(texts[..., :size], targets) for size in sizes]).sum()
+        return share_of(total, len(targets), own)
+
+    def _of_size(self, texts: Tensor, targets: Tensor) -> Tensor:
         settings = self.settings
         if self.kind == "vectors":
-            return similarity.distance(vectors, targets[:, : vectors.shape[1]])
+            return similarity.distance(texts[:, 0], targets[:, : texts.shape[-1]])
         if settings.similarity == "cosine":
-            vectors = F.normalize(vectors, dim=1)
-        texts = vectors.unflatten(0, (len(targets), -1))
+            texts = F.normalize(texts, dim=-1)
         if self.kind == "contrastive":
             return similarity.contrastive(texts, targets, settings.temperature, symmetric=settings.symmetric)
         if self.kind == "cosent":
@@ -111,10 +119,16 @@ class Embed:
         return of_teacher(texts, targets, settings.temperature)
 
 
-def names_of(rows: Sequence[Sequence[Hashable]]) -> Tensor:
-    """(B, m) int64: a number for each different text of all rows, IGNORE for one that a row has not."""
-    known: dict[Hashable, int] = {}
+def names_of(rows: Sequence[Sequence[bytes]]) -> Tensor:
+    """(B, m) int64: a number for each text, the same in all processes, and IGNORE for one that a row has not.
+
+    Two texts among a billion share one with a chance of 3 in 100.
+    """
     names = np.full((len(rows), max(map(len, rows))), IGNORE, np.int64)
     for number, texts in enumerate(rows):
-        names[number, : len(texts)] = [known.setdefault(text, len(known)) for text in texts]
+        names[number, : len(texts)] = [_name(text) for text in texts]
     return torch.from_numpy(names)
+
+
+def _name(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)

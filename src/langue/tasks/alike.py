@@ -99,9 +99,13 @@ def _loss(
     total = 0.0
     for start in range(0, len(pairs), batch):
         some = slice(start, start + batch)
-        targets = names_of([[row[0], row[-1]] for row in texts[some]]) if grades is None else torch.tensor(grades[some])
+        targets = _names(texts[some]) if grades is None else torch.tensor(grades[some])
         total += float(objective.of_vectors(torch.from_numpy(pairs[some]).flatten(0, 1), targets).total)
     return total / len(pairs)
+
+
+def _names(texts: Sequence[Sequence[str]]) -> torch.Tensor:
+    return names_of([[text.encode("utf-8", "surrogatepass") for text in (row[0], row[-1])] for row in texts])
 
 
 def find_positives(texts: Sequence[Sequence[str]], first: np.ndarray, second: np.ndarray) -> dict[str, float]:
