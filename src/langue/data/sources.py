@@ -36,59 +36,64 @@ class Origin:
     size: int = 0
 
 
-def find_sources(given: Given | Mapping[str, float]) -> list[Origin]:
+def find_sources(given: Given | Mapping[str, float], also: tuple[str, ...] = ()) -> list[Origin]:
     """All places that a source stands for, files in the order of their names.
 
     A list or tuple of strings names sources; any other iterable gives rows itself, as mappings or as texts.
+
+    Args:
+        given: the source.
+        also: endings of further files, such as ".pdf", that the caller reads; they are their kinds, without the dot.
 
     Raises:
         LangueError: a file or pattern matches nothing, or is of a kind that nobody reads.
     """
     if isinstance(given, str | Path):
-        return _named(str(given))
+        return _named(str(given), also)
     if isinstance(given, Mapping) or (
         isinstance(given, list | tuple) and all(isinstance(part, str | Path) for part in given)
     ):
-        return [origin for part in given for origin in _named(str(part))]
+        return [origin for part in given for origin in _named(str(part), also)]
     return [Origin("rows", "rows", rows=given)]
 
 
-def _named(name: str) -> list[Origin]:
+def _named(name: str, also: tuple[str, ...]) -> list[Origin]:
     if name == EMBEDDED:
         return [Origin(name, "embedded")]
     if name.startswith("hf:"):
         return [Origin(name, "hf")]
     path = Path(name).expanduser()
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, also)
     if path.is_file():
-        return [_file(path)]
+        return [_file(path, also)]
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()]
     if not matches:
         what = "no file matches" if glob.has_magic(name) else "there is no file"
         raise LangueError(f"{what} {name}")
-    return [_file(match) for match in matches]
+    return [_file(match, also) for match in matches]
 
 
-def _folder(path: Path) -> list[Origin]:
+def _folder(path: Path, also: tuple[str, ...]) -> list[Origin]:
     if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
         return [Origin(str(path), "folder", path=path)]
     if (path / "manifest.json").is_file():
         raise LangueError(f"{path} is prepared already; give the text itself")
-    found = (file for file in path.rglob("*") if file.suffix.lower() in TEXT + TABLES and file.is_file())
+    known = (*TEXT, *TABLES, *also)
+    found = (file for file in path.rglob("*") if file.suffix.lower() in known and file.is_file())
     files = sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
     if not files:
-        raise LangueError(f"{path} holds no {', '.join(TEXT + TABLES)} file")
-    return [_file(file) for file in files]
+        raise LangueError(f"{path} holds no {', '.join(known)} file")
+    return [_file(file, also) for file in files]
 
 
-def _file(path: Path) -> Origin:
+def _file(path: Path, also: tuple[str, ...]) -> Origin:
     suffix = path.suffix.lower()
-    if suffix in TABLES:
+    if suffix in TABLES or suffix in also:
         kind = suffix[1:]
     elif suffix in TEXT or not suffix:
         kind = "text"
     else:
-        known = ", ".join(TEXT + TABLES)
+        known = ", ".join((*TEXT, *TABLES, *also))
         raise LangueError(f"{path} is of a kind that is not read; known are {known}; rename it if it is plain text")
     return Origin(str(path), kind, path=path, size=path.stat().st_size)

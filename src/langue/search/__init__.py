@@ -1,0 +1,6 @@
+"""Search: documents become passages, passages an index, and questions are answered by what the index holds."""
+
+from langue.search.index import Hit, Index
+from langue.search.settings import IndexSettings
+
+__all__ = ["Hit", "Index", "IndexSettings"]

@@ -1,0 +1,148 @@
+"""Bringing an index up to date: only what is new or has changed is encoded, and what happened is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from langue.console import progress
+from langue.data.records import Dropped
+from langue.errors import LangueError
+from langue.search.documents import Document
+from langue.search.embedder import Embedder
+from langue.search.passages import cut
+from langue.search.store import Manifest, Passage, Writer
+from langue.search.vectors import unit
+
+BATCH = 4096
+"""Passages that are encoded together: enough to sort by length, little enough to be nothing in memory."""
+
+NAMED = 100
+"""So many documents that were left out are told by name; all are counted."""
+
+
+@dataclass
+class Change:
+    """What became of the documents that were given, and of those that were there."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    encoded: int = 0
+    """Passages."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Documents that were left out, by reason."""
+    named: list[tuple[str, str]] = field(default_factory=list)
+    """The first of them, each with its reason."""
+
+    def drop(self, name: str, reason: str) -> None:
+        """Count a document that is left out."""
+        self.dropped[reason] += 1
+        if len(self.named) < NAMED:
+            self.named.append((name, reason))
+
+    def as_json(self) -> dict[str, Any]:
+        """By name."""
+        return {**vars(self), "dropped": dict(self.dropped), "named": [list(each) for each in self.named]}
+
+
+def update(
+    writer: Writer, documents: Iterable[Document | Dropped], manifest: Manifest, model: Embedder | None, *, whole: bool
+) -> tuple[Change, Manifest]:
+    """Put documents in the place of those with the same ids.
+
+    Args:
+        writer: of the index.
+        documents: of two with one id, the first counts and the second is left out.
+        manifest: what the index says of itself.
+        model: makes the vectors; None where there are none.
+        whole: take out documents that are not among these.
+
+    Returns:
+        What happened, and what the index says of itself afterwards.
+    """
+    change, known, seen = Change(), writer.digests(), set()
+    removed, next_key = 0, manifest.next_key
+    with progress("indexing", None, "passages") as advance:
+        for batch in _batches(_changed(documents, known, seen, change), manifest):
+            removed += writer.delete([document.id for document, _ in batch if document.id in known])
+            passages = [
+                passage._replace(key=key)
+                for key, passage in enumerate((each for _, made in batch for each in made), next_key)
+            ]
+            writer.add(passages, _vectors(model, [passage.text for passage in passages]))
+            next_key += len(passages)
+            advance(len(passages), f"{change.added + change.replaced + change.unchanged:,} documents")
+    gone = [name for name in known if whole and name not in seen]
+    if gone:
+        removed += writer.delete(gone)
+    change.deleted, change.encoded = len(gone), next_key - manifest.next_key
+    counts = {
+        "documents": len(known) + change.added - change.deleted,
+        "passages": manifest.passages + change.encoded - removed,
+        "next_key": next_key,
+    }
+    return change, manifest.model_copy(update=counts)
+
+
+def _changed(
+    documents: Iterable[Document | Dropped], known: dict[str, str], seen: set[str], change: Change
+) -> Iterator[tuple[Document, str]]:
+    """The documents that must be encoded, with their digests."""
+    for document in documents:
+        if isinstance(document, Dropped):
+            change.drop(document.origin, document.reason)
+            continue
+        if document.id in seen:
+            change.drop(document.id, "duplicate id")
+            continue
+        seen.add(document.id)
+        digest = document.digest()
+        if known.get(document.id) == digest:
+            change.unchanged += 1
+            continue
+        if document.id in known:
+            change.replaced += 1
+        else:
+            change.added += 1
+        yield document, digest
+
+
+def _batches(
+    documents: Iterable[tuple[Document, str]], manifest: Manifest
+) -> Iterator[list[tuple[Document, list[Passage]]]]:
+    batch: list[tuple[Document, list[Passage]]] = []
+    count = 0
+    for document, digest in documents:
+        made = _passages(document, digest, manifest)
+        batch.append((document, made))
+        count += len(made)
+        if count >= BATCH:
+            yield batch
+            batch, count = [], 0
+    if batch:
+        yield batch
+
+
+def _passages(document: Document, digest: str, manifest: Manifest) -> list[Passage]:
+    spans = cut(document.text, manifest.settings.size, manifest.settings.overlap)
+    return [
+        Passage(
+            -1, document.id, digest, document.source, number, start, end, document.text[start:end], document.metadata
+        )
+        for number, (start, end) in enumerate(spans)
+    ]
+
+
+def _vectors(model: Embedder | None, texts: list[str]) -> np.ndarray | None:
+    if model is None:
+        return None
+    vectors = unit(model.embed(texts, prompt="document"))
+    if not np.isfinite(vectors).all():
+        raise LangueError("the model's vectors are not numbers; its weights are damaged or its training went wrong")
+    return vectors

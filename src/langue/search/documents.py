@@ -1,0 +1,150 @@
+"""Documents to be found: text, Markdown, HTML, PDF and rows of tables, each with a name and what is known about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from langue.data.documents import read_events
+from langue.data.records import Dropped, excerpt, is_blank
+from langue.data.settings import ReadSettings
+from langue.data.sources import Given, Origin, find_sources
+from langue.data.tables import rows
+from langue.search.pages import PAGES, PageError, clean, read_html, read_pdf
+from langue.search.settings import IndexSettings
+
+LONGEST = 400
+"""Characters of a text that is taken for metadata, unless its column is asked for."""
+
+_IDS = ("_id",)
+
+
+class Document(NamedTuple):
+    """A text that can be found."""
+
+    id: str
+    """Its name: a file, `FILE#page=3` of a PDF, or what a table's row is called."""
+    text: str
+    source: str
+    """The file or the name that it came from."""
+    metadata: Mapping[str, Any]
+    """Texts, numbers and truth values by name, `source` among them."""
+
+    def digest(self) -> str:
+        """What changes when anything of it does: 128 bits of SHA-256."""
+        known = json.dumps([self.text, self.source, dict(self.metadata)], ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(known.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def read_documents(given: Given, settings: IndexSettings) -> Iterator[Document | Dropped]:
+    """All documents of any sources in order, and what had to be left out where it stood.
+
+    Args:
+        given: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list of
+            them, or an iterable of rows or texts.
+        settings: what is a document.
+
+    Raises:
+        LangueError: a source does not exist, or holds nothing that is read.
+    """
+    for origin in find_sources(given, also=PAGES):
+        yield from _of(origin, settings)
+
+
+def _of(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:
+    if origin.kind in ("text", "embedded"):
+        return _texts(origin, settings)
+    if origin.kind in ("html", "htm", "pdf"):
+        return _pages(origin)
+    return _rows(origin, settings)
+
+
+def _texts(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:
+    """A text file as one document, or each of its lines or paragraphs as one, called FILE#1, FILE#2, …"""
+    whole = origin.kind == "text" and settings.documents == "file"
+    reading = ReadSettings(documents=settings.documents, max_line_bytes=settings.max_line_bytes)
+    number, parts = 0, []
+    for event in read_events([origin], reading):
+        if isinstance(event, Dropped):
+            yield event
+            continue
+        parts.append(event.text)
+        if event.ends:
+            number += 1
+            name = origin.name if whole else f"{origin.name}#{number}"
+            yield Document(name, "".join(parts), origin.name, {"source": origin.name})
+            parts = []
+
+
+def _pages(origin: Origin) -> Iterator[Document | Dropped]:
+    """An HTML file as one document, or each page of a PDF, so that a reader can be led to the page."""
+    path = origin.path
+    assert path is not None
+    known = {"source": origin.name}
+    found = False
+    try:
+        if origin.kind == "pdf":
+            for number, text in read_pdf(path):
+                found = True
+                yield Document(f"{origin.name}#page={number}", text, origin.name, {**known, "page": number})
+        else:
+            title, text = read_html(path)
+            text = clean(text)
+            if not is_blank(text):
+                found = True
+                yield Document(origin.name, text, origin.name, {**known, "title": title} if title else known)
+    except PageError as error:
+        yield Dropped(str(error), origin.name, 1, origin.size, "")
+        return
+    if not found:
+        yield Dropped("empty", origin.name, 1, origin.size, "")
+
+
+def _rows(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:
+    for row in rows(origin, settings.max_line_bytes):
+        if isinstance(row, Dropped):
+            yield row
+            continue
+        text = row.values.get(settings.text)
+        title = row.values.get(settings.title)
+        if isinstance(text, str) and isinstance(title, str) and title.strip():
+            text = f"{title.strip()}\n\n{text}"
+        fault = _fault(text)
+        if fault:
+            raw = ("" if text is None else str(text)).encode("utf-8", "surrogatepass")
+            yield Dropped(fault, origin.name, row.number, len(raw) if row.size is None else row.size, excerpt(raw))
+            continue
+        assert isinstance(text, str)
+        ids = (row.values.get(column) for column in (settings.id, *_IDS))
+        name = next((str(each) for each in ids if each not in (None, "")), f"{origin.name}#{row.number}")
+        yield Document(name, text, origin.name, {"source": origin.name, **_metadata(row.values, settings)})
+
+
+def _fault(text: object) -> str:
+    """Why a text cannot be used, or nothing."""
+    if text is None:
+        return "missing"
+    if not isinstance(text, str):
+        return "not text"
+    if is_blank(text):
+        return "empty"
+    return "" if clean(text) == text else "NUL byte or half of a surrogate pair"
+
+
+def _metadata(values: Mapping[str, Any], settings: IndexSettings) -> dict[str, Any]:
+    """Columns to filter by, without those that the document is made of."""
+    if settings.metadata is not None:
+        asked: Iterable[str] = settings.metadata
+    else:
+        asked = [name for name in values if name not in (settings.text, settings.id, *_IDS)]
+    found: dict[str, Any] = {}
+    for name in asked:
+        value = values.get(name)
+        if isinstance(value, str) and (settings.metadata is not None or len(value) <= LONGEST):
+            found[str(name)] = clean(value)
+        elif isinstance(value, bool | int | float) and math.isfinite(value):
+            found[str(name)] = value
+    return found

@@ -1,0 +1,59 @@
+"""What an index asks of a model, so that any that makes vectors will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from langue.errors import LangueError
+from langue.search.store import ModelRecord
+
+
+class Embedder(Protocol):
+    """A model that makes vectors of texts, such as `langue.load` gives for one."""
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when its vectors do."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, prompt: Literal["query", "document"]) -> np.ndarray:
+        """Vectors (texts, size) float32; what a text has beyond the model's context is left out."""
+        ...
+
+
+def load_embedder(model: Embedder | Path | str, device: str = "auto") -> tuple[Embedder, str | None]:
+    """A model by its folder, or as it is; and where it was, if it was named.
+
+    Raises:
+        LangueError: there is none, or it was made for something else.
+    """
+    if not isinstance(model, Path | str):
+        return model, None
+    from langue.tasks import load
+
+    task = load(model, device)
+    if task.name != "embed":
+        raise LangueError(f"{model} was made to {task.name}, not to embed; name a model that makes vectors of texts")
+    return task, str(Path(model).resolve())
+
+
+def require(model: Embedder, record: ModelRecord, place: str) -> None:
+    """Refuse a model whose vectors mean nothing beside those that are there.
+
+    Raises:
+        LangueError: it is another than the one that made the index.
+    """
+    if model.fingerprint != record.fingerprint:
+        raise LangueError(
+            f"{place} was made by another model ({record.path or 'given from Python'}, fingerprint "
+            f"{record.fingerprint[:12]}, not {model.fingerprint[:12]}); name that one, or build an index of its own"
+        )

@@ -1,0 +1,259 @@
+"""An index of passages: built from documents, brought up to date, and searched by meaning, by words, or by both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from langue.data.sources import Given
+from langue.errors import LangueError
+from langue.search.change import Change, update
+from langue.search.documents import read_documents
+from langue.search.embedder import Embedder, load_embedder, require
+from langue.search.fuse import Rerank, fuse, judge
+from langue.search.mark import best_sentences
+from langue.search.settings import IndexSettings
+from langue.search.store import Manifest, ModelRecord, Scored, Store, open_store
+from langue.search.vectors import unit
+from langue.search.where import Given as GivenWhere
+from langue.search.where import Where, read_where
+from langue.search.words import words
+
+Mode = Literal["dense", "text", "hybrid"]
+
+DEPTH = 100
+"""Places of each ranking that are fused, and passages that are reranked; more if more are asked for."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that was found."""
+
+    score: float
+    """Cosine, BM25, the sum of reciprocal ranks, or what the reranker said; comparable within one search alone."""
+    document: str
+    source: str
+    start: int
+    end: int
+    """Where it stands in its document's text, in characters."""
+    text: str
+    metadata: Mapping[str, Any]
+    sentence: tuple[int, int] | None = None
+    """Start and end in `text` of the sentence that matched, where it was asked for."""
+
+    def as_json(self) -> dict[str, Any]:
+        """By name."""
+        return {**vars(self), "metadata": dict(self.metadata)}
+
+
+class Index:
+    """An index, in the version that was there when it was opened.
+
+    Args:
+        place: a folder, or postgresql://USER@HOST/DATABASE, with #NAME for one of several indexes.
+        store: its back end.
+        model: what made its vectors, or the folder it lies in; None to take it from where it was when the index was
+            made, once it is needed.
+        device: where a model that is named is loaded.
+    """
+
+    def __init__(self, place: str, store: Store, model: Embedder | Path | str | None = None, device: str = "auto"):
+        self.place, self.store, self.device = place, store, device
+        self._given, self._model = model, None
+        self.change: Change | None = None
+        if store.manifest is not None and model is not None and not isinstance(model, Path | str):
+            self._model = self._checked(model)
+
+    @classmethod
+    def open(cls, place: Path | str, model: Embedder | Path | str | None = None, device: str = "auto") -> Index:
+        """An index that is there.
+
+        Raises:
+            LangueError: there is none, it is damaged, or the model is another than the one that made it.
+        """
+        return cls(str(place), open_store(str(place)), model, device)
+
+    @classmethod
+    def build(
+        cls,
+        given: Given,
+        place: Path | str,
+        model: Embedder | Path | str | None = None,
+        settings: IndexSettings | None = None,
+        device: str = "auto",
+    ) -> Index:
+        """An index of these documents and no others, made anew or brought up to date.
+
+        What has not changed since it was built last is not encoded again. `change` says what happened.
+
+        Args:
+            given: files, folders, names or an iterable of rows; see `read_documents`.
+            place: where to.
+            model: what makes its vectors; None for an index of words alone.
+            settings: of a new index; one that is there has its own, and refuses others.
+            device: where a model that is named is loaded.
+
+        Raises:
+            LangueError: a source cannot be read, nothing of it can be used, or the index was made otherwise.
+        """
+        settings = settings or IndexSettings()
+        if str(place).startswith(("postgresql:", "postgres:")):
+            settings = settings.model_copy(update={"kind": "postgres"})
+        index = cls(str(place), open_store(str(place), settings.kind), model, device)
+        before = index.store.manifest
+        manifest = before or Manifest(settings=settings, model=index._record())
+        if manifest.settings != settings:
+            other = ", ".join(name for name, value in settings if value != getattr(manifest.settings, name))
+            raise LangueError(f"{place} was made with another {other}; remove it, or build beside it")
+        if (manifest.model is None) != (model is None):
+            made = "without a model" if manifest.model is None else f"by the model {manifest.model.path}"
+            raise LangueError(f"{place} was made {made}; say so again, or build beside it")
+        index._update(given, manifest, whole=True)
+        return index
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the index says of itself."""
+        assert self.store.manifest is not None
+        return self.store.manifest
+
+    @property
+    def model(self) -> Embedder:
+        """What made its vectors.
+
+        Raises:
+            LangueError: it has none, or its model is not where it was or has changed.
+        """
+        if self._model is None:
+            record = self.manifest.model
+            if record is None:
+                raise LangueError(
+                    f"{self.place} was made without a model, and can be searched by words alone (mode text)"
+                )
+            given = self._given or record.path
+            if given is None:
+                raise LangueError(f"{self.place} was made by a model that had no folder; name it")
+            self._model = self._checked(load_embedder(given, self.device)[0])
+        return self._model
+
+    def _checked(self, model: Embedder) -> Embedder:
+        if self.manifest.model is None:
+            raise LangueError(f"{self.place} was made without a model, and has no use for one")
+        require(model, self.manifest.model, self.place)
+        return model
+
+    def _record(self) -> ModelRecord | None:
+        if self._given is None:
+            return None
+        self._model, path = load_embedder(self._given, self.device)
+        return ModelRecord(fingerprint=self._model.fingerprint, size=self._model.size, path=path)
+
+    def add(self, given: Given) -> Change:
+        """Put in documents, in place of those with the same ids.
+
+        Raises:
+            LangueError: a source cannot be read, or nothing of it can be used.
+        """
+        return self._update(given, self.manifest, whole=False)
+
+    def _update(self, given: Given, manifest: Manifest, *, whole: bool) -> Change:
+        model = None if manifest.model is None else self.model if self.store.manifest else self._model
+        documents = read_documents(given, manifest.settings)
+        with self.store.writing() as writer:
+            self.change, after = update(writer, documents, self.store.manifest or manifest, model, whole=whole)
+            if not self.change.added + self.change.replaced + self.change.unchanged:
+                reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.change.dropped.items())
+                raise LangueError("there is no text in what was given" + (f" (left out: {reasons})" if reasons else ""))
+            if self.store.manifest is None or self.change.encoded or self.change.deleted:
+                writer.commit(after)
+        return self.change
+
+    def delete(self, documents: Iterable[str]) -> Change:
+        """Take out documents by their ids.
+
+        Raises:
+            LangueError: one of them is not there; then none is taken out.
+        """
+        names = list(dict.fromkeys(documents))
+        with self.store.writing() as writer:
+            known = writer.digests()
+            for name in names:
+                if name not in known:
+                    raise LangueError(f"{self.place} has no document {name}")
+            removed = writer.delete(names)
+            before = self.manifest
+            counts = {"documents": before.documents - len(names), "passages": before.passages - removed}
+            writer.commit(before.model_copy(update=counts))
+        self.change = Change(deleted=len(names))
+        return self.change
+
+    def encode(self, query: str) -> np.ndarray:
+        """The vector of a query: (size,) float32 of length 1. What goes beyond the model's context is left out."""
+        return unit(self.model.embed([query], prompt="query"))[0]
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        where: GivenWhere = None,
+        mode: Mode | None = None,
+        rerank: Rerank | None = None,
+        mark: bool = False,
+        vector: np.ndarray | None = None,
+    ) -> list[Hit]:
+        """The passages that answer a query best, the best first.
+
+        Args:
+            query: what is looked for.
+            k: how many, at most.
+            where: conditions on documents: `{"year": {">=": 2020}, "source": "a.txt"}`, `"year>=2020"`, or a list of
+                such texts.
+            mode: by meaning, by words (BM25), or by both (reciprocal rank fusion); by default both if there is a model.
+            rerank: judges the best 100 anew; see `Rerank`.
+            mark: find the sentence of each that matches best.
+            vector: the query's, if it was encoded before.
+
+        Raises:
+            LangueError: the query is empty, a condition cannot be understood, or the mode needs a model.
+        """
+        if not query.strip():
+            raise LangueError("the query is empty; say what to look for")
+        if k < 1:
+            raise LangueError(f"{k} passages cannot be found; ask for 1 or more")
+        mode = mode or ("text" if self.manifest.model is None else "hybrid")
+        if mode != "text" and vector is None:
+            vector = self.encode(query)
+        ranking = self._rank(query, vector, max(k, DEPTH) if rerank is not None else k, read_where(where), mode)
+        scores = dict(ranking)
+        hits = [
+            Hit(scores[each.key], each.document, each.source, each.start, each.end, each.text, each.metadata)
+            for each in self.store.passages(list(scores))
+        ]
+        if rerank is not None and hits:
+            hits = _reranked(rerank, query, hits)[:k]
+        return self._marked(hits, query, None if mode == "text" else vector) if mark else hits
+
+    def _rank(self, query: str, vector: np.ndarray | None, k: int, where: Where, mode: Mode) -> list[Scored]:
+        if mode == "text":
+            return self.store.text(words(query), k, where)
+        assert vector is not None
+        if mode == "dense":
+            return self.store.dense(vector, k, where)
+        depth = max(k, DEPTH)
+        return fuse(self.store.dense(vector, depth, where), self.store.text(words(query), depth, where))[:k]
+
+    def _marked(self, hits: Sequence[Hit], query: str, vector: np.ndarray | None) -> list[Hit]:
+        model = None if vector is None else self.model
+        spans = best_sentences([hit.text for hit in hits], query, vector, model)
+        return [replace(hit, sentence=span) for hit, span in zip(hits, spans, strict=True)]
+
+
+def _reranked(rerank: Rerank, query: str, hits: Sequence[Hit]) -> list[Hit]:
+    scores = judge(rerank, query, [hit.text for hit in hits])
+    order = np.argsort(-scores, kind="stable")
+    return [replace(hits[place], score=float(scores[place])) for place in order]

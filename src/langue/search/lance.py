@@ -1,0 +1,256 @@
+"""Passages in a LanceDB table: columns on disk, versions, and an approximate index of the vectors (Apache Lance).
+
+Up to some ten thousand passages every vector is compared. Above, vectors are sorted into partitions, and each has a code
+of a bit a number (RaBitQ: Gao & Long, SIGMOD 2024); the codes of the nearest partitions give candidates, whose vectors
+are then compared as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import reduce
+from operator import and_, or_
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from langue.errors import LangueError
+from langue.search.pages import need
+from langue.search.store import Manifest, Passage, Scored
+from langue.search.where import COMPARE, Condition, Where
+
+NAME = "passages"
+
+EXACT = 20_000
+"""Up to so many passages, every vector is compared, which takes some milliseconds."""
+PARTITION = 2000
+"""Passages of a partition, about."""
+PROBES = 24
+"""Partitions that are looked into."""
+REFINE = 20
+"""Candidates whose vectors are compared, for each passage that is asked for."""
+GROWTH = 2
+"""When an index has grown so many times, its partitions are made anew."""
+BUFFER = 1 << 15
+"""Passages that are written together: a fragment of the table each."""
+KEPT = timedelta(hours=1)
+"""How long versions are kept for those who read them."""
+MOST_FIELDS = 200
+
+
+class LanceTable:
+    """A `Table` of LanceDB.
+
+    Args:
+        database: the connection.
+        table: in the version to be seen; None where there is none yet.
+        place: what the manifest remembers: the version, the columns of each field, how many passages were indexed.
+        size: numbers of a vector; 0 where there are none.
+    """
+
+    def __init__(self, database: Any, table: Any, place: Mapping[str, Any], size: int):
+        self._database, self._table, self._size = database, table, size
+        self._fields: dict[str, int] = dict(place.get("fields", {}))
+        self._indexed: int = place.get("indexed", 0)
+        self._buffer: list[tuple[Sequence[Passage], np.ndarray | None]] = []
+        self._buffered = 0
+
+    @classmethod
+    def open(cls, path: Path, manifest: Manifest | None, *, write: bool) -> LanceTable:
+        """The version that a manifest says.
+
+        Raises:
+            LangueError: LanceDB is not installed, or has no such version any more.
+        """
+        # Lance warns of its defaults on standard error unless it is told not to; errors come as exceptions.
+        os.environ.setdefault("LANCE_LOG", "error")
+        database = need("lancedb", "an index in a folder").connect(path / "lance")
+        if manifest is None:
+            return cls(database, None, {}, 0)
+        version = manifest.place["version"]
+        try:
+            table = database.open_table(NAME)
+            if not write:
+                table.checkout(version)
+            elif table.version != version:
+                table.restore(version)  # what a writer left that was broken off is left behind
+        except (ValueError, RuntimeError, OSError) as error:
+            raise LangueError(
+                f"{path} lacks version {version} of its passages ({_line(error)}); build it again"
+            ) from None
+        return cls(database, table, manifest.place, 0 if manifest.model is None else manifest.model.size)
+
+    def digests(self) -> dict[str, str]:
+        """See `Table`."""
+        if self._table is None:
+            return {}
+        from lancedb.expr import col, lit
+
+        found = self._select(col("number") == lit(0), ["document", "digest"])
+        return dict(zip(found["document"].to_pylist(), found["digest"].to_pylist(), strict=True))
+
+    def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
+        """See `Table`."""
+        query = self._table.search(vector, vector_column_name="vector").distance_type("dot").limit(k)
+        if self._indexed:
+            query = query.nprobes(PROBES).refine_factor(REFINE)
+        if where:
+            query = query.where(self._expression(where))
+        found = query.select(["key", "_distance"]).to_arrow()
+        scores = 1 - found["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
+        return sorted(zip(found["key"].to_pylist(), scores.tolist(), strict=True), key=lambda each: (-each[1], each[0]))
+
+    def passages(self, keys: Sequence[int]) -> list[Passage]:
+        """See `Table`."""
+        if not keys:
+            return []
+        from lancedb.expr import col
+
+        columns = list(Passage._fields)
+        rows = self._select(col("key").isin([int(key) for key in keys]), columns).to_pylist()
+        found = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in rows}
+        return [found[key] for key in keys]
+
+    def allowed(self, where: Where) -> np.ndarray:
+        """See `Table`."""
+        return np.sort(self._select(self._expression(where), ["key"])["key"].to_numpy())
+
+    def keys_of(self, documents: Sequence[str]) -> np.ndarray:
+        """See `Table`."""
+        if not documents or self._table is None:
+            return np.empty(0, np.int64)
+        from lancedb.expr import col
+
+        return np.sort(self._select(col("document").isin(list(documents)), ["key"])["key"].to_numpy())
+
+    def _select(self, condition: Any, columns: list[str]) -> Any:
+        return self._table.search().where(condition).select(columns).limit(self._table.count_rows()).to_arrow()
+
+    def _expression(self, where: Where) -> Any:
+        return reduce(and_, (self._condition(condition) for condition in where))
+
+    def _condition(self, condition: Condition) -> Any:
+        """As an expression of Lance's, in which values are values."""
+        from lancedb.expr import col, lit
+
+        number = self._fields.get(condition.field)
+        if number is None:
+            return col("key") < lit(0)  # no document has the field
+        column = col(f"field{number}_number" if condition.numeric else f"field{number}_text")
+        kind = float if condition.numeric else str
+        if condition.operator == "in":
+            return reduce(or_, (column == lit(kind(value)) for value in condition.value))
+        return COMPARE[condition.operator](column, lit(kind(condition.value)))
+
+    def delete(self, documents: Sequence[str]) -> None:
+        """See `Table`."""
+        if documents and self._table is not None:
+            from lancedb.expr import col
+
+            self._table.delete(col("document").isin(list(documents)))
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
+        """See `Table`."""
+        self._buffer.append((passages, vectors))
+        self._buffered += len(passages)
+        if self._buffered >= BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        passages = [passage for some, _ in self._buffer for passage in some]
+        vectors = [some for _, some in self._buffer if some is not None]
+        self._buffer, self._buffered = [], 0
+        if not passages:
+            return
+        self._size = vectors[0].shape[1] if vectors else 0
+        self._know(passages)
+        data = self._arrow(passages, np.concatenate(vectors) if vectors else None)
+        if self._table is None:
+            self._table = self._database.create_table(NAME, data=data)
+        else:
+            self._table.add(data)
+
+    def _know(self, passages: Sequence[Passage]) -> None:
+        """Give each new field two columns, for numbers and for texts, of which a document fills one.
+
+        Columns bear numbers because a field may be called anything.
+        """
+        import pyarrow
+
+        new = {name: None for passage in passages for name in passage.metadata if name not in self._fields}
+        columns = []
+        for name in new:
+            number = self._fields[name] = len(self._fields)
+            columns += [
+                pyarrow.field(f"field{number}_number", pyarrow.float64()),
+                pyarrow.field(f"field{number}_text", pyarrow.string()),
+            ]
+        if len(self._fields) > MOST_FIELDS:
+            raise LangueError(
+                f"documents have more than {MOST_FIELDS} different fields; say by --metadata which ones to filter by"
+            )
+        if columns and self._table is not None:
+            self._table.add_columns(columns)
+
+    def _arrow(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> Any:
+        import pyarrow
+
+        columns: dict[str, Any] = {
+            name: pyarrow.array([getattr(passage, name) for passage in passages], kind)
+            for name, kind in (
+                ("key", pyarrow.int64()),
+                ("document", pyarrow.string()),
+                ("digest", pyarrow.string()),
+                ("source", pyarrow.string()),
+                ("number", pyarrow.int32()),
+                ("start", pyarrow.int32()),
+                ("end", pyarrow.int32()),
+                ("text", pyarrow.string()),
+            )
+        }
+        known = [passage.metadata for passage in passages]
+        columns["metadata"] = pyarrow.array([json.dumps(dict(each), ensure_ascii=False) for each in known])
+        for name, number in self._fields.items():
+            values = [each.get(name) for each in known]
+            columns[f"field{number}_number"] = pyarrow.array(
+                [None if value is None or isinstance(value, str) else float(value) for value in values],
+                pyarrow.float64(),
+            )
+            columns[f"field{number}_text"] = pyarrow.array(
+                [value if isinstance(value, str) else None for value in values], pyarrow.string()
+            )
+        if vectors is not None:
+            flat = pyarrow.array(vectors.reshape(-1))
+            columns["vector"] = pyarrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+        return pyarrow.table(columns)
+
+    def finish(self, generation: int) -> dict[str, Any]:
+        """See `Table`."""
+        self._flush()
+        count = self._table.count_rows()
+        if self._size and count > EXACT and count > GROWTH * self._indexed:
+            self._make_index(count)
+        elif generation > 1:
+            self._table.optimize(cleanup_older_than=KEPT)
+        return {"version": self._table.version, "fields": self._fields, "indexed": self._indexed}
+
+    def _make_index(self, count: int) -> None:
+        from lancedb.index import BTree, IvfRq
+
+        config = IvfRq(
+            distance_type="dot", num_partitions=max(1, count // PARTITION), max_iterations=20, sample_rate=64
+        )
+        self._table.create_index("vector", config=config, replace=True)
+        self._table.create_index("key", config=BTree(), replace=True)
+        self._indexed = count
+
+    def tidy(self) -> None:
+        """`finish` has."""
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

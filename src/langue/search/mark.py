@@ -1,0 +1,37 @@
+"""Which sentence of a passage it was that matched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from langue.search.embedder import Embedder
+from langue.search.passages import Span, sentences
+from langue.search.postings import Collector
+from langue.search.vectors import unit
+from langue.search.words import words
+
+
+def best_sentences(
+    texts: Sequence[str], query: str, vector: np.ndarray | None = None, model: Embedder | None = None
+) -> list[Span]:
+    """Start and end of the sentence of each text that is nearest to a query, in characters.
+
+    Args:
+        texts: passages.
+        query: what was asked; where there is no vector, BM25 among the sentences decides.
+        vector: the query's, of length 1.
+        model: what made it, and will encode the sentences.
+    """
+    spans = [sentences(text) for text in texts]
+    single = [text[start:end] for text, inside in zip(texts, spans, strict=True) for start, end in inside]
+    if vector is not None and model is not None and single:
+        scores = unit(model.embed(single, prompt="document")) @ vector
+    else:
+        collector = Collector()
+        for number, text in enumerate(single):
+            collector.add(number, words(text))
+        scores = collector.finish().scores(words(query))
+    parts = np.split(scores, np.cumsum([len(inside) for inside in spans])[:-1])
+    return [inside[int(part.argmax())] if inside else (0, 0) for inside, part in zip(spans, parts, strict=True)]

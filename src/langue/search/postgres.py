@@ -1,0 +1,311 @@
+"""Passages in PostgreSQL with pgvector, for many who share one index on a server.
+
+A change is one transaction, so nobody sees half of it and nothing of it is left when it is broken off. BM25 is the same
+formula as in `postings.py`, worked out by the server over a table of the same entries.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from langue.errors import LangueError
+from langue.search.pages import need
+from langue.search.postings import K1, B
+from langue.search.store import Manifest, Passage, Scored, read_manifest
+from langue.search.where import Condition, Where
+from langue.search.words import words as words_of
+
+EXACT = 20_000
+"""Up to so many passages, every vector is compared."""
+NEIGHBOURS = 100
+"""Candidates that the graph of vectors is searched for, at least (pgvector's `hnsw.ef_search`)."""
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+_OPERATORS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_COLUMNS = "key, document, digest, source, number, first, last, text, metadata"
+
+_TABLES = """
+CREATE TABLE {schema}.manifest (content text NOT NULL);
+CREATE TABLE {schema}.passages (
+    key bigint NOT NULL, document text NOT NULL, digest text NOT NULL, source text NOT NULL, number int NOT NULL,
+    first int NOT NULL, last int NOT NULL, text text NOT NULL, metadata jsonb NOT NULL, words int NOT NULL {vector});
+CREATE TABLE {schema}.postings (word text NOT NULL, passage bigint NOT NULL, count int NOT NULL, words int NOT NULL);
+"""
+# After the first filling: an index that grows row by row takes several times as long.
+_INDEXES = """
+ALTER TABLE {schema}.passages ADD PRIMARY KEY (key);
+CREATE INDEX ON {schema}.passages (document);
+ALTER TABLE {schema}.postings ADD PRIMARY KEY (word, passage);
+CREATE INDEX ON {schema}.postings (passage);
+ANALYZE {schema}.passages;
+ANALYZE {schema}.postings;
+"""
+_BM25 = """
+WITH counted AS (SELECT (content::jsonb ->> 'passages')::float8 AS passages,
+        greatest(1, (content::jsonb #>> '{{place,words}}')::float8 / (content::jsonb ->> 'passages')::float8) AS mean
+    FROM {schema}.manifest),
+asked AS (SELECT word, times, (SELECT count(*) FROM {schema}.postings WHERE word = given.word) AS n
+    FROM unnest(%(words)s::text[], %(times)s::float8[]) AS given (word, times)),
+rare AS (SELECT word, times * ln(1 + (passages - n + 0.5) / (n + 0.5)) AS weight, mean FROM asked, counted)
+SELECT found.passage,
+    sum(weight * count / (count + %(k1)s * (1 - %(b)s + %(b)s * found.words / mean)) ORDER BY word) AS score
+FROM rare JOIN {schema}.postings AS found USING (word) {condition}
+GROUP BY found.passage ORDER BY score DESC, found.passage LIMIT %(k)s
+"""
+
+
+class PostgresStore:
+    """A `Store` in a schema of a PostgreSQL database.
+
+    Args:
+        connection: with autocommit.
+        name: of the schema.
+        manifest: as it was read; None where there is no index yet.
+    """
+
+    def __init__(self, connection: Any, name: str, manifest: Manifest | None):
+        self._connection, self.name, self.manifest = connection, name, manifest
+
+    @classmethod
+    def open(cls, place: str) -> PostgresStore:
+        """The index at postgresql://USER@HOST/DATABASE#NAME; without a name, it is called langue.
+
+        Raises:
+            LangueError: nobody answers, or the server lacks pgvector.
+        """
+        psycopg = need("psycopg", "an index in PostgreSQL")
+        url, _, name = place.partition("#")
+        name = name or "langue"
+        if not _NAME.fullmatch(name):
+            raise LangueError(f"an index cannot be called {name!r}; take small letters, digits and _")
+        try:
+            connection = psycopg.connect(url, autocommit=True)
+        except psycopg.Error as error:
+            raise LangueError(f"the database does not answer: {_line(error)}") from None
+        try:
+            connection.execute("SET client_min_messages = warning")
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            need("pgvector.psycopg", "an index in PostgreSQL").register_vector(connection)
+        except psycopg.Error as error:
+            connection.close()
+            raise LangueError(f"the database has no pgvector, or lets nobody create it: {_line(error)}") from None
+        store = cls(connection, name, None)
+        store.manifest = store.read()
+        return store
+
+    def read(self) -> Manifest | None:
+        """The manifest as it is now."""
+        there = self._connection.execute("SELECT to_regclass(%s)", [f"{self.name}.manifest"]).fetchone()[0]
+        rows = self._run("SELECT content FROM {schema}.manifest").fetchall() if there else []
+        return read_manifest(rows[0][0], self.name) if rows else None
+
+    def _run(self, query: str, parameters: Any = None, **parts: Any) -> Any:
+        """Run a query, in whose text nothing is put but names that are quoted and parts that are composed here."""
+        return self._connection.execute(_sql(query).format(schema=_identifier(self.name), **parts), parameters)
+
+    def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
+        """See `Store`."""
+        from psycopg.sql import SQL
+
+        condition, parameters = _conditions(where)
+        condition = SQL("WHERE ") + condition if where else SQL("")
+        assert self.manifest is not None
+        with self._connection.transaction():
+            indexed = self.manifest.passages > EXACT
+            if indexed:
+                # With conditions, the graph is searched on until enough passages meet them.
+                self._connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+                self._connection.execute(f"SET LOCAL hnsw.ef_search = {min(1000, max(NEIGHBOURS, 2 * int(k)))}")
+            # A second key would keep the server from using the graph.
+            order = SQL("distance" if indexed else "distance, key")
+            rows = self._run(
+                "SELECT key, vector <#> %(vector)s AS distance FROM {schema}.passages {condition} "
+                "ORDER BY {order} LIMIT %(k)s",
+                {**parameters, "vector": vector, "k": k},
+                condition=condition,
+                order=order,
+            ).fetchall()
+        return sorted(((key, -distance) for key, distance in rows), key=lambda each: (-each[1], each[0]))
+
+    def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
+        """See `Store`."""
+        from psycopg.sql import SQL
+
+        condition, parameters = _conditions(where)
+        if where:
+            condition = (
+                SQL("JOIN {schema}.passages ON key = found.passage WHERE ").format(schema=_identifier(self.name))
+                + condition
+            )
+        counted = Counter(words)
+        parameters |= {"words": list(counted), "times": list(counted.values()), "k1": K1, "b": B, "k": k}
+        return self._run(_BM25, parameters, condition=condition).fetchall()
+
+    def passages(self, keys: Sequence[int]) -> list[Passage]:
+        """See `Store`."""
+        rows = self._run(f"SELECT {_COLUMNS} FROM {{schema}}.passages WHERE key = ANY(%s)", [list(keys)]).fetchall()
+        found = {row[0]: Passage(*row) for row in rows}
+        return [found[key] for key in keys if key in found]
+
+    @contextmanager
+    def writing(self) -> Iterator[_Writer]:
+        """See `Store`."""
+        try:
+            with self._connection.transaction() as transaction:
+                lock = self._connection.execute(
+                    "SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"langue {self.name}"]
+                )
+                if not lock.fetchone()[0]:
+                    raise LangueError(f"another process is writing the index {self.name}; wait until it is done")
+                self.manifest = self.read()
+                writer = _Writer(self, transaction)
+                yield writer
+                if writer.manifest is None:
+                    raise need("psycopg", "").Rollback(transaction)
+        finally:
+            self.manifest = self.read()
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._connection.close()
+
+
+class _Writer:
+    """A `Writer` of a transaction, which ends with its `writing`."""
+
+    def __init__(self, store: PostgresStore, transaction: Any):
+        self._store, self._transaction = store, transaction
+        self._run = store._run
+        self.manifest: Manifest | None = None
+        self._made = store.manifest is not None
+        self._words = 0 if store.manifest is None else int(store.manifest.place["words"])
+
+    def digests(self) -> dict[str, str]:
+        if not self._made:
+            return {}
+        return dict(self._run("SELECT document, digest FROM {schema}.passages WHERE number = 0").fetchall())
+
+    def delete(self, documents: Sequence[str]) -> int:
+        if not documents:
+            return 0
+        rows = self._run(
+            "DELETE FROM {schema}.passages WHERE document = ANY(%s) RETURNING key, words", [list(documents)]
+        ).fetchall()
+        self._run("DELETE FROM {schema}.postings WHERE passage = ANY(%s)", [[key for key, _ in rows]])
+        self._words -= sum(words for _, words in rows)
+        return len(rows)
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
+        if not self._made:
+            self._make(0 if vectors is None else vectors.shape[1])
+        counted = [words_of(passage.text) for passage in passages]
+        self._words += sum(map(len, counted))
+        kinds = ["int8", "text", "text", "text", "int4", "int4", "int4", "text", "jsonb", "int4"]
+        named = f"{_COLUMNS}, words" + ("" if vectors is None else ", vector")
+        with self._copy(f"COPY {{schema}}.passages ({named}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(kinds if vectors is None else [*kinds, "vector"])
+            for row, (passage, words) in enumerate(zip(passages, counted, strict=True)):
+                known = _json(dict(passage.metadata))
+                vector = () if vectors is None else (vectors[row],)
+                copy.write_row((*passage[:-1], known, len(words), *vector))
+        with self._copy("COPY {schema}.postings (word, passage, count, words) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["text", "int8", "int4", "int4"])
+            for passage, words in zip(passages, counted, strict=True):
+                for word, count in Counter(words).items():
+                    copy.write_row((word, passage.key, min(count, 65535), len(words)))
+
+    @contextmanager
+    def _copy(self, query: str) -> Iterator[Any]:
+        with (
+            self._store._connection.cursor() as cursor,
+            cursor.copy(_sql(query).format(schema=_identifier(self._store.name))) as copy,
+        ):
+            yield copy
+
+    def _make(self, size: int) -> None:
+        from psycopg.sql import SQL, Literal
+
+        vector = SQL(", vector vector({})").format(Literal(size)) if size else SQL("")
+        self._run("CREATE SCHEMA IF NOT EXISTS {schema}")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            self._run(statement, vector=vector)
+        self._made = True
+
+    def commit(self, manifest: Manifest) -> None:
+        before = self._store.manifest
+        generation = 1 + (0 if before is None else before.generation)
+        if before is None:
+            for statement in filter(str.strip, _INDEXES.split(";")):
+                self._run(statement)
+        if manifest.model is not None and manifest.passages > EXACT and (before is None or before.passages <= EXACT):
+            # In a memory of the usual size, making the graph goes through the disk and takes many times as long.
+            self._store._connection.execute("SET LOCAL maintenance_work_mem = '2GB'")
+            self._run("CREATE INDEX ON {schema}.passages USING hnsw (vector vector_ip_ops)")
+        self.manifest = manifest.model_copy(update={"generation": generation, "place": {"words": self._words}})
+        self._run("DELETE FROM {schema}.manifest")
+        self._run("INSERT INTO {schema}.manifest VALUES (%s)", [self.manifest.model_dump_json()])
+
+
+def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:
+    """Conditions as composed SQL, with their fields and values as parameters."""
+    from psycopg.sql import SQL
+
+    parts, parameters = [], {}
+    for number, condition in enumerate(where):
+        parts.append(_condition(number, condition))
+        value = condition.value
+        if condition.numeric:
+            value = [float(each) for each in value] if condition.operator == "in" else float(value)
+        elif condition.operator == "in":
+            value = list(value)
+        parameters |= {f"field{number}": condition.field, f"value{number}": value}
+    return SQL(" AND ").join(parts), parameters
+
+
+def _condition(number: int, condition: Condition) -> Any:
+    from psycopg.sql import Placeholder
+
+    if condition.numeric:
+        found = (
+            "CASE jsonb_typeof(metadata -> {field}::text) WHEN 'number' THEN (metadata ->> {field}::text)::float8 "
+            "WHEN 'boolean' THEN (metadata ->> {field}::text)::boolean::int::float8 END"
+        )
+    else:
+        # By code points, as Python and Lance compare, and not by the rules of the server's language.
+        found = (
+            "CASE jsonb_typeof(metadata -> {field}::text) WHEN 'string' THEN metadata ->> {field}::text END "
+            'COLLATE "C"'
+        )
+    compared = "= ANY({value})" if condition.operator == "in" else _OPERATORS[condition.operator] + " {value}"
+    names = {"field": Placeholder(f"field{number}"), "value": Placeholder(f"value{number}")}
+    return _sql(f"({found}) {compared}").format(**names)
+
+
+def _sql(text: str) -> Any:
+    """Text of this module's own; its type would have the checker believe that a joined literal is none."""
+    from psycopg.sql import SQL
+
+    return SQL(text)  # type: ignore[arg-type]
+
+
+def _identifier(name: str) -> Any:
+    from psycopg.sql import Identifier
+
+    return Identifier(name)
+
+
+def _json(value: Any) -> Any:
+    from psycopg.types.json import Jsonb
+
+    return Jsonb(value, dumps=lambda given: json.dumps(given, ensure_ascii=False))
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,218 @@
+"""BM25 full-text search over flat arrays: which passages hold a word, and how often.
+
+One formula and one set of words for all back ends. LanceDB's own full-text index scores by the statistics of the
+partition a passage happens to lie in and has its own idea of words, PostgreSQL's `ts_rank` is no BM25, and bm25s works
+out all scores for good, so that a single new document means working out all of them again. Here an index that grew and
+shrank ranks as one that was built at once, and the same on every back end.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+K1 = 1.2
+"""How soon more of the same word stop to count."""
+B = 0.75
+"""How much the length of a passage counts."""
+
+ARRAYS = ("letters", "ends", "starts", "rows", "counts", "lengths", "keys")
+
+
+class Postings:
+    """For each word the passages that hold it.
+
+    Passages are numbered by their place in `keys`, words by their place in the order of their UTF-8.
+
+    Args:
+        letters: uint8, the words one after the other.
+        ends: (words,) int64, one past the last byte of each word.
+        starts: (words + 1,) int64, where each word's entries begin.
+        rows: (entries,) uint32, passages, ascending within a word.
+        counts: (entries,) uint16, how often the word stands in it, 65,535 at most.
+        lengths: (passages,) uint32, in words.
+        keys: (passages,) int64, ascending.
+    """
+
+    def __init__(
+        self,
+        letters: np.ndarray,
+        ends: np.ndarray,
+        starts: np.ndarray,
+        rows: np.ndarray,
+        counts: np.ndarray,
+        lengths: np.ndarray,
+        keys: np.ndarray,
+    ):
+        self.letters, self.ends, self.starts = letters, ends, starts
+        self.rows, self.counts, self.lengths, self.keys = rows, counts, lengths, keys
+        self.mean = max(1.0, float(lengths.mean())) if len(lengths) else 1.0
+
+    @classmethod
+    def empty(cls) -> Postings:
+        """No passages."""
+        return Collector().finish()
+
+    @classmethod
+    def load(cls, folder: Path) -> Postings:
+        """What `save` wrote, by memory map."""
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS))
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays, and wait until the disk has them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ARRAYS:
+            with (folder / f"{name}.npy").open("wb") as file:
+                np.save(file, getattr(self, name), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def word(self, number: int) -> bytes:
+        """A word by its number."""
+        start = int(self.ends[number - 1]) if number else 0
+        return self.letters[start : int(self.ends[number])].tobytes()
+
+    def find(self, word: str) -> int | None:
+        """The number of a word, by halving, or None where no passage holds it."""
+        wanted = word.encode("utf-8", "surrogatepass")
+        low, high = 0, len(self.ends)
+        while low < high:
+            middle = (low + high) // 2
+            if self.word(middle) < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self.ends) and self.word(low) == wanted else None
+
+    def scores(self, words: Iterable[str]) -> np.ndarray:
+        """BM25 of each passage: (passages,) float64, 0 where it holds none of the words.
+
+        Robertson & Zaragoza, "The probabilistic relevance framework: BM25 and beyond" (2009), eq. 3.15, with the
+        idf of Lucene, which is never negative: log(1 + (N − n + ½) / (n + ½)). The factor k₁ + 1, the same for all, is
+        left out. A word that stands twice in a query counts twice.
+        """
+        found = np.zeros(len(self.keys))
+        for word, times in Counter(words).items():
+            number = self.find(word)
+            if number is None:
+                continue
+            part = slice(int(self.starts[number]), int(self.starts[number + 1]))
+            rows, counts = self.rows[part], self.counts[part].astype(np.float64)
+            rarity = np.log1p((len(self.keys) - len(rows) + 0.5) / (len(rows) + 0.5))
+            length = 1 - B + B * self.lengths[rows] / self.mean
+            found[rows] += times * rarity * counts / (counts + K1 * length)
+        return found
+
+    def search(self, words: Sequence[str], k: int, allowed: np.ndarray | None = None) -> list[tuple[int, float]]:
+        """Keys and scores of the best passages that hold a word at least, the best first, of equals the smaller key.
+
+        Args:
+            words: of the query.
+            k: how many.
+            allowed: keys of passages that may be found, ascending; None for all.
+        """
+        scores = self.scores(words)
+        rows = np.flatnonzero(scores)
+        if allowed is not None:
+            rows = rows[np.isin(self.keys[rows], allowed, assume_unique=True)]
+        rows = rows[best(scores[rows], k)]
+        return list(zip(self.keys[rows].tolist(), scores[rows].tolist(), strict=True))
+
+
+def best(scores: np.ndarray, k: int) -> np.ndarray:
+    """Places of the k greatest of (N,) scores, the greatest first, of equals the first."""
+    if len(scores) > 4 * k > 0:
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        places = np.flatnonzero(scores >= least)
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")][:k]
+
+
+class Collector:
+    """Gathers passages for postings, after those that are there already."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        # Flat from the beginning: of a million passages, lists of numbers would take gigabytes.
+        self._words, self._counts = array("I"), array("H")
+        self._different, self._lengths, self._keys = array("I"), array("I"), array("q")
+
+    def add(self, key: int, words: Sequence[str]) -> None:
+        """Take in a passage; keys ascend."""
+        numbers = self._numbers
+        counted = Counter(words)
+        self._words.extend([numbers.setdefault(word, len(numbers)) for word in counted])
+        self._counts.extend([min(count, 65535) for count in counted.values()])
+        self._different.append(len(counted))
+        self._lengths.append(len(words))
+        self._keys.append(key)
+
+    def finish(self, before: Postings | None = None, gone: np.ndarray | None = None) -> Postings:
+        """All that was taken in, after what was there before and is not gone.
+
+        Args:
+            before: postings with smaller keys.
+            gone: keys of theirs to leave out.
+        """
+        words, counts = np.array(self._words, np.uint32), np.array(self._counts, np.uint16)
+        rows = np.repeat(np.arange(len(self._keys), dtype=np.uint32), np.array(self._different, np.int64))
+        lengths, keys = np.array(self._lengths, np.uint32), np.array(self._keys, np.int64)
+        if before is not None and len(before.keys):
+            old = _kept(before, gone)
+            mine = np.fromiter(
+                (self._numbers.setdefault(_text(before.word(number)), len(self._numbers)) for number in old.numbers),
+                np.uint32,
+                len(old.numbers),
+            )
+            words = np.concatenate([np.repeat(mine, old.different), words])
+            rows = np.concatenate([old.rows, rows + np.uint32(len(old.keys))])
+            counts = np.concatenate([old.counts, counts])
+            lengths, keys = np.concatenate([old.lengths, lengths]), np.concatenate([old.keys, keys])
+        return self._sorted(words, rows, counts, lengths, keys)
+
+    def _sorted(
+        self, words: np.ndarray, rows: np.ndarray, counts: np.ndarray, lengths: np.ndarray, keys: np.ndarray
+    ) -> Postings:
+        """Words by their UTF-8; the entries of a word stay in the order of their passages."""
+        spelt = [word.encode("utf-8", "surrogatepass") for word in self._numbers]
+        order = sorted(range(len(spelt)), key=spelt.__getitem__)
+        place = np.empty(len(order), np.uint32)
+        place[order] = np.arange(len(order), dtype=np.uint32)
+        words = place[words]
+        entries = np.argsort(words, kind="stable")
+        return Postings(
+            np.frombuffer(b"".join(spelt[number] for number in order), np.uint8),
+            np.cumsum([len(spelt[number]) for number in order], dtype=np.int64),
+            np.concatenate([[0], np.cumsum(np.bincount(words, minlength=len(order)))]).astype(np.int64),
+            rows[entries],
+            counts[entries],
+            lengths,
+            keys,
+        )
+
+
+class _Kept:
+    """What of postings stays, with passages numbered anew."""
+
+    def __init__(self, before: Postings, stays: np.ndarray):
+        entries = stays[before.rows]
+        words = np.repeat(np.arange(len(before.ends)), np.diff(before.starts))[entries]
+        self.numbers, self.different = np.unique(words, return_counts=True)
+        self.rows = (np.cumsum(stays) - 1).astype(np.uint32)[before.rows[entries]]
+        self.counts = before.counts[entries]
+        self.lengths, self.keys = before.lengths[stays], before.keys[stays]
+
+
+def _kept(before: Postings, gone: np.ndarray | None) -> _Kept:
+    stays = np.ones(len(before.keys), bool) if gone is None else ~np.isin(before.keys, gone)
+    return _Kept(before, stays)
+
+
+def _text(word: bytes) -> str:
+    return word.decode("utf-8", "surrogatepass")

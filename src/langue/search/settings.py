@@ -1,0 +1,40 @@
+"""How documents become an index, as data. An index keeps its settings, and goes by them whatever is added to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from langue.data.settings import Unit
+from langue.settings import Settings
+
+Kind = Literal["lance", "memory", "postgres"]
+Storage = Literal["float32", "int8", "binary"]
+
+
+class IndexSettings(Settings):
+    """What is a document, what is a passage, and how vectors are kept."""
+
+    kind: Kind = "lance"
+    """Where it lives: LanceDB in a folder, flat arrays that are read into memory whole, or PostgreSQL with pgvector."""
+    size: int = Field(default=800, ge=40)
+    """The longest passage, in bytes of UTF-8, to which tokens are closer than to characters whatever the script; 800
+    are about 180 tokens of English."""
+    overlap: int = Field(default=1, ge=0)
+    """Sentences that a passage has in common with the one before."""
+    storage: Storage = "float32"
+    """How vectors are kept: as they are; in a byte a number; or in a bit a number to find candidates by, and in a byte
+    a number to rank them by."""
+    documents: Unit = "file"
+    """What one document of a text file is."""
+    id: str = "id"
+    """The column of a table that names its rows; `_id` is taken as well, and a row without them goes by its number."""
+    text: str = "text"
+    """The column of a table that holds the text."""
+    title: str = "title"
+    """The column of a table whose words begin the text, where there is one."""
+    metadata: tuple[str, ...] | None = None
+    """The columns of a table to filter by; null takes all others that hold numbers, truth values or short texts."""
+    max_line_bytes: int = Field(default=1 << 24, ge=1, lt=1 << 31)
+    """Longer lines are left out."""

@@ -1,0 +1,157 @@
+"""The one small interface that every back end has, and what all of them keep beside the passages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from langue.errors import LangueError
+from langue.search.settings import IndexSettings, Kind
+from langue.search.where import Where
+from langue.settings import Settings
+
+VERSION = 1
+
+Scored = tuple[int, float]
+"""The key of a passage, and its score: the greater, the better."""
+
+
+class Passage(NamedTuple):
+    """A stretch of a document, as it is kept."""
+
+    key: int
+    """Its number in the index, never given twice; of equal scores, the smaller one comes first."""
+    document: str
+    digest: str
+    """Of its document."""
+    source: str
+    number: int
+    """Its place in its document, from 0."""
+    start: int
+    end: int
+    """In characters of the document's text."""
+    text: str
+    metadata: Mapping[str, Any]
+
+
+class ModelRecord(Settings):
+    """Which model made the vectors."""
+
+    fingerprint: str
+    """Of weights, tokenizer and whatever else its vectors depend on."""
+    size: int = Field(ge=1)
+    """Numbers of a vector."""
+    path: str | None = None
+    """Where it was."""
+
+
+class Manifest(Settings):
+    """What an index says of itself; whoever has read it sees what it counts and nothing later."""
+
+    format: str = "langue index"
+    version: int = VERSION
+    settings: IndexSettings
+    model: ModelRecord | None = None
+    """None where passages are found by their words alone."""
+    documents: int = 0
+    passages: int = 0
+    next_key: int = 0
+    generation: int = 0
+    """How often it was written."""
+    place: dict[str, Any] = Field(default_factory=dict)
+    """What the back end itself must know to find its version."""
+
+
+def read_manifest(content: str, where: str) -> Manifest:
+    """A manifest from JSON.
+
+    Raises:
+        LangueError: it is damaged, or of another version.
+    """
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise LangueError(
+            f"{where} is no index of this Langue, or is damaged: "
+            f"{'.'.join(map(str, first['loc'])) or 'manifest'}: {first['msg']}"
+        ) from None
+    if manifest.version != VERSION:
+        raise LangueError(f"{where} has version {manifest.version}, this Langue reads {VERSION}; build it again")
+    return manifest
+
+
+class Writer(Protocol):
+    """A change of an index. Nothing of it is to be seen before `commit`, and all of it afterwards."""
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each document that is there, by its id."""
+        ...
+
+    def delete(self, documents: Sequence[str]) -> int:
+        """Take out documents that were there before the change, and say how many passages that were."""
+        ...
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
+        """Put in passages, whose keys ascend, with their unit vectors (passages, size) float32."""
+        ...
+
+    def commit(self, manifest: Manifest) -> None:
+        """Let everybody see it."""
+        ...
+
+
+class Store(Protocol):
+    """An index as one version of it is."""
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it says of itself; None where nothing was ever committed."""
+        ...
+
+    def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
+        """The passages whose vectors have the greatest cosine with a unit vector (size,)."""
+        ...
+
+    def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
+        """The passages with the greatest BM25 for some words (see `postings.py`)."""
+        ...
+
+    def passages(self, keys: Sequence[int]) -> list[Passage]:
+        """Passages by their keys, in that order, as far as they are there still."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Writer]:
+        """Begin a change, which is undone if it is left without `commit`; there can be one at a time.
+
+        Raises:
+            LangueError: somebody else is writing.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+def open_store(place: str, kind: Kind | None = None) -> Store:
+    """The store at a place: of a kind where there is none yet, else of the kind that it is.
+
+    Args:
+        place: a folder, or postgresql://USER@HOST/DATABASE, with #NAME for one of several indexes.
+        kind: of a new one; None for one that must be there.
+
+    Raises:
+        LangueError: there is none, or its library is missing.
+    """
+    if place.startswith(("postgresql://", "postgres://")):
+        from langue.search.postgres import PostgresStore
+
+        return PostgresStore.open(place)
+    from langue.search.folder import FolderStore
+
+    return FolderStore.open(place, kind)
