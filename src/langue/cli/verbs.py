@@ -47,6 +47,13 @@ VERBS: Verbs = {
     "summarize": Verb("langue.cli.summarize:summarize", "Let a model tell texts in short"),
     "transcribe": Verb("langue.cli.transcribe:transcribe", "Write down what is said in recordings"),
     "embed": Verb("langue.cli.embed:embed", "Represent texts by vectors"),
+    "index": {
+        "build": Verb("langue.cli.index:build", "Make documents findable, by meaning and by words"),
+        "add": Verb("langue.cli.index:add", "Put more documents into an index"),
+        "delete": Verb("langue.cli.index:delete", "Take documents out of an index"),
+        "info": Verb("langue.cli.index:info", "Tell what an index holds"),
+        "search": Verb("langue.cli.index:search", "Find passages that answer a query"),
+    },
     "compare": Verb("langue.cli.compare:compare", "Say which of two models writes better, and whether by chance"),
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),

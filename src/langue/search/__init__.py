@@ -1,6 +1,6 @@
 """Search: documents become passages, passages an index, and questions are answered by what the index holds."""
 
-from langue.search.index import Hit, Index
+from langue.search.index import Hit, Index, open_index
 from langue.search.settings import IndexSettings
 
-__all__ = ["Hit", "Index", "IndexSettings"]
+__all__ = ["Hit", "Index", "IndexSettings", "open_index"]

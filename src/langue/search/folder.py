@@ -109,6 +109,8 @@ class FolderStore:
             manifest = read_manifest(content, str(path / MANIFEST))
             try:
                 return cls(path, manifest.settings.kind, manifest)
+            except (ValueError, EOFError) as error:
+                raise LangueError(f"{path} is damaged ({error}); remove it and build it again") from None
             except FileNotFoundError:
                 # Two writers have finished since the manifest was read, so its files are gone and a new one is there.
                 if attempt == 4:

@@ -122,6 +122,11 @@ class Index:
         return self.store.manifest
 
     @property
+    def mode(self) -> Mode:
+        """How it is searched where nothing is said."""
+        return "text" if self.manifest.model is None else "hybrid"
+
+    @property
     def model(self) -> Embedder:
         """What made its vectors.
 
@@ -203,7 +208,6 @@ class Index:
         where: GivenWhere = None,
         mode: Mode | None = None,
         rerank: Rerank | None = None,
-        mark: bool = False,
         vector: np.ndarray | None = None,
     ) -> list[Hit]:
         """The passages that answer a query best, the best first.
@@ -215,7 +219,6 @@ class Index:
                 such texts.
             mode: by meaning, by words (BM25), or by both (reciprocal rank fusion); by default both if there is a model.
             rerank: judges the best 100 anew; see `Rerank`.
-            mark: find the sentence of each that matches best.
             vector: the query's, if it was encoded before.
 
         Raises:
@@ -225,7 +228,7 @@ class Index:
             raise LangueError("the query is empty; say what to look for")
         if k < 1:
             raise LangueError(f"{k} passages cannot be found; ask for 1 or more")
-        mode = mode or ("text" if self.manifest.model is None else "hybrid")
+        mode = mode or self.mode
         if mode != "text" and vector is None:
             vector = self.encode(query)
         ranking = self._rank(query, vector, max(k, DEPTH) if rerank is not None else k, read_where(where), mode)
@@ -234,9 +237,7 @@ class Index:
             Hit(scores[each.key], each.document, each.source, each.start, each.end, each.text, each.metadata)
             for each in self.store.passages(list(scores))
         ]
-        if rerank is not None and hits:
-            hits = _reranked(rerank, query, hits)[:k]
-        return self._marked(hits, query, None if mode == "text" else vector) if mark else hits
+        return hits if rerank is None or not hits else _reranked(rerank, query, hits)[:k]
 
     def _rank(self, query: str, vector: np.ndarray | None, k: int, where: Where, mode: Mode) -> list[Scored]:
         if mode == "text":
@@ -247,7 +248,14 @@ class Index:
         depth = max(k, DEPTH)
         return fuse(self.store.dense(vector, depth, where), self.store.text(words(query), depth, where))[:k]
 
-    def _marked(self, hits: Sequence[Hit], query: str, vector: np.ndarray | None) -> list[Hit]:
+    def marked(self, hits: Sequence[Hit], query: str, vector: np.ndarray | None = None) -> list[Hit]:
+        """The same passages with the sentence of each that matches best.
+
+        Args:
+            hits: what a search has found.
+            query: what it looked for.
+            vector: the query's, by which the model judges sentences, which takes it some time; without it, BM25 does.
+        """
         model = None if vector is None else self.model
         spans = best_sentences([hit.text for hit in hits], query, vector, model)
         return [replace(hit, sentence=span) for hit, span in zip(hits, spans, strict=True)]
@@ -257,3 +265,6 @@ def _reranked(rerank: Rerank, query: str, hits: Sequence[Hit]) -> list[Hit]:
     scores = judge(rerank, query, [hit.text for hit in hits])
     order = np.argsort(-scores, kind="stable")
     return [replace(hits[place], score=float(scores[place])) for place in order]
+
+
+open_index = Index.open

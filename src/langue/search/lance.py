@@ -1,8 +1,8 @@
 """Passages in a LanceDB table: columns on disk, versions, and an approximate index of the vectors (Apache Lance).
 
-Up to some ten thousand passages every vector is compared. Above, vectors are sorted into partitions, and each has a code
-of a bit a number (RaBitQ: Gao & Long, SIGMOD 2024); the codes of the nearest partitions give candidates, whose vectors
-are then compared as they are.
+Up to some ten thousand passages every vector is compared. Above, vectors are sorted into partitions, and each has a
+code of a bit a number (RaBitQ: Gao & Long, SIGMOD 2024); the codes of the nearest partitions give candidates, whose
+vectors are then compared as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from langue.errors import LangueError
 from langue.search.pages import need
-from langue.search.store import Manifest, Passage, Scored
+from langue.search.store import Manifest, Passage, Scored, ranked
 from langue.search.where import COMPARE, Condition, Where
 
 NAME = "passages"
@@ -102,7 +102,7 @@ class LanceTable:
             query = query.where(self._expression(where))
         found = query.select(["key", "_distance"]).to_arrow()
         scores = 1 - found["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
-        return sorted(zip(found["key"].to_pylist(), scores.tolist(), strict=True), key=lambda each: (-each[1], each[0]))
+        return ranked(zip(found["key"].to_pylist(), scores.tolist(), strict=True))
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Table`."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from langue.search.postings import best
-from langue.search.store import Manifest, Passage, Scored
+from langue.search.store import Manifest, Passage, Scored, ranked
 from langue.search.where import Where, holds
 
 
@@ -66,8 +66,8 @@ class MemoryTable:
         if where:
             rows = np.searchsorted(keys, self.allowed(where))
             scores, keys = scores[rows], keys[rows]
-        places = best(scores, k)
-        return list(zip(keys[places].tolist(), scores[places].tolist(), strict=True))
+        places = best(scores.round(6), k)
+        return ranked(zip(keys[places].tolist(), scores[places].tolist(), strict=True))
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Table`."""

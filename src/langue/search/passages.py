@@ -15,7 +15,7 @@ _SPLIT = re.compile(
     | [।॥؟۔։።፧၊။។៕།༎]+[{_QUOTES}]*                # Devanagari, Arabic, Armenian, Ethiopic, Burmese, Khmer, Tibetan
     | \n[^\S\n]*\n                                  # paragraphs
     | \n(?=[^\S\n]*(?:[\#>|*+•-]|\d+[.)])\s)        # items and headings of Markdown begin one
-    | (?<=\n)[^\S\n]*\#+[^\n]*(?=\n)                # and a heading's line ends one
+    | (?m:^)[^\S\n]*\#+[^\n]*(?=\n)                  # and a heading's line ends one
     """,
     re.VERBOSE,
 )

@@ -18,7 +18,8 @@ import numpy as np
 from langue.errors import LangueError
 from langue.search.pages import need
 from langue.search.postings import K1, B
-from langue.search.store import Manifest, Passage, Scored, read_manifest
+from langue.search.settings import Kind
+from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest
 from langue.search.where import Condition, Where
 from langue.search.words import words as words_of
 
@@ -74,11 +75,11 @@ class PostgresStore:
         self._connection, self.name, self.manifest = connection, name, manifest
 
     @classmethod
-    def open(cls, place: str) -> PostgresStore:
+    def open(cls, place: str, kind: Kind | None) -> PostgresStore:
         """The index at postgresql://USER@HOST/DATABASE#NAME; without a name, it is called langue.
 
         Raises:
-            LangueError: nobody answers, or the server lacks pgvector.
+            LangueError: nobody answers, the server lacks pgvector, or there is no index and none is to be made.
         """
         psycopg = need("psycopg", "an index in PostgreSQL")
         url, _, name = place.partition("#")
@@ -98,6 +99,8 @@ class PostgresStore:
             raise LangueError(f"the database has no pgvector, or lets nobody create it: {_line(error)}") from None
         store = cls(connection, name, None)
         store.manifest = store.read()
+        if store.manifest is None and kind is None:
+            raise LangueError(f"there is no index {name} in the database; langue index build DOCS … --out makes one")
         return store
 
     def read(self) -> Manifest | None:
@@ -132,7 +135,7 @@ class PostgresStore:
                 condition=condition,
                 order=order,
             ).fetchall()
-        return sorted(((key, -distance) for key, distance in rows), key=lambda each: (-each[1], each[0]))
+        return ranked((key, -distance) for key, distance in rows)
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
         """See `Store`."""

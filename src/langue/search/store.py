@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +18,11 @@ VERSION = 1
 
 Scored = tuple[int, float]
 """The key of a passage, and its score: the greater, the better."""
+
+
+def ranked(cosines: Iterable[Scored]) -> list[Scored]:
+    """The best first, of equals the smaller key; to 6 decimals, beyond which libraries differ in the same product."""
+    return sorted(((key, round(cosine, 6)) for key, cosine in cosines), key=lambda each: (-each[1], each[0]))
 
 
 class Passage(NamedTuple):
@@ -151,7 +156,7 @@ def open_store(place: str, kind: Kind | None = None) -> Store:
     if place.startswith(("postgresql://", "postgres://")):
         from langue.search.postgres import PostgresStore
 
-        return PostgresStore.open(place)
+        return PostgresStore.open(place, kind)
     from langue.search.folder import FolderStore
 
     return FolderStore.open(place, kind)

@@ -1,0 +1,256 @@
+"""`langue index build`, `add`, `delete`, `info` and `search`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from langue.search import Hit, Index
+    from langue.search.change import Change
+
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+Several = Annotated[tuple[str, ...], Parameter(negative="")]
+
+
+def build(
+    docs: tuple[str, ...],
+    /,
+    *,
+    out: str,
+    model: Path | None = None,
+    kind: Literal["lance", "memory"] = "lance",
+    size: int = 800,
+    overlap: int = 1,
+    storage: Literal["float32", "int8", "binary"] = "float32",
+    documents: Literal["file", "line", "paragraph"] = "file",
+    id: str = "id",
+    text: str = "text",
+    title: str = "title",
+    metadata: Several = (),
+    device: str = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make an index of documents, or bring one up to date: what has not changed is not encoded again.
+
+    The index then holds these documents and no others.
+
+    Parameters
+    ----------
+    docs
+        Files (txt, md, html, pdf, jsonl, csv, tsv, parquet), folders, globs, hf:NAME[/CONFIG][:SPLIT] or "embedded".
+    out
+        The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
+    model
+        A run that embeds, or a folder of sentence-transformers; without one, passages are found by their words alone.
+    kind
+        Of a folder: lance for any number of passages, memory for exact search among some ten thousand.
+    size
+        The longest passage, in bytes of UTF-8.
+    overlap
+        Sentences that a passage has in common with the one before.
+    storage
+        How vectors are kept: as they are, in a byte a number, or in a bit a number.
+    documents
+        What one document of a text file is.
+    id
+        The column of a table that names its rows.
+    text
+        The column of a table that holds the text.
+    title
+        The column of a table whose words begin the text.
+    metadata
+        A column of a table to filter by; may be given several times; all that are short by default.
+    device
+        cpu, cuda, …
+    as_json
+        Print what happened as one JSON object.
+    """
+    from langue.errors import LangueError
+    from langue.search import Index, IndexSettings
+    from langue.settings import parse
+
+    if not docs:
+        raise LangueError("name at least one file or folder to search in")
+    asked = {"kind": kind, "size": size, "overlap": overlap, "storage": storage, "documents": documents}
+    asked |= {"id": id, "text": text, "title": title, "metadata": metadata or None}
+    index = Index.build(list(docs), out, model, parse(IndexSettings, asked, "index build"), device)
+    assert index.change is not None
+    _tell(index, index.change, as_json)
+
+
+def add(
+    index: str,
+    docs: tuple[str, ...],
+    /,
+    *,
+    model: Path | None = None,
+    device: str = "auto",
+    as_json: Json = False,
+) -> None:
+    """Put documents into an index, in place of those with the same ids.
+
+    Parameters
+    ----------
+    index
+        What `langue index build` made.
+    docs
+        As for build.
+    model
+        The model that made the index, if it is not where it was.
+    device
+        cpu, cuda, …
+    as_json
+        Print what happened as one JSON object.
+    """
+    from langue.errors import LangueError
+    from langue.search import Index
+
+    if not docs:
+        raise LangueError("name at least one file or folder to add")
+    found = Index.open(index, model, device)
+    _tell(found, found.add(list(docs)), as_json)
+
+
+def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
+    """Take documents out of an index.
+
+    Parameters
+    ----------
+    index
+        What `langue index build` made.
+    ids
+        Of documents, as a search shows them.
+    as_json
+        Print what happened as one JSON object.
+    """
+    from langue.errors import LangueError
+    from langue.search import Index
+
+    if not ids:
+        raise LangueError("name at least one document to take out, as a search shows it")
+    found = Index.open(index)
+    _tell(found, found.delete(ids), as_json)
+
+
+def info(index: str, /, *, as_json: Json = False) -> None:
+    """Tell what an index holds, and which model and settings made it.
+
+    Parameters
+    ----------
+    index
+        What `langue index build` made.
+    as_json
+        Print one JSON object.
+    """
+    from langue.search import Index
+
+    manifest = Index.open(index).manifest
+    if as_json:
+        print(manifest.model_dump_json())
+        return
+    settings, model = manifest.settings, manifest.model
+    print(f"{index}: {manifest.documents:,} documents in {manifest.passages:,} passages, kept by {settings.kind}")
+    print(f"passages of {settings.size} bytes at most, which share {settings.overlap} sentences")
+    if model is None:
+        print("no model: passages are found by their words alone")
+    else:
+        where = model.path or "given from Python"
+        print(f"vectors of {model.size} numbers as {settings.storage}, by {where} (fingerprint {model.fingerprint})")
+
+
+def search(
+    index: str,
+    query: str,
+    /,
+    *,
+    k: int = 10,
+    where: Several = (),
+    mode: Literal["dense", "text", "hybrid"] | None = None,
+    rerank: Path | None = None,
+    model: Path | None = None,
+    device: str = "auto",
+    as_json: Json = False,
+) -> None:
+    """Find passages that answer a query, by what they mean and by their words.
+
+    Parameters
+    ----------
+    index
+        What `langue index build` made.
+    query
+        What to look for.
+    k
+        How many passages.
+    where
+        A condition such as year>=2020, lang=en or 'lang in en,de'; may be given several times, and all must hold.
+    mode
+        By meaning (dense), by words (text), or by both (hybrid); both, where the index has a model.
+    rerank
+        A model that classifies pairs, to judge the best passages anew.
+    model
+        The model that made the index, if it is not where it was.
+    device
+        cpu, cuda, …
+    as_json
+        Print one JSON object for each passage.
+    """
+    from langue.search import Index
+
+    found = Index.open(index, model, device)
+    show(found, query, k=k, where=where, mode=mode, judge=rerank, as_json=as_json)
+
+
+def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None = None, **options: Any) -> None:
+    """Search, print what is found, and say how long it took, the model's time apart."""
+    from langue.console import say
+    from langue.tasks import load
+
+    reranker = None if judge is None else load(judge, index.device)
+    mode = options["mode"] or index.mode
+    start = time.perf_counter()
+    if mode != "text" and query.strip():
+        options["vector"] = index.encode(query)  # the first time loads the model, which is no part of a search
+        start = time.perf_counter()
+        options["vector"] = index.encode(query)
+    encoded = time.perf_counter()
+    hits = index.search(query, rerank=reranker, **options)
+    done = time.perf_counter()
+    for number, hit in enumerate(index.marked(hits, query, options.get("vector")), 1):
+        print(json.dumps(hit.as_json(), ensure_ascii=False) if as_json else _shown(number, hit))
+    model = f", and {1e3 * (encoded - start):.0f} ms for the model" if mode != "text" else ""
+    say(f"{len(hits)} of {index.manifest.passages:,} passages in {1e3 * (done - encoded):.0f} ms{model}")
+
+
+def _shown(number: int, hit: Hit) -> str:
+    """A passage with its best sentence marked: bold on a terminal, else in double brackets."""
+    begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("⟦", "⟧")
+    text = hit.text
+    if hit.sentence is not None:
+        start, stop = hit.sentence
+        text = f"{text[:start]}{begin}{text[start:stop]}{end}{text[stop:]}"
+    body = textwrap.fill(" ".join(text.split()), 110, initial_indent="   ", subsequent_indent="   ")
+    return f"{number}. {hit.document} [{hit.start}:{hit.end}]  {hit.score:.4f}\n{body}\n"
+
+
+def _tell(index: Index, change: Change, as_json: bool) -> None:
+    manifest = index.manifest
+    if as_json:
+        counts = {"documents": manifest.documents, "passages": manifest.passages}
+        print(json.dumps({**counts, "change": change.as_json()}, ensure_ascii=False))
+        return
+    print(f"{index.place}: {manifest.documents:,} documents in {manifest.passages:,} passages")
+    print(
+        f"{change.added:,} added, {change.replaced:,} replaced, {change.unchanged:,} unchanged, "
+        f"{change.deleted:,} deleted; {change.encoded:,} passages made"
+    )
+    for reason, count in change.dropped.items():
+        names = [name for name, why in change.named if why == reason]
+        more = " …" if count > len(names[:5]) else ""
+        print(f"left out, {reason}: {count:,} ({', '.join(names[:5])}{more})")

@@ -1,0 +1,159 @@
+"""Documents of every kind of file, with names, metadata, and an account of what cannot be read."""
+
+import json
+
+import pytest
+
+from langue.data.records import Dropped
+from langue.errors import LangueError
+from langue.search import Index, IndexSettings
+from langue.search.documents import Document, read_documents
+
+
+def pdf(pages: list[str]) -> bytes:
+    """A PDF with a line of text on each page, written by hand as the standard has it."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>"
+        % (b" ".join(b"%d 0 R" % (4 + 2 * number) for number in range(len(pages))), len(pages)),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for number, text in enumerate(pages):
+        stream = b"BT /F1 12 Tf 72 720 Td (%s) Tj ET" % text.encode("latin-1")
+        page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
+        objects.append(page + b" /Contents %d 0 R >>" % (5 + 2 * number))
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+    content, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    return content + end % (len(objects) + 1, table, len(objects) + 1, len(content))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    files = {
+        "a.txt": b"Plain text.\r\nSecond line.",
+        "b.md": "# Über\n\nMarkdown *text*.".encode(),
+        "c.html": b"<html><head><title>A &amp; B</title><style>p {}</style></head><body><h1>Head</h1><p>One <b>bold</b>"
+        b" word.</p><script>var x;</script><ul><li>x<li>y</ul></body></html>",
+        "latin.htm": '<meta charset="iso-8859-1"><p>Café'.encode("latin-1"),
+        "d.pdf": pdf(["First page.", "", "Third page."]),
+        "broken.pdf": b"%PDF-1.4\nnothing that could be read",
+        "cut.pdf": pdf(["Cut page."])[:300],
+        "no.pdf": b"\x00\x01\x02",
+        "blank.html": b"<html><body> </body></html>",
+        "bad.html": b"<p>\xff\xfe</p>",
+        "e.jsonl": b'{"_id": "e1", "title": "T", "text": "Row one.", "year": 2020, "tags": ["x"]}\n'
+        b'{"text": "Row two."}\n{"id": 7, "text": "Row three.", "big": 1e999}\nno json\n{"text": ""}\n'
+        b'{"other": "x"}\n{"text": "half \\ud800"}\n',
+        "f.csv": b"id,text,lang\nf1,Comma row,en\n",
+        ".hidden/g.txt": b"unseen",
+    }
+    for name, content in files.items():
+        path = tmp_path / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path / "docs"
+
+
+def read(given, **settings):
+    found = list(read_documents(given, IndexSettings(**settings)))
+    return {each.id: each for each in found if isinstance(each, Document)}, [
+        each for each in found if isinstance(each, Dropped)
+    ]
+
+
+def test_a_folder_of_everything(folder):
+    found, dropped = read(folder)
+    at = f"{folder}/"
+    texts = {name.removeprefix(at): document.text for name, document in found.items()}
+    assert texts == {
+        "a.txt": "Plain text.\nSecond line.",
+        "b.md": "# Über\n\nMarkdown *text*.",
+        "c.html": "Head\n\nOne bold word.\n\nx\n\ny",
+        "latin.htm": "Café",
+        "d.pdf#page=1": "First page.",
+        "d.pdf#page=3": "Third page.",
+        "e1": "T\n\nRow one.",
+        "e.jsonl#2": "Row two.",
+        "7": "Row three.",
+        "f1": "Comma row",
+    }
+    assert {(drop.origin.removeprefix(at), drop.reason) for drop in dropped} == {
+        ("broken.pdf", "unreadable PDF"), ("cut.pdf", "unreadable PDF"), ("no.pdf", "unreadable PDF"),
+        ("blank.html", "empty"), ("bad.html", "invalid UTF-8"), ("e.jsonl", "invalid JSON"), ("e.jsonl", "empty"),
+        ("e.jsonl", "missing"), ("e.jsonl", "NUL byte or half of a surrogate pair"),
+    }  # fmt: skip
+    assert found[f"{at}c.html"].metadata == {"source": f"{at}c.html", "title": "A & B"}
+    assert found[f"{at}d.pdf#page=3"].metadata == {"source": f"{at}d.pdf", "page": 3}
+    assert found["e1"].metadata == {"source": f"{at}e.jsonl", "title": "T", "year": 2020}
+    assert found["7"].metadata == {"source": f"{at}e.jsonl"}
+    assert found["f1"].metadata["lang"] == "en"
+
+
+def test_what_cannot_be_read_is_named_counted_and_skipped(folder, tmp_path):
+    index = Index.build(folder, tmp_path / "index", settings=IndexSettings(kind="memory"))
+    assert index.change.added == 10
+    assert index.change.dropped["unreadable PDF"] == 3
+    assert {(f"{folder}/{name}", "unreadable PDF") for name in ("broken.pdf", "cut.pdf", "no.pdf")} < set(
+        index.change.named
+    )
+    assert index.search("third page")[0].document == f"{folder}/d.pdf#page=3"
+
+
+def test_an_encrypted_pdf_says_so(tmp_path):
+    pypdf = pytest.importorskip("pypdf")
+    (tmp_path / "plain.pdf").write_bytes(pdf(["Secret page."]))
+    for password, name in (("", "open.pdf"), ("word", "closed.pdf")):
+        writer = pypdf.PdfWriter(clone_from=tmp_path / "plain.pdf")
+        writer.encrypt(user_password=password, owner_password="owner", algorithm="RC4-128")
+        writer.write(tmp_path / name)
+    found, dropped = read(tmp_path)
+    assert found[f"{tmp_path}/open.pdf#page=1"].text == "Secret page."
+    assert [(drop.origin, drop.reason) for drop in dropped] == [(f"{tmp_path}/closed.pdf", "encrypted PDF")]
+
+
+def test_lines_and_paragraphs_are_documents_if_asked(tmp_path):
+    (tmp_path / "x.txt").write_text("one\ntwo\n\nthree\n")
+    found, _ = read(tmp_path / "x.txt", documents="line")
+    assert [(name.rsplit("/")[-1], each.text) for name, each in found.items()] == [
+        ("x.txt#1", "one"), ("x.txt#2", "two"), ("x.txt#3", "three"),
+    ]  # fmt: skip
+    found, _ = read(tmp_path / "x.txt", documents="paragraph")
+    assert [each.text.strip() for each in found.values()] == ["one\ntwo", "three"]
+
+
+def test_columns_can_be_named():
+    rows = [{"key": "a", "body": "text", "head": "Title", "note": "x" * 1000, "n": 1}]
+    found, _ = read(rows, id="key", text="body", title="head", metadata=("note",))
+    assert found["a"] == Document("a", "Title\n\ntext", "rows", {"source": "rows", "note": "x" * 1000})
+    found, _ = read(rows, text="body")
+    assert dict(found["rows#1"].metadata) == {"source": "rows", "key": "a", "head": "Title", "n": 1}
+
+
+def test_texts_from_python_and_the_embedded_corpus():
+    found, _ = read(["no file" for _ in range(0)] or ({"text": text} for text in ("one", "two")))
+    assert list(found) == ["rows#1", "rows#2"]
+    found, _ = read("embedded")
+    assert len(found) > 100
+
+
+def test_a_source_that_is_not_there_is_a_sentence(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LangueError, match=r"holds no .*\.pdf file"):
+        read(tmp_path / "empty")
+    with pytest.raises(LangueError, match="there is no file"):
+        read(str(tmp_path / "missing.pdf"))
+    (tmp_path / "x.docx").write_text("x")
+    with pytest.raises(LangueError, match="of a kind that is not read"):
+        read(str(tmp_path / "x.docx"))
+
+
+def test_a_digest_changes_with_anything():
+    one = Document("a", "text", "s", {"year": 1})
+    others = [one._replace(text="Text"), one._replace(source="t"), one._replace(metadata={"year": 2})]
+    assert len({one.digest(), *(other.digest() for other in others)}) == 4
+    assert one.digest() == one._replace(metadata=json.loads('{"year": 1}')).digest()

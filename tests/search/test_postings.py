@@ -1,0 +1,76 @@
+"""BM25 against bm25s, and postings that grew and shrank against those that were made at once."""
+
+import numpy as np
+import pytest
+
+from langue.search.postings import ARRAYS, K1, B, Collector, Postings, best
+from langue.search.words import words
+
+TEXTS = [
+    "the cat sat on the mat",
+    "the dog sat on the log and the dog barked at the cat",
+    "cats and dogs",
+    "a quick brown fox",
+    "the the the",
+    "fox fox cat",
+    "",
+    "日本語の検索",
+]
+
+
+def collect(texts, first=0) -> Collector:
+    collector = Collector()
+    for key, text in enumerate(texts, first):
+        collector.add(key, words(text))
+    return collector
+
+
+@pytest.mark.parametrize("query", ["cat", "the fox", "dog dog log", "検索", "unknown cat", "unknown"])
+def test_scores_are_those_of_bm25s(query):
+    bm25s = pytest.importorskip("bm25s")
+    known = bm25s.BM25(method="lucene", k1=K1, b=B)
+    known.index([words(text) for text in TEXTS], show_progress=False)
+    asked = words(query)
+    inside = [word for word in asked if word in known.vocab_dict]
+    expected = known.get_scores(inside) if inside else np.zeros(len(TEXTS))
+    np.testing.assert_allclose(collect(TEXTS).finish().scores(asked), expected, rtol=1e-5)
+
+
+def test_the_best_come_first_and_of_equals_the_one_before():
+    postings = collect(["a b", "a", "a", "b", "a a a"]).finish()
+    assert [key for key, _ in postings.search(["a"], 3)] == [4, 1, 2]
+    assert [key for key, _ in postings.search(["a"], 10, np.array([0, 2, 3]))] == [2, 0]
+    assert postings.search(["c"], 3) == []
+    assert Postings.empty().search(["a"], 3) == []
+
+
+def test_best_is_a_stable_sort():
+    scores = np.random.default_rng(0).integers(0, 20, 500).astype(float)
+    for k in (1, 7, 100, 499, 500, 600):
+        np.testing.assert_array_equal(best(scores, k), np.argsort(-scores, kind="stable")[:k])
+
+
+def test_what_grew_and_shrank_is_what_was_made_at_once(tmp_path):
+    whole = collect(TEXTS)
+    whole.add(20, words("a fox for good measure"))
+    first = collect([*TEXTS[:3], "gone for good", *TEXTS[3:5]]).finish()
+    first.save(tmp_path / "first")
+    grown = Collector()
+    for key, text in zip(range(30, 34), [*TEXTS[5:], "a fox for good measure"], strict=True):
+        grown.add(key, words(text))
+    found = grown.finish(Postings.load(tmp_path / "first"), gone=np.array([3]))
+    expected = whole.finish()
+    for name in ARRAYS[:-1]:
+        if name not in ("letters", "ends", "starts"):  # words that nothing holds any more may stay
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+    assert found.keys.tolist() == [0, 1, 2, 4, 5, 30, 31, 32, 33]
+    for word in ("cat", "fox", "good", "the", "検索"):
+        np.testing.assert_allclose(found.scores([word]), expected.scores([word]))
+
+
+def test_a_damaged_array_is_never_a_pickle(tmp_path):
+    postings = collect(TEXTS).finish()
+    postings.save(tmp_path)
+    np.save(tmp_path / "keys.npy", np.array([object()]), allow_pickle=True)
+    with pytest.raises(ValueError, match="Python objects"):
+        Postings.load(tmp_path)
