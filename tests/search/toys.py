@@ -31,6 +31,17 @@ class Counting:
         return found
 
 
+class Projecting(Counting):
+    """A text's vector is the sum of its words' vectors, which are drawn with either sign."""
+
+    def embed(self, texts: Sequence[str], *, prompt: str) -> np.ndarray:
+        found = np.zeros((len(texts), self.size), np.float32)
+        for row, text in enumerate(texts):
+            for word in words(text):
+                found[row] += numpy_generator(word).standard_normal(self.size, np.float32)
+        return found
+
+
 TOPICS = (
     "river",
     "bread",

@@ -1,10 +1,13 @@
-"""`langue demo`: five families of language models race on text that every Python brings along."""
+"""`langue demo`: five families of language models race on text that every Python brings along.
+
+`langue demo search` searches it instead, see `demo_search.py`.
+"""
 
 from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from langue.report.result import RaceResult
@@ -50,18 +53,42 @@ With a text of your own, add --data.train FILE to train or race.
 ATTENTION = '  langue inspect attention {out}/gpt-nano "The list is sorted in place." --out attention.html\n'
 
 
-def demo(*, out: Path = Path("runs/demo"), seconds: float = 25.0) -> None:
-    """Train and compare five families on an embedded corpus; no data and no network are needed.
+def demo(
+    what: Literal["families", "search"] = "families",
+    /,
+    *,
+    out: Path | None = None,
+    seconds: float = 25.0,
+    model: Path | None = None,
+    query: tuple[str, ...] = (),
+) -> None:
+    """Train and compare five families on an embedded corpus, or search it; no data and no network are needed.
 
     Called again, it goes on where it was interrupted, or shows again what it found.
 
     Parameters
     ----------
+    what
+        What to show: families of language models, or search.
     out
-        The folder to make.
+        The folder to make; runs/demo or runs/demo-search by default.
     seconds
-        How long each of the five trains.
+        How long each of the five families trains.
+    model
+        Of search: a model that embeds, such as a folder of sentence-transformers; by words alone without one.
+    query
+        Of search: a question of your own; may be given several times.
     """
+    if what == "search":
+        from langue.cli.demo_search import demo_search
+
+        demo_search(out or Path("runs/demo-search"), model, query)
+    else:
+        demo_families(out or Path("runs/demo"), seconds)
+
+
+def demo_families(out: Path, seconds: float) -> None:
+    """Train and compare five families on an embedded corpus."""
     from langue.cli.race import show
     from langue.race import FAMILIES, Budget, race
     from langue.recipe import read_recipe

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from langue.errors import LangueError
 
@@ -22,6 +23,23 @@ SHORTEST = 200
 # Tests, other people's packages, which differ from machine to machine, and what is large and holds hardly a docstring.
 _SKIPPED = {"test", "tests", "site-packages", "dist-packages", "__pycache__", "idlelib", "lib2to3", "ensurepip"}
 _SKIPPED |= {"encodings", "pydoc_data"}
+
+
+_KINDS: dict[type, str] = {
+    ast.Module: "module", ast.ClassDef: "class", ast.FunctionDef: "function", ast.AsyncFunctionDef: "function",
+}  # fmt: skip
+
+
+class Docstring(NamedTuple):
+    """What Python's library says about one thing in it."""
+
+    name: str
+    """Such as json.JSONDecoder.decode."""
+    module: str
+    kind: str
+    """module, class or function; a method is one."""
+    line: int
+    text: str
 
 
 @cache
@@ -38,14 +56,37 @@ def embedded_documents() -> tuple[str, ...]:
     library = Path(sysconfig.get_path("stdlib"))
     with _without_collector():
         found = _topics(library / "pydoc_data" / "topics.py")
-        for path in library.rglob("*.py"):
-            parts = path.relative_to(library).parts
-            if not _SKIPPED.intersection(parts):
-                found["/".join(parts)] = _docstrings(path)
+        for path, parts in _modules(library):
+            found["/".join(parts)] = _docstrings(path)
     documents = tuple(found[name] for name in sorted(found, key=_shuffled) if len(found[name]) > SHORTEST)
     if not documents:
         raise LangueError(f"{library} holds no sources of Python's library; give data of your own as data.train")
     return documents
+
+
+def embedded_docstrings() -> Iterator[Docstring]:
+    """Each docstring of the standard library by itself, read from the sources without importing anything.
+
+    Raises:
+        LangueError: this Python came without the sources of its library.
+    """
+    library = Path(sysconfig.get_path("stdlib"))
+    nothing = True
+    for path, parts in sorted(_modules(library)):
+        module = ".".join(parts).removesuffix(".py").removesuffix(".__init__")
+        with _without_collector():
+            found = list(_read(path, module))
+        nothing &= not found
+        yield from found
+    if nothing:
+        raise LangueError(f"{library} holds no sources of Python's library")
+
+
+def _modules(library: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    for path in library.rglob("*.py"):
+        parts = path.relative_to(library).parts
+        if not _SKIPPED.intersection(parts):
+            yield path, parts
 
 
 def _shuffled(name: str) -> bytes:
@@ -76,17 +117,26 @@ def _topics(path: Path) -> dict[str, str]:
 
 def _docstrings(path: Path) -> str:
     """All docstrings of a module in order, read without running it."""
+    return "\n\n".join(found.text.strip() for found in _read(path, "")) + "\n"
+
+
+def _read(path: Path, module: str) -> Iterator[Docstring]:
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return ""  # a few library files are broken on purpose, as fixtures of its own tools
-    return "\n\n".join(text.strip() for text in _own_and_inner(tree) if text) + "\n"
+        return  # a few library files are broken on purpose, as fixtures of its own tools
+    yield from _own_and_inner(tree, module, module)
 
 
-def _own_and_inner(node: ast.AST) -> Iterator[str | None]:
+def _own_and_inner(node: ast.AST, name: str, module: str) -> Iterator[Docstring]:
     """Docstrings in the order of the source; expressions hold none and are not looked into."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        yield ast.get_docstring(node)
+        line = 1
+        if not isinstance(node, ast.Module):
+            name, line = f"{name}.{node.name}", node.lineno
+        text = ast.get_docstring(node)
+        if text:
+            yield Docstring(name, module, _KINDS[type(node)], line, text)
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt | ast.excepthandler):
-            yield from _own_and_inner(child)
+            yield from _own_and_inner(child, name, module)

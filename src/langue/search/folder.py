@@ -19,7 +19,7 @@ import numpy as np
 from langue.data.writer import sync_folder
 from langue.errors import LangueError
 from langue.search.postings import Collector, Postings
-from langue.search.settings import Kind
+from langue.search.settings import IndexSettings
 from langue.search.store import Manifest, Passage, Scored, read_manifest
 from langue.search.where import Where
 from langue.search.words import words as words_of
@@ -68,15 +68,15 @@ class Table(Protocol):
         ...
 
 
-def open_table(path: Path, kind: Kind, manifest: Manifest | None, *, write: bool = False) -> Table:
+def open_table(path: Path, settings: IndexSettings, manifest: Manifest | None, *, write: bool = False) -> Table:
     """The table of a folder, in the version that its manifest says."""
-    if kind == "memory":
+    if settings.kind == "memory":
         from langue.search.memory import MemoryTable
 
-        return MemoryTable.open(path, manifest)
+        return MemoryTable.open(path, settings.storage, manifest)
     from langue.search.lance import LanceTable
 
-    return LanceTable.open(path, manifest, write=write)
+    return LanceTable.open(path, settings.storage, manifest, write=write)
 
 
 class FolderStore:
@@ -84,18 +84,18 @@ class FolderStore:
 
     Args:
         path: of the folder.
-        kind: of the table.
+        settings: of the index.
         manifest: of the version to be seen; None where there is none yet.
     """
 
-    def __init__(self, path: Path, kind: Kind, manifest: Manifest | None):
-        self.path, self.kind, self.manifest = path, kind, manifest
+    def __init__(self, path: Path, settings: IndexSettings, manifest: Manifest | None):
+        self.path, self.settings, self.manifest = path, settings, manifest
         if manifest is not None:
-            self._table = open_table(path, kind, manifest)
+            self._table = open_table(path, settings, manifest)
             self._postings = Postings.load(path / _postings(manifest.generation))
 
     @classmethod
-    def open(cls, place: str, kind: Kind | None) -> FolderStore:
+    def open(cls, place: str, settings: IndexSettings | None) -> FolderStore:
         """The last good version, or the place of a new index.
 
         Raises:
@@ -108,21 +108,21 @@ class FolderStore:
                 break
             manifest = read_manifest(content, str(path / MANIFEST))
             try:
-                return cls(path, manifest.settings.kind, manifest)
+                return cls(path, manifest.settings, manifest)
             except (ValueError, EOFError) as error:
                 raise LangueError(f"{path} is damaged ({error}); remove it and build it again") from None
             except FileNotFoundError:
                 # Two writers have finished since the manifest was read, so its files are gone and a new one is there.
                 if attempt == 4:
                     raise LangueError(f"{path} lacks files that its manifest names; build it again") from None
-        if kind is None:
+        if settings is None:
             unfinished = "; its building was broken off before it was done" if (path / LOCK).exists() else ""
             raise LangueError(
                 f"there is no index in {path}{unfinished}: langue index build DOCS … --out {path} makes one"
             )
         if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / LOCK).exists())):
             raise LangueError(f"{path} is there and is no index; choose another folder")
-        return cls(path, kind, None)
+        return cls(path, settings, None)
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
         """See `Store`."""
@@ -151,7 +151,7 @@ class FolderStore:
 
     def see(self, manifest: Manifest) -> None:
         """Go over to another version."""
-        self.__init__(self.path, self.kind, manifest)
+        self.__init__(self.path, manifest.settings, manifest)
 
     def close(self) -> None:
         """Nothing is held but memory."""
@@ -162,7 +162,7 @@ class _Writer:
 
     def __init__(self, store: FolderStore, before: Manifest | None):
         self._store, self._before, path = store, before, store.path
-        self._table = open_table(path, store.kind, before, write=True)
+        self._table = open_table(path, store.settings, before, write=True)
         self._postings = None if before is None else Postings.load(path / _postings(before.generation))
         self._gone = [np.empty(0, np.int64)]
         self._collector = Collector()

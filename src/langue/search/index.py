@@ -103,7 +103,7 @@ class Index:
         settings = settings or IndexSettings()
         if str(place).startswith(("postgresql:", "postgres:")):
             settings = settings.model_copy(update={"kind": "postgres"})
-        index = cls(str(place), open_store(str(place), settings.kind), model, device)
+        index = cls(str(place), open_store(str(place), settings), model, device)
         before = index.store.manifest
         manifest = before or Manifest(settings=settings, model=index._record())
         if manifest.settings != settings:

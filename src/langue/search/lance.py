@@ -20,7 +20,9 @@ import numpy as np
 
 from langue.errors import LangueError
 from langue.search.pages import need
+from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
+from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import COMPARE, Condition, Where
 
 NAME = "passages"
@@ -49,18 +51,19 @@ class LanceTable:
         database: the connection.
         table: in the version to be seen; None where there is none yet.
         place: what the manifest remembers: the version, the columns of each field, how many passages were indexed.
-        size: numbers of a vector; 0 where there are none.
+        storage: how vectors are kept.
     """
 
-    def __init__(self, database: Any, table: Any, place: Mapping[str, Any], size: int):
-        self._database, self._table, self._size = database, table, size
+    def __init__(self, database: Any, table: Any, place: Mapping[str, Any], storage: Storage):
+        self._database, self._table = database, table
+        self.storage: Storage = storage
         self._fields: dict[str, int] = dict(place.get("fields", {}))
         self._indexed: int = place.get("indexed", 0)
         self._buffer: list[tuple[Sequence[Passage], np.ndarray | None]] = []
         self._buffered = 0
 
     @classmethod
-    def open(cls, path: Path, manifest: Manifest | None, *, write: bool) -> LanceTable:
+    def open(cls, path: Path, storage: Storage, manifest: Manifest | None, *, write: bool) -> LanceTable:
         """The version that a manifest says.
 
         Raises:
@@ -70,7 +73,7 @@ class LanceTable:
         os.environ.setdefault("LANCE_LOG", "error")
         database = need("lancedb", "an index in a folder").connect(path / "lance")
         if manifest is None:
-            return cls(database, None, {}, 0)
+            return cls(database, None, {}, storage)
         version = manifest.place["version"]
         try:
             table = database.open_table(NAME)
@@ -82,7 +85,7 @@ class LanceTable:
             raise LangueError(
                 f"{path} lacks version {version} of its passages ({_line(error)}); build it again"
             ) from None
-        return cls(database, table, manifest.place, 0 if manifest.model is None else manifest.model.size)
+        return cls(database, table, manifest.place, storage)
 
     def digests(self) -> dict[str, str]:
         """See `Table`."""
@@ -95,14 +98,26 @@ class LanceTable:
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
         """See `Table`."""
-        query = self._table.search(vector, vector_column_name="vector").distance_type("dot").limit(k)
-        if self._indexed:
-            query = query.nprobes(PROBES).refine_factor(REFINE)
+        if self.storage == "float32":
+            query = self._table.search(vector, vector_column_name="vector").distance_type("dot").limit(k)
+            if self._indexed:
+                query = query.nprobes(PROBES).refine_factor(REFINE)
+            found = self._run(query, where, ["key", "_distance"])
+            scores = 1 - found["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
+        else:
+            query = self._table.search(to_bits(vector), vector_column_name="bits").distance_type("hamming")
+            query = query.limit(CANDIDATES * k)
+            if self._indexed:
+                query = query.nprobes(PROBES)
+            names = ["bits"] if self.storage == "binary" else ["codes", "scale"]
+            found = self._run(query, where, ["key", *names])
+            scores = cosines({name: _numpy(found[name]) for name in names}, vector)
+        return ranked(zip(found["key"].to_pylist(), scores.tolist(), strict=True))[:k]
+
+    def _run(self, query: Any, where: Where, columns: list[str]) -> Any:
         if where:
             query = query.where(self._expression(where))
-        found = query.select(["key", "_distance"]).to_arrow()
-        scores = 1 - found["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
-        return ranked(zip(found["key"].to_pylist(), scores.tolist(), strict=True))
+        return query.select(columns).to_arrow()
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Table`."""
@@ -166,7 +181,6 @@ class LanceTable:
         self._buffer, self._buffered = [], 0
         if not passages:
             return
-        self._size = vectors[0].shape[1] if vectors else 0
         self._know(passages)
         data = self._arrow(passages, np.concatenate(vectors) if vectors else None)
         if self._table is None:
@@ -223,33 +237,47 @@ class LanceTable:
             columns[f"field{number}_text"] = pyarrow.array(
                 [value if isinstance(value, str) else None for value in values], pyarrow.string()
             )
-        if vectors is not None:
-            flat = pyarrow.array(vectors.reshape(-1))
-            columns["vector"] = pyarrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+        for name, array in ({} if vectors is None else stored(vectors, self.storage)).items():
+            flat = pyarrow.array(array.reshape(-1))
+            columns[name] = flat if array.ndim == 1 else pyarrow.FixedSizeListArray.from_arrays(flat, array.shape[1])
         return pyarrow.table(columns)
 
     def finish(self, generation: int) -> dict[str, Any]:
         """See `Table`."""
         self._flush()
         count = self._table.count_rows()
-        if self._size and count > EXACT and count > GROWTH * self._indexed:
+        vectors = {"vector", "bits"}.intersection(self._table.schema.names)
+        if vectors and count > EXACT and count > GROWTH * self._indexed:
             self._make_index(count)
         elif generation > 1:
             self._table.optimize(cleanup_older_than=KEPT)
         return {"version": self._table.version, "fields": self._fields, "indexed": self._indexed}
 
     def _make_index(self, count: int) -> None:
-        from lancedb.index import BTree, IvfRq
+        from lancedb.index import BTree, IvfFlat, IvfRq
 
-        config = IvfRq(
-            distance_type="dot", num_partitions=max(1, count // PARTITION), max_iterations=20, sample_rate=64
-        )
-        self._table.create_index("vector", config=config, replace=True)
+        made = {"num_partitions": max(1, count // PARTITION), "max_iterations": 20, "sample_rate": 64}
+        if self.storage == "float32":
+            self._table.create_index("vector", config=IvfRq(distance_type="dot", **made), replace=True)
+        else:
+            self._table.create_index("bits", config=IvfFlat(distance_type="hamming", **made), replace=True)
         self._table.create_index("key", config=BTree(), replace=True)
         self._indexed = count
 
     def tidy(self) -> None:
         """`finish` has."""
+
+
+def _numpy(column: Any) -> np.ndarray:
+    """A column of numbers, or of lists that are equally long, as (rows,) or (rows, length)."""
+    import pyarrow
+
+    if not pyarrow.types.is_fixed_size_list(column.type):
+        return column.to_numpy()
+    chunks = [chunk.flatten().to_numpy() for chunk in column.chunks]
+    return np.concatenate([*chunks, np.empty(0, column.type.value_type.to_pandas_dtype())]).reshape(
+        -1, column.type.list_size
+    )
 
 
 def _line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Exact search: all vectors in flat arrays, every one compared. For some ten thousand passages, and as a yardstick.
 
-Each version is a folder of its own, written whole: `vectors.npy`, `keys.npy`, and `passages.bin`, one JSON array after
-the other, which end where `ends.npy` says.
+Each version is a folder of its own, written whole: `keys.npy`, what is kept of the vectors, and `passages.bin`, one
+JSON array after the other, which end where `ends.npy` says.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,12 @@ from typing import Any
 import numpy as np
 
 from langue.search.postings import best
+from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
+from langue.search.vectors import CANDIDATES, cosines, differing, stored, to_bits
 from langue.search.where import Where, holds
+
+MAIN = ("keys", "ends")
 
 
 class MemoryTable:
@@ -27,25 +31,37 @@ class MemoryTable:
     Args:
         path: the index.
         keys: (N,) int64, ascending.
-        vectors: (N, size) float32, of length 1; size 0 where there are none.
+        kept: what is kept of the vectors, see `vectors.stored`, with N rows each; nothing where there are none.
         records: (bytes,) uint8, all passages as JSON.
         ends: (N,) int64, one past the last byte of each.
+        storage: how new vectors are kept.
     """
 
-    def __init__(self, path: Path, keys: np.ndarray, vectors: np.ndarray, records: np.ndarray, ends: np.ndarray):
-        self.path, self.keys, self.vectors, self.records, self.ends = path, keys, vectors, records, ends
+    def __init__(
+        self,
+        path: Path,
+        keys: np.ndarray,
+        kept: Mapping[str, np.ndarray],
+        records: np.ndarray,
+        ends: np.ndarray,
+        storage: Storage,
+    ):
+        self.path, self.keys, self.kept, self.records, self.ends = path, keys, kept, records, ends
+        self.storage: Storage = storage
         self._stays = np.ones(len(keys), bool)
-        self._new: list[tuple[Sequence[Passage], np.ndarray | None]] = []
+        self._new: list[tuple[Sequence[Passage], Mapping[str, np.ndarray]]] = []
 
     @classmethod
-    def open(cls, path: Path, manifest: Manifest | None) -> MemoryTable:
+    def open(cls, path: Path, storage: Storage, manifest: Manifest | None) -> MemoryTable:
         """The version that a manifest says."""
         if manifest is None:
             none = np.empty(0, np.int64)
-            return cls(path, none, np.empty((0, 0), np.float32), np.empty(0, np.uint8), none)
+            return cls(path, none, {}, np.empty(0, np.uint8), none, storage)
         folder = path / _name(manifest.generation)
-        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("keys", "vectors", "ends")}
-        return cls(path, records=np.fromfile(folder / "passages.bin", np.uint8), **arrays)
+        names = (*MAIN, *manifest.place["kept"])
+        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
+        keys, ends = (arrays.pop(name) for name in MAIN)
+        return cls(path, keys, arrays, np.fromfile(folder / "passages.bin", np.uint8), ends, storage)
 
     @cached_property
     def _all(self) -> list[Passage]:
@@ -61,11 +77,14 @@ class MemoryTable:
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
         """See `Table`."""
-        scores = self.vectors @ vector
-        keys = self.keys
+        keys, kept = self.keys, self.kept
         if where:
             rows = np.searchsorted(keys, self.allowed(where))
-            scores, keys = scores[rows], keys[rows]
+            keys, kept = keys[rows], _taken(kept, rows)
+        if "bits" in kept and len(keys) > CANDIDATES * k:
+            rows = best(-differing(kept["bits"], to_bits(vector)), CANDIDATES * k)
+            keys, kept = keys[rows], _taken(kept, rows)
+        scores = cosines(kept, vector)
         places = best(scores.round(6), k)
         return ranked(zip(keys[places].tolist(), scores[places].tolist(), strict=True))
 
@@ -91,35 +110,37 @@ class MemoryTable:
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
         """See `Table`."""
-        self._new.append((list(passages), vectors))
+        self._new.append((list(passages), {} if vectors is None else stored(vectors, self.storage)))
 
     def finish(self, generation: int) -> dict[str, Any]:
         """See `Table`."""
         passages = [self._all[row] for row in np.flatnonzero(self._stays)]
         passages += [passage for added, _ in self._new for passage in added]
-        vectors = [each for _, each in self._new if each is not None]
-        size = vectors[0].shape[1] if vectors else self.vectors.shape[1]
-        # Without a model, vectors have no numbers, and there are as many of those as passages.
-        old = self.vectors[self._stays] if self.vectors.shape[1] == size else np.empty((0, size), np.float32)
-        merged = np.concatenate([old, *vectors]) if size else np.empty((len(passages), 0), np.float32)
+        parts = [_taken(self.kept, self._stays), *(kept for _, kept in self._new)]
+        kept = {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[-1]}
         records = [json.dumps(passage, ensure_ascii=False).encode() for passage in passages]
         folder = self.path / _name(generation)
         folder.mkdir(exist_ok=True)
         _write(folder / "keys.npy", np.array([passage.key for passage in passages], np.int64))
-        _write(folder / "vectors.npy", merged)
+        for name, array in kept.items():
+            _write(folder / f"{name}.npy", array)
         _write(folder / "ends.npy", np.cumsum([len(record) for record in records], dtype=np.int64))
         with (folder / "passages.bin").open("wb") as file:
             file.writelines(records)
             file.flush()
             os.fsync(file.fileno())
-        self._kept = (_name(generation), _name(generation - 1))
-        return {}
+        self._last = (_name(generation), _name(generation - 1))
+        return {"kept": list(kept)}
 
     def tidy(self) -> None:
         """See `Table`."""
         for old in self.path.glob("passages-*"):
-            if old.name not in self._kept:
+            if old.name not in self._last:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def _taken(kept: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: array[rows] for name, array in kept.items()}
 
 
 def _name(generation: int) -> str:

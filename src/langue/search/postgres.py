@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,8 +18,9 @@ import numpy as np
 from langue.errors import LangueError
 from langue.search.pages import need
 from langue.search.postings import K1, B
-from langue.search.settings import Kind
+from langue.search.settings import IndexSettings
 from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest
+from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import Condition, Where
 from langue.search.words import words as words_of
 
@@ -68,14 +69,16 @@ class PostgresStore:
     Args:
         connection: with autocommit.
         name: of the schema.
-        manifest: as it was read; None where there is no index yet.
+        settings: of a new index.
     """
 
-    def __init__(self, connection: Any, name: str, manifest: Manifest | None):
-        self._connection, self.name, self.manifest = connection, name, manifest
+    def __init__(self, connection: Any, name: str, settings: IndexSettings | None):
+        self._connection, self.name = connection, name
+        self.manifest = self.read()
+        self.settings = settings if self.manifest is None else self.manifest.settings
 
     @classmethod
-    def open(cls, place: str, kind: Kind | None) -> PostgresStore:
+    def open(cls, place: str, settings: IndexSettings | None) -> PostgresStore:
         """The index at postgresql://USER@HOST/DATABASE#NAME; without a name, it is called langue.
 
         Raises:
@@ -97,9 +100,8 @@ class PostgresStore:
         except psycopg.Error as error:
             connection.close()
             raise LangueError(f"the database has no pgvector, or lets nobody create it: {_line(error)}") from None
-        store = cls(connection, name, None)
-        store.manifest = store.read()
-        if store.manifest is None and kind is None:
+        store = cls(connection, name, settings)
+        if store.manifest is None and settings is None:
             raise LangueError(f"there is no index {name} in the database; langue index build DOCS … --out makes one")
         return store
 
@@ -126,16 +128,22 @@ class PostgresStore:
                 # With conditions, the graph is searched on until enough passages meet them.
                 self._connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
                 self._connection.execute(f"SET LOCAL hnsw.ef_search = {min(1000, max(NEIGHBOURS, 2 * int(k)))}")
-            # A second key would keep the server from using the graph.
-            order = SQL("distance" if indexed else "distance, key")
+            short = self.manifest.settings.storage != "float32"
+            asked = {"vector": _bits(to_bits(vector)) if short else vector, "k": CANDIDATES * k if short else k}
             rows = self._run(
-                "SELECT key, vector <#> %(vector)s AS distance FROM {schema}.passages {condition} "
+                "SELECT key, {distance} AS distance {columns} FROM {schema}.passages {condition} "
                 "ORDER BY {order} LIMIT %(k)s",
-                {**parameters, "vector": vector, "k": k},
+                {**parameters, **asked},
+                distance=SQL("bits <~> %(vector)s" if short else "vector <#> %(vector)s"),
+                columns=SQL(", bits, codes, scale" if short else ""),
                 condition=condition,
-                order=order,
+                # A second key would keep the server from using the graph.
+                order=SQL("distance" if indexed else "distance, key"),
             ).fetchall()
-        return ranked((key, -distance) for key, distance in rows)
+        if short and rows:
+            scores = cosines(_kept(rows), vector).tolist()
+            return ranked((row[0], score) for row, score in zip(rows, scores, strict=True))[:k]
+        return ranked((key, -distance) for key, distance, *_ in rows)
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
         """See `Store`."""
@@ -187,6 +195,8 @@ class _Writer:
         self._store, self._transaction = store, transaction
         self._run = store._run
         self.manifest: Manifest | None = None
+        assert store.settings is not None
+        self._settings = store.settings
         self._made = store.manifest is not None
         self._words = 0 if store.manifest is None else int(store.manifest.place["words"])
 
@@ -211,12 +221,13 @@ class _Writer:
         counted = [words_of(passage.text) for passage in passages]
         self._words += sum(map(len, counted))
         kinds = ["int8", "text", "text", "text", "int4", "int4", "int4", "text", "jsonb", "int4"]
-        named = f"{_COLUMNS}, words" + ("" if vectors is None else ", vector")
+        kept = {} if vectors is None else stored(vectors, self._settings.storage)
+        named = ", ".join([_COLUMNS, "words", *kept])
         with self._copy(f"COPY {{schema}}.passages ({named}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(kinds if vectors is None else [*kinds, "vector"])
+            copy.set_types([*kinds, *(_KINDS[name] for name in kept)])
             for row, (passage, words) in enumerate(zip(passages, counted, strict=True)):
                 known = _json(dict(passage.metadata))
-                vector = () if vectors is None else (vectors[row],)
+                vector = (_VALUES[name](array[row]) for name, array in kept.items())
                 copy.write_row((*passage[:-1], known, len(words), *vector))
         with self._copy("COPY {schema}.postings (word, passage, count, words) FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["text", "int8", "int4", "int4"])
@@ -233,9 +244,13 @@ class _Writer:
             yield copy
 
     def _make(self, size: int) -> None:
-        from psycopg.sql import SQL, Literal
+        from psycopg.sql import Literal
 
-        vector = SQL(", vector vector({})").format(Literal(size)) if size else SQL("")
+        columns = ", vector vector({size})"
+        if self._settings.storage != "float32":
+            columns = ", bits bit({bits}), codes bytea, scale real"
+        bits = 8 * ((size + 7) // 8)
+        vector = _sql(columns if size else "").format(size=Literal(size), bits=Literal(bits))
         self._run("CREATE SCHEMA IF NOT EXISTS {schema}")
         for statement in filter(str.strip, _TABLES.split(";")):
             self._run(statement, vector=vector)
@@ -250,10 +265,36 @@ class _Writer:
         if manifest.model is not None and manifest.passages > EXACT and (before is None or before.passages <= EXACT):
             # In a memory of the usual size, making the graph goes through the disk and takes many times as long.
             self._store._connection.execute("SET LOCAL maintenance_work_mem = '2GB'")
-            self._run("CREATE INDEX ON {schema}.passages USING hnsw (vector vector_ip_ops)")
+            short = self._settings.storage != "float32"
+            by = "bits bit_hamming_ops" if short else "vector vector_ip_ops"
+            self._run("CREATE INDEX ON {schema}.passages USING hnsw ({by})", by=_sql(by))
         self.manifest = manifest.model_copy(update={"generation": generation, "place": {"words": self._words}})
         self._run("DELETE FROM {schema}.manifest")
         self._run("INSERT INTO {schema}.manifest VALUES (%s)", [self.manifest.model_dump_json()])
+
+
+def _bits(row: np.ndarray) -> Any:
+    from pgvector import Bit
+
+    return Bit(np.unpackbits(row).astype(bool))
+
+
+_KINDS = {"vector": "vector", "bits": "bit", "codes": "bytea", "scale": "float4"}
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    "vector": lambda row: row, "bits": _bits, "codes": lambda row: row.tobytes(), "scale": float,
+}  # fmt: skip
+
+
+def _kept(rows: Sequence[Any]) -> dict[str, np.ndarray]:
+    """What is kept of the vectors of rows (key, distance, bits, codes, scale)."""
+    if rows[0][3] is None:
+        return {"bits": np.stack([np.packbits(_bools(row[2])) for row in rows])}
+    codes = np.stack([np.frombuffer(row[3], np.int8) for row in rows])
+    return {"codes": codes, "scale": np.array([row[4] for row in rows], np.float32)}
+
+
+def _bools(bit: Any) -> np.ndarray:
+    return np.array([sign == "1" for sign in bit], bool) if isinstance(bit, str) else bit.to_numpy()
 
 
 def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:

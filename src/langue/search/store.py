@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from langue.errors import LangueError
-from langue.search.settings import IndexSettings, Kind
+from langue.search.settings import IndexSettings
 from langue.search.where import Where
 from langue.settings import Settings
 
@@ -143,12 +143,12 @@ class Store(Protocol):
         ...
 
 
-def open_store(place: str, kind: Kind | None = None) -> Store:
-    """The store at a place: of a kind where there is none yet, else of the kind that it is.
+def open_store(place: str, settings: IndexSettings | None = None) -> Store:
+    """The store at a place, which knows itself what it is.
 
     Args:
         place: a folder, or postgresql://USER@HOST/DATABASE, with #NAME for one of several indexes.
-        kind: of a new one; None for one that must be there.
+        settings: of a new one, where there is none yet; None for one that must be there.
 
     Raises:
         LangueError: there is none, or its library is missing.
@@ -156,7 +156,7 @@ def open_store(place: str, kind: Kind | None = None) -> Store:
     if place.startswith(("postgresql://", "postgres://")):
         from langue.search.postgres import PostgresStore
 
-        return PostgresStore.open(place, kind)
+        return PostgresStore.open(place, settings)
     from langue.search.folder import FolderStore
 
-    return FolderStore.open(place, kind)
+    return FolderStore.open(place, settings)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+
+from langue.search.settings import Storage
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -12,22 +16,43 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(lengths, np.float32(1e-12))
 
 
-def to_bytes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (N, size) as (N, size) int8 and a scale of each, (N,) float32: their product is the vector again, to half
-    a scale. With scales of their own nothing is calibrated, and what is added later changes none before."""
-    scales = np.maximum(np.abs(vectors).max(-1), 1e-12) / 127
-    return np.rint(vectors / scales[:, None]).astype(np.int8), scales.astype(np.float32)
+CANDIDATES = 20
+"""Of short vectors, how many are compared anew by all that is kept of them, for each passage that is asked for."""
+
+
+def stored(vectors: np.ndarray, storage: Storage) -> dict[str, np.ndarray]:
+    """What is kept of unit vectors (N, size) float32, by name.
+
+    `vector` itself; or `bits`, the signs as (N, ⌈size / 8⌉) uint8, the first in the highest bit, by which candidates
+    are found; and of bytes `codes` (N, size) int8 and `scale` (N,) float32, whose product is the vector again to half a
+    scale. With scales of their own nothing is calibrated, and what is added later changes none before.
+    """
+    if storage == "float32":
+        return {"vector": vectors}
+    kept = {"bits": to_bits(vectors)}
+    if storage == "int8":
+        scale = (np.maximum(np.abs(vectors).max(-1), 1e-12) / 127).astype(np.float32)
+        kept |= {"codes": np.rint(vectors / scale[:, None]).astype(np.int8), "scale": scale}
+    return kept
 
 
 def to_bits(vectors: np.ndarray) -> np.ndarray:
-    """The signs of vectors (N, size) as (N, ⌈size / 8⌉) uint8, the first in the highest bit, 1 for positive."""
+    """The signs of (…, size) as (…, ⌈size / 8⌉) uint8, 1 for positive."""
     return np.packbits(vectors > 0, axis=-1)
 
 
-def signs(bits: np.ndarray, size: int) -> np.ndarray:
-    """Unit vectors (N, size) float32 that point where the signs do."""
-    spread = np.unpackbits(bits, axis=-1, count=size).astype(np.float32)
-    return (2 * spread - 1) / np.float32(np.sqrt(size))
+def cosines(kept: Mapping[str, np.ndarray], vector: np.ndarray) -> np.ndarray:
+    """The cosines of what is kept with a unit vector (size,): (N,) float32.
+
+    Of bits alone, each stands for the unit vector in the middle of its orthant, and the query stays as it is (Yamada,
+    Asai & Hajishirzi, "Efficient passage retrieval with hashing for open-domain question answering", ACL 2021).
+    """
+    if "vector" in kept:
+        return kept["vector"] @ vector
+    if "codes" in kept:
+        return (kept["codes"].astype(np.float32) @ vector) * kept["scale"]
+    spread = np.unpackbits(kept["bits"], axis=-1, count=len(vector)).astype(np.float32)
+    return (2 * spread - 1) @ vector / np.float32(np.sqrt(len(vector)))
 
 
 _ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)

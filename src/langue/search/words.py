@@ -12,6 +12,8 @@ _UNSPACED = (
 """Thai and Lao, Burmese, Khmer, Japanese and Chinese, which put no spaces between words."""
 
 
+_ASCII = re.compile("[a-z0-9]+")
+
 LONGEST = 100
 """Letters of a word that count; what is longer is no word, and too long for a database's index."""
 
@@ -23,8 +25,9 @@ def words(text: str) -> list[str]:
     what Lucene's CJKAnalyzer does. There are no stop words and no stemming, so that no language is favoured; BM25 makes
     little of words that are everywhere.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+    if text.isascii():  # ten times as fast
+        return [word[:LONGEST] for word in _ASCII.findall(text.lower())]
+    text = unicodedata.normalize("NFKC", text)
     found = []
     for match in _pattern().finditer(text.casefold()):
         run = match[1]
@@ -40,5 +43,6 @@ def _pattern() -> re.Pattern[str]:
     """Runs of letters, digits and the signs that stand on letters, which `\\w` does not know for letters."""
     points = (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0))
     marks = "".join(chr(point) for point in points if unicodedata.category(chr(point)) in ("Mn", "Mc"))
+    letters = rf"[^\W_{_UNSPACED}]"
     # The hyphen, bracket and caret are no marks, so nothing in the class needs a backslash.
-    return re.compile(rf"([{_UNSPACED}]+)|(?:(?![{_UNSPACED}])(?:[^\W_]|[{marks}]))+")
+    return re.compile(rf"([{_UNSPACED}]+)|{letters}+(?:[{marks}]+{letters}*)*")

@@ -1,0 +1,176 @@
+"""The default index as it grows: time to build, size on disk, recall against exact search, and time of a query.
+
+`--data` is a text, `--model` an embedding model (a run, or a folder of sentence-transformers). The vectors are the model's
+own of the text's sentences, and beyond them the same with noise, a third of a vector's length, as near to a sentence as
+its paraphrases are: encoding a million sentences would take an hour and tell nothing about the index. Questions are
+sentences that were kept apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Options, Result, Skip, say
+
+SIZES = (10_000, 100_000, 1_000_000)
+SENTENCES, QUERIES = 12_000, 300
+NOISE = 1 / 3
+BLOCK = 1 << 16
+
+
+def run(options: Options) -> Result:
+    """A row for each size."""
+    if options.data is None or options.model is None:
+        raise Skip("search_index needs --data FILE (of text) and --model FOLDER (that embeds)")
+    import langue
+
+    model = langue.load(options.model)
+    texts = sentences_of(options.data, 1500 if options.quick else SENTENCES + QUERIES)
+    queries, texts = texts[:QUERIES], texts[QUERIES:]
+    vectors = model.embed(texts, prompt="document")
+    asked, seconds = [], []
+    for query in queries:
+        start = time.perf_counter()
+        asked.append(model.embed([query], prompt="query")[0])
+        seconds.append(time.perf_counter() - start)
+    sizes = SIZES[:1] if options.quick else SIZES if options.rounds is None else SIZES[: options.rounds]
+    rows = [measure(size, texts, vectors, queries, np.array(asked)) for size in sizes]
+    columns = {
+        "contestant": "passages", "build": "built in (s)", "cpu": "of processor time (s)", "size": "× the vectors' bytes",
+        "vectors": "of it vectors (×)", "recall": "recall@10", "dense": "dense, p95 (ms)", "busy": "of processor time (ms)",
+        "text": "BM25, p95 (ms)", "hybrid": "hybrid, p95 (ms)", "memory": "memory (MB)",
+    }  # fmt: skip
+    notes = [
+        f"LanceDB, vectors of {vectors.shape[1]} numbers as float32; {len(texts):,} are the model's own of a text's "
+        f"sentences, the others the same with noise of a third of their length. {len(queries)} questions that are not among "
+        f"them; recall against exact search. Times of queries are without the model's own: {_p95(seconds):.1f} ms (p95). "
+        "Built means from rows to an index that answers, with BM25 and texts, without encoding."
+    ]
+    return {"title": "An index as it grows", "columns": columns, "rows": rows, "notes": notes}
+
+
+def sentences_of(path: Path, count: int) -> list[str]:
+    """So many different sentences from all over a text."""
+    from langue.search.passages import sentences
+
+    text = path.read_text(encoding="utf-8")
+    found = list(dict.fromkeys(text[start:end] for start, end in sentences(text) if 30 <= end - start <= 300))
+    if len(found) < count:
+        raise Skip(f"search_index needs a text of {count:,} sentences, and {path} has {len(found):,}")
+    return found[:: len(found) // count][:count]
+
+
+class Recorded:
+    """An `Embedder` that makes the vectors of a growing collection out of given ones, in their order."""
+
+    fingerprint = "recorded"
+
+    def __init__(self, vectors: np.ndarray):
+        self.vectors, self.size, self.done = vectors, vectors.shape[1], 0
+
+    def embed(self, texts: Sequence[str], *, prompt: str) -> np.ndarray:
+        rows = np.arange(self.done, self.done + len(texts))
+        self.done += len(texts)
+        return self.of(rows)
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """The vectors of rows: the given ones, and then the given ones again and again with noise."""
+        from langue.randomness import numpy_generator
+
+        found = self.vectors[rows % len(self.vectors)].copy()
+        noisy = rows >= len(self.vectors)
+        noise = numpy_generator("noise", int(rows[0])).standard_normal((int(noisy.sum()), self.size), np.float32)
+        found[noisy] += noise * np.float32(NOISE / np.sqrt(self.size))
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def rows_of(texts: Sequence[str], count: int) -> Iterator[dict[str, Any]]:
+    """Documents of a sentence each."""
+    for number in range(count):
+        yield {"id": str(number), "text": texts[number % len(texts)], "year": 2000 + number % 25}
+
+
+def measure(
+    size: int, texts: Sequence[str], vectors: np.ndarray, queries: Sequence[str], asked: np.ndarray
+) -> dict[str, Any]:
+    """Build an index of so many passages and ask it."""
+    from langue.search import Index
+
+    folder = Path(tempfile.mkdtemp(prefix="search-index-"))
+    try:
+        start, busy = time.perf_counter(), time.process_time()
+        index = Index.build(rows_of(texts, size), folder / "index", Recorded(vectors))
+        found: dict[str, Any] = {
+            "contestant": size, "build": time.perf_counter() - start, "cpu": time.process_time() - busy,
+            **_disk(folder / "index", 4 * vectors.shape[1] * size),
+        }  # fmt: skip
+        say(f"{size:,} passages: {found}")
+        best = _exact(Recorded(vectors), size, asked)
+        index = Index.open(folder / "index")
+        hits = [index.search("q", 10, mode="dense", vector=vector) for vector in asked]  # which also warms caches
+        found["recall"] = float(
+            np.mean(
+                [
+                    len({int(hit.document) for hit in some} & set(right)) / 10
+                    for some, right in zip(hits, best, strict=True)
+                ]
+            )
+        )
+        for mode in ("dense", "text", "hybrid"):
+            wall, worked = _times(index, mode, queries, asked)
+            found[mode] = _p95(wall)
+            if mode == "dense":
+                found["busy"] = _p95(worked)
+        found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        say(f"{size:,} passages: {found}")
+        return found
+    finally:
+        shutil.rmtree(folder)
+
+
+def _exact(recorded: Recorded, size: int, asked: np.ndarray) -> list[list[int]]:
+    """The 10 nearest by comparing all; blocks are those in which the index was built, whose noise is keyed by them."""
+    from langue.search.change import BATCH
+
+    scores = np.empty((len(asked), 0), np.float32)
+    rows = np.empty((len(asked), 0), np.int64)
+    for start in range(0, size, BATCH):
+        block = np.arange(start, min(size, start + BATCH))
+        scores = np.concatenate([scores, asked @ recorded.of(block).T], axis=1)
+        rows = np.concatenate([rows, np.broadcast_to(block, (len(asked), len(block)))], axis=1)
+        order = np.argsort(-scores, axis=1)[:, :10]
+        scores, rows = np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
+    return rows.tolist()
+
+
+def _times(index: Any, mode: str, queries: Sequence[str], asked: np.ndarray) -> tuple[list[float], list[float]]:
+    """Seconds of each query, and of them those that the processor worked for it."""
+    wall, worked = [], []
+    for query, vector in itertools.islice(zip(queries, asked, strict=True), QUERIES):
+        start, busy = time.perf_counter(), time.process_time()
+        index.search(query, 10, mode=mode, vector=vector)
+        wall.append(time.perf_counter() - start)
+        worked.append(time.process_time() - busy)
+    return wall, worked
+
+
+def _disk(folder: Path, vectors: int) -> dict[str, float]:
+    """What lies on disk, as a share of the vectors' bytes: all, and without texts and postings, which an index of words
+    alone would need too."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    total = sum(path.stat().st_size for path in files)
+    indices = sum(path.stat().st_size for path in files if "_indices" in path.parts)
+    return {"size": total / vectors, "vectors": 1 + indices / vectors}
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return 1e3 * float(np.percentile(seconds, 95))
