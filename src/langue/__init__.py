@@ -10,7 +10,11 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"load": "langue.tasks:load", "read_recipe": "langue.recipe:read_recipe", "open_index": "langue.search:open_index"}
+_PUBLIC = {
+    "load": "langue.tasks:load",
+    "read_recipe": "langue.recipe:read_recipe",
+    "open_index": "langue.search:open_index",
+}
 _ROOMS = ("train", "evaluate")  # public functions that bear the name of a room, which makes itself callable
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 PLAN = """\
-What Python's own library says about itself, in some ten thousand docstrings, becomes an index in {out}. Nothing is
-imported, downloaded or run: the docstrings are read from the library's sources. {how}
+What Python's own library says about itself, in some thousand docstrings, becomes an index in {out}.
+Nothing is imported, downloaded or run: the docstrings are read from the library's sources.
+{how}
 """
 
 WITHOUT = """\
-No model was given, so passages are found by their words alone (BM25), which takes seconds. With a model that embeds, they
-are found by what they mean as well: langue demo search --model FOLDER (of sentence-transformers, or a run of your own)"""
+No model was given, so they are found by their words alone (BM25), which takes seconds. With a model that embeds,
+they are found by what they mean as well: langue demo search --model FOLDER (of sentence-transformers, or a run)"""
 WITH = "They are found by their words, and by what {model} takes them to mean; encoding them takes some minutes."
 
 QUESTIONS = (

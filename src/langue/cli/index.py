@@ -72,12 +72,9 @@ def build(
     as_json
         Print what happened as one JSON object.
     """
-    from langue.errors import LangueError
     from langue.search import Index, IndexSettings
     from langue.settings import parse
 
-    if not docs:
-        raise LangueError("name at least one file or folder to search in")
     asked = {"kind": kind, "size": size, "overlap": overlap, "storage": storage, "documents": documents}
     asked |= {"id": id, "text": text, "title": title, "metadata": metadata or None}
     index = Index.build(list(docs), out, model, parse(IndexSettings, asked, "index build"), device)
@@ -109,11 +106,8 @@ def add(
     as_json
         Print what happened as one JSON object.
     """
-    from langue.errors import LangueError
     from langue.search import Index
 
-    if not docs:
-        raise LangueError("name at least one file or folder to add")
     found = Index.open(index, model, device)
     _tell(found, found.add(list(docs)), as_json)
 
@@ -130,11 +124,8 @@ def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> Non
     as_json
         Print what happened as one JSON object.
     """
-    from langue.errors import LangueError
     from langue.search import Index
 
-    if not ids:
-        raise LangueError("name at least one document to take out, as a search shows it")
     found = Index.open(index)
     _tell(found, found.delete(ids), as_json)
 

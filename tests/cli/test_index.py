@@ -1,0 +1,143 @@
+"""`langue index …` and `langue demo search`: what is printed, and what is said about mistakes."""
+
+import json
+import shlex
+
+import pytest
+from tests.search.toys import Counting, rows
+
+from langue.cli import run
+from langue.data.embedded import embedded_docstrings
+from langue.search import Index
+from langue.search.fuse import fuse, judge
+
+
+@pytest.fixture
+def folder(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "garden.txt").write_text("Roses need sun. Water the cactus rarely. Orchids want shade.")
+    (docs / "kitchen.md").write_text("# Bread\n\nKnead the dough well. Let it rest for an hour.")
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.4 no more")
+    rows = [
+        {"id": "a1", "text": "The engine is loud.", "year": 2019},
+        {"id": "a2", "text": "The engine is new.", "year": 2023},
+    ]
+    (docs / "cars.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return docs
+
+
+def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, capsys):
+    place = str(tmp_path / "index")
+    assert run(["index", "build", str(folder), "--out", place, "--kind", "memory"]) == 0
+    said = capsys.readouterr().out
+    assert "4 documents in 4 passages" in said
+    assert f"left out, unreadable PDF: 1 ({folder}/broken.pdf)" in said
+    assert run(["index", "search", place, "water a cactus"]) == 0
+    found = capsys.readouterr()
+    assert found.out.startswith(f"1. {folder}/garden.txt [0:60]  ")
+    assert "Roses need sun. ⟦Water the cactus rarely.⟧ Orchids want shade." in found.out
+    assert "1 of 4 passages in " in found.err
+    assert "for the model" not in found.err
+    assert run(["index", "search", place, "engine", "--where", "year>=2020", "--json"]) == 0
+    [hit] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (hit["document"], hit["start"], hit["end"], hit["sentence"]) == ("a2", 0, 18, [0, 18])
+    assert hit["metadata"] == {"source": f"{folder}/cars.jsonl", "year": 2023}
+    assert run(["index", "search", place, "the", "--k", "1", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    (tmp_path / "more.txt").write_text("An engine of bread.")
+    assert run(["index", "add", place, str(tmp_path / "more.txt"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["documents"], said["change"]["added"]) == (5, 1)
+    assert run(["index", "delete", place, "a1"]) == 0
+    assert "4 documents in 4 passages\n0 added, 0 replaced, 0 unchanged, 1 deleted" in capsys.readouterr().out
+    assert run(["index", "info", place]) == 0
+    assert "no model: passages are found by their words alone" in capsys.readouterr().out
+    assert run(["index", "info", place, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["kind"] == "memory"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["build", "--out", "{place}"], "DOCS requires an argument"),
+        (["build", "{empty}", "--out", "{place}"], "holds no .txt"),
+        (["build", "{docs}", "--out", "{place}", "--size", "1"], "index build: size"),
+        (["build", "{docs}", "--out", "{docs}"], "is there and is no index"),
+        (["build", "{docs}", "--out", "postgresql://nobody@127.0.0.1:1/none"], "the database does not answer"),
+        (["build", "{docs}", "--out", "{place}", "--model", "{empty}"], ""),
+        (["search", "{place}", "x"], "there is no index in"),
+        (["search", "{made}", " "], "the query is empty"),
+        (["search", "{made}", "x", "--where", "year"], "FIELD OPERATOR VALUE"),
+        (["search", "{made}", "x", "--mode", "dense"], "made without a model"),
+        (["search", "{made}", "x", "--k", "0"], "ask for 1 or more"),
+        (["delete", "{made}", "nothing"], "has no document nothing"),
+        (["delete", "{made}"], "IDS requires an argument"),
+    ],
+)
+def test_a_mistake_is_one_sentence(folder, tmp_path, capsys, words, said):
+    (tmp_path / "empty").mkdir()
+    places = {"docs": folder, "empty": tmp_path / "empty", "place": tmp_path / "place", "made": tmp_path / "made"}
+    Index.build(folder / "cars.jsonl", places["made"])
+    capsys.readouterr()
+    assert run(["index", *(word.format(**places) for word in words)]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert len(printed.strip().splitlines()) == 1
+
+
+def test_the_demo_searches_the_library_and_its_commands_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["demo", "search"]) == 0
+    printed = capsys.readouterr().out
+    assert "No model was given" in printed
+    assert "1. collections.Counter.most_common [" in printed
+    assert "1. shlex.split [0:58]" in printed
+    assert run(["demo", "search", "--query", "Split the string using shell-like syntax"]) == 0
+    printed = capsys.readouterr().out
+    assert "1. shlex.split" in printed
+    for line in printed.split("Try next:")[1].splitlines()[1:3]:
+        assert run(shlex.split(line)[1:]) == 0
+        assert capsys.readouterr().out
+
+
+def test_docstrings_know_what_they_are_about():
+    found = {each.name: each for each in embedded_docstrings()}
+    assert found["json.loads"].kind == "function"
+    assert found["json.decoder.JSONDecoder.decode"].module == "json.decoder"
+    assert found["json"].line == 1
+    assert found["collections.Counter"].kind == "class"
+    assert not any(name.startswith("test.") for name in found)
+
+
+def test_reciprocal_ranks_are_added_up():
+    first, second = [(7, 9.0), (3, 5.0), (5, 1.0)], [(3, 0.9), (8, 0.5)]
+    expected = [(3, 1 / 62 + 1 / 61), (7, 1 / 61), (8, 1 / 62), (5, 1 / 63)]
+    found = fuse(first, second)
+    assert [key for key, _ in found] == [key for key, _ in expected]
+    assert [score for _, score in found] == pytest.approx([score for _, score in expected])
+
+
+class Judge:
+    """What `langue.load` gives for a model that classifies pairs, as far as reranking asks."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.settings = type("Settings", (), {"labels": ("no", "yes")})
+
+    def classify(self, pairs, scores=False):
+        values = [float(len(text)) for _, text in pairs]
+        return [{"scores": {"no": -value, "yes": value}} for value in values] if scores else values
+
+
+@pytest.mark.parametrize(
+    "rerank", [Judge("number"), Judge("label"), lambda query, texts: [len(text) for text in texts]]
+)
+def test_a_reranker_has_the_last_word(tmp_path, rerank):
+    given = rows(30)
+    index = Index.build(given, tmp_path / "index", Counting())
+    assert judge(rerank, "q", ["a", "abc"]).tolist() == [1, 3]
+    found = index.search("a river", 5, rerank=rerank)
+    longest = sorted((len(row["text"].strip()) for row in given), reverse=True)[:5]
+    assert [hit.score for hit in found] == longest
+    assert [len(hit.text) for hit in found] == longest
