@@ -25,6 +25,7 @@ NAMES = (
     "beam",
     "translation",
     "whisper",
+    "search_index",
     "gpu",
 )
 
@@ -37,14 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints), a folder of benchmarks (fine_tuning, classify, embed) or pairs "
-        "(beam, translation), or a table of recordings (whisper)",
+        help="text (time_to_loss, data, checkpoints, search_index), a folder of benchmarks (fine_tuning, classify, embed) "
+        "or pairs (beam, translation), or a table of recordings (whisper)",
     )
     parser.add_argument(
         "--model",
         type=Path,
         help="a Hugging Face folder of a BERT (fine_tuning, classify, embed), a run (beam), a GGUF file (checkpoints), "
-        "or a Whisper of faster-whisper's (whisper)",
+        "a Whisper of faster-whisper's (whisper), or a model that embeds (search_index)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)
