@@ -128,6 +128,17 @@ def test_what_grew_and_shrank_answers_as_what_was_built_at_once(place, settings,
                 )
 
 
+def test_an_index_may_be_emptied_and_filled_again(place, settings):
+    model = Counting()
+    index = Index.build(rows(3), place, model, settings)
+    index.delete(["row-0", "row-1", "row-2"])
+    index = Index.open(place, model)
+    assert (index.manifest.documents, index.manifest.passages) == (0, 0)
+    assert all(index.search("river", mode=mode) == [] for mode in ("dense", "text", "hybrid"))
+    index.add(rows(3)[:1])
+    assert [hit.document for hit in index.search("river bread engine", mode="dense")] == ["row-0"]
+
+
 def test_what_has_not_changed_is_not_encoded_again(place, settings):
     model, given = Counting(), rows(20)
     Index.build(given, place, model, settings)

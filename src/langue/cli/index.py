@@ -148,7 +148,7 @@ def info(index: str, /, *, as_json: Json = False) -> None:
         return
     settings, model = manifest.settings, manifest.model
     print(f"{index}: {manifest.documents:,} documents in {manifest.passages:,} passages, kept by {settings.kind}")
-    print(f"passages of {settings.size} bytes at most, which share {settings.overlap} sentences")
+    print(f"passages of {settings.size} bytes at most, overlapping by {settings.overlap} of their sentences")
     if model is None:
         print("no model: passages are found by their words alone")
     else:

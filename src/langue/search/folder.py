@@ -89,10 +89,10 @@ class FolderStore:
     """
 
     def __init__(self, path: Path, settings: IndexSettings, manifest: Manifest | None):
-        self.path, self.settings, self.manifest = path, settings, manifest
+        self.path, self.settings = path, settings
+        self.manifest: Manifest | None = None
         if manifest is not None:
-            self._table = open_table(path, settings, manifest)
-            self._postings = Postings.load(path / _postings(manifest.generation))
+            self.see(manifest)
 
     @classmethod
     def open(cls, place: str, settings: IndexSettings | None) -> FolderStore:
@@ -151,7 +151,9 @@ class FolderStore:
 
     def see(self, manifest: Manifest) -> None:
         """Go over to another version."""
-        self.__init__(self.path, manifest.settings, manifest)
+        self.manifest, self.settings = manifest, manifest.settings
+        self._table = open_table(self.path, manifest.settings, manifest)
+        self._postings = Postings.load(self.path / _postings(manifest.generation))
 
     def close(self) -> None:
         """Nothing is held but memory."""

@@ -169,7 +169,10 @@ class Index:
         model = None if manifest.model is None else self.model if self.store.manifest else self._model
         documents = read_documents(given, manifest.settings)
         with self.store.writing() as writer:
-            self.change, after = update(writer, documents, self.store.manifest or manifest, model, whole=whole)
+            there = self.store.manifest or manifest
+            if (there.settings, there.model) != (manifest.settings, manifest.model):
+                raise LangueError(f"{self.place} was made otherwise by somebody else in the meantime; open it again")
+            self.change, after = update(writer, documents, there, model, whole=whole)
             if not self.change.added + self.change.replaced + self.change.unchanged:
                 reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.change.dropped.items())
                 raise LangueError("there is no text in what was given" + (f" (left out: {reasons})" if reasons else ""))

@@ -24,6 +24,8 @@ def best_sentences(
         vector: the query's, of length 1.
         model: what made it, and will encode the sentences.
     """
+    if not texts:
+        return []
     spans = [sentences(text) for text in texts]
     single = [text[start:end] for text, inside in zip(texts, spans, strict=True) for start, end in inside]
     if vector is not None and model is not None and single:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -87,8 +88,9 @@ def read_pdf(path: Path) -> Iterator[tuple[int, str]]:
         LangueError: pypdf is not installed.
     """
     pypdf = need("pypdf", f"reading {path}")
+    # What it says about odd files is nothing a user could act on; what cannot be read is named below.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        # Its warnings about odd but readable files are nothing a user could act on.
         reader = pypdf.PdfReader(path, strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
             raise PageError("encrypted PDF")

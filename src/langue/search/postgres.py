@@ -51,7 +51,8 @@ ANALYZE {schema}.postings;
 """
 _BM25 = """
 WITH counted AS (SELECT (content::jsonb ->> 'passages')::float8 AS passages,
-        greatest(1, (content::jsonb #>> '{{place,words}}')::float8 / (content::jsonb ->> 'passages')::float8) AS mean
+        greatest(1, (content::jsonb #>> '{{place,words}}')::float8 / nullif((content::jsonb ->> 'passages')::float8, 0))
+        AS mean
     FROM {schema}.manifest),
 asked AS (SELECT word, times, (SELECT count(*) FROM {schema}.postings WHERE word = given.word) AS n
     FROM unnest(%(words)s::text[], %(times)s::float8[]) AS given (word, times)),

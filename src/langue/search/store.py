@@ -159,4 +159,6 @@ def open_store(place: str, settings: IndexSettings | None = None) -> Store:
         return PostgresStore.open(place, settings)
     from langue.search.folder import FolderStore
 
+    if settings is not None and settings.kind == "postgres":
+        raise LangueError(f"{place} is no database; write postgresql://USER@HOST/DATABASE#NAME")
     return FolderStore.open(place, settings)
