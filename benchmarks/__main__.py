@@ -38,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints, search_index), a folder of benchmarks (fine_tuning, classify, embed) "
-        "or pairs (beam, translation), or a table of recordings (whisper)",
+        help="text (time_to_loss, data, checkpoints, search_index), a folder of benchmarks (fine_tuning, classify, "
+        "embed) or pairs (beam, translation), or a table of recordings (whisper)",
     )
     parser.add_argument(
         "--model",
