@@ -16,6 +16,7 @@ from langue.metrics.answers import (
 )
 from langue.metrics.classification import accuracy, f1, f1_macro, f1_micro, f1_sets, matthews, same_sets
 from langue.metrics.regression import mean_squared_error, pearson, spearman
+from langue.metrics.retrieval import RETRIEVAL, ranked, retrieval_scores, retrieval_statistics
 from langue.metrics.rouge import rouge, rouge_scores, rouge_statistics
 from langue.metrics.significance import (
     Difference,
@@ -26,24 +27,31 @@ from langue.metrics.significance import (
     mean_of,
     paired_bootstrap,
 )
+from langue.metrics.similarity import Threshold, average_precision, best_f1, cosines, k_means, v_measure
 from langue.metrics.spans import f1_spans, spans
 from langue.metrics.translation import TranslationMetric, translation_scores
 
 __all__ = [
+    "RETRIEVAL",
     "Difference",
     "Interval",
+    "Threshold",
     "TranslationMetric",
     "accuracy",
     "approximate_randomization",
     "as_mean",
+    "average_precision",
+    "best_f1",
     "best_threshold",
     "bootstrap",
+    "cosines",
     "exact_match",
     "f1",
     "f1_macro",
     "f1_micro",
     "f1_sets",
     "f1_spans",
+    "k_means",
     "matthews",
     "mean_of",
     "mean_squared_error",
@@ -51,7 +59,10 @@ __all__ = [
     "normalize_answer",
     "paired_bootstrap",
     "pearson",
+    "ranked",
     "record",
+    "retrieval_scores",
+    "retrieval_statistics",
     "rouge",
     "rouge_scores",
     "rouge_statistics",
@@ -62,4 +73,5 @@ __all__ = [
     "squad_v2",
     "token_f1",
     "translation_scores",
+    "v_measure",
 ]

@@ -1,0 +1,122 @@
+"""Vectors of texts judged by what people say of the texts: graded pairs, duplicates, and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from langue.errors import LangueError
+from langue.metrics.check import check_columns
+
+
+class Threshold(NamedTuple):
+    """Above which similarity pairs are best called duplicates, and how well that parts them from the others."""
+
+    f1: float
+    precision: float
+    recall: float
+    threshold: float
+
+
+def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(N,) float64 cosines of the rows of two (N, D) arrays; 0 where a vector is all zeros.
+
+    Raises:
+        LangueError: there are no rows, or not as many in both.
+    """
+    check_columns(first, second)
+    left, right = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    return np.einsum("nd,nd->n", left, right) / np.where(lengths > 0, lengths, 1.0)
+
+
+def average_precision(scores: Sequence[float], positive: Sequence[bool]) -> float:
+    """The mean precision over the steps of recall, as scikit-learn has it: equal scores are one step.
+
+    Raises:
+        LangueError: nothing to score, columns of different lengths, or no pair is positive. So does `best_f1`.
+    """
+    hits, taken, _ = _steps(scores, positive)
+    recall = hits / hits[-1]
+    return float(np.diff(recall, prepend=0.0) @ (hits / taken))
+
+
+def best_f1(scores: Sequence[float], positive: Sequence[bool]) -> Threshold:
+    """The best F1 that any threshold reaches; of thresholds that part the same pairs the middle one.
+
+    Unlike sentence-transformers', it never parts pairs of equal score, which no threshold can.
+    """
+    hits, taken, values = _steps(scores, positive)
+    f1 = 2 * hits / (taken + hits[-1])
+    best = int(f1.argmax())
+    below = values[min(best + 1, len(values) - 1)]
+    return Threshold(
+        float(f1[best]), float(hits[best] / taken[best]), float(hits[best] / hits[-1]), float(values[best] + below) / 2
+    )
+
+
+def _steps(scores: Sequence[float], positive: Sequence[bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each different score from the highest down: positives so far, pairs so far, and the score."""
+    check_columns(scores, positive)
+    values, truth = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    if not truth.any():
+        raise LangueError("no pair is a duplicate, so that there is none to be found")
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)
+    return np.cumsum(truth[order])[last].astype(np.float64), last + 1.0, values[order][last]
+
+
+def v_measure(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
+    """How well groups agree with classes, whatever the groups are called (Rosenberg & Hirschberg 2007), from 0 to 1.
+
+    The harmonic mean of homogeneity (a group holds one class) and completeness (a class lies in one group).
+
+    Raises:
+        LangueError: nothing to score, or columns of different lengths.
+    """
+    check_columns(predicted, expected)
+    groups, classes = (_numbers(column) for column in (predicted, expected))
+    table = np.zeros((groups.max() + 1, classes.max() + 1))
+    np.add.at(table, (groups, classes), 1.0)
+    both = _entropy(table.ravel())
+    of_groups, of_classes = _entropy(table.sum(1)), _entropy(table.sum(0))
+    if of_groups + of_classes == 0:
+        return 1.0  # one group of one class
+    # Homogeneity and completeness are the shared information, divided by either entropy.
+    return float(max(0.0, 2 * (of_groups + of_classes - both) / (of_groups + of_classes)))
+
+
+def _numbers(column: Sequence[Hashable]) -> np.ndarray:
+    known = {value: number for number, value in enumerate(dict.fromkeys(column))}
+    return np.array([known[value] for value in column])
+
+
+def _entropy(counts: np.ndarray) -> float:
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def k_means(vectors: np.ndarray, groups: int, seed: int = 0) -> list[int]:
+    """The group of each vector by scikit-learn's k-means: the best of ten beginnings.
+
+    Args:
+        vectors: (N, D).
+        groups: how many there are to be, N at most.
+        seed: the same one gives the same groups.
+
+    Raises:
+        LangueError: there are fewer vectors than groups, or scikit-learn is not installed.
+    """
+    if not 0 < groups <= len(vectors):
+        raise LangueError(f"{len(vectors)} vectors do not make {groups} groups")
+    return _clusters().KMeans(groups, n_init=10, random_state=seed).fit_predict(vectors).tolist()
+
+
+def _clusters() -> Any:
+    try:
+        from sklearn import cluster
+    except ImportError:
+        raise LangueError("grouping vectors needs scikit-learn: pip install 'langue[metrics]'") from None
+    return cluster
