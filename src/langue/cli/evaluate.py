@@ -19,8 +19,9 @@ def evaluate(
     data: str,
     suite: Literal["glue", "superglue", "squad"] | None = None,
     benchmark: str | None = None,
-    split: str = "dev",
+    split: str | None = None,
     predictions: Path | None = None,
+    rerank: Path | None = None,
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
@@ -34,6 +35,8 @@ def evaluate(
     A translator by BLEU, chrF and TER, a summariser by ROUGE, with intervals of 95 %, baselines and signatures.
     A transcriber by word and character error rate, with intervals of 95 %.
     A classifier or finder of answers by its task's metrics on labelled rows, or by a benchmark's own.
+    A model of vectors by what it finds in a BEIR folder, beside and together with full-text search; by how alike it
+    finds pairs with a score, or duplicates with a label of 0 or 1; or by the groups it sees among labelled texts.
 
     Parameters
     ----------
@@ -46,11 +49,15 @@ def evaluate(
     suite
         Measure on all tasks of a suite that the run, or one of the runs in its folder, was trained for.
     benchmark
-        Measure on one task, such as glue/CoLA; the one the run was trained on by default.
+        Measure on one task, such as glue/CoLA; the one the run was trained on by default. With beir, an hf: name is
+        taken for a search set.
     split
-        Of a benchmark: dev, test, …
+        Of a benchmark: dev, test, … By default dev, of a search set test.
     predictions
-        Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder.
+        Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder. What a search found
+        is written as a run file of TREC's.
+    rerank
+        A classifier of pairs that judges the best of what a search found anew.
     stride
         Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
     documents
@@ -66,9 +73,9 @@ def evaluate(
     from langue.evaluate.run import evaluate_suite
 
     if suite is not None:
-        found = evaluate_suite(run, suite, data, split=split, predictions=predictions, device=device)
+        found = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text}
+        options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "rerank": rerank}
         found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
@@ -81,6 +88,9 @@ def evaluate(
 def _print(found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[name]:,} {word}" for name, word in _COUNTS.items() if name in found)
     print(f"{found['data']}: {counts}, {found['seconds']} s")
+    if "systems" in found:
+        _print_systems(found["systems"])
+        return
     for name, value in found["metrics"].items():
         low, high = found.get("intervals", {}).get(name, (None, None))
         between = "" if low is None else f"   95 % within {low:.4f} … {high:.4f}"
@@ -91,7 +101,21 @@ def _print(found: dict[str, Any]) -> None:
         print(f"  {name}: {signature}")
 
 
-_COUNTS = {"documents": "documents", "tokens": "tokens", "rows": "examples"}
+_COUNTS = {"queries": "queries", "documents": "documents", "tokens": "tokens", "rows": "examples"}
+
+
+def _print_systems(systems: dict[str, Any]) -> None:
+    names = list(next(iter(systems.values()))["metrics"])
+    rows = []
+    for system, found in systems.items():
+        cells = [
+            f"{found['metrics'][name]:.4f}\n{found['intervals'][name][0]:.3f} … {found['intervals'][name][1]:.3f}"
+            for name in names
+        ]
+        beside = found.get("difference")
+        against = "" if beside is None else f"{beside['value']:+.4f}\np = {beside['p']:.3f}"
+        rows.append([system, *cells, against])
+    table("with intervals of 95 %", ["", *names, f"{names[0]} against dense"], rows)
 
 
 def _print_suite(found: dict[str, Any]) -> None:

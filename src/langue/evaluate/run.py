@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from langue.console import remark
 from langue.data import DataSettings, ReadSettings, TokenStore, prepare
-from langue.data.benchmarks import find_benchmark, submission_name, write_submission
+from langue.data.benchmarks import find_benchmark, is_beir, read_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import Given
 from langue.data.store import MANIFEST
@@ -20,9 +20,14 @@ from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
 from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
+from langue.evaluate.search import evaluate_search
+from langue.evaluate.vectors import evaluate_vectors
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
+
+BEIR = "beir"
+"""Stands for a benchmark where data is a search set."""
 
 DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
 """Sets without training data, and the task whose model is asked."""
@@ -33,8 +38,9 @@ def evaluate(
     data: Any,
     *,
     benchmark: str | None = None,
-    split: str = "dev",
+    split: str | None = None,
     predictions: Path | None = None,
+    rerank: Path | str | Any = None,
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
@@ -47,9 +53,10 @@ def evaluate(
         data: a path, glob, folder or name, a list of them, a prepared token store, a `datasets.Dataset`, or an iterable
             of rows.
         benchmark: score as this task does, such as "glue/CoLA"; a run that was trained on one is scored so where data
-            is a folder.
-        split: of a benchmark.
+            is a folder. "beir" for a search set by its hf: name; a folder is known by its files.
+        split: of a benchmark: dev by default, of a search set test.
         predictions: a file for the answers.
+        rerank: a classifier of pairs, or its folder, that judges what a search found.
         stride: tokens by which a writer's window slides, from 1 to the context; half of the context by default. A
             smaller one lets the model see more before each token, and takes longer.
         documents: what one document of a text file is.
@@ -68,10 +75,13 @@ def evaluate(
     data = str(data) if isinstance(data, Path) else data
     if task.name in TEXT_TASKS:
         found = _on_text(task, data, ReadSettings(documents=documents, text=text), stride)
+    elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
+        judge = load(rerank, device) if isinstance(rerank, Path | str) else rerank
+        found = _on_searches(task, data, split or "test", judge, predictions)
     else:
         recipe = recipe_data(model) if named else DataSettings(train="")
-        on = _on_pairs if task.name in PAIR_TASKS else _on_rows
-        found = on(task, data, recipe, benchmark, split, predictions)
+        on = {"embed": _on_vectors, **dict.fromkeys(PAIR_TASKS, _on_pairs)}.get(task.name, _on_rows)
+        found = on(task, data, recipe, benchmark, split or "dev", predictions)
     return {**found, "seconds": round(time.perf_counter() - begun, 3)}
 
 
@@ -116,6 +126,47 @@ def _on_pairs(
         predictions.write_text("".join(answer + "\n" for answer in answers), encoding="utf-8")
     shown = data if isinstance(data, str) else "rows"
     return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
+
+
+def _on_searches(task: Any, data: str, split: str, judge: Any, predictions: Path | None) -> dict[str, Any]:
+    given = read_beir(data, split)
+    if given.missing:
+        remark(f"{data} judges {given.missing:,} documents as relevant that it does not hold")
+    found, rankings = evaluate_search(task, given, judge)
+    if predictions is not None:
+        _write_rankings(predictions, rankings)
+    counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}
+    return {"task": task.name, "data": data, **counts, **found}
+
+
+def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> None:
+    """TREC's run files in one, in which the last column names the system."""
+    lines = (
+        f"{query} Q0 {document} {place} {1 / place:.6f} {system}\n"
+        for system, ranking in rankings.items()
+        for query, documents in ranking.items()
+        for place, document in enumerate(documents, 1)
+    )
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _on_vectors(
+    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+) -> dict[str, Any]:
+    if predictions is not None:
+        raise LangueError("vectors are no answers that can be written; leave out --predictions")
+    if benchmark is not None:
+        rows = read_task(benchmark, data, split)
+    else:
+        rows = list(read_labelled(data, DataSettings(train="")))
+    shown = data if isinstance(data, str) else "rows"
+    return {
+        "task": task.name,
+        "data": shown,
+        "examples": len(rows),
+        "rows": len(rows),
+        **evaluate_vectors(task, rows, benchmark),
+    }
 
 
 def recipe_data(run: Path | str) -> DataSettings:

@@ -1,0 +1,119 @@
+"""Searches in a BEIR set by meaning, by words, by both, and judged anew: how good each is, and whether by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from langue.console import progress
+from langue.data.benchmarks import SearchSet
+from langue.metrics.retrieval import RETRIEVAL, retrieval_statistics
+from langue.metrics.significance import approximate_randomization, as_mean, bootstrap, mean_of
+from langue.search.fuse import Rerank, fuse, judge
+from langue.search.postings import Collector, best
+from langue.search.store import Scored
+from langue.search.vectors import unit
+from langue.search.words import words
+
+DEPTH = 1000
+"""Documents that are found for a query, as at TREC and in BEIR."""
+RERANKED = 100
+"""How many of the best a reranker judges; the others stay behind them as they are."""
+AT_ONCE = 64
+"""Queries that are compared with all documents at a time."""
+
+Found = list[list[Scored]]
+"""For each query the numbers of documents with their scores, the best first."""
+
+
+def evaluate_search(
+    task: Any, given: SearchSet, rerank: Rerank | None = None, names: Sequence[str] = RETRIEVAL
+) -> tuple[dict[str, Any], dict[str, dict[str, list[str]]]]:
+    """Measure a model of vectors beside and together with full-text search.
+
+    Args:
+        task: makes vectors, as `Embed` does.
+        given: documents, queries and judgements; each document is one vector, of what the model's context holds.
+        rerank: judges the best 100 of what both found anew; see `langue.search.fuse`.
+        names: metrics.
+
+    Returns:
+        The model's own `metrics` and `intervals`, and under `systems` those of each way to search: dense, bm25, hybrid
+        and, with a reranker, reranked; with how much its first metric differs from dense's, and how likely by chance.
+        And by system the rankings: for each query the documents' ids.
+    """
+    queries, documents = list(given.queries.values()), list(given.documents.values())
+    found = {"dense": dense(task, queries, documents), "bm25": by_words(queries, documents)}
+    found["hybrid"] = [fuse(*both)[:DEPTH] for both in zip(found["dense"], found["bm25"], strict=True)]
+    if rerank is not None:
+        found["reranked"] = reranked(rerank, found["hybrid"], queries, documents)
+    rankings = {name: _named(each, given) for name, each in found.items()}
+    each = {name: retrieval_statistics(ranking, given.judgements, names) for name, ranking in rankings.items()}
+    systems = {name: _scored(values, None if name == "dense" else each["dense"]) for name, values in each.items()}
+    return {**systems["dense"], "systems": systems}, rankings
+
+
+def dense(task: Any, queries: Sequence[str], documents: Sequence[str]) -> Found:
+    """By the cosine of vectors, with every document compared."""
+    with progress("vectors", len(queries) + len(documents), "texts") as advance:
+        asked, known = (
+            unit(task.embed(texts, prompt=prompt, advance=advance))
+            for texts, prompt in ((queries, "query"), (documents, "document"))
+        )
+    found: Found = []
+    for start in range(0, len(asked), AT_ONCE):
+        found += [_best(scores) for scores in asked[start : start + AT_ONCE] @ known.T]
+    return found
+
+
+def by_words(queries: Sequence[str], documents: Sequence[str]) -> Found:
+    """By BM25; documents without any word of a query are not found."""
+    collector = Collector()
+    for number, text in enumerate(documents):
+        collector.add(number, words(text))
+    postings = collector.finish()
+    return [postings.search(words(query), DEPTH) for query in queries]
+
+
+def reranked(rerank: Rerank, found: Found, queries: Sequence[str], documents: Sequence[str]) -> Found:
+    """Rankings whose best 100 are put in the order of a judge of pairs, equals in the order they had."""
+    judged: Found = []
+    with progress("reranking", len(queries), "queries") as advance:
+        for query, ranking in zip(queries, found, strict=True):
+            top = ranking[:RERANKED]
+            scores = judge(rerank, query, [documents[number] for number, _ in top]) if top else np.empty(0)
+            order = np.argsort(-scores, kind="stable")
+            judged.append([*((top[place][0], float(scores[place])) for place in order), *ranking[RERANKED:]])
+            advance(1)
+    return judged
+
+
+def _best(scores: np.ndarray) -> list[Scored]:
+    places = best(scores, DEPTH)
+    return list(zip(places.tolist(), scores[places].tolist(), strict=True))
+
+
+def _named(found: Found, given: SearchSet) -> dict[str, list[str]]:
+    """Documents by their ids. Where queries are documents themselves, as in Quora, none is an answer to itself."""
+    names = list(given.documents)
+    return {
+        query: [names[number] for number, _ in ranking if names[number] != query or query in given.judgements[query]]
+        for query, ranking in zip(given.queries, found, strict=True)
+    }
+
+
+def _scored(values: Mapping[str, np.ndarray], beside: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
+    """Metrics and intervals of 95 % over queries; and the difference of the first metric from another system's."""
+    intervals = {name: bootstrap(as_mean(each), mean_of) for name, each in values.items()}
+    scored: dict[str, Any] = {
+        "metrics": {name: each.score for name, each in intervals.items()},
+        "intervals": {name: [each.low, each.high] for name, each in intervals.items()},
+    }
+    if beside is not None:
+        first = next(iter(values))
+        tested = approximate_randomization(as_mean(beside[first]), as_mean(values[first]), mean_of)
+        between = [tested.low, tested.high]
+        scored["difference"] = {"metric": first, "value": tested.difference, "interval": between, "p": tested.p}
+    return scored

@@ -1,0 +1,126 @@
+"""Vectors of texts measured by what people say of the texts: how alike two are, whether they say the same, what
+group each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from langue import metrics
+from langue.console import progress
+from langue.data.benchmarks import find_benchmark
+from langue.data.labelled import Labelled, missing_column, text_of
+from langue.errors import LangueError
+from langue.metrics.regression import ranks
+from langue.metrics.significance import bootstrap
+from langue.tasks.classify import label_name, label_of, one_label
+
+POSITIVE = ("1", "true")
+NEGATIVE = ("0", "false")
+"""How tables spell whether two texts say the same."""
+
+
+def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None = None) -> dict[str, Any]:
+    """Measure a model of vectors on a table, by what the table holds.
+
+    `sentence1`, `sentence2` and `score` (or a `label` of more than two values): Pearson's and Spearman's correlation of
+    cosine and score. The same with a `label` of 0 and 1: how well the cosine tells duplicates. `text` and `label`:
+    whether k-means with as many groups as there are labels finds them (v-measure).
+
+    Args:
+        task: makes vectors, as `Embed` does.
+        rows: of the table.
+        benchmark: such as "glue/MRPC", whose second label says that two texts say the same.
+
+    Returns:
+        `metrics` and, of correlations, `intervals` of 95 %.
+
+    Raises:
+        LangueError: there are no rows, a column is missing, or labels are of no use here.
+    """
+    if not rows:
+        raise LangueError("there are no rows to evaluate on")
+    if "sentence1" not in rows[0].values:
+        return groups(task, rows)
+    pairs = [(text_of(row, "sentence1"), text_of(row, "sentence2")) for row in rows]
+    column = "score" if "score" in rows[0].values else "label"
+    given = [_value(row, column) for row in rows]
+    labels = find_benchmark(benchmark).labels if benchmark is not None else ()
+    said = [label_name(value) for value in given]
+    if labels or (column == "label" and set(map(str.lower, said)) <= {*POSITIVE, *NEGATIVE}):
+        return duplicates(task, pairs, [value in labels[1:] or value.lower() in POSITIVE for value in said])
+    scores = [_number(row, value) for row, value in zip(rows, given, strict=True)]
+    return graded(task, pairs, scores)
+
+
+def graded(task: Any, pairs: Sequence[tuple[str, str]], scores: Sequence[float]) -> dict[str, Any]:
+    """The correlations of the pairs' cosines with how alike people say they are (STS)."""
+    found = _cosines(task, pairs)
+    columns = np.array(found), np.array(scores, np.float64)
+    ranked = ranks(columns[0]), ranks(columns[1])
+    intervals = {
+        name: bootstrap(_products(*values), _correlation)
+        for name, values in (("pearson", columns), ("spearman", ranked))
+    }
+    return {
+        "metrics": {"pearson": metrics.pearson(found, scores), "spearman": metrics.spearman(found, scores)},
+        "intervals": {name: [each.low, each.high] for name, each in intervals.items()},
+    }
+
+
+def duplicates(task: Any, pairs: Sequence[tuple[str, str]], same: Sequence[bool]) -> dict[str, Any]:
+    """How well the cosine tells pairs that say the same: average precision, and the best F1 with its threshold."""
+    found = _cosines(task, pairs)
+    best = metrics.best_f1(found, same)
+    return {"metrics": {"average_precision": metrics.average_precision(found, same), **best._asdict()}}
+
+
+def groups(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
+    """How well the groups that k-means finds among unit vectors agree with the labels."""
+    labels = [one_label(row) for row in rows]
+    vectors = _vectors(task, [text_of(row, "text") for row in rows])
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = metrics.k_means(vectors / np.maximum(lengths, 1e-12), len(set(labels)))
+    return {"metrics": {"v_measure": metrics.v_measure(found, labels)}}
+
+
+def _cosines(task: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    vectors = _vectors(task, [text for pair in pairs for text in pair])
+    return metrics.cosines(vectors[::2], vectors[1::2]).tolist()
+
+
+def _vectors(task: Any, texts: Sequence[str]) -> np.ndarray:
+    with progress("vectors", len(texts), "texts") as advance:
+        return task.embed(texts, advance=advance)
+
+
+def _value(row: Labelled, column: str) -> Any:
+    if column == "label":
+        return label_of(row)
+    if row.values.get(column) in (None, ""):
+        raise missing_column(row.place, column, row.values)
+    return row.values[column]
+
+
+def _number(row: Labelled, given: Any) -> float:
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise LangueError(f"{row.place}: the score of a pair should be a number, got {given!r:.60}")
+    return number
+
+
+def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(N, 6) of which a correlation is made when summed; centred first, so that sums of squares lose no digits."""
+    left, right = left - left.mean(), right - right.mean()
+    return np.stack([np.ones_like(left), left, right, left * left, right * right, left * right], 1)
+
+
+def _correlation(sums: np.ndarray) -> float:
+    count, left, right, squares, others, both = sums
+    spread = (squares - left**2 / count) * (others - right**2 / count)
+    return float((both - left * right / count) / np.sqrt(spread)) if spread > 0 else 0.0
