@@ -53,6 +53,7 @@ VERBS: Verbs = {
         "delete": Verb("langue.cli.index:delete", "Take documents out of an index"),
         "info": Verb("langue.cli.index:info", "Tell what an index holds"),
         "search": Verb("langue.cli.index:search", "Find passages that answer a query"),
+        "mine": Verb("langue.cli.mine:mine", "Find passages that are mistaken for answers, to train on"),
     },
     "compare": Verb("langue.cli.compare:compare", "Say which of two models writes better, and whether by chance"),
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),

@@ -1,0 +1,85 @@
+"""`langue index mine`: find texts that a model mistakes for answers, to train on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from langue.console import say
+
+
+def mine(
+    index: str,
+    /,
+    *,
+    data: str,
+    out: Path,
+    model: Path | None = None,
+    anchor: str = "anchor",
+    positive: str = "positive",
+    negatives: int = 1,
+    depth: int = 50,
+    skip: int = 0,
+    margin: float | None = None,
+    mode: Literal["dense", "text", "hybrid"] = "dense",
+    layout: Literal["embed", "classify"] = "embed",
+    device: str = "auto",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Look for each pair's first text in an index, and keep what is found and is not its second.
+
+    Texts that any pair has for the same anchor are right, and so are passages out of them; of equal passages one is
+    kept.
+
+    Parameters
+    ----------
+    index
+        A folder that langue index build made, or a PostgreSQL address.
+    data
+        Pairs: a csv, tsv, jsonl or parquet file, or an hf: name.
+    out
+        The file of JSON lines to write.
+    model
+        Made the index's vectors; where the index says it was by default.
+    anchor
+        The column with the text that asks.
+    positive
+        The column with the text that answers.
+    negatives
+        How many are kept for each pair, at most.
+    depth
+        How many passages are looked at for each pair.
+    skip
+        How many of those that would be kept are passed over, from the top.
+    margin
+        How far below the right text a wrong one has to score, as a share of the right one's score; searching by
+        meaning, 0.05 by default.
+    mode
+        Search by meaning, by words, or by both.
+    layout
+        Rows for a recipe of the task embed, or of the task classify, which learns to judge pairs and can rerank.
+    device
+        cpu, cuda, …
+    as_json
+        Print the counts as one JSON object.
+    """
+    from langue.data import DataSettings
+    from langue.data.labelled import read_labelled, text_of
+    from langue.search.index import Index
+    from langue.search.mine import MineSettings, write_mined
+    from langue.search.mine import mine as find
+    from langue.settings import parse
+
+    asked = {"negatives": negatives, "depth": depth, "skip": skip, "margin": margin, "mode": mode}
+    settings = parse(MineSettings, asked, "langue index mine")
+    columns = {"anchor": anchor, "positive": positive}
+    rows = read_labelled(data, DataSettings(train="", columns=columns))
+    pairs = [(text_of(row, "anchor"), text_of(row, "positive")) for row in rows]
+    counts = write_mined(out, find(Index.open(index, model, device), pairs, settings), layout)
+    if as_json:
+        print(json.dumps(counts))
+    else:
+        say(f"{counts['negatives']:,} negatives for {counts['pairs']:,} pairs; {counts['without']:,} pairs have none")
