@@ -1,4 +1,4 @@
-"""A small folder of sentence-transformers with random weights, and texts in its words."""
+"""Small folders of sentence-transformers with random weights, and texts in their words."""
 
 from __future__ import annotations
 
@@ -30,19 +30,33 @@ def changed(text: str, words: int, seed: int = 0) -> str:
     return " ".join(found)
 
 
+def _save_bert(model: Any, folder: Path) -> None:
+    from transformers import BertTokenizerFast
+
+    model.save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+
+
 def save_sentence_folder(folder: Path) -> Any:
-    """Write it, and give sentence-transformers' model of it."""
+    """Write one to folder/sentence, and give sentence-transformers' model of it."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel
 
     torch.manual_seed(1)
-    bert = folder / "bert"
-    BertModel(BertConfig(**BERT, initializer_range=0.5)).save_pretrained(bert)
-    (bert / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]))
-    BertTokenizerFast(str(bert / "vocab.txt"), model_max_length=32).save_pretrained(bert)
-    trunk = Transformer(str(bert), max_seq_length=32)
+    _save_bert(BertModel(BertConfig(**BERT, initializer_range=0.5)), folder / "bert")
+    trunk = Transformer(str(folder / "bert"), max_seq_length=32)
     theirs = SentenceTransformer(modules=[trunk, Pooling(32, "mean")], device="cpu")
     theirs.save(str(folder / "sentence"))
     return theirs
+
+
+def save_cross_encoder(folder: Path, outputs: int) -> None:
+    """Write a BERT that judges pairs by so many numbers."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(2)
+    config = BertConfig(**BERT, initializer_range=0.5, num_labels=outputs)
+    _save_bert(BertForSequenceClassification(config), folder)

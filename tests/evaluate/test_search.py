@@ -120,3 +120,5 @@ def test_the_command_prints_a_table_one_object_and_a_run_file(folder, found, cap
     assert f"{found[0]['metrics']['ndcg@10']:.4f}" in shown
     assert cli.run([*words, "--split", "dev"]) == 2
     assert "splits that were judged: test" in capsys.readouterr().err
+    assert cli.run([*words, "--rerank", str(place / "sentence")]) == 2
+    assert "was made to embed; reranking wants one that was trained to classify pairs" in capsys.readouterr().err

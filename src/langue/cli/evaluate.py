@@ -22,6 +22,7 @@ def evaluate(
     split: str | None = None,
     predictions: Path | None = None,
     rerank: Path | None = None,
+    rerank_depth: int = 100,
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
@@ -58,6 +59,8 @@ def evaluate(
         is written as a run file of TREC's.
     rerank
         A classifier of pairs that judges the best of what a search found anew.
+    rerank_depth
+        How many of the best it judges.
     stride
         Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
     documents
@@ -76,6 +79,7 @@ def evaluate(
         found = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "rerank": rerank}
+        options["rerank_depth"] = rerank_depth
         found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))

@@ -201,9 +201,9 @@ def search(
 def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None = None, **options: Any) -> None:
     """Search, print what is found, and say how long it took, the model's time apart."""
     from langue.console import say
-    from langue.tasks import load
+    from langue.search.rerank import load_reranker
 
-    reranker = None if judge is None else load(judge, index.device)
+    reranker = None if judge is None else load_reranker(judge, index.device)
     mode = options["mode"] or index.mode
     start = time.perf_counter()
     if mode != "text" and query.strip():

@@ -20,8 +20,9 @@ from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
 from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
-from langue.evaluate.search import evaluate_search
+from langue.evaluate.search import RERANKED, evaluate_search
 from langue.evaluate.vectors import evaluate_vectors
+from langue.search.rerank import load_reranker
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
@@ -41,6 +42,7 @@ def evaluate(
     split: str | None = None,
     predictions: Path | None = None,
     rerank: Path | str | Any = None,
+    rerank_depth: int = RERANKED,
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
@@ -57,6 +59,7 @@ def evaluate(
         split: of a benchmark: dev by default, of a search set test.
         predictions: a file for the answers.
         rerank: a classifier of pairs, or its folder, that judges what a search found.
+        rerank_depth: how many of the best it judges.
         stride: tokens by which a writer's window slides, from 1 to the context; half of the context by default. A
             smaller one lets the model see more before each token, and takes longer.
         documents: what one document of a text file is.
@@ -76,8 +79,10 @@ def evaluate(
     if task.name in TEXT_TASKS:
         found = _on_text(task, data, ReadSettings(documents=documents, text=text), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
-        judge = load(rerank, device) if isinstance(rerank, Path | str) else rerank
-        found = _on_searches(task, data, split or "test", judge, predictions)
+        judge = None if rerank is None else load_reranker(rerank, device)
+        found = _on_searches(task, data, split or "test", judge, rerank_depth, predictions)
+    elif rerank is not None:
+        raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
         recipe = recipe_data(model) if named else DataSettings(train="")
         on = {"embed": _on_vectors, **dict.fromkeys(PAIR_TASKS, _on_pairs)}.get(task.name, _on_rows)
@@ -128,11 +133,11 @@ def _on_pairs(
     return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
 
 
-def _on_searches(task: Any, data: str, split: str, judge: Any, predictions: Path | None) -> dict[str, Any]:
+def _on_searches(task: Any, data: str, split: str, judge: Any, depth: int, predictions: Path | None) -> dict[str, Any]:
     given = read_beir(data, split)
     if given.missing:
         remark(f"{data} judges {given.missing:,} documents as relevant that it does not hold")
-    found, rankings = evaluate_search(task, given, judge)
+    found, rankings = evaluate_search(task, given, judge, depth)
     if predictions is not None:
         _write_rankings(predictions, rankings)
     counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}

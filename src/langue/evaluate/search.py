@@ -20,7 +20,7 @@ from langue.search.words import words
 DEPTH = 1000
 """Documents that are found for a query, as at TREC and in BEIR."""
 RERANKED = 100
-"""How many of the best a reranker judges; the others stay behind them as they are."""
+"""How many of the best a reranker judges unless told; the others stay behind them as they are."""
 AT_ONCE = 64
 """Queries that are compared with all documents at a time."""
 
@@ -29,14 +29,19 @@ Found = list[list[Scored]]
 
 
 def evaluate_search(
-    task: Any, given: SearchSet, rerank: Rerank | None = None, names: Sequence[str] = RETRIEVAL
+    task: Any,
+    given: SearchSet,
+    rerank: Rerank | None = None,
+    rerank_depth: int = RERANKED,
+    names: Sequence[str] = RETRIEVAL,
 ) -> tuple[dict[str, Any], dict[str, dict[str, list[str]]]]:
     """Measure a model of vectors beside and together with full-text search.
 
     Args:
         task: makes vectors, as `Embed` does.
         given: documents, queries and judgements; each document is one vector, of what the model's context holds.
-        rerank: judges the best 100 of what both found anew; see `langue.search.fuse`.
+        rerank: judges the best of what both found anew; see `langue.search.rerank`.
+        rerank_depth: how many.
         names: metrics.
 
     Returns:
@@ -48,7 +53,7 @@ def evaluate_search(
     found = {"dense": dense(task, queries, documents), "bm25": by_words(queries, documents)}
     found["hybrid"] = [fuse(*both)[:DEPTH] for both in zip(found["dense"], found["bm25"], strict=True)]
     if rerank is not None:
-        found["reranked"] = reranked(rerank, found["hybrid"], queries, documents)
+        found["reranked"] = reranked(rerank, found["hybrid"], queries, documents, rerank_depth)
     rankings = {name: _named(each, given) for name, each in found.items()}
     each = {name: retrieval_statistics(ranking, given.judgements, names) for name, ranking in rankings.items()}
     systems = {name: _scored(values, None if name == "dense" else each["dense"]) for name, values in each.items()}
@@ -77,15 +82,17 @@ def by_words(queries: Sequence[str], documents: Sequence[str]) -> Found:
     return [postings.search(words(query), DEPTH) for query in queries]
 
 
-def reranked(rerank: Rerank, found: Found, queries: Sequence[str], documents: Sequence[str]) -> Found:
-    """Rankings whose best 100 are put in the order of a judge of pairs, equals in the order they had."""
+def reranked(
+    rerank: Rerank, found: Found, queries: Sequence[str], documents: Sequence[str], depth: int = RERANKED
+) -> Found:
+    """Rankings whose best are put in the order of a judge of pairs, equals in the order they had."""
     judged: Found = []
     with progress("reranking", len(queries), "queries") as advance:
         for query, ranking in zip(queries, found, strict=True):
-            top = ranking[:RERANKED]
+            top = ranking[:depth]
             scores = judge(rerank, query, [documents[number] for number, _ in top]) if top else np.empty(0)
             order = np.argsort(-scores, kind="stable")
-            judged.append([*((top[place][0], float(scores[place])) for place in order), *ranking[RERANKED:]])
+            judged.append([*((top[place][0], float(scores[place])) for place in order), *ranking[depth:]])
             advance(1)
     return judged
 

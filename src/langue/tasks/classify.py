@@ -56,7 +56,9 @@ class Classify:
         if recipe is not None:
             return cls(model, tokenizer, recipe.classify.model_copy(update={"labels": labels}))
         outputs = 0 if model.config.classifier is None else model.config.classifier.outputs
-        if not labels and outputs > 1:
+        if outputs == 1:
+            labels = ()  # Transformers has a name for a single output, as if there were others
+        elif not labels:
             labels = tuple(str(number) for number in range(outputs))
         return cls(model, tokenizer, ClassifySettings(kind="label" if labels else "number", labels=labels))
 
