@@ -75,6 +75,16 @@ def test_a_benchmark_says_which_label_means_the_same(folder, tmp_path):
     assert found == want
 
 
+def test_pairs_are_found_again_as_often_as_sentence_transformers_vectors_find_them(folder):
+    path, theirs = folder
+    found = langue.evaluate(path, rows(anchor=SECOND, positive=FIRST))["metrics"]
+    one, two = (theirs.encode(column, normalize_embeddings=True) for column in (SECOND, FIRST))
+    scores = one @ two.T
+    places = 1 + (scores > scores.diagonal()[:, None]).sum(1)
+    assert found["accuracy"] == pytest.approx((places == 1).mean())
+    assert found["mrr@10"] == pytest.approx(np.where(places <= 10, 1 / places, 0).mean())
+
+
 def test_groups_are_those_of_scikit_learns_k_means(folder):
     path, theirs = folder
     many = texts(8, seed=3)

@@ -36,8 +36,9 @@ def evaluate(
     A translator by BLEU, chrF and TER, a summariser by ROUGE, with intervals of 95 %, baselines and signatures.
     A transcriber by word and character error rate, with intervals of 95 %.
     A classifier or finder of answers by its task's metrics on labelled rows, or by a benchmark's own.
-    A model of vectors by what it finds in a BEIR folder, beside and together with full-text search; by how alike it
-    finds pairs with a score, or duplicates with a label of 0 or 1; or by the groups it sees among labelled texts.
+    A model of vectors by what it finds in a BEIR folder, beside and together with full-text search; by the place of
+    each positive among those of all anchors; by how alike it finds sentences with a score, or duplicates with a label
+    of 0 or 1; or by the groups it sees among labelled texts.
 
     Parameters
     ----------

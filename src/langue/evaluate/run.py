@@ -11,24 +11,21 @@ from typing import Any, Literal
 
 from langue.console import remark
 from langue.data import DataSettings, ReadSettings, TokenStore, prepare
-from langue.data.benchmarks import find_benchmark, is_beir, read_beir, submission_name, write_submission
+from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import Given
 from langue.data.store import MANIFEST
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import average, score, suite_parts
+from langue.evaluate.embedding import BEIR, evaluate_searches, evaluate_table
 from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
 from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
-from langue.evaluate.search import RERANKED, evaluate_search
-from langue.evaluate.vectors import evaluate_vectors
+from langue.evaluate.search import RERANKED
 from langue.search.rerank import load_reranker
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
-
-BEIR = "beir"
-"""Stands for a benchmark where data is a search set."""
 
 DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
 """Sets without training data, and the task whose model is asked."""
@@ -80,12 +77,12 @@ def evaluate(
         found = _on_text(task, data, ReadSettings(documents=documents, text=text), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
         judge = None if rerank is None else load_reranker(rerank, device)
-        found = _on_searches(task, data, split or "test", judge, rerank_depth, predictions)
+        found = evaluate_searches(task, data, split or "test", judge, rerank_depth, predictions)
     elif rerank is not None:
         raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
         recipe = recipe_data(model) if named else DataSettings(train="")
-        on = {"embed": _on_vectors, **dict.fromkeys(PAIR_TASKS, _on_pairs)}.get(task.name, _on_rows)
+        on = {"embed": evaluate_table, **dict.fromkeys(PAIR_TASKS, _on_pairs)}.get(task.name, _on_rows)
         found = on(task, data, recipe, benchmark, split or "dev", predictions)
     return {**found, "seconds": round(time.perf_counter() - begun, 3)}
 
@@ -131,47 +128,6 @@ def _on_pairs(
         predictions.write_text("".join(answer + "\n" for answer in answers), encoding="utf-8")
     shown = data if isinstance(data, str) else "rows"
     return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
-
-
-def _on_searches(task: Any, data: str, split: str, judge: Any, depth: int, predictions: Path | None) -> dict[str, Any]:
-    given = read_beir(data, split)
-    if given.missing:
-        remark(f"{data} judges {given.missing:,} documents as relevant that it does not hold")
-    found, rankings = evaluate_search(task, given, judge, depth)
-    if predictions is not None:
-        _write_rankings(predictions, rankings)
-    counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}
-    return {"task": task.name, "data": data, **counts, **found}
-
-
-def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> None:
-    """TREC's run files in one, in which the last column names the system."""
-    lines = (
-        f"{query} Q0 {document} {place} {1 / place:.6f} {system}\n"
-        for system, ranking in rankings.items()
-        for query, documents in ranking.items()
-        for place, document in enumerate(documents, 1)
-    )
-    path.write_text("".join(lines), encoding="utf-8")
-
-
-def _on_vectors(
-    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
-) -> dict[str, Any]:
-    if predictions is not None:
-        raise LangueError("vectors are no answers that can be written; leave out --predictions")
-    if benchmark is not None:
-        rows = read_task(benchmark, data, split)
-    else:
-        rows = list(read_labelled(data, DataSettings(train="")))
-    shown = data if isinstance(data, str) else "rows"
-    return {
-        "task": task.name,
-        "data": shown,
-        "examples": len(rows),
-        "rows": len(rows),
-        **evaluate_vectors(task, rows, benchmark),
-    }
 
 
 def recipe_data(run: Path | str) -> DataSettings:

@@ -10,11 +10,14 @@ import numpy as np
 
 from langue import metrics
 from langue.console import progress
+from langue.data.alike import texts_in
 from langue.data.benchmarks import find_benchmark
 from langue.data.labelled import Labelled, missing_column, text_of
 from langue.errors import LangueError
 from langue.metrics.regression import ranks
 from langue.metrics.significance import bootstrap
+from langue.search.vectors import unit
+from langue.tasks.alike import find_positives
 from langue.tasks.classify import label_name, label_of, one_label
 
 POSITIVE = ("1", "true")
@@ -25,9 +28,10 @@ NEGATIVE = ("0", "false")
 def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None = None) -> dict[str, Any]:
     """Measure a model of vectors on a table, by what the table holds.
 
-    `sentence1`, `sentence2` and `score` (or a `label` of more than two values): Pearson's and Spearman's correlation of
-    cosine and score. The same with a `label` of 0 and 1: how well the cosine tells duplicates. `text` and `label`:
-    whether k-means with as many groups as there are labels finds them (v-measure).
+    - `anchor` and `positive`: the place of each right text among all of the table's.
+    - `sentence1`, `sentence2` and `score`, or a `label` of numbers: the correlations of cosine and score.
+    - `sentence1`, `sentence2` and a `label` of 0 or 1: how well the cosine tells duplicates.
+    - `text` and `label`: whether k-means with as many groups as there are labels finds them (v-measure).
 
     Args:
         task: makes vectors, as `Embed` does.
@@ -42,6 +46,8 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
     """
     if not rows:
         raise LangueError("there are no rows to evaluate on")
+    if "anchor" in rows[0].values:
+        return found_again(task, rows)
     if "sentence1" not in rows[0].values:
         return groups(task, rows)
     pairs = [(text_of(row, "sentence1"), text_of(row, "sentence2")) for row in rows]
@@ -53,6 +59,16 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
         return duplicates(task, pairs, [value in labels[1:] or value.lower() in POSITIVE for value in said])
     scores = [_number(row, value) for row, value in zip(rows, given, strict=True)]
     return graded(task, pairs, scores)
+
+
+def found_again(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
+    """How high each anchor's right texts stand among those of all rows."""
+    texts = [texts_in(row, "pairs")[:2] for row in rows]
+    vectors = [
+        unit(_vectors(task, [row[place] for row in texts], purpose))
+        for place, purpose in enumerate(("query", "document"))
+    ]
+    return {"metrics": find_positives(texts, *vectors)}
 
 
 def graded(task: Any, pairs: Sequence[tuple[str, str]], scores: Sequence[float]) -> dict[str, Any]:
@@ -80,9 +96,8 @@ def duplicates(task: Any, pairs: Sequence[tuple[str, str]], same: Sequence[bool]
 def groups(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
     """How well the groups that k-means finds among unit vectors agree with the labels."""
     labels = [one_label(row) for row in rows]
-    vectors = _vectors(task, [text_of(row, "text") for row in rows])
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = metrics.k_means(vectors / np.maximum(lengths, 1e-12), len(set(labels)))
+    vectors = unit(_vectors(task, [text_of(row, "text") for row in rows]))
+    found = metrics.k_means(vectors, len(set(labels)))
     return {"metrics": {"v_measure": metrics.v_measure(found, labels)}}
 
 
@@ -91,9 +106,9 @@ def _cosines(task: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
     return metrics.cosines(vectors[::2], vectors[1::2]).tolist()
 
 
-def _vectors(task: Any, texts: Sequence[str]) -> np.ndarray:
+def _vectors(task: Any, texts: Sequence[str], purpose: str | None = None) -> np.ndarray:
     with progress("vectors", len(texts), "texts") as advance:
-        return task.embed(texts, advance=advance)
+        return task.embed(texts, prompt=purpose, advance=advance)
 
 
 def _value(row: Labelled, column: str) -> Any:
