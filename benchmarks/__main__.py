@@ -26,6 +26,7 @@ NAMES = (
     "translation",
     "whisper",
     "search_index",
+    "retrieval",
     "gpu",
 )
 
@@ -39,13 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
         "--data",
         type=Path,
         help="text (time_to_loss, data, checkpoints, search_index), a folder of benchmarks (fine_tuning, classify, "
-        "embed) or pairs (beam, translation), or a table of recordings (whisper)",
+        "embed), of pairs (beam, translation) or of both (retrieval), or a table of recordings (whisper)",
     )
     parser.add_argument(
         "--model",
         type=Path,
         help="a Hugging Face folder of a BERT (fine_tuning, classify, embed), a run (beam), a GGUF file (checkpoints), "
-        "a Whisper of faster-whisper's (whisper), or a model that embeds (search_index)",
+        "a Whisper of faster-whisper's (whisper), or a model that embeds (search_index, retrieval)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)
