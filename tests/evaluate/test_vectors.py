@@ -69,10 +69,14 @@ def test_duplicates_score_as_sentence_transformers_evaluates_them(folder, spelt)
 def test_a_benchmark_says_which_label_means_the_same(folder, tmp_path):
     path, _ = folder
     lines = [f"{int(same)}\t1\t2\t{one}\t{two}\n" for one, two, same in zip(FIRST, SECOND, SAME, strict=True)]
+    (tmp_path / "RTE").mkdir()
+    (tmp_path / "RTE" / "dev.tsv").write_text("index\tsentence1\tsentence2\tlabel\n0\tw1\tw2\tentailment\n")
     (tmp_path / "dev.tsv").write_text("Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n" + "".join(lines))
     found = langue.evaluate(path, str(tmp_path), benchmark="glue/MRPC")["metrics"]
     want = langue.evaluate(path, rows(sentence1=FIRST, sentence2=SECOND, label=[int(same) for same in SAME]))["metrics"]
     assert found == want
+    with pytest.raises(LangueError, match="glue/RTE says nothing about vectors; glue/STS-B, glue/MRPC, glue/QQP"):
+        langue.evaluate(path, str(tmp_path), benchmark="glue/RTE")
 
 
 def test_pairs_are_found_again_as_often_as_sentence_transformers_vectors_find_them(folder):

@@ -9,6 +9,7 @@ import numpy as np
 
 from langue.console import progress
 from langue.data.benchmarks import SearchSet
+from langue.errors import LangueError
 from langue.metrics.retrieval import RETRIEVAL, retrieval_statistics
 from langue.metrics.significance import approximate_randomization, as_mean, bootstrap, mean_of
 from langue.search.fuse import Rerank, fuse, judge
@@ -48,7 +49,12 @@ def evaluate_search(
         The model's own `metrics` and `intervals`, and under `systems` those of each way to search: dense, bm25, hybrid
         and, with a reranker, reranked; with how much its first metric differs from dense's, and how likely by chance.
         And by system the rankings: for each query the documents' ids.
+
+    Raises:
+        LangueError: nothing is to be reranked.
     """
+    if rerank_depth < 1:
+        raise LangueError(f"{rerank_depth} documents cannot be reranked; ask for 1 or more")
     queries, documents = list(given.queries.values()), list(given.documents.values())
     found = {"dense": dense(task, queries, documents), "bm25": by_words(queries, documents)}
     found["hybrid"] = [fuse(*both)[:DEPTH] for both in zip(found["dense"], found["bm25"], strict=True)]

@@ -24,6 +24,9 @@ POSITIVE = ("1", "true")
 NEGATIVE = ("0", "false")
 """How tables spell whether two texts say the same."""
 
+BENCHMARKS = ("glue/STS-B", "glue/MRPC", "glue/QQP")
+"""Those that ask how alike two texts are: by a number, or by labels of which the second means the same."""
+
 
 def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None = None) -> dict[str, Any]:
     """Measure a model of vectors on a table, by what the table holds.
@@ -36,7 +39,7 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
     Args:
         task: makes vectors, as `Embed` does.
         rows: of the table.
-        benchmark: such as "glue/MRPC", whose second label says that two texts say the same.
+        benchmark: one of `BENCHMARKS`, where the rows are its own.
 
     Returns:
         `metrics` and, of correlations, `intervals` of 95 %.
@@ -46,6 +49,8 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
     """
     if not rows:
         raise LangueError("there are no rows to evaluate on")
+    if benchmark not in (None, *BENCHMARKS):
+        raise LangueError(f"{benchmark} says nothing about vectors; {', '.join(BENCHMARKS)} and beir do")
     if "anchor" in rows[0].values:
         return found_again(task, rows)
     if "sentence1" not in rows[0].values:
