@@ -112,7 +112,7 @@ def test_docstrings_know_what_they_are_about():
 
 def test_reciprocal_ranks_are_added_up():
     first, second = [(7, 9.0), (3, 5.0), (5, 1.0)], [(3, 0.9), (8, 0.5)]
-    expected = [(3, 1 / 62 + 1 / 61), (7, 1 / 61), (8, 1 / 62), (5, 1 / 63)]
+    expected = [(3, 1 / 4 + 1 / 3), (7, 1 / 3), (8, 1 / 4), (5, 1 / 5)]
     found = fuse(first, second)
     assert [key for key, _ in found] == [key for key, _ in expected]
     assert [score for _, score in found] == pytest.approx([score for _, score in expected])
