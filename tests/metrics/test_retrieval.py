@@ -55,7 +55,9 @@ def by_hand(ranking, relevance, name):
     if kind == "map":
         return sum(sum(hits[: place + 1]) / (place + 1) for place, hit in enumerate(hits) if hit) / relevant
     gain = [max(0, relevance.get(document, 0)) for document in top]
-    ideal = sorted((grade for grade in relevance.values() if grade > 0), reverse=True)[: int(cutoff) if cutoff else None]
+    ideal = sorted((grade for grade in relevance.values() if grade > 0), reverse=True)[
+        : int(cutoff) if cutoff else None
+    ]
     first, best = (sum(grade / math.log2(place + 2) for place, grade in enumerate(grades)) for grades in (gain, ideal))
     return first / best
 
