@@ -5,7 +5,7 @@ import pytest
 import sklearn.cluster
 import sklearn.metrics
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
 
@@ -33,6 +33,7 @@ def test_average_precision_is_scikit_learns(rows):
 
 
 @given(pairs)
+@example([(5e-324, True), (0.0, False)])
 def test_no_threshold_reaches_more_than_the_best(rows):
     scores, positive = zip(*rows, strict=True)
     if not any(positive):

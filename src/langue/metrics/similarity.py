@@ -52,9 +52,10 @@ def best_f1(scores: Sequence[float], positive: Sequence[bool]) -> Threshold:
     f1 = 2 * hits / (taken + hits[-1])
     best = int(f1.argmax())
     below = values[min(best + 1, len(values) - 1)]
-    return Threshold(
-        float(f1[best]), float(hits[best] / taken[best]), float(hits[best] / hits[-1]), float(values[best] + below) / 2
-    )
+    middle = (values[best] + below) / 2
+    # Of neighbouring numbers the middle is rounded to one of them, which must not be the lower.
+    threshold = middle if middle > below else values[best]
+    return Threshold(float(f1[best]), float(hits[best] / taken[best]), float(hits[best] / hits[-1]), float(threshold))
 
 
 def _steps(scores: Sequence[float], positive: Sequence[bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
