@@ -1,4 +1,5 @@
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -34,4 +35,10 @@ def test_the_extras_are_those_of_the_project():
     declared = project["optional-dependencies"]
     assert set(EXTRAS) == set(declared) - {"dev", "benchmark"}
     for name, (modules, _) in EXTRAS.items():
-        assert sorted(modules) == sorted(need.split(">")[0].replace("-", "_") for need in declared[name])
+        assert sorted(modules) == sorted(map(_module, declared[name]))
+
+
+def _module(need: str) -> str:
+    """What is imported of a requirement such as `psycopg[binary]>=3.2`."""
+    name = re.split(r"[\[>]", need)[0]
+    return {"scikit-learn": "sklearn"}.get(name, name.replace("-", "_"))

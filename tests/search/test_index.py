@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.search.toys import TOPICS, Counting, rows
+from tests.search.small import TOPICS, Counting, rows
 
 from langue.errors import LangueError
 from langue.search import Index, IndexSettings
@@ -214,7 +214,7 @@ KILLED = """
 import sys, time
 from langue.search import Index, IndexSettings
 from langue.search import change
-from tests.search.toys import Counting, rows
+from tests.search.small import Counting, rows
 change.BATCH = 20  # several batches are written before the last
 place, kind = sys.argv[1:]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.search.toys import Projecting, rows
+from tests.search.small import Projecting, rows
 
 from langue.randomness import numpy_generator
 from langue.search import Index

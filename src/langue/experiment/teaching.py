@@ -46,7 +46,7 @@ def write_lesson(settings: EmbedSettings, rows: Sequence[Labelled], folder: Path
             told.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
             advance(len(some))
     beside = folder / f".{LESSON}.writing.npy"
-    np.save(beside, np.concatenate(told))
+    np.save(beside, np.concatenate(told), allow_pickle=False)
     beside.replace(folder / LESSON)
 
 

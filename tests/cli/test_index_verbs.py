@@ -4,7 +4,7 @@ import json
 import shlex
 
 import pytest
-from tests.search.toys import Counting, rows
+from tests.search.small import Counting, rows
 
 from langue.cli import run
 from langue.data.embedded import embedded_docstrings
