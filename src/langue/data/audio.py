@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from langue.errors import LangueError
+from langue.extra import need
 
 RATE = 16_000
 """Samples a second."""
@@ -110,11 +111,7 @@ def _decoded(
 
 
 def _soundfile() -> Any:
-    try:
-        import soundfile
-    except ImportError:
-        raise LangueError("reading recordings needs soundfile: pip install 'langue[audio]'") from None
-    return soundfile
+    return need("soundfile", "audio", "reading recordings")
 
 
 def _cut(
@@ -148,8 +145,5 @@ def _resampled(blocks: Iterator[tuple[int, np.ndarray]]) -> Iterator[np.ndarray]
 
 
 def _resampler(rate: int) -> Any:
-    try:
-        import soxr
-    except ImportError:
-        raise LangueError("recordings of other rates than 16 kHz need soxr: pip install 'langue[audio]'") from None
+    soxr = need("soxr", "audio", "a recording of another rate than 16 kHz")
     return soxr.ResampleStream(rate, RATE, 1, dtype="float32")

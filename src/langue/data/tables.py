@@ -13,6 +13,7 @@ from langue.data.lines import Line, read_lines
 from langue.data.records import Dropped, Row, excerpt, is_blank
 from langue.data.sources import Origin
 from langue.errors import LangueError
+from langue.extra import need
 
 
 def rows(origin: Origin, limit: int, column: str | None = None, *, with_names: bool = False) -> Iterator[Row | Dropped]:
@@ -101,13 +102,9 @@ def _whole(origin: Origin, column: str | None, with_names: bool) -> Iterator[Any
 
 
 def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
+    pyarrow, parquet = (need(name, "parquet", "reading parquet") for name in ("pyarrow", "pyarrow.parquet"))
     try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise LangueError("reading parquet needs pyarrow: pip install 'langue[parquet]'") from None
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path) as file:
             wanted = [column] if column in file.schema_arrow.names else None
             for batch in file.iter_batches(batch_size=1024, columns=wanted):
                 yield from batch.to_pylist()
@@ -117,10 +114,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
 
 def _datasets(origin: Origin, with_names: bool) -> Iterator[Mapping[str, Any]]:
     """`hf:NAME[/CONFIG][:SPLIT]`, streamed; or a folder that `save_to_disk` made."""
-    try:
-        import datasets
-    except ImportError:
-        raise LangueError(f"{origin.name} needs Hugging Face Datasets: pip install 'langue[hf]'") from None
+    datasets = need("datasets", "hf", origin.name)
     try:
         if origin.kind == "folder":
             found: Any = datasets.load_from_disk(str(origin.path))

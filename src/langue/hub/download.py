@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from langue.errors import LangueError
+from langue.extra import need
 
 PATTERNS = ["*.safetensors", "*.json", "*.txt"]
 """What is fetched; pickles and Python code never are."""
@@ -16,13 +17,10 @@ def download(name: str) -> Path:
     Raises:
         LangueError: huggingface_hub is missing, or there is no such checkpoint, or no network.
     """
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise LangueError(f"hf:{name} needs huggingface_hub: pip install 'langue[hf]'") from None
+    library = need("huggingface_hub", "hf", f"hf:{name}")
     try:
         # Folders below the first hold the same weights for other programs.
-        folder = snapshot_download(name, allow_patterns=PATTERNS, ignore_patterns=["*/*"])
+        folder = library.snapshot_download(name, allow_patterns=PATTERNS, ignore_patterns=["*/*"])
     except Exception as error:  # of many kinds, from a wrong name to a network that is down
         raise LangueError(f"hf:{name} cannot be fetched: {' '.join(str(error).split())}") from None
     return Path(folder)

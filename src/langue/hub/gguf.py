@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from langue.errors import LangueError
+from langue.extra import need
 from langue.hub.checkpoint import Checkpoint
-from langue.hub.extra import need
 from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
@@ -251,7 +251,7 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
         LangueError: the model is of another family, its tokenizer is no byte-level BPE, a weight is too large for the
             kind, or the disk is full.
     """
-    gguf = need("gguf", "writing GGUF")
+    gguf = need("gguf", "formats", "writing GGUF")
     path = Path(path)
     architecture = _architecture(model.config)
     beside = path.with_name(f".{path.name}.writing")

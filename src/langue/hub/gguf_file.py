@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from langue.errors import LangueError
-from langue.hub.extra import need
+from langue.extra import need
 
 # Value types of the settings, by number, as struct writes them; 8 is text and 9 a list.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -60,7 +60,7 @@ class GGUFFile:
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        need("gguf", "reading GGUF")
+        need("gguf", "formats", "reading GGUF")
         try:
             self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
         except FileNotFoundError:
@@ -99,7 +99,7 @@ class GGUFFile:
             raise LangueError(
                 f"{self.path} packs {name} as {tensor.kind}, which Langue does not read; it reads {', '.join(KINDS)}"
             )
-        gguf = need("gguf", "reading GGUF")
+        gguf = need("gguf", "formats", "reading GGUF")
         count = math.prod(tensor.shape[:-1])
         packed = self._bytes[tensor.start : tensor.start + count * tensor.row_bytes].reshape(count, tensor.row_bytes)
         step = max(1, _AT_ONCE // tensor.shape[-1])
@@ -200,7 +200,7 @@ def _tensors(
     cursor: _Cursor, places: list[tuple[str, tuple[int, ...], int, int]], alignment: Any
 ) -> dict[str, PackedTensor]:
     """Where the tensors lie, once all of them are known to lie inside the file."""
-    constants = need("gguf", "reading GGUF").constants
+    constants = need("gguf", "formats", "reading GGUF").constants
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
         raise cursor.damaged(f"general.alignment is {alignment}, which is no power of two")
     data = -(-cursor.place // alignment) * alignment

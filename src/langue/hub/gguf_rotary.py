@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from langue.errors import LangueError
-from langue.hub.extra import need
+from langue.extra import need
 from langue.hub.gguf_file import GGUFFile
 from langue.models import ModelConfig
 from langue.nn.rotary import RotaryScaling, scaled
@@ -73,6 +73,6 @@ def write_scaling(writer: Any, config: ModelConfig) -> np.ndarray | None:
         if (scaling.slow, scaling.fast, scaling.attention_factor, scaling.truncate) != (1.0, 32.0, None, True):
             raise LangueError("GGUF keeps yarn's factor and original_context only; the rest must be as published")
         writer.add_rope_scaling_orig_ctx_len(scaling.original_context)
-    writer.add_rope_scaling_type(need("gguf", "writing GGUF").RopeScalingType(scaling.kind))
+    writer.add_rope_scaling_type(need("gguf", "formats", "writing GGUF").RopeScalingType(scaling.kind))
     writer.add_rope_scaling_factor(scaling.factor)
     return None

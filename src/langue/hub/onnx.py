@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.errors import LangueError
+from langue.extra import need
 from langue.hub.checkpoint import LABELS, Checkpoint, write_source_tokenizer
-from langue.hub.extra import need
 from langue.models import Model, Seq2Seq
 from langue.nn.layout import Layout
 from langue.nn.state import Memory
@@ -80,8 +80,8 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
         LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked, the libraries
             are not installed, or the disk is full.
     """
-    need("onnx", "export to ONNX")
-    need("onnxruntime", "export to ONNX")
+    need("onnx", "formats", "export to ONNX")
+    need("onnxruntime", "formats", "export to ONNX")
     output = output or ("logits" if model.classifier is None else "scores")
     if output == "scores" and model.classifier is None:
         raise LangueError("the model has no classifier that could give scores; ask for logits or hidden")
@@ -265,7 +265,9 @@ def _check(graph: _Graph, model: Model, path: Path) -> float:
     Raises:
         LangueError: it is too large.
     """
-    session = need("onnxruntime", "export to ONNX").InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = need("onnxruntime", "formats", "export to ONNX").InferenceSession(
+        path, providers=["CPUExecutionProvider"]
+    )
     worst = 0.0
     for rows, length in _CHECKED:
         feeds = _feeds(graph, model, rows, length)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from langue.errors import LangueError
+from langue.extra import need
 
 Rankings = Mapping[str, Sequence[str]]
 """By query the documents that were found, the best first."""
@@ -82,8 +83,4 @@ def _measure(name: str) -> Any:
 
 
 def _library() -> Any:
-    try:
-        import ir_measures
-    except ImportError:
-        raise LangueError("scores of searches need ir-measures: pip install 'langue[metrics]'") from None
-    return ir_measures
+    return need("ir_measures", "metrics", "judging searches")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from langue.errors import LangueError
+from langue.extra import need
 from langue.metrics.check import check_columns
 
 
@@ -116,8 +117,4 @@ def k_means(vectors: np.ndarray, groups: int, seed: int = 0) -> list[int]:
 
 
 def _clusters() -> Any:
-    try:
-        from sklearn import cluster
-    except ImportError:
-        raise LangueError("grouping vectors needs scikit-learn: pip install 'langue[metrics]'") from None
-    return cluster
+    return need("sklearn.cluster", "metrics", "grouping vectors")

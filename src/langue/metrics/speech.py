@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from langue.errors import LangueError
+from langue.extra import need
 from langue.metrics.check import check_columns
 
 Normaliser = Literal["basic", "english", "none"]
@@ -48,21 +48,11 @@ def normalise(text: str, kind: Normaliser) -> str:
 
 @cache
 def _english() -> Callable[[str], str]:
-    try:
-        from whisper_normalizer.english import EnglishTextNormalizer
-    except ImportError:
-        raise LangueError(
-            "Whisper's rules for English need whisper-normalizer: pip install 'langue[metrics]'"
-        ) from None
-    return EnglishTextNormalizer()
+    return need("whisper_normalizer.english", "metrics", "a text by Whisper's rules").EnglishTextNormalizer()
 
 
 def _jiwer() -> Any:
-    try:
-        import jiwer
-    except ImportError:
-        raise LangueError("word error rates need jiwer: pip install 'langue[metrics]'") from None
-    return jiwer
+    return need("jiwer", "metrics", "counting misheard words")
 
 
 def error_statistics(

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from langue.errors import LangueError
+from langue.extra import need
 from langue.metrics.check import check_columns
 
 TranslationKind = Literal["bleu", "chrf", "ter"]
@@ -83,16 +84,11 @@ def translation_scores(
 
 
 def _make(kind: TranslationKind, language: str | None) -> Any:
-    try:
-        from sacrebleu.metrics import BLEU, CHRF, TER
-    except ImportError:
-        raise LangueError(
-            "scores of translations need sacreBLEU; install it with: pip install langue[metrics]"
-        ) from None
+    metrics = need("sacrebleu.metrics", "metrics", "judging translations")
     if kind == "bleu":
         # Text that comes out of a model is what it is, whatever its full stops look like.
         try:
-            return BLEU(trg_lang=language or "", force=True)
+            return metrics.BLEU(trg_lang=language or "", force=True)
         except RuntimeError as error:
             raise LangueError(" ".join(str(error).split())) from None
-    return CHRF() if kind == "chrf" else TER()
+    return metrics.CHRF() if kind == "chrf" else metrics.TER()

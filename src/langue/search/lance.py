@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from langue.errors import LangueError
-from langue.search.pages import need
+from langue.extra import need
 from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
@@ -74,7 +74,7 @@ class LanceTable:
         """
         # Lance warns of its defaults on standard error unless it is told not to; errors come as exceptions.
         os.environ.setdefault("LANCE_LOG", "error")
-        database = need("lancedb", "an index in a folder").connect(path / "lance")
+        database = need("lancedb", "search", "an index in a folder").connect(path / "lance")
         if manifest is None:
             return cls(database, None, {}, storage)
         version = manifest.place["version"]

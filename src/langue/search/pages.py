@@ -6,11 +6,9 @@ import logging
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from langue.errors import LangueError
+from langue.extra import need
 
 PAGES = (".html", ".htm", ".pdf")
 
@@ -87,7 +85,7 @@ def read_pdf(path: Path) -> Iterator[tuple[int, str]]:
         PageError: the file is damaged, is no PDF, or wants a password.
         LangueError: pypdf is not installed.
     """
-    pypdf = need("pypdf", f"reading {path}")
+    pypdf = need("pypdf", "search", f"reading {path}")
     # What it says about odd files is nothing a user could act on; what cannot be read is named below.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
@@ -107,16 +105,3 @@ def read_pdf(path: Path) -> Iterator[tuple[int, str]]:
 def clean(text: str) -> str:
     """Without NUL and halves of surrogate pairs, which a broken font's table leaves and nobody can store."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
-
-
-def need(module: str, purpose: str) -> Any:
-    """A module of the extra `search`.
-
-    Raises:
-        LangueError: it is not installed.
-    """
-    try:
-        return import_module(module)
-    except ImportError:
-        name = module.partition(".")[0]
-        raise LangueError(f"{purpose} needs {name}: pip install 'langue[search]' adds it") from None

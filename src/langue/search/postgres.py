@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from langue.errors import LangueError
-from langue.search.pages import need
+from langue.extra import need
 from langue.search.postings import K1, B
 from langue.search.settings import IndexSettings
 from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest
@@ -85,7 +85,7 @@ class PostgresStore:
         Raises:
             LangueError: nobody answers, the server lacks pgvector, or there is no index and none is to be made.
         """
-        psycopg = need("psycopg", "an index in PostgreSQL")
+        psycopg = need("psycopg", "search", "an index in PostgreSQL")
         url, _, name = place.partition("#")
         name = name or "langue"
         if not _NAME.fullmatch(name):
@@ -97,7 +97,7 @@ class PostgresStore:
         try:
             connection.execute("SET client_min_messages = warning")
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-            need("pgvector.psycopg", "an index in PostgreSQL").register_vector(connection)
+            need("pgvector.psycopg", "search", "an index in PostgreSQL").register_vector(connection)
         except psycopg.Error as error:
             connection.close()
             raise LangueError(f"the database has no pgvector, or lets nobody create it: {_line(error)}") from None
@@ -180,7 +180,7 @@ class PostgresStore:
                 writer = _Writer(self, transaction)
                 yield writer
                 if writer.manifest is None:
-                    raise need("psycopg", "").Rollback(transaction)
+                    raise need("psycopg", "search", "").Rollback(transaction)
         finally:
             self.manifest = self.read()
 
