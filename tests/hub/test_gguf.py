@@ -12,9 +12,12 @@ import tiny_gguf
 import torch
 import transformers
 
+import langue
 from langue.batch import Batch
 from langue.errors import LangueError
+from langue.hub import Checkpoint
 from langue.hub.gguf import read_gguf, to_halves, to_neighbours, write_gguf
+from langue.hub.write import write_published
 
 LLAMA3 = {"kind": "llama3", "factor": 8.0}
 YARN = {"kind": "yarn", "factor": 4.0, "original_context": 32, "fast": 32.0}
@@ -47,6 +50,16 @@ def test_transformers_and_we_read_what_we_write(architecture: str, tokenizer: An
         }
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "model.gguf"]
+
+
+def test_a_file_is_loaded_as_a_folder_is(tokenizer: Any, tmp_path: Path) -> None:
+    write_gguf(tiny_gguf.model("llama"), tokenizer, tmp_path / "model.gguf")
+    (tmp_path / "folder").mkdir()
+    write_published(Checkpoint(tiny_gguf.model("llama"), tokenizer), tmp_path / "folder")
+    of_file, of_folder = (
+        langue.load(tmp_path / name).generate("a", max_tokens=8, temperature=0.0) for name in ("model.gguf", "folder")
+    )
+    assert of_file == of_folder
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])

@@ -2,12 +2,14 @@
 
 from langue.hub.checkpoint import Checkpoint, new_folder, read_labels, read_origin, read_reading, save_checkpoint
 from langue.hub.folder import is_published
+from langue.hub.formats import is_foreign, read_source
 from langue.hub.purpose import purpose
 from langue.hub.read import Precision, read_published
 
 __all__ = [
     "Checkpoint",
     "Precision",
+    "is_foreign",
     "is_published",
     "new_folder",
     "purpose",
@@ -15,5 +17,6 @@ __all__ = [
     "read_origin",
     "read_published",
     "read_reading",
+    "read_source",
     "save_checkpoint",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from langue.errors import LangueError
 from langue.hub.checkpoint import Checkpoint
+from langue.hub.folder import is_published
 from langue.hub.read import Precision, read_published
 
 # By the end of a file's name: `module:function` from a path and a precision to a checkpoint.
@@ -21,6 +22,11 @@ WRITERS: dict[str, str] = {
     "gguf-q8_0": "langue.hub.gguf:write_packed_checkpoint",
     "onnx": "langue.hub.onnx:write_checkpoint",
 }
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether this is a Hugging Face folder, or a file of another format that is read."""
+    return is_published(path) or (path.suffix in READERS and path.is_file())
 
 
 def read_source(source: str, dtype: Precision = "float32") -> Checkpoint:

@@ -64,17 +64,17 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
     """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
 
     Args:
-        path: a run, a checkpoint of a run, a model's folder, or a Hugging Face folder.
+        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, or a GGUF file.
 
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
     """
-    from langue.hub import Checkpoint, is_published, read_labels, read_origin, read_published, read_reading
+    from langue.hub import Checkpoint, is_foreign, read_labels, read_origin, read_reading, read_source
     from langue.hub.checkpoint import SOURCE_TOKENIZER
     from langue.text import Tokenizer
 
-    if is_published(path):
-        return read_published(path), None
+    if is_foreign(path):
+        return read_source(str(path)), None
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
     weights = _weights(path)
