@@ -27,7 +27,8 @@ def talk() -> np.ndarray:
 def cases() -> dict[str, np.ndarray]:
     draws, time = np.random.default_rng(0), np.arange(SECONDS * RATE) / RATE
     noise = 0.01 * draws.standard_normal(len(time))
-    hum = 0.1 * sum(np.sin(2 * np.pi * 50 * number * time) / number for number in (1, 2, 3, 4))
+    # Up to overtones that lie where speech is loud.
+    hum = 0.1 * sum(np.sin(2 * np.pi * 50 * number * time) / number for number in range(1, 9))
     return {
         "clean": talk(),
         "noise": talk() + noise,

@@ -32,8 +32,11 @@ BAND = (300.0, 3400.0)
 QUIET = 0.1
 """Share of a chunk's frames that is taken for its background."""
 
-LOUDER = 6.0
+LOUDER = 4.5
 """Decibels above it from which on a frame is taken for speech."""
+
+BEATS = 3
+"""Frames over which loudness is taken, a tenth of a second."""
 
 NOTHING = -95.0
 """Decibels of the least background: below it all is silence, digital or not."""
@@ -126,6 +129,8 @@ def louder() -> Judge:
     def judge(frames: np.ndarray) -> np.ndarray:
         nonlocal before
         energy = (np.abs(np.fft.rfft(frames * window)[:, band]) ** 2).sum(1)
+        # Overtones of a hum beat against each other from frame to frame, and not over several.
+        energy = np.convolve(np.pad(energy, BEATS // 2, mode="edge"), np.full(BEATS, 1 / BEATS), mode="valid")
         # Of a sine as loud as can be, about 0 decibels.
         loudness = 10 * np.log10(energy / (FRAME / 4) ** 2 + 1e-12)
         background = float(np.quantile(np.concatenate([before, loudness]), QUIET))
