@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from langue.data.embedded import embedded_documents
 from langue.data.lines import BLOCK_BYTES
-from langue.data.records import Dropped, Piece, excerpt, is_blank
+from langue.data.records import Dropped, Piece, lack_of_text, left_out
 from langue.data.settings import ReadSettings
 from langue.data.sources import Origin
 from langue.data.tables import rows
@@ -61,23 +61,16 @@ def _table(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]:
             )
         found = True
         text = row.values.get(settings.text)
-        reason = _fault(text)
+        reason = lack_of_text(text) or _fault(str(text))
         if reason:
-            raw = ("" if text is None else str(text)).encode("utf-8", "surrogatepass")
-            yield Dropped(reason, origin.name, row.number, len(raw) if row.size is None else row.size, excerpt(raw))
+            yield left_out(reason, text, origin.name, row)
         else:
             assert isinstance(text, str)
             yield from _pieces(text, len(text.encode()) if row.size is None else row.size)
 
 
-def _fault(text: object) -> str:
-    """Why a text cannot be used, or nothing."""
-    if text is None:
-        return "missing"
-    if not isinstance(text, str):
-        return "not text"
-    if is_blank(text):
-        return "empty"
+def _fault(text: str) -> str:
+    """Why a text cannot be stored, or nothing."""
     try:
         text.encode()
     except UnicodeEncodeError:  # JSON can spell half of a surrogate pair

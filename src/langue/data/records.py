@@ -49,6 +49,21 @@ def excerpt(raw: bytes) -> str:
     return raw[:EXCERPT_BYTES].decode("utf-8", errors="backslashreplace")
 
 
+def left_out(reason: str, value: object, origin: str, row: Row) -> Dropped:
+    """A row of a table whose value in the column of the text cannot be used."""
+    raw = ("" if value is None else str(value)).encode("utf-8", "surrogatepass")
+    return Dropped(reason, origin, row.number, len(raw) if row.size is None else row.size, excerpt(raw))
+
+
+def lack_of_text(value: object) -> str:
+    """Why a value says nothing that could be read, or "" where it does."""
+    if value is None:
+        return "missing"
+    if not isinstance(value, str):
+        return "not text"
+    return "empty" if is_blank(value) else ""
+
+
 def is_blank(text: str) -> bool:
     """Whether a text says nothing."""
     return not text or text.isspace()

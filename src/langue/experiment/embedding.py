@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from langue.data.alike import RowKind, kind_of, read_alike, texts_in
-from langue.data.buckets import Buckets
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.data.settings import DataSettings
@@ -135,20 +134,10 @@ class Embedding(Tables):
         if kind == "graded":
             own_targets([row], kind, "cosent")
 
-    def batches(self, rank: int, world: int) -> Buckets:
-        training = self.recipe.training
-        # Of equal lengths, so that nothing is sorted.
-        lengths = np.full(len(self.train), self.tokens_per_target)
-        return Buckets(
-            self.train,
-            lengths,
-            training.seed,
-            batch_size=training.batch_size,
-            batch_tokens=training.batch_tokens,
-            accumulate=training.accumulate,
-            rank=rank,
-            world=world,
-        )
+    @property
+    def lengths(self) -> np.ndarray:
+        """Equal ones: the wrong answers of a batch are to be any, not those of one length."""
+        return np.full(len(self.train), self.tokens_per_target)
 
     def objective(self) -> Objective:
         return Objective(self.recipe.embed)

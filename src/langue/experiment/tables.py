@@ -77,11 +77,16 @@ class Tables(Course):
             LangueError: something is missing or wrong; names the place.
         """
 
+    @property
+    def lengths(self) -> Any:
+        """(examples,): examples of like lengths stand together in a batch."""
+        return self.train.lengths
+
     def batches(self, rank: int, world: int) -> Buckets:
         training = self.recipe.training
         return Buckets(
             self.train,
-            self.train.lengths,
+            self.lengths,
             training.seed,
             batch_size=training.batch_size,
             batch_tokens=training.batch_tokens,

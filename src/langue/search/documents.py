@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from langue.data.documents import read_events
-from langue.data.records import Dropped, excerpt, is_blank
+from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
 from langue.data.sources import Given, Origin, find_sources
 from langue.data.tables import rows
@@ -112,26 +112,14 @@ def _rows(origin: Origin, settings: IndexSettings) -> Iterator[Document | Droppe
         title = row.values.get(settings.title)
         if isinstance(text, str) and isinstance(title, str) and title.strip():
             text = f"{title.strip()}\n\n{text}"
-        fault = _fault(text)
+        fault = lack_of_text(text) or ("" if clean(str(text)) == text else "NUL byte or half of a surrogate pair")
         if fault:
-            raw = ("" if text is None else str(text)).encode("utf-8", "surrogatepass")
-            yield Dropped(fault, origin.name, row.number, len(raw) if row.size is None else row.size, excerpt(raw))
+            yield left_out(fault, text, origin.name, row)
             continue
         assert isinstance(text, str)
         ids = (row.values.get(column) for column in (settings.id, *_IDS))
         name = next((str(each) for each in ids if each not in (None, "")), f"{origin.name}#{row.number}")
         yield Document(name, text, origin.name, {"source": origin.name, **_metadata(row.values, settings)})
-
-
-def _fault(text: object) -> str:
-    """Why a text cannot be used, or nothing."""
-    if text is None:
-        return "missing"
-    if not isinstance(text, str):
-        return "not text"
-    if is_blank(text):
-        return "empty"
-    return "" if clean(text) == text else "NUL byte or half of a surrogate pair"
 
 
 def _metadata(values: Mapping[str, Any], settings: IndexSettings) -> dict[str, Any]:
