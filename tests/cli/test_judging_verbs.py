@@ -84,8 +84,10 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
     found = json.loads(printed(capsys, "evaluate", tmp_path / "runs", "--suite", "glue", "--data", data, "--json"))
     assert found["metrics"]["score"] == found["tasks"]["glue/SST-2"]["metrics"]["accuracy"] > 0.9
     assert "average" in printed(capsys, "evaluate", tmp_path / "runs", "--suite", "glue", "--data", data)
-    arguments = ["--suite", "glue", "--split", "test", "--data", data, "--predictions", tmp_path / "said", "--json"]
-    printed(capsys, "evaluate", tmp_path / "runs" / "sst2", *arguments)
+    arguments = ["--suite", "glue", "--split", "test", "--data", data, "--predictions", tmp_path / "said"]
+    shown = printed(capsys, "evaluate", tmp_path / "runs" / "sst2", *arguments)
+    assert "150" in shown
+    assert "average" not in shown
     lines = (tmp_path / "said" / "SST-2.tsv").read_text().splitlines()
     assert lines[0] == "index\tprediction"
     assert len(lines) == 151

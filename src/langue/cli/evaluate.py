@@ -128,4 +128,6 @@ def _print_suite(found: dict[str, Any]) -> None:
         [name, f"{part['examples']:,}", ", ".join(f"{key} {value:.4f}" for key, value in part["metrics"].items())]
         for name, part in found["tasks"].items()
     ]
-    table(found["suite"], ["task", "examples", "metrics"], [*rows, ["average", "", f"{found['metrics']['score']:.4f}"]])
+    if found["metrics"]:  # test files do not tell their labels
+        rows.append(["average", "", f"{found['metrics']['score']:.4f}"])
+    table(found["suite"], ["task", "examples", "metrics"], rows)
