@@ -1,6 +1,8 @@
 """Searches scored against ir-measures on its own example, and against each metric's formula written out in float64."""
 
 import math
+import subprocess
+import sys
 
 import ir_measures
 import numpy as np
@@ -77,6 +79,18 @@ def test_each_metric_is_its_formula(judged, unjudged):
         want = [by_hand(found, relevance, name) for found, relevance in judged.values()]
         assert scores[name] == pytest.approx(want, abs=1e-12), name
         assert scores[name].dtype == np.float64
+
+
+def test_grades_below_zero_end_in_time():
+    """In another process: trec_eval's own way with them is to go on for ever, now and then."""
+    code = (
+        "from langue.metrics import retrieval_statistics\n"
+        "judgements = {'1': {'b': -1, 'k': -1}, '2': {'a': 0, 'm': -1}}\n"
+        "for _ in range(300):\n"
+        "    found = retrieval_statistics({'1': list('debf'), '2': list('ahicbg')}, judgements)\n"
+        "assert not any(values.any() for values in found.values())"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_equal_scores_stand_in_one_order_for_all_metrics():
