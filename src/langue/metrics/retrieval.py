@@ -61,7 +61,7 @@ def retrieval_statistics(
             raise LangueError(f"query {query} has a document twice among those found")
     place = {query: number for number, query in enumerate(judgements)}
     values = {name: np.zeros(len(place)) for name in names}
-    # A grade below 0 is as good as none; where all are below, trec_eval reads memory not its own, and may go on for ever.
+    # Where all grades are below 0, trec_eval reads memory that is not its own and may go on for ever; 0 means the same.
     given = {query: {name: max(0, grade) for name, grade in grades.items()} for query, grades in judgements.items()}
     for metric in _library().iter_calc(list(measures), given, run):
         values[measures[metric.measure]][place[metric.query_id]] = metric.value
