@@ -9,6 +9,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import langue
 from labelled_rows import RECIPE, sentences, write_recipe, write_rows
@@ -58,6 +59,14 @@ def test_labelled_rows_of_every_kind_are_the_same_training(tmp_path, kind):
     run = langue.train(quick(path, data__train="elsewhere"), tmp_path / "given", data=given, report=False)
     assert same_weights(tmp_path / "file", tmp_path / "given")
     assert langue.load(run.folder.path).settings.labels == ("bad", "good")
+
+
+def test_a_recipe_of_python_needs_no_file(tmp_path):
+    content = yaml.safe_load(write_recipe(tmp_path).read_text())
+    content |= {"data": {"dev": 0.2}, "tokenizer": {"kind": "char"}}
+    run = langue.train(content, tmp_path / "run", data=sentences(60), report=False)
+    assert run.step == content["training"]["steps"]
+    assert Path(str(run.folder.recipe().data.train)).parent == run.folder.data
 
 
 def test_splits_are_taken_as_they_are_and_a_share_is_set_aside_otherwise(tmp_path):

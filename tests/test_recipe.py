@@ -32,6 +32,15 @@ def test_task_and_training_data_are_all_that_must_be_said(tmp_path: Path) -> Non
     assert read_recipe(write(tmp_path, "task: generate\n"), {"data.train": "embedded"}).data.train == "embedded"
 
 
+def test_what_would_stand_in_a_file_is_as_good_as_the_file(tmp_path: Path) -> None:
+    content = {"task": "generate", "data": {"train": "text.txt"}, "model": {"preset": "lstm-nano"}}
+    assert read_recipe(content, {"training.steps": "7"}) == read_recipe(
+        write(tmp_path, yaml.safe_dump(content)), {"training.steps": "7"}
+    )
+    with pytest.raises(LangueError, match=r"^the recipe: unknown key modle; did you mean model\?"):
+        read_recipe(content | {"modle": {}})
+
+
 @pytest.mark.parametrize(
     ("content", "changes", "said"),
     [

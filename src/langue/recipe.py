@@ -108,11 +108,11 @@ class Recipe(Settings):
     """What it writes for the report."""
 
 
-def read_recipe(path: Path | str, changes: Mapping[str, str] | None = None) -> Recipe:
+def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, str] | None = None) -> Recipe:
     """Read a recipe from a YAML file.
 
     Args:
-        path: the file.
+        source: the file, or what would stand in it.
         changes: `{"training.steps": "200"}`, values as in YAML, which come before the file's.
 
     A relative path in the recipe is looked for from the working directory and then from the recipe's folder.
@@ -120,12 +120,14 @@ def read_recipe(path: Path | str, changes: Mapping[str, str] | None = None) -> R
     Raises:
         LangueError: names the file or the option, the key, and the nearest right key or what should stand there.
     """
-    path = Path(path)
-    content = read_yaml(path)
+    if isinstance(source, Mapping):
+        content, folder, where = dict(source), Path(), "the recipe"
+    else:
+        content, folder, where = read_yaml(Path(source)), Path(source).parent, str(source)
     if "model.preset" in (changes or {}):
         content = _without_preset(content)
     content = override(content, changes or {})
-    return parse(Recipe, _located(content, path.parent), str(path), changed=list(changes or {}))
+    return parse(Recipe, _located(content, folder), where, changed=list(changes or {}))
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +32,7 @@ from langue.train.log import Log
 
 
 def train(
-    recipe: Recipe | Path | str,
+    recipe: Recipe | Path | str | Mapping[str, Any],
     out: Path | str,
     *,
     data: Any = None,
@@ -42,7 +43,7 @@ def train(
     """Train a model by a recipe.
 
     Args:
-        recipe: a recipe or the path of its file.
+        recipe: a recipe, the path of its file, or what would stand in it.
         out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
         data: goes before the recipe's data: a `datasets.Dataset` or `IterableDataset`, any iterable of texts or of rows
             by column name, or a mapping with such for train, dev and test, as a `datasets.DatasetDict` is. The run
@@ -58,7 +59,7 @@ def train(
         LangueError: whatever is wrong with recipe, data or folder, in one sentence.
     """
     if not isinstance(recipe, Recipe):
-        recipe = read_recipe(recipe)
+        recipe = read_recipe(recipe, {} if data is None else {"data.train": "given"})
     folder = RunFolder(Path(out))
     device = choose_device(recipe.training.device)
     processes.start(device)
