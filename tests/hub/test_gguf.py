@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,12 @@ def test_a_file_is_loaded_as_a_folder_is(tokenizer: Any, tmp_path: Path) -> None
     write_gguf(tiny_gguf.model("llama"), tokenizer, tmp_path / "model.gguf")
     (tmp_path / "folder").mkdir()
     write_published(Checkpoint(tiny_gguf.model("llama"), tokenizer), tmp_path / "folder")
-    of_file, of_folder = (
-        langue.load(tmp_path / name).generate("a", max_tokens=8, temperature=0.0) for name in ("model.gguf", "folder")
-    )
-    assert of_file == of_folder
+    names = ("model.gguf", "folder", ".")  # the last holds the file and no other
+    texts = [langue.load(tmp_path / name).generate("a", max_tokens=8, temperature=0.0) for name in names]
+    assert texts[0] == texts[1] == texts[2]
+    shutil.copy(tmp_path / "model.gguf", tmp_path / "another.gguf")
+    with pytest.raises(LangueError, match=r"config\.json is missing"):
+        langue.load(tmp_path)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])

@@ -25,12 +25,12 @@ WRITERS: dict[str, str] = {
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether this is a Hugging Face folder, or a file of another format that is read."""
-    return is_published(path) or (path.suffix in READERS and path.is_file())
+    """Whether this is a Hugging Face folder, a file of another format that is read, or a folder with one."""
+    return is_published(path) or _only_file(path) is not None
 
 
 def read_source(source: str, dtype: Precision = "float32") -> Checkpoint:
-    """Read a Hugging Face folder, `hf:OWNER/NAME`, or a file of another format.
+    """Read a Hugging Face folder, `hf:OWNER/NAME`, a file of another format, or a folder with one such file.
 
     Raises:
         LangueError: it is nothing that Langue can read.
@@ -40,8 +40,9 @@ def read_source(source: str, dtype: Precision = "float32") -> Checkpoint:
 
         return read_published(download(source.removeprefix("hf:")), dtype)
     path = Path(source)
-    if path.suffix in READERS and path.is_file():
-        return _fetch(READERS[path.suffix])(path, dtype)
+    file = None if is_published(path) else _only_file(path)
+    if file is not None:
+        return _fetch(READERS[file.suffix])(file, dtype)
     if (path / "recipe.yaml").is_file() or (path / "model").is_dir():
         raise LangueError(f"{path} is Langue's already; every verb takes it as it is")
     return read_published(path, dtype)
@@ -58,6 +59,13 @@ def write_format(name: str, checkpoint: Checkpoint, folder: Path) -> None:
         hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(WRITERS)}"
         raise LangueError(f"there is no format {name!r}; {hint}")
     _fetch(WRITERS[name])(checkpoint, folder)
+
+
+def _only_file(path: Path) -> Path | None:
+    """The file of a format that is read: this one, or the only one in this folder."""
+    files = [path] if path.is_file() else list(path.glob("*")) if path.is_dir() else []
+    found = [file for file in files if file.suffix in READERS and file.is_file()]
+    return found[0] if len(found) == 1 else None
 
 
 def _fetch(target: str) -> Any:
