@@ -11,7 +11,7 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
-from langue.hub import is_published, read_labels, read_published, read_reading
+from langue.hub import is_foreign, is_published, read_labels, read_published, read_reading
 from langue.models import Model, ModelConfig, load_model
 from langue.models.config import ClassifierConfig
 from langue.recipe import ModelSettings
@@ -64,6 +64,8 @@ def read_start(path: Path) -> Start:
     run = RunFolder(path.absolute().parent.parent)
     if path.name.startswith("step-") and run.is_run():
         return Start(run.recipe().model.architecture(), load(path).tensors["model"], _tokenizer(run.path))
+    if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
+        raise LangueError(f"{path} has to become a folder to begin from: langue import {path} DIR")
     raise LangueError(
         f"{path} holds no model: name a run, one of its checkpoints, or a model's folder (Hugging Face's too)"
     )
