@@ -22,13 +22,14 @@ def exhaustive(model, prompt, source, length, rank=lambda score, size: score / s
     return sorted(scored, key=lambda row: -row[0])
 
 
+@pytest.mark.parametrize("stopping", ["likely", "exact"])
 @pytest.mark.parametrize("form", ["decoder", "seq2seq"])
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_a_beam_of_full_width_is_exhaustive_search(mixer, form):
+def test_a_beam_of_full_width_is_exhaustive_search(mixer, form, stopping):
     model, length = make(mixer, form=form), 3
     prompts = [[1, 0], [2, 4], [0, 0]] if form == "decoder" else [[0]] * 3
     sources = None if form == "decoder" else SOURCES
-    settings = SearchSettings(beams=5**length, samples=5, max_tokens=length)
+    settings = SearchSettings(beams=5**length, samples=5, max_tokens=length, stopping=stopping)
     found = Search(model, settings, END).run(prompts, sources)
     for number, hypotheses in enumerate(found):
         best = exhaustive(model, prompts[number], None if sources is None else sources[number], length)[:5]

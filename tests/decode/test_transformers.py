@@ -49,7 +49,7 @@ def theirs(model, sources, **options):
         ({"min_tokens": 5}, {"min_new_tokens": 5}),
         ({"no_repeat_ngram": 2}, {"no_repeat_ngram_size": 2}),
         ({"repetition_penalty": 1.5}, {"repetition_penalty": 1.5}),
-        ({"stopping": "likely"}, {"early_stopping": False}),
+        ({"stopping": "exact"}, {"early_stopping": "never"}),
     ],
 )
 @pytest.mark.parametrize("form", ["decoder", "seq2seq"])
@@ -57,7 +57,7 @@ def test_beams(form, mine, other):
     model = make(vocab_size=25, form=form, context=32)
     sources = SOURCES if form == "seq2seq" else None
     prompts = [[0]] * 4 if form == "seq2seq" else PROMPTS
-    options = {"num_beams": 4, "early_stopping": "never", "num_return_sequences": other.get("k", 1), **other}
+    options = {"num_beams": 4, "num_return_sequences": other.get("k", 1), **other}
     options.pop("k", None)
     reference, start = theirs(model, sources, **options)
     found = ours(model, prompts, sources, **{"beams": 4, **mine})
@@ -70,7 +70,7 @@ def test_beams(form, mine, other):
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_beams_of_every_mixer(mixer):
     model = make(mixer, vocab_size=25, context=32)
-    reference, start = theirs(model, None, num_beams=4, early_stopping="never")
+    reference, start = theirs(model, None, num_beams=4)
     found = ours(model, PROMPTS, None, beams=4)
     assert [each[0].tokens for each in found] == texts_of(reference.sequences, start)
 

@@ -54,16 +54,17 @@ def texts_of(rows: list[list[int]], end: int) -> list[list[int]]:
     return [row[1:][: row[1:].index(end)] if end in row[1:] else row[1:] for row in rows]
 
 
-@pytest.mark.parametrize("beams", [1, 4])
+@pytest.mark.parametrize(
+    ("beams", "mine", "other"), [(1, {}, {}), (4, {}, {}), (4, {"stopping": "exact"}, {"early_stopping": "never"})]
+)
 @pytest.mark.parametrize("name", WRITERS)
-def test_the_same_texts(name: str, beams: int, tmp_path: Path) -> None:
+def test_the_same_texts(name: str, beams: int, mine: dict[str, Any], other: dict[str, Any], tmp_path: Path) -> None:
     theirs = writer(name, tmp_path)
     end = END[name.split()[0]]
     sources = torch.cat([IDS, IDS.roll(3, 1) % 50 + 4, IDS.flip(0) // 2 + 3])
     valid = RIGHT.repeat(3, 1)
-    options: dict[str, Any] = {"early_stopping": "never"} if beams > 1 else {}
     # Random models with tied heads like to repeat themselves.
-    options |= {"num_beams": beams, "do_sample": False, "max_new_tokens": LENGTH, "no_repeat_ngram_size": 2}
+    options = {"num_beams": beams, "do_sample": False, "max_new_tokens": LENGTH, "no_repeat_ngram_size": 2, **other}
     # Transformers counts the layers of a T5's encoder to make its decoder's cache, and fails where that is deeper.
     rows = theirs.generate(sources, attention_mask=valid.long(), use_cache=False, **options)
     model = read_published(tmp_path).model
@@ -72,7 +73,7 @@ def test_the_same_texts(name: str, beams: int, tmp_path: Path) -> None:
     assert len(begin) == (2 if name == "bart deep" else 1)
     more = len(begin) - 1
     settings = SearchSettings(
-        beams=beams, temperature=0.0, max_tokens=LENGTH - more, length_offset=float(more), no_repeat_ngram=2
+        beams=beams, temperature=0.0, max_tokens=LENGTH - more, length_offset=float(more), no_repeat_ngram=2, **mine
     )
     found = Search(model, settings, end).run(
         [begin] * len(sources), [row[keep].tolist() for row, keep in zip(sources, valid, strict=True)]
@@ -139,7 +140,7 @@ def test_every_verb_on_a_folder(
         assert ids[0].tolist() == [*before, *tokenizer.encode(word), end]
         never = sorted(tokenizer.specials - {end, *before})
         rows = writing.generate(
-            ids, num_beams=4, max_new_tokens=9 + len(before), no_repeat_ngram_size=2, early_stopping="never",
+            ids, num_beams=4, max_new_tokens=9 + len(before), no_repeat_ngram_size=2,
             suppress_tokens=never, forced_bos_token_id=start if before else None, use_cache=False,
         )  # fmt: skip
         assert " ".join(reader.decode(rows[0], skip_special_tokens=True).strip().split("\n")) == ours
@@ -167,6 +168,6 @@ def test_what_langue_trained_goes_on_at_theirs(plain: Tokenizer, tmp_path: Path)
     ids = reader("the old king", return_tensors="pt").input_ids
     assert ids[0].tolist() == [*plain.encode("the old king"), plain.end]
     never = sorted(plain.specials - {plain.end})
-    rows = theirs.generate(ids, num_beams=4, max_new_tokens=9, early_stopping="never", suppress_tokens=never)
+    rows = theirs.generate(ids, num_beams=4, max_new_tokens=9, suppress_tokens=never)
     assert reader.decode(rows[0], skip_special_tokens=True).strip() == task.translate("the old king", max_tokens=9)
     assert langue.load(tmp_path).translate("the old king", max_tokens=9) == task.translate("the old king", max_tokens=9)

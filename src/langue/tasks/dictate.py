@@ -77,7 +77,7 @@ class Dictate(Transcribe):
     def _search(self, options: dict[str, Any]) -> Search:
         beams = int(options.get("beams") or 5)
         samples = beams if self.audio.spells and beams > 1 else 1
-        usual = {"beams": 5, "samples": samples, "temperature": 0.0, "stopping": "likely"}
+        usual = {"beams": 5, "samples": samples, "temperature": 0.0}
         usual["max_tokens"] = self.model.config.context - 1
         settings = parse(SearchSettings, {**usual, **options}, self.name)
         never = sorted(self.tokenizer.specials | set(range(self.tokenizer.vocab_size, self.model.config.vocab_size)))

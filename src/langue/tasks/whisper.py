@@ -219,7 +219,7 @@ class Whisper(Transcribe):
             drawn = temperature > 0
             settings = SearchSettings(
                 beams=1 if drawn else asked.beams, samples=asked.draws if drawn else 1, temperature=temperature,
-                max_tokens=self.model.config.context // 2, stopping="likely", batch_tokens=1 << 40,
+                max_tokens=self.model.config.context // 2, batch_tokens=1 << 40,
             )  # fmt: skip
             search = Search(self.model, settings, self.tokenizer.end, self.never, self.rule)
             prompts = [self._prompt(active[number], asked) for number in left]
