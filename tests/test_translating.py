@@ -137,6 +137,20 @@ def test_languages_are_told_apart_by_a_token_before_the_source(tmp_path: Path) -
     assert isinstance(model.translate("the king", target_language="yy"), str)
     with pytest.raises(LangueError, match="the model was never told 'zz'; it knows: xx, yy"):
         model.translate("the king", target_language="zz")
+    with pytest.raises(LangueError, match="was always told one of xx, yy; say which it is now: --target-language xx"):
+        model.translate("the king")
+    with pytest.raises(LangueError, match="or in a column target_language"):
+        langue.evaluate(found.folder.path, str(tmp_path / "train.tsv"))
+    assert langue.evaluate(found.folder.path, str(tmp_path / "a.jsonl"))["rows"] == len(rows)
+
+
+def test_the_only_language_need_not_be_said(tmp_path: Path) -> None:
+    rows = [{"source": s, "target": t, "target_language": "xx"} for s, t in pairs(40)]
+    write_pairs(tmp_path)
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = langue.load(trained(tmp_path, data__train="a.jsonl", training__steps=2).folder.path)
+    assert model.translate("the king") == model.translate("the king", target_language="xx")
+    assert model.rewrite(["the king"], tags=())[0].scores != model.rewrite(["the king"])[0].scores
 
 
 def test_text_of_the_target_language_teaches_by_way_of_back_translation(tmp_path: Path, capsys) -> None:

@@ -56,6 +56,8 @@ class PairSettings(Settings):
     """The language, or any other name, that is told the model with each row that does not name its own."""
     tags: tuple[str, ...] = ()
     """All languages and names that the model is told; none learns them from the columns target_language and tag."""
+    tagged: bool = False
+    """Whether the model is always told one, and so has to be; learnt together with `tags`."""
 
 
 class DataSettings(ReadSettings):

@@ -24,6 +24,7 @@ from langue.metrics.significance import (
 from langue.metrics.speech import error_rate, error_statistics
 from langue.metrics.translation import KINDS as TRANSLATION
 from langue.metrics.translation import TranslationMetric
+from langue.tasks.rewrite import Rewrite
 
 PAIR_TASKS = ("translate", "summarize")
 COMPARED = (*PAIR_TASKS, "transcribe")
@@ -54,13 +55,16 @@ def read_pairs_of(task: Any, data: Any, settings: DataSettings) -> list[Pair]:
     """The pairs of a source, under the column names that the task reads or that its training read.
 
     Raises:
-        LangueError: it has none.
+        LangueError: it has none, or they do not say what the model has to be told.
     """
     events = without_empty(read_any_pairs(data, settings, task.columns), duplicates=True)
     pairs = [pair for pair in events if isinstance(pair, Pair)]
     if not pairs:
         raise LangueError(f"there are no pairs of texts in {data}")
-    return pairs
+    if not isinstance(task, Rewrite) or all(pair.tags for pair in pairs):
+        return pairs
+    usual = task.usual_tags()
+    return [pair if pair.tags else pair._replace(tags=usual) for pair in pairs]
 
 
 def evaluate_pairs(task: Any, pairs: Sequence[Pair], **options: Any) -> tuple[dict[str, Any], list[str]]:

@@ -78,7 +78,7 @@ class Pairing(Course):
             raise LangueError(f"task: {recipe.task} wants model.form: seq2seq, not {recipe.model.form}")
         pairs = recipe.data.pairs
         if not pairs.tags:
-            pairs = pairs.model_copy(update={"tags": _tags(recipe, cls.task.columns)})
+            pairs = pairs.model_copy(update=_tags(recipe, cls.task.columns))
             recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"pairs": pairs})})
         given = recipe.model.vocab_size
         recipe = with_vocabulary(recipe, tokenizer)
@@ -193,10 +193,10 @@ class Pairing(Course):
         return settings.model_copy(update={"too_long": settings.too_long or self.usual_too_long})
 
 
-def _tags(recipe: Recipe, columns: tuple[str, str]) -> tuple[str, ...]:
-    """All tags of the training pairs, by the alphabet."""
-    pairs = read_pairs(recipe.data, "train", columns)
-    return tuple(sorted({tag for pair in pairs if isinstance(pair, Pair) for tag in pair.tags}))
+def _tags(recipe: Recipe, columns: tuple[str, str]) -> dict[str, Any]:
+    """All tags of the training pairs, by the alphabet, and whether every pair has one."""
+    found = {pair.tags for pair in read_pairs(recipe.data, "train", columns) if isinstance(pair, Pair)}
+    return {"tags": tuple(sorted({tag for tags in found for tag in tags})), "tagged": bool(found) and all(found)}
 
 
 def source_tokenizer(recipe: Recipe, columns: tuple[str, str]) -> Tokenizer:

@@ -125,7 +125,7 @@ class Rewrite(ABC):
         self,
         texts: Sequence[str],
         *,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
         long: Long | None = None,
         instruction: str | None = None,
         prefix: Prefix = "",
@@ -137,7 +137,8 @@ class Rewrite(ABC):
 
         Args:
             texts: what is read.
-            tags: what the model is told before each, such as the language to translate into.
+            tags: what the model is told before each, such as the language to translate into; by default what the
+                recipe says, or the only one, if it is always told one.
             long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
             instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
             prefix: how what is written begins: all alike, or a list with one for each.
@@ -148,8 +149,7 @@ class Rewrite(ABC):
         Raises:
             LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
         """
-        usual = (self.settings.tag,) if self.settings.tag in self.sides.tags else ()
-        given = tuple(tags) or tuple(tag for tag in usual if tag is not None)
+        given = self.usual_tags() if tags is None else tuple(tags)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
         phrases = phrase_tokens(must, len(texts), self.tokenizer)
         sides = self.sides if instruction is None else replace(self.sides, instruction=instruction)
@@ -160,6 +160,22 @@ class Rewrite(ABC):
         written = self._write(asked, options, advance)
         _say_what_is_missing(asked, written, sources, phrases)
         return self._together(len(texts), sources, written)
+
+    def usual_tags(self) -> tuple[str, ...]:
+        """What the model is told where nobody says what to tell it.
+
+        Raises:
+            LangueError: it is always told one of several.
+        """
+        known = tuple(self.sides.tags)
+        if self.settings.tag in known:
+            return (self.settings.tag,)
+        if not self.settings.tagged or len(known) == 1:
+            return known if self.settings.tagged else ()
+        raise LangueError(
+            f"the model was always told one of {', '.join(known)}; say which it is now: --target-language {known[0]}, "
+            f"or in a column target_language"
+        )
 
     def _write(self, asked: Asked, options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:
         """The hypotheses of each piece, best first.

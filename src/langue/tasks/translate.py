@@ -34,7 +34,7 @@ class Translate(Rewrite):
             LangueError: an option has no such name or value, or the model does not know the language.
         """
         many = [texts] if isinstance(texts, str) else list(texts)
-        tags = () if target_language is None else (target_language,)
+        tags = None if target_language is None else (target_language,)
         found = [each.text for each in self.rewrite(many, tags=tags, **options)]
         return found[0] if isinstance(texts, str) else found
 
