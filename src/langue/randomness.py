@@ -73,3 +73,7 @@ class RowRandomness:
 
     def __getitem__(self, row: int) -> numpy.random.Generator:
         return numpy_generator(self.seed, self.first_row + row)
+
+    def of_neighbours(self, row: int, count: int) -> numpy.random.Generator:
+        """The same for each `count` rows in succession, however batches part them."""
+        return numpy_generator(self.seed, (self.first_row + row) // count, "neighbours")

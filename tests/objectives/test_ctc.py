@@ -12,6 +12,7 @@ from langue.models.config import AudioConfig
 from langue.objectives import CTC, TranscribeSettings
 from langue.objectives.augment import change_sound
 from langue.objectives.ctc import needed_positions
+from langue.objectives.sound import hear
 from langue.randomness import RowRandomness, numpy_generator
 
 AUDIO = AudioConfig(bins=20, strides=(2,))
@@ -90,11 +91,38 @@ def test_a_faster_recording_is_shorter_and_higher():
     wave = np.sin(2 * np.pi * 400 * np.arange(seconds) / seconds).astype(np.float32)
     settings = TranscribeSettings(speed=0.2)
     for key in range(5):
-        found = change_sound(wave, settings, numpy_generator(key))
+        found = change_sound(wave, settings, numpy_generator("other"), numpy_generator(key))
         factor = len(wave) / len(found)
         assert 0.8 <= factor <= 1.21
         spectrum = np.abs(np.fft.rfft(found * np.hanning(len(found))))
         assert spectrum.argmax() * seconds / len(found) == pytest.approx(400 * factor, rel=0.01)
+
+
+def test_neighbours_keep_one_length():
+    audio = np.ones(16_000, np.int16)
+    rows = [{"audio": audio}] * 150
+    lengths = hear(rows, AUDIO, TranscribeSettings(speed=0.2), RowRandomness(3, 50)).samples
+    blocks = [lengths[:14], lengths[14:78], lengths[78:142], lengths[142:]]
+    assert [len(set(block)) for block in blocks] == [1, 1, 1, 1]
+    assert len(set(lengths)) == 4
+    part = hear(rows[20:], AUDIO, TranscribeSettings(speed=0.2), RowRandomness(3, 70)).samples
+    assert part == lengths[20:]
+
+
+def test_noise_is_white_and_as_loud_as_drawn():
+    silent, tone = np.zeros(1 << 16, np.float32), np.sin(np.arange(1 << 16), dtype=np.float32)
+    settings = TranscribeSettings(speed=0, gain=0, noise=0.3)
+    assert not change_sound(silent, settings, numpy_generator(0), numpy_generator(0)).any()
+    shares = []
+    for key in range(20):
+        noise = change_sound(tone, settings, numpy_generator(key), numpy_generator(key)) - tone
+        draws = numpy_generator(key)
+        shares.append(float(noise.std() / tone.std()))
+        assert shares[-1] == pytest.approx(0.3 * draws.uniform(), rel=0.01)
+        assert abs(noise.mean()) < 0.01 * noise.std()
+        bands = (np.abs(np.fft.rfft(noise)) ** 2)[1:].reshape(8, -1).mean(1)
+        assert bands.max() / bands.min() < 1.15
+    assert max(shares) > 0.25
 
 
 def test_masks_hide_no_more_than_they_may():

@@ -48,7 +48,7 @@ def test_a_window_frames_a_text_by_the_times_of_its_recording():
     assert batch.source_valid is None
     # Played at another speed, it ends at another time.
     faster = Dictation(AUDIO, PROMPT, END, TranscribeSettings(speed=0.4), window=16_000, times=(FIRST, 320))
-    ends = {int(faster.batch(examples()[:1], RowRandomness(0, row)).targets[0, -2]) for row in range(20)}
+    ends = {int(faster.batch(examples()[:1], RowRandomness(seed, 0)).targets[0, -2]) for seed in range(20)}
     assert len(ends) > 4
     assert ends <= set(range(FIRST + 7, FIRST + 18))
 

@@ -17,6 +17,9 @@ from langue.objectives.augment import change_sound, hide
 from langue.objectives.settings import TranscribeSettings
 from langue.randomness import RowRandomness
 
+AT_ONE_SPEED = 64
+"""Rows in succession whose speed changes alike: batches hold recordings of one length, which shall remain of one."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -54,12 +57,13 @@ def hear(
     for row, example in enumerate(examples):
         sound = example["audio"]
         sound = sound.astype(np.float32) / LOUDEST if sound.dtype == np.int16 else sound
-        draws = None if rng is None or settings is None else rng[row]
-        if draws is not None and settings is not None:
-            sound = change_sound(sound, settings, draws)
+        if rng is None or settings is None:
+            features = features_of(sound[:window], audio)
+        else:
+            draws = rng[row]
+            sound = change_sound(sound, settings, draws, rng.of_neighbours(row, AT_ONE_SPEED))
+            features = hide(features_of(sound[:window], audio), settings, draws)
         samples.append(len(sound))
-        features = features_of(sound[:window], audio)
-        features = features if draws is None or settings is None else hide(features, settings, draws)
         found.append(features if window is None else filled(features, window))
     lengths = torch.tensor([len(each) for each in found])
     padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
