@@ -172,7 +172,9 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path:
     recipe = read_recipe(here / "recipe.yaml", {"training.steps": "2", "data.dev": "null", "data.test": "null"})
     train(recipe, here / "run", report=False)
     told = capsys.readouterr().err
-    assert f"left out 5 of {TRAIN} recordings: 2 cannot be read, 1 empty, 2 text is too long for the recording" in told
+    assert f"left out 5 of {TRAIN} recordings: 2 cannot be read (first: there is no recording wav/none.wav (" in told
+    table = here / "train.jsonl"
+    assert f"line 3, wav/none.wav)), 1 empty (first: {table}, line 1), 2 text is too long for the recording" in told
     kept = [json.loads(line) for line in (here / "run" / "data" / "quarantine.jsonl").read_text().splitlines()]
     assert len(kept) == 5
     assert kept[2]["begins"].startswith("there is no recording wav/none.wav (")

@@ -17,12 +17,16 @@ class Tally:
 
     Args:
         quarantine: a file that gets one JSON object for each dropped record, or None to count alone.
+
+    Attributes:
+        first: the first record that was dropped, by reason.
     """
 
     def __init__(self, quarantine: Path | None = None):
         self.records: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
+        self.first: dict[str, Dropped] = {}
         self._path = quarantine
         self._file: IO[str] | None = None
 
@@ -40,6 +44,7 @@ class Tally:
         """Count a record that is left out, and quarantine it."""
         self.records[dropped.reason] += dropped.records
         self.bytes[dropped.reason] += dropped.size
+        self.first.setdefault(dropped.reason, dropped)
         if self._path is None:
             return
         if self._file is None:

@@ -39,6 +39,8 @@ STORE = "sounds"
 LEVELLED = 1000
 """Recordings to learn from by which a filterbank is normalised where it is normalised globally."""
 
+UNREADABLE = "cannot be read"
+
 SAMPLES = 3
 """Dev recordings that a report shows with what is written of them."""
 
@@ -118,7 +120,10 @@ class Transcribing(Tables):
         tally.close()
         account = tally.account()["records"]
         if account["dropped"]:
-            left = ", ".join(f"{count:,} {reason}" for reason, count in account["dropped"].items())
+            left = ", ".join(
+                f"{count:,} {reason} (first: {_place(tally.first[reason])})"
+                for reason, count in account["dropped"].items()
+            )
             kept = account["in"] - account["kept"]
             say(f"left out {kept:,} of {account['in']:,} recordings: {left}; see quarantine.jsonl")
 
@@ -223,7 +228,7 @@ def _learnable(
         try:
             samples = recording_of(row).read()
         except LangueError as error:
-            reason, text = "cannot be read", str(error)
+            reason, text = UNREADABLE, str(error)
         tokens = tokenizer.encode(text)
         # A text that is dictated has some tokens around it: what it begins with, its times, its end.
         room = frames_of(len(samples)) // model.audio.stride if spells else model.context - 8
@@ -234,10 +239,15 @@ def _learnable(
         elif not reason and (needed_positions(tokens) if spells else len(tokens)) > room:
             reason = "text is too long for the recording"
         if reason:
-            tally.drop(Dropped(reason, row.place, number, samples.nbytes, text[:100]))
+            tally.drop(Dropped(reason, row.place, number, samples.nbytes, text[:200]))
             continue
         tally.keep(samples.nbytes)
         yield samples, text
+
+
+def _place(dropped: Dropped) -> str:
+    """Where what was left out stands, or, of what cannot be read, what is the matter, which names the place."""
+    return dropped.begins if dropped.reason == UNREADABLE else dropped.origin
 
 
 def _written(row: Labelled, recipe: Recipe) -> str:
