@@ -159,6 +159,47 @@ def test_branches_equal_their_own_full_passes(variant: str, padded: bool) -> Non
             assert_close(logits[row], model(alone)[0, -pieces:])
 
 
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_rows_of_other_ages_join(variant: str) -> None:
+    """Rows that have come less far, or farther, about sources of other lengths, and go on in steps side by side."""
+    model = precise_model_of(variant)
+    texts, sources, states = [], [], []
+    for number, (length, size) in enumerate([(2, 5), (LENGTH, 3), (3, 6)]):
+        ids, valid = random_ids(2, length, seed=number), left_padding(length, length, length - 1)
+        source = random_ids(2, size, seed=6 + number) if model.config.form == "seq2seq" else None
+        state = model.start(Batch(ids, source=source))
+        model(Batch(ids, valid=valid), state)
+        state.select(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1]))
+        texts += [ids[0], ids[0], ids[1, 1:], ids[1, 1:]]
+        sources += [None] * 4 if source is None else [source[:1], source[:1], source[1:], source[1:]]
+        states.append(state)
+    together = states[0]
+    for step, other in enumerate(states[1:]):
+        together.join(other)
+        for piece in (1, 2):
+            new = random_ids(4 * (step + 2), piece, seed=10 * step + piece)
+            logits = model(Batch(new), together)
+            texts[: len(new)] = [torch.cat(pair) for pair in zip(texts, new, strict=False)]
+            for row in range(len(new)):
+                alone = model(Batch(texts[row][None], source=sources[row]))
+                assert_close(logits[row], alone[0, -piece:])
+    # The oldest leave; when others join, what was padding beside them goes.
+    together.select(torch.tensor([3, 2, 8, 9]), torch.tensor([1, 4]))
+    ids, source = random_ids(1, 2, seed=40), None if sources[0] is None else random_ids(1, 2, seed=41)
+    other = model.start(Batch(ids, source=source))
+    model(Batch(ids), other)
+    other.select(torch.tensor([0, 0]), torch.tensor([0]))
+    together.join(other)
+    new = random_ids(6, 1, seed=50)
+    logits = model(Batch(new), together)
+    rows = [(texts[row], sources[row]) for row in (3, 2, 8, 9)] + [(ids[0], source)] * 2
+    for place, (text, about) in enumerate(rows):
+        alone = model(Batch(torch.cat([text, new[place]])[None], source=about))
+        assert_close(logits[place], alone[0, -1:])
+    assert together.length == max(len(text) for text, _ in rows) + 1
+
+
 @pytest.mark.parametrize(
     "variant", ["decoder:attention-rotary", "decoder:attention-sliding", "decoder:attention-relative"]
 )

@@ -6,8 +6,10 @@ import pytest
 import torch
 from toys import END, MIXERS, every_text, log_probabilities, make, without_end
 
+import langue.decode.search
 from langue.batch import Batch
 from langue.decode import Search, SearchSettings, Writing
+from langue.decode.beam import Beams
 from langue.errors import LangueError
 
 SOURCES = [[1, 2, 4], [4, 4, 0, 2, 1], [2]]
@@ -163,6 +165,56 @@ def test_batches_of_any_size_write_the_same_about_sources(mixer, options):
     assert all(
         len(text) <= 3 + int(1.5 * length) for length, each in zip(lengths, expected, strict=True) for text in each
     )
+
+
+@pytest.mark.parametrize(
+    ("mixer", "form", "options"),
+    [
+        *((mixer, form, {}) for mixer in MIXERS for form in ("decoder", "seq2seq")),
+        ("attention", "seq2seq", {"stopping": "exact", "samples": 3}),
+        ("attention", "seq2seq", {"alignments": True, "coverage_penalty": 0.2}),
+        ("attention", "seq2seq", {"groups": 3, "no_repeat_ngram": 2, "repetition_penalty": 1.2}),
+        ("lstm", "seq2seq", {"min_tokens": 3, "ensemble": "logarithm"}),
+    ],
+)
+def test_prompts_that_take_longest_go_on_with_those_of_other_batches(mixer, form, options, monkeypatch):
+    """However far each has come, and however often others join, it writes what it would have written alone."""
+    monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
+    joins, join = [], Beams.join
+    monkeypatch.setattr(Beams, "join", lambda self, other: (joins.append(len(other.live)), join(self, other)))
+    seeds = (3, 4) if options else (3,)
+    models = [make(mixer, vocab_size=9, form=form, context=40, seed=seed) for seed in seeds]
+    prompts = [[1 + (row * place) % 7 for place in range(1 + row % 4)] for row in range(16)]
+    sources = [[(7 * row + 3 * place) % 9 for place in range(1 + row % 7)] for row in range(16)]
+    prefixes = [[4, 5][: row % 3] for row in range(16)]
+    given = {"stopping": "likely", "length_penalty": 0.1, "max_tokens": 9, "max_tokens_per_source": 1.0, **options}
+
+    def run(numbers):
+        search = Search(models, SearchSettings(beams=3, batch_rows=12, **given), END)
+        about = [sources[number] for number in numbers] if form == "seq2seq" else None
+        return search.run([prompts[row] for row in numbers], about, prefixes=[prefixes[row] for row in numbers])
+
+    together = run(range(16))
+    assert joins
+    for number in range(16):
+        for mine, alone in zip(together[number], run([number])[0], strict=True):
+            assert (mine.tokens, mine.ended) == (alone.tokens, alone.ended)
+            assert mine.log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-4)
+            assert mine.rank == pytest.approx(alone.rank, abs=1e-4)
+            if mine.alignment is not None:
+                torch.testing.assert_close(mine.alignment, alone.alignment, atol=1e-4, rtol=1e-4)
+
+
+def test_phrases_and_long_texts_go_on_with_those_of_other_batches(monkeypatch):
+    monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
+    model = make(vocab_size=12, context=8)
+    prompts = [[1 + (row * place) % 9 for place in range(1 + row % 6)] for row in range(16)]
+    phrases = [[[5, 6]] * (row % 3 > 0) + [[7]] * (row % 2) for row in range(16)]
+    run = lambda numbers, **bounds: Search(model, SearchSettings(beams=4, max_tokens=12, **bounds), END).run(  # noqa: E731
+        [prompts[number] for number in numbers], phrases=[phrases[number] for number in numbers]
+    )
+    together = run(range(16), batch_rows=16)
+    assert [row[0].tokens for row in together] == [run([number])[0][0].tokens for number in range(16)]
 
 
 def test_batches_are_bounded_and_of_like_length():

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.nn.functional import pad
 from transformers import GenerationConfig
 from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
 
+from langue.decode.filters import NOTHING
 from langue.decode.timestamps import Timestamps
 
 END, FIRST, SIZE = 10, 14, 40
@@ -39,7 +41,17 @@ def test_what_may_come_is_what_theirs_lets_come(length):
     logits = ban(3 * torch.randn(len(rows), SIZE, generator=torch.Generator().manual_seed(99)))
     logs = logits.log_softmax(-1)
     expected = processor()(rows, logs.clone()).log_softmax(-1)
-    found = Timestamps(FIRST, END, latest_start=6)(logs, rows, length)
+    found = Timestamps(FIRST, END, latest_start=6)(logs, rows, torch.full((len(rows),), length))
     assert torch.equal(found.isinf(), expected.isinf())
     torch.testing.assert_close(found, expected)
     assert found.exp().sum(-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_rows_may_have_come_less_far_than_others():
+    rows = [texts(length)[:6] for length in (5, 0, 1, 2)]
+    logs = ban(3 * torch.randn(24, SIZE, generator=torch.Generator().manual_seed(99))).log_softmax(-1)
+    rule, written = Timestamps(FIRST, END, latest_start=6), torch.tensor([5, 0, 1, 2]).repeat_interleave(6)
+    padded = torch.cat([pad(each, (rows[0].shape[1] - each.shape[1], 0), value=NOTHING) for each in rows])
+    together = rule(logs, padded, written).split(6)
+    for each, part, count, found in zip(rows, logs.split(6), written.split(6), together, strict=True):
+        torch.testing.assert_close(found, rule(part, each, count))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from langue.decode.constraints import Constraints
 from langue.decode.rank import Hypothesis, length_norm, rank
 from langue.decode.select import Chosen, Continuations, Step, best_tokens, diverse, likeliest
-from langue.decode.task import Asked, Chooser, prefix_tensor, without_holes
+from langue.decode.task import Asked, Chooser, without_holes
 
 DONE_SHARE = 8
 """Prompts leave when one in so many is done: each time, all that is remembered is copied."""
@@ -25,47 +27,71 @@ class Beams:
     Args:
         chooser: what to search with.
         asked: prompts, and what is asked of each.
+        numbers: of the prompts to work on, at least one.
+
+    Attributes:
+        live: numbers of the prompts that are worked on.
+        ended: what was found for each number, best first.
     """
 
-    def __init__(self, chooser: Chooser, asked: Asked):
-        self.chooser, self.settings = chooser, chooser.settings
-        self.rows = chooser.rows(asked)
-        count = len(asked)
-        self.rooms = asked.rooms(self.settings)
-        self.ended: list[list[Hypothesis]] = [[] for _ in range(count)]
-        self.live = list(range(count))
-        self._done = [False] * count
-        self._sources = None if asked.sources is None else [len(source) for source in asked.sources]
-        self._prefix = prefix_tensor(asked.prefixes)
-        self._constraints = Constraints.of(asked.phrases, self.settings.beams, chooser.end)
+    def __init__(self, chooser: Chooser, asked: Asked, numbers: Sequence[int]):
+        self.chooser, self.settings, self.asked = chooser, chooser.settings, asked
+        part = asked.take(numbers)
+        self.rows = chooser.rows(part)
+        self.live = list(numbers)
+        self.ended: dict[int, list[Hypothesis]] = {number: [] for number in numbers}
+        self._rooms = dict(zip(numbers, part.rooms(self.settings), strict=True))
+        self._done: set[int] = set()
+        self._constraints = Constraints.of(part.phrases, self.settings.beams, chooser.end)
         # One hypothesis a prompt, the empty one, until the first step has made more of it.
-        self._width, self._length = 1, 0
-        self._totals = torch.zeros(count, 1, dtype=torch.float64)
-        self._texts = torch.zeros(count, 1, 0, dtype=torch.long)
-        self._logs = torch.zeros(count, 1, 0)
+        self._width = 1
+        self._lengths = torch.zeros(len(numbers), dtype=torch.long)
+        self._totals = torch.zeros(len(numbers), 1, dtype=torch.float64)
+        self._logs = torch.zeros(len(numbers), 1, 0)
         self._looks: Tensor | None = None
+        self._tokens = self._step()
 
-    def run(self) -> list[list[Hypothesis]]:
-        """For each prompt its best hypotheses, best first."""
-        while self.live:
-            self.step()
-        return [ended[: self.settings.samples] for ended in self.ended]
+    def run(self, few: int = 0) -> None:
+        """Go on until no more than a few prompts are left, or none where these could not join others."""
+        while len(self.live) > (few if self.rows.is_open else 0):
+            self.rows.write(self._tokens.flatten())
+            self._tokens = self._step()
 
-    def step(self) -> None:
-        """Extend every live beginning by every token, keep the best."""
+    def join(self, other: Beams) -> None:
+        """Let prompts of another search go on behind these, however far each has come."""
+        self.live += other.live
+        self.ended |= other.ended
+        self._rooms |= other._rooms
+        self._done |= other._done
+        if self._constraints is not None and other._constraints is not None:
+            self._constraints.join(other._constraints)
+        self._lengths = torch.cat([self._lengths, other._lengths])
+        self._totals = torch.cat([self._totals, other._totals])
+        self._tokens = torch.cat([self._tokens, other._tokens])
+        length = int(self._lengths.max())
+        self._logs = torch.cat([pad(x._logs, (length - x._logs.shape[2], 0)) for x in (self, other)])
+        if self._looks is not None and other._looks is not None:
+            longest = max(self._looks.shape[3], other._looks.shape[3])
+            looks = (pad(x, (0, longest - x.shape[3], length - x.shape[2], 0)) for x in (self._looks, other._looks))
+            self._looks = torch.cat(list(looks))
+        self.rows.join(other.rows)
+
+    def _step(self) -> Tensor:
+        """Extend every live beginning by every token, and choose the best, (prompts, beams) tokens to be written."""
         step = self._choose(self._continuations())
-        self._length += 1
+        self._lengths = self._lengths + 1
         self._look()
         self._note(step)
-        self._follow(step.live)
+        return self._follow(step.live)
 
     def _continuations(self) -> Continuations:
         """The likeliest ways to go on: of each hypothesis one more than beams, since one of them may be to end."""
         rows = self.rows
         prefix = None
-        if self._prefix is not None:
-            prefix = self._prefix[self.live].repeat_interleave(self._width, 0).to(rows.device)
-        logits = self.chooser.logits(rows, self._length, prefix)
+        if self.asked.prefix is not None:
+            prefix = self.asked.prefix[self.live].repeat_interleave(self._width, 0).to(rows.device)
+        written = self._lengths.repeat_interleave(self._width).to(rows.device)
+        logits = self.chooser.logits(rows, written, prefix)
         values, tokens = best_tokens(logits, self.settings.beams + 1)
         if self._constraints is not None:
             tokens = self._constraints.with_wanted(tokens)
@@ -91,14 +117,15 @@ class Beams:
 
     def _note(self, step: Step) -> None:
         """Keep what ends here, and find out which prompts are done."""
-        full = torch.tensor([self.rooms[number] == self._length for number in self.live])
+        full = torch.tensor([self._rooms[number] for number in self.live]) == self._lengths
         ended = step.ended.totals.isfinite() & ~full[:, None]
         self._keep(step.ended, ended)
         if bool(full.any()):
             self._keep(step.last, step.last.totals.isfinite() & full[:, None])
         best = step.live.totals.amax(1).tolist()
-        for place, number in enumerate(self.live):
-            self._done[number] = self._done[number] or bool(full[place]) or self._over(number, best[place])
+        for number, is_full, length, total in zip(self.live, full.tolist(), self._lengths.tolist(), best, strict=True):
+            if is_full or self._over(number, length, total):
+                self._done.add(number)
 
     def _keep(self, chosen: Chosen, which: Tensor) -> None:
         """Make hypotheses of some of what was chosen, (P, N) bool."""
@@ -106,16 +133,17 @@ class Beams:
         if not len(places):
             return
         parents, tokens = chosen.parents[places, columns], chosen.tokens[places, columns].tolist()
-        texts = self._texts[places, parents].tolist()
+        texts = self.rows.texts.view(len(self.live), self._width, -1)[places, parents].tolist()
         logs = torch.cat([self._logs[places, parents], chosen.logs[places, columns, None]], 1).tolist()
         looks = None if self._looks is None else self._looks[places, parents]
-        totals = chosen.totals[places, columns].tolist()
+        totals, lengths = chosen.totals[places, columns].tolist(), self._lengths.tolist()
         for row, place in enumerate(places.tolist()):
-            number = self.live[place]
-            if self._done[number]:
+            number, length = self.live[place], lengths[place]
+            if number in self._done:
                 continue
-            look = None if looks is None else looks[row][:, : self._source_length(number)]
-            self._insert(number, [*texts[row], tokens[row]], totals[row], logs[row], look)
+            look = None if looks is None else looks[row][-length:, : self._source_length(number)]
+            text = [*texts[row], tokens[row]][-length:]
+            self._insert(number, text, totals[row], logs[row][-length:], look)
 
     def _insert(self, number: int, text: list[int], score: float, logs: list[float], look: Tensor | None) -> None:
         """Keep one of a prompt's hypotheses if it is among the best so far."""
@@ -135,38 +163,39 @@ class Beams:
         del self.ended[number][settings.beams :]
 
     def _source_length(self, number: int) -> int | None:
-        return None if self._sources is None else self._sources[number]
+        return None if self.asked.sources is None else len(self.asked.sources[number])
 
-    def _over(self, number: int, best: float) -> bool:
-        """Whether a prompt is done, the best of whose live hypotheses has this log-probability."""
+    def _over(self, number: int, length: int, best: float) -> bool:
+        """Whether a prompt is done, the best of whose live hypotheses, of this length, has this log-probability."""
         settings, ended = self.settings, self.ended[number]
         if best == float("-inf"):
             return True
         wanted = settings.samples if settings.stopping == "exact" else settings.beams
         if len(ended) < wanted:
             return False
-        length = self.rooms[number] if settings.stopping == "exact" else self._length
+        length = self._rooms[number] if settings.stopping == "exact" else length
         return ended[wanted - 1].rank >= best / length_norm(length, settings)
 
-    def _follow(self, chosen: Chosen) -> None:
-        """Go on with what was chosen; prompts that are done leave now and then."""
-        keep = torch.tensor([not self._done[number] for number in self.live])
+    def _follow(self, chosen: Chosen) -> Tensor:
+        """Go on with what was chosen, whose tokens these are; prompts that are done leave now and then."""
+        keep = torch.tensor([number not in self._done for number in self.live])
         done = len(keep) - int(keep.sum())
         prompts = torch.arange(len(keep))
         if done == len(keep):
             self.live = []
-            return
+            return chosen.tokens[:0]
         if done * DONE_SHARE >= len(keep):
             prompts = without_holes(keep)
             chosen = Chosen(*(getattr(chosen, name).index_select(0, prompts) for name in Chosen.__annotations__))
             self.live = [self.live[place] for place in prompts.tolist()]
+            self._lengths = self._lengths[prompts]
         if self._constraints is not None:
             self._constraints.follow(prompts, chosen)
         self._totals = chosen.totals
         at = prompts[:, None], chosen.parents
-        self._texts = torch.cat([self._texts[at], chosen.tokens[:, :, None]], 2)
         self._logs = torch.cat([self._logs[at], chosen.logs[:, :, None]], 2)
         self._looks = None if self._looks is None else self._looks[at]
         rows = prompts[:, None] * self._width + chosen.parents
         self._width = chosen.parents.shape[1]
-        self.rows.append(chosen.tokens.flatten(), rows.flatten(), prompts)
+        self.rows.select(rows.flatten(), prompts)
+        return chosen.tokens

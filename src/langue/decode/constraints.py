@@ -68,8 +68,8 @@ class Constraints:
 
     @classmethod
     def of(cls, phrases: Sequence[Sequence[Sequence[int]]] | None, width: int, end: int) -> Constraints | None:
-        """None when no text has to hold any."""
-        return cls(phrases, width, end) if phrases is not None and any(phrases) else None
+        """None when nobody was asked for any."""
+        return None if phrases is None else cls(phrases, width, end)
 
     def with_wanted(self, tokens: Tensor) -> Tensor:
         """Tokens (rows, C), and behind them those that the phrases want; a row that wants fewer repeats its first."""
@@ -95,6 +95,12 @@ class Constraints:
         self._total = [self._total[number] for number in prompts.tolist()]
         self._satisfied = [self._satisfied[number] for number in prompts.tolist()]
         self._progress = progress
+
+    def join(self, other: Constraints) -> None:
+        """Take another's prompts up behind those that there are."""
+        self._progress += other._progress
+        self._total += other._total
+        self._satisfied += other._satisfied
 
     def _choose_one(self, number: int, found: Continuations) -> tuple[list, list, list]:
         """Lists of (parent, token, log-probability, total): followed, ended, and last."""

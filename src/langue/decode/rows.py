@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from langue.batch import Batch
 from langue.decode.filters import NOTHING, RULED_OUT
@@ -69,7 +69,7 @@ class Rows:
         self.texts = self._padded(prompts, int(lengths.max())).to(self.device)
         self._seen = (lengths if self.limit is None else lengths.clamp(max=self.limit)).to(self.device)
         self._longest = int(self._seen.max())
-        self._source = None if sources is None else source_batch(sources, self.device)
+        self._sources = None if sources is None else list(sources)
         self._states: list[State] = []
         self._memory: Tensor | None = None
         self.looks: Tensor | None = None
@@ -91,10 +91,34 @@ class Rows:
             sources: which sources are kept, where several rows in succession share one; None when each row takes its
                 own along.
         """
-        tokens = tokens.to(self.device)
         if rows is not None:
-            rows = rows.to(self.device)
-            self._select(rows, rows if sources is None else sources.to(self.device))
+            self.select(rows, sources)
+        self.write(tokens)
+
+    def select(self, rows: Tensor, sources: Tensor | None = None) -> None:
+        """Keep, reorder or repeat rows, as `append` does, whose logits are worked out at the next token alone."""
+        rows = rows.to(self.device)
+        self._select(rows, rows if sources is None else sources.to(self.device))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others may join: once rows have branched, unless they were read again, each for itself."""
+        return all(state.branches is not None for state in self._states)
+
+    def join(self, other: Rows) -> None:
+        """Let others that are open, as many of each source, go on behind these; all get their next token together."""
+        length = max(self.texts.shape[1], other.texts.shape[1])
+        texts = torch.cat([pad(x.texts, (length - x.texts.shape[1], 0), value=NOTHING) for x in (self, other)])
+        self.texts = texts[:, int((texts != NOTHING).any(0).byte().argmax()) :]
+        self._seen = torch.cat([self._seen, other._seen])
+        self._longest = int(self._seen.max())
+        self._sources = None if self._sources is None else [*self._sources, *(other._sources or ())]
+        for mine, theirs in zip(self._states, other._states, strict=True):
+            mine.join(theirs)
+
+    def write(self, tokens: Tensor) -> None:
+        """Write one token (rows,) on each row."""
+        tokens = tokens.to(self.device)
         self.texts = torch.cat([self.texts, tokens[:, None]], 1)
         self._seen = self._seen + 1
         self._longest += 1
@@ -112,8 +136,8 @@ class Rows:
         self.texts, self._seen = self.texts.index_select(0, rows), self._seen.index_select(0, rows)
         for state in self._states:
             state.select(rows, sources)
-        if self._source is not None:
-            self._source = _select(self._source, sources)
+        if self._sources is not None:
+            self._sources = [self._sources[number] for number in sources.tolist()]
 
     def _read_all(self) -> tuple[Tensor, Tensor]:
         """Read what each row still sees from its beginning."""
@@ -121,7 +145,8 @@ class Rows:
         ids = self.texts[:, self.texts.shape[1] - length :].clamp(min=0)
         valid = torch.arange(length, device=self.device) >= length - self._seen[:, None]
         batch = Batch(ids, valid=None if bool(valid.all()) else valid)
-        self._states = [model.start(batch if self._source is None else self._source) for model in self.models]
+        about = batch if self._sources is None else source_batch(self._sources, self.device)
+        self._states = [model.start(about) for model in self.models]
         for state in self._states:
             if self.looking and state.memory is not None:
                 state.memory.looks = []
@@ -178,9 +203,3 @@ def source_batch(sources: Sequence[Source], device: torch.device) -> Batch:
     ids = torch.zeros(len(tensors), 0, dtype=torch.long)
     batch = Batch(ids, source_valid=None if bool(valid.all()) else valid)
     return replace(batch, **{"encoded" if encoded else "source": padded}).to(device)
-
-
-def _select(batch: Batch, index: Tensor) -> Batch:
-    held = {name: getattr(batch, name) for name in ("source", "source_valid", "encoded")}
-    of: dict[str, Any] = {name: None if each is None else each.index_select(0, index) for name, each in held.items()}
-    return Batch(batch.ids.index_select(0, index), **of)

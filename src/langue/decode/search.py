@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 
@@ -15,6 +16,9 @@ from langue.decode.task import Asked, Chooser, Rule
 from langue.decode.writing import Writing
 from langue.errors import LangueError
 from langue.models import Model
+
+LATE_SHARE = 8
+"""When one in so many of a batch's prompts is left, these go on later, together with those of other batches."""
 
 
 @dataclass
@@ -73,44 +77,58 @@ class Search:
             LangueError: phrases without beams, a prefix or phrases without room, or coverage of a model that looks at
                 no source.
         """
-        asked = Asked(prompts, sources, prefixes, phrases)
+        asked = Asked(prompts, sources, prefixes, phrases if phrases is not None and any(phrases) else None)
         self._check(asked)
-        found: list[list[Hypothesis]] = [[] for _ in prompts]
-        for numbers in self.batches(asked):
-            part = asked.take(numbers)
-            written = Beams(self.chooser, part).run() if self.settings.beams > 1 else self._write(part)
-            for number, hypotheses in zip(numbers, written, strict=True):
-                found[number] = hypotheses
-        return found
+        found = self._write(asked) if self.settings.beams == 1 else self._follow(asked)
+        return [found[number][: self.settings.samples] for number in range(len(asked))]
 
     def batches(self, asked: Asked) -> Iterator[list[int]]:
         """Numbers of prompts that are worked on together: of like length, longest first, within the settings' bounds.
 
         The longest come first so that memory runs out at once or not at all.
         """
-        width = self.settings.width
-        lengths = [
-            len(prompt) + (0 if asked.sources is None else len(asked.sources[number]))
-            for number, prompt in enumerate(asked.prompts)
-        ]
-        batch: list[int] = []
-        for number in sorted(range(len(asked)), key=lambda number: -lengths[number]):
-            rows = width * (len(batch) + 1)
-            longest = lengths[batch[0]] if batch else 0
-            if batch and (rows > self.settings.batch_rows or rows * longest > self.settings.batch_tokens):
-                yield batch
-                batch = []
-            batch.append(number)
-        if batch:
-            yield batch
+        lengths = asked.lengths()
+        waiting = sorted(range(len(asked)), key=lambda number: -lengths[number])
+        while waiting:
+            most = self._most(lengths[waiting[0]])
+            yield waiting[:most]
+            del waiting[:most]
 
-    def _write(self, asked: Asked) -> list[list[Hypothesis]]:
-        count = self.settings.samples
-        writing = Writing(self, asked.prompts, asked.sources, asked.prefixes)
-        for _ in writing.tokens():
-            pass
-        found = writing.hypotheses
-        return [found[place : place + count] for place in range(0, len(found), count)]
+    def _most(self, longest: int) -> int:
+        """How many prompts may be worked on together."""
+        rows = min(self.settings.batch_rows, self.settings.batch_tokens // max(1, longest))
+        return max(1, rows // self.settings.width)
+
+    def _write(self, asked: Asked) -> dict[int, list[Hypothesis]]:
+        """Greedily or by sampling."""
+        found = {}
+        for numbers in self.batches(asked):
+            part = asked.take(numbers)
+            writing = Writing(self, part.prompts, part.sources, part.prefixes)
+            for _ in writing.tokens():
+                pass
+            rows = iter(writing.hypotheses)
+            found |= {number: list(islice(rows, self.settings.samples)) for number in numbers}
+        return found
+
+    def _follow(self, asked: Asked) -> dict[int, list[Hypothesis]]:
+        """By beams. A batch's last few prompts go on with those of others: a step of few rows costs almost as much."""
+        lengths, found = asked.lengths(), {}
+        late: Beams | None = None
+        for numbers in self.batches(asked):
+            beams = Beams(self.chooser, asked, numbers)
+            beams.run(len(numbers) // LATE_SHARE)
+            found |= beams.ended  # lists, which those that are late go on with
+            if late is None or not late.live:
+                late = beams
+            elif beams.live:
+                late.join(beams)
+            most = self._most(max((lengths[number] for number in late.live), default=0))
+            if len(late.live) > most - most // LATE_SHARE:
+                late.run(most // LATE_SHARE)
+        if late is not None:
+            late.run()
+        return found
 
     def _check(self, asked: Asked) -> None:
         models = self.chooser.models
@@ -119,7 +137,7 @@ class Search:
         for room, prefix in zip(asked.rooms(self.settings), asked.prefixes or (), strict=False):
             if len(prefix) > room:
                 raise LangueError(f"a prefix of {len(prefix)} tokens has no room in {room} new ones; raise max_tokens")
-        if asked.phrases is None or not any(asked.phrases):
+        if asked.phrases is None:
             return
         if self.settings.beams == 1:
             raise LangueError("phrases that have to stand in a text need a beam search; set beams to 2 or more")

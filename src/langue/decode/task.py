@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from langue.decode.filters import NOTHING, banned, filtered, forced
+from langue.decode.filters import NOTHING, RULED_OUT, banned, filtered, forced
 from langue.decode.rows import Rows, Source
 from langue.decode.settings import SearchSettings
 from langue.models import Model
 
-Rule = Callable[[Tensor, Tensor, int], Tensor]
+Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,20 @@ class Asked:
             [self.prompts[number] for number in numbers], of(self.sources), of(self.prefixes), of(self.phrases)
         )
 
+    @cached_property
+    def prefix(self) -> Tensor | None:
+        """(prompts, P) tokens of prefixes, `NOTHING` behind the shorter ones; None when there are none."""
+        longest = max((len(prefix) for prefix in self.prefixes or ()), default=0)
+        if not self.prefixes or not longest:
+            return None
+        padded = [[*prefix, *[NOTHING] * (longest - len(prefix))] for prefix in self.prefixes]
+        return torch.tensor(padded, dtype=torch.long)
+
+    def lengths(self) -> list[int]:
+        """Positions of each prompt and its source."""
+        sources = [0] * len(self) if self.sources is None else [len(source) for source in self.sources]
+        return [len(prompt) + source for prompt, source in zip(self.prompts, sources, strict=True)]
+
     def rooms(self, settings: SearchSettings) -> list[int]:
         """New tokens that each text may have."""
         more = settings.max_tokens_per_source
@@ -61,8 +77,8 @@ class Chooser:
         settings: how tokens are chosen.
         end: the token that ends a text.
         never: numbers of tokens that may not be chosen.
-        rule: what else rules tokens out: from log-probabilities (rows, V), texts (rows, L) and how many of their tokens
-            were written, to log-probabilities.
+        rule: what else rules tokens out: from log-probabilities (rows, V), texts (rows, L) and how many of each one's
+            tokens were written (rows,), to log-probabilities.
     """
 
     models: Sequence[Model]
@@ -83,12 +99,12 @@ class Chooser:
             logarithm=settings.ensemble == "logarithm",
         )
 
-    def logits(self, rows: Rows, written: int, prefix: Tensor | None) -> Tensor:
+    def logits(self, rows: Rows, written: Tensor, prefix: Tensor | None) -> Tensor:
         """Logits (rows, V) after all filters, which of beams are log-probabilities.
 
         Args:
             rows: the texts so far.
-            written: how many tokens each has after its prompt.
+            written: (rows,) how many tokens each has after its prompt.
             prefix: (rows, P) tokens that each has to begin with, or `NOTHING` where it is free.
         """
         logits = rows.logs
@@ -98,20 +114,13 @@ class Chooser:
         if self.rule is not None:
             logits = self.rule(logits, rows.texts, written)
         logits = filtered(logits, rows.texts, self.settings)
-        if written < self.settings.min_tokens:
-            logits = banned(logits, torch.tensor([self.end], device=logits.device))
-        if prefix is not None and written < prefix.shape[1]:
-            logits = forced(logits, prefix[:, written])
+        if int(written.min()) < self.settings.min_tokens:
+            ends = torch.arange(logits.shape[1], device=logits.device) == self.end
+            logits = logits.masked_fill((written < self.settings.min_tokens)[:, None] & ends, RULED_OUT)
+        if prefix is not None and int(written.min()) < prefix.shape[1]:
+            next_one = pad(prefix, (0, 1), value=NOTHING).gather(1, written[:, None].clamp(max=prefix.shape[1]))
+            logits = forced(logits, next_one[:, 0])
         return logits
-
-
-def prefix_tensor(prefixes: Sequence[Sequence[int]] | None) -> Tensor | None:
-    """(rows, P) tokens, `NOTHING` behind the shorter ones; None when there are none."""
-    longest = max((len(prefix) for prefix in prefixes or ()), default=0)
-    if not prefixes or not longest:
-        return None
-    padded = [[*prefix, *[NOTHING] * (longest - len(prefix))] for prefix in prefixes]
-    return torch.tensor(padded, dtype=torch.long)
 
 
 def without_holes(keep: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from langue.decode.filters import RULED_OUT
+from langue.decode.filters import NOTHING, RULED_OUT
 from langue.text.whisper_tokens import LATEST_START
 
 
@@ -37,34 +38,34 @@ class Timestamps:
     end: int
     latest_start: int = LATEST_START
 
-    def __call__(self, logs: Tensor, texts: Tensor, written: int) -> Tensor:
+    def __call__(self, logs: Tensor, texts: Tensor, written: Tensor) -> Tensor:
         """(rows, V) log-probabilities of what may come next.
 
         Args:
             logs: (rows, V) those of the model, −inf for what is ruled out.
             texts: (rows, L) tokens so far.
-            written: how many of them stand behind the prompt.
+            written: (rows,) how many of them stand behind the prompt.
         """
-        if written == 0:
-            logs = logs.clone()
-            logs[:, : self.first] = RULED_OUT
-            logs[:, self.first + self.latest_start + 1 :] = RULED_OUT
-            return logs.log_softmax(-1)
-        logs = logs.masked_fill(self._ruled_out(texts[:, -written:], logs.shape[1]), RULED_OUT)
+        # Two places at least: what is nothing stands before what a text says first.
+        length = max(2, int(written.max()))
+        said = pad(texts, (length, 0), value=NOTHING)[:, -length:]
+        said = said.masked_fill(torch.arange(length, 0, -1, device=said.device) > written[:, None], NOTHING)
+        logs = logs.masked_fill(self._ruled_out(said, logs.shape[1]), RULED_OUT)
         # All times together, where they are likelier than any one word, win against all words.
         times, word = logs[:, self.first :].logsumexp(-1), logs[:, : self.first].amax(-1)
         is_word = torch.arange(logs.shape[1], device=logs.device) < self.first
         return logs.masked_fill((times > word)[:, None] & is_word, RULED_OUT).log_softmax(-1)
 
     def _ruled_out(self, said: Tensor, size: int) -> Tensor:
-        """(rows, V) bool."""
+        """(rows, V) bool, of what each row has said, (rows, 2 or more)."""
         numbers = torch.arange(size, device=said.device)
         is_time = said >= self.first
-        last = is_time[:, -1]
-        before = is_time[:, -2] if said.shape[1] > 1 else torch.ones_like(last)
+        last, before = is_time[:, -1], is_time[:, -2] | (said[:, -2] == NOTHING)
         opening, closing = last & before, last & ~before
         out = opening[:, None] & (numbers >= self.first)
         out |= closing[:, None] & (numbers < self.end)
+        early = (numbers >= self.first) & (numbers <= self.first + self.latest_start)
+        out |= (said[:, -1:] == NOTHING) & ~early
         # A pair's second time may be its first once more; any other must be later than all before.
         least = said.masked_fill(~is_time, self.first - 1).amax(1) + (~closing).long()
         return out | ((numbers >= self.first) & (numbers < least[:, None]))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from langue.decode.rank import Hypothesis, rank
 from langue.decode.rows import Source
-from langue.decode.task import Asked, prefix_tensor, without_holes
+from langue.decode.task import Asked, without_holes
 from langue.randomness import mix
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Writing:
         self.rows = self.chooser.rows(asked)
         self.rows.repeat(count)
         self._rooms = [room for room in asked.rooms(self.settings) for _ in range(count)]
-        prefix = prefix_tensor(asked.prefixes)
+        prefix = asked.prefix
         self._prefix = None if prefix is None else prefix.repeat_interleave(count, 0).to(self.rows.device)
         total = len(asked) * count
         self._tokens: list[list[int]] = [[] for _ in range(total)]
@@ -102,7 +102,8 @@ class Writing:
     def _choose(self, position: int) -> tuple[Tensor, Tensor]:
         """(rows,) tokens and their log-probabilities."""
         rows, settings = self.rows, self.settings
-        logits = self.chooser.logits(rows, position, self._prefix)
+        written = torch.full((len(self._active),), position, device=rows.device)
+        logits = self.chooser.logits(rows, written, self._prefix)
         if settings.temperature == 0:
             chosen = logits.argmax(-1)
         else:

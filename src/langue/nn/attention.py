@@ -13,7 +13,7 @@ from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import rms_norm
 from langue.nn.rotary import rotate
-from langue.nn.state import LayerState, Memory
+from langue.nn.state import LayerState, Memory, joined
 from langue.tracing import is_exporting
 
 AttentionBias = Literal["none", "query_key_value", "all"]
@@ -43,7 +43,7 @@ class KeyValueState(LayerState):
 
     def _grown(self, old: Tensor | None, like: Tensor, end: int) -> Tensor:
         rows, heads, _, width = like.shape
-        new = like.new_empty(rows, heads, max(64, 2 * end), width)
+        new = like.new_zeros(rows, heads, max(64, 2 * end), width)
         if old is not None:
             new[:, :, : self.length] = old[:, :, : self.length]
         return new
@@ -52,6 +52,11 @@ class KeyValueState(LayerState):
         # With the room behind them: without it, the next positions would have all copied once more.
         if self.keys is not None and self.values is not None:
             self.keys, self.values = self.keys.index_select(0, owners), self.values.index_select(0, owners)
+
+    def join(self, other: KeyValueState) -> None:
+        if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
+            self.keys, self.values = joined(self.keys, other.keys, 2), joined(self.values, other.values, 2)
+            self.length = max(self.length, other.length)
 
     def keep(self, slots: Tensor) -> None:
         if self.keys is not None and self.values is not None:
@@ -74,6 +79,10 @@ class SourceState(LayerState):
     def select(self, owners: Tensor) -> None:
         if self.keys is not None and self.values is not None:
             self.keys, self.values = self.keys.index_select(0, owners), self.values.index_select(0, owners)
+
+    def join(self, other: SourceState) -> None:
+        if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
+            self.keys, self.values = joined(self.keys, other.keys, -2), joined(self.values, other.values, -2)
 
 
 class Attention(Mixer):

@@ -54,6 +54,8 @@ class Layout:
         rows, length = ids.shape[:2]
         past = 0 if state is None else state.length
         branches = None if state is None else state.branches
+        if branches is not None and valid is not None:
+            raise ValueError("rows that branched go on without padding")
         return cls(
             rows=rows,
             length=length,
@@ -108,12 +110,7 @@ class Layout:
             seen = seen & (keys[:, None] <= queries[:, None])
         if window is not None and window < self.past + self.length:
             seen = seen & (queries[:, None] - keys[:, None] < window)
-        mask = seen[:, None]
-        if self.valid is None:
-            return mask
-        valid = self.branches.by_slot(self.valid[:, None, None].expand(-1, 1, self.length, -1))
-        slots = torch.arange(keys.shape[1], device=self.device)
-        return (mask & valid) | (slots[-len(queries) :, None] == slots)
+        return seen[:, None]
 
     def _make_mask(self, window: int | None) -> Tensor | None:
         total = self.past + self.length

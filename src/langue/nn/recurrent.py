@@ -35,6 +35,10 @@ class HiddenState(LayerState):
         if self.hidden is not None:
             self.hidden = tuple(part.index_select(1, owners) for part in self.hidden)
 
+    def join(self, other: HiddenState) -> None:
+        if self.hidden is not None and other.hidden is not None:
+            self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))
+
 
 class Recurrent(Mixer):
     """A recurrent layer; when not causal, two of half the width walk in opposite directions (Schuster & Paliwal 1997).

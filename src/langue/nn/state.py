@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 Owner = Literal["row", "trunk", "source"]
 
@@ -22,9 +23,24 @@ class LayerState(ABC):
     def select(self, owners: Tensor) -> None:
         """Keep, reorder or repeat what is remembered of some owners, (N,) int64."""
 
+    @abstractmethod
+    def join(self, other: Self) -> None:
+        """Remember of another's owners, behind those that there are, what it remembers of them."""
+
     def keep(self, slots: Tensor) -> None:
         """Keep some slots of each trunk, (trunks, N) int64, of what is remembered of trunks."""
         return
+
+
+def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
+    """Owners of two tensors behind each other, along the first dimension; zeros behind what is shorter along `dim`."""
+    length = max(old.shape[dim], new.shape[dim])
+    shape = list(old.shape)
+    shape[0], shape[dim] = len(old) + len(new), length
+    both = old.new_zeros(shape)
+    both[: len(old)].narrow(dim, 0, old.shape[dim]).copy_(old)
+    both[len(old) :].narrow(dim, 0, new.shape[dim]).copy_(new)
+    return both
 
 
 @dataclass(frozen=True)
@@ -44,10 +60,10 @@ class Branches:
     positions: Tensor
 
     @classmethod
-    def of(cls, trunks: int, width: int, length: int, device: torch.device) -> Branches:
-        """So many rows of each trunk that have all of their past in common."""
-        seen = torch.ones(trunks, width, length, dtype=torch.bool, device=device)
-        return cls(seen, torch.arange(length, device=device).expand(trunks, -1))
+    def of(cls, valid: Tensor, width: int) -> Branches:
+        """So many rows of each trunk that have all of its past in common, (trunks, length) bool without padding."""
+        positions = torch.arange(valid.shape[1], device=valid.device)
+        return cls(valid[:, None].expand(-1, width, -1), positions.expand(len(valid), -1))
 
     @property
     def width(self) -> int:
@@ -57,6 +73,14 @@ class Branches:
         """Keep, reorder or repeat rows (B',) of trunks (N,), as many in succession of each."""
         seen = self.seen.flatten(0, 1).index_select(0, rows).view(len(trunks), -1, self.seen.shape[2])
         return Branches(seen, self.positions.index_select(0, trunks))
+
+    def moved(self, by: int) -> Branches:
+        """With positions counted from another beginning, before which nobody sees any."""
+        return Branches(self.seen, (self.positions + by).clamp(min=0))
+
+    def joined(self, other: Branches) -> Branches:
+        """With another's trunks, of as many rows each, behind its own."""
+        return Branches(joined(self.seen, other.seen, 2), joined(self.positions, other.positions))
 
     def needed(self) -> Tensor | None:
         """(trunks, N) slots that some row sees, padded with others; None while these are more than half of all."""
@@ -109,6 +133,11 @@ class Memory:
         self.hidden = self.hidden.index_select(0, rows)
         self.valid = None if self.valid is None else self.valid.index_select(0, rows)
 
+    def join(self, other: Memory) -> None:
+        """With another's sources behind its own."""
+        mine, theirs = (_valid(x.valid, x.hidden.shape[:2], x.hidden.device) for x in (self, other))
+        self.hidden, self.valid = joined(self.hidden, other.hidden), joined(mine, theirs)
+
 
 @dataclass
 class State:
@@ -148,6 +177,36 @@ class State:
             self.valid = self.valid.index_select(0, rows)
         self._forget()
 
+    def join(self, other: State) -> None:
+        """Let rows of another state go on behind those of this one; both have branched, into as many of each trunk.
+
+        However far they have come, all end side by side: the younger are padded on the left.
+
+        Raises:
+            ValueError: rows of either have not branched.
+        """
+        mine, theirs = self.branches, other.branches
+        if mine is None or theirs is None:
+            raise ValueError("only rows that have branched are joined by others")
+        length = max(self.length, other.length)
+        sides = ((self, mine, length - self.length), (other, theirs, length - other.length))
+        device = mine.seen.device
+        every = [
+            pad(_valid(state.valid, (len(branches.seen) * branches.width, state.length), device), (missing, 0))
+            for state, branches, missing in sides
+        ]
+        valid = torch.cat(every)
+        # What has become padding in all of them goes, so that a state lasts however many come and leave.
+        begin = int(valid.any(0).byte().argmax())
+        mine, theirs = (branches.moved(missing - begin) for _, branches, missing in sides)
+        self.branches, self.length, self.valid = mine.joined(theirs), length - begin, valid[:, begin:]
+        if self.memory is not None and other.memory is not None:
+            self.memory.join(other.memory)
+        for old_layer, new_layer in zip(self.layers, other.layers, strict=True):
+            for old, new in zip(old_layer, new_layer, strict=True):
+                old.join(new)
+        self._forget()
+
     def _forget(self) -> None:
         """Forget what only texts that were given up have gone through, once it is the greater part."""
         slots = None if self.branches is None else self.branches.needed()
@@ -175,7 +234,8 @@ class State:
             self.branches = None if old is None else old.select(rows, trunks)
         elif old is None:
             trunks = families[:, 0]
-            self.branches = Branches.of(len(trunks), width, self.length, rows.device)
+            valid = None if self.valid is None else self.valid.index_select(0, trunks)
+            self.branches = Branches.of(_valid(valid, (len(trunks), self.length), rows.device), width)
         else:
             trunks = families[:, 0]
             self.branches = old.select(rows, trunks)
@@ -185,9 +245,13 @@ class State:
         """(B, length so far + length) bool of what new positions may see, or None while nothing is padding."""
         if self.valid is None and valid is None:
             return None
-        old = self.valid if self.valid is not None else torch.ones(rows, self.length, dtype=torch.bool, device=device)
-        new = valid if valid is not None else torch.ones(rows, length, dtype=torch.bool, device=device)
-        return torch.cat([old, new], 1)
+        old = _valid(self.valid, (rows, self.length), device)
+        return torch.cat([old, _valid(valid, (rows, length), device)], 1)
+
+
+def _valid(valid: Tensor | None, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """What None stands for, written out: (rows, positions) bool."""
+    return torch.ones(shape, dtype=torch.bool, device=device) if valid is None else valid
 
 
 def _as_they_are(index: Tensor, count: int) -> bool:

@@ -22,6 +22,10 @@ class WindowState(LayerState):
         if self.inputs is not None:
             self.inputs = self.inputs.index_select(0, owners)
 
+    def join(self, other: WindowState) -> None:
+        if self.inputs is not None and other.inputs is not None:
+            self.inputs = torch.cat([self.inputs, other.inputs])
+
 
 class Window(Mixer):
     """tanh(H·[x_{t−size+1}; …; x_t] + d) (Bengio et al. 2003, section 2); before the text's start stand zeros.
