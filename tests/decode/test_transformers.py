@@ -50,6 +50,7 @@ def theirs(model, sources, **options):
         ({"no_repeat_ngram": 2}, {"no_repeat_ngram_size": 2}),
         ({"repetition_penalty": 1.5}, {"repetition_penalty": 1.5}),
         ({"stopping": "exact"}, {"early_stopping": "never"}),
+        ({"stopping": "early"}, {"early_stopping": True}),
     ],
 )
 @pytest.mark.parametrize("form", ["decoder", "seq2seq"])

@@ -55,7 +55,13 @@ def texts_of(rows: list[list[int]], end: int) -> list[list[int]]:
 
 
 @pytest.mark.parametrize(
-    ("beams", "mine", "other"), [(1, {}, {}), (4, {}, {}), (4, {"stopping": "exact"}, {"early_stopping": "never"})]
+    ("beams", "mine", "other"),
+    [
+        (1, {}, {}),
+        (4, {}, {}),
+        (4, {"stopping": "exact"}, {"early_stopping": "never"}),
+        (4, {"stopping": "early"}, {"early_stopping": True}),
+    ],
 )
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_same_texts(name: str, beams: int, mine: dict[str, Any], other: dict[str, Any], tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ class SearchOptions:
     """Of beams: above 1 favours long texts."""
     length_offset: float | None = None
     """Of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a text must begin with."""
-    stopping: Literal["likely", "exact"] = "likely"
-    """End beams when nothing better is in sight, or, later, when nothing better can come."""
+    stopping: Literal["early", "likely", "exact"] = "likely"
+    """End beams when as many texts have ended, when nothing better is in sight, or when nothing better can come."""
     groups: int = 1
     """Groups of beams that avoid each other's tokens."""
     diversity: float = 0.5

@@ -171,8 +171,8 @@ class Beams:
         if best == float("-inf"):
             return True
         wanted = settings.samples if settings.stopping == "exact" else settings.beams
-        if len(ended) < wanted:
-            return False
+        if len(ended) < wanted or settings.stopping == "early":
+            return len(ended) >= wanted
         length = self._rooms[number] if settings.stopping == "exact" else length
         return ended[wanted - 1].rank >= best / length_norm(length, settings)
 

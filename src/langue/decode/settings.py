@@ -40,9 +40,9 @@ class SearchSettings(Settings):
     """The offset in it: 0 divides by the length itself, 5 is GNMT's."""
     coverage_penalty: float = Field(default=0.0, ge=0)
     """How much beams lose for source positions that they have not looked at (GNMT's β); needs an attentive decoder."""
-    stopping: Literal["likely", "exact"] = "likely"
-    """End beams when nothing better is in sight at the present length, as Transformers does, or, later, when nothing
-    better can come."""
+    stopping: Literal["early", "likely", "exact"] = "likely"
+    """End beams as soon as there are as many ended texts as beams, when nothing better is in sight at the present
+    length, or when nothing better can come: Transformers' `early_stopping` True, False, which is usual, and "never"."""
     groups: int = Field(default=1, ge=1)
     """Groups of beams that avoid each other's tokens; each has beams / groups."""
     diversity: float = Field(default=0.5, ge=0)
