@@ -38,7 +38,7 @@ RECIPE: dict[str, Any] = {
 
 
 def run(options: Options) -> Result:
-    """One table: ours by both rules of stopping, the peers, and what a token costs in short and in long texts."""
+    """One table: ours by all rules of stopping, the peers, and what a token costs in short and in long texts."""
     if options.data is None:
         raise Skip("beam needs --data FOLDER (with train.tsv and test.tsv of translated sentences)")
     with tempfile.TemporaryDirectory() as place:
@@ -72,6 +72,7 @@ def _contestants(data: Path, run_folder: Path, folder: Path, count: int | None) 
     search = {"beams": BEAMS, "most": MOST}
     found = [
         contestant("Langue, stopping as Transformers", "beam:langue_maker", folder=str(run_folder), stopping="likely"),
+        contestant("Langue, early as CTranslate2", "beam:langue_maker", folder=str(run_folder), stopping="early"),
         contestant("Langue, exact", "beam:langue_maker", folder=str(run_folder), stopping="exact"),
         contestant(
             "Transformers generate", "peers.translation:transformers_maker", folder=str(folder / "marian"), end=end,
@@ -158,7 +159,7 @@ def _result(times: dict[str, list[float]], answers: dict[str, list], costs: dict
     written = sum(map(len, mine)) / len(mine)
     notes = [
         f"{len(mine)} sentences, {BEAMS} beams, at most {MOST} tokens, {written:.1f} written on average; medians of "
-        f"{rounds} rounds in turns. Langue's second rule goes on until nothing better can come.",
+        f"{rounds} rounds in turns. Exact is to go on until nothing better can come.",
         "A token of a hypothesis costs "
         + ", ".join(f"{cost:.0f} µs in texts of {length}" for length, cost in costs.items())
         + " tokens.",
