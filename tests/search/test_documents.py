@@ -116,6 +116,20 @@ def test_an_encrypted_pdf_says_so(tmp_path):
     assert [(drop.origin, drop.reason) for drop in dropped] == [(f"{tmp_path}/closed.pdf", "encrypted PDF")]
 
 
+def test_files_that_are_no_text_are_left_out_where_there_are_others(tmp_path):
+    (tmp_path / "a.txt").write_text("Readable.")
+    (tmp_path / "b.txt").write_bytes("Sixteen bits.".encode("utf-16"))
+    (tmp_path / "c.jsonl").write_bytes(b'{"text": "zero\0"}')
+    (tmp_path / "d.parquet").write_bytes(b"no parquet")
+    found, dropped = read(tmp_path)
+    assert list(found) == [f"{tmp_path}/a.txt"]
+    assert [(drop.origin.rsplit("/")[-1], drop.reason) for drop in dropped] == [
+        ("b.txt", "unreadable file"), ("c.jsonl", "unreadable file"), ("d.parquet", "unreadable file"),
+    ]  # fmt: skip
+    with pytest.raises(LangueError, match="iconv"):
+        read(tmp_path / "b.txt")
+
+
 def test_lines_and_paragraphs_are_documents_if_asked(tmp_path):
     (tmp_path / "x.txt").write_text("one\ntwo\n\nthree\n")
     found, _ = read(tmp_path / "x.txt", documents="line")

@@ -18,6 +18,10 @@ BLOCK_BYTES = 1 << 16
 """How much is read, and later encoded, at once: enough to hide Python's cost, small enough to share among cores."""
 
 
+class UnreadableFile(LangueError):
+    """A file is not what its name says, or the system gives it to nobody; where many are read, it may be left out."""
+
+
 class Block(NamedTuple):
     """Raw bytes from the beginning of one line to the end of another."""
 
@@ -44,7 +48,7 @@ def read_lines(path: Path, limit: int) -> Iterator[Line | Dropped]:
     """A file line by line; lines of more than `limit` bytes are left out.
 
     Raises:
-        LangueError: the file cannot be read, or is no text at all.
+        UnreadableFile: the file cannot be read, or is no text at all.
     """
     for block in read_blocks(path, limit):
         if isinstance(block, Dropped):
@@ -57,13 +61,13 @@ def read_blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
     """A file in blocks of whole lines; a line that outgrows `limit` bytes is left out without being held whole.
 
     Raises:
-        LangueError: the file cannot be read, or is no text at all.
+        UnreadableFile: the file cannot be read, or is no text at all.
     """
     try:
         with path.open("rb") as file:
             yield from _blocks(file, path, limit)
     except OSError as error:
-        raise LangueError(f"{path} cannot be read: {error.strerror}") from None
+        raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]:
@@ -89,9 +93,9 @@ def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]
 
 def _refuse_binary(path: Path, data: bytes) -> None:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise LangueError(f"{path} is in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8")
+        raise UnreadableFile(f"{path} is in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8")
     if b"\0" in data:
-        raise LangueError(f"{path} is not a text file: it holds NUL bytes")
+        raise UnreadableFile(f"{path} is not a text file: it holds NUL bytes")
 
 
 def _cut(data: bytes) -> int:

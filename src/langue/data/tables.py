@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from langue.data.lines import Line, read_lines
+from langue.data.lines import Line, UnreadableFile, read_lines
 from langue.data.records import Dropped, Row, excerpt, is_blank
 from langue.data.sources import Origin
 from langue.errors import LangueError
@@ -109,7 +109,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
             for batch in file.iter_batches(batch_size=1024, columns=wanted):
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise LangueError(f"{path} cannot be read as a parquet file: {_first_line(error)}") from None
+        raise UnreadableFile(f"{path} cannot be read as a parquet file: {_first_line(error)}") from None
 
 
 def _datasets(origin: Origin, with_names: bool) -> Iterator[Mapping[str, Any]]:

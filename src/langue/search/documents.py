@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langue.data.documents import read_events
+from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
 from langue.data.sources import Given, Origin, find_sources
@@ -42,6 +43,8 @@ class Document(NamedTuple):
 def read_documents(given: Given, settings: IndexSettings) -> Iterator[Document | Dropped]:
     """All documents of any sources in order, and what had to be left out where it stood.
 
+    Of a folder of many, one file that is not what its name says is no reason to read none.
+
     Args:
         given: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list of
             them, or an iterable of rows or texts.
@@ -50,8 +53,18 @@ def read_documents(given: Given, settings: IndexSettings) -> Iterator[Document |
     Raises:
         LangueError: a source does not exist, or holds nothing that is read.
     """
-    for origin in find_sources(given, also=PAGES):
-        yield from _of(origin, settings)
+    return _each(find_sources(given, also=PAGES), settings)
+
+
+def _each(origins: Sequence[Origin], settings: IndexSettings) -> Iterator[Document | Dropped]:
+    for origin in origins:
+        try:
+            yield from _of(origin, settings)
+        except UnreadableFile as error:
+            if len(origins) == 1:
+                raise
+            # The sentence tells the rest; what is counted together has to have one name.
+            yield Dropped("unreadable file", origin.name, 1, origin.size, str(error))
 
 
 def _of(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:

@@ -32,9 +32,12 @@ def read_html(path: Path) -> tuple[str, str]:
     """The title and the visible text of a page, with a blank line between blocks.
 
     Raises:
-        PageError: its bytes are no text of the encoding that it names, UTF-8 if it names none.
+        PageError: it cannot be read, or its bytes are no text of the encoding that it names, UTF-8 if it names none.
     """
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raise PageError("unreadable file") from None
     named = _ENCODING.search(raw[:4096])
     try:
         markup = raw.decode(named[1].decode() if named else "utf-8-sig")
