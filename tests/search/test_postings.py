@@ -44,6 +44,24 @@ def test_the_best_come_first_and_of_equals_the_one_before():
     assert Postings.empty().search(["a"], 3) == []
 
 
+@pytest.mark.parametrize("few", [0.1, 2, 16, 1000])
+def test_what_is_left_out_changes_nothing_of_what_is_found(monkeypatch, few):
+    monkeypatch.setattr("langue.search.postings.FEW", few)
+    draws = np.random.default_rng(0)
+    chances = 1 / np.arange(2, 42)
+    texts = [" ".join(f"w{word}" for word in np.flatnonzero(draws.random(40) < chances)) for _ in range(2000)]
+    postings = collect(texts).finish()
+    for number in range(60):
+        asked = [f"w{word}" for word in draws.integers(0, 40, 1 + number % 7)]
+        k = (1, 3, 10, 100, 3000)[number % 5]
+        allowed = None if number % 3 else np.sort(draws.choice(2000, 400, replace=False))
+        scores = postings.scores(asked)
+        held = np.flatnonzero(scores)
+        expected = held if allowed is None else np.intersect1d(held, allowed)
+        expected = expected[np.argsort(-scores[expected], kind="stable")][:k]
+        assert postings.search(asked, k, allowed) == [(int(key), float(scores[key])) for key in expected]
+
+
 def test_best_is_a_stable_sort():
     scores = np.random.default_rng(0).integers(0, 20, 500).astype(float)
     for k in (1, 7, 100, 499, 500, 600):

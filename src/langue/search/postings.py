@@ -12,7 +12,9 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +23,23 @@ K1 = 1.2
 B = 0.75
 """How much the length of a passage counts."""
 
+EAGER = 8
+"""To ask who can still be among the best costs about as much as to score an eighth as many passages."""
+FEW = 16
+"""So many times fewer passages than a word has are looked up in its list one by one."""
+SLACK = 1e-9
+"""What sums in another order may differ by, as a share."""
+
 ARRAYS = ("letters", "ends", "starts", "rows", "counts", "lengths", "keys")
+
+
+class _Asked(NamedTuple):
+    """A word of a query, and the passages that hold it."""
+
+    weight: float
+    """How often it was asked for, times how rare it is; more than it can give to any passage."""
+    rows: np.ndarray
+    counts: np.ndarray
 
 
 class Postings:
@@ -61,7 +79,8 @@ class Postings:
     @classmethod
     def load(cls, folder: Path) -> Postings:
         """What `save` wrote, by memory map."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS))
+        # Plain views of the maps: NumPy's own class for them takes ten times as long for a slice.
+        return cls(*(np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in ARRAYS))
 
     def save(self, folder: Path) -> None:
         """Write the arrays, and wait until the disk has them."""
@@ -97,16 +116,36 @@ class Postings:
         left out. A word that stands twice in a query counts twice.
         """
         found = np.zeros(len(self.keys))
+        for word in self._asked(words):
+            self._give(found, word.weight, word.rows, word.counts)
+        return found
+
+    def _asked(self, words: Iterable[str]) -> list[_Asked]:
+        """The words that there are, those first that count most."""
+        found = []
         for word, times in Counter(words).items():
             number = self.find(word)
-            if number is None:
-                continue
-            part = slice(int(self.starts[number]), int(self.starts[number + 1]))
-            rows, counts = self.rows[part], self.counts[part].astype(np.float64)
-            rarity = np.log1p((len(self.keys) - len(rows) + 0.5) / (len(rows) + 0.5))
-            length = 1 - B + B * self.lengths[rows] / self.mean
-            found[rows] += times * rarity * counts / (counts + K1 * length)
-        return found
+            if number is not None:
+                part = slice(int(self.starts[number]), int(self.starts[number + 1]))
+                rows = self.rows[part]
+                rarity = np.log1p((len(self.keys) - len(rows) + 0.5) / (len(rows) + 0.5))
+                found.append((times * float(rarity), number, _Asked(times * float(rarity), rows, self.counts[part])))
+        return [asked for _, _, asked in sorted(found, key=lambda each: (-each[0], each[1]))]
+
+    @cached_property
+    def _scale(self) -> np.ndarray:
+        """(passages,) float64: what a count is held against, k₁ for a passage of mean length."""
+        return K1 * (1 - B + B * self.lengths / self.mean)
+
+    def _give(self, found: np.ndarray, weight: float, rows: np.ndarray, counts: np.ndarray) -> None:
+        """Add to scores (passages,) what a word gives to passages (n,) that hold it so often."""
+        # Five nanoseconds for each; `found[rows] += …` with indices of another type takes fifteen.
+        rows = rows.astype(np.intp)
+        given = counts.astype(np.float64)
+        given /= given + self._scale.take(rows, mode="clip")
+        given *= weight
+        given += found.take(rows, mode="clip")
+        found[rows] = given
 
     def search(self, words: Sequence[str], k: int, allowed: np.ndarray | None = None) -> list[tuple[int, float]]:
         """Keys and scores of the best passages that hold a word at least, the best first, of equals the smaller key.
@@ -116,12 +155,61 @@ class Postings:
             k: how many.
             allowed: keys of passages that may be found, ascending; None for all.
         """
-        scores = self.scores(words)
-        rows = np.flatnonzero(scores)
-        if allowed is not None:
-            rows = rows[np.isin(self.keys[rows], allowed, assume_unique=True)]
-        rows = rows[best(scores[rows], k)]
-        return list(zip(self.keys[rows].tolist(), scores[rows].tolist(), strict=True))
+        found = np.zeros(len(self.keys))
+        rows = None if allowed is None else np.searchsorted(self.keys, allowed).astype(np.uint32)
+        asked = self._asked(words)
+        given, rest = 0.0, sum(word.weight for word in asked)
+        for word in asked:
+            if given > rest and EAGER * len(word.rows) > len(found if rows is None else rows):
+                rows = _in_question(found, rows, k, rest)
+            self._give_to(found, word, rows)
+            given, rest = given + word.weight, rest - word.weight
+        scores = found if rows is None else found[rows]
+        least = _at_most_kth(scores, k)
+        places = np.flatnonzero(scores >= least if least > 0 else scores)
+        places = places[best(scores[places], k)]
+        rows = places if rows is None else rows[places]
+        return list(zip(self.keys[rows].tolist(), found[rows].tolist(), strict=True))
+
+    def _give_to(self, found: np.ndarray, word: _Asked, rows: np.ndarray | None) -> None:
+        """Add what a word gives, at least to some passages (n,) uint32, ascending; None for all."""
+        if rows is None or FEW * len(rows) > len(word.rows):
+            self._give(found, *word)
+            return
+        places = np.searchsorted(word.rows, rows)
+        there = word.rows[np.minimum(places, len(word.rows) - 1)] == rows
+        self._give(found, word.weight, rows[there], word.counts[places[there]])
+
+
+def _in_question(found: np.ndarray, rows: np.ndarray | None, k: int, rest: float) -> np.ndarray | None:
+    """The passages that can still be among the best (MaxScore: Turtle & Flood, "Query evaluation: strategies and
+    optimizations", 1995).
+
+    Args:
+        found: (passages,), what the words so far have given them.
+        rows: (n,) uint32, those that were in question before, ascending; None for all.
+        k: how many are looked for.
+        rest: more than all other words can give to one.
+    """
+    scores = found if rows is None else found[rows]
+    least = _at_most_kth(scores, k) * (1 - SLACK)
+    if least <= rest:
+        return rows
+    places = np.flatnonzero(scores >= least - rest)
+    return places.astype(np.uint32) if rows is None else rows[places]
+
+
+def _at_most_kth(scores: np.ndarray, k: int) -> float:
+    """A number that the k-th greatest of scores (N,), none below 0, is not below, and near it where N is large.
+
+    The k-th greatest of the greatest ones of many stretches, which takes a tenth of the time of the k-th greatest.
+    """
+    size = max(1, len(scores) // (16 * k))
+    stretches = len(scores) // size
+    if stretches < k:
+        return 0.0
+    greatest = scores[: stretches * size].reshape(stretches, size).max(1)
+    return float(np.partition(greatest, stretches - k)[stretches - k])
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
