@@ -1,5 +1,10 @@
 """Vectors in a byte and in a bit a number: what they lose, and how much rescoring gives back."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.search.small import Projecting, rows
@@ -62,3 +67,23 @@ def test_an_approximate_index_of_bits(place, settings, kind, storage, monkeypatc
     index = Index.build(given, place, model, settings.model_copy(update={"storage": storage}))
     for number in range(20, 40):
         assert index.search(given[number]["text"], 3, mode="dense")[0].document == f"row-{number}"
+
+
+SEARCHED = """
+import sys
+from langue.search import Index, IndexSettings
+from tests.search.small import Projecting, rows
+index = Index.build(rows(30), sys.argv[1], Projecting(64), IndexSettings(storage=sys.argv[2]))
+print(index.search("a river", 1, mode="dense")[0].document)
+"""
+
+
+@pytest.mark.parametrize("storage", ["float32", "int8"])
+def test_no_library_warns_of_its_own_affairs(tmp_path, storage):
+    pytest.importorskip("lancedb")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", SEARCHED, tmp_path / "index", storage],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
+    )  # fmt: skip
+    assert (done.stderr, done.stdout[:4]) == ("", "row-")

@@ -73,7 +73,7 @@ class LanceTable:
             LangueError: LanceDB is not installed, or has no such version any more.
         """
         # Lance warns of its defaults on standard error unless it is told not to; errors come as exceptions.
-        os.environ.setdefault("LANCE_LOG", "error")
+        os.environ.setdefault("LANCEDB_LOG", "error")
         database = need("lancedb", "search", "an index in a folder").connect(path / "lance")
         if manifest is None:
             return cls(database, None, {}, storage)
