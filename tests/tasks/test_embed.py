@@ -61,6 +61,26 @@ def test_vectors_do_not_depend_on_the_company_nor_on_how_texts_come(bert, monkey
     assert task.embed([]).shape == (0, 32)
 
 
+def test_many_texts_make_batches_of_few_shapes(bert, monkeypatch):
+    monkeypatch.setattr(module, "POOL", 50)
+    task = langue.load(bert)
+    draws = np.random.default_rng(0)
+    words = [" ".join(texts(1)[0].split()[:1] * count) for count in draws.integers(1, 6, 3000)]
+    read, shapes = task.model.read, set()
+
+    def remembered(batch):
+        shapes.add(tuple(batch.ids.shape))
+        return read(batch)
+
+    monkeypatch.setattr(task.model, "read", remembered)
+    longest = max(map(len, task.reading.encode(task.tokenizer, words, 32)))
+    assert len(task.embed(words, batch_tokens=200)) == 3000
+    for rows, length in shapes:
+        assert rows * length <= 200
+        assert rows == 200 // length or rows & (rows - 1) == 0
+    assert len(shapes) <= 3 * longest
+
+
 def test_a_stream_asks_for_no_more_texts_than_it_needs(bert, monkeypatch):
     monkeypatch.setattr(module, "POOL", 3)
     asked = []

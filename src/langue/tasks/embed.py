@@ -148,8 +148,9 @@ class Embed:
         self.model.eval()
         tokens = batch_tokens or BATCH_TOKENS.get(device.type, 1 << 14)
         for numbers in by_length([len(ids) for ids in rows], tokens):
-            batch = padded([np.array(rows[number]) for number in numbers]).to(device)
-            vectors = self.embedder(self.model.read(batch), batch.valid)
+            most = max(1, tokens // max(1, len(rows[numbers[0]])))
+            batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(device)
+            vectors = self.embedder(self.model.read(batch), batch.valid)[: len(numbers)]
             found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
         self.model.train(was_training)
         return found
@@ -158,6 +159,16 @@ class Embed:
         if size is not None and not 1 <= size <= self.size:
             raise LangueError(f"vectors have {self.size} numbers, of which {size} cannot be taken")
         return size or self.size
+
+
+def _filled(numbers: np.ndarray, most: int) -> np.ndarray:
+    """The rows of a batch, of which the last comes again until they are as many as a batch holds, or a power of two.
+
+    oneDNN keeps a program for each number of rows that it meets, of which most are half a megabyte; what a pool leaves
+    for its last batch could be any number, so that memory grew with the texts.
+    """
+    count = min(most, 1 << (len(numbers) - 1).bit_length())
+    return np.pad(numbers, (0, count - len(numbers)), mode="edge")
 
 
 def _pools(texts: Iterable[str]) -> Iterator[list[str]]:
