@@ -38,7 +38,7 @@ def run(options: Options) -> Result:
             "data.columns": "{anchor: summary, positive: text}",
             "training.seconds": seconds,
         }
-        gru = {"model.mixer": "gru", "model.position": "none", "training.learning_rate": 2e-3}
+        gru = {"model.mixer": "gru", "model.position": "none", "model.width": 256}
         trainings = {
             "MiniLM, trained on": ("embed-debian", {"data.train": mined, "training.seconds": seconds}, options.model),
             "Transformer from nothing": ("embed-scratch", columns, None),
