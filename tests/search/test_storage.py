@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.search.small import Projecting, rows
 
 from langue.randomness import numpy_generator
 from langue.search import Index
+from langue.search.store import shown
 from langue.search.vectors import cosines, differing, stored, to_bits, unit
 
 
@@ -87,3 +89,20 @@ def test_no_library_warns_of_its_own_affairs(tmp_path, storage):
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
     )  # fmt: skip
     assert (done.stderr, done.stdout[:4]) == ("", "row-")
+
+
+@pytest.mark.parametrize(
+    ("place", "printed"),
+    [
+        ("postgresql://ann:se:cret@host:5432/base#name", "postgresql://ann:…@host:5432/base#name"),
+        (
+            "postgres://ann@host/base?password=secret&sslmode=require#x",
+            "postgres://ann@host/base?password=…&sslmode=require#x",
+        ),
+        ("postgresql://host/base", "postgresql://host/base"),
+        ("C:/folder/index", "C:/folder/index"),
+    ],
+)
+def test_a_password_is_not_printed(place, printed):
+    assert shown(place) == printed
+    assert Index(place, SimpleNamespace(manifest=None)).place == printed

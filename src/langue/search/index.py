@@ -17,7 +17,7 @@ from langue.search.embedder import Embedder, load_embedder, require
 from langue.search.fuse import Rerank, fuse, judge
 from langue.search.mark import best_sentences
 from langue.search.settings import IndexSettings
-from langue.search.store import Manifest, ModelRecord, Scored, Store, open_store
+from langue.search.store import Manifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit
 from langue.search.where import Given as GivenWhere
 from langue.search.where import Where, read_where
@@ -62,7 +62,7 @@ class Index:
     """
 
     def __init__(self, place: str, store: Store, model: Embedder | Path | str | None = None, device: str = "auto"):
-        self.place, self.store, self.device = place, store, device
+        self.place, self.store, self.device = shown(place), store, device
         self._given, self._model = model, None
         self.change: Change | None = None
         if store.manifest is not None and model is not None and not isinstance(model, Path | str):

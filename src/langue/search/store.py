@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
@@ -141,6 +142,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections."""
         ...
+
+
+def shown(place: str) -> str:
+    """A place as it may be printed: without a database's password."""
+    place = re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:…@", place)
+    return re.sub(r"(?<=password=)[^&#]*", "…", place)
 
 
 def open_store(place: str, settings: IndexSettings | None = None) -> Store:
