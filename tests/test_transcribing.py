@@ -169,12 +169,15 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path:
     rows[3]["end"] = 0.01
     (here / "wav" / "4.wav").write_bytes(b"no sound")
     (here / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = read_recipe(here / "recipe.yaml", {"training.steps": "2", "data.dev": "null", "data.test": "null"})
-    train(recipe, here / "run", report=False)
+    changes = {"training.steps": "2", "data.dev": "null", "data.test": "null"}
+    train(read_recipe(here / "recipe.yaml", changes), here / "run", report=False)
     told = capsys.readouterr().err
     assert f"left out 5 of {TRAIN} recordings: 2 cannot be read (first: there is no recording wav/none.wav (" in told
     table = here / "train.jsonl"
     assert f"line 3, wav/none.wav)), 1 empty (first: {table}, line 1), 2 text is too long for the recording" in told
+    assert "have room for such texts: --model.audio.strides '[2]'" in told
+    train(read_recipe(here / "recipe.yaml", {**changes, "model.audio.strides": "[2]"}), here / "other", report=False)
+    assert "have room" not in capsys.readouterr().err
     kept = [json.loads(line) for line in (here / "run" / "data" / "quarantine.jsonl").read_text().splitlines()]
     assert len(kept) == 5
     assert kept[2]["begins"].startswith("there is no recording wav/none.wav (")

@@ -39,7 +39,7 @@ STORE = "sounds"
 LEVELLED = 1000
 """Recordings to learn from by which a filterbank is normalised where it is normalised globally."""
 
-UNREADABLE = "cannot be read"
+UNREADABLE, TOO_LONG = "cannot be read", "text is too long for the recording"
 
 SAMPLES = 3
 """Dev recordings that a report shows with what is written of them."""
@@ -126,6 +126,9 @@ class Transcribing(Tables):
             )
             kept = account["in"] - account["kept"]
             say(f"left out {kept:,} of {account['in']:,} recordings: {left}; see quarantine.jsonl")
+        strides = recipe.model.audio.strides if recipe.model.audio else ()
+        if TOO_LONG in account["dropped"] and recipe.model.form == "encoder" and len(strides) > 1:
+            say(f"positions half as long have room for such texts: --model.audio.strides '{list(strides[:-1])}'")
 
     def learn(self, rows: list[Labelled]) -> Spoken:
         if not self.folder.joinpath(STORE).is_dir():
@@ -237,7 +240,7 @@ def _learnable(
         elif not reason and len(samples) > longest:
             reason = "longer than the model can hear"
         elif not reason and (needed_positions(tokens) if spells else len(tokens)) > room:
-            reason = "text is too long for the recording"
+            reason = TOO_LONG
         if reason:
             tally.drop(Dropped(reason, row.place, number, samples.nbytes, text[:200]))
             continue
