@@ -178,6 +178,7 @@ PAIR, GRADED = {"anchor": "a", "positive": "b"}, {"sentence1": "a", "sentence2":
         ([{**PAIR, "negatives": "c"}], {}, r"negatives should be a list of texts, got 'c'"),
         ([{**PAIR, "negative": 3}], {}, r"a negative should be text, got 3"),
         ([{**GRADED, "score": "high"}], {}, r"line 1: score should be a number, got 'high'"),
+        ([GRADED, {**GRADED, "score": 4.5}], {"embed__loss": "cosine"}, r"line 2: a score of 4\.5 is no cosine, which"),
         ([{"sentence1": "a", "sentence2": "b"}], {}, r"line 1 has no column score"),
         ([PAIR], {"embed__loss": "cosent"}, r"embed\.loss: cosent cannot be learnt from .*line 1; known for its"),
         ([PAIR], {"embed__loss": "margin"}, r"no row has any; langue index mine"),

@@ -12,6 +12,7 @@ from langue import metrics
 from langue.data.alike import RowKind, grade_of, kind_of, scores_of, texts_in
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled
+from langue.errors import LangueError
 from langue.objectives.embed import Embed as Objective
 from langue.objectives.embed import names_of
 from langue.objectives.settings import EmbedSettings
@@ -50,10 +51,17 @@ def own_targets(rows: Sequence[Labelled], kind: RowKind, loss: str) -> list[Any]
     """What rows themselves say is to be learnt: grades, a teacher's scores, or nothing but which texts there are.
 
     Raises:
-        LangueError: a row does not say it; names the place.
+        LangueError: a row does not say it, or says what no cosine can be; names the place.
     """
     if loss in ("cosent", "cosine"):
-        return [grade_of(row) for row in rows]
+        grades = [grade_of(row) for row in rows]
+        high = next((number for number, grade in enumerate(grades) if abs(grade) > 1), None)
+        if loss == "cosine" and high is not None:
+            raise LangueError(
+                f"{rows[high].place}: a score of {grades[high]:g} is no cosine, which is 1 at most; divide all by the "
+                "greatest, or leave out embed.loss, since cosent asks for their order alone"
+            )
+        return grades
     if loss in ("margin", "divergence"):
         return [np.array(scores_of(row, len(texts_in(row, kind))), np.float32) for row in rows]
     return [0] * len(rows)
