@@ -205,15 +205,22 @@ def test_prompts_that_take_longest_go_on_with_those_of_other_batches(mixer, form
                 torch.testing.assert_close(mine.alignment, alone.alignment, atol=1e-4, rtol=1e-4)
 
 
-def test_phrases_and_long_texts_go_on_with_those_of_other_batches(monkeypatch):
+@pytest.mark.parametrize(("context", "most"), [(8, 12), (40, 12), (40, 6)])
+def test_phrases_and_long_texts_go_on_with_those_of_other_batches(context, most, monkeypatch):
+    """Those that were read again from half of what the model can see go on alone."""
     monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
-    model = make(vocab_size=12, context=8)
-    prompts = [[1 + (row * place) % 9 for place in range(1 + row % 6)] for row in range(16)]
+    joins, join = [], Beams.join
+    monkeypatch.setattr(Beams, "join", lambda self, other: (joins.append(len(other.live)), join(self, other)))
+    model = make(vocab_size=9, context=context)
+    prompts = [[1 + (row * place) % 6 for place in range(1 + row % 6)] for row in range(16)]
     phrases = [[[5, 6]] * (row % 3 > 0) + [[7]] * (row % 2) for row in range(16)]
-    run = lambda numbers, **bounds: Search(model, SearchSettings(beams=4, max_tokens=12, **bounds), END).run(  # noqa: E731
-        [prompts[number] for number in numbers], phrases=[phrases[number] for number in numbers]
-    )
+
+    def run(numbers, **bounds):
+        search = Search(model, SearchSettings(beams=4, max_tokens=most, stopping="early", **bounds), END)
+        return search.run([prompts[row] for row in numbers], phrases=[phrases[row] for row in numbers])
+
     together = run(range(16), batch_rows=16)
+    assert joins or context == 8
     assert [row[0].tokens for row in together] == [run([number])[0][0].tokens for number in range(16)]
 
 
