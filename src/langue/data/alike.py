@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from langue.data.benchmarks import is_beir, read_beir
 from langue.data.documents import read_events
-from langue.data.labelled import Labelled, missing_column, read_labelled, read_split, text_of
+from langue.data.labelled import Labelled, missing_column, number_of, read_labelled, read_split, text_of
 from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import find_sources
@@ -117,7 +117,7 @@ def grade_of(row: Labelled) -> float:
     name = "label" if "score" not in row.values and "label" in row.values else "score"
     if name not in row.values:
         raise missing_column(row.place, "score", row.values)
-    return _number(row, name, row.values[name])
+    return number_of(row.place, name, row.values[name])
 
 
 def scores_of(row: Labelled, texts: int) -> list[float]:
@@ -131,14 +131,4 @@ def scores_of(row: Labelled, texts: int) -> list[float]:
     given = row.values["scores"]
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != texts - 1:
         raise LangueError(f"{row.place}: scores should be a list of {texts - 1} numbers, got {given!r:.60}")
-    return [_number(row, "scores", each) for each in given]
-
-
-def _number(row: Labelled, name: str, given: Any) -> float:
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not abs(number) < float("inf"):
-        raise LangueError(f"{row.place}: {name} should be a number, got {given!r:.60}")
-    return number
+    return [number_of(row.place, "scores", each) for each in given]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -162,6 +163,21 @@ def text_of(row: Labelled, name: str) -> str:
     if is_blank(text):
         raise LangueError(f"{row.place}: {name} is empty")
     return text
+
+
+def number_of(place: str, name: str, given: Any) -> float:
+    """A value of a row as a number.
+
+    Raises:
+        LangueError: it is none, or not finite; names the place.
+    """
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not math.isfinite(number):
+        raise LangueError(f"{place}: {name} should be a number, got {given!r:.60}")
+    return number
 
 
 def missing_column(place: str, name: str, values: Mapping[str, Any]) -> LangueError:

@@ -12,7 +12,7 @@ from langue import metrics
 from langue.console import progress
 from langue.data.alike import texts_in
 from langue.data.benchmarks import find_benchmark
-from langue.data.labelled import Labelled, missing_column, text_of
+from langue.data.labelled import Labelled, missing_column, number_of, text_of
 from langue.errors import LangueError
 from langue.metrics.regression import ranks
 from langue.metrics.significance import bootstrap
@@ -62,7 +62,7 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
     said = [label_name(value) for value in given]
     if labels or (column == "label" and set(map(str.lower, said)) <= {*POSITIVE, *NEGATIVE}):
         return duplicates(task, pairs, [value in labels[1:] or value.lower() in POSITIVE for value in said])
-    scores = [_number(row, value) for row, value in zip(rows, given, strict=True)]
+    scores = [number_of(row.place, "the score of a pair", value) for row, value in zip(rows, given, strict=True)]
     return graded(task, pairs, scores)
 
 
@@ -122,16 +122,6 @@ def _value(row: Labelled, column: str) -> Any:
     if row.values.get(column) in (None, ""):
         raise missing_column(row.place, column, row.values)
     return row.values[column]
-
-
-def _number(row: Labelled, given: Any) -> float:
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not np.isfinite(number):
-        raise LangueError(f"{row.place}: the score of a pair should be a number, got {given!r:.60}")
-    return number
 
 
 def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 
 from langue import metrics
 from langue.data.examples import Encoded
-from langue.data.labelled import Labelled, missing_column, text_of
+from langue.data.labelled import Labelled, missing_column, number_of, text_of
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Classify as Objective
@@ -252,9 +252,9 @@ def target_of(row: Labelled, settings: ClassifySettings) -> Any:
     """
     given = label_of(row)
     if settings.kind == "number":
-        return _number(row.place, given)
+        return number_of(row.place, "label", given)
     if settings.kind == "choice":
-        count, number = len(choices_of(row)), _number(row.place, given)
+        count, number = len(choices_of(row)), number_of(row.place, "label", given)
         if number != int(number) or not 0 <= number < count:
             raise LangueError(f"{row.place}: label should be the index of a choice, 0 to {count - 1}, got {given!r}")
         return int(number)
@@ -311,16 +311,6 @@ def _known(place: str, label: str, settings: ClassifySettings) -> str:
         known = ", ".join(settings.labels[:20])
         raise LangueError(f"{place}: there is no label {label!r}; known are {known}")
     return label
-
-
-def _number(place: str, given: Any) -> float:
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not np.isfinite(number):
-        raise LangueError(f"{place}: label should be a number, got {given!r:.60}")
-    return number
 
 
 def _row(text: Text, number: int) -> Labelled:
