@@ -11,7 +11,7 @@ from variants import CAUSAL, assert_close, batch_of, model_of, other_ids, precis
 
 from langue.batch import Batch
 from langue.models import Model
-from langue.nn.state import State
+from langue.nn.state import State, kept
 
 LENGTH = 5
 # Every way to cut five positions into pieces: each of the four places between them is cut or not.
@@ -157,6 +157,31 @@ def test_branches_equal_their_own_full_passes(variant: str, padded: bool) -> Non
             begin = int((~valid[owner]).sum()) if valid is not None else 0
             alone = Batch(texts[row : row + 1, begin:], source=None if source is None else source[owner : owner + 1])
             assert_close(logits[row], model(alone)[0, -pieces:])
+
+
+@torch.no_grad()
+def test_what_was_given_up_makes_room_for_what_is_new() -> None:
+    """One of two hypotheses always dies: a trunk holds the other's text, the newest two tokens, and no more."""
+    model = precise_model_of("decoder:attention-rotary")
+    state = model.start(Batch(random_ids(3, LENGTH)))
+    model(Batch(random_ids(3, LENGTH)), state)
+    state.select(torch.tensor([0, 0, 1, 1, 2, 2]), torch.arange(3))
+    for step in range(20):
+        model(Batch(random_ids(6, 1, seed=step)), state)
+        assert state.branches is not None
+        assert state.branches.seen.shape == (3, 2, LENGTH + step + 2)
+        state.select(torch.tensor([1, 1, 2, 2, 5, 5]), torch.arange(3))
+
+
+@torch.no_grad()
+def test_a_trunk_that_leaves_moves_no_other_than_the_one_that_takes_its_place() -> None:
+    x = torch.randn(5, 2)
+    before, same = x.clone(), x.data_ptr()
+    left = kept(x, torch.tensor([0, 4, 2, 3]))
+    assert left.data_ptr() == same
+    assert torch.equal(left, before[[0, 4, 2, 3]])
+    assert torch.equal(kept(left, torch.tensor([3, 2, 1, 0])), before[[3, 2, 4, 0]])
+    assert torch.equal(kept(left, torch.tensor([0, 0, 1, 1, 2])), before[[0, 0, 4, 4, 2]])
 
 
 @pytest.mark.parametrize("variant", CAUSAL)

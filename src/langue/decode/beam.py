@@ -14,9 +14,6 @@ from langue.decode.rank import Hypothesis, length_norm, rank
 from langue.decode.select import Chosen, Continuations, Step, best_tokens, diverse, likeliest
 from langue.decode.task import Asked, Chooser, without_holes
 
-DONE_SHARE = 8
-"""Prompts leave when one in so many is done: each time, all that is remembered is copied."""
-
 
 class Beams:
     """Beams of several prompts, side by side.
@@ -177,14 +174,14 @@ class Beams:
         return ended[wanted - 1].rank >= best / length_norm(length, settings)
 
     def _follow(self, chosen: Chosen) -> Tensor:
-        """Go on with what was chosen, whose tokens these are; prompts that are done leave now and then."""
+        """Go on with what was chosen, whose tokens these are; prompts that are done leave."""
         keep = torch.tensor([number not in self._done for number in self.live])
         done = len(keep) - int(keep.sum())
         prompts = torch.arange(len(keep))
         if done == len(keep):
             self.live = []
             return chosen.tokens[:0]
-        if done * DONE_SHARE >= len(keep):
+        if done:
             prompts = without_holes(keep)
             chosen = Chosen(*(getattr(chosen, name).index_select(0, prompts) for name in Chosen.__annotations__))
             self.live = [self.live[place] for place in prompts.tolist()]

@@ -13,7 +13,7 @@ from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import rms_norm
 from langue.nn.rotary import rotate
-from langue.nn.state import LayerState, Memory, joined
+from langue.nn.state import LayerState, Memory, joined, kept
 from langue.tracing import is_exporting
 
 AttentionBias = Literal["none", "query_key_value", "all"]
@@ -30,28 +30,30 @@ class KeyValueState(LayerState):
         self.values: Tensor | None = None
         self.length = 0
 
-    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def append(self, keys: Tensor, values: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
         """Add (trunks, heads, T, head width) and return all, (trunks, heads, length, head width)."""
-        end = self.length + keys.shape[2]
-        if self.keys is None or self.values is None or end > self.keys.shape[2]:
-            self.keys = self._grown(self.keys, keys, end)
-            self.values = self._grown(self.values, values, end)
-        self.keys[:, :, self.length : end] = keys
-        self.values[:, :, self.length : end] = values
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
+        begin = self.length
+        self.length = begin + keys.shape[2] if layout.branches is None else layout.branches.seen.shape[2]
+        if self.keys is None or self.values is None or self.length > self.keys.shape[2]:
+            self.keys, self.values = self._grown(self.keys, keys, begin), self._grown(self.values, values, begin)
+        for x, new in ((self.keys, keys), (self.values, values)):
+            if layout.slots is None:
+                x[:, :, begin : self.length] = new
+            else:
+                x[torch.arange(len(x), device=x.device)[:, None], :, layout.slots] = new.transpose(1, 2)
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
-    def _grown(self, old: Tensor | None, like: Tensor, end: int) -> Tensor:
+    def _grown(self, old: Tensor | None, like: Tensor, begin: int) -> Tensor:
         rows, heads, _, width = like.shape
-        new = like.new_zeros(rows, heads, max(64, 2 * end), width)
+        new = like.new_zeros(rows, heads, max(64, 2 * self.length), width)
         if old is not None:
-            new[:, :, : self.length] = old[:, :, : self.length]
+            new[:, :, :begin] = old[:, :, :begin]
         return new
 
     def select(self, owners: Tensor) -> None:
         # With the room behind them: without it, the next positions would have all copied once more.
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys.index_select(0, owners), self.values.index_select(0, owners)
+            self.keys, self.values = kept(self.keys, owners), kept(self.values, owners)
 
     def join(self, other: KeyValueState) -> None:
         if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
@@ -78,7 +80,7 @@ class SourceState(LayerState):
 
     def select(self, owners: Tensor) -> None:
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys.index_select(0, owners), self.values.index_select(0, owners)
+            self.keys, self.values = kept(self.keys, owners), kept(self.values, owners)
 
     def join(self, other: SourceState) -> None:
         if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
@@ -134,7 +136,7 @@ class Attention(Mixer):
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
         queries, keys, values = self._project(x, layout)
         if isinstance(state, KeyValueState):
-            keys, values = state.append(keys, values)
+            keys, values = state.append(keys, values, layout)
         grouped = self.key_heads != self.heads
         if grouped and is_exporting():
             # The exporter knows no grouped heads.
@@ -236,9 +238,10 @@ def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """In place: scores are as many as there are keys, and nobody else has them."""
     if mask is None:
         return scores
-    return scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+    return scores.masked_fill_(~mask, float("-inf")) if mask.dtype == torch.bool else scores.add_(mask)
 
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:

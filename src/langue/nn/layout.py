@@ -26,6 +26,7 @@ class Layout:
         device: where masks are made.
         branches: which rows see which of the slots that attention keeps its keys in, the new ones among them; None
             when each row keeps its own.
+        slots: (trunks, W · T) int64, in which of them the new ones are kept.
         rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for attention's queries and keys, set by the
             stack's positions.
         bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
@@ -40,6 +41,7 @@ class Layout:
     documents: Tensor | None
     device: torch.device
     branches: Branches | None = None
+    slots: Tensor | None = None
     rotation: Tensor | None = None
     bias: Tensor | None = None
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
@@ -53,15 +55,18 @@ class Layout:
             raise ValueError("a state remembers one document a row; packed documents are for whole rows")
         rows, length = ids.shape[:2]
         past = 0 if state is None else state.length
-        branches = None if state is None else state.branches
+        branches, slots = None if state is None else state.branches, None
         if branches is not None and valid is not None:
             raise ValueError("rows that branched go on without padding")
+        if branches is not None:
+            branches, slots = branches.grown(past, length)
         return cls(
             rows=rows,
             length=length,
             causal=causal,
             past=past,
-            branches=None if branches is None else branches.grown(past, length),
+            branches=branches,
+            slots=slots,
             valid=valid if state is None else state.visible(rows, length, valid, ids.device),
             new_valid=valid,
             documents=documents,

@@ -43,6 +43,17 @@ def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
     return both
 
 
+def kept(x: Tensor, owners: Tensor) -> Tensor:
+    """Some owners' parts of what is remembered; where most of them stay where they are, the others move in place."""
+    count = len(owners)
+    places = (owners != torch.arange(count, device=owners.device)).nonzero()[:, 0]
+    if count > len(x) or 2 * len(places) > count:
+        return x.index_select(0, owners)
+    if len(places):
+        x.index_copy_(0, places, x.index_select(0, owners[places]))
+    return x[:count]
+
+
 @dataclass(frozen=True)
 class Branches:
     """Which rows see which of their trunk's positions, where rows in succession grew out of one: hypotheses of a beam.
@@ -95,13 +106,21 @@ class Branches:
         seen = self.seen.gather(2, slots[:, None].expand(-1, self.width, -1))
         return Branches(seen, self.positions.gather(1, slots))
 
-    def grown(self, past: int, length: int) -> Branches:
-        """With the next positions of each row, which others do not see."""
-        device = self.positions.device
+    def grown(self, past: int, length: int) -> tuple[Branches, Tensor]:
+        """With the next positions of each row, which others do not see, and the slots that these take, (trunks, N).
+
+        They are written where nobody looks any more, so that a trunk is no longer than what its rows have in mind.
+        """
+        device, wanted = self.positions.device, self.width * length
+        free = ~self.seen.any(1)
+        more = max(0, wanted - int(free.sum(1).amin()))
+        slots = pad(free, (0, more), value=True).byte().topk(wanted).indices
         own = torch.eye(self.width, dtype=torch.bool, device=device).repeat_interleave(length, 1)
         new = torch.arange(past, past + length, device=device).repeat(self.width)
-        seen = torch.cat([self.seen, own.expand(len(self.seen), -1, -1)], 2)
-        return Branches(seen, torch.cat([self.positions, new.expand(len(self.seen), -1)], 1))
+        seen = pad(self.seen, (0, more)).scatter(
+            2, slots[:, None].expand(-1, self.width, -1), own.expand(len(slots), -1, -1)
+        )
+        return Branches(seen, pad(self.positions, (0, more)).scatter(1, slots, new.expand(len(slots), -1))), slots
 
     def by_slot(self, x: Tensor) -> Tensor:
         """What is said of each row's positions, (1 or rows, heads, T, positions), as (…, heads, W · T, S) of slots."""
@@ -130,7 +149,7 @@ class Memory:
         return None if self.valid is None else self.valid[:, None, None, :]
 
     def select(self, rows: Tensor) -> None:
-        self.hidden = self.hidden.index_select(0, rows)
+        self.hidden = kept(self.hidden, rows)
         self.valid = None if self.valid is None else self.valid.index_select(0, rows)
 
     def join(self, other: Memory) -> None:
