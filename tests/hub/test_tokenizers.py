@@ -129,9 +129,6 @@ def test_added_tokens_keep_their_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({"tokenizer.model": ""}, "has its tokenizer in tokenizer.model, which Langue does not read; convert it"),
-        ({"spiece.model": ""}, "has its tokenizer in spiece.model, which Langue does not read; convert it"),
-        ({"source.spm": "", "target.spm": "", "vocab.json": "{}"}, "in source.spm, .* put one there, such as that of"),
         ({"vocab.txt": "a\nb\n"}, "vocab.txt lacks the special token"),
         ({"vocab.json": "{}", "merges.txt": ""}, "vocab.json lacks the special token"),
         ({"vocab.json": "{", "merges.txt": ""}, "vocab.json cannot be read"),

@@ -11,9 +11,8 @@ from tokenizers import Tokenizer as Engine
 from langue.errors import LangueError
 from langue.hub.gguf_file import GGUFFile
 from langue.text import Tokenizer
-
-# Kinds of tokens, as llama.cpp numbers them.
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+from langue.text.piece_engine import merges_by_score
+from langue.text.pieces import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
 
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -43,9 +42,6 @@ _WHOLE_WORDS = ("llama-bpe",)
 
 # What Hugging Face calls the tokens that have an office.
 _ROLES = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
-
-_LONGEST_MERGED = 256
-"""Characters of a token beyond which its halves are not looked for, lest a hostile file make us try forever."""
 
 
 def read_tokenizer(file: GGUFFile) -> Tokenizer:
@@ -119,14 +115,8 @@ def _sentencepiece(file: GGUFFile, tokens: list[str], numbers: dict[str, int], t
     if len(scores) != len(tokens):
         raise LangueError(f"{file.path} is damaged: it has {len(tokens)} tokens, but {len(scores)} scores")
     unknown = next((token for token, kind in zip(tokens, types, strict=True) if kind == UNKNOWN), None)
-    merges = [
-        (-float(score), numbers[token[:cut]], numbers[token[cut:]])
-        for token, score, kind in zip(tokens, scores, types, strict=True)
-        if kind in (NORMAL, UNUSED) and len(token) <= _LONGEST_MERGED
-        for cut in range(1, len(token))
-        if token[:cut] in numbers and token[cut:] in numbers
-    ]
-    pairs = [(tokens[left], tokens[right]) for _, left, right in sorted(merges)]
+    usable = [kind in (NORMAL, UNUSED) for kind in types]
+    pairs = merges_by_score(tokens, scores, usable)
     engine = Engine(
         models.BPE(vocab=numbers, merges=pairs, unk_token=unknown, fuse_unk=True, byte_fallback=BYTE in types)
     )

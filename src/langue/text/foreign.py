@@ -1,4 +1,5 @@
-"""Tokenizers that came before `tokenizer.json`: GPT-2's and RoBERTa's vocab.json with merges.txt, BERT's vocab.txt."""
+"""Tokenizers that came before `tokenizer.json`: GPT-2's and RoBERTa's vocab.json with merges.txt, BERT's vocab.txt, and
+SentencePiece's files of T5, Llama and Marian."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
+from langue.text.piece_engine import make_engine
+from langue.text.pieces import read_pieces
 
 _BERT = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
 _ROBERTA = {
@@ -24,12 +27,23 @@ _ROBERTA = {
 }
 _GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
 
-# Others keep their vocabulary in the same two files and cut text at other places before.
+_T5 = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+_LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+
+# Others keep their vocabulary in files of the same names and cut text at other places before, or number it otherwise:
+# tokenizer classes and families, as tokenizer_config.json and config.json name them.
 _BYTE_LEVEL = ("GPT2Tokenizer", "GPT2TokenizerFast", "RobertaTokenizer", "RobertaTokenizerFast", "gpt2", "roberta")
+_T5S = ("T5Tokenizer", "T5TokenizerFast", "MT5Tokenizer", "MT5TokenizerFast", "t5", "mt5")
+_LLAMAS = ("LlamaTokenizer", "LlamaTokenizerFast", "llama", "mistral")
+
+# What Marian reads with, and what it writes with; the numbers of both stand in vocab.json.
+MARIAN = ("source.spm", "target.spm")
 
 
 def build_engine(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]] | None:
     """The engine of a folder without `tokenizer.json`, and the roles of its special tokens, or None.
+
+    Of a Marian folder it is that of what is written.
 
     Args:
         folder: where the files are.
@@ -42,18 +56,25 @@ def build_engine(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[st
         return _bert(folder, told)
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         return _byte_level(folder, told)
-    if (folder / "source.spm").is_file():
-        raise LangueError(
-            f"{folder} has its tokenizer in source.spm, target.spm and vocab.json, from which neither Langue nor "
-            f"AutoTokenizer makes a tokenizer.json; put one there, such as that of a copy made for transformers.js"
-        )
+    if any((folder / file).is_file() for file in MARIAN):
+        return build_marian(folder, told, MARIAN[1])
+    for file, build, kinds in (("spiece.model", _t5, _T5S), ("tokenizer.model", _llama, _LLAMAS)):
+        if (folder / file).is_file():
+            _refuse_others(folder, told, file, kinds)
+            return build(folder, told)
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:
-        raise LangueError(
-            f"{folder} has its tokenizer in {models_of_others[0]}, which Langue does not read; convert it: "
-            f"AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes tokenizer.json"
-        )
+        _refuse_others(folder, told, models_of_others[0], ())
     return None
+
+
+def _refuse_others(folder: Path, told: Mapping[str, Any], file: str, kinds: tuple[str, ...]) -> None:
+    kind = told.get("tokenizer_class") or _json(folder / "config.json").get("model_type") or (*kinds, None)[0]
+    if kind not in kinds:
+        raise LangueError(
+            f"{folder} has its tokenizer in {file}, from which Langue builds those of T5 and Llama, not "
+            f"{kind or 'this one'}; AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes tokenizer.json"
+        )
 
 
 def _bert(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
@@ -111,6 +132,71 @@ def _byte_level(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str
         engine.post_processor = processors.ByteLevel(trim_offsets=False)
     _add_tokens(engine, roles, told, folder)
     return engine, roles
+
+
+def _t5(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    """T5's, whose sentinels stand behind the pieces, the last one first, unless they are among them."""
+    path = folder / "spiece.model"
+    pieces = read_pieces(path)
+    engine = make_engine(pieces)
+    roles = _roles(_T5, told, engine.get_vocab(), path)
+    count = told.get("extra_ids", 0 if any("<extra_id_0>" in name for name in pieces.names) else 100)
+    if type(count) is not int or not 0 <= count <= 10_000:
+        raise LangueError(f"{folder} has a damaged tokenizer: its extra_ids are {count!r}")
+    sentinels = [f"<extra_id_{number}>" for number in reversed(range(count))]
+    engine.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in sentinels])
+    _add_tokens(engine, roles, told, folder)
+    engine.post_processor = _framed(engine, [], [roles["eos_token"]])
+    return engine, roles
+
+
+def _llama(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    path = folder / "tokenizer.model"
+    engine = make_engine(read_pieces(path))
+    roles = _roles(_LLAMA, told, engine.get_vocab(), path)
+    _add_tokens(engine, roles, told, folder)
+    before = [roles["bos_token"]] if told.get("add_bos_token", True) else []
+    after = [roles["eos_token"]] if told.get("add_eos_token", False) else []
+    engine.post_processor = _framed(engine, before, after)
+    return engine, roles
+
+
+def build_marian(folder: Path, told: Mapping[str, Any], file: str) -> tuple[Engine, dict[str, str]]:
+    """One side's engine of a Marian folder, and the roles of its special tokens.
+
+    Both sides share the numbers of vocab.json, and each reads with its own pieces; that of a language to translate into
+    stands before a source as a token: `>>fra<<`.
+
+    Args:
+        folder: where the files are.
+        told: tokenizer_config.json.
+        file: one of MARIAN.
+
+    Raises:
+        LangueError: the files are damaged.
+    """
+    path = folder / "vocab.json"
+    numbers = _json(path)
+    numbered = all(type(number) is int for number in numbers.values())
+    if not numbered or sorted(numbers.values()) != list(range(len(numbers))) or any(" " in name for name in numbers):
+        raise LangueError(f"{path} is damaged: it does not number its tokens from 0 on")
+    roles = _roles(_T5, told, numbers, path)
+    languages = [name for name in numbers if name.startswith(">>") and name.endswith("<<")]
+    engine = make_engine(read_pieces(folder / file), numbers, [*roles.values(), *languages])
+    engine.add_tokens([AddedToken(name, rstrip=True, normalized=False) for name in languages])
+    _add_tokens(engine, roles, told, folder)
+    engine.post_processor = _framed(engine, [], [roles["eos_token"]])
+    return engine, roles
+
+
+def _framed(engine: Engine, before: list[str], after: list[str]) -> processors.PostProcessor:
+    """What stands around each text, or around two."""
+    texts = [[*before, text, *after] for text in ("$A", "$B")]
+    return processors.TemplateProcessing(
+        single=texts[0],
+        pair=[*texts[0], *texts[1]],
+        special_tokens=[(name, engine.token_to_id(name)) for name in dict.fromkeys((*before, *after))],
+    )
 
 
 def _roles(

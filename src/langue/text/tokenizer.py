@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
-from langue.text.foreign import build_engine
+from langue.text.foreign import MARIAN, build_engine, build_marian
 from langue.text.frame import Frame, classic_frame, read_frame
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
 
@@ -135,16 +135,21 @@ class Tokenizer:
     def load(cls, path: Path | str) -> Tokenizer:
         """Read a `tokenizer.json`, given itself or its folder; Hugging Face's own folders are welcome, older ones too.
 
+        A Marian folder is what it writes by; what it reads by is its `source.spm`.
+
         Raises:
             LangueError: there is none, it is damaged, wants code to be run, or nothing in it ends a document.
         """
         path = Path(path)
         file = path / FILE if path.is_dir() else path
         told, roles = _read_roles(file.parent)
-        if path.is_dir() and not file.exists():
+        built = None
+        if path.name in MARIAN:
+            built = build_marian(path.parent, told, path.name)
+        elif path.is_dir() and not file.exists():
             built = build_engine(path, told)
-            if built is not None:
-                return cls(built[0], {**built[1], **roles})
+        if built is not None:
+            return cls(built[0], {**built[1], **roles})
         try:
             text = file.read_text(encoding="utf-8")
         except FileNotFoundError:
