@@ -94,8 +94,9 @@ def test_what_a_user_put_among_the_pieces_stays_whole(folder: Path) -> None:
         assert symbol in theirs.encode(text, out_type=str)
 
 
-def test_the_file_of_a_tokenizer_gives_the_same(folder: Path, tmp_path: Path) -> None:
-    *_, path = opened(folder, "t5")
+@pytest.mark.parametrize("kind", ["t5", "mt5", "bpe"])
+def test_the_file_of_a_tokenizer_gives_the_same(folder: Path, tmp_path: Path, kind: str) -> None:
+    *_, path = opened(folder, kind)
     shutil.copy(path, tmp_path / "spiece.model")
     ours = Tokenizer.load(tmp_path)
     ours.save(tmp_path / "run")

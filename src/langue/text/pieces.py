@@ -86,13 +86,18 @@ def _parse(path: Path, message: bytes) -> Pieces:
     return Pieces(
         path,
         names=[bytes(piece.get(1, b"")).decode("utf-8") for piece in pieces],
-        scores=[struct.unpack("<f", piece.get(2, bytes(4)))[0] for piece in pieces],
+        scores=[_decimal(piece.get(2, bytes(4))) for piece in pieces],
         kinds=[piece.get(3, NORMAL) for piece in pieces],
         model=trainer.get(3, UNIGRAM),
         characters=bytes(normalizer.get(2, b"")),
         prefix=bool(normalizer.get(3, 1)),
         collapse=bool(normalizer.get(4, 1)),
     )
+
+
+def _decimal(content: bytes) -> float:
+    """A number of single precision by its shortest decimals, which the engine's JSON gives back to the bit."""
+    return float(str(np.float32(struct.unpack("<f", content)[0])))
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
