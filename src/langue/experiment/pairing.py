@@ -84,8 +84,10 @@ class Pairing(Course):
         recipe = with_vocabulary(recipe, tokenizer)
         name, source = "vocab_size", tokenizer
         if recipe.source_tokenizer is not None:
-            name, source = "source_vocab_size", source_tokenizer(recipe, cls.task.columns)
-            given = recipe.model.source_vocab_size
+            source = source_tokenizer(recipe, cls.task.columns)
+            # Weights to begin with may have one table of vectors for two tokenizers that share their numbers.
+            if recipe.model.path is None or recipe.model.source_vocab_size:
+                name, given = "source_vocab_size", recipe.model.source_vocab_size
         needed = source.vocab_size + len(pairs.tags)
         if given and given < needed:
             raise LangueError(f"model.{name} is {given:,}, but {needed:,} are needed, tags included; leave it out")

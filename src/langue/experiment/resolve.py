@@ -11,7 +11,7 @@ from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start, to_judge
 from langue.objectives import EmbedSettings
 from langue.recipe import Recipe, changes_between
-from langue.text import Tokenizer
+from langue.text import Tokenizer, TokenizerSettings
 from langue.text.reading import Reading
 from langue.train import TrainingSettings
 
@@ -48,6 +48,8 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
         if start.tokenizer is None:
             raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
         tokenizer = tokenizer.model_copy(update={"path": start.tokenizer})
+    if recipe.source_tokenizer is None and start.source_tokenizer is not None:
+        recipe = recipe.model_copy(update={"source_tokenizer": TokenizerSettings(path=start.source_tokenizer)})
     config = start.config
     if recipe.task != "embed":
         config = to_judge(config)
@@ -77,6 +79,8 @@ def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
     tokenizer = recipe.tokenizer
     if tokenizer.path is None:
         tokenizer = tokenizer.model_copy(update={"path": old.tokenizer.path})
+    if recipe.source_tokenizer is None:
+        recipe = recipe.model_copy(update={"source_tokenizer": old.source_tokenizer})
     model = continue_config(model, old.model.architecture())
     if recipe.task == "embed":
         recipe = with_reading(recipe, old.embed.reading())

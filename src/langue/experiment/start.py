@@ -12,6 +12,8 @@ from torch import Tensor
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
 from langue.hub import is_foreign, is_published, read_labels, read_published, read_reading
+from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig, load_model
 from langue.models.config import ClassifierConfig
 from langue.recipe import ModelSettings
@@ -34,6 +36,7 @@ class Start:
         tokenizer: where its tokenizer is, if that is known.
         labels: what its classifier tells apart, where that has names.
         reading: how texts are given to it, where it represents them by vectors.
+        source_tokenizer: where the tokenizer of what it reads is, if that is another.
     """
 
     config: ModelConfig
@@ -41,6 +44,7 @@ class Start:
     tokenizer: Path | None
     labels: tuple[str, ...] = ()
     reading: Reading | None = None
+    source_tokenizer: Path | None = None
 
 
 def read_start(path: Path) -> Start:
@@ -56,14 +60,16 @@ def read_start(path: Path) -> Start:
         known = None if checkpoint.tokenizer is None else path.absolute()
         weights = dict(checkpoint.model.named_parameters())
         config, labels = checkpoint.model.config, tuple(checkpoint.labels or ())
-        return Start(config, weights, known, labels, checkpoint.reading)
+        reads = None if checkpoint.source_tokenizer is None else source_file(path.absolute())
+        return Start(config, weights, known, labels, checkpoint.reading, reads)
     if (path / "model" / "config.json").is_file():  # what `langue import` leaves
         return _of_model(path / "model", path)
     if (path / "config.json").is_file():
         return _of_model(path, path.parent)
     run = RunFolder(path.absolute().parent.parent)
     if path.name.startswith("step-") and run.is_run():
-        return Start(run.recipe().model.architecture(), load(path).tensors["model"], _tokenizer(run.path))
+        config, weights = run.recipe().model.architecture(), load(path).tensors["model"]
+        return Start(config, weights, _tokenizer(run.path), source_tokenizer=_tokenizer(run.model, SOURCE_TOKENIZER))
     if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
         raise LangueError(f"{path} has to become a folder to begin from: langue import {path} DIR")
     raise LangueError(
@@ -75,11 +81,12 @@ def _of_model(folder: Path, run: Path) -> Start:
     model = load_model(folder)
     weights = dict(model.named_parameters())
     labels = tuple(read_labels(folder) or ())
-    return Start(model.config, weights, _tokenizer(folder) or _tokenizer(run), labels, read_reading(folder))
+    tokenizer, source = _tokenizer(folder) or _tokenizer(run), _tokenizer(folder, SOURCE_TOKENIZER)
+    return Start(model.config, weights, tokenizer, labels, read_reading(folder), source)
 
 
-def _tokenizer(folder: Path) -> Path | None:
-    file = folder / "tokenizer.json"
+def _tokenizer(folder: Path, name: str = "tokenizer.json") -> Path | None:
+    file = folder / name
     return file.absolute() if file.is_file() else None
 
 

@@ -14,7 +14,7 @@ from langue.hub.folder import CONFIG, read_folder
 from langue.hub.keys import check_shapes, choose_by_keys, full_names, is_tied, lines, place_all, read_parameters
 from langue.hub.sentence import read_sentence
 from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
-from langue.hub.tokenizer import read_tokenizer
+from langue.hub.tokenizer import read_source_tokenizer, read_tokenizer
 from langue.hub.weights import DTYPES
 from langue.models.build import empty, outline, set_embedder
 
@@ -67,4 +67,5 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     if sentence is not None:
         set_embedder(model, sentence.config, sentence.weights)
     reading = None if sentence is None else sentence.reading
-    return Checkpoint(model.eval(), read_tokenizer(path), labels, origin, reading=reading)
+    tokenizer, source = read_tokenizer(path), read_source_tokenizer(path)
+    return Checkpoint(model.eval(), tokenizer, labels, origin, source, reading)

@@ -9,8 +9,10 @@ from typing import Any
 from tokenizers import Tokenizer as Engine
 from tokenizers import processors
 
+from langue.hub.marian_tokenizer import write_marian_tokenizer
 from langue.models import ModelConfig
 from langue.text import Tokenizer
+from langue.text.foreign import MARIAN
 from langue.text.frame import Frame, Piece, read_frame
 
 FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
@@ -26,6 +28,25 @@ def read_tokenizer(path: Path) -> Tokenizer | None:
     return Tokenizer.load(path) if others or any((path / file).is_file() for file in FILES) else None
 
 
+def read_source_tokenizer(path: Path) -> Tokenizer | None:
+    """The tokenizer by which a folder's model reads, or None where that is the one by which it writes.
+
+    Raises:
+        LangueError: it is damaged.
+    """
+    file = source_file(path)
+    # As a run keeps it: its tokens' names say what they are for.
+    return None if file is None else Tokenizer(Tokenizer.load(file).engine)
+
+
+def source_file(path: Path) -> Path | None:
+    """The file of the tokenizer by which a folder's model reads, where that is another than that by which it writes."""
+    files = [path / file for file in MARIAN]
+    if (path / FILES[0]).exists() or not all(file.is_file() for file in files):
+        return None
+    return None if files[0].read_bytes() == files[1].read_bytes() else files[0]
+
+
 def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> None:
     """Write the three files from which `AutoTokenizer` makes a tokenizer that gives the same numbers.
 
@@ -39,18 +60,30 @@ def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> 
     if config.form == "seq2seq" and read_frame(engine) is None:
         end = (tokenizer.end, 0)
         engine.post_processor = _template(tokenizer, Frame((("A", 0), end), (("A", 0), end, ("B", 0), end)))
-    roles = roles_of(tokenizer, config)
-    told: dict[str, Any] = {
-        # The class that takes a tokenizer as its file describes it.
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": config.context,
-        "model_input_names": ["input_ids", *(["token_type_ids"] if config.segments > 1 else []), "attention_mask"],
-        "clean_up_tokenization_spaces": False,
-        **roles,
-    }
+    told, roles = _told(tokenizer, config, "PreTrainedTokenizerFast"), roles_of(tokenizer, config)
     (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
     for file, content in (("tokenizer_config.json", told), ("special_tokens_map.json", roles)):
         (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_tokenizers(source: Tokenizer, target: Tokenizer, config: ModelConfig, folder: Path) -> None:
+    """Write the files of a model that reads by one tokenizer and writes by another, as Marian does.
+
+    Raises:
+        LangueError: the two are not of its kind.
+    """
+    write_marian_tokenizer(source, target, _told(target, config, "MarianTokenizer"), folder)
+
+
+def _told(tokenizer: Tokenizer, config: ModelConfig, kind: str) -> dict[str, Any]:
+    """tokenizer_config.json, for the class that takes a tokenizer as its files describe it."""
+    return {
+        "tokenizer_class": kind,
+        "model_max_length": config.context,
+        "model_input_names": ["input_ids", *(["token_type_ids"] if config.segments > 1 else []), "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        **roles_of(tokenizer, config),
+    }
 
 
 def roles_of(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, str]:

@@ -22,7 +22,7 @@ from langue.hub.keys import lines
 from langue.hub.read import read_published
 from langue.hub.sentence import write_sentence
 from langue.hub.settings import choose_counterpart, write_settings
-from langue.hub.tokenizer import roles_of, write_tokenizer
+from langue.hub.tokenizer import roles_of, write_tokenizer, write_tokenizers
 from langue.models import Model, ModelConfig
 from langue.models.build import empty
 from langue.nn.embedder import Embedder
@@ -50,7 +50,10 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     config = write_settings(family, head, model.config, checkpoint.labels, checkpoint.origin)
     if checkpoint.tokenizer is not None:
         config = _with_numbers(config, checkpoint.tokenizer, model.config)
-        write_tokenizer(checkpoint.tokenizer, whole.config, folder)
+        if checkpoint.source_tokenizer is None:
+            write_tokenizer(checkpoint.tokenizer, whole.config, folder)
+        else:
+            write_tokenizers(checkpoint.source_tokenizer, checkpoint.tokenizer, whole.config, folder)
     dtype = _dtype(model, checkpoint.origin.get("dtype"))
     config["dtype"] = config["torch_dtype"] = str(dtype).removeprefix("torch.")  # the older name is Transformers 4's
     tensors = _tensors(family, head, model, dtype)
