@@ -7,7 +7,7 @@ from pathlib import Path
 from langue.errors import LangueError
 from langue.extra import need
 
-PATTERNS = ["*.safetensors", "*.json", "*.txt"]
+PATTERNS = ["*.safetensors", "*.json", "*.txt", "spiece.model", "tokenizer.model", "*.spm"]
 """What is fetched; pickles and Python code never are."""
 
 

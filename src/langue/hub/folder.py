@@ -112,8 +112,19 @@ def _refuse_pickles(path: Path) -> None:
     if pickle is not None and not any((path / file).exists() for file in (WEIGHTS, INDEX)):
         raise LangueError(
             f"{path} holds {pickle}, a pickle, which can run any code when it is opened; convert it where you trust "
-            f"it: AutoModel.from_pretrained(DIR).save_pretrained(NEW, safe_serialization=True)"
+            f"it: {_class(path)}.from_pretrained(DIR).save_pretrained(NEW, safe_serialization=True), and copy the "
+            f"tokenizer's files"
         )
+
+
+def _class(path: Path) -> str:
+    """The class that config.json names, since the trunk alone would lose the head."""
+    try:
+        named = read_json(path / CONFIG).get("architectures")
+    except LangueError:
+        named = None
+    name = named[0] if isinstance(named, list) and named else None
+    return name if isinstance(name, str) and name.isidentifier() else "AutoModel"
 
 
 def _all_weights(path: Path) -> dict[str, Place]:
