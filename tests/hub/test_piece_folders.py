@@ -13,7 +13,7 @@ import pytest
 import sentencepiece
 import transformers
 from tests import piece_files
-from tests.hub.published import CASES, MARIAN, T5
+from tests.hub.published import CASES, MARIAN, T5, save
 from tests.hub.test_rewriters import END, writer
 from tests.pair_rows import write_pairs
 from tests.piece_files import ENGLISH, FRENCH, GERMAN, lines, random_texts, train_pieces, write_marian
@@ -91,6 +91,22 @@ def test_llamas_numbers_are_theirs(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": added}))
     with pytest.raises(LangueError, match="<s> cannot have the number 32"):
         Tokenizer.load(tmp_path)
+
+
+def test_a_llama_writes_what_theirs_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pieces(tmp_path, "llama", {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True})
+    reader = transformers.LlamaTokenizer.from_pretrained(tmp_path)
+    case, settings = CASES["llama"]
+    numbers = {"vocab_size": len(reader), "bos_token_id": 1, "eos_token_id": 2, "initializer_range": 0.5}
+    monkeypatch.setitem(CASES, "llama", (case, {**settings, **numbers}))
+    theirs, ours = save("llama", tmp_path), langue.load(tmp_path)
+    for text in WORDS:
+        told = reader(text, return_tensors="pt")
+        row = theirs.generate(
+            **told, do_sample=False, max_new_tokens=8, suppress_tokens=sorted(ours.tokenizer.specials)
+        )
+        written = reader.decode(row[0], skip_special_tokens=True)
+        assert ours.generate(text, max_tokens=8, temperature=0.0) in (written, written.removeprefix(text))
 
 
 def test_marians_numbers_are_theirs(tmp_path: Path) -> None:
@@ -200,7 +216,7 @@ def test_folders_as_they_were_first_published(kind: str, tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("kind", ["t5", "marian"])
 def test_what_is_fetched_is_all_that_is_read(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs, reader = small(kind, tmp_path, monkeypatch)
+    theirs, _ = small(kind, tmp_path, monkeypatch)
     for file in tmp_path.iterdir():
         assert any(fnmatch(file.name, pattern) for pattern in PATTERNS)
     # As most of them were published: with a pickle, which a class of its own makes weights of.

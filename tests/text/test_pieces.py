@@ -8,6 +8,7 @@ import random
 import shutil
 import struct
 import unicodedata
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "nfkc": {**T5, "normalization_rule_name": "nfkc", "remove_extra_whitespaces": False},
     "small letters": {**T5, "normalization_rule_name": "nmt_nfkc_cf", "vocab_size": 200},
     "as it is": {**T5, "normalization_rule_name": "identity", "add_dummy_prefix": False},
+    "across words": {**T5, "split_by_whitespace": False, "vocab_size": 400},
     "bpe": {**T5, "model_type": "bpe", "user_defined_symbols": ["<sep>"]},
 }
 
@@ -169,6 +171,21 @@ def test_a_file_without_rules_is_read(tmp_path: Path) -> None:
     engine = make_engine(read_pieces(path))
     assert engine.encode(" ab  ab", add_special_tokens=False).tokens == ["▁a", "b", "▁a", "b"]
     assert Tokenizer.load(_with_roles(tmp_path)).encode("ab")
+
+
+def test_kinds_of_pieces(tmp_path: Path) -> None:
+    spaced = [("▁", -1.0, 1), ("a", -1.0, 1), ("b", -1.5, 1), ("▁a", -1.2, 1)]
+    kinds = [("ab", -0.1, 5), ("bba", -50.0, 4)]  # of which the one is never taken, and the other always
+    path = tmp_path / "spiece.model"
+    path.write_bytes(message(UNKNOWN, END, *(piece(name.encode(), *more) for name, *more in (*spaced, *kinds))))
+    engine, theirs = make_engine(read_pieces(path)), sentencepiece.SentencePieceProcessor(model_file=str(path))
+    seen = set()
+    for letters in product("ab c", repeat=5):
+        text = "".join(letters)
+        found = engine.encode(text, add_special_tokens=False).ids
+        assert found == theirs.encode(text)
+        seen |= {theirs.id_to_piece(number) for number in found}
+    assert seen == {"<unk>", "▁", "a", "b", "▁a", "bba"}
 
 
 def _with_roles(folder: Path) -> Path:
