@@ -39,9 +39,9 @@ samples: {max_tokens: 0}
 WORDS = ["the old king saw a red boat on the sea", "please press", "summer days"]
 
 
-def write_pieces(folder: Path, kind: str, told: dict[str, Any]) -> Any:
+def write_pieces(folder: Path, kind: str, told: dict[str, Any], **more: Any) -> Any:
     """A folder's tokenizer files, without tokenizer.json; what SentencePiece itself makes of them."""
-    options = {"t5": piece_files.T5, "mt5": piece_files.MT5, "llama": piece_files.LLAMA}[kind]
+    options = {"t5": piece_files.T5, "mt5": piece_files.MT5, "llama": piece_files.LLAMA}[kind] | more
     path = folder / ("tokenizer.model" if kind == "llama" else "spiece.model")
     theirs = train_pieces(path, ALL, **options)
     (folder / "tokenizer_config.json").write_text(json.dumps(told))
@@ -94,19 +94,21 @@ def test_llamas_numbers_are_theirs(tmp_path: Path) -> None:
 
 
 def test_a_llama_writes_what_theirs_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pieces(tmp_path, "llama", {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True})
+    told = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True}
+    write_pieces(tmp_path, "llama", told, byte_fallback=False, vocab_size=260)  # bytes at random are no text
     reader = transformers.LlamaTokenizer.from_pretrained(tmp_path)
     case, settings = CASES["llama"]
     numbers = {"vocab_size": len(reader), "bos_token_id": 1, "eos_token_id": 2, "initializer_range": 0.5}
     monkeypatch.setitem(CASES, "llama", (case, {**settings, **numbers}))
     theirs, ours = save("llama", tmp_path), langue.load(tmp_path)
     for text in WORDS:
-        told = reader(text, return_tensors="pt")
+        asked = reader(text, return_tensors="pt")
         row = theirs.generate(
-            **told, do_sample=False, max_new_tokens=8, suppress_tokens=sorted(ours.tokenizer.specials)
+            **asked, do_sample=False, max_new_tokens=8, suppress_tokens=sorted(ours.tokenizer.specials)
         )
         written = reader.decode(row[0], skip_special_tokens=True)
-        assert ours.generate(text, max_tokens=8, temperature=0.0) in (written, written.removeprefix(text))
+        assert text + ours.generate(text, max_tokens=8, temperature=0.0) == written
+        assert text + "".join(ours.stream(text, max_tokens=8, temperature=0.0)) == written
 
 
 def test_marians_numbers_are_theirs(tmp_path: Path) -> None:

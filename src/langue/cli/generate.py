@@ -58,7 +58,7 @@ def generate(
         _stream(task, asked[0], options)
         return
     for prompt, found in zip(asked, task.write(asked, **options), strict=True):
-        texts = [task.cut(each.tokens, stop) for each in found]
+        texts = [task.cut(each.tokens, stop, prompt) for each in found]
         if as_json:
             print(json.dumps({"prompt": prompt, "texts": texts, **_more(task, found)}, ensure_ascii=False))
         else:

@@ -71,8 +71,8 @@ class Generate:
         """
         many = [prompts] if isinstance(prompts, str) else list(prompts)
         found = [
-            [self.cut(each.tokens, stop) for each in written]
-            for written in self.write(many, stop=stop, must=must, **options)
+            [self.cut(each.tokens, stop, prompt) for each in written]
+            for prompt, written in zip(many, self.write(many, stop=stop, must=must, **options), strict=True)
         ]
         answers: list[Any] = [texts[0] if options.get("samples", 1) == 1 else texts for texts in found]
         return answers[0] if isinstance(prompts, str) else answers
@@ -99,8 +99,9 @@ class Generate:
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
         a stop string."""
         settings = parse(SearchSettings, {**options, "samples": 1, "beams": 1}, "generate")
-        writing = Writing(self._search(settings), [self._encode(prompt)])
-        reader, stops = self.tokenizer.stream(), StopStrings(_strings(stop))
+        ids = self._encode(prompt)
+        writing = Writing(self._search(settings), [ids])
+        reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
         for row, token in writing.tokens():
             piece = stops.push(reader.push(token))
             if piece:
@@ -138,7 +139,7 @@ class Generate:
         if settings.beams > 1 or phrases is not None:  # which says what is wrong with phrases and no beams
             return search.run(ids, phrases=phrases)
         writing = Writing(search, ids)
-        readers = [self.tokenizer.stream() for _ in writing.hypotheses]
+        readers = [self.tokenizer.stream(ids[row // settings.samples]) for row in range(len(writing.hypotheses))]
         watchers = [StopStrings(stop) for _ in writing.hypotheses]
         for row, token in writing.tokens():
             if stop:
@@ -157,9 +158,9 @@ class Generate:
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
         return sorted(self.tokenizer.specials | unknown | unused)
 
-    def cut(self, tokens: Sequence[int], stop: str | Sequence[str] = ()) -> str:
-        """The text of tokens up to the first stop string."""
-        text = self.tokenizer.decode(tokens)
+    def cut(self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "") -> str:
+        """The text of tokens behind a prompt, up to the first stop string."""
+        text = self.tokenizer.follow(self._encode(prompt), tokens)
         places = [place for string in _strings(stop) if (place := text.find(string)) >= 0]
         return text[: min(places)] if places else text
 

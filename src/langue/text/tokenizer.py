@@ -119,9 +119,13 @@ class Tokenizer:
         read = bytes(BYTES[letter] for letter in letters).decode("utf-8", errors="surrogateescape")
         return "".join(f"<0x{ord(one) - 0xDC00:02X}>" if 0xDC80 <= ord(one) <= 0xDCFF else one for one in read)
 
-    def stream(self) -> Stream:
-        """A decoder that takes one token at a time."""
-        return Stream(self)
+    def follow(self, before: Sequence[int], ids: Sequence[int]) -> str:
+        """The text of token numbers behind others: a space between them is part of it, which decoders drop in front."""
+        return self.decode([*before, *ids])[len(self.decode(before)) :]
+
+    def stream(self, before: Sequence[int] = ()) -> Stream:
+        """A decoder that takes one token at a time, behind those that are known already."""
+        return Stream(self, before)
 
     def save(self, folder: Path | str) -> None:
         """Write `tokenizer.json` into a folder, whole or not at all; roles that names do not tell go beside it."""
@@ -169,11 +173,11 @@ class Stream:
     A piece is decoded together with a few tokens before it, since spaces and bytes may depend on them.
     """
 
-    def __init__(self, tokenizer: Tokenizer):
+    def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = ()):
         self._tokenizer = tokenizer
-        self._ids: list[int] = []
+        self._ids: list[int] = list(before)
         self._start = 0
-        self._given = 0
+        self._given = len(self._ids)
 
     def push(self, token: int) -> str:
         """The text that a further token makes certain; often a whole piece, sometimes nothing yet."""
