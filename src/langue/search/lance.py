@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_, or_
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,15 @@ import numpy as np
 
 from langue.errors import LangueError
 from langue.extra import need
+from langue.search.rows import Rows
 from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import COMPARE, Condition, Where
 
 NAME = "passages"
+ROW = "_rowid"
+"""What Lance calls the place of a row in a version."""
 
 EXACT = 20_000
 """Up to so many passages, every vector is compared, which takes some milliseconds."""
@@ -107,7 +110,7 @@ class LanceTable:
             query = self._table.search(vector, vector_column_name="vector").distance_type("dot").limit(k)
             if self._indexed:
                 query = query.nprobes(PROBES).refine_factor(1 + math.ceil(SPARE / k))
-            found = self._run(query, where, ["key", "_distance"])
+            found = self._run(query, where, ["_distance"])
             scores = 1 - found["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
         else:
             query = self._table.search(to_bits(vector), vector_column_name="bits").distance_type("hamming")
@@ -115,25 +118,28 @@ class LanceTable:
             if self._indexed:
                 query = query.nprobes(PROBES)
             names = ["bits"] if self.storage == "binary" else ["codes", "scale"]
-            found = self._run(query, where, ["key", *names])
+            found = self._run(query, where, names)
             scores = cosines({name: _numpy(found[name]) for name in names}, vector)
-        return ranked(zip(found["key"].to_pylist(), scores.tolist(), strict=True))[:k]
+        keys = self._rows.keys(found[ROW].to_numpy())
+        return ranked(zip(keys.tolist(), scores.tolist(), strict=True))[:k]
 
     def _run(self, query: Any, where: Where, columns: list[str]) -> Any:
         if where:
             query = query.where(self._expression(where))
-        return query.select(columns).to_arrow()
+        return query.with_row_id(True).select([*columns, ROW]).to_arrow()
+
+    @cached_property
+    def _rows(self) -> Rows:
+        """Where the passages of this version stand."""
+        found = self._table.search().select(["key"]).with_row_id(True).limit(self._table.count_rows()).to_arrow()
+        return Rows(found[ROW].to_numpy(), found["key"].to_numpy())
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Table`."""
         if not keys:
             return []
-        from lancedb.expr import col
-
-        columns = list(Passage._fields)
-        asked = self._search(col("key").isin([int(key) for key in keys]), columns)
-        # Told how many there are, it stops looking when it has them.
-        rows = asked.limit(len(keys)).to_arrow().to_pylist()
+        asked = self._table.take_row_ids(self._rows.places(np.array(keys, np.int64)).tolist())
+        rows = asked.select(list(Passage._fields)).to_arrow().to_pylist()
         found = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in rows}
         return [found[key] for key in keys]
 
@@ -264,7 +270,7 @@ class LanceTable:
         return {"version": self._table.version, "fields": self._fields, "indexed": self._indexed}
 
     def _make_index(self, count: int) -> None:
-        from lancedb.index import BTree, IvfFlat, IvfRq
+        from lancedb.index import IvfFlat, IvfRq
 
         made = {"num_partitions": max(1, count // PARTITION), "max_iterations": 20, "sample_rate": 64}
         if self.storage == "float32":
@@ -273,7 +279,6 @@ class LanceTable:
             )
         else:
             self._table.create_index("bits", config=IvfFlat(distance_type="hamming", **made), replace=True)
-        self._table.create_index("key", config=BTree(), replace=True)
         self._indexed = count
 
     def tidy(self) -> None:
