@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from tests.search.small import TOPICS, Counting, rows
 
 from langue.errors import LangueError
 from langue.search import Index, IndexSettings
-from langue.search.postings import K1, B
+from langue.search.memory import MemoryTable
+from langue.search.postings import K1, B, Postings
 from langue.search.store import open_store
 from langue.search.vectors import unit
 from langue.search.where import holds, read_where
@@ -74,6 +76,28 @@ def test_all_back_ends_answer_alike(tmp_path, server):
         for other in others:
             assert [hit.document for hit in other] == [hit.document for hit in one]
             np.testing.assert_allclose([hit.score for hit in other], [hit.score for hit in one], atol=2e-6)
+
+
+@pytest.mark.parametrize("where", [None, "year>=2015"])
+def test_both_rankings_are_those_of_dense_and_of_text(filled, where):
+    met = read_where(where)
+    for query in QUERIES:
+        vector, asked = filled.encode(query), words(query)
+        alone = filled.store.dense(vector, 30, met), filled.store.text(asked, 30, met)
+        assert filled.store.both(vector, asked, 30, met) == alone
+
+
+def test_a_folder_is_searched_by_meaning_and_by_words_side_by_side(tmp_path, monkeypatch):
+    index = Index.build(rows(20), tmp_path / "index", Counting(), IndexSettings(kind="memory"))
+    alone = index.search("a river", mode="hybrid")
+    met = threading.Barrier(2, timeout=20)
+
+    def meeting(search):
+        return lambda _, *args: met.wait() < 2 and search(*args)
+
+    monkeypatch.setattr(MemoryTable, "dense", meeting(index.store._table.dense))
+    monkeypatch.setattr(Postings, "search", meeting(index.store._postings.search))
+    assert index.search("a river", mode="hybrid") == alone
 
 
 @pytest.mark.parametrize(

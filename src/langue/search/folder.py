@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -131,6 +132,13 @@ class FolderStore:
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
         """See `Store`."""
         return self._postings.search(words, k, self._table.allowed(where) if where else None)
+
+    def both(self, vector: np.ndarray, words: Sequence[str], k: int, where: Where) -> tuple[list[Scored], list[Scored]]:
+        """See `Store`. LanceDB and NumPy let other threads run while they work."""
+        with ThreadPoolExecutor(1) as beside:
+            nearest = beside.submit(self.dense, vector, k, where)
+            said = self.text(words, k, where)
+            return nearest.result(), said
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Store`."""

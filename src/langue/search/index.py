@@ -249,7 +249,7 @@ class Index:
         if mode == "dense":
             return self.store.dense(vector, k, where)
         depth = max(k, DEPTH)
-        return fuse(self.store.dense(vector, depth, where), self.store.text(words(query), depth, where))[:k]
+        return fuse(*self.store.both(vector, words(query), depth, where))[:k]
 
     def marked(self, hits: Sequence[Hit], query: str, vector: np.ndarray | None = None) -> list[Hit]:
         """The same passages with the sentence of each that matches best.

@@ -160,6 +160,10 @@ class PostgresStore:
         parameters |= {"words": list(counted), "times": list(counted.values()), "k1": K1, "b": B, "k": k}
         return self._run(_BM25, parameters, condition=condition).fetchall()
 
+    def both(self, vector: np.ndarray, words: Sequence[str], k: int, where: Where) -> tuple[list[Scored], list[Scored]]:
+        """See `Store`; one after the other, on one connection."""
+        return self.dense(vector, k, where), self.text(words, k, where)
+
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Store`."""
         rows = self._run(f"SELECT {_COLUMNS} FROM {{schema}}.passages WHERE key = ANY(%s)", [list(keys)]).fetchall()

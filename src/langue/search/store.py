@@ -127,6 +127,10 @@ class Store(Protocol):
         """The passages with the greatest BM25 for some words (see `postings.py`)."""
         ...
 
+    def both(self, vector: np.ndarray, words: Sequence[str], k: int, where: Where) -> tuple[list[Scored], list[Scored]]:
+        """What `dense` and `text` find, looked up side by side where the back end can."""
+        ...
+
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """Passages by their keys, in that order, as far as they are there still."""
         ...
