@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from langue.search.postings import ARRAYS, K1, B, Collector, Postings, best
+from langue.search.collector import Collector
+from langue.search.postings import ARRAYS, K1, B, Postings, best
 from langue.search.words import words
 
 TEXTS = [
@@ -41,7 +42,7 @@ def test_the_best_come_first_and_of_equals_the_one_before():
     assert [key for key, _ in postings.search(["a"], 3)] == [4, 1, 2]
     assert [key for key, _ in postings.search(["a"], 10, np.array([0, 2, 3]))] == [2, 0]
     assert postings.search(["c"], 3) == []
-    assert Postings.empty().search(["a"], 3) == []
+    assert Collector().finish().search(["a"], 3) == []
 
 
 @pytest.mark.parametrize("few", [0.1, 2, 16, 1000])
@@ -68,27 +69,36 @@ def test_best_is_a_stable_sort():
         np.testing.assert_array_equal(best(scores, k), np.argsort(-scores, kind="stable")[:k])
 
 
-def test_what_grew_and_shrank_is_what_was_made_at_once(tmp_path):
-    whole = collect(TEXTS)
-    whole.add(20, words("a fox for good measure"))
-    first = collect([*TEXTS[:3], "gone for good", *TEXTS[3:5]]).finish()
-    first.save(tmp_path / "first")
+@pytest.mark.parametrize(("block", "chunk"), [(1 << 16, 1 << 20), (2, 3), (1, 1)])
+def test_what_grew_and_shrank_is_what_was_made_at_once(tmp_path, monkeypatch, block, chunk):
+    monkeypatch.setattr("langue.search.collector.BLOCK", block)
+    monkeypatch.setattr("langue.search.collector.CHUNK", chunk)
+    texts = [*TEXTS, "a fox for good measure", "a fox's end"]
+    assert len(collect(texts)._blocks) == len(texts) // block
+    first = ["only here, at once", *texts[:3], "gone for good", *texts[3:5], "only there, in the end"]
+    gone, keys = [0, 4, 7], [1, 2, 3, 5, 6, 30, 31, 32, 33, 34]
+    collect(first).save(tmp_path / "first")
     grown = Collector()
-    for key, text in zip(range(30, 34), [*TEXTS[5:], "a fox for good measure"], strict=True):
+    for key, text in zip(keys[5:], texts[5:], strict=True):
         grown.add(key, words(text))
-    found = grown.finish(Postings.load(tmp_path / "first"), gone=np.array([3]))
-    expected = whole.finish()
-    for name in ARRAYS[:-1]:
-        if name not in ("letters", "ends", "starts"):  # words that nothing holds any more may stay
+    before = Postings.load(tmp_path / "first")
+    grown.save(tmp_path / "second", before, np.array(gone))
+    expected = collect(texts).finish()
+    for found in (grown.finish(before, np.array(gone)), Postings.load(tmp_path / "second")):
+        assert found.keys.tolist() == keys
+        for name in ARRAYS[:-1]:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
-    assert found.keys.tolist() == [0, 1, 2, 4, 5, 30, 31, 32, 33]
-    for word in ("cat", "fox", "good", "the", "検索"):
-        np.testing.assert_allclose(found.scores([word]), expected.scores([word]))
+            assert getattr(found, name).dtype == getattr(expected, name).dtype
+
+
+def test_nothing_is_left_of_what_is_gone():
+    found = Collector().finish(collect(TEXTS).finish(), np.arange(len(TEXTS)))
+    assert [len(getattr(found, name)) for name in ARRAYS] == [0, 0, 1, 0, 0, 0, 0]
+    assert found.search(["cat"], 3) == []
 
 
 def test_a_damaged_array_is_never_a_pickle(tmp_path):
-    postings = collect(TEXTS).finish()
-    postings.save(tmp_path)
+    collect(TEXTS).save(tmp_path)
     np.save(tmp_path / "keys.npy", np.array([object()]), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         Postings.load(tmp_path)

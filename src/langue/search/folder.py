@@ -19,7 +19,8 @@ import numpy as np
 
 from langue.data.writer import sync_folder
 from langue.errors import LangueError
-from langue.search.postings import Collector, Postings
+from langue.search.collector import Collector
+from langue.search.postings import Postings
 from langue.search.settings import IndexSettings
 from langue.search.store import Manifest, Passage, Scored, read_manifest
 from langue.search.where import Where
@@ -194,7 +195,7 @@ class _Writer:
     def commit(self, manifest: Manifest) -> None:
         path = self._store.path
         generation = 1 + (0 if self._before is None else self._before.generation)
-        self._collector.finish(self._postings, np.concatenate(self._gone)).save(path / _postings(generation))
+        self._collector.save(path / _postings(generation), self._postings, np.concatenate(self._gone))
         place = self._table.finish(generation)
         manifest = manifest.model_copy(update={"generation": generation, "place": place})
         _replace(path, manifest)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from langue.search.collector import Collector
 from langue.search.embedder import Embedder
 from langue.search.passages import Span, sentences
-from langue.search.postings import Collector
 from langue.search.vectors import unit
 from langue.search.words import words
 

@@ -8,8 +8,6 @@ shrank ranks as one that was built at once, and the same on every back end.
 
 from __future__ import annotations
 
-import os
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -72,29 +70,21 @@ class Postings:
         self.mean = max(1.0, float(lengths.mean())) if len(lengths) else 1.0
 
     @classmethod
-    def empty(cls) -> Postings:
-        """No passages."""
-        return Collector().finish()
-
-    @classmethod
     def load(cls, folder: Path) -> Postings:
-        """What `save` wrote, by memory map."""
+        """What a `Collector` saved, by memory map."""
         # Plain views of the maps: NumPy's own class for them takes ten times as long for a slice.
         return cls(*(np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in ARRAYS))
-
-    def save(self, folder: Path) -> None:
-        """Write the arrays, and wait until the disk has them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ARRAYS:
-            with (folder / f"{name}.npy").open("wb") as file:
-                np.save(file, getattr(self, name), allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
 
     def word(self, number: int) -> bytes:
         """A word by its number."""
         start = int(self.ends[number - 1]) if number else 0
         return self.letters[start : int(self.ends[number])].tobytes()
+
+    def spelt(self) -> list[bytes]:
+        """All words, in order."""
+        letters = self.letters.tobytes()
+        ends = self.ends.tolist()
+        return [letters[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def find(self, word: str) -> int | None:
         """The number of a word, by halving, or None where no passage holds it."""
@@ -220,87 +210,3 @@ def best(scores: np.ndarray, k: int) -> np.ndarray:
     else:
         places = np.arange(len(scores))
     return places[np.argsort(-scores[places], kind="stable")][:k]
-
-
-class Collector:
-    """Gathers passages for postings, after those that are there already."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        # Flat from the beginning: of a million passages, lists of numbers would take gigabytes.
-        self._words, self._counts = array("I"), array("H")
-        self._different, self._lengths, self._keys = array("I"), array("I"), array("q")
-
-    def add(self, key: int, words: Sequence[str]) -> None:
-        """Take in a passage; keys ascend."""
-        numbers = self._numbers
-        counted = Counter(words)
-        self._words.extend([numbers.setdefault(word, len(numbers)) for word in counted])
-        self._counts.extend([min(count, 65535) for count in counted.values()])
-        self._different.append(len(counted))
-        self._lengths.append(len(words))
-        self._keys.append(key)
-
-    def finish(self, before: Postings | None = None, gone: np.ndarray | None = None) -> Postings:
-        """All that was taken in, after what was there before and is not gone.
-
-        Args:
-            before: postings with smaller keys.
-            gone: keys of theirs to leave out.
-        """
-        words, counts = np.array(self._words, np.uint32), np.array(self._counts, np.uint16)
-        rows = np.repeat(np.arange(len(self._keys), dtype=np.uint32), np.array(self._different, np.int64))
-        lengths, keys = np.array(self._lengths, np.uint32), np.array(self._keys, np.int64)
-        if before is not None and len(before.keys):
-            old = _kept(before, gone)
-            mine = np.fromiter(
-                (self._numbers.setdefault(_text(before.word(number)), len(self._numbers)) for number in old.numbers),
-                np.uint32,
-                len(old.numbers),
-            )
-            words = np.concatenate([np.repeat(mine, old.different), words])
-            rows = np.concatenate([old.rows, rows + np.uint32(len(old.keys))])
-            counts = np.concatenate([old.counts, counts])
-            lengths, keys = np.concatenate([old.lengths, lengths]), np.concatenate([old.keys, keys])
-        return self._sorted(words, rows, counts, lengths, keys)
-
-    def _sorted(
-        self, words: np.ndarray, rows: np.ndarray, counts: np.ndarray, lengths: np.ndarray, keys: np.ndarray
-    ) -> Postings:
-        """Words by their UTF-8; the entries of a word stay in the order of their passages."""
-        spelt = [word.encode("utf-8", "surrogatepass") for word in self._numbers]
-        order = sorted(range(len(spelt)), key=spelt.__getitem__)
-        place = np.empty(len(order), np.uint32)
-        place[order] = np.arange(len(order), dtype=np.uint32)
-        words = place[words]
-        entries = np.argsort(words, kind="stable")
-        return Postings(
-            np.frombuffer(b"".join(spelt[number] for number in order), np.uint8),
-            np.cumsum([len(spelt[number]) for number in order], dtype=np.int64),
-            np.concatenate([[0], np.cumsum(np.bincount(words, minlength=len(order)))]).astype(np.int64),
-            rows[entries],
-            counts[entries],
-            lengths,
-            keys,
-        )
-
-
-class _Kept:
-    """What of postings stays, with passages numbered anew."""
-
-    def __init__(self, before: Postings, stays: np.ndarray):
-        entries = stays[before.rows]
-        words = np.repeat(np.arange(len(before.ends)), np.diff(before.starts))[entries]
-        self.numbers, self.different = np.unique(words, return_counts=True)
-        self.rows = (np.cumsum(stays) - 1).astype(np.uint32)[before.rows[entries]]
-        self.counts = before.counts[entries]
-        self.lengths, self.keys = before.lengths[stays], before.keys[stays]
-
-
-def _kept(before: Postings, gone: np.ndarray | None) -> _Kept:
-    stays = np.ones(len(before.keys), bool) if gone is None else ~np.isin(before.keys, gone)
-    return _Kept(before, stays)
-
-
-def _text(word: bytes) -> str:
-    return word.decode("utf-8", "surrogatepass")
