@@ -50,6 +50,8 @@ LOOSE = 10_000
 CHANGES = 20
 """So many changes leave pieces of their own before the table is put together. LanceDB writes nearly all of it anew for
 either: in an index of a million passages that takes 13 s, and a change of 1,000 without it 1.3."""
+BATCH = 1 << 20
+"""Rows that LanceDB is asked for at once. It reads a million keys in 8 ms so, and in 80 as it likes."""
 BUFFER = 1 << 15
 """Passages that are written together: a fragment of the table each."""
 KEPT = timedelta(hours=1)
@@ -139,7 +141,7 @@ class LanceTable:
     @cached_property
     def _rows(self) -> Rows:
         """Where the passages of this version stand."""
-        found = self._table.search().select(["key"]).with_row_id(True).limit(self._table.count_rows()).to_arrow()
+        found = self._table.search().select(["key"]).with_row_id(True).to_batches(BATCH).read_all()
         return Rows(found[ROW].to_numpy(), found["key"].to_numpy())
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
@@ -164,10 +166,7 @@ class LanceTable:
         return np.sort(self._select(col("document").isin(list(documents)), ["key"])["key"].to_numpy())
 
     def _select(self, condition: Any, columns: list[str]) -> Any:
-        return self._search(condition, columns).limit(self._table.count_rows()).to_arrow()
-
-    def _search(self, condition: Any, columns: list[str]) -> Any:
-        return self._table.search().where(condition).select(columns)
+        return self._table.search().where(condition).select(columns).to_batches(BATCH).read_all()
 
     def _expression(self, where: Where) -> Any:
         return reduce(and_, (self._condition(condition) for condition in where))
