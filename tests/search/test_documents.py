@@ -104,6 +104,17 @@ def test_what_cannot_be_read_is_named_counted_and_skipped(folder, tmp_path):
     assert index.search("third page")[0].document == f"{folder}/d.pdf#page=3"
 
 
+def test_a_file_of_many_faults_is_named_once_and_hides_no_other(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "whole"}\n' + '{"other": 1}\n' * 150)
+    (tmp_path / "b.jsonl").write_text('{"other": 1}\n')
+    (tmp_path / "c.jsonl").write_text("no JSON\n")
+    index = Index.build(tmp_path, tmp_path / "index", settings=IndexSettings(kind="memory"))
+    assert index.change.dropped == {"missing": 151, "invalid JSON": 1}
+    assert index.change.named == [
+        (f"{tmp_path}/a.jsonl", "missing"), (f"{tmp_path}/b.jsonl", "missing"), (f"{tmp_path}/c.jsonl", "invalid JSON"),
+    ]  # fmt: skip
+
+
 def test_an_encrypted_pdf_says_so(tmp_path):
     pypdf = pytest.importorskip("pypdf")
     (tmp_path / "plain.pdf").write_bytes(pdf(["Secret page."]))

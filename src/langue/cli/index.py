@@ -243,5 +243,5 @@ def _tell(index: Index, change: Change, as_json: bool) -> None:
     )
     for reason, count in change.dropped.items():
         names = [name for name, why in change.named if why == reason]
-        more = " …" if count > len(names[:5]) else ""
+        more = " …" if len(names) > 5 else ""
         print(f"left out, {reason}: {count:,} ({', '.join(names[:5])}{more})")

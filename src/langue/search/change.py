@@ -22,7 +22,7 @@ BATCH = 4096
 """Passages that are encoded together: enough to sort by length, little enough to be nothing in memory."""
 
 NAMED = 100
-"""So many documents that were left out are told by name; all are counted."""
+"""So many documents or files that were left out for one reason are told by name; all are counted."""
 
 
 @dataclass
@@ -38,12 +38,13 @@ class Change:
     dropped: Counter[str] = field(default_factory=Counter)
     """Documents that were left out, by reason."""
     named: list[tuple[str, str]] = field(default_factory=list)
-    """The first of them, each with its reason."""
+    """The first of them, or the files they stand in, each with its reason and once."""
 
     def drop(self, name: str, reason: str) -> None:
         """Count a document that is left out."""
         self.dropped[reason] += 1
-        if len(self.named) < NAMED:
+        names = [known for known, why in self.named if why == reason]
+        if name not in names and len(names) < NAMED:
             self.named.append((name, reason))
 
     def as_json(self) -> dict[str, Any]:
