@@ -51,6 +51,7 @@ def folder(tmp_path):
         b'{"other": "x"}\n{"text": "half \\ud800"}\n',
         "f.csv": b"id,text,lang\nf1,Comma row,en\n",
         ".hidden/g.txt": b"unseen",
+        "deeper/g.docx": b"PK",
     }
     for name, content in files.items():
         path = tmp_path / "docs" / name
@@ -86,6 +87,7 @@ def test_a_folder_of_everything(folder):
         ("broken.pdf", "unreadable PDF"), ("cut.pdf", "unreadable PDF"), ("no.pdf", "unreadable PDF"),
         ("blank.html", "empty"), ("bad.html", "invalid UTF-8"), ("e.jsonl", "invalid JSON"), ("e.jsonl", "empty"),
         ("e.jsonl", "missing"), ("e.jsonl", "NUL byte or half of a surrogate pair"),
+        ("deeper/g.docx", "kind of file that is not read"),
     }  # fmt: skip
     assert found[f"{at}c.html"].metadata == {"source": f"{at}c.html", "title": "A & B"}
     assert found[f"{at}d.pdf#page=3"].metadata == {"source": f"{at}d.pdf", "page": 3}
@@ -182,3 +184,12 @@ def test_a_digest_changes_with_anything():
     others = [one._replace(text="Text"), one._replace(source="t"), one._replace(metadata={"year": 2})]
     assert len({one.digest(), *(other.digest() for other in others)}) == 4
     assert one.digest() == one._replace(metadata=json.loads('{"year": 1}')).digest()
+
+
+def test_of_a_benchmark_the_corpus_is_searched_and_not_its_questions(tmp_path):
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "d", "title": "", "text": "An answer."}\n')
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "A question?"}\n')
+    assert [document.id for document in read_documents(tmp_path, IndexSettings())] == ["d"]
+    assert [document.id for document in read_documents([str(tmp_path)], IndexSettings())] == ["d"]
+    (tmp_path / "corpus.jsonl").rename(tmp_path / "other.jsonl")
+    assert [document.id for document in read_documents(str(tmp_path), IndexSettings())] == ["d", "q"]

@@ -15,6 +15,8 @@ from langue.search.where import Condition, holds, read_where
         ("name!=A < B = C", (Condition("name", "!=", "A < B = C"),)),
         ("lang in en, de", (Condition("lang", "in", ("en", "de")),)),
         ("year in [2020, 2021]", (Condition("year", "in", (2020, 2021)),)),
+        ('sign=">= 3 "', (Condition("sign", "==", ">= 3 "),)),
+        ("name = A  B ", (Condition("name", "==", "A  B"),)),
         ("done=true", (Condition("done", "==", True),)),
         (["a=1", "b<2"], (Condition("a", "==", 1), Condition("b", "<", 2))),
         (
@@ -34,6 +36,8 @@ def test_conditions_are_read(given, expected):
     [
         ("year", "FIELD OPERATOR VALUE"),
         ("=5", "FIELD OPERATOR VALUE"),
+        ("year>>3", "FIELD OPERATOR VALUE"),
+        ("year=>3", "FIELD OPERATOR VALUE"),
         ({"year": {"=>": 5}}, "operator '=>'"),
         ({"year": None}, "give texts"),
         ({"year": []}, "give texts"),

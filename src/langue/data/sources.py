@@ -80,11 +80,24 @@ def _folder(path: Path, also: tuple[str, ...]) -> list[Origin]:
     if (path / "manifest.json").is_file():
         raise LangueError(f"{path} is prepared already; give the text itself")
     known = (*TEXT, *TABLES, *also)
-    found = (file for file in path.rglob("*") if file.suffix.lower() in known and file.is_file())
-    files = sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
+    files = [file for file in _files(path) if file.suffix.lower() in known]
     if not files:
         raise LangueError(f"{path} holds no {', '.join(known)} file")
     return [_file(file, also) for file in files]
+
+
+def unread(given: Given | Mapping[str, float], also: tuple[str, ...] = ()) -> list[Path]:
+    """Files in folders among a source's names that `find_sources` passes over, for they are of no kind that is read."""
+    names = [given] if isinstance(given, str | Path) else given if isinstance(given, list | tuple | Mapping) else []
+    folders = [Path(name).expanduser() for name in names if isinstance(name, str | Path)]
+    known = (*TEXT, *TABLES, *also)
+    return [file for path in folders if path.is_dir() for file in _files(path) if file.suffix.lower() not in known]
+
+
+def _files(path: Path) -> list[Path]:
+    """All files in a folder and those below it, in the order of their names, but for hidden ones."""
+    found = (file for file in path.rglob("*") if file.is_file())
+    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
 
 
 def _file(path: Path, also: tuple[str, ...]) -> Origin:

@@ -6,13 +6,15 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from langue.data.benchmarks.beir import CORPUS, QUERIES
 from langue.data.documents import read_events
 from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
-from langue.data.sources import Given, Origin, find_sources
+from langue.data.sources import Given, Origin, find_sources, unread
 from langue.data.tables import rows
 from langue.search.pages import PAGES, PageError, clean, read_html, read_pdf
 from langue.search.settings import IndexSettings
@@ -47,16 +49,26 @@ def read_documents(given: Given, settings: IndexSettings) -> Iterator[Document |
 
     Args:
         given: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list of
-            them, or an iterable of rows or texts.
+            them, or an iterable of rows or texts. Of a folder in BEIR's layout, its corpus.
         settings: what is a document.
 
     Raises:
         LangueError: a source does not exist, or holds nothing that is read.
     """
-    return _each(find_sources(given, also=PAGES), settings)
+    given = [_corpus(each) for each in given] if isinstance(given, list | tuple) else _corpus(given)
+    return _each(find_sources(given, also=PAGES), unread(given, also=PAGES), settings)
 
 
-def _each(origins: Sequence[Origin], settings: IndexSettings) -> Iterator[Document | Dropped]:
+def _corpus(given: Any) -> Any:
+    """Of a folder in BEIR's layout the documents, without the questions; anything else as it is."""
+    if isinstance(given, str | Path) and all((Path(given).expanduser() / name).is_file() for name in (CORPUS, QUERIES)):
+        return Path(given).expanduser() / CORPUS
+    return given
+
+
+def _each(origins: Sequence[Origin], others: Sequence[Path], settings: IndexSettings) -> Iterator[Document | Dropped]:
+    for path in others:
+        yield Dropped("kind of file that is not read", str(path), 1, path.stat().st_size, "")
     for origin in origins:
         try:
             yield from _of(origin, settings)

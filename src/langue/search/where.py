@@ -21,7 +21,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {"==": eq, "!=": ne, "<": lt, "
 OPERATORS = (*COMPARE, "in")
 
 _WRITTEN = re.compile(
-    r"\s*(?P<field>[^\s=<>!]+)\s*(?P<operator>==|!=|<=|>=|=|<|>|\bin\b)\s*(?P<value>.*\S)\s*", re.DOTALL
+    r"\s*(?P<field>[^\s=<>!]+)\s*(?P<operator>==|!=|<=|>=|=|<|>|\bin\b)\s*(?P<value>[^\s=<>!](?:.*\S)?)\s*", re.DOTALL
 )
 
 
