@@ -18,7 +18,8 @@ from langue.cli import run as command
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.hub.onnx import TOLERANCE, export_onnx
-from langue.models import Model
+from langue.models import Model, ModelConfig, build
+from langue.objectives import CTC
 from langue.recipe import read_recipe
 from langue.text import Tokenizer
 from pair_rows import write_pairs
@@ -190,3 +191,48 @@ def test_a_window_wider_than_the_rows_that_graphs_are_written_from(tmp_path: Pat
     model = model_of("decoder:attention-sliding", window=12)
     export_onnx(model, tmp_path)
     assert_same(model, tmp_path, 3, 16, left=False)
+
+
+HEARING: dict[str, dict[str, Any]] = {
+    "attention": {"mixer": "attention", "position": "rotary"},
+    "conformer": {"mixer": "attention", "block": "conformer", "convolution": 5},
+    "lstm": {"mixer": "lstm", "position": "none"},
+    "gru of longer steps": {"mixer": "gru", "position": "none", "audio": {"bins": 12, "strides": [1, 2]}},
+}
+
+
+@pytest.mark.parametrize("name", HEARING)
+@torch.no_grad()
+def test_an_encoder_that_hears(name: str, tmp_path: Path) -> None:
+    fields = {"form": "encoder", "vocab_size": 9, "width": 16, "layers": 2, "heads": 2, "context": 64, "dropout": 0.5}
+    fields |= {"tie_embeddings": False, "zero_output": False, "audio": {"bins": 12, "strides": [2, 2]}}
+    model = build(ModelConfig.model_validate({**fields, **HEARING[name]}), seed=4).eval()
+    assert export_onnx(model, tmp_path).difference < 1e-5
+    audio = model.config.audio
+    assert audio is not None
+    objective = CTC(audio, blank=0)
+    draws = np.random.default_rng(0)
+    for seconds in ([0.5, 0.3, 0.013], [1.01]):  # lengths that the graph was not written from
+        sounds = [{"audio": draws.normal(size=int(16_000 * s)).astype(np.float32), "target": [1]} for s in seconds]
+        batch = objective.batch(sounds)
+        valid = batch.source_valid
+        valid = torch.ones(batch.source.shape[:2], dtype=torch.bool) if valid is None else valid
+        found = run(tmp_path / "model.onnx", features=batch.source, features_valid=valid)
+        expected = objective.log_probabilities(model, batch).numpy()
+        assert found.shape == expected.shape
+        for row, length in enumerate(objective.lengths(batch).tolist()):
+            assert np.abs(found[row, :length] - expected[row, :length]).max() < 1e-4
+    described = json.loads((tmp_path / "onnx.json").read_text())
+    assert described["audio"]["bins"] == 12
+    assert described["graphs"]["model.onnx"]["outputs"]["log_probabilities"]["shape"] == [
+        "batch", "positions", "vocabulary",
+    ]  # fmt: skip
+    with pytest.raises(LangueError, match="the model's graph gives log_probabilities, not hidden"):
+        export_onnx(model, tmp_path, "hidden")
+
+
+def test_an_encoder_decoder_that_hears_is_refused(tmp_path: Path) -> None:
+    fields = {"form": "seq2seq", "vocab_size": 9, "width": 16, "layers": 1, "heads": 2, "audio": {"bins": 8}}
+    with pytest.raises(LangueError, match="of encoders that hear, not of encoder–decoders"):
+        export_onnx(build(ModelConfig.model_validate(fields), seed=4), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -22,9 +22,10 @@ from langue.extra import need
 from langue.hub.checkpoint import LABELS, Checkpoint, write_source_tokenizer
 from langue.models import Model, Seq2Seq
 from langue.nn.layout import Layout
+from langue.nn.mel import HOP, RATE, WINDOW
 from langue.nn.state import Memory
 
-Output = Literal["logits", "hidden", "scores"]
+Output = Literal["logits", "hidden", "scores", "log_probabilities"]
 
 TOLERANCE = 1e-4
 """Largest difference from torch, as a part of the largest number (or of 1), with which a graph is given out."""
@@ -43,13 +44,18 @@ _INPUTS = {
     "source": (("batch", "source_length"), torch.int64, "token numbers of the source"),
     "source_valid": (("batch", "source_length"), torch.bool, "false where a source token is padding"),
     "memory": (("batch", "source_length", "width"), torch.float32, "what encoder.onnx made of the source"),
+    "features": (("batch", "frames", "bins"), torch.float32, "log-mel features of a recording, 100 frames a second"),
+    "features_valid": (("batch", "frames"), torch.bool, "false where a frame is padding, behind the recording"),
 }
 _OUTPUTS = {
     "logits": (("batch", "length", "vocabulary"), "a score for each token"),
     "hidden": (("batch", "length", "width"), "a vector for each position"),
     "scores": (("batch", "outputs"), "what the classifier says"),
     "memory": (("batch", "source_length", "width"), "a vector for each source position"),
+    "log_probabilities": (("batch", "positions", "vocabulary"), "of each token; the padding token says nothing (CTC)"),
 }
+_FIXED = ("width", "vocabulary", "outputs", "bins")
+"""Axes that are as long as the model has them."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +80,21 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     Args:
         model: of any form and mixer.
         folder: where the files go; what else is in it stays.
-        output: what the graph gives; None takes the classifier's scores, or the logits of a model without one.
+        output: what the graph gives; None takes the log-probabilities of an encoder that hears, the classifier's
+            scores, or the logits of a model without one.
 
     Raises:
-        LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked, the libraries
-            are not installed, or the disk is full.
+        LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked or hears by
+            an encoder–decoder, the libraries are not installed, or the disk is full.
     """
     need("onnx", "formats", "export to ONNX")
     need("onnxruntime", "formats", "export to ONNX")
-    output = output or ("logits" if model.classifier is None else "scores")
+    usual: Output = "logits" if model.classifier is None else "scores"
+    if model.hearing is not None:
+        usual = "log_probabilities"
+    output = output or usual
+    if (output == "log_probabilities") != (model.hearing is not None):
+        raise LangueError(f"the model's graph gives {usual}, not {output}")
     if output == "scores" and model.classifier is None:
         raise LangueError("the model has no classifier that could give scores; ask for logits or hidden")
     folder = Path(folder)
@@ -112,10 +124,8 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Graphs, tokenizer and the names of labels, for `langue export`.
 
     Raises:
-        LangueError: the model hears, which no graph does yet.
+        LangueError: see `export_onnx`.
     """
-    if checkpoint.model.config.audio is not None:
-        raise LangueError("ONNX graphs of models that hear are not written; a Whisper goes out with --format hf")
     export_onnx(checkpoint.model, folder)
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(folder)
@@ -142,8 +152,14 @@ class _Graph(nn.Module):
             return hidden
         if self.output == "logits":
             return self.model.head(hidden)
+        if self.output == "log_probabilities":
+            return self.model.head(hidden).log_softmax(-1)
         assert self.model.classifier is not None
         return self.model.classifier(hidden, valid)
+
+    def seen(self, feeds: Mapping[str, Tensor]) -> Tensor:
+        """Which positions of the output are no padding, (rows, positions) bool."""
+        return feeds["valid"]
 
 
 class _Whole(_Graph):
@@ -159,6 +175,21 @@ class _Whole(_Graph):
         return self.finish(self.model.hidden(Batch(ids, valid=valid, segments=segments)), valid)
 
 
+class _Hear(_Graph):
+    """An encoder of recordings."""
+
+    file = "model.onnx"
+    inputs = ("features", "features_valid")
+
+    def forward(self, features: Tensor, features_valid: Tensor) -> Tensor:
+        batch = Batch(features_valid, source=features, source_valid=features_valid)
+        return self.finish(self.model.hidden(batch), features_valid)
+
+    def seen(self, feeds: Mapping[str, Tensor]) -> Tensor:
+        assert self.model.config.audio is not None
+        return feeds["features_valid"][:, :: self.model.config.audio.stride]
+
+
 class _Encode(_Graph):
     """An encoder–decoder's look at its source."""
 
@@ -171,6 +202,9 @@ class _Encode(_Graph):
 
     def forward(self, source: Tensor, source_valid: Tensor) -> Tensor:
         return self.whole.encode(Batch(source, source=source, source_valid=source_valid)).hidden
+
+    def seen(self, feeds: Mapping[str, Tensor]) -> Tensor:
+        return feeds["source_valid"]
 
 
 class _Decode(_Graph):
@@ -190,6 +224,13 @@ class _Decode(_Graph):
 
 
 def _graphs(model: Model, output: str) -> Sequence[_Graph]:
+    if model.hearing is not None and model.config.form == "encoder":
+        return [_Hear(model, output)]
+    if model.hearing is not None:
+        raise LangueError(
+            "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
+            "--format hf"
+        )
     if isinstance(model, Seq2Seq):
         return [_Encode(model), _Decode(model, output)]
     return [_Whole(model, output)]
@@ -199,10 +240,8 @@ def _write(graph: _Graph, model: Model, path: Path) -> None:
     """Trace the graph. torch's newer exporter takes ten times as long for the same graph, and wants more packages."""
     rows, length = _TRACED
     feeds = _feeds(graph, model, rows, length)
-    axes = {
-        name: {place: axis for place, axis in enumerate(_INPUTS[name][0]) if axis != "width"} for name in graph.inputs
-    }
-    axes[graph.output] = _free_axes(graph.output, model)
+    axes = {name: _free_axes(_INPUTS[name][0]) for name in graph.inputs}
+    axes[graph.output] = _free_axes(_axes(graph.output, model))
     with warnings.catch_warnings():
         # It warns that it is the older one, and of every size that it takes for a constant.
         warnings.simplefilter("ignore")
@@ -226,15 +265,20 @@ def _axes(output: str, model: Model) -> tuple[str, ...]:
     return axes
 
 
-def _free_axes(output: str, model: Model) -> dict[int, str]:
-    return {
-        place: axis for place, axis in enumerate(_axes(output, model)) if axis in ("batch", "length", "source_length")
-    }
+def _free_axes(axes: Sequence[str]) -> dict[int, str]:
+    return {place: axis for place, axis in enumerate(axes) if axis not in _FIXED}
 
 
 def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Tensor]:
-    """Random inputs of a graph, padded on the left in one row and on the right in the next."""
+    """Random inputs of a graph, padded on the left in one row and on the right in the next; recordings on the right."""
     draws = torch.Generator().manual_seed(length)
+    if model.config.audio is not None:
+        frames = min(length, model.config.context) * model.config.audio.stride - 1
+        lengths = torch.linspace(frames, frames / 2, rows).long()
+        return {
+            "features": torch.randn(rows, frames, model.config.audio.bins, generator=draws),
+            "features_valid": torch.arange(frames) < lengths[:, None],
+        }
     length = min(length, model.config.context)
     source_length = min(length + 2, model.config.context)
     sources = model.config.source_vocab_size or model.config.vocab_size
@@ -277,8 +321,8 @@ def _check(graph: _Graph, model: Model, path: Path) -> float:
             raise LangueError(
                 f"{graph.file} gives {found.shape} where torch gives {expected.shape}; nothing was written"
             )
-        if _axes(graph.output, model)[1] in ("length", "source_length"):
-            seen = feeds["source_valid" if graph.output == "memory" else "valid"].numpy()
+        if _axes(graph.output, model)[1] not in _FIXED:
+            seen = graph.seen(feeds).numpy()
             found, expected = found[seen], expected[seen]
         difference = float(np.abs(found - expected).max())
         if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
@@ -304,6 +348,7 @@ def _describe(graphs: Sequence[_Graph], model: Model, difference: float, folder:
         "form": model.config.form,
         "vocab_size": model.config.vocab_size,
         **({"source_vocab_size": own} if (own := model.config.source_vocab_size) else {}),
+        **({} if model.config.audio is None else {"audio": model.config.audio.model_dump(mode="json")}),
         "longest": model.context_limit,
         "largest_difference": difference,
         "graphs": described,
@@ -332,5 +377,13 @@ def _readme(described: Mapping[str, Any], model: Model) -> str:
         lines.append("")
     if model.context_limit is not None:
         lines += [f"Rows of up to {model.context_limit} positions.", ""]
-    lines += ["The graphs keep no state: to continue a text, run the longer row.", ""]
+    audio = model.config.audio
+    if audio is None:
+        return "\n".join([*lines, "The graphs keep no state: to continue a text, run the longer row.", ""])
+    lines += [
+        f"Each {audio.stride} frames become one position, rounded up. Features are what `langue.nn.mel.log_mel` makes "
+        f"of one channel of {RATE:,} Hz: a Hann window of {WINDOW} samples every {HOP}, the squares of its spectrum in "
+        f"{audio.bins} bands of Slaney's mel scale, their logarithms, normalised as `audio` in `onnx.json` says.",
+        "",
+    ]
     return "\n".join(lines)
