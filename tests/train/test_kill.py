@@ -25,7 +25,7 @@ training: {{steps: {steps}, batch_size: 4, accumulate: 2, warmup_steps: 2, evalu
             log_every: 3, average: 0.9, optimizer: muon, device: cpu}}
 samples: {{max_tokens: 4}}
 """
-TIMES = ("seconds", "tokens_per_second", "peak_share")
+TIMES = ("seconds", "tokens_per_second", "waited", "peak_share")
 
 
 def start(recipe: Path, out: Path) -> subprocess.Popen:

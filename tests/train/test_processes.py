@@ -45,6 +45,11 @@ def tensors(folder, name, rank):
     return load_file(folder / f"{name}-{rank}.safetensors")
 
 
+def learnt(asked):
+    """Rows that were asked for, but for those that were read ahead of the end."""
+    return [row for row in asked if row < 6 * 8]
+
+
 def test_two_processes_train_as_one(folder):
     alone, stream = plain(0, 1)
     alone.run()
@@ -53,10 +58,10 @@ def test_two_processes_train_as_one(folder):
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-5)
     # The same rows in the same steps, four to each process: a stretch of every micro-batch.
-    assert stream.asked == list(range(6 * 8))
-    shares = [ends(folder, rank)["rows"] for rank in range(2)]
-    assert shares[0] == [row for row in stream.asked if row % 4 < 2]
-    assert shares[1] == [row for row in stream.asked if row % 4 >= 2]
+    assert learnt(stream.asked) == list(range(6 * 8))
+    shares = [learnt(ends(folder, rank)["rows"]) for rank in range(2)]
+    assert shares[0] == [row for row in range(6 * 8) if row % 4 < 2]
+    assert shares[1] == [row for row in range(6 * 8) if row % 4 >= 2]
 
 
 @pytest.mark.parametrize("name", ["plain", "stopping", "patient", "timed"])

@@ -10,9 +10,10 @@ import pytest
 from tiny_training import Rows, everything, same, trainer, watching
 
 from langue.errors import LangueError
+from langue.objectives import Causal
 from langue.train import Watch, checkpoint, latest
 
-TIMES = ("seconds", "tokens_per_second", "peak_share")
+TIMES = ("seconds", "tokens_per_second", "waited", "peak_share")
 
 
 def lines(folder):
@@ -28,22 +29,25 @@ def whole(tmp_path_factory):
     return training, folder
 
 
-class Interrupt:
-    """Sends this process a signal when a step's rows are asked for."""
+class Interrupt(Causal):
+    """Sends this process signals while a step is on its way."""
 
-    def __init__(self, step, number):
-        self.rows, self.step, self.number = Rows(), step, number
+    def __init__(self, step, *numbers):
+        super().__init__()
+        self.until, self.numbers = step, numbers
 
-    def __getitem__(self, step):
-        if step == self.step:
-            os.kill(os.getpid(), self.number)
-        return self.rows[step]
+    def loss(self, model, batch):
+        if self.until == 0:
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
+        self.until -= 1
+        return super().loss(model, batch)
 
 
 @pytest.mark.parametrize(("step", "number"), [*((step, signal.SIGTERM) for step in range(11)), (5, signal.SIGINT)])
 def test_a_signal_saves_and_the_rest_follows_bit_for_bit(whole, tmp_path, step, number):
     expected, folder = whole
-    first = trainer(tmp_path, average=0.9, rows=Interrupt(step, number))
+    first = trainer(tmp_path, average=0.9, objective=Interrupt(step, number))
     first.run()
     assert first.stopped == "interrupted"
     assert first.progress.step == step + 1
@@ -101,7 +105,7 @@ def test_a_second_sigterm_does_not_break_the_last_save(tmp_path, monkeypatch):
         checkpoint, "save_file", lambda *given: (os.kill(os.getpid(), signal.SIGTERM), whole_save(*given))
     )
     try:
-        training = trainer(tmp_path, rows=Interrupt(0, signal.SIGTERM))
+        training = trainer(tmp_path, objective=Interrupt(0, signal.SIGTERM))
         training.run()
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -109,13 +113,7 @@ def test_a_second_sigterm_does_not_break_the_last_save(tmp_path, monkeypatch):
 
 
 def test_a_second_ctrl_c_stops_at_once():
-    class Impatient(Rows):
-        def __getitem__(self, step):
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
-            return super().__getitem__(step)
-
-    training = trainer(rows=Impatient())
+    training = trainer(objective=Interrupt(0, signal.SIGINT, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         training.run()
     assert training.progress.step == 0
@@ -132,7 +130,7 @@ def test_another_seed_is_another_training(tmp_path):
 def test_seconds_go_on_from_where_they_were(tmp_path):
     """Time before a stop counts; time between stop and resumption does not."""
     changes = {"steps": None, "seconds": 0.6, "checkpoint_every": 1000}
-    first = trainer(tmp_path, rows=Interrupt(3, signal.SIGTERM), **changes)
+    first = trainer(tmp_path, objective=Interrupt(3, signal.SIGTERM), **changes)
     first.run()
     spent = first.progress.seconds
     time.sleep(0.3)

@@ -1,29 +1,28 @@
-"""`langue`, which also writes down which rows each step of a training sees, into the file that ROWS names."""
+"""`langue`, which also writes down what each step of a training learns from, into the file that ROWS names."""
 
 import hashlib
 import os
-
-import numpy as np
+from collections.abc import Iterator
 
 from langue import cli
-from langue.data import Loader, MicroBatch
-from langue.data.buckets import Buckets
+from langue.train.ahead import Ahead, Made
 
-DEALERS = (Loader, Buckets)
-deals = {dealer: dealer.__getitem__ for dealer in DEALERS}
+batches = Ahead.__getitem__
 
 
-def watched(self: Loader | Buckets, step: int) -> list[MicroBatch]:
-    found = deals[type(self)](self, step)
-    examples = [example for micro in found for example in micro.examples]
-    sides = ("ids",) if "ids" in examples[0] else ("source", "target")
-    rows = b"".join(np.asarray(example[side]).tobytes() for example in examples for side in sides)
-    with open(os.environ["ROWS"], "ab") as file:
-        file.write(f"{step} {found[0].first_row} {hashlib.sha256(rows).hexdigest()}\n".encode())
-    return found
+def watched(self: Ahead, step: int) -> Iterator[Made]:
+    """Rows that were made and never learnt from are not written down."""
+    rows, firsts = hashlib.sha256(), []
+    for made in batches(self, step):
+        firsts.append(made.first_row)
+        for tensor in (made.batch.ids, made.batch.targets, made.batch.source):
+            rows.update(b"" if tensor is None else tensor.numpy().tobytes())
+        if made.is_last:
+            with open(os.environ["ROWS"], "ab") as file:
+                file.write(f"{step} {firsts[0]} {rows.hexdigest()}\n".encode())
+        yield made
 
 
 if __name__ == "__main__":
-    for dealer in DEALERS:
-        dealer.__getitem__ = watched  # type: ignore[method-assign]
+    Ahead.__getitem__ = watched  # type: ignore[method-assign]
     cli.main()

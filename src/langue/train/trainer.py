@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from langue.console import progress
 from langue.errors import LangueError
-from langue.randomness import RowRandomness, seed_torch
+from langue.randomness import seed_torch
 from langue.train import checkpoint as checkpoints
 from langue.train import processes
+from langue.train.ahead import Ahead
 from langue.train.average import Average
 from langue.train.checkpoint import Checkpoint
 from langue.train.device import autocast, choose_device
@@ -66,6 +67,7 @@ class Trainer:
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress()
         self.stopped: str | None = None
+        self._ahead = Ahead(batches, objective, config.seed)
         self._loss = torch.compile(objective.loss) if config.compile else objective.loss
         self._log: Log | None = None
         self._asked = Asked()
@@ -97,11 +99,10 @@ class Trainer:
     def _add_up_gradients(self) -> Tensor:
         """Gradients of the summed loss over micro-batches and processes; (total, count, norm, seconds, stop)."""
         totals, counts = [], []
-        for micro in self.batches[self.progress.step]:
-            seed_torch(self.config.seed, "dropout", micro.first_row)
-            batch = self.objective.batch(micro.examples, RowRandomness(self.config.seed, micro.first_row))
+        for made in self._ahead[self.progress.step]:
+            seed_torch(self.config.seed, "dropout", made.first_row)
             with autocast(self.device, self.config.precision):
-                loss = self._loss(self.model, batch.to(self.device))
+                loss = self._loss(self.model, made.batch.to(self.device))
             loss.total.backward()
             totals.append(loss.total.detach())
             counts.append(loss.count)
@@ -259,14 +260,15 @@ class Trainer:
         rate = self._since_log.tokens_per_second()
         done = self.progress
         loss = done.unlogged_loss / done.unlogged_targets if done.unlogged_targets else math.nan
-        values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate}
+        waited = self._ahead.waited / max(1e-9, self._since_log.spent)
+        values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate, "waited": waited}
         if self.watch.bytes_per_token:
             values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
         if self.watch.peak and self.watch.flops_per_token:
             values["peak_share"] = rate * self.watch.flops_per_token / self.watch.peak
         values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
         self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
-        self._since_log = _SinceLog(self.progress.seconds)
+        self._since_log, self._ahead.waited = _SinceLog(self.progress.seconds), 0.0
         done.unlogged_loss, done.unlogged_targets = 0.0, 0
 
     def _write(self, **values: Any) -> None:

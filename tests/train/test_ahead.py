@@ -1,0 +1,130 @@
+"""Batches made one ahead are those that would be made now, and what goes wrong with one is said when it is its turn."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from tiny_training import trainer
+
+from langue.batch import Batch, Example, Loss
+from langue.data.loader import MicroBatch
+from langue.errors import LangueError
+from langue.objectives import Causal
+from langue.randomness import RowRandomness
+from langue.train.ahead import Ahead
+
+
+class Rows:
+    """Two micro-batches of two rows a step, as far as they go."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
+
+    def __getitem__(self, step: int) -> list[MicroBatch]:
+        if step >= self.steps:
+            raise LangueError(f"there is no step {step}")
+        return [MicroBatch([{"ids": [row]}, {"ids": [row + 1]}], row) for row in (4 * step, 4 * step + 2)]
+
+
+class Drawn:
+    """Draws a number for each row, and tells who made which batch."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[int, int]] = []
+        self.reached = threading.Event()
+
+    def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch:
+        self.made.append((rng.first_row, threading.get_ident()))
+        if rng.first_row == 4:
+            self.reached.set()
+        return Batch(torch.tensor([[rng[row].integers(1 << 40)] for row in range(len(examples))]))
+
+    def loss(self, model: Any, batch: Batch) -> Loss:
+        raise NotImplementedError
+
+
+def test_they_are_what_would_be_made_now() -> None:
+    ahead = Ahead(Rows(9), Drawn(), seed=3)
+    for step in (0, 1, 2, 6, 7, 7, 1):  # as a training goes on, is resumed, or is asked twice
+        found = list(ahead[step])
+        assert [(made.step, made.first_row, made.is_last) for made in found] == [
+            (step, 4 * step, False),
+            (step, 4 * step + 2, True),
+        ]
+        for made in found:
+            draws = Drawn().batch([{}, {}], RowRandomness(3, made.first_row))
+            assert torch.equal(made.batch.ids, draws.ids)
+
+
+def test_a_step_that_was_left_in_its_middle_is_begun_again() -> None:
+    ahead = Ahead(Rows(9), Drawn(), seed=3)
+    assert next(ahead[2]).first_row == 8
+    assert [made.first_row for made in ahead[2]] == [8, 10]
+
+
+def test_the_next_is_made_while_nobody_asks_for_it() -> None:
+    drawn = Drawn()
+    ahead = Ahead(Rows(9), drawn, seed=3)
+    list(ahead[0])
+    assert drawn.reached.wait(30)
+    time.sleep(0.05)
+    assert [row for row, _ in drawn.made] == [0, 2, 4]  # and no further
+    list(ahead[1])
+    assert [row for row, _ in drawn.made][:4] == [0, 2, 4, 6]
+    assert threading.get_ident() not in {who for _, who in drawn.made}
+
+
+def test_what_goes_wrong_is_said_at_its_turn() -> None:
+    ahead = Ahead(Rows(2), Drawn(), seed=3)
+    list(ahead[0])
+    list(ahead[1])  # while step 2 goes wrong
+    for _ in range(2):
+        with pytest.raises(LangueError, match="there is no step 2"):
+            list(ahead[2])
+    assert len(list(ahead[0])) == 2
+
+
+def test_how_long_it_was_waited_for_is_told() -> None:
+    class Slow(Drawn):
+        def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch:
+            time.sleep(0.05)
+            return super().batch(examples, rng)
+
+    ahead = Ahead(Rows(9), Slow(), seed=3)
+    for made in ahead[0]:
+        if made.first_row == 0:
+            assert 0.05 <= ahead.waited < 0.5
+            ahead.waited = 0.0
+            time.sleep(0.5)
+    assert ahead.waited < 0.05
+
+
+def test_nothing_of_it_stays_when_it_is_let_go() -> None:
+    before = set(threading.enumerate())
+    ahead = Ahead(Rows(9), Drawn(), seed=3)
+    list(ahead[0])
+    (thread,) = set(threading.enumerate()) - before
+    gone = weakref.ref(ahead)
+    del ahead
+    assert gone() is None
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_training_ends_by_the_batch_that_went_wrong_and_not_before() -> None:
+    class Damaged(Causal):
+        def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> Batch:
+            if rng is not None and rng.first_row == 20:
+                raise LangueError("the sixth batch is damaged")
+            return super().batch(examples, rng)
+
+    training = trainer(objective=Damaged())
+    with pytest.raises(LangueError, match="the sixth batch is damaged"):
+        training.run()
+    assert training.progress.step == 5
