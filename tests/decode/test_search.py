@@ -266,6 +266,23 @@ def test_samples_follow_the_model():
     assert (counts / 4000 - expected).abs().max() < 5 * (0.25 / 4000) ** 0.5
 
 
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_samples_share_their_source_and_are_as_likely_as_the_model_says(mixer):
+    model = make(mixer, vocab_size=8, form="seq2seq", context=40)
+    prompts, sources = [[0], [0, 1], [2]], [[1, 4, 2], [5, 6], [7, 7, 7, 1]]
+    settings = SearchSettings(samples=5, max_tokens=4, max_tokens_per_source=2, temperature=4.0)
+    writing = Writing(Search(model, settings, END), prompts, sources)
+    kept = [len(writing.rows._states[0].memory.hidden) for _ in writing.tokens()]
+    assert max(kept) == 3  # and not fifteen
+    assert min(kept) < 3  # once all samples of a prompt have ended
+    found = writing.hypotheses
+    assert len({len(each.tokens) for each in found}) > 3
+    for row, each in enumerate(found):
+        text = [*each.tokens, *([END] if each.ended else [])]
+        logs = log_probabilities(model, prompts[row // 5], text, sources[row // 5])
+        assert each.log_probabilities == pytest.approx(logs.tolist(), abs=1e-4)
+
+
 def test_the_seed_decides_and_special_tokens_are_never_sampled():
     model = make(vocab_size=30)
     run = lambda seed: Search(  # noqa: E731

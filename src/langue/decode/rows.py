@@ -76,10 +76,11 @@ class Rows:
         self.logits, self.logs = self._read_all()
 
     def repeat(self, count: int) -> None:
-        """Make `count` rows in succession of each."""
+        """Make `count` rows in succession of each, which share its source."""
         if count > 1:
-            rows = torch.arange(len(self._seen), device=self.device).repeat_interleave(count)
-            self._select(rows, rows)
+            each = torch.arange(len(self._seen), device=self.device)
+            rows = each.repeat_interleave(count)
+            self._select(rows, rows if self._sources is None else each)
             self.logits, self.logs = self.logits.index_select(0, rows), self.logs.index_select(0, rows)
 
     def append(self, tokens: Tensor, rows: Tensor | None = None, sources: Tensor | None = None) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Writing:
     """Greedy search or sampling of many rows at once; rows that have ended leave the batch.
 
+    Samples of one prompt share its source, which is kept once, and so leave when the last of them has ended.
+
     What is drawn for a row is a pure function of the seed, which of its prompt's samples it is, and the position; so a
     text depends on nothing that is written beside it.
 
@@ -41,6 +43,7 @@ class Writing:
         self.settings, self.chooser = search.settings, search.chooser
         asked = Asked(prompts, sources, prefixes)
         count = self.settings.samples
+        self._together = 1 if sources is None else count
         self.rows = self.chooser.rows(asked)
         self.rows.repeat(count)
         self._rooms = [room for room in asked.rooms(self.settings) for _ in range(count)]
@@ -71,22 +74,29 @@ class Writing:
             chosen, logs = self._choose(position)
             position += 1
             yield from self._note(chosen.tolist(), logs.tolist(), position)
-            places = None
-            if self._stopped:
-                keep = torch.tensor([row not in self._stopped for row in self._active])
-                places = without_holes(keep)
-                if not len(places):
-                    return
-                self._active = [self._active[place] for place in places.tolist()]
-                self._stopped.clear()
-                chosen = chosen.index_select(0, places.to(chosen.device))
-                if self._prefix is not None:
-                    self._prefix = self._prefix.index_select(0, places.to(chosen.device))
-            self.rows.append(chosen, places)
+            places = self._left()
+            if places is None:
+                self.rows.append(chosen)
+                continue
+            if not len(places):
+                return
+            going = (places[:, None] * self._together + torch.arange(self._together)).flatten()
+            self._active = [self._active[place] for place in going.tolist()]
+            chosen = chosen.index_select(0, going.to(chosen.device))
+            if self._prefix is not None:
+                self._prefix = self._prefix.index_select(0, going.to(chosen.device))
+            self.rows.append(chosen, going, None if self._together == 1 else places)
+
+    def _left(self) -> Tensor | None:
+        """Which sources, or rows that share none, go on; None is all."""
+        keep = torch.tensor([row not in self._stopped for row in self._active]).view(-1, self._together).any(1)
+        return None if bool(keep.all()) else without_holes(keep)
 
     def _note(self, chosen: list[int], logs: list[float], position: int) -> Iterator[tuple[int, int]]:
         looks = self.rows.looks if self.settings.alignments else None
         for place, row in enumerate(self._active):
+            if row in self._stopped:  # it waits for those that share its source
+                continue
             self._logs[row].append(logs[place])
             if looks is not None:
                 self._looks[row].append(looks[place])
