@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 import langue
 from langue.cli import run as command
-from langue.data.buckets import Buckets
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.recipe import read_recipe
+from langue.train import Trainer
 from pair_rows import RECIPE, pairs, write_pairs
 
 
@@ -49,18 +49,18 @@ def test_a_run_is_tested_by_what_it_writes(finished: Path) -> None:
 
 
 def test_a_resumed_run_ends_where_it_would_have_ended(finished: Path, tmp_path: Path, monkeypatch) -> None:
-    whole, path = Buckets.__getitem__, write_pairs(tmp_path)
+    whole, path = Trainer.step, write_pairs(tmp_path)
 
-    def interrupted(self: Buckets, step: int):
-        if step == 5:  # in the middle of an epoch
+    def interrupted(self: Trainer):
+        if self.progress.step == 5:  # in the middle of an epoch
             os.kill(os.getpid(), signal.SIGTERM)
-        return whole(self, step)
+        return whole(self)
 
-    monkeypatch.setattr(Buckets, "__getitem__", interrupted)
+    monkeypatch.setattr(Trainer, "step", interrupted)
     first = train(read_recipe(path), tmp_path / "run", report=False)
     assert first.interrupted
     assert first.step == 6 < _course(finished).steps_per_epoch
-    monkeypatch.setattr(Buckets, "__getitem__", whole)
+    monkeypatch.setattr(Trainer, "step", whole)
     train(read_recipe(path), tmp_path / "run", resume=True, report=False)
     for name in ("model", "optimizer"):
         place = f"checkpoints/step-00000009/{name}.safetensors"
