@@ -8,10 +8,13 @@ import pytest
 import torch
 from ctranslate2.converters.transformers import WhisperLoader
 from tests.hub.published import assert_same, make, ours_say, theirs_say
+from tokenizers import AddedToken
 
 from langue.errors import LangueError
 from langue.hub import is_published, read_published
 from langue.hub.ctranslate2 import FILE, is_ctranslate2
+from langue.hub.families import whisper
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 
 def convert(folder: Path, quantization: str | None = None) -> None:
@@ -51,6 +54,22 @@ def test_eight_bits_are_as_near_as_they_can_be(tmp_path: Path) -> None:
         difference = (found[ours] - theirs[name]).abs()
         assert (difference <= 0.51 * step).all()
         assert difference.max() > 0
+
+
+def test_transformers_is_told_what_a_transcript_starts_with(tmp_path: Path) -> None:
+    """Which stands in the tokenizer alone; by another token Transformers would write nothing."""
+    convert(tmp_path / "them")
+    engine = train_tokenizer(TokenizerSettings(kind="char"), ["ab"]).engine
+    names = ("startoftranscript", "translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
+    engine.add_special_tokens([AddedToken(f"<|{name}|>", special=True) for name in ("endoftext", *names)])
+    Tokenizer(engine, {"eos_token": "<|endoftext|>"}).save(tmp_path / "them")
+    found = read_published(tmp_path / "them")
+    start = engine.token_to_id("<|startoftranscript|>")
+    assert found.model.config.decoder_start == start
+    # Also of a model that went on from one whose configuration did not know.
+    before = found.model.config.model_copy(update={"decoder_start": None})
+    assert found.tokenizer is not None
+    assert whisper.generation(found.tokenizer, before)["decoder_start_token_id"] == start
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:

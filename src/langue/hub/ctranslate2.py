@@ -19,6 +19,7 @@ from langue.hub.tokenizer import read_tokenizer
 from langue.models import ModelConfig
 from langue.models.build import empty
 from langue.settings import parse
+from langue.text.whisper_tokens import WhisperTokens, is_whispers
 
 FILE, CONFIG = "model.bin", "config.json"
 VERSION, SPECIFICATION = 6, "WhisperSpec"
@@ -69,7 +70,9 @@ def read_ctranslate2(path: Path) -> Checkpoint:
         LangueError: the file is damaged, or of a version or a model that Langue does not know.
     """
     arrays = _read(path / FILE)
-    config = _config(arrays, path)
+    config, tokenizer = _config(arrays, path), read_tokenizer(path)
+    if tokenizer is not None and is_whispers(tokenizer):
+        config = config.model_copy(update={"decoder_start": WhisperTokens(tokenizer, config.vocab_size).start})
     model = empty(config)
     state: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
@@ -83,7 +86,7 @@ def read_ctranslate2(path: Path) -> Checkpoint:
     model.load_state_dict(state, strict=False, assign=True)
     model.tie()
     origin = {"architecture": "WhisperForConditionalGeneration", "model_type": "whisper", "dtype": "float32"}
-    return Checkpoint(model.eval(), read_tokenizer(path), None, origin)
+    return Checkpoint(model.eval(), tokenizer, None, origin)
 
 
 def _theirs(name: str) -> str:

@@ -102,6 +102,7 @@ def generation(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
     told = WhisperTokens(tokenizer, config.vocab_size)
     never = ("startoftranscript", "translate", "transcribe", "startoflm", "startofprev")
     found: dict[str, Any] = {
+        "decoder_start_token_id": told.start,
         "is_multilingual": bool(told.languages),
         "no_timestamps_token_id": told["notimestamps"],
         "prev_sot_token_id": told["startofprev"],
