@@ -21,6 +21,8 @@ from langue.errors import LangueError
 from langue.hub import Checkpoint, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
+from langue.nn.mel import HOP
+from langue.objectives.sound import features_of, filled
 from langue.tasks.transcribe import Transcript
 from langue.tasks.whisper import Whisper, WhisperOptions, _Listening
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer, whisper_tokens
@@ -274,3 +276,44 @@ def test_clocks() -> None:
 
     assert _clock(3723.4567, ",") == "01:02:03,457"
     assert _clock(0.0004, ".") == "00:00:00.000"
+
+
+class WholeFile(Whisper):
+    """Takes its windows out of the features of the whole recording, as Transformers does."""
+
+    sound: np.ndarray
+
+    def _window(self, samples: np.ndarray) -> torch.Tensor:
+        begin = int(np.flatnonzero(self.sound == samples[0])[0]) // HOP
+        return filled(features_of(self.sound, self.audio)[begin : begin + self.window // HOP], self.window)
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+@pytest.mark.parametrize("previous", [False, True])
+def test_long_recordings_go_on_as_transformers_generate_does(
+    model: Model, tokenizer: Tokenizer, tmp_path: Path, previous: bool, beams: int
+) -> None:
+    from transformers import WhisperForConditionalGeneration
+
+    model = build(model.config.model_copy(update={"context": 160, "initial_deviation": 0.2}), seed=5)
+    write_published(Checkpoint(model, tokenizer), tmp_path)
+    theirs = WhisperForConditionalGeneration.from_pretrained(tmp_path).eval()
+    task, count = WholeFile(model, tokenizer), 0
+    for seed in range(3):
+        task.sound = (0.1 * np.random.default_rng(seed).standard_normal(7 * RATE)).astype(np.float32)
+        found = task.hear([task.sound], **{**CALM, "beams": beams, "previous": previous})[0]
+        features = features_of(task.sound, task.audio).T[None]
+        # What a rule leaves over is made probabilities again, as in the paper's own code.
+        expected = theirs.generate(
+            features, attention_mask=torch.ones(features.shape[::2]), return_timestamps=True, return_segments=True,
+            temperature=(0.0,), num_beams=beams, renormalize_logits=True, condition_on_prev_tokens=previous,
+            suppress_tokens=task.never, max_new_tokens=model.config.context // 2 - 1,
+        )["segments"][0]  # fmt: skip
+        told = [(task.tokens.text(each["tokens"].tolist()).strip(), each["start"], each["end"]) for each in expected]
+        # Theirs may end behind the recording.
+        times = [(text, min(float(start), 7.0), min(float(end), 7.0)) for text, start, end in told]
+        assert [(each.text, each.start, each.end) for each in found.segments] == [
+            (text, pytest.approx(start, abs=1e-3), pytest.approx(end, abs=1e-3)) for text, start, end in times if text
+        ]
+        count += len(told)
+    assert count > 20
