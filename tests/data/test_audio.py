@@ -55,6 +55,18 @@ def test_whole_numbers_are_parts_of_their_greatest():
     np.testing.assert_array_equal(found, np.array([0, 0.5, -1], np.float32))
 
 
+def test_samples_that_went_through_json_are_samples():
+    np.testing.assert_array_equal(read_audio([0, 0.5, -1]), np.array([0, 0.5, -1], np.float32))
+    np.testing.assert_array_equal(read_audio([0, 16384, -32768]), np.array([0, 0.5, -1], np.float32))
+
+
+def test_an_open_file_is_not_closed_by_its_number(tmp_path):
+    with (tmp_path / "a.txt").open("w") as file:
+        with pytest.raises(LangueError, match="neither a file nor samples"):
+            read_audio(file.fileno())
+        file.write("still open")
+
+
 @pytest.mark.parametrize(
     ("sound", "message"),
     [
@@ -64,6 +76,10 @@ def test_whole_numbers_are_parts_of_their_greatest():
         (np.array([0, math.nan], np.float32), "not all of its samples are numbers"),
         (np.zeros((2, 2, 2)), r"should be \(samples,\)"),
         ({"sampling_rate": 3}, "has neither array, bytes nor path"),
+        (None, "neither a file nor samples, but None"),
+        (17, "neither a file nor samples, but 17"),
+        ([[0.1], [0.2, 0.3]], "cannot be read as a recording"),
+        (["a", "b"], r"should be \(samples,\)"),
     ],
 )
 def test_what_is_no_recording_is_refused(sound, message):

@@ -20,7 +20,7 @@ BLOCK = 30
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".au")
 """Files that are taken for recordings."""
 
-Sound = str | Path | BinaryIO | np.ndarray | Mapping[str, Any]
+Sound = str | Path | BinaryIO | np.ndarray | list[float] | Mapping[str, Any]
 """A file, samples at `RATE`, or what datasets give: `array` with `sampling_rate`, or `bytes` or `path` of a file."""
 
 
@@ -44,6 +44,7 @@ def read_blocks(sound: Sound, start: float = 0.0, end: float | None = None, *, n
 
     A file is opened when its first block is asked for, and closed after its last.
     """
+    sound = {"array": sound} if isinstance(sound, list) else sound
     sound, rate = _given(sound, name or "a recording") if isinstance(sound, Mapping) else (sound, RATE)
     name = name or (str(sound) if isinstance(sound, str | Path) else "a recording")
     blocks = _cut(sound, rate, start, end, name) if isinstance(sound, np.ndarray) else _decoded(sound, start, end, name)
@@ -74,7 +75,10 @@ def seconds_of(sound: Sound, start: float = 0.0, end: float | None = None) -> fl
 def _given(sound: Mapping[str, Any], name: str) -> tuple[np.ndarray | str | Path | BinaryIO, int]:
     """As a dataset's row tells of a recording: what it is, and the rate of its samples where it is such."""
     if sound.get("array") is not None:
-        return np.asarray(sound["array"]), int(sound.get("sampling_rate") or RATE)
+        try:
+            return np.asarray(sound["array"]), int(sound.get("sampling_rate") or RATE)
+        except (TypeError, ValueError) as error:
+            raise LangueError(f"{name} cannot be read as a recording: {error}") from None
     if sound.get("bytes") is not None:
         import io
 
@@ -92,6 +96,8 @@ def _decoded(
     if isinstance(file, str | Path) and not Path(file).is_file():
         place = "" if name == str(file) else f" ({name})"
         raise LangueError(f"there is no recording {file}{place}")
+    if isinstance(file, int):  # which would be taken for the number of an open file
+        raise _strange(file, name)
     try:
         with soundfile.SoundFile(file) as opened:
             rate = opened.samplerate
@@ -106,8 +112,14 @@ def _decoded(
                     break
                 left = None if left is None else left - len(block)
                 yield rate, _mono(block, name)
+    except TypeError:
+        raise _strange(file, name) from None
     except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
         raise LangueError(f"{name} cannot be read as a recording: {error}") from None
+
+
+def _strange(sound: Any, name: str) -> LangueError:
+    return LangueError(f"{name} is neither a file nor samples, but {sound!r:.60}")
 
 
 def _soundfile() -> Any:
@@ -124,7 +136,9 @@ def _cut(
 
 def _mono(samples: np.ndarray, name: str) -> np.ndarray:
     """(samples,) float32: the mean of (samples, channels), whole numbers as parts of their greatest."""
-    if np.issubdtype(samples.dtype, np.integer):
+    if samples.dtype == np.int64:  # what lists of whole numbers become, which had sixteen bits
+        samples = samples / 32_768
+    elif np.issubdtype(samples.dtype, np.integer):
         samples = samples / -float(np.iinfo(samples.dtype).min or -np.iinfo(samples.dtype).max)
     if samples.ndim not in (1, 2) or not np.issubdtype(samples.dtype, np.floating):
         raise LangueError(f"{name} should be (samples,) or (samples, channels) numbers")
