@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -103,6 +104,27 @@ def test_how_long_it_was_waited_for_is_told() -> None:
             ahead.waited = 0.0
             time.sleep(0.5)
     assert ahead.waited < 0.05
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_one_core_is_enough_beside_a_cpu(alone: bool) -> None:
+    class Counting(Drawn):
+        cores = 0
+
+        def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch:
+            self.cores = torch.get_num_threads()
+            return super().batch(examples, rng)
+
+    before, counting = torch.get_num_threads(), Counting()
+    torch.set_num_threads(2)
+    try:
+        list(Ahead(Rows(9), counting, seed=3, alone=alone)[0])
+        assert counting.cores == (1 if alone else 2)
+        assert torch.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_nothing_of_it_stays_when_it_is_let_go() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import torch
+
 from langue.batch import Batch
 from langue.randomness import RowRandomness
 from langue.train.terms import Batches, Objective
@@ -39,17 +41,23 @@ class Ahead:
         batches: the micro-batches of each step.
         objective: makes batches of them.
         seed: of what it draws.
+        alone: make them on one core, so that those of a CPU stay with what the CPU computes; else on all that torch
+            has, which would be idle beside a GPU.
 
     Attributes:
         waited: seconds that those who asked have waited, since it was last set to nothing.
     """
 
-    def __init__(self, batches: Batches, objective: Objective, seed: int):
+    def __init__(self, batches: Batches, objective: Objective, seed: int, *, alone: bool = False):
         self.batches, self.objective, self.seed = batches, objective, seed
         self.waited = 0.0
         self._thread = ThreadPoolExecutor(1, "batches")
         self._made: Iterator[Made] = iter(())
         self._next: tuple[int, Future[Made]] | None = None
+        if alone:
+            cores = torch.get_num_threads()
+            self._thread.submit(_take_one_core).result()
+            torch.set_num_threads(cores)  # of threads to come; this one has kept its own
 
     def __getitem__(self, step: int) -> Iterator[Made]:
         """Those of a step, one after the other.
@@ -77,6 +85,12 @@ class Ahead:
         found = future.result()
         self.waited += time.perf_counter() - begun
         return found
+
+
+def _take_one_core() -> None:
+    """Let this thread compute by itself."""
+    torch.get_num_threads()  # which takes over what others have, the first time
+    torch.set_num_threads(1)
 
 
 def _all_from(step: int, batches: Batches, objective: Objective, seed: int) -> Iterator[Made]:

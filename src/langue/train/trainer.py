@@ -67,7 +67,7 @@ class Trainer:
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress()
         self.stopped: str | None = None
-        self._ahead = Ahead(batches, objective, config.seed)
+        self._ahead = Ahead(batches, objective, config.seed, alone=self.device.type == "cpu")
         self._loss = torch.compile(objective.loss) if config.compile else objective.loss
         self._log: Log | None = None
         self._asked = Asked()
