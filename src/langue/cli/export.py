@@ -19,7 +19,8 @@ def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name
         The folder to be made.
     format_
         hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the bytes:
-        a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model.
+        a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model
+        but encoder–decoders that hear.
     """
     from langue.console import say
     from langue.hub import new_folder
