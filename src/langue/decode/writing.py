@@ -89,6 +89,8 @@ class Writing:
 
     def _left(self) -> Tensor | None:
         """Which sources, or rows that share none, go on; None is all."""
+        if not self._stopped:
+            return None
         keep = torch.tensor([row not in self._stopped for row in self._active]).view(-1, self._together).any(1)
         return None if bool(keep.all()) else without_holes(keep)
 
