@@ -50,8 +50,19 @@ class Drawn:
         raise NotImplementedError
 
 
-def test_they_are_what_would_be_made_now() -> None:
-    ahead = Ahead(Rows(9), Drawn(), seed=3)
+def ahead_of(rows: Rows, objective: Drawn, *, alone: bool = False, by_thread: bool = True) -> Ahead:
+    ahead = Ahead(rows, objective, seed=3, alone=alone)
+    if by_thread:
+        ahead.start()
+    return ahead
+
+
+BOTH = pytest.mark.parametrize("by_thread", [True, False])
+
+
+@BOTH
+def test_they_are_what_would_be_made_now(by_thread: bool) -> None:
+    ahead = ahead_of(Rows(9), Drawn(), by_thread=by_thread)
     for step in (0, 1, 2, 6, 7, 7, 1):  # as a training goes on, is resumed, or is asked twice
         found = list(ahead[step])
         assert [(made.step, made.first_row, made.is_last) for made in found] == [
@@ -63,15 +74,16 @@ def test_they_are_what_would_be_made_now() -> None:
             assert torch.equal(made.batch.ids, draws.ids)
 
 
-def test_a_step_that_was_left_in_its_middle_is_begun_again() -> None:
-    ahead = Ahead(Rows(9), Drawn(), seed=3)
+@BOTH
+def test_a_step_that_was_left_in_its_middle_is_begun_again(by_thread: bool) -> None:
+    ahead = ahead_of(Rows(9), Drawn(), by_thread=by_thread)
     assert next(ahead[2]).first_row == 8
     assert [made.first_row for made in ahead[2]] == [8, 10]
 
 
 def test_the_next_is_made_while_nobody_asks_for_it() -> None:
     drawn = Drawn()
-    ahead = Ahead(Rows(9), drawn, seed=3)
+    ahead = ahead_of(Rows(9), drawn)
     list(ahead[0])
     assert drawn.reached.wait(30)
     time.sleep(0.05)
@@ -81,8 +93,9 @@ def test_the_next_is_made_while_nobody_asks_for_it() -> None:
     assert threading.get_ident() not in {who for _, who in drawn.made}
 
 
-def test_what_goes_wrong_is_said_at_its_turn() -> None:
-    ahead = Ahead(Rows(2), Drawn(), seed=3)
+@BOTH
+def test_what_goes_wrong_is_said_at_its_turn(by_thread: bool) -> None:
+    ahead = ahead_of(Rows(2), Drawn(), by_thread=by_thread)
     list(ahead[0])
     list(ahead[1])  # while step 2 goes wrong
     for _ in range(2):
@@ -91,19 +104,27 @@ def test_what_goes_wrong_is_said_at_its_turn() -> None:
     assert len(list(ahead[0])) == 2
 
 
-def test_how_long_it_was_waited_for_is_told() -> None:
-    class Slow(Drawn):
-        def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch:
-            time.sleep(0.05)
-            return super().batch(examples, rng)
+class Slow(Drawn):
+    def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch:
+        time.sleep(0.05)
+        return super().batch(examples, rng)
 
-    ahead = Ahead(Rows(9), Slow(), seed=3)
-    for made in ahead[0]:
-        if made.first_row == 0:
-            assert 0.05 <= ahead.waited < 0.5
-            ahead.waited = 0.0
+
+def test_a_thread_begins_once_it_was_waited_for_long() -> None:
+    slow = Slow()
+    ahead = Ahead(Rows(9), slow, seed=3)
+    list(ahead[0])
+    assert 0.001 <= ahead.waited(100.0) < 0.02
+    list(ahead[1])
+    assert {who for _, who in slow.made} == {threading.get_ident()}  # it is not worth one yet
+    assert 0.1 <= ahead.waited(1.0) < 1.0
+    for made in ahead[2]:
+        if made.is_last:
+            ahead.waited(1.0)
             time.sleep(0.5)
-    assert ahead.waited < 0.05
+    assert threading.get_ident() not in {who for row, who in slow.made if row > 8}
+    assert next(ahead[3]).first_row == 12
+    assert ahead.waited(1.0) < 0.05
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -118,7 +139,7 @@ def test_one_core_is_enough_beside_a_cpu(alone: bool) -> None:
     before, counting = torch.get_num_threads(), Counting()
     torch.set_num_threads(2)
     try:
-        list(Ahead(Rows(9), counting, seed=3, alone=alone)[0])
+        list(ahead_of(Rows(9), counting, alone=alone)[0])
         assert counting.cores == (1 if alone else 2)
         assert torch.get_num_threads() == 2
         with ThreadPoolExecutor(1) as later:
@@ -129,7 +150,7 @@ def test_one_core_is_enough_beside_a_cpu(alone: bool) -> None:
 
 def test_nothing_of_it_stays_when_it_is_let_go() -> None:
     before = set(threading.enumerate())
-    ahead = Ahead(Rows(9), Drawn(), seed=3)
+    ahead = ahead_of(Rows(9), Drawn())
     list(ahead[0])
     (thread,) = set(threading.enumerate()) - before
     gone = weakref.ref(ahead)

@@ -1,11 +1,12 @@
-"""One batch ahead: a thread makes the next while the device works on this one."""
+"""One batch ahead: where making batches takes a while, a thread makes the next while the device works on this one."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,10 @@ import torch
 from langue.batch import Batch
 from langue.randomness import RowRandomness
 from langue.train.terms import Batches, Objective
+
+
+WORTH = 0.02
+"""The share of a training's time that batches have to take to be worth a thread, which costs a small step as much."""
 
 
 class Made(NamedTuple):
@@ -32,7 +37,7 @@ class Made(NamedTuple):
 
 
 class Ahead:
-    """The batches of any step, of which the one after the last that was asked for is being made already.
+    """The batches of any step, of which, once it pays, the one after the last that was asked for is being made already.
 
     They are a pure function of seed and step, so it makes no difference who makes them, or when. What was made and not
     asked for is lost, and made again by whoever goes on. The thread ends with the last reference to this.
@@ -41,23 +46,16 @@ class Ahead:
         batches: the micro-batches of each step.
         objective: makes batches of them.
         seed: of what it draws.
-        alone: make them on one core, so that those of a CPU stay with what the CPU computes; else on all that torch
-            has, which would be idle beside a GPU.
-
-    Attributes:
-        waited: seconds that those who asked have waited, since it was last set to nothing.
+        alone: let the thread make them on one core, so that those of a CPU stay with what the CPU computes; else on all
+            that torch has, which would be idle beside a GPU.
     """
 
     def __init__(self, batches: Batches, objective: Objective, seed: int, *, alone: bool = False):
-        self.batches, self.objective, self.seed = batches, objective, seed
-        self.waited = 0.0
-        self._thread = ThreadPoolExecutor(1, "batches")
+        self.batches, self.objective, self.seed, self.alone = batches, objective, seed, alone
+        self._waited = 0.0
+        self._thread: ThreadPoolExecutor | None = None
         self._made: Iterator[Made] = iter(())
-        self._next: tuple[int, Future[Made]] | None = None
-        if alone:
-            cores = torch.get_num_threads()
-            self._thread.submit(_take_one_core).result()
-            torch.set_num_threads(cores)  # of threads to come; this one has kept its own
+        self._next: tuple[int, Callable[[], Made]] | None = None
 
     def __getitem__(self, step: int) -> Iterator[Made]:
         """Those of a step, one after the other.
@@ -66,25 +64,45 @@ class Ahead:
             Exception: what went wrong with one of them, when it is its turn.
         """
         expected, self._next = self._next, None
-        future = expected[1] if expected is not None and expected[0] == step else self._begin(step)
+        following = expected[1] if expected is not None and expected[0] == step else self._begin(step)
         is_last = False
         while not is_last:
-            found = self._wait(future)
-            future, is_last = self._thread.submit(next, self._made), found.is_last
+            begun = time.perf_counter()
+            found = following()
+            self._waited += time.perf_counter() - begun
+            following, is_last = self._soon(), found.is_last
             if is_last:  # and not before: a step that is left in its middle is begun again
-                self._next = step + 1, future
+                self._next = step + 1, following
             yield found
 
-    def _begin(self, step: int) -> Future[Made]:
+    def waited(self, seconds: float) -> float:
+        """The share of so many seconds, those since it was last asked, for which batches have been waited for.
+
+        Where it is more than `WORTH`, they are made ahead from now on.
+        """
+        share, self._waited = self._waited / max(1e-9, seconds), 0.0
+        if share > WORTH:
+            self.start()
+        return share
+
+    def start(self) -> None:
+        """Let a thread make them from now on."""
+        if self._thread is not None:
+            return
+        self._thread = ThreadPoolExecutor(1, "batches")
+        if self.alone:
+            cores = torch.get_num_threads()
+            self._thread.submit(_take_one_core).result()
+            torch.set_num_threads(cores)  # of threads to come; this one has kept its own
+
+    def _begin(self, step: int) -> Callable[[], Made]:
         """Leave what is being made, for the first batch of another step."""
         self._made = _all_from(step, self.batches, self.objective, self.seed)
-        return self._thread.submit(next, self._made)
+        return self._soon()
 
-    def _wait(self, future: Future[Made]) -> Made:
-        begun = time.perf_counter()
-        found = future.result()
-        self.waited += time.perf_counter() - begun
-        return found
+    def _soon(self) -> Callable[[], Made]:
+        """What gives the next batch: by the thread, which begins at once, or when it is called."""
+        return partial(next, self._made) if self._thread is None else self._thread.submit(next, self._made).result
 
 
 def _take_one_core() -> None:

@@ -260,7 +260,7 @@ class Trainer:
         rate = self._since_log.tokens_per_second()
         done = self.progress
         loss = done.unlogged_loss / done.unlogged_targets if done.unlogged_targets else math.nan
-        waited = self._ahead.waited / max(1e-9, self._since_log.spent)
+        waited = self._ahead.waited(self._since_log.spent)
         values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate, "waited": waited}
         if self.watch.bytes_per_token:
             values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
@@ -268,7 +268,7 @@ class Trainer:
             values["peak_share"] = rate * self.watch.flops_per_token / self.watch.peak
         values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
         self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
-        self._since_log, self._ahead.waited = _SinceLog(self.progress.seconds), 0.0
+        self._since_log = _SinceLog(self.progress.seconds)
         done.unlogged_loss, done.unlogged_targets = 0.0, 0
 
     def _write(self, **values: Any) -> None:
