@@ -160,6 +160,17 @@ def test_branches_equal_their_own_full_passes(variant: str, padded: bool) -> Non
 
 
 @torch.no_grad()
+def test_what_was_given_encoded_stays_as_it_is() -> None:
+    model = precise_model_of("seq2seq:attention-rotary")
+    encoded = torch.randn(3, 4, model.config.width, dtype=torch.float64)
+    before = encoded.clone()
+    state = model.start(Batch(random_ids(3, 2), encoded=encoded))
+    model(Batch(random_ids(3, 2)), state)
+    state.select(torch.tensor([0, 2]))
+    assert torch.equal(encoded, before)
+
+
+@torch.no_grad()
 def test_what_was_given_up_makes_room_for_what_is_new() -> None:
     """One of two hypotheses always dies: a trunk holds the other's text, the newest two tokens, and no more."""
     model = precise_model_of("decoder:attention-rotary")

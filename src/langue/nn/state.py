@@ -149,7 +149,8 @@ class Memory:
         return None if self.valid is None else self.valid[:, None, None, :]
 
     def select(self, rows: Tensor) -> None:
-        self.hidden = kept(self.hidden, rows)
+        # Not in place: it may be somebody's own, who gave it encoded already.
+        self.hidden = self.hidden.index_select(0, rows)
         self.valid = None if self.valid is None else self.valid.index_select(0, rows)
 
     def join(self, other: Memory) -> None:
