@@ -15,7 +15,6 @@ from langue.batch import Batch
 from langue.randomness import RowRandomness
 from langue.train.terms import Batches, Objective
 
-
 WORTH = 0.02
 """The share of a training's time that batches have to take to be worth a thread, which costs a small step as much."""
 
