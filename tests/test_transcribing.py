@@ -200,6 +200,18 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path:
     assert kept[2]["begins"].startswith("there is no recording wav/none.wav (")
 
 
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_what_it_is_to_be_measured_by_is_heard_before_the_training(folder: Path, tmp_path: Path, split: str) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(folder, here, ignore=shutil.ignore_patterns("run"))
+    (here / "bad.tsv").write_text(f"audio\ttext\nwav/{TRAIN}.wav\tab\nbad.wav\tab\n")
+    (here / "bad.wav").write_bytes(b"no sound")
+    changes = {"training.steps": "2", f"data.{split}": str(here / "bad.tsv")}
+    with pytest.raises(LangueError, match=r"bad.tsv, line 3, .*cannot be read as a recording"):
+        train(read_recipe(here / "recipe.yaml", changes), here / "run", report=False)
+    assert not (here / "run" / "metrics.jsonl").exists()
+
+
 def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
     run, recipe = str(folder / "run"), str(folder / "recipe.yaml")
     out = ["--out", str(folder / "new")]

@@ -80,6 +80,8 @@ def test_an_open_file_is_not_closed_by_its_number(tmp_path):
         (17, "neither a file nor samples, but 17"),
         ([[0.1], [0.2, 0.3]], "cannot be read as a recording"),
         (["a", "b"], r"should be \(samples,\)"),
+        ({"array": "abc"}, r"should be \(samples,\)"),
+        ({"bytes": "abc"}, "neither a file nor samples, but 'abc'"),
     ],
 )
 def test_what_is_no_recording_is_refused(sound, message):

@@ -2,6 +2,7 @@
 
 import json
 
+import datasets
 import pytest
 
 from langue.data.records import Dropped
@@ -184,6 +185,18 @@ def test_a_digest_changes_with_anything():
     others = [one._replace(text="Text"), one._replace(source="t"), one._replace(metadata={"year": 2})]
     assert len({one.digest(), *(other.digest() for other in others)}) == 4
     assert one.digest() == one._replace(metadata=json.loads('{"year": 1}')).digest()
+
+
+def test_what_was_made_is_no_file_that_nobody_reads(tmp_path):
+    datasets.Dataset.from_dict({"text": ["saved"]}).save_to_disk(tmp_path / "saved")
+    index = Index.build(tmp_path / "saved", tmp_path / "saved" / "index", settings=IndexSettings(kind="memory"))
+    assert index.change.added == 1
+    assert not index.change.dropped
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("Text.")
+    index = Index.build(tmp_path / "docs", tmp_path / "docs" / "index", settings=IndexSettings(kind="memory"))
+    index.add(tmp_path / "docs")
+    assert not index.change.dropped
 
 
 def test_of_a_benchmark_the_corpus_is_searched_and_not_its_questions(tmp_path):

@@ -108,6 +108,16 @@ def test_the_file_of_a_tokenizer_gives_the_same(folder: Path, tmp_path: Path, ki
         assert kept.encode(text) == ours.encode(text)
 
 
+def test_a_symbol_of_the_users_stays_whole_beside_letters_that_others_know(folder: Path) -> None:
+    theirs = train_pieces(folder / "symbols.model", lines(ENGLISH), vocab_size=150, user_defined_symbols=["@@"])
+    names = [theirs.id_to_piece(number) for number in range(theirs.get_piece_size())]
+    engine = make_engine(
+        read_pieces(folder / "symbols.model"), {name: number for number, name in enumerate([*names, "ж"])}
+    )
+    for text in ("ba@@r", "@@", "a @@@@ b"):
+        assert engine.encode(text, add_special_tokens=False).ids == theirs.encode(text)
+
+
 def message(*fields: tuple[int, Any]) -> bytes:
     """A message of Protocol Buffers whose numbers and lengths are below 128 · 128."""
     found = b""
@@ -133,6 +143,11 @@ def piece(name: bytes, score: float = -1.0, kind: int = 1) -> tuple[int, bytes]:
     return 1, message((1, name), (2, score), (3, kind))
 
 
+def rules(root: int) -> bytes:
+    """Rules of normalization of which the automaton begins so, and leads nowhere."""
+    return struct.pack("<I", 512 * 4) + struct.pack("<I", root) + bytes(511 * 4) + b"\x00"
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -153,6 +168,10 @@ def piece(name: bytes, score: float = -1.0, kind: int = 1) -> tuple[int, bytes]:
         (message(UNKNOWN, (3, message((2, b"\x00\x00")))), "damaged: "),
         (message(UNKNOWN, (3, message((2, struct.pack("<I", 4000) + bytes(8))))), "rules of normalization are cut off"),
         (message(UNKNOWN, (3, message((2, struct.pack("<II", 4, 0))))), "lead out of themselves"),
+        (message(UNKNOWN, (3, message((2, rules(1 << 10 | 1 << 8))))), "lead out of themselves"),
+        (message(UNKNOWN, (3, message((2, rules(1 << 31))))), "lead out of themselves"),
+        (message(UNKNOWN, (3, message((2, 7)))), "a number stands where a text belongs"),
+        (message(UNKNOWN, (1, message((1, 7)))), "a number stands where a text belongs"),
         (message(UNKNOWN, END), "it has no pieces"),
         (message(UNKNOWN, (1, 3)), "damaged: "),
         (message(UNKNOWN, (1, message((3, b"x"), (1, b"a")))), "there is no such kind of piece"),

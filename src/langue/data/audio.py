@@ -76,12 +76,14 @@ def _given(sound: Mapping[str, Any], name: str) -> tuple[np.ndarray | str | Path
     """As a dataset's row tells of a recording: what it is, and the rate of its samples where it is such."""
     if sound.get("array") is not None:
         try:
-            return np.asarray(sound["array"]), int(sound.get("sampling_rate") or RATE)
+            return np.atleast_1d(np.asarray(sound["array"])), int(sound.get("sampling_rate") or RATE)
         except (TypeError, ValueError) as error:
             raise LangueError(f"{name} cannot be read as a recording: {error}") from None
     if sound.get("bytes") is not None:
         import io
 
+        if not isinstance(sound["bytes"], bytes):
+            raise _strange(sound["bytes"], name)
         return io.BytesIO(sound["bytes"]), RATE
     if sound.get("path"):
         return sound["path"], RATE

@@ -13,6 +13,8 @@ from langue.errors import LangueError
 EMBEDDED = "embedded"
 TEXT = (".txt", ".text", ".md", ".rst")
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
+DATASETS = ("dataset_info.json", "dataset_dict.json")
+"""What lies in a folder that `datasets` saved."""
 
 Given = str | Path | Iterable[Any]
 
@@ -75,7 +77,7 @@ def _named(name: str, also: tuple[str, ...]) -> list[Origin]:
 
 
 def _folder(path: Path, also: tuple[str, ...]) -> list[Origin]:
-    if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+    if any((path / name).is_file() for name in DATASETS):
         return [Origin(str(path), "folder", path=path)]
     if (path / "manifest.json").is_file():
         raise LangueError(f"{path} is prepared already; give the text itself")
@@ -91,7 +93,13 @@ def unread(given: Given | Mapping[str, float], also: tuple[str, ...] = ()) -> li
     names = [given] if isinstance(given, str | Path) else given if isinstance(given, list | tuple | Mapping) else []
     folders = [Path(name).expanduser() for name in names if isinstance(name, str | Path)]
     known = (*TEXT, *TABLES, *also)
-    return [file for path in folders if path.is_dir() for file in _files(path) if file.suffix.lower() not in known]
+    files = (file for path in folders if path.is_dir() for file in _files(path) if file.suffix.lower() not in known)
+    return [file for file in files if not any(_is_made(folder) for folder in file.parents)]
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a folder is a dataset that was saved, or was made by Langue: a store, or an index."""
+    return any((folder / name).is_file() for name in (*DATASETS, "manifest.json"))
 
 
 def _files(path: Path) -> list[Path]:

@@ -82,6 +82,7 @@ class Rows:
             rows = each.repeat_interleave(count)
             self._select(rows, rows if self._sources is None else each)
             self.logits, self.logs = self.logits.index_select(0, rows), self.logs.index_select(0, rows)
+            self.looks = None if self.looks is None else self.looks.index_select(0, rows)
 
     def append(self, tokens: Tensor, rows: Tensor | None = None, sources: Tensor | None = None) -> None:
         """Write one token on each row, and work out the logits (rows, V) of the next.

@@ -46,6 +46,7 @@ class Writing:
         self._together = 1 if sources is None else count
         self.rows = self.chooser.rows(asked)
         self.rows.repeat(count)
+        self._source_lengths = None if sources is None else [len(source) for source in sources for _ in range(count)]
         self._rooms = [room for room in asked.rooms(self.settings) for _ in range(count)]
         prefix = asked.prefix
         self._prefix = None if prefix is None else prefix.repeat_interleave(count, 0).to(self.rows.device)
@@ -125,7 +126,9 @@ class Writing:
 
     def _hypothesis(self, row: int) -> Hypothesis:
         tokens, logs = self._tokens[row], self._logs[row]
-        looks = torch.stack(self._looks[row]).cpu() if self._looks[row] else None
+        looks = None
+        if self._looks[row] and self._source_lengths is not None:
+            looks = torch.stack(self._looks[row]).cpu()[:, : self._source_lengths[row]]
         score = sum(logs)
         return Hypothesis(
             list(tokens), score, self._ended[row], rank(score, len(logs), looks, self.settings), list(logs), looks

@@ -136,8 +136,8 @@ class Transcribing(Tables):
         return Spoken(SoundStore(self.folder / STORE), self._outlined.encode)
 
     def check(self, row: Labelled) -> None:
-        recording_of(row)
         text_of(row, "text")
+        recording_of(row).read()
 
     def objective(self) -> Any:
         return self._outlined.objective(self.recipe.training.label_smoothing)

@@ -78,7 +78,7 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     longer row again. What a graph gives is held against torch on several batches, padded ones too.
 
     Args:
-        model: of any form and mixer.
+        model: of any form and mixer, but for encoder–decoders that hear.
         folder: where the files go; what else is in it stays.
         output: what the graph gives; None takes the log-probabilities of an encoder that hears, the classifier's
             scores, or the logits of a model without one.
@@ -89,6 +89,11 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     """
     need("onnx", "formats", "export to ONNX")
     need("onnxruntime", "formats", "export to ONNX")
+    if model.hearing is not None and model.config.form != "encoder":
+        raise LangueError(
+            "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
+            "--format hf"
+        )
     usual: Output = "logits" if model.classifier is None else "scores"
     if model.hearing is not None:
         usual = "log_probabilities"
@@ -224,13 +229,8 @@ class _Decode(_Graph):
 
 
 def _graphs(model: Model, output: str) -> Sequence[_Graph]:
-    if model.hearing is not None and model.config.form == "encoder":
-        return [_Hear(model, output)]
     if model.hearing is not None:
-        raise LangueError(
-            "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
-            "--format hf"
-        )
+        return [_Hear(model, output)]
     if isinstance(model, Seq2Seq):
         return [_Encode(model), _Decode(model, output)]
     return [_Whole(model, output)]

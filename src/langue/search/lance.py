@@ -49,7 +49,7 @@ LOOSE = 10_000
 """So many new passages are compared one by one, which takes 8 ms of a query, before they are put into partitions."""
 CHANGES = 20
 """So many changes leave pieces of their own before the table is put together. LanceDB writes nearly all of it anew for
-either: in an index of a million passages that takes 13 s, and a change of 1,000 without it 1.3."""
+either: in an index of a million passages that takes 13 s, and a change of 1,000 without it less than one."""
 BATCH = 1 << 20
 """Rows that LanceDB is asked for at once. It reads a million keys in 8 ms so, and in 80 as it likes."""
 BUFFER = 1 << 15

@@ -75,7 +75,7 @@ def read_where(given: Given) -> Where:
 def _written(text: str) -> Condition:
     match = _WRITTEN.fullmatch(text)
     if match is None:
-        raise LangueError(f"the condition {text!r} is not FIELD OPERATOR VALUE, such as year>=2020 or lang=en")
+        raise LangueError(f'the condition {text!r} is not FIELD OPERATOR VALUE, such as year>=2020 or sign="<"')
     try:
         value = json.loads(match["value"])
     except ValueError:

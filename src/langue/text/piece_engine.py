@@ -113,7 +113,8 @@ def _steps(pieces: Pieces) -> list[normalizers.Normalizer]:
 
 def _runs(pieces: Pieces) -> normalizers.Normalizer:
     """Several characters in succession that the file does not know are one unknown token, whoever else knows them."""
-    known = {letter for name, kind in zip(pieces.names, pieces.kinds, strict=True) if kind == NORMAL for letter in name}
+    kinds = zip(pieces.names, pieces.kinds, strict=True)
+    known = {letter for name, kind in kinds if kind in (NORMAL, USER_DEFINED) for letter in name}
     alphabet = "".join(f"\\x{{{ord(letter):x}}}" for letter in sorted(known))
     return normalizers.Replace(Regex(f"[^{alphabet}]{{2,}}"), APART)
 

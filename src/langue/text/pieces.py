@@ -85,14 +85,20 @@ def _parse(path: Path, message: bytes) -> Pieces:
         raise LangueError(f"{path} has its spaces behind words or leaves them as they are, which Langue does not know")
     return Pieces(
         path,
-        names=[bytes(piece.get(1, b"")).decode("utf-8") for piece in pieces],
+        names=[_text(piece.get(1, b"")).decode("utf-8") for piece in pieces],
         scores=[_decimal(piece.get(2, bytes(4))) for piece in pieces],
         kinds=[piece.get(3, NORMAL) for piece in pieces],
         model=trainer.get(3, UNIGRAM),
-        characters=bytes(normalizer.get(2, b"")),
+        characters=_text(normalizer.get(2, b"")),
         prefix=bool(normalizer.get(3, 1)),
         collapse=bool(normalizer.get(4, 1)),
     )
+
+
+def _text(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError("a number stands where a text belongs")
+    return value
 
 
 def _decimal(content: bytes) -> float:
@@ -176,6 +182,10 @@ def _check_characters(content: bytes) -> None:
     # From a unit on, the places of the 256 bytes that may follow share all but their last eight bits.
     reached = (np.arange(len(units)) ^ step) | 255
     if (reached[~ends] >= len(units)).any():
+        raise ValueError("its rules of normalization lead out of themselves")
+    # A unit that says so has one that ends at the place before those 256.
+    leads = ~ends & ((units >> 8) & 1 == 1)
+    if ends[0] or not ends[(np.arange(len(units)) ^ step)[leads]].all():
         raise ValueError("its rules of normalization lead out of themselves")
     begins = units[ends] & 0x7FFFFFFF
     inside = np.append(np.frombuffer(texts, np.uint8), 0) & 0xC0 == 0x80
