@@ -130,7 +130,8 @@ class Transcribe(ABC):
         """What is said in one recording or in many.
 
         Args:
-            sounds: files, samples (n,) at 16 kHz, or mappings such as datasets give them; see `langue.data.audio`.
+            sounds: files, arrays of samples (n,) at 16 kHz, or mappings such as datasets give them; see
+                `langue.data.audio`.
             options: those of `hear`.
 
         Returns:

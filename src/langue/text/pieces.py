@@ -180,12 +180,11 @@ def _check_characters(content: bytes) -> None:
     ends = units >> 31 == 1
     step = (units >> 10) << ((units & (1 << 9)) >> 6)
     # From a unit on, the places of the 256 bytes that may follow share all but their last eight bits.
-    reached = (np.arange(len(units)) ^ step) | 255
-    if (reached[~ends] >= len(units)).any():
-        raise ValueError("its rules of normalization lead out of themselves")
-    # A unit that says so has one that ends at the place before those 256.
-    leads = ~ends & ((units >> 8) & 1 == 1)
-    if ends[0] or not ends[(np.arange(len(units)) ^ step)[leads]].all():
+    first = (np.arange(len(units)) ^ step)[~ends]
+    outside = ((first | 255) >= len(units)).any()
+    # One that says that a text may end here has a unit which tells of that at the first of them; the root is no such.
+    telling = first[(units[~ends] >> 8) & 1 == 1]
+    if outside or ends[0] or not ends[telling].all():
         raise ValueError("its rules of normalization lead out of themselves")
     begins = units[ends] & 0x7FFFFFFF
     inside = np.append(np.frombuffer(texts, np.uint8), 0) & 0xC0 == 0x80
