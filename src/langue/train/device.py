@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from langue.errors import LangueError
+from langue.memory import keep_freed
 
 
 def choose_device(name: str) -> torch.device:
@@ -16,14 +17,15 @@ def choose_device(name: str) -> torch.device:
         LangueError: there is no such device here.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        cuda = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else None
+        name = cuda or ("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise LangueError(f"device {name} is not to be had here: {str(error).splitlines()[0]}") from None
+    if device.type == "cpu":
+        keep_freed()
     return device
 
 
