@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from langue import matmul
 
@@ -65,3 +66,56 @@ def test_autocast_computes_in_bf16() -> None:
     x, weight = torch.randn(4, 3), torch.randn(2, 3)
     with torch.autocast("cpu", torch.bfloat16):
         assert matmul.linear(x, weight).dtype == torch.bfloat16
+
+
+@pytest.fixture
+def reordered(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """What a library of our own was asked to reorder."""
+    if not matmul.onednn_is_faster():
+        pytest.skip("torch's own products know no order of weights")
+    asked: list[torch.Tensor] = []
+    reorder = torch.ops.mkldnn._reorder_linear_weight
+
+    def note(weight: torch.Tensor, rows: int) -> torch.Tensor:
+        asked.append(weight)
+        return reorder(weight, rows)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", note)
+    return asked
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(7, 5), (64, 48), (300, 96)])
+def test_settled_weights_give_the_same_bits(size: tuple[int, int], reordered: list[torch.Tensor]) -> None:
+    weight, bias = nn.Parameter(torch.randn(size)), torch.randn(size[0])
+    given = [torch.randn(rows, size[1]) for rows in (1, 2, 3, 16, 100, 300, 1)]
+    expected = [matmul.linear(x, weight, bias) for x in given]
+    with matmul.settled_weights(10_000_000):
+        for _ in range(4):
+            for x, result in zip(given, expected, strict=True):
+                assert torch.equal(matmul.linear(x, weight, bias), result)
+    assert len(reordered) == 1
+
+
+@torch.inference_mode()
+def test_settled_weights_are_parameters_and_settled_no_longer_than_asked(reordered: list[torch.Tensor]) -> None:
+    weight, x = nn.Parameter(torch.randn(9, 6)), torch.randn(4, 6)
+    for round in range(1, 3):
+        with matmul.settled_weights(10_000_000):
+            for _ in range(20):
+                assert torch.equal(matmul.linear(x, weight * 2), 2 * matmul.linear(x, weight))
+            settled = matmul._settled.get()
+            assert settled is not None
+            assert [*settled._uses] == [weight]  # what is made on the way is not held on to
+        assert len(reordered) == round
+        weight += 1  # seen by the next
+
+
+@torch.inference_mode()
+def test_settled_weights_take_no_more_room_than_they_may(reordered: list[torch.Tensor]) -> None:
+    small, large = nn.Parameter(torch.randn(5, 4)), nn.Parameter(torch.randn(50, 4))
+    with matmul.settled_weights(small.nbytes + large.nbytes - 4):
+        for _ in range(20):
+            for weight in (small, large, small):
+                matmul.linear(torch.ones(3, 4), weight)
+    assert [len(weight) for weight in reordered] == [5]

@@ -8,6 +8,7 @@ from itertools import islice
 
 import torch
 
+from langue import machine
 from langue.decode.beam import Beams
 from langue.decode.rank import Hypothesis
 from langue.decode.rows import Source
@@ -15,10 +16,14 @@ from langue.decode.settings import SearchSettings
 from langue.decode.task import Asked, Chooser, Rule
 from langue.decode.writing import Writing
 from langue.errors import LangueError
+from langue.matmul import settled_weights
 from langue.models import Model
 
 LATE_SHARE = 8
 """When one in so many of a batch's prompts is left, these go on later, together with those of other batches."""
+
+WEIGHTS_SHARE = 4
+"""One in so many bytes of free memory may be taken to have weights in an order that makes products faster."""
 
 
 @dataclass
@@ -79,7 +84,8 @@ class Search:
         """
         asked = Asked(prompts, sources, prefixes, phrases if phrases is not None and any(phrases) else None)
         self._check(asked)
-        found = self._write(asked) if self.settings.beams == 1 else self._follow(asked)
+        with settled_weights(machine.memory()[1] // WEIGHTS_SHARE):
+            found = self._write(asked) if self.settings.beams == 1 else self._follow(asked)
         return [found[number][: self.settings.samples] for number in range(len(asked))]
 
     def batches(self, asked: Asked) -> Iterator[list[int]]:
