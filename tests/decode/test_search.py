@@ -6,11 +6,14 @@ import pytest
 import torch
 from toys import END, MIXERS, every_text, log_probabilities, make, without_end
 
+import langue.decode.rows
 import langue.decode.search
+from langue import matmul
 from langue.batch import Batch
 from langue.decode import Search, SearchSettings, Writing
 from langue.decode.beam import Beams
 from langue.errors import LangueError
+from langue.models.seq2seq import Seq2Seq
 
 SOURCES = [[1, 2, 4], [4, 4, 0, 2, 1], [2]]
 
@@ -166,6 +169,36 @@ def test_batches_of_any_size_write_the_same_about_sources(mixer, options):
     assert all(
         len(text) <= 3 + int(1.5 * length) for length, each in zip(lengths, expected, strict=True) for text in each
     )
+
+
+def test_sources_are_read_in_groups_that_fit(monkeypatch):
+    """They change nothing, of models that read them differently too."""
+    models = [make(mixer, vocab_size=30, form="seq2seq", context=40) for mixer in ("attention", "lstm")]
+    sources = [[(7 * row + 3 * place) % 30 for place in range(9 - row)] for row in range(9)]
+    settings = SearchSettings(beams=3, max_tokens=5, alignments=True)
+    whole = Search(models, settings, END).run([[0]] * 9, sources)
+    shapes, encode = [], Seq2Seq.encode
+    note = lambda model, batch: (shapes.append(tuple(batch.source.shape)), encode(model, batch))[1]  # noqa: E731
+    monkeypatch.setattr(Seq2Seq, "encode", note)
+    monkeypatch.setattr(langue.decode.rows, "GROUP_POSITIONS", 20)
+    found = Search(models, settings, END).run([[0]] * 9, sources)
+    assert shapes == 2 * [(2, 9), (2, 7), (4, 5), (1, 1)]
+    for mine, expected in zip(found, whole, strict=True):
+        assert [each.tokens for each in mine] == [each.tokens for each in expected]
+        assert mine[0].log_probabilities == pytest.approx(expected[0].log_probabilities, abs=1e-5)
+        torch.testing.assert_close(mine[0].alignment, expected[0].alignment, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"beams": 4}, {"temperature": 0}])
+def test_a_search_sees_weights_that_were_changed_since_the_last(options):
+    """Though within one it works on weights in another order."""
+    model, others = make(vocab_size=30, context=60), make(vocab_size=30, context=60, seed=4)
+    settings = SearchSettings(max_tokens=30, min_tokens=30, **options)
+    write = lambda who: [each[0].tokens for each in Search(who, settings, END).run([[0], [5], [9]])]  # noqa: E731
+    first = write(model)
+    model.load_state_dict(others.state_dict())
+    assert write(model) == write(others) != first
+    assert matmul._settled.get() is None
 
 
 @pytest.mark.parametrize(

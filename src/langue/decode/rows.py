@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,6 +25,9 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.hidden)
 
+
+GROUP_POSITIONS = 2048
+"""Positions, with padding, of sources that an encoder reads together on a CPU."""
 
 Source = Sequence[int] | Tensor | Encoded
 """What one text is written about: tokens, a tensor (S,) or (S, features), or what one encoder made of it."""
@@ -147,12 +150,24 @@ class Rows:
         ids = self.texts[:, self.texts.shape[1] - length :].clamp(min=0)
         valid = torch.arange(length, device=self.device) >= length - self._seen[:, None]
         batch = Batch(ids, valid=None if bool(valid.all()) else valid)
-        about = batch if self._sources is None else source_batch(self._sources, self.device)
-        self._states = [model.start(about) for model in self.models]
+        self._states = [self._start(model, batch) for model in self.models]
         for state in self._states:
             if self.looking and state.memory is not None:
                 state.memory.looks = []
         return self._read(batch)
+
+    def _start(self, model: Model, batch: Batch) -> State:
+        """A state that has read the sources, if there are any."""
+        if self._sources is None:
+            return model.start(batch)
+        first, *others = (source_batch(group, self.device) for group in in_groups(self._sources, self.device))
+        state = model.start(first)
+        for other in others:
+            memory = model.start(other).memory
+            assert state.memory is not None
+            assert memory is not None
+            state.memory.join(memory)
+        return state
 
     def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Only the last position's logits are worked out."""
@@ -193,6 +208,20 @@ class Rows:
         for row, prompt in enumerate(prompts):
             texts[row, length - len(prompt) :] = torch.tensor(list(prompt), dtype=torch.long)
         return texts
+
+
+def in_groups(sources: Sequence[Source], device: torch.device) -> Iterator[Sequence[Source]]:
+    """Sources in succession that are to be read together: on a CPU so few that their padding and its caches matter."""
+    if device.type != "cpu" or isinstance(sources[0], Encoded):
+        yield sources
+        return
+    begin = longest = 0
+    for number, source in enumerate(sources):
+        longest = max(longest, len(source))
+        if number > begin and longest * (number + 1 - begin) > GROUP_POSITIONS:
+            yield sources[begin:number]
+            begin, longest = number, len(source)
+    yield sources[begin:]
 
 
 def source_batch(sources: Sequence[Source], device: torch.device) -> Batch:
