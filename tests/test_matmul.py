@@ -119,3 +119,21 @@ def test_settled_weights_take_no_more_room_than_they_may(reordered: list[torch.T
             for weight in (small, large, small):
                 matmul.linear(torch.ones(3, 4), weight)
     assert [len(weight) for weight in reordered] == [5]
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("width", [1, 5, 16, 64])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 2, 4, 7), (2, 3, 1, 40), (2, 2, 5, 3)], ids=str)
+@pytest.mark.parametrize("layout", ["plain", "with room", "heads inside", "widths inside"])
+def test_weighted_sums_are_products(shape: tuple[int, ...], width: int, layout: str) -> None:
+    batch, heads, times, length = shape
+    weights = torch.randn(batch, times, heads, length).transpose(1, 2)
+    values = {
+        "plain": lambda: torch.randn(batch, heads, length, width),
+        "with room": lambda: torch.randn(batch + 1, heads, length + 5, width)[1:, :, 2 : 2 + length],
+        "heads inside": lambda: torch.randn(batch, length, heads, width).transpose(1, 2),
+        "widths inside": lambda: torch.randn(batch, heads, width, length).transpose(2, 3),
+    }[layout]()
+    with torch.inference_mode():
+        found = matmul.weighted_sums(weights, values)
+    torch.testing.assert_close(found, weights @ values, rtol=1e-5, atol=1e-5)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from langue.matmul import weighted_sums
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
@@ -226,11 +227,12 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
     """
     rows, heads, length, width = queries.shape
     if keys.shape[1] == heads:
-        return _scores(queries, keys, mask).softmax(-1) @ values
+        return weighted_sums(_scores(queries, keys, mask).softmax(-1), values)
     # Heads that share keys ask them together, as if they were more positions of one head.
     scores = _scores(queries.reshape(rows, keys.shape[1], -1, width), keys, None).view(rows, heads, length, -1)
     weights = _masked(scores, mask).softmax(-1)
-    return (weights.view(rows, keys.shape[1], -1, weights.shape[-1]) @ values).view(rows, heads, length, width)
+    weights = weights.view(rows, keys.shape[1], -1, weights.shape[-1])
+    return weighted_sums(weights, values).view(rows, heads, length, width)
 
 
 def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
