@@ -1,9 +1,9 @@
 """Matrix products in fp32 on a CPU, by the fastest of the libraries that PyTorch brings along.
 
 PyTorch multiplies matrices by Intel's MKL, which leaves AVX-512 unused on AMD's processors; oneDNN and FBGEMM, which
-PyTorch keeps for other things, use it there. Measured on two cores of a Zen 5 with torch 2.13: 210 GFLOP/s by MKL, 460 by oneDNN,
-from the products of a model of 1M parameters to those of a large one. Both round each product of fp32 once, so results
-differ in the last digits alone, as they do between any two processors.
+PyTorch keeps for other things, use it there. Measured on two cores of a Zen 5 with torch 2.13: 210 GFLOP/s by MKL, 460
+by oneDNN, from the products of a model of 1M parameters to those of a large one. All round each product of fp32 once,
+so results differ in the last digits alone, as they do between any two processors.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def _bags(shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, Tenso
 
     Kept for the two attentions of a decoder's blocks, which all look at the same shapes in turns.
     """
-    batch, heads, times, length = shape
-    places = [step * torch.arange(count) for step, count in zip(steps, (batch, heads, length), strict=True)]
-    rows = places[0][:, None, None] + places[1][:, None] + places[2]
+    batch, heads, _, length = shape
+    first, second, third = (step * torch.arange(n) for step, n in zip(steps, (batch, heads, length), strict=True))
+    rows = first[:, None, None] + second[:, None] + third
     indices = rows[:, :, None].expand(shape).flatten()
     return indices, torch.arange(0, indices.numel() + 1, length), int(rows[-1, -1, -1]) + 1
 

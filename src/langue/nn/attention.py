@@ -14,7 +14,7 @@ from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import rms_norm
 from langue.nn.rotary import rotate
-from langue.nn.state import LayerState, Memory, joined, kept
+from langue.nn.state import LayerState, Memory, Owners, joined
 from langue.tracing import is_exporting
 
 AttentionBias = Literal["none", "query_key_value", "all"]
@@ -51,10 +51,10 @@ class KeyValueState(LayerState):
             new[:, :, :begin] = old[:, :, :begin]
         return new
 
-    def select(self, owners: Tensor) -> None:
+    def select(self, owners: Owners) -> None:
         # With the room behind them: without it, the next positions would have all copied once more.
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = kept(self.keys, owners), kept(self.values, owners)
+            self.keys, self.values = owners.within(self.keys), owners.within(self.values)
 
     def join(self, other: KeyValueState) -> None:
         if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
@@ -79,9 +79,9 @@ class SourceState(LayerState):
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
 
-    def select(self, owners: Tensor) -> None:
+    def select(self, owners: Owners) -> None:
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = kept(self.keys, owners), kept(self.values, owners)
+            self.keys, self.values = owners.within(self.keys), owners.within(self.values)
 
     def join(self, other: SourceState) -> None:
         if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from langue.nn.gathered import walk_gathered
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
-from langue.nn.state import LayerState
+from langue.nn.state import LayerState, Owners
 from langue.nn.unrolled import can_walk, walk
 from langue.tracing import is_exporting
 
@@ -31,9 +31,9 @@ class HiddenState(LayerState):
     def __init__(self) -> None:
         self.hidden: Hidden | None = None
 
-    def select(self, owners: Tensor) -> None:
+    def select(self, owners: Owners) -> None:
         if self.hidden is not None:
-            self.hidden = tuple(part.index_select(1, owners) for part in self.hidden)
+            self.hidden = tuple(part.index_select(1, owners.numbers) for part in self.hidden)
 
     def join(self, other: HiddenState) -> None:
         if self.hidden is not None and other.hidden is not None:

@@ -13,6 +13,35 @@ from torch.nn.functional import pad
 Owner = Literal["row", "trunk", "source"]
 
 
+class Owners:
+    """Which of those that something is remembered of are kept, in a new order or repeated: (N,) int64 numbers."""
+
+    def __init__(self, numbers: Tensor):
+        self.numbers = numbers
+        places = torch.arange(len(numbers), device=numbers.device)
+        self._places = (numbers != places).nonzero()[:, 0]
+        """Where somebody else was; worked out once for all layers."""
+        self._stay = 2 * len(self._places) <= len(numbers)
+        self._moving = numbers[self._places] if self._stay else numbers
+
+    def are_all(self, count: int) -> bool:
+        """Whether these are all of so many, in their order."""
+        return len(self.numbers) == count and not len(self._places)
+
+    def of(self, x: Tensor) -> Tensor:
+        """Their parts of what is remembered, along the first dimension, in new memory."""
+        return x.index_select(0, self.numbers)
+
+    def within(self, x: Tensor) -> Tensor:
+        """The same in the memory of x, as long as most stay where they are."""
+        count = len(self.numbers)
+        if count > len(x) or not self._stay:
+            return self.of(x)
+        if len(self._places):
+            x.index_copy_(0, self._places, x.index_select(0, self._moving))
+        return x[:count]
+
+
 class LayerState(ABC):
     """What one layer remembers of the positions it has seen. It is empty until the layer first writes to it."""
 
@@ -20,8 +49,8 @@ class LayerState(ABC):
     """Of what the layer remembers something: of each row, of each trunk (see `Branches`), or of each source."""
 
     @abstractmethod
-    def select(self, owners: Tensor) -> None:
-        """Keep, reorder or repeat what is remembered of some owners, (N,) int64."""
+    def select(self, owners: Owners) -> None:
+        """Keep, reorder or repeat what is remembered of some owners."""
 
     @abstractmethod
     def join(self, other: Self) -> None:
@@ -41,17 +70,6 @@ def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
     both[: len(old)].narrow(dim, 0, old.shape[dim]).copy_(old)
     both[len(old) :].narrow(dim, 0, new.shape[dim]).copy_(new)
     return both
-
-
-def kept(x: Tensor, owners: Tensor) -> Tensor:
-    """Some owners' parts of what is remembered; where most of them stay where they are, the others move in place."""
-    count = len(owners)
-    places = (owners != torch.arange(count, device=owners.device)).nonzero()[:, 0]
-    if count > len(x) or 2 * len(places) > count:
-        return x.index_select(0, owners)
-    if len(places):
-        x.index_copy_(0, places, x.index_select(0, owners[places]))
-    return x[:count]
 
 
 @dataclass(frozen=True)
@@ -148,10 +166,12 @@ class Memory:
         """(B, 1, 1, S) bool: True where a decoder may look."""
         return None if self.valid is None else self.valid[:, None, None, :]
 
-    def select(self, rows: Tensor) -> None:
+    def select(self, sources: Owners) -> None:
+        if sources.are_all(len(self.hidden)):
+            return
         # Not in place: it may be somebody's own, who gave it encoded already.
-        self.hidden = self.hidden.index_select(0, rows)
-        self.valid = None if self.valid is None else self.valid.index_select(0, rows)
+        self.hidden = sources.of(self.hidden)
+        self.valid = None if self.valid is None else sources.of(self.valid)
 
     def join(self, other: Memory) -> None:
         """With another's sources behind its own."""
@@ -185,16 +205,19 @@ class State:
             sources: (B'',) int64, which sources are kept, where several rows in succession share one, and what they
                 have in common besides: beams need no copies of it. None when each row takes its own along.
         """
-        trunks = self._branch(rows, sources)
-        sources = rows if sources is None else sources
-        if self.memory is not None and not _as_they_are(sources, self.memory.hidden.shape[0]):
-            self.memory.select(sources)
-            self._select("source", sources)
-        self._select("row", rows)
-        if trunks is not None:
-            self._select("trunk", trunks)
+        own = Owners(rows)
+        owners: dict[Owner, Owners] = {
+            "row": own,
+            "trunk": Owners(self._branch(rows, sources)),
+            "source": own if sources is None else Owners(sources),
+        }
+        if self.memory is not None:
+            self.memory.select(owners["source"])
+        for layer in self.layers:
+            for state in layer:
+                state.select(owners[state.owner])
         if self.valid is not None:
-            self.valid = self.valid.index_select(0, rows)
+            self.valid = own.of(self.valid)
         self._forget()
 
     def join(self, other: State) -> None:
@@ -237,14 +260,8 @@ class State:
             for state in layer:
                 state.keep(slots)
 
-    def _select(self, owner: Owner, index: Tensor) -> None:
-        for layer in self.layers:
-            for state in layer:
-                if state.owner == owner:
-                    state.select(index)
-
-    def _branch(self, rows: Tensor, sources: Tensor | None) -> Tensor | None:
-        """Let rows branch, or branch on; which trunks to select, or None when they stay as they are."""
+    def _branch(self, rows: Tensor, sources: Tensor | None) -> Tensor:
+        """Let rows branch, or branch on; which trunks to keep, (N,) int64."""
         old = self.branches
         trunks = rows if old is None else rows // old.width
         width = 1 if sources is None else len(rows) // len(sources)
@@ -259,7 +276,7 @@ class State:
         else:
             trunks = families[:, 0]
             self.branches = old.select(rows, trunks)
-        return None if old is not None and _as_they_are(trunks, len(old.seen)) else trunks
+        return trunks
 
     def visible(self, rows: int, length: int, valid: Tensor | None, device: torch.device) -> Tensor | None:
         """(B, length so far + length) bool of what new positions may see, or None while nothing is padding."""
@@ -272,8 +289,3 @@ class State:
 def _valid(valid: Tensor | None, shape: tuple[int, ...], device: torch.device) -> Tensor:
     """What None stands for, written out: (rows, positions) bool."""
     return torch.ones(shape, dtype=torch.bool, device=device) if valid is None else valid
-
-
-def _as_they_are(index: Tensor, count: int) -> bool:
-    """Whether an index selects all of so many in their order."""
-    return len(index) == count and bool((index == torch.arange(count, device=index.device)).all())

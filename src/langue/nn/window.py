@@ -9,7 +9,7 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
-from langue.nn.state import LayerState
+from langue.nn.state import LayerState, Owners
 
 
 class WindowState(LayerState):
@@ -18,9 +18,9 @@ class WindowState(LayerState):
     def __init__(self) -> None:
         self.inputs: Tensor | None = None
 
-    def select(self, owners: Tensor) -> None:
+    def select(self, owners: Owners) -> None:
         if self.inputs is not None:
-            self.inputs = self.inputs.index_select(0, owners)
+            self.inputs = owners.of(self.inputs)
 
     def join(self, other: WindowState) -> None:
         if self.inputs is not None and other.inputs is not None:
