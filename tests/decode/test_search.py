@@ -239,6 +239,25 @@ def test_prompts_that_take_longest_go_on_with_those_of_other_batches(mixer, form
                 torch.testing.assert_close(mine.alignment, alone.alignment, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["decoder", "seq2seq"])
+def test_memory_that_nobody_wrote_to_is_never_looked_at(form, monkeypatch):
+    """Texts of unlike length join, branch and are given up, while new memory is full of NaN."""
+    monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
+    model = make(vocab_size=30, form=form, context=100)
+    prompts = [[1 + (row * place) % 7 for place in range(1 + 5 * (row % 4))] for row in range(16)]
+    sources = [[(7 * row + 3 * place) % 30 for place in range(1 + row % 7)] for row in range(16)]
+    settings = SearchSettings(beams=4, batch_rows=12, max_tokens=50, max_tokens_per_source=3.0)
+    write = lambda: Search(model, settings, END).run(prompts, sources if form == "seq2seq" else None)  # noqa: E731
+    expected = write()
+    torch.use_deterministic_algorithms(True)
+    try:
+        found = write()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert [[each.tokens for each in row] for row in found] == [[each.tokens for each in row] for row in expected]
+
+
 @pytest.mark.parametrize(("context", "most"), [(8, 12), (40, 12), (40, 6)])
 def test_phrases_and_long_texts_go_on_with_those_of_other_batches(context, most, monkeypatch):
     """Those that were read again from half of what the model can see go on alone."""

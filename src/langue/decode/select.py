@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-
-COLUMNS = 64
-"""Columns that a vocabulary is folded into to find its likeliest tokens."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,18 @@ def best_tokens(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     many at a time: the greatest `count` numbers lie in the columns of the greatest `count` maxima.
     """
     rows, size = logits.shape
-    height = size // COLUMNS
-    if logits.device.type != "cpu" or height < 4 * count or count > COLUMNS // 4:
+    # The fewer columns, the more numbers stand in the best of them: of both about as many are looked at one by one.
+    width = 2 ** round(math.log2(max(1, size * count / 2)) / 2)
+    height = size // width
+    if logits.device.type != "cpu" or height < 4 * count or count > width // 4:
         found = logits.topk(min(count, size))
         return found.values, found.indices
-    folded = logits[:, : height * COLUMNS].unflatten(1, (height, COLUMNS))
+    folded = logits[:, : height * width].unflatten(1, (height, width))
     columns = folded.amax(1).topk(count).indices[:, None]
     values = folded.gather(2, columns.expand(-1, height, -1)).flatten(1)
-    numbers = (columns + COLUMNS * torch.arange(height)[:, None]).flatten(1)
-    rest = torch.arange(height * COLUMNS, size).expand(rows, -1)
-    best = torch.cat([values, logits[:, height * COLUMNS :]], 1).topk(count)
+    numbers = (columns + width * torch.arange(height)[:, None]).flatten(1)
+    rest = torch.arange(height * width, size).expand(rows, -1)
+    best = torch.cat([values, logits[:, height * width :]], 1).topk(count)
     return best.values, torch.cat([numbers, rest], 1).gather(1, best.indices)
 
 

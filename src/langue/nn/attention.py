@@ -41,12 +41,15 @@ class KeyValueState(LayerState):
             if layout.slots is None:
                 x[:, :, begin : self.length] = new
             else:
-                x[torch.arange(len(x), device=x.device)[:, None], :, layout.slots] = new.transpose(1, 2)
+                # Not every trunk fills all that is opened, and what nobody sees may still not be NaN.
+                x[:, :, begin : self.length] = 0
+                trunks, slots = layout.slots
+                x[trunks, :, slots] = new.transpose(1, 2)
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
     def _grown(self, old: Tensor | None, like: Tensor, begin: int) -> Tensor:
         rows, heads, _, width = like.shape
-        new = like.new_zeros(rows, heads, max(64, 2 * self.length), width)
+        new = like.new_empty(rows, heads, max(64, 2 * self.length), width)
         if old is not None:
             new[:, :, :begin] = old[:, :, :begin]
         return new
@@ -58,7 +61,9 @@ class KeyValueState(LayerState):
 
     def join(self, other: KeyValueState) -> None:
         if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
-            self.keys, self.values = joined(self.keys, other.keys, 2), joined(self.values, other.values, 2)
+            mine, theirs = slice(0, self.length), slice(0, other.length)
+            self.keys = joined(self.keys[:, :, mine], other.keys[:, :, theirs], 2)
+            self.values = joined(self.values[:, :, mine], other.values[:, :, theirs], 2)
             self.length = max(self.length, other.length)
 
     def keep(self, slots: Tensor) -> None:

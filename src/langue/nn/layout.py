@@ -26,7 +26,7 @@ class Layout:
         device: where masks are made.
         branches: which rows see which of the slots that attention keeps its keys in, the new ones among them; None
             when each row keeps its own.
-        slots: (trunks, W · T) int64, in which of them the new ones are kept.
+        slots: where the new ones are kept, (trunks, 1) int64 of which trunk and (trunks, W · T) in which of its slots.
         rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for attention's queries and keys, set by the
             stack's positions.
         bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
@@ -41,7 +41,7 @@ class Layout:
     documents: Tensor | None
     device: torch.device
     branches: Branches | None = None
-    slots: Tensor | None = None
+    slots: tuple[Tensor, Tensor] | None = None
     rotation: Tensor | None = None
     bias: Tensor | None = None
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
@@ -59,7 +59,8 @@ class Layout:
         if branches is not None and valid is not None:
             raise ValueError("rows that branched go on without padding")
         if branches is not None:
-            branches, slots = branches.grown(past, length)
+            branches, new = branches.grown(past, length)
+            slots = torch.arange(len(new), device=new.device)[:, None], new
         return cls(
             rows=rows,
             length=length,
