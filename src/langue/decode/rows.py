@@ -46,11 +46,12 @@ class Rows:
         never: numbers of tokens that may not be chosen.
         looking: note how much each row looks at its source.
         logarithm: average logarithms of probabilities rather than probabilities.
+        raw: keep logits as they are too.
 
     Attributes:
         texts: (rows, L) tokens so far, `NOTHING` before a shorter text.
-        logits: (rows, V) fp32 of the next token. Of several models, the logarithm of their mean.
-        logs: (rows, V) their log-probabilities, but −inf for what may not be chosen.
+        logs: (rows, V) fp32 log-probabilities of the next token, but −inf for what may not be chosen.
+        logits: (rows, V) fp32 what they were made of, or None. Of several models, the logarithm of their mean.
         looks: (rows, S) the last token's look at the source, or None.
     """
 
@@ -63,8 +64,9 @@ class Rows:
         never: Tensor | None = None,
         looking: bool = False,
         logarithm: bool = False,
+        raw: bool = False,
     ):
-        self.models, self.never, self.looking, self.logarithm = models, never, looking, logarithm
+        self.models, self.never, self.looking, self.logarithm, self.raw = models, never, looking, logarithm, raw
         self.device = models[0].device
         limits = [model.context_limit for model in models if model.context_limit is not None]
         self.limit = min(limits) if limits else None
@@ -74,7 +76,6 @@ class Rows:
         self._longest = int(self._seen.max())
         self._sources = None if sources is None else list(sources)
         self._states: list[State] = []
-        self._memory: Tensor | None = None
         self.looks: Tensor | None = None
         self.logits, self.logs = self._read_all()
 
@@ -84,7 +85,8 @@ class Rows:
             each = torch.arange(len(self._seen), device=self.device)
             rows = each.repeat_interleave(count)
             self._select(rows, rows if self._sources is None else each)
-            self.logits, self.logs = self.logits.index_select(0, rows), self.logs.index_select(0, rows)
+            self.logs = self.logs.index_select(0, rows)
+            self.logits = None if self.logits is None else self.logits.index_select(0, rows)
             self.looks = None if self.looks is None else self.looks.index_select(0, rows)
 
     def append(self, tokens: Tensor, rows: Tensor | None = None, sources: Tensor | None = None) -> None:
@@ -144,7 +146,7 @@ class Rows:
         if self._sources is not None:
             self._sources = [self._sources[number] for number in sources.tolist()]
 
-    def _read_all(self) -> tuple[Tensor, Tensor]:
+    def _read_all(self) -> tuple[Tensor | None, Tensor]:
         """Read what each row still sees from its beginning."""
         length = self._longest
         ids = self.texts[:, self.texts.shape[1] - length :].clamp(min=0)
@@ -169,7 +171,7 @@ class Rows:
             state.memory.join(memory)
         return state
 
-    def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _read(self, batch: Batch) -> tuple[Tensor | None, Tensor]:
         """Only the last position's logits are worked out."""
         found = []
         for model, state in zip(self.models, self._states, strict=True):
@@ -183,16 +185,10 @@ class Rows:
         else:
             logits = found[0]
         # One fused pass, where logsumexp takes several over a matrix that is larger than the model's widest layer.
-        logs = torch.log_softmax(logits, -1, out=self._room(logits))
+        logs = torch.log_softmax(logits, -1) if self.raw else torch.log_softmax(logits, -1, out=logits)
         if self.never is not None:
             logs.index_fill_(1, self.never, RULED_OUT)
-        return logits, logs
-
-    def _room(self, like: Tensor) -> Tensor:
-        """The last step's memory: new memory for so many numbers takes twice as long to get as to fill."""
-        if self._memory is None or len(self._memory) < len(like) or self._memory.dtype != like.dtype:
-            self._memory = torch.empty_like(like)
-        return self._memory[: len(like)]
+        return logits if self.raw else None, logs
 
     def _look(self, rows: int) -> Tensor | None:
         """(rows, S): the mean over models, blocks and heads of the last position's look."""

@@ -97,7 +97,16 @@ class Chooser:
             never=self.never,
             looking=settings.alignments or settings.coverage_penalty > 0,
             logarithm=settings.ensemble == "logarithm",
+            raw=self._punishes,
         )
+
+    @property
+    def _punishes(self) -> bool:
+        """Whether what stands in a text already is made less likely, which depends on the sign of unnormalised logits.
+
+        Beams add log-probabilities, and judge by these.
+        """
+        return self.settings.repetition_penalty != 1.0 and self.settings.beams == 1
 
     def logits(self, rows: Rows, written: Tensor, prefix: Tensor | None) -> Tensor:
         """Logits (rows, V) after all filters, which of beams are log-probabilities.
@@ -108,8 +117,7 @@ class Chooser:
             prefix: (rows, P) tokens that each has to begin with, or `NOTHING` where it is free.
         """
         logits = rows.logs
-        if self.settings.repetition_penalty != 1.0 and self.settings.beams == 1:
-            # It depends on the sign, and so on whether logits are normalised; beams add log-probabilities.
+        if rows.logits is not None:
             logits = rows.logits if self.never is None else banned(rows.logits, self.never)
         if self.rule is not None:
             logits = self.rule(logits, rows.texts, written)
