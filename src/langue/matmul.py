@@ -124,7 +124,7 @@ def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
     return found.view(*weights.shape[:3], width)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _bags(shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, Tensor, int]:
     """For each of (B, H, T) the S rows of a table, where each bag begins and ends, and how many rows that table has.
 

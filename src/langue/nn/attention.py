@@ -76,7 +76,10 @@ class KeyValueState(LayerState):
 
 
 class SourceState(LayerState):
-    """Keys and values of the source, (sources, heads, S, head width), worked out at the first look."""
+    """Keys (sources, …, width, S) and values (sources, …, S, width) of the source, worked out at the first look.
+
+    Keys lie the way round in which a product with them is the faster. Where one serves as both there are values alone.
+    """
 
     owner = "source"
 
@@ -85,12 +88,14 @@ class SourceState(LayerState):
         self.values: Tensor | None = None
 
     def select(self, owners: Owners) -> None:
-        if self.keys is not None and self.values is not None:
-            self.keys, self.values = owners.within(self.keys), owners.within(self.values)
+        self.keys = None if self.keys is None else owners.within(self.keys)
+        self.values = None if self.values is None else owners.within(self.values)
 
     def join(self, other: SourceState) -> None:
-        if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
-            self.keys, self.values = joined(self.keys, other.keys, -2), joined(self.values, other.values, -2)
+        if self.keys is not None and other.keys is not None:
+            self.keys = joined(self.keys, other.keys, -1)
+        if self.values is not None and other.values is not None:
+            self.values = joined(self.values, other.values, -2)
 
 
 class Attention(Mixer):
@@ -241,7 +246,9 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
 
 
 def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
-    return _masked((queries * queries.shape[-1] ** -0.5) @ keys.transpose(2, 3), mask)
+    scaled = queries * queries.shape[-1] ** -0.5
+    turned = keys.transpose(2, 3)
+    return _masked(weighted_sums(scaled, turned) if few(queries) else scaled @ turned, mask)
 
 
 def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
@@ -290,8 +297,9 @@ class CrossAttention(nn.Module):
         """x (B, T, width) looks at memory; keys and values are worked out once and kept in the state."""
         if isinstance(state, SourceState):
             if state.keys is None or state.values is None:
-                state.keys, state.values = (part.contiguous() for part in self._remember(memory))
-            keys, values = state.keys, state.values
+                keys, values = self._remember(memory)
+                state.keys, state.values = keys.transpose(2, 3).contiguous(), values.contiguous()
+            keys, values = state.keys.transpose(2, 3), state.values
         else:
             keys, values = self._remember(memory)
         # Rows that share a source ask it together, as if they were more positions of one row.

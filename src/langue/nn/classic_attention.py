@@ -43,9 +43,9 @@ class ClassicAttention(nn.Module):
     def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) looks at memory; keys are worked out once and kept in the state."""
         if isinstance(state, SourceState):
-            if state.keys is None:
-                state.keys = state.values = self.key(memory.hidden)
-            keys = state.keys
+            if state.values is None:
+                state.values = self.key(memory.hidden)
+            keys = state.values
         else:
             keys = self.key(memory.hidden)
         # Rows that share a source ask it together, as if they were more positions of one row.
