@@ -42,6 +42,6 @@ def test_freed_memory_is_used_again():
     count, told = faults(True)
     assert told == "True"
     assert count < pages // 10
-    assert faults(False)[0] > 2 * pages  # without, there is something to win
+    assert faults(False)[0] > pages // 2  # without, there is something to win: how much is up to glibc
     count, told = faults(True, MALLOC_TRIM_THRESHOLD_="100000")
-    assert (count > 2 * pages, told) == (True, "False")
+    assert (count > pages // 2, told) == (True, "False")
