@@ -121,6 +121,14 @@ def test_settled_weights_take_no_more_room_than_they_may(reordered: list[torch.T
     assert [len(weight) for weight in reordered] == [5]
 
 
+@torch.inference_mode()
+def test_nothing_is_kept_of_sums_when_a_search_is_over() -> None:
+    with matmul.settled_weights(0):
+        matmul.weighted_sums(torch.randn(1, 2, 3, 4), torch.randn(1, 2, 4, 16))
+        assert matmul._bags.cache_info().currsize == matmul.onednn_is_faster()
+    assert matmul._bags.cache_info().currsize == 0
+
+
 @pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("width", [1, 5, 16, 64])
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 2, 4, 7), (2, 3, 1, 40), (2, 2, 5, 3)], ids=str)

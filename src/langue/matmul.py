@@ -76,6 +76,7 @@ def settled_weights(room: int) -> Iterator[None]:
         yield
     finally:
         _settled.reset(token)
+        _bags.cache_clear()
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
