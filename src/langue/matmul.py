@@ -76,7 +76,7 @@ def settled_weights(room: int) -> Iterator[None]:
         yield
     finally:
         _settled.reset(token)
-        _bags.cache_clear()
+        _bags.cache_clear()  # of shapes that nobody has any more
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -129,7 +129,7 @@ def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
 def _bags(shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, Tensor, int]:
     """For each of (B, H, T) the S rows of a table, where each bag begins and ends, and how many rows that table has.
 
-    Kept for the two attentions of a decoder's blocks, which all look at the same shapes in turns.
+    Kept while a search runs, since all blocks of a decoder look at the same few shapes in turns.
     """
     batch, heads, _, length = shape
     first, second, third = (step * torch.arange(n) for step, n in zip(steps, (batch, heads, length), strict=True))

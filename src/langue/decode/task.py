@@ -97,16 +97,9 @@ class Chooser:
             never=self.never,
             looking=settings.alignments or settings.coverage_penalty > 0,
             logarithm=settings.ensemble == "logarithm",
-            raw=self._punishes,
+            # A penalty depends on the sign, and so on whether logits are normalised; beams add log-probabilities.
+            raw=settings.repetition_penalty != 1.0 and settings.beams == 1,
         )
-
-    @property
-    def _punishes(self) -> bool:
-        """Whether what stands in a text already is made less likely, which depends on the sign of unnormalised logits.
-
-        Beams add log-probabilities, and judge by these.
-        """
-        return self.settings.repetition_penalty != 1.0 and self.settings.beams == 1
 
     def logits(self, rows: Rows, written: Tensor, prefix: Tensor | None) -> Tensor:
         """Logits (rows, V) after all filters, which of beams are log-probabilities.

@@ -61,9 +61,8 @@ class KeyValueState(LayerState):
 
     def join(self, other: KeyValueState) -> None:
         if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
-            mine, theirs = slice(0, self.length), slice(0, other.length)
-            self.keys = joined(self.keys[:, :, mine], other.keys[:, :, theirs], 2)
-            self.values = joined(self.values[:, :, mine], other.values[:, :, theirs], 2)
+            self.keys = joined(self.keys[:, :, : self.length], other.keys[:, :, : other.length], 2)
+            self.values = joined(self.values[:, :, : self.length], other.values[:, :, : other.length], 2)
             self.length = max(self.length, other.length)
 
     def keep(self, slots: Tensor) -> None:

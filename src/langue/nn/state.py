@@ -205,10 +205,10 @@ class State:
             sources: (B'',) int64, which sources are kept, where several rows in succession share one, and what they
                 have in common besides: beams need no copies of it. None when each row takes its own along.
         """
-        own = Owners(rows)
+        own, trunks = Owners(rows), self._branch(rows, sources)
         owners: dict[Owner, Owners] = {
             "row": own,
-            "trunk": Owners(self._branch(rows, sources)),
+            "trunk": own if trunks is rows else Owners(trunks),
             "source": own if sources is None else Owners(sources),
         }
         if self.memory is not None:
