@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -145,3 +148,33 @@ def test_weighted_sums_are_products(shape: tuple[int, ...], width: int, layout: 
     with torch.inference_mode():
         found = matmul.weighted_sums(weights, values)
     torch.testing.assert_close(found, weights @ values, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("rows", "length", "width"), [(1, 1, 1), (7, 3, 5), (12, 40, 64)])
+def test_what_is_looked_up_is_part_of_a_product(rows: int, length: int, width: int, kind: torch.dtype) -> None:
+    """Of a table that is full of NaN where nobody looks."""
+    table, x = torch.full((50, width), float("nan"), dtype=kind), torch.randn(rows, width, dtype=kind)
+    read = torch.randperm(50)[:10]
+    table[read] = torch.randn(10, width, dtype=kind)
+    columns = read[torch.randint(10, (rows, length))]
+    weights = torch.randn(rows, length, dtype=kind)
+    with torch.inference_mode():
+        assert matmul.can_look_up(x)
+        products, sums = matmul.products_with_rows(x, table, columns), matmul.sums_of_rows(weights, table, columns)
+    torch.testing.assert_close(products, (x @ table.t()).gather(1, columns), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(sums, (weights[:, :, None] * table[columns]).sum(1), rtol=1e-5, atol=1e-5)
+
+
+def test_other_kinds_of_numbers_are_not_looked_up() -> None:
+    assert not matmul.can_look_up(torch.zeros(1, dtype=torch.bfloat16))
+    assert not matmul.can_look_up(torch.zeros(1, device="meta"))
+
+
+def test_looking_up_says_nothing() -> None:
+    program = (
+        "import torch; from langue import matmul;"
+        "matmul.products_with_rows(torch.ones(1, 3), torch.ones(1, 3), torch.zeros(1, 1, dtype=torch.long))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

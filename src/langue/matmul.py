@@ -8,6 +8,7 @@ so results differ in the last digits alone, as they do between any two processor
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -117,25 +118,64 @@ def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
     if strides[3] != 1 or any(stride % width for stride in strides[:3]):
         return weights @ values
     steps = tuple(stride // width for stride in strides[:3])
-    indices, offsets, rows = _bags((*values.shape[:2], *weights.shape[2:]), steps)
+    columns, rows = _bags((*values.shape[:2], *weights.shape[2:]), steps)
     table = values.as_strided((rows, width), (width, 1))
-    found = F.embedding_bag(
-        indices, table, offsets, mode="sum", per_sample_weights=weights.reshape(-1), include_last_offset=True
-    )
-    return found.view(*weights.shape[:3], width)
+    return sums_of_rows(weights.reshape(columns.shape), table, columns).view(*weights.shape[:3], width)
 
 
 @lru_cache(maxsize=4)
-def _bags(shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, Tensor, int]:
-    """For each of (B, H, T) the S rows of a table, where each bag begins and ends, and how many rows that table has.
+def _bags(shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, int]:
+    """For each of (B, H, T) the S rows of a table, (B · H · T, S), and how many rows that table has.
 
     Kept while a search runs, since all blocks of a decoder look at the same few shapes in turns.
     """
-    batch, heads, _, length = shape
-    first, second, third = (step * torch.arange(n) for step, n in zip(steps, (batch, heads, length), strict=True))
+    first, second, third = (
+        step * torch.arange(n) for step, n in zip(steps, (shape[0], shape[1], shape[3]), strict=True)
+    )
     rows = first[:, None, None] + second[:, None] + third
-    indices = rows[:, :, None].expand(shape).flatten()
-    return indices, torch.arange(0, indices.numel() + 1, length), int(rows[-1, -1, -1]) + 1
+    return rows[:, :, None].expand(shape).flatten(0, 2), int(rows[-1, -1, -1]) + 1
+
+
+def can_look_up(x: Tensor) -> bool:
+    """Whether `products_with_rows` and `sums_of_rows` are made for x."""
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+
+
+def products_with_rows(x: Tensor, table: Tensor, columns: Tensor) -> Tensor:
+    """Of x·tableᵀ, for (N, k) and (M, k), only what stands in each row at columns (N, S) int64: (N, S).
+
+    Nothing is copied, where MKL copies both sides of a product. There is no gradient.
+    """
+    _know_sparse()
+    # Zeros, since nothing times what was in new memory may be NaN.
+    zeros, size = x.new_zeros(columns.numel()), (len(x), len(table))
+    wanted = torch.sparse_csr_tensor(_ends(columns), columns.flatten(), zeros, size, check_invariants=False)
+    return torch.sparse.sampled_addmm(wanted, x, table.t(), beta=0.0, out=wanted).values().view(columns.shape)
+
+
+def sums_of_rows(weights: Tensor, table: Tensor, columns: Tensor) -> Tensor:
+    """Sums by weights (N, S) of those rows of a table (M, width) whose numbers are columns (N, S) int64: (N, width)."""
+    return F.embedding_bag(
+        columns.flatten(),
+        table,
+        _ends(columns),
+        mode="sum",
+        per_sample_weights=weights.flatten(),
+        include_last_offset=True,
+    )
+
+
+def _ends(columns: Tensor) -> Tensor:
+    """Where, of so many columns written behind each other, each row begins and the last one ends."""
+    return torch.arange(0, columns.numel() + 1, columns.shape[1])
+
+
+@cache
+def _know_sparse() -> None:
+    """PyTorch says once in a process that its sparse matrices may yet change, which is no news to a user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.sparse_csr_tensor(torch.zeros(1, dtype=torch.long), torch.zeros(0, dtype=torch.long), torch.zeros(0))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -11,6 +11,7 @@ from variants import CAUSAL, assert_close, batch_of, model_of, other_ids, precis
 
 from langue.batch import Batch
 from langue.models import Model
+from langue.nn import attention
 from langue.nn.state import Owners, State
 
 LENGTH = 5
@@ -134,8 +135,9 @@ def test_selected_rows_do_not_share_what_they_remember(variant: str) -> None:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("variant", CAUSAL)
 @torch.no_grad()
-def test_branches_equal_their_own_full_passes(variant: str, padded: bool) -> None:
-    """Rows that share a beginning and a source part, die out, and lose whole trunks: hypotheses of a beam."""
+def test_branches_equal_their_own_full_passes(variant: str, padded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that share a beginning and a source part, die out, and leave with their source: hypotheses of a beam."""
+    monkeypatch.setattr(attention, "FEW", 2)  # so that three positions at once are copied together to be looked at
     model = precise_model_of(variant)
     ids = random_ids(3, LENGTH)
     valid = left_padding(LENGTH, LENGTH, 2, 4) if padded else None
@@ -145,11 +147,11 @@ def test_branches_equal_their_own_full_passes(variant: str, padded: bool) -> Non
     texts, owners, width = ids, torch.arange(3), 1
     draws = torch.Generator().manual_seed(7)
     steps = [([0, 1, 2], 1), ([2, 0, 1], 2), ([0, 1, 2], 1), ([0, 2], 1), ([1, 0], 3), ([0, 1], 1), ([1], 1)]
-    for step, (trunks, pieces) in enumerate(steps):
-        trunks = torch.tensor(trunks)
-        parents = torch.randint(width, (len(trunks), 2), generator=draws) if step % 4 else torch.zeros(len(trunks), 2)
-        rows = (trunks[:, None] * width + parents.long()).flatten()
-        state.select(rows, trunks)
+    for step, (sources, pieces) in enumerate(steps):
+        sources = torch.tensor(sources)
+        parents = torch.randint(width, (len(sources), 2), generator=draws) if step % 4 else torch.zeros(len(sources), 2)
+        rows = (sources[:, None] * width + parents.long()).flatten()
+        state.select(rows, sources)
         new = random_ids(len(rows), pieces, seed=step)
         logits = model(Batch(new), state)
         texts, owners, width = torch.cat([texts[rows], new], 1), owners[rows], 2
@@ -172,20 +174,21 @@ def test_what_was_given_encoded_stays_as_it_is() -> None:
 
 @torch.no_grad()
 def test_what_was_given_up_makes_room_for_what_is_new() -> None:
-    """One of two hypotheses always dies: a trunk holds the other's text, the newest two tokens, and no more."""
+    """One of two hypotheses always dies: there is room for the other's text, the newest two tokens, and no more."""
     model = precise_model_of("decoder:attention-rotary")
     state = model.start(Batch(random_ids(3, LENGTH)))
     model(Batch(random_ids(3, LENGTH)), state)
     state.select(torch.tensor([0, 0, 1, 1, 2, 2]), torch.arange(3))
     for step in range(20):
         model(Batch(random_ids(6, 1, seed=step)), state)
-        assert state.branches is not None
-        assert state.branches.seen.shape == (3, 2, LENGTH + step + 2)
+        assert state.paths is not None
+        assert state.paths.slots.shape == (6, LENGTH + step + 1)
+        assert state.paths.count == 3 * (LENGTH + step + 2)
         state.select(torch.tensor([1, 1, 2, 2, 5, 5]), torch.arange(3))
 
 
 @torch.no_grad()
-def test_a_trunk_that_leaves_moves_no_other_than_the_one_that_takes_its_place() -> None:
+def test_a_source_that_leaves_moves_no_other_than_the_one_that_takes_its_place() -> None:
     x = torch.randn(5, 2)
     before, same = x.clone(), x.data_ptr()
     left = Owners(torch.tensor([0, 4, 2, 3])).within(x)

@@ -109,8 +109,8 @@ class Rows:
 
     @property
     def is_open(self) -> bool:
-        """Whether others may join: once rows have branched, unless they were read again, each for itself."""
-        return all(state.branches is not None for state in self._states)
+        """Whether others may join: while rows share what is remembered of them, not when each was read for itself."""
+        return all(state.paths is not None for state in self._states)
 
     def join(self, other: Rows) -> None:
         """Let others that are open, as many of each source, go on behind these; all get their next token together."""

@@ -61,7 +61,7 @@ class Stack(nn.Module):
         if state is not None:
             state.length += layout.length
             state.valid = layout.valid
-            state.branches = layout.branches
+            state.paths = layout.paths
         return self.norm(x)
 
     def enter(self, x: Tensor, layout: Layout) -> Tensor:

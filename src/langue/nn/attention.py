@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from langue.matmul import weighted_sums
+from langue.matmul import can_look_up, products_with_rows, sums_of_rows, weighted_sums
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
@@ -22,56 +22,71 @@ QueryKeyNorm = Literal["none", "plain", "weighted"]
 
 
 class KeyValueState(LayerState):
-    """Keys and values of all positions so far, (trunks, heads, capacity, head width); capacity doubles when full."""
+    """Keys and values of all positions so far, in memory whose size doubles when it is full.
 
-    owner = "trunk"
+    Each row's own are (rows, key heads, capacity, head width); in slots (see `Paths`) they are (capacity, key heads,
+    head width).
+    """
 
     def __init__(self) -> None:
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
         self.length = 0
+        """Positions of each row, as long as it keeps its own."""
+        self.shared = False
 
     def append(self, keys: Tensor, values: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-        """Add (trunks, heads, T, head width) and return all, (trunks, heads, length, head width)."""
-        begin = self.length
-        self.length = begin + keys.shape[2] if layout.branches is None else layout.branches.seen.shape[2]
+        """Add (rows, key heads, T, head width) and return all: (rows, key heads, length, head width), or all slots."""
+        if layout.paths is not None:
+            slots = layout.paths.slots[:, layout.past :].flatten()
+            new_keys, new_values = (x.transpose(1, 2).flatten(0, 1) for x in (keys, values))
+            return self._write(new_keys, new_values, slots, layout.paths.count)
+        begin, self.length = self.length, self.length + keys.shape[2]
         if self.keys is None or self.values is None or self.length > self.keys.shape[2]:
-            self.keys, self.values = self._grown(self.keys, keys, begin), self._grown(self.values, values, begin)
-        for x, new in ((self.keys, keys), (self.values, values)):
-            if layout.slots is None:
-                x[:, :, begin : self.length] = new
-            else:
-                # Not every trunk fills all that is opened, and what nobody sees may still not be NaN.
-                x[:, :, begin : self.length] = 0
-                trunks, slots = layout.slots
-                x[trunks, :, slots] = new.transpose(1, 2)
+            self.keys, self.values = (
+                _with_room(old, new, 2, self.length) for old, new in ((self.keys, keys), (self.values, values))
+            )
+        self.keys[:, :, begin : self.length] = keys
+        self.values[:, :, begin : self.length] = values
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
-    def _grown(self, old: Tensor | None, like: Tensor, begin: int) -> Tensor:
-        rows, heads, _, width = like.shape
-        new = like.new_empty(rows, heads, max(64, 2 * self.length), width)
-        if old is not None:
-            new[:, :, :begin] = old[:, :, :begin]
-        return new
+    def _write(self, keys: Tensor, values: Tensor, slots: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Write (N, key heads, head width) to slots (N,), of so many, and return all of them."""
+        if self.keys is None or self.values is None or count > len(self.keys):
+            self.keys, self.values = (
+                _with_room(old, new, 0, count) for old, new in ((self.keys, keys), (self.values, values))
+            )
+        self.keys.index_copy_(0, slots, keys)
+        self.values.index_copy_(0, slots, values)
+        return self.keys, self.values
 
     def select(self, owners: Owners) -> None:
         # With the room behind them: without it, the next positions would have all copied once more.
-        if self.keys is not None and self.values is not None:
+        if not self.shared and self.keys is not None and self.values is not None:
             self.keys, self.values = owners.within(self.keys), owners.within(self.values)
 
-    def join(self, other: KeyValueState) -> None:
-        if self.keys is not None and self.values is not None and other.keys is not None and other.values is not None:
-            self.keys = joined(self.keys[:, :, : self.length], other.keys[:, :, : other.length], 2)
-            self.values = joined(self.values[:, :, : self.length], other.values[:, :, : other.length], 2)
-            self.length = max(self.length, other.length)
-
-    def keep(self, slots: Tensor) -> None:
+    def share(self, rows: Tensor) -> None:
+        self.shared = True
         if self.keys is not None and self.values is not None:
-            _, heads, _, width = self.keys.shape
-            places = slots[:, None, :, None].expand(-1, heads, -1, width)
-            self.length = slots.shape[1]
-            for x in (self.keys, self.values):
-                x[:, :, : self.length] = x.gather(2, places)
+            self.keys, self.values = (
+                x[rows, :, : self.length].transpose(1, 2).flatten(0, 1).contiguous() for x in (self.keys, self.values)
+            )
+
+    def join(self, other: KeyValueState, moved: tuple[Tensor, Tensor]) -> None:
+        if other.keys is not None and other.values is not None:
+            theirs, mine = moved
+            kept = other.keys.index_select(0, theirs), other.values.index_select(0, theirs)
+            self._write(*kept, mine, int(mine.amax()) + 1)
+
+
+def _with_room(old: Tensor | None, like: Tensor, dim: int, length: int) -> Tensor:
+    """Memory for twice as many positions or slots, which begins with the old ones."""
+    shape = list(like.shape)
+    shape[dim] = max(64, 2 * length)
+    new = like.new_empty(shape)
+    if old is not None:
+        new.narrow(dim, 0, old.shape[dim]).copy_(old)
+    return new
 
 
 class SourceState(LayerState):
@@ -90,7 +105,7 @@ class SourceState(LayerState):
         self.keys = None if self.keys is None else owners.within(self.keys)
         self.values = None if self.values is None else owners.within(self.values)
 
-    def join(self, other: SourceState) -> None:
+    def join(self, other: SourceState, moved: tuple[Tensor, Tensor]) -> None:
         if self.keys is not None and other.keys is not None:
             self.keys = joined(self.keys, other.keys, -1)
         if self.values is not None and other.values is not None:
@@ -147,27 +162,33 @@ class Attention(Mixer):
         queries, keys, values = self._project(x, layout)
         if isinstance(state, KeyValueState):
             keys, values = state.append(keys, values, layout)
+        mask = layout.mask(self.window)
+        if layout.bias is not None:
+            mask = _with_bias(layout.bias, mask, layout)
+        if layout.paths is not None and few(queries) and can_look_up(queries):
+            mixed = attend_along(queries, keys, values, layout.columns(self.heads, self.key_heads), mask)
+        else:
+            if layout.paths is not None:
+                keys, values = layout.paths.along(keys), layout.paths.along(values)
+            mixed = self._mix(queries, keys, values, mask, causal=mask is None and layout.is_plain_causal(self.window))
+        return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
+
+    def _mix(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
         grouped = self.key_heads != self.heads
         if grouped and is_exporting():
             # The exporter knows no grouped heads.
             grouped, keys, values = False, self._spread(keys), self._spread(values)
-        mask = layout.mask(self.window)
-        if layout.bias is not None:
-            mask = _with_bias(layout.bias, mask, layout)
-        causal = mask is None and layout.is_plain_causal(self.window)
         if few(queries) and not causal:
-            mixed = attend(queries, keys, values, mask)
-        else:
-            mixed = F.scaled_dot_product_attention(
-                queries,
-                keys,
-                values,
-                attn_mask=mask,
-                dropout_p=self.dropout if self.training else 0.0,
-                is_causal=causal,
-                enable_gqa=grouped,
-            )
-        return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
+            return attend(queries, keys, values, mask)
+        return F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=causal,
+            enable_gqa=grouped,
+        )
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         queries, keys, _ = self._project(x, layout)
@@ -191,8 +212,7 @@ class Attention(Mixer):
             both = self._normalise(both)
         if layout.rotation is not None:
             both = rotate(both, layout.rotation)
-        # Rows that branched off from one trunk ask it together, as if they were more positions of one row.
-        both, values = (part.view(layout.trunks, -1, *part.shape[2:]).transpose(1, 2) for part in (both, values))
+        both, values = both.transpose(1, 2), values.transpose(1, 2)
         queries, keys = both.split([self.heads, self.key_heads], 1)
         return _stretched(queries, self.scale), keys, values
 
@@ -244,6 +264,24 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
     return weighted_sums(weights, values).view(rows, heads, length, width)
 
 
+def attend_along(queries: Tensor, keys: Tensor, values: Tensor, columns: Tensor, mask: Tensor | None) -> Tensor:
+    """What `attend` gives for rows that find their keys and values in slots.
+
+    Args:
+        queries: (B, heads, T, head width).
+        keys: (slots, key heads, head width).
+        values: the same.
+        columns: see `Layout.columns`.
+        mask: (1 or B, 1 or heads, 1 or T, S), bool or to be added; None sees all.
+    """
+    rows, heads, length, width = queries.shape
+    asked = (queries.transpose(1, 2) * width**-0.5).reshape(-1, width)
+    scores = products_with_rows(asked, keys.view(-1, width), columns).view(rows, length, heads, -1)
+    weights = _masked(scores, None if mask is None else mask.transpose(1, 2)).softmax(-1)
+    mixed = sums_of_rows(weights.view(columns.shape), values.view(-1, width), columns)
+    return mixed.view(rows, length, heads, width).transpose(1, 2)
+
+
 def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
     scaled = queries * queries.shape[-1] ** -0.5
     turned = keys.transpose(2, 3)
@@ -262,8 +300,6 @@ def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
     """Merge a bias with the mask, which it makes explicit."""
-    if layout.branches is not None:
-        bias = layout.branches.by_slot(bias)
     if mask is None and layout.causal and layout.length > 1:
         mask = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).tril()
     return bias if mask is None else bias.masked_fill(~mask, float("-inf"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from langue.nn.state import Branches, State
+from langue.nn.state import Paths, State
 from langue.tracing import is_exporting
 
 
@@ -24,9 +24,8 @@ class Layout:
         new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
         documents: (B, T) int64; positions see their own document only. None when each row is one document.
         device: where masks are made.
-        branches: which rows see which of the slots that attention keeps its keys in, the new ones among them; None
-            when each row keeps its own.
-        slots: where the new ones are kept, (trunks, 1) int64 of which trunk and (trunks, W · T) in which of its slots.
+        paths: in which slots attention finds its keys and values, of the new positions too; None when each row keeps
+            its own.
         rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for attention's queries and keys, set by the
             stack's positions.
         bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
@@ -40,11 +39,11 @@ class Layout:
     new_valid: Tensor | None
     documents: Tensor | None
     device: torch.device
-    branches: Branches | None = None
-    slots: tuple[Tensor, Tensor] | None = None
+    paths: Paths | None = None
     rotation: Tensor | None = None
     bias: Tensor | None = None
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
+    _columns: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -55,19 +54,12 @@ class Layout:
             raise ValueError("a state remembers one document a row; packed documents are for whole rows")
         rows, length = ids.shape[:2]
         past = 0 if state is None else state.length
-        branches, slots = None if state is None else state.branches, None
-        if branches is not None and valid is not None:
-            raise ValueError("rows that branched go on without padding")
-        if branches is not None:
-            branches, new = branches.grown(past, length)
-            slots = torch.arange(len(new), device=new.device)[:, None], new
         return cls(
             rows=rows,
             length=length,
             causal=causal,
             past=past,
-            branches=branches,
-            slots=slots,
+            paths=None if state is None or state.paths is None else state.paths.grown(length),
             valid=valid if state is None else state.visible(rows, length, valid, ids.device),
             new_valid=valid,
             documents=documents,
@@ -86,37 +78,28 @@ class Layout:
             return (self.valid.long().cumsum(1) - 1).clamp_(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
 
-    @property
-    def trunks(self) -> int:
-        """How many keep keys of their own: all rows, unless several branched off from one."""
-        return self.rows if self.branches is None else len(self.branches.seen)
+    def columns(self, heads: int, key_heads: int) -> Tensor:
+        """Where among (slots · key heads) the keys of each of B · T · heads queries lie: (B · T · heads, S) int64."""
+        if (heads, key_heads) not in self._columns:
+            assert self.paths is not None
+            head = torch.arange(heads, device=self.device)[:, None] // (heads // key_heads)
+            columns = self.paths.slots[:, None, None] * key_heads + head
+            self._columns[heads, key_heads] = columns.expand(-1, self.length, -1, -1).flatten(0, 2)
+        return self._columns[heads, key_heads]
 
     def mask(self, window: int | None) -> Tensor | None:
         """Who sees whom, as a bool mask (1 or B, 1, T, S), or None when plain causal or full attention says it all.
-
-        Of rows that branched, (trunks, 1, W · T, slots).
 
         Args:
             window: a position sees itself and the `window` − 1 before it (and after it when not causal).
         """
         if window not in self._masks:
-            make = self._make_mask if self.branches is None else self._make_branched_mask
-            self._masks[window] = make(window)
+            self._masks[window] = self._make_mask(window)
         return self._masks[window]
 
     def is_plain_causal(self, window: int | None) -> bool:
         """True when "no later position" is the whole rule and no mask need be written out."""
         return self.causal and self.length > 1 and self.mask(window) is None
-
-    def _make_branched_mask(self, window: int | None) -> Tensor:
-        assert self.branches is not None
-        seen, keys = self.branches.seen.repeat_interleave(self.length, 1), self.branches.positions
-        queries = torch.arange(self.past, self.past + self.length, device=self.device).repeat(self.branches.width)
-        if self.length > 1:
-            seen = seen & (keys[:, None] <= queries[:, None])
-        if window is not None and window < self.past + self.length:
-            seen = seen & (queries[:, None] - keys[:, None] < window)
-        return seen[:, None]
 
     def _make_mask(self, window: int | None) -> Tensor | None:
         total = self.past + self.length

@@ -35,7 +35,7 @@ class HiddenState(LayerState):
         if self.hidden is not None:
             self.hidden = tuple(part.index_select(1, owners.numbers) for part in self.hidden)
 
-    def join(self, other: HiddenState) -> None:
+    def join(self, other: HiddenState, moved: tuple[Tensor, Tensor]) -> None:
         if self.hidden is not None and other.hidden is not None:
             self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-Owner = Literal["row", "trunk", "source"]
+Owner = Literal["row", "source"]
 
 
 class Owners:
@@ -46,18 +46,23 @@ class LayerState(ABC):
     """What one layer remembers of the positions it has seen. It is empty until the layer first writes to it."""
 
     owner: ClassVar[Owner] = "row"
-    """Of what the layer remembers something: of each row, of each trunk (see `Branches`), or of each source."""
+    """Of what the layer remembers something: of each row, or of each source."""
 
     @abstractmethod
     def select(self, owners: Owners) -> None:
         """Keep, reorder or repeat what is remembered of some owners."""
 
     @abstractmethod
-    def join(self, other: Self) -> None:
-        """Remember of another's owners, behind those that there are, what it remembers of them."""
+    def join(self, other: Self, moved: tuple[Tensor, Tensor]) -> None:
+        """Remember of another's owners, behind those that there are, what it remembers of them.
 
-    def keep(self, slots: Tensor) -> None:
-        """Keep some slots of each trunk, (trunks, N) int64, of what is remembered of trunks."""
+        Args:
+            other: of the same layer.
+            moved: of what lies in slots (see `Paths`), which of the other's are taken, and into which they go.
+        """
+
+    def share(self, rows: Tensor) -> None:
+        """Keep from now on in slots what is remembered of each position: first of these rows (N,), one by one."""
         return
 
 
@@ -73,78 +78,59 @@ def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Branches:
-    """Which rows see which of their trunk's positions, where rows in succession grew out of one: hypotheses of a beam.
+class Paths:
+    """Where rows find what is remembered of their positions, which they share as far as their texts grew together.
 
-    What attention remembers of all positions of a trunk's rows lies side by side in S slots, and a row sees those that
-    its own text went through. So hypotheses part, and are given up, while nothing that is remembered of them moves:
-    the tree attention of Miao et al. 2023 (SpecInfer, section 4.2).
+    Keys and values of all rows lie side by side in slots, and each row knows through which its own text went. So
+    hypotheses of a beam part, and are given up, while nothing that is remembered of them moves: the paged attention of
+    Kwon et al. 2023 (vLLM, section 4), with pages of one position.
 
     Attributes:
-        seen: (trunks, W, S) bool, of W rows each.
-        positions: (trunks, S) int64, the position in its row that each slot holds.
+        slots: (rows, L) int64, of each row's positions in turn; of padding, any that there is.
+        count: how many slots there are. Some of them no text goes through any more.
     """
 
-    seen: Tensor
-    positions: Tensor
+    slots: Tensor
+    count: int
 
     @classmethod
-    def of(cls, valid: Tensor, width: int) -> Branches:
-        """So many rows of each trunk that have all of its past in common, (trunks, length) bool without padding."""
-        positions = torch.arange(valid.shape[1], device=valid.device)
-        return cls(valid[:, None].expand(-1, width, -1), positions.expand(len(valid), -1))
+    def of(cls, rows: int, length: int, device: torch.device) -> Paths:
+        """Of rows that have nothing in common yet."""
+        count = rows * length
+        return cls(torch.arange(count, device=device).view(rows, length), count)
 
-    @property
-    def width(self) -> int:
-        return self.seen.shape[1]
+    def select(self, rows: Tensor) -> Paths:
+        """Keep, reorder or repeat rows (B',) int64."""
+        return Paths(self.slots.index_select(0, rows), self.count)
 
-    def select(self, rows: Tensor, trunks: Tensor) -> Branches:
-        """Keep, reorder or repeat rows (B',) of trunks (N,), as many in succession of each."""
-        seen = self.seen.flatten(0, 1).index_select(0, rows).view(len(trunks), -1, self.seen.shape[2])
-        return Branches(seen, self.positions.index_select(0, trunks))
+    def grown(self, length: int) -> Paths:
+        """With the next positions of each row, which others do not go through."""
+        rows = len(self.slots)
+        slots, count = self._take(rows * length)
+        return Paths(torch.cat([self.slots, slots.view(rows, length)], 1), count)
 
-    def moved(self, by: int) -> Branches:
-        """With positions counted from another beginning, before which nobody sees any."""
-        return Branches(self.seen, (self.positions + by).clamp(min=0))
+    def joined(self, other: Paths, length: int) -> tuple[Paths, tuple[Tensor, Tensor]]:
+        """With another's rows behind its own, all as if they had come so far: padded, or cut off, on the left.
 
-    def joined(self, other: Branches) -> Branches:
-        """With another's trunks, of as many rows each, behind its own."""
-        return Branches(joined(self.seen, other.seen, 2), joined(self.positions, other.positions))
-
-    def needed(self) -> Tensor | None:
-        """(trunks, N) slots that some row sees, padded with others; None while these are more than half of all."""
-        seen = self.seen.any(1)
-        count = int(seen.sum(1).amax())
-        if 2 * count >= seen.shape[1]:
-            return None
-        return seen.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, :count]
-
-    def keep(self, slots: Tensor) -> Branches:
-        """With some slots (trunks, N) alone."""
-        seen = self.seen.gather(2, slots[:, None].expand(-1, self.width, -1))
-        return Branches(seen, self.positions.gather(1, slots))
-
-    def grown(self, past: int, length: int) -> tuple[Branches, Tensor]:
-        """With the next positions of each row, which others do not see, and the slots that these take, (trunks, N).
-
-        They are written where nobody looks any more, so that a trunk is no longer than what its rows have in mind.
+        Returns:
+            Also which of the other's slots (N,) are needed for that, and the slots (N,) that these become.
         """
-        device, wanted = self.positions.device, self.width * length
-        free = ~self.seen.any(1)
-        more = max(0, wanted - int(free.sum(1).amin()))
-        slots = pad(free, (0, more), value=True).byte().topk(wanted).indices
-        own = torch.eye(self.width, dtype=torch.bool, device=device).repeat_interleave(length, 1)
-        new = torch.arange(past, past + length, device=device).repeat(self.width)
-        seen = pad(self.seen, (0, more)).scatter(
-            2, slots[:, None].expand(-1, self.width, -1), own.expand(len(slots), -1, -1)
-        )
-        return Branches(seen, pad(self.positions, (0, more)).scatter(1, slots, new.expand(len(slots), -1))), slots
+        mine, theirs = (pad(paths.slots, (length - paths.slots.shape[1], 0)) for paths in (self, other))
+        needed, numbers = theirs.unique(return_inverse=True)
+        slots, count = self._take(len(needed))
+        return Paths(torch.cat([mine, slots[numbers]]), count), (needed, slots)
 
-    def by_slot(self, x: Tensor) -> Tensor:
-        """What is said of each row's positions, (1 or rows, heads, T, positions), as (…, heads, W · T, S) of slots."""
-        trunks, width, _ = self.seen.shape
-        x = x.expand(trunks * width, -1, -1, -1).unflatten(0, (trunks, width)).transpose(1, 2).flatten(2, 3)
-        return x.gather(3, self.positions[:, None, None].expand(-1, *x.shape[1:3], -1))
+    def _take(self, wanted: int) -> tuple[Tensor, int]:
+        """So many slots that no text goes through, and how many there are then: new ones where these do not suffice."""
+        device = self.slots.device
+        free = torch.ones(self.count, dtype=torch.bool, device=device).index_fill_(0, self.slots.flatten(), False)
+        slots = free.nonzero()[:wanted, 0]
+        count = self.count + wanted - len(slots)
+        return torch.cat([slots, torch.arange(self.count, count, device=device)]), count
+
+    def along(self, x: Tensor) -> Tensor:
+        """What lies in slots (N, heads, width), along each row's text: (rows, heads, L, width), in new memory."""
+        return x.index_select(0, self.slots.flatten()).unflatten(0, self.slots.shape).transpose(1, 2)
 
 
 @dataclass
@@ -188,14 +174,14 @@ class State:
         length: how many positions (padding included) have been consumed.
         valid: (B, length) bool, or None while no padding has been met.
         memory: the encoded source, for encoder–decoders.
-        branches: how rows share what is remembered of their beginnings, or None while each remembers its own.
+        paths: where rows find what is remembered of their positions, or None while each remembers its own.
     """
 
     layers: list[list[LayerState]]
     length: int = 0
     valid: Tensor | None = None
     memory: Memory | None = field(default=None)
-    branches: Branches | None = None
+    paths: Paths | None = None
 
     def select(self, rows: Tensor, sources: Tensor | None = None) -> None:
         """Keep, reorder or repeat rows of the batch: all that a beam needs.
@@ -205,78 +191,53 @@ class State:
             sources: (B'',) int64, which sources are kept, where several rows in succession share one, and what they
                 have in common besides: beams need no copies of it. None when each row takes its own along.
         """
-        own, trunks = Owners(rows), self._branch(rows, sources)
-        owners: dict[Owner, Owners] = {
-            "row": own,
-            "trunk": own if trunks is rows else Owners(trunks),
-            "source": own if sources is None else Owners(sources),
-        }
+        own = Owners(rows)
+        owners: dict[Owner, Owners] = {"row": own, "source": own if sources is None else Owners(sources)}
         if self.memory is not None:
             self.memory.select(owners["source"])
+        if self.paths is not None:
+            self.paths = self.paths.select(rows)
+        elif sources is not None and len(sources) < len(rows):
+            self._share(rows)
         for layer in self.layers:
             for state in layer:
                 state.select(owners[state.owner])
-        if self.valid is not None:
-            self.valid = own.of(self.valid)
-        self._forget()
+        self.valid = None if self.valid is None else own.of(self.valid)
 
     def join(self, other: State) -> None:
-        """Let rows of another state go on behind those of this one; both have branched, into as many of each trunk.
+        """Let rows of another state go on behind those of this one; in both, several share a source.
 
         However far they have come, all end side by side: the younger are padded on the left.
 
         Raises:
-            ValueError: rows of either have not branched.
+            ValueError: rows of either share nothing.
         """
-        mine, theirs = self.branches, other.branches
+        mine, theirs = self.paths, other.paths
         if mine is None or theirs is None:
-            raise ValueError("only rows that have branched are joined by others")
+            raise ValueError("only rows that share what is remembered of them are joined by others")
         length = max(self.length, other.length)
-        sides = ((self, mine, length - self.length), (other, theirs, length - other.length))
-        device = mine.seen.device
         every = [
-            pad(_valid(state.valid, (len(branches.seen) * branches.width, state.length), device), (missing, 0))
-            for state, branches, missing in sides
+            pad(_valid(state.valid, paths.slots.shape, paths.slots.device), (length - state.length, 0))
+            for state, paths in ((self, mine), (other, theirs))
         ]
         valid = torch.cat(every)
         # What has become padding in all of them goes, so that a state lasts however many come and leave.
-        begin = int(valid.any(0).byte().argmax())
-        mine, theirs = (branches.moved(missing - begin) for _, branches, missing in sides)
-        self.branches, self.length, self.valid = mine.joined(theirs), length - begin, valid[:, begin:]
+        self.valid = valid[:, int(valid.any(0).byte().argmax()) :]
+        self.length = self.valid.shape[1]
+        self.paths, moved = mine.joined(theirs, self.length)
         if self.memory is not None and other.memory is not None:
             self.memory.join(other.memory)
         for old_layer, new_layer in zip(self.layers, other.layers, strict=True):
             for old, new in zip(old_layer, new_layer, strict=True):
-                old.join(new)
-        self._forget()
+                old.join(new, moved)
 
-    def _forget(self) -> None:
-        """Forget what only texts that were given up have gone through, once it is the greater part."""
-        slots = None if self.branches is None else self.branches.needed()
-        if self.branches is None or slots is None:
-            return
-        self.branches = self.branches.keep(slots)
+    def _share(self, rows: Tensor) -> None:
+        """Let rows (B',) of the batch have in common what is remembered of those that they repeat."""
+        needed, numbers = rows.unique(return_inverse=True)
         for layer in self.layers:
             for state in layer:
-                state.keep(slots)
-
-    def _branch(self, rows: Tensor, sources: Tensor | None) -> Tensor:
-        """Let rows branch, or branch on; which trunks to keep, (N,) int64."""
-        old = self.branches
-        trunks = rows if old is None else rows // old.width
-        width = 1 if sources is None else len(rows) // len(sources)
-        families = trunks.view(-1, width)
-        # Rows that were read each for itself, and yet share a source, have no trunk in common.
-        if width == 1 or not bool((families == families[:, :1]).all()):
-            self.branches = None if old is None else old.select(rows, trunks)
-        elif old is None:
-            trunks = families[:, 0]
-            valid = None if self.valid is None else self.valid.index_select(0, trunks)
-            self.branches = Branches.of(_valid(valid, (len(trunks), self.length), rows.device), width)
-        else:
-            trunks = families[:, 0]
-            self.branches = old.select(rows, trunks)
-        return trunks
+                state.share(needed)
+        self.paths = Paths.of(len(needed), self.length, rows.device).select(numbers)
 
     def visible(self, rows: int, length: int, valid: Tensor | None, device: torch.device) -> Tensor | None:
         """(B, length so far + length) bool of what new positions may see, or None while nothing is padding."""

@@ -22,7 +22,7 @@ class WindowState(LayerState):
         if self.inputs is not None:
             self.inputs = owners.of(self.inputs)
 
-    def join(self, other: WindowState) -> None:
+    def join(self, other: WindowState, moved: tuple[Tensor, Tensor]) -> None:
         if self.inputs is not None and other.inputs is not None:
             self.inputs = torch.cat([self.inputs, other.inputs])
 
