@@ -14,7 +14,7 @@ from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import rms_norm
 from langue.nn.rotary import rotate
-from langue.nn.state import LayerState, Memory, Owners, joined
+from langue.nn.state import LayerState, Memory, Owners, Paths, joined
 from langue.tracing import is_exporting
 
 AttentionBias = Literal["none", "query_key_value", "all"]
@@ -24,11 +24,12 @@ QueryKeyNorm = Literal["none", "plain", "weighted"]
 class KeyValueState(LayerState):
     """Keys and values of all positions so far, in memory whose size doubles when it is full.
 
-    Each row's own are (rows, key heads, capacity, head width); in slots (see `Paths`) they are (capacity, key heads,
-    head width).
+    Each row's own are (rows, key heads, capacity, head width). When rows share them, they are a table (key heads ·
+    capacity, head width), whose rows are found by `Paths.places`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heads: int) -> None:
+        self.heads = heads
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
         self.length = 0
@@ -36,29 +37,31 @@ class KeyValueState(LayerState):
         self.shared = False
 
     def append(self, keys: Tensor, values: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-        """Add (rows, key heads, T, head width) and return all: (rows, key heads, length, head width), or all slots."""
+        """Add (rows, key heads, T, head width) and return all: (rows, key heads, length, head width), or tables."""
         if layout.paths is not None:
-            slots = layout.paths.slots[:, layout.past :].flatten()
-            new_keys, new_values = (x.transpose(1, 2).flatten(0, 1) for x in (keys, values))
-            return self._write(new_keys, new_values, slots, layout.paths.count)
+            places = layout.places(self.heads)[:, :, layout.past :]
+            return self._write(keys, values, places, layout.paths.size(self.heads))
         begin, self.length = self.length, self.length + keys.shape[2]
-        if self.keys is None or self.values is None or self.length > self.keys.shape[2]:
-            self.keys, self.values = (
-                _with_room(old, new, 2, self.length) for old, new in ((self.keys, keys), (self.values, values))
-            )
+        self._make_room(keys, values, 2, self.length)
+        assert self.keys is not None
+        assert self.values is not None
         self.keys[:, :, begin : self.length] = keys
         self.values[:, :, begin : self.length] = values
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
-    def _write(self, keys: Tensor, values: Tensor, slots: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Write (N, key heads, head width) to slots (N,), of so many, and return all of them."""
-        if self.keys is None or self.values is None or count > len(self.keys):
-            self.keys, self.values = (
-                _with_room(old, new, 0, count) for old, new in ((self.keys, keys), (self.values, values))
-            )
-        self.keys.index_copy_(0, slots, keys)
-        self.values.index_copy_(0, slots, values)
-        return self.keys, self.values
+    def _write(self, keys: Tensor, values: Tensor, places: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Write (…, head width) to places (…) of tables of so many rows, and return these."""
+        keys, values = (x.reshape(-1, x.shape[-1]) for x in (keys, values))
+        self._make_room(keys, values, 0, size)
+        assert self.keys is not None
+        assert self.values is not None
+        return self.keys.index_copy_(0, places.flatten(), keys), self.values.index_copy_(0, places.flatten(), values)
+
+    def _make_room(self, keys: Tensor, values: Tensor, dim: int, length: int) -> None:
+        """For as many positions or rows, and as many again, behind those that there are."""
+        if self.keys is None or self.values is None or length > self.keys.shape[dim]:
+            self.keys = _with_room(self.keys, keys, dim, length)
+            self.values = _with_room(self.values, values, dim, length)
 
     def select(self, owners: Owners) -> None:
         # With the room behind them: without it, the next positions would have all copied once more.
@@ -68,19 +71,16 @@ class KeyValueState(LayerState):
     def share(self, rows: Tensor) -> None:
         self.shared = True
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = (
-                x[rows, :, : self.length].transpose(1, 2).flatten(0, 1).contiguous() for x in (self.keys, self.values)
-            )
+            self.keys, self.values = (x[rows, :, : self.length].flatten(0, 2) for x in (self.keys, self.values))
 
-    def join(self, other: KeyValueState, moved: tuple[Tensor, Tensor]) -> None:
+    def join(self, other: KeyValueState, theirs: Paths, mine: Paths) -> None:
         if other.keys is not None and other.values is not None:
-            theirs, mine = moved
-            kept = other.keys.index_select(0, theirs), other.values.index_select(0, theirs)
-            self._write(*kept, mine, int(mine.amax()) + 1)
+            places = theirs.places(self.heads).flatten()
+            keys, values = (x.index_select(0, places) for x in (other.keys, other.values))
+            self._write(keys, values, mine.places(self.heads), mine.size(self.heads))
 
 
 def _with_room(old: Tensor | None, like: Tensor, dim: int, length: int) -> Tensor:
-    """Memory for twice as many positions or slots, which begins with the old ones."""
     shape = list(like.shape)
     shape[dim] = max(64, 2 * length)
     new = like.new_empty(shape)
@@ -105,7 +105,7 @@ class SourceState(LayerState):
         self.keys = None if self.keys is None else owners.within(self.keys)
         self.values = None if self.values is None else owners.within(self.values)
 
-    def join(self, other: SourceState, moved: tuple[Tensor, Tensor]) -> None:
+    def join(self, other: SourceState, theirs: Paths, mine: Paths) -> None:
         if self.keys is not None and other.keys is not None:
             self.keys = joined(self.keys, other.keys, -1)
         if self.values is not None and other.values is not None:
@@ -156,7 +156,7 @@ class Attention(Mixer):
         self.key_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
 
     def start(self) -> KeyValueState:
-        return KeyValueState()
+        return KeyValueState(self.key_heads)
 
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
         queries, keys, values = self._project(x, layout)
@@ -166,10 +166,10 @@ class Attention(Mixer):
         if layout.bias is not None:
             mask = _with_bias(layout.bias, mask, layout)
         if layout.paths is not None and few(queries) and can_look_up(queries):
-            mixed = attend_along(queries, keys, values, layout.columns(self.heads, self.key_heads), mask)
+            mixed = attend_along(queries, keys, values, layout.places(self.key_heads), mask)
         else:
             if layout.paths is not None:
-                keys, values = layout.paths.along(keys), layout.paths.along(values)
+                keys, values = (x[layout.places(self.key_heads)] for x in (keys, values))
             mixed = self._mix(queries, keys, values, mask, causal=mask is None and layout.is_plain_causal(self.window))
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
@@ -264,21 +264,23 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -
     return weighted_sums(weights, values).view(rows, heads, length, width)
 
 
-def attend_along(queries: Tensor, keys: Tensor, values: Tensor, columns: Tensor, mask: Tensor | None) -> Tensor:
-    """What `attend` gives for rows that find their keys and values in slots.
+def attend_along(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
+    """What `attend` gives for rows that find their keys and values in tables.
 
     Args:
         queries: (B, heads, T, head width).
-        keys: (slots, key heads, head width).
+        keys: a table (N, head width).
         values: the same.
-        columns: see `Layout.columns`.
+        places: (B, key heads, S) int64, the rows of the tables.
         mask: (1 or B, 1 or heads, 1 or T, S), bool or to be added; None sees all.
     """
     rows, heads, length, width = queries.shape
-    asked = (queries.transpose(1, 2) * width**-0.5).reshape(-1, width)
-    scores = products_with_rows(asked, keys.view(-1, width), columns).view(rows, length, heads, -1)
+    asked = queries.transpose(1, 2) * width**-0.5
+    shared = heads // places.shape[1]
+    columns = places[:, None, :, None].expand(-1, length, -1, shared, -1).flatten(0, 3)
+    scores = products_with_rows(asked.reshape(-1, width), keys, columns).view(rows, length, heads, -1)
     weights = _masked(scores, None if mask is None else mask.transpose(1, 2)).softmax(-1)
-    mixed = sums_of_rows(weights.view(columns.shape), values.view(-1, width), columns)
+    mixed = sums_of_rows(weights.view(columns.shape), values, columns)
     return mixed.view(rows, length, heads, width).transpose(1, 2)
 
 

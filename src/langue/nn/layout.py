@@ -43,7 +43,7 @@ class Layout:
     rotation: Tensor | None = None
     bias: Tensor | None = None
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
-    _columns: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _places: dict[int, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -78,14 +78,12 @@ class Layout:
             return (self.valid.long().cumsum(1) - 1).clamp_(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
 
-    def columns(self, heads: int, key_heads: int) -> Tensor:
-        """Where among (slots · key heads) the keys of each of B · T · heads queries lie: (B · T · heads, S) int64."""
-        if (heads, key_heads) not in self._columns:
+    def places(self, key_heads: int) -> Tensor:
+        """`Paths.places` of all visible positions, (B, key heads, S) int64, worked out once for all layers."""
+        if key_heads not in self._places:
             assert self.paths is not None
-            head = torch.arange(heads, device=self.device)[:, None] // (heads // key_heads)
-            columns = self.paths.slots[:, None, None] * key_heads + head
-            self._columns[heads, key_heads] = columns.expand(-1, self.length, -1, -1).flatten(0, 2)
-        return self._columns[heads, key_heads]
+            self._places[key_heads] = self.paths.places(key_heads)
+        return self._places[key_heads]
 
     def mask(self, window: int | None) -> Tensor | None:
         """Who sees whom, as a bool mask (1 or B, 1, T, S), or None when plain causal or full attention says it all.

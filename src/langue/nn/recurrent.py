@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from langue.nn.gathered import walk_gathered
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
-from langue.nn.state import LayerState, Owners
+from langue.nn.state import LayerState, Owners, Paths
 from langue.nn.unrolled import can_walk, walk
 from langue.tracing import is_exporting
 
@@ -35,7 +35,7 @@ class HiddenState(LayerState):
         if self.hidden is not None:
             self.hidden = tuple(part.index_select(1, owners.numbers) for part in self.hidden)
 
-    def join(self, other: HiddenState, moved: tuple[Tensor, Tensor]) -> None:
+    def join(self, other: HiddenState, theirs: Paths, mine: Paths) -> None:
         if self.hidden is not None and other.hidden is not None:
             self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -53,12 +53,13 @@ class LayerState(ABC):
         """Keep, reorder or repeat what is remembered of some owners."""
 
     @abstractmethod
-    def join(self, other: Self, moved: tuple[Tensor, Tensor]) -> None:
+    def join(self, other: Self, theirs: Paths, mine: Paths) -> None:
         """Remember of another's owners, behind those that there are, what it remembers of them.
 
         Args:
             other: of the same layer.
-            moved: of what lies in slots (see `Paths`), which of the other's are taken, and into which they go.
+            theirs: of what lies in slots, which of the other's are taken.
+            mine: the slots which these become.
         """
 
     def share(self, rows: Tensor) -> None:
@@ -88,49 +89,58 @@ class Paths:
     Attributes:
         slots: (rows, L) int64, of each row's positions in turn; of padding, any that there is.
         count: how many slots there are. Some of them no text goes through any more.
+        run: of so many slots in succession, as many as the rows had in common first, each head's part lies side by
+            side, since a long text is read head by head.
     """
 
     slots: Tensor
     count: int
+    run: int
 
     @classmethod
     def of(cls, rows: int, length: int, device: torch.device) -> Paths:
         """Of rows that have nothing in common yet."""
         count = rows * length
-        return cls(torch.arange(count, device=device).view(rows, length), count)
+        return cls(torch.arange(count, device=device).view(rows, length), count, max(1, length))
 
     def select(self, rows: Tensor) -> Paths:
         """Keep, reorder or repeat rows (B',) int64."""
-        return Paths(self.slots.index_select(0, rows), self.count)
+        return replace(self, slots=self.slots.index_select(0, rows))
 
     def grown(self, length: int) -> Paths:
         """With the next positions of each row, which others do not go through."""
-        rows = len(self.slots)
-        slots, count = self._take(rows * length)
-        return Paths(torch.cat([self.slots, slots.view(rows, length)], 1), count)
+        new = self._take(len(self.slots) * length)
+        return replace(new, slots=torch.cat([self.slots, new.slots.view(-1, length)], 1))
 
-    def joined(self, other: Paths, length: int) -> tuple[Paths, tuple[Tensor, Tensor]]:
+    def joined(self, other: Paths, length: int) -> tuple[Paths, Paths, Paths]:
         """With another's rows behind its own, all as if they had come so far: padded, or cut off, on the left.
 
         Returns:
-            Also which of the other's slots (N,) are needed for that, and the slots (N,) that these become.
+            Also the other's slots (N, 1) that are needed for that, and those that they become.
         """
         mine, theirs = (pad(paths.slots, (length - paths.slots.shape[1], 0)) for paths in (self, other))
         needed, numbers = theirs.unique(return_inverse=True)
-        slots, count = self._take(len(needed))
-        return Paths(torch.cat([mine, slots[numbers]]), count), (needed, slots)
+        new = self._take(len(needed))
+        both = torch.cat([mine, new.slots[:, 0][numbers]])
+        return replace(new, slots=both), replace(other, slots=needed[:, None]), new
 
-    def _take(self, wanted: int) -> tuple[Tensor, int]:
-        """So many slots that no text goes through, and how many there are then: new ones where these do not suffice."""
+    def _take(self, wanted: int) -> Paths:
+        """So many slots (N, 1) that no text goes through: new ones where these do not suffice."""
         device = self.slots.device
         free = torch.ones(self.count, dtype=torch.bool, device=device).index_fill_(0, self.slots.flatten(), False)
-        slots = free.nonzero()[:wanted, 0]
-        count = self.count + wanted - len(slots)
-        return torch.cat([slots, torch.arange(self.count, count, device=device)]), count
+        old = free.nonzero()[:wanted]
+        count = self.count + wanted - len(old)
+        new = torch.arange(self.count, count, device=device)[:, None]
+        return replace(self, slots=torch.cat([old, new]), count=count)
 
-    def along(self, x: Tensor) -> Tensor:
-        """What lies in slots (N, heads, width), along each row's text: (rows, heads, L, width), in new memory."""
-        return x.index_select(0, self.slots.flatten()).unflatten(0, self.slots.shape).transpose(1, 2)
+    def places(self, heads: int) -> Tensor:
+        """In which row of a table each position's part for each head is, (rows, heads, L) int64."""
+        head = torch.arange(heads, device=self.slots.device)[:, None]
+        return (self.slots + self.slots // self.run * self.run * (heads - 1))[:, None] + head * self.run
+
+    def size(self, heads: int) -> int:
+        """Rows of a table that has room for all slots."""
+        return -(-self.count // self.run) * self.run * heads
 
 
 @dataclass
@@ -224,12 +234,12 @@ class State:
         # What has become padding in all of them goes, so that a state lasts however many come and leave.
         self.valid = valid[:, int(valid.any(0).byte().argmax()) :]
         self.length = self.valid.shape[1]
-        self.paths, moved = mine.joined(theirs, self.length)
+        self.paths, theirs, mine = mine.joined(theirs, self.length)
         if self.memory is not None and other.memory is not None:
             self.memory.join(other.memory)
         for old_layer, new_layer in zip(self.layers, other.layers, strict=True):
             for old, new in zip(old_layer, new_layer, strict=True):
-                old.join(new, moved)
+                old.join(new, theirs, mine)
 
     def _share(self, rows: Tensor) -> None:
         """Let rows (B',) of the batch have in common what is remembered of those that they repeat."""

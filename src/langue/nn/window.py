@@ -9,7 +9,7 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
-from langue.nn.state import LayerState, Owners
+from langue.nn.state import LayerState, Owners, Paths
 
 
 class WindowState(LayerState):
@@ -22,7 +22,7 @@ class WindowState(LayerState):
         if self.inputs is not None:
             self.inputs = owners.of(self.inputs)
 
-    def join(self, other: WindowState, moved: tuple[Tensor, Tensor]) -> None:
+    def join(self, other: WindowState, theirs: Paths, mine: Paths) -> None:
         if self.inputs is not None and other.inputs is not None:
             self.inputs = torch.cat([self.inputs, other.inputs])
 
