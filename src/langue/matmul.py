@@ -1,9 +1,9 @@
 """Matrix products in fp32 on a CPU, by the fastest of the libraries that PyTorch brings along.
 
-PyTorch multiplies matrices by Intel's MKL, which leaves AVX-512 unused on AMD's processors; oneDNN and FBGEMM, which
-PyTorch keeps for other things, use it there. Measured on two cores of a Zen 5 with torch 2.13: 210 GFLOP/s by MKL, 460
-by oneDNN, from the products of a model of 1M parameters to those of a large one. All round each product of fp32 once,
-so results differ in the last digits alone, as they do between any two processors.
+PyTorch multiplies matrices by Intel's MKL, which leaves AVX-512 unused on AMD's processors; oneDNN, FBGEMM and loops of
+its own for sparse matrices, which PyTorch keeps for other things, use it there. Measured on two cores of a Zen 5 with
+torch 2.13: 210 GFLOP/s by MKL, 460 by oneDNN, from the products of a model of 1M parameters to those of a large one.
+All round each product of fp32 once, so results differ in the last digits alone, as they do between any two processors.
 """
 
 from __future__ import annotations

@@ -135,7 +135,9 @@ def test_selected_rows_do_not_share_what_they_remember(variant: str) -> None:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("variant", CAUSAL)
 @torch.no_grad()
-def test_branches_equal_their_own_full_passes(variant: str, padded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_share_equal_their_own_full_passes(
+    variant: str, padded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows that share a beginning and a source part, die out, and leave with their source: hypotheses of a beam."""
     monkeypatch.setattr(attention, "FEW", 2)  # so that three positions at once are copied together to be looked at
     model = precise_model_of(variant)
@@ -244,6 +246,51 @@ def test_rows_of_other_ages_join(variant: str) -> None:
         alone = model(Batch(torch.cat([text, new[place]])[None], source=about))
         assert_close(logits[place], alone[0, -1:])
     assert together.length == max(len(text) for text, _ in rows) + 1
+
+
+def shared(model: Model, ids: Tensor) -> State:
+    """Of each text that has been read, two rows."""
+    state = model.start(Batch(ids))
+    model(Batch(ids), state)
+    sources = torch.arange(len(ids))
+    state.select(sources.repeat_interleave(2), sources)
+    return state
+
+
+@torch.no_grad()
+def test_padding_beside_those_who_join_is_nobody_elses() -> None:
+    """A text whose numbers overflowed harms none but itself."""
+    model = precise_model_of("decoder:attention-rotary")
+    broken = next(parameter for name, parameter in model.named_parameters() if name.startswith("embedding"))
+    broken[5] = float("nan")
+    state = shared(model, torch.tensor([[5, 5], [1, 2]]))
+    state.join(shared(model, torch.tensor([[1, 2, 3, 4]])))
+    logits = model(Batch(torch.ones(6, 1, dtype=torch.long)), state)
+    others = [token for token in range(logits.shape[2]) if token != 5]  # the head's weights are the embedding's
+    assert logits[:, 0, others].isnan().any(1).tolist() == [True, True, False, False, False, False]
+
+
+@torch.no_grad()
+def test_rows_that_share_in_bf16() -> None:
+    """Which are not looked up but copied together."""
+    model = precise_model_of("decoder:attention-grouped").bfloat16()
+    ids, new = random_ids(3, LENGTH), random_ids(6, 1)
+    logits = model(Batch(new), shared(model, ids))
+    alone = model(Batch(torch.cat([ids.repeat_interleave(2, 0), new], 1)))[:, -1:]
+    torch.testing.assert_close(logits, alone, atol=0.05, rtol=0.05)
+    assert float(alone.std()) > 0.2
+
+
+@torch.no_grad()
+def test_what_rows_that_share_cannot_do() -> None:
+    model = precise_model_of("decoder:attention-rotary")
+    ids = random_ids(2, LENGTH)
+    with pytest.raises(ValueError, match="go on without padding"):
+        model(Batch(random_ids(4, 1), valid=torch.ones(4, 1, dtype=torch.bool)), shared(model, ids))
+    alone = model.start(Batch(ids))
+    model(Batch(ids), alone)
+    with pytest.raises(ValueError, match="selected by their sources before"):
+        shared(model, ids).join(alone)
 
 
 @pytest.mark.parametrize(

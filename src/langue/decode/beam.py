@@ -49,8 +49,8 @@ class Beams:
         self._tokens = self._step()
 
     def run(self, few: int = 0) -> None:
-        """Go on until no more than a few prompts are left, or none where these could not join others."""
-        while len(self.live) > (few if self.rows.is_open else 0):
+        """Go on until no more than a few prompts are left, which others may join."""
+        while len(self.live) > few:
             self.rows.write(self._tokens.flatten())
             self._tokens = self._step()
 
@@ -110,7 +110,11 @@ class Beams:
         if self.rows.looks is None:
             return
         new = self.rows.looks.cpu().view(len(self.live), self._width, 1, -1)
-        self._looks = new if self._looks is None else torch.cat([self._looks, new], 2)
+        if self._looks is not None:
+            # Where texts were read again, sources are as long as the longest that is left.
+            length = max(self._looks.shape[3], new.shape[3])
+            new = torch.cat([pad(x, (0, length - x.shape[3])) for x in (self._looks, new)], 2)
+        self._looks = new
 
     def _note(self, step: Step) -> None:
         """Keep what ends here, and find out which prompts are done."""

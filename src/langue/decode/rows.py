@@ -84,7 +84,7 @@ class Rows:
         if count > 1:
             each = torch.arange(len(self._seen), device=self.device)
             rows = each.repeat_interleave(count)
-            self._select(rows, rows if self._sources is None else each)
+            self._select(rows, None if self._sources is None else each)
             self.logs = self.logs.index_select(0, rows)
             self.logits = None if self.logits is None else self.logits.index_select(0, rows)
             self.looks = None if self.looks is None else self.looks.index_select(0, rows)
@@ -104,16 +104,14 @@ class Rows:
 
     def select(self, rows: Tensor, sources: Tensor | None = None) -> None:
         """Keep, reorder or repeat rows, as `append` does, whose logits are worked out at the next token alone."""
-        rows = rows.to(self.device)
-        self._select(rows, rows if sources is None else sources.to(self.device))
-
-    @property
-    def is_open(self) -> bool:
-        """Whether others may join: while rows share what is remembered of them, not when each was read for itself."""
-        return all(state.paths is not None for state in self._states)
+        self._select(rows.to(self.device), None if sources is None else sources.to(self.device))
 
     def join(self, other: Rows) -> None:
-        """Let others that are open, as many of each source, go on behind these; all get their next token together."""
+        """Let others, as many of each source, go on behind these; all get their next token together.
+
+        Raises:
+            ValueError: rows of either were never selected by their sources.
+        """
         length = max(self.texts.shape[1], other.texts.shape[1])
         texts = torch.cat([pad(x.texts, (length - x.texts.shape[1], 0), value=NOTHING) for x in (self, other)])
         self.texts = texts[:, int((texts != NOTHING).any(0).byte().argmax()) :]
@@ -136,7 +134,7 @@ class Rows:
         else:
             self.logits, self.logs = self._read(Batch(tokens[:, None]))
 
-    def _select(self, rows: Tensor, sources: Tensor) -> None:
+    def _select(self, rows: Tensor, sources: Tensor | None) -> None:
         count = len(self._seen)
         if len(rows) == count and bool((rows == torch.arange(count, device=self.device)).all()):
             return
@@ -144,7 +142,7 @@ class Rows:
         for state in self._states:
             state.select(rows, sources)
         if self._sources is not None:
-            self._sources = [self._sources[number] for number in sources.tolist()]
+            self._sources = [self._sources[number] for number in (rows if sources is None else sources).tolist()]
 
     def _read_all(self) -> tuple[Tensor | None, Tensor]:
         """Read what each row still sees from its beginning."""

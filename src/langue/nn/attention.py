@@ -71,7 +71,8 @@ class KeyValueState(LayerState):
     def share(self, rows: Tensor) -> None:
         self.shared = True
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = (x[rows, :, : self.length].flatten(0, 2) for x in (self.keys, self.values))
+            kept = [x[rows, :, : self.length].flatten(0, 2) for x in (self.keys, self.values)]
+            self.keys, self.values = (_with_room(x, x, 0, len(x)) for x in kept)
 
     def join(self, other: KeyValueState, theirs: Paths, mine: Paths) -> None:
         if other.keys is not None and other.values is not None:
@@ -169,7 +170,7 @@ class Attention(Mixer):
             mixed = attend_along(queries, keys, values, layout.places(self.key_heads), mask)
         else:
             if layout.paths is not None:
-                keys, values = (x[layout.places(self.key_heads)] for x in (keys, values))
+                keys, values = (F.embedding(layout.places(self.key_heads), x) for x in (keys, values))
             mixed = self._mix(queries, keys, values, mask, causal=mask is None and layout.is_plain_causal(self.window))
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 

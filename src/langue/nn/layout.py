@@ -54,6 +54,8 @@ class Layout:
             raise ValueError("a state remembers one document a row; packed documents are for whole rows")
         rows, length = ids.shape[:2]
         past = 0 if state is None else state.length
+        if state is not None and state.paths is not None and valid is not None:
+            raise ValueError("rows that share what is remembered of them go on without padding")
         return cls(
             rows=rows,
             length=length,

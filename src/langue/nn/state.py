@@ -87,7 +87,7 @@ class Paths:
     Kwon et al. 2023 (vLLM, section 4), with pages of one position.
 
     Attributes:
-        slots: (rows, L) int64, of each row's positions in turn; of padding, any that there is.
+        slots: (rows, L) int64, of each row's positions in turn; of padding, any of its own.
         count: how many slots there are. Some of them no text goes through any more.
         run: of so many slots in succession, as many as the rows had in common first, each head's part lies side by
             side, since a long text is read head by head.
@@ -118,11 +118,15 @@ class Paths:
         Returns:
             Also the other's slots (N, 1) that are needed for that, and those that they become.
         """
-        mine, theirs = (pad(paths.slots, (length - paths.slots.shape[1], 0)) for paths in (self, other))
-        needed, numbers = theirs.unique(return_inverse=True)
+        needed, numbers = other._aligned(length).unique(return_inverse=True)
         new = self._take(len(needed))
-        both = torch.cat([mine, new.slots[:, 0][numbers]])
+        both = torch.cat([self._aligned(length), new.slots[:, 0][numbers]])
         return replace(new, slots=both), replace(other, slots=needed[:, None]), new
+
+    def _aligned(self, length: int) -> Tensor:
+        """(rows, length) slots, where padding is the row's own, so that nothing of others comes near it, NaN or not."""
+        missing = max(0, length - self.slots.shape[1])
+        return torch.cat([self.slots[:, :1].expand(-1, missing), self.slots[:, -length:]], 1)
 
     def _take(self, wanted: int) -> Paths:
         """So many slots (N, 1) that no text goes through: new ones where these do not suffice."""
@@ -198,8 +202,9 @@ class State:
 
         Args:
             rows: (B',) int64.
-            sources: (B'',) int64, which sources are kept, where several rows in succession share one, and what they
-                have in common besides: beams need no copies of it. None when each row takes its own along.
+            sources: (B'',) int64, which sources are kept, where as many rows in succession share each, and from now on
+                also what they remember of their beginnings: beams need no copies. None when each row takes its own
+                along.
         """
         own = Owners(rows)
         owners: dict[Owner, Owners] = {"row": own, "source": own if sources is None else Owners(sources)}
@@ -207,7 +212,7 @@ class State:
             self.memory.select(owners["source"])
         if self.paths is not None:
             self.paths = self.paths.select(rows)
-        elif sources is not None and len(sources) < len(rows):
+        elif sources is not None:
             self._share(rows)
         for layer in self.layers:
             for state in layer:
@@ -215,16 +220,16 @@ class State:
         self.valid = None if self.valid is None else own.of(self.valid)
 
     def join(self, other: State) -> None:
-        """Let rows of another state go on behind those of this one; in both, several share a source.
+        """Let rows of another state go on behind those of this one; as many share each source.
 
         However far they have come, all end side by side: the younger are padded on the left.
 
         Raises:
-            ValueError: rows of either share nothing.
+            ValueError: rows of either were never selected by their sources.
         """
         mine, theirs = self.paths, other.paths
         if mine is None or theirs is None:
-            raise ValueError("only rows that share what is remembered of them are joined by others")
+            raise ValueError("rows are selected by their sources before others join them")
         length = max(self.length, other.length)
         every = [
             pad(_valid(state.valid, paths.slots.shape, paths.slots.device), (length - state.length, 0))
