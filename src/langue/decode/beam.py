@@ -110,11 +110,7 @@ class Beams:
         if self.rows.looks is None:
             return
         new = self.rows.looks.cpu().view(len(self.live), self._width, 1, -1)
-        if self._looks is not None:
-            # Where texts were read again, sources are as long as the longest that is left.
-            length = max(self._looks.shape[3], new.shape[3])
-            new = torch.cat([pad(x, (0, length - x.shape[3])) for x in (self._looks, new)], 2)
-        self._looks = new
+        self._looks = new if self._looks is None else torch.cat([self._looks, new], 2)
 
     def _note(self, step: Step) -> None:
         """Keep what ends here, and find out which prompts are done."""

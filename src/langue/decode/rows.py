@@ -77,6 +77,8 @@ class Rows:
         self._sources = None if sources is None else list(sources)
         self._states: list[State] = []
         self.looks: Tensor | None = None
+        self._widest = 0
+        """Positions of looks, of sources that have left too: what is read again is padded to those that are left."""
         self.logits, self.logs = self._read_all()
 
     def repeat(self, count: int) -> None:
@@ -117,6 +119,7 @@ class Rows:
         self.texts = texts[:, int((texts != NOTHING).any(0).byte().argmax()) :]
         self._seen = torch.cat([self._seen, other._seen])
         self._longest = int(self._seen.max())
+        self._widest = max(self._widest, other._widest)
         self._sources = None if self._sources is None else [*self._sources, *(other._sources or ())]
         for mine, theirs in zip(self._states, other._states, strict=True):
             mine.join(theirs)
@@ -194,7 +197,11 @@ class Rows:
         looks = [look[:, :, -1].mean(1) for memory in memories for look in memory.looks or []]
         for memory in memories:
             memory.looks = []
-        return torch.stack(looks).mean(0).view(rows, -1) if looks else None
+        if not looks:
+            return None
+        found = torch.stack(looks).mean(0).view(rows, -1)
+        self._widest = max(self._widest, found.shape[1])
+        return pad(found, (0, self._widest - found.shape[1]))
 
     @staticmethod
     def _padded(prompts: Sequence[Sequence[int]], length: int) -> Tensor:

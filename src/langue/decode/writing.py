@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from langue.decode.rank import Hypothesis, rank
 from langue.decode.rows import Source
@@ -129,9 +128,7 @@ class Writing:
         tokens, logs = self._tokens[row], self._logs[row]
         looks = None
         if self._looks[row] and self._source_lengths is not None:
-            # Sources are padded as the batch needs it: less, where texts were read again after long ones had left.
-            length = self._source_lengths[row]
-            looks = torch.stack([pad(look, (0, length - len(look))) for look in self._looks[row]]).cpu()
+            looks = torch.stack(self._looks[row]).cpu()[:, : self._source_lengths[row]]
         score = sum(logs)
         return Hypothesis(
             list(tokens), score, self._ended[row], rank(score, len(logs), looks, self.settings), list(logs), looks
