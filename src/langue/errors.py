@@ -1,4 +1,13 @@
-"""The one error a user is meant to read."""
+"""The one error a user is meant to read, and the guard at each door where other people's files come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LONGEST_REASON = 200
+"""Characters of a library's own words that a message repeats."""
 
 
 class LangueError(Exception):
@@ -7,3 +16,43 @@ class LangueError(Exception):
     Its message is one clear sentence that says what is wrong and what to do. The command line prints it and ends with
     exit status 2; from Python it is an ordinary exception. Mistakes of Langue itself are never dressed up as this.
     """
+
+
+@contextmanager
+def reading(what: str | Path, advice: str = "") -> Iterator[None]:
+    """Guard around the reading of a file that somebody else wrote: whatever fails in it is that file's fault.
+
+    A parser raises what its author thought of, on damage nobody thought of: a KeyError, a RecursionError, an
+    OverflowError, a panic in Rust. All become one `LangueError` with the file's name, and the first error as its
+    cause. `LangueError`, an interruption (KeyboardInterrupt, SystemExit) and GeneratorExit pass unchanged, so that
+    a generator may yield inside. Only parsing belongs inside, never what is done with the parsed things.
+
+    Args:
+        what: the file's name, with the place in it where that is known ("a.jsonl, line 3").
+        advice: what to do, put behind the reason.
+
+    Raises:
+        LangueError: instead of any other error inside.
+    """
+    try:
+        yield
+    except LangueError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+            raise
+        raise LangueError(f"{what} cannot be read: {reason(error)}{advice and f'; {advice}'}") from error
+
+
+def reason(error: BaseException) -> str:
+    """One line that says why something failed, in the error's own words where they are words."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    if not isinstance(error, ValueError | OSError | RuntimeError) or not words:
+        words = f"{type(error).__name__}{words and f': {words}'}"
+    return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
