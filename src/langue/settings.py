@@ -113,7 +113,11 @@ def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple
     """What of a place is really there; and its last part, if that is just what is missing."""
     found: list[int | str] = []
     for number, part in enumerate(place):
-        if (isinstance(content, Mapping) and part in content) or (isinstance(content, list) and isinstance(part, int)):
+        if isinstance(content, Mapping):
+            known = part in content
+        else:
+            known = isinstance(content, list) and isinstance(part, int)
+        if known:
             content = content[part]
         elif not (missing and number == len(place) - 1):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from langue.models.stack import Stack
-from langue.nn.block import Block
+from langue.nn.block import Block, Sublayer
 from langue.nn.layout import Layout
 from langue.nn.state import Memory
 
@@ -28,6 +28,7 @@ def look(stack: Stack, x: Tensor, layout: Layout, memory: Memory | None = None) 
 
 def _mixer_weights(block: Block, x: Tensor, layout: Layout) -> Tensor | None:
     x, wrap = block.open(x), block.sublayers[block.place]
+    assert isinstance(wrap, Sublayer)
     return block.mixer.weights(wrap.norm(x) if wrap.place == "pre" else x, layout)
 
 
@@ -35,4 +36,5 @@ def _cross_weights(block: Block, x: Tensor, layout: Layout, memory: Memory) -> T
     assert block.cross is not None
     mixed = block.sublayers[block.place](block.open(x), lambda y: block.mixer(y, layout))
     wrap = block.sublayers[block.place + 1]
+    assert isinstance(wrap, Sublayer)
     return block.cross.weights(wrap.norm(mixed) if wrap.place == "pre" else mixed, memory)
