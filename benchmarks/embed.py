@@ -17,7 +17,6 @@ import numpy as np
 
 from benchmarks.classify import mixed_texts
 from benchmarks.harness import (
-    HERE,
     Contestant,
     Options,
     Result,
@@ -134,7 +133,6 @@ def _langue(given: dict[str, Any]) -> dict[str, float]:
             "training.learning_rate": given["learning_rate"], "training.seed": given["seed"], "training.log_every": 1,
             "training.evaluate_every": 1_000_000, "training.checkpoint_every": 1_000_000,
         }  # fmt: skip
-        recipe = HERE.parent / "recipes" / "embed.yaml"
-        lines = langue_train(recipe, fields, Path(place) / "run", "--start-from", given["model"], "--no-report")
+        lines = langue_train("embed", fields, Path(place) / "run", "--start-from", given["model"], "--no-report")
     train, dev = ([line for line in lines if line["split"] == split][-1] for split in ("train", "dev"))
     return {"seconds": train["seconds"], "mrr@10": dev["mrr@10"]}

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import HERE, Options, Result, Skip, langue_train, peer, say
+from benchmarks.harness import Options, Result, Skip, langue_train, peer, say
 
 TASKS: dict[str, dict[str, Any]] = {
     "glue/SST-2": {"folder": "glue/SST-2", "epochs": 1, "batch_size": 32, "learning_rate": 1e-4, "rounds": 3},
@@ -82,7 +82,7 @@ def _peer(given: dict[str, Any]) -> dict[str, float]:
 
 def _langue(given: dict[str, Any]) -> dict[str, float]:
     """The command, in a folder that is thrown away."""
-    recipe = HERE.parent / "recipes" / ("squad.yaml" if given["task"].startswith("squad") else "glue.yaml")
+    recipe = "squad" if given["task"].startswith("squad") else "glue"
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "run"
         fields = {

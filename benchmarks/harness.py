@@ -148,17 +148,17 @@ def _step_for(step: Callable[[], object], seconds: float) -> list[float]:
     return times
 
 
-def langue_train(recipe: Path, changes: Mapping[str, Any], out: Path, *options: str) -> list[dict[str, Any]]:
+def langue_train(recipe: str, changes: Mapping[str, Any], out: Path, *options: str) -> list[dict[str, Any]]:
     """The command that a user types, in a process of its own; the lines of the metrics that it leaves.
 
     Args:
-        recipe: a file.
+        recipe: the name of one that comes with Langue.
         changes: settings by their dotted names.
         out: the run folder to make.
         options: more words.
     """
     words = [word for name, value in changes.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "langue", "train", str(recipe), *words, *options, "--out", str(out)]
+    command = [sys.executable, "-m", "langue", "train", recipe, *words, *options, "--out", str(out)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 

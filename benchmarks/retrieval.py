@@ -2,7 +2,7 @@
 
 `--data` is a folder with `summarize-debian/train.jsonl` (text, summary) and `search-debian-test/` (BEIR's layout),
 `--model` MiniLM's folder. Everything is what a user types: negatives by words, trainings by
-`recipes/embed-debian.yaml` and `recipes/embed-scratch.yaml`, and `langue evaluate`, with dense, full-text and hybrid
+the recipes `embed-debian` and `embed-scratch`, and `langue evaluate`, with dense, full-text and hybrid
 search in one table.
 """
 
@@ -15,9 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import HERE, Options, Result, Skip, langue_train, say
+from benchmarks.harness import Options, Result, Skip, langue_train, say
 
-RECIPES = HERE.parent / "recipes"
 SECONDS, QUICK = 1200, 30
 MINED, MINED_QUICK = 12_000, 500
 """Pairs that negatives are looked for; more than two cores get through in the time."""
@@ -48,7 +47,7 @@ def run(options: Options) -> Result:
         for number, (name, (recipe, fields, start)) in enumerate(trainings.items()):
             out = Path(place) / f"run-{number}"
             more = () if start is None else ("--start-from", str(start))
-            lines = langue_train(RECIPES / f"{recipe}.yaml", fields, out, *more)
+            lines = langue_train(recipe, fields, out, *more)
             trained = [line for line in lines if line["split"] == "train"][-1]
             rows += _rows(name, out, test, trained["step"], trained["seconds"])
     columns = {

@@ -1,7 +1,7 @@
 """Wall time to the loss at which the nanoGPT recipe for CPUs ends, on Tiny Shakespeare by characters.
 
 `--data` is the text; its first 90 % train, its last 10 % validate. The peer is the recipe in plain PyTorch, timed over
-its training steps alone. Langue is the command that a user types, `langue train recipes/shakespeare.yaml`, timed from
+its training steps alone. Langue is the command that a user types, `langue train shakespeare`, timed from
 its first step to its last, its own evaluations and log included; both are then judged by the same function over the
 whole validation text.
 """
@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.harness import HERE, Options, Result, Skip, langue_train, peer, say
+from benchmarks.harness import Options, Result, Skip, langue_train, peer, say
 from benchmarks.peers import nanogpt
 
-RECIPE = HERE.parent / "recipes" / "shakespeare.yaml"
+RECIPE = "shakespeare"
 TARGET = 1.886
 CONTEXT = 64
 

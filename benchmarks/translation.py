@@ -1,7 +1,7 @@
 """Translation from new weights: BLEU after the same time of training, beside Transformers' Seq2SeqTrainer.
 
 `--data` is a folder with `train.tsv`, `dev.tsv` and `test.tsv` of the columns source and target. Langue is the command
-that a user types, `langue train recipes/translate-en-de.yaml`; the peer is a Marian of the same width, depth and
+that a user types, `langue train translate-en-de`; the peer is a Marian of the same width, depth and
 vocabulary, trained at the Trainer's defaults with the tokenizer that Langue learnt. Both translate the test part by a
 beam of 4 and are scored by sacreBLEU. They train at the same time, each on its half of the cores, so that what else
 goes on on the machine meets both.
@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import HERE, Options, Result, Skip, langue_train, peer, say
+from benchmarks.harness import Options, Result, Skip, langue_train, peer, say
 
-RECIPE = HERE.parent / "recipes" / "translate-en-de.yaml"
+RECIPE = "translate-en-de"
 SECONDS, QUICK = 4200, 30
 """A core takes 70 minutes for what two do in 45."""
 

@@ -201,7 +201,7 @@ def test_a_dev_metric_that_the_rows_do_not_allow_is_named(tmp_path):
 
 
 def test_the_recipe_that_ships_is_whole():
-    recipe = read_recipe("recipes/embed.yaml")
+    recipe = read_recipe("embed")
     assert (recipe.task, recipe.training.batch_size) == ("embed", 64)
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from langue.errors import LangueError
 from langue.models import PRESETS, ModelConfig
-from langue.recipe import Recipe, changes_between, read_recipe, write_recipe
+from langue.recipe import changes_between, read_recipe, write_recipe
 
 MINIMAL = "task: generate\ndata: {train: text.txt}\n"
 
@@ -123,10 +123,3 @@ def test_changes_are_found_by_dotted_name(tmp_path: Path) -> None:
     new = read_recipe(write(tmp_path), {"training.steps": "7", "model.layers": "9", "data.dev": "null"})
     assert changes_between(old, new) == {"training.steps": (2000, 7), "model.layers": (4, 9), "data.dev": (0.1, None)}
     assert changes_between(old, old) == {}
-
-
-def test_the_recipes_of_the_project_are_right(monkeypatch) -> None:
-    recipes = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
-    assert recipes
-    for path in recipes:
-        assert isinstance(read_recipe(path), Recipe)

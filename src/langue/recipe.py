@@ -25,6 +25,7 @@ from langue.objectives import (
     TagSettings,
     TranscribeSettings,
 )
+from langue.recipes import find_recipe
 from langue.settings import Settings, override, parse, read_yaml
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -109,10 +110,10 @@ class Recipe(Settings):
 
 
 def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, str] | None = None) -> Recipe:
-    """Read a recipe from a YAML file.
+    """Read a recipe.
 
     Args:
-        source: the file, or what would stand in it.
+        source: its YAML file, the name of a recipe that comes with Langue, or what would stand in such a file.
         changes: `{"training.steps": "200"}`, values as in YAML, which come before the file's.
 
     A relative path in the recipe is looked for from the working directory and then from the recipe's folder.
@@ -123,7 +124,8 @@ def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, st
     if isinstance(source, Mapping):
         content, folder, where = dict(source), Path(), "the recipe"
     else:
-        content, folder, where = read_yaml(Path(source)), Path(source).parent, str(source)
+        file = find_recipe(source)
+        content, folder, where = read_yaml(file), file.parent, str(source)
     if "model.preset" in (changes or {}):
         content = _without_preset(content)
     content = override(content, changes or {})

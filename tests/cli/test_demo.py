@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from langue.cli import run
-from langue.cli.demo import RECIPE, demo, show_texts, what_next
+from langue.cli.demo import demo, show_texts, what_next
 from langue.cli.verbs import VERBS, Verb
 from langue.race import FAMILIES
 from langue.recipe import read_recipe
@@ -34,9 +34,8 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in text.splitlines() if line.strip().startswith("langue ")]
 
 
-def test_the_recipe_can_be_read_and_bounds_a_training(tmp_path):
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    recipe = read_recipe(tmp_path / "recipe.yaml")
+def test_the_recipe_can_be_read_and_bounds_a_training():
+    recipe = read_recipe("generate")
     assert recipe.data.train == "embedded"
     assert recipe.training.steps is None
     assert recipe.training.seconds

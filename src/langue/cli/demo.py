@@ -5,32 +5,13 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from langue.report.result import RaceResult
-
-RECIPE = """\
-# What `langue demo` trains by; `langue train` and `langue race` take it as it is.
-task: generate
-tokenizer: {kind: byte-bpe, vocab_size: 1024}
-model: {preset: gpt-nano, context: 64}
-data: {train: embedded, dev: 0.02}
-training:
-  steps: null
-  seconds: 120
-  batch_size: 12
-  optimizer: muon
-  learning_rate: 1.0e-2
-  schedule: wsd
-  decay_share: 0.6
-  final_share: 0.0
-  warmup_steps: 20
-  evaluate_every: 100
-samples: {prompt: "The function", max_tokens: 60, temperature: 0.7}
-"""
 
 PLAN = """\
 Five language models of one size learn to write like Python's own documentation: an MLP, an RNN, a GRU, an LSTM and a
@@ -92,6 +73,7 @@ def demo_families(out: Path, seconds: float) -> None:
     from langue.cli.race import show
     from langue.race import FAMILIES, Budget, race
     from langue.recipe import read_recipe
+    from langue.recipes import find_recipe
     from langue.report import write_race_report
     from langue.report.words import duration
 
@@ -100,7 +82,7 @@ def demo_families(out: Path, seconds: float) -> None:
     out.mkdir(parents=True, exist_ok=True)
     recipe = out / "recipe.yaml"
     if not recipe.exists():
-        recipe.write_text(RECIPE, encoding="utf-8")
+        shutil.copyfile(find_recipe("generate"), recipe)
     result = race(read_recipe(recipe), FAMILIES, Budget(seconds=seconds), out)
     show_texts(result)
     show(result)

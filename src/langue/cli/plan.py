@@ -29,7 +29,7 @@ def plan(
     Parameters
     ----------
     recipe
-        A YAML file.
+        A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
     start_from
         A run, a checkpoint or a model's folder (Hugging Face's too) whose weights the training will begin with.
     as_json

@@ -29,7 +29,7 @@ def race(
     Parameters
     ----------
     recipe
-        A YAML file; of its model, context and dropout count.
+        A YAML file, or the name of a recipe that comes with Langue; of its model, context and dropout count.
     presets
         Who takes part; mlp-nano, rnn-nano, gru-nano, lstm-nano and gpt-nano by default.
     out

@@ -37,7 +37,7 @@ def train(
     Parameters
     ----------
     recipe
-        A YAML file.
+        A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
     out
         The run folder to make.
     start_from
