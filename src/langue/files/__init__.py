@@ -1,0 +1,36 @@
+"""Files on a disk: written whole, held by one process, checked by hashes, and removed by one law.
+
+The law: nothing is removed that this process did not write itself or that a list of ours does not name. A bare name is
+no proof of ownership. `staging` writes beside a place and renames, `claim` holds a folder and keeps the list of what a
+setting-up has written, `manifest` knows the bytes of each file of a folder, `stamp` those of a single file.
+"""
+
+from langue.files.claim import claim, is_unfinished, locked, remove_files
+from langue.files.digest import digest, verify_always
+from langue.files.disk import make_folders, reason, sync
+from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
+from langue.files.staging import replacing, write_text
+from langue.files.stamp import STAMP, check_stamp, write_stamp
+
+__all__ = [
+    "MANIFEST",
+    "STAMP",
+    "Manifest",
+    "check_file",
+    "check_folder",
+    "check_stamp",
+    "claim",
+    "digest",
+    "is_unfinished",
+    "locked",
+    "make_folders",
+    "reason",
+    "remove_files",
+    "replacing",
+    "replacing_listed",
+    "seal",
+    "sync",
+    "verify_always",
+    "write_stamp",
+    "write_text",
+]
