@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, capsys):
     place = str(tmp_path / "index")
-    assert run(["index", "build", str(folder), "--out", place, "--kind", "memory"]) == 0
+    assert run(["index", "build", str(folder), "--out", place, "--kind", "memory"]) == 1  # one could not be read
     said = capsys.readouterr().out
     assert "4 documents in 4 passages" in said
     assert f"left out, unreadable PDF: 1 ({folder}/broken.pdf)" in said
@@ -55,6 +55,37 @@ def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, caps
     assert "no model: passages are found by their words alone" in capsys.readouterr().out
     assert run(["index", "info", place, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"]["kind"] == "memory"
+
+
+BAD = {
+    "marked.html": b"<![foo[ x ]]>\xff",
+    "undefined.html": b"<meta charset=undefined>\xff",
+    "end.pdf": b"%PDF-1.4\n1 0 obj\n<<",
+    "zip.pdf": b"PK\x03\x04",
+    "rows.jsonl": b'{"text": "\\ud800"}\n',
+    "deep.jsonl": b"[" * 100_000,
+    "big.jsonl": b'{"text": "x", "id": "\\udfff", "n": ' + b"9" * 5000 + b"}\n",
+    "table.csv": b"id,text\n1\n",
+    "odd.tsv": b"text\nx\ty\n",
+    "no.parquet": b"PAR1PAR1",
+    "sixteen.md": b"\xff\xfeh\0i\0",
+    "zero.txt": b"a\0b",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_one_document_that_cannot_be_read_stops_no_other(tmp_path, name, capsys):
+    docs, place = tmp_path / "docs", str(tmp_path / "index")
+    docs.mkdir()
+    (docs / name).write_bytes(BAD[name])
+    assert run(["index", "build", str(docs), "--out", place, "--kind", "memory"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    (docs / "good.txt").write_text("Sound.")
+    assert run(["index", "build", str(docs), "--out", place, "--kind", "memory"]) == 1
+    said = capsys.readouterr().out
+    assert "1 documents in 1 passages" in said
+    assert f"({docs}/{name})" in said
+    assert run(["index", "search", place, "sound"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ import base64
 
 import numpy as np
 import pytest
-from pages import Page, check_self_contained
 
 from langue.report.attention import Looks, attention_page, visible, write_attention
+from pages import Page, check_self_contained
 
 
 @pytest.fixture

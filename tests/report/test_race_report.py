@@ -2,12 +2,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from pages import Page, check_self_contained
 
 from langue.errors import LangueError
 from langue.report import write_race_report
 from langue.report.compare import by_half_octaves
 from langue.report.result import findings, read_result
+from pages import Page, check_self_contained
 
 
 def test_the_page_holds_all_it_shows(race):

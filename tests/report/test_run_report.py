@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from pages import Page, check_self_contained
 
 import langue.report.extra
 from langue.report import write_report
 from langue.report.words import duration, show
+from pages import Page, check_self_contained
 
 
 def page_of(run) -> Page:

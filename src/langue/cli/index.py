@@ -36,10 +36,11 @@ def build(
     metadata: Several = (),
     device: str = "auto",
     as_json: Json = False,
-) -> None:
+) -> int:
     """Make an index of documents, or bring one up to date: what has not changed is not encoded again.
 
-    The index then holds these documents and no others.
+    The index then holds these documents and no others. Exit status 1 says that some could not be read, 2 that none
+    could.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def build(
     asked |= {"id": id, "text": text, "title": title, "metadata": metadata or None}
     index = Index.build(list(docs), out, model, parse(IndexSettings, asked, "index build"), device)
     assert index.change is not None
-    _tell(index, index.change, as_json)
+    return _tell(index, index.change, as_json)
 
 
 def add(
@@ -90,7 +91,7 @@ def add(
     model: Path | None = None,
     device: str = "auto",
     as_json: Json = False,
-) -> None:
+) -> int:
     """Put documents into an index, in place of those with the same ids.
 
     Parameters
@@ -109,7 +110,7 @@ def add(
     from langue.search import Index
 
     found = Index.open(index, model, device)
-    _tell(found, found.add(list(docs)), as_json)
+    return _tell(found, found.add(list(docs)), as_json)
 
 
 def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
@@ -230,12 +231,14 @@ def _shown(number: int, hit: Hit) -> str:
     return f"{number}. {hit.document} [{hit.start}:{hit.end}]  {hit.score:.4f}\n{body}\n"
 
 
-def _tell(index: Index, change: Change, as_json: bool) -> None:
+def _tell(index: Index, change: Change, as_json: bool) -> int:
+    """Print what happened; 1 where documents could not be read, else 0."""
+    status = 1 if change.failed else 0
     manifest = index.manifest
     if as_json:
         counts = {"documents": manifest.documents, "passages": manifest.passages}
         print(json.dumps({**counts, "change": change.as_json()}, ensure_ascii=False))
-        return
+        return status
     print(f"{index.place}: {manifest.documents:,} documents in {manifest.passages:,} passages")
     print(
         f"{change.added:,} added, {change.replaced:,} replaced, {change.unchanged:,} unchanged, "
@@ -245,3 +248,4 @@ def _tell(index: Index, change: Change, as_json: bool) -> None:
         names = [name for name, why in change.named if why == reason]
         more = " …" if len(names) > 5 else ""
         print(f"left out, {reason}: {count:,} ({', '.join(names[:5])}{more})")
+    return status

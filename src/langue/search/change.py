@@ -21,6 +21,9 @@ from langue.search.vectors import unit
 BATCH = 4096
 """Passages that are encoded together: enough to sort by length, little enough to be nothing in memory."""
 
+HARMLESS = ("empty", "kind of file that is not read")
+"""Reasons to leave something out by which nothing is lost: it says nothing, or stands beside what is read."""
+
 NAMED = 100
 """So many documents or files that were left out for one reason are told by name; all are counted."""
 
@@ -39,6 +42,11 @@ class Change:
     """Documents that were left out, by reason."""
     named: list[tuple[str, str]] = field(default_factory=list)
     """The first of them, or the files they stand in, each with its reason and once."""
+
+    @property
+    def failed(self) -> int:
+        """How many of them were meant to be found and cannot be: all but those that say nothing."""
+        return self.dropped.total() - sum(self.dropped[reason] for reason in HARMLESS)
 
     def drop(self, name: str, reason: str) -> None:
         """Count a document that is left out."""

@@ -16,7 +16,7 @@ from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
 from langue.data.sources import Given, Origin, find_sources, unread
 from langue.data.tables import rows
-from langue.search.pages import PAGES, PageError, clean, read_html, read_pdf
+from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
 from langue.search.settings import IndexSettings
 
 LONGEST = 400
@@ -69,21 +69,22 @@ def _corpus(given: Any) -> Any:
 def _each(origins: Sequence[Origin], others: Sequence[Path], settings: IndexSettings) -> Iterator[Document | Dropped]:
     for path in others:
         yield Dropped("kind of file that is not read", str(path), 1, path.stat().st_size, "")
-    for origin in origins:
-        try:
-            yield from _of(origin, settings)
-        except UnreadableFile as error:
-            if len(origins) == 1:
-                raise
-            # The sentence tells the rest; what is counted together has to have one name.
-            yield Dropped("unreadable file", origin.name, 1, origin.size, str(error))
+    with PageReader() as reader:
+        for origin in origins:
+            try:
+                yield from _of(origin, settings, reader)
+            except UnreadableFile as error:
+                if len(origins) == 1:
+                    raise
+                # The sentence tells the rest; what is counted together has to have one name.
+                yield Dropped("unreadable file", origin.name, 1, origin.size, str(error))
 
 
-def _of(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:
+def _of(origin: Origin, settings: IndexSettings, reader: PageReader) -> Iterator[Document | Dropped]:
     if origin.kind in ("text", "embedded"):
         return _texts(origin, settings)
-    if origin.kind in ("html", "htm", "pdf"):
-        return _pages(origin)
+    if origin.kind in (*HTML, "pdf"):
+        return _pages(origin, reader)
     return _rows(origin, settings)
 
 
@@ -104,23 +105,22 @@ def _texts(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropp
             parts = []
 
 
-def _pages(origin: Origin) -> Iterator[Document | Dropped]:
+def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
     """An HTML file as one document, or each page of a PDF, so that a reader can be led to the page."""
-    path = origin.path
-    assert path is not None
-    known = {"source": origin.name}
+    assert origin.path is not None
+    known: dict[str, Any] = {"source": origin.name}
     found = False
     try:
-        if origin.kind == "pdf":
-            for number, text in read_pdf(path):
-                found = True
-                yield Document(f"{origin.name}#page={number}", text, origin.name, {**known, "page": number})
-        else:
-            title, text = read_html(path)
-            text = clean(text)
-            if not is_blank(text):
-                found = True
-                yield Document(origin.name, text, origin.name, {**known, "title": title} if title else known)
+        for page in reader.read(origin.path):
+            if is_blank(page.text):
+                continue
+            found = True
+            name, more = origin.name, {}
+            if page.number is not None:
+                name, more = f"{name}#page={page.number}", {"page": page.number}
+            elif page.title:
+                more = {"title": page.title}
+            yield Document(name, page.text, origin.name, known | more)
     except PageError as error:
         yield Dropped(str(error), origin.name, 1, origin.size, "")
         return
@@ -143,7 +143,7 @@ def _rows(origin: Origin, settings: IndexSettings) -> Iterator[Document | Droppe
             continue
         assert isinstance(text, str)
         ids = (row.values.get(column) for column in (settings.id, *_IDS))
-        name = next((str(each) for each in ids if each not in (None, "")), f"{origin.name}#{row.number}")
+        name = next((clean(str(each)) for each in ids if each not in (None, "")), f"{origin.name}#{row.number}")
         yield Document(name, text, origin.name, {"source": origin.name, **_metadata(row.values, settings)})
 
 
@@ -157,7 +157,7 @@ def _metadata(values: Mapping[str, Any], settings: IndexSettings) -> dict[str, A
     for name in asked:
         value = values.get(name)
         if isinstance(value, str) and (settings.metadata is not None or len(value) <= LONGEST):
-            found[str(name)] = clean(value)
+            found[clean(str(name))] = clean(value)
         elif isinstance(value, bool | int | float) and math.isfinite(value):
-            found[str(name)] = value
+            found[clean(str(name))] = value
     return found

@@ -1,0 +1,85 @@
+"""The title and the visible text of a web page, parsed as browsers do (Lexbor, by selectolax)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from langue.pages.encoding import decode
+
+# Elements within a line; all others stand apart from what is around them.
+_INLINE = frozenset(
+    [
+        *("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "del", "em", "font", "i", "img", "ins"),
+        *("kbd", "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt"),
+        *("u", "var", "wbr"),
+    ]
+)
+_UNSEEN = frozenset(("script", "style", "template", "noscript", "svg", "iframe", "object"))
+_AS_IT_IS = frozenset(("pre", "listing", "plaintext", "textarea", "xmp"))
+"""Elements whose lines end where the markup's do."""
+
+
+def read_html(raw: bytes) -> tuple[str, str]:
+    """The title and the visible text of a page, with a blank line between blocks.
+
+    Raises:
+        UnknownText: its bytes are no text of the encoding that it names, UTF-8 if it names none.
+    """
+    # A line ends one way for parsers (HTML, § 13.2.3.5).
+    markup = decode(raw).replace("\r\n", "\n").replace("\r", "\n")
+    root = LexborHTMLParser(markup).root
+    return _visible(root) if root is not None else ("", "")
+
+
+def _visible(root: LexborNode) -> tuple[str, str]:
+    title: str | None = None
+    blocks: list[str] = []
+    line: list[str] = []
+    as_it_is = 0
+
+    def end() -> None:
+        text = "".join(line)
+        line.clear()
+        text = _lines(text) if as_it_is else " ".join(text.split())
+        if text:
+            blocks.append(text)
+
+    for node, entered in _walk(root):
+        tag = node.tag or ""
+        if node.is_text_node:
+            line.append((node.text_content or "") if entered else "")
+        elif tag == "title":
+            title = node.text() if title is None and entered else title
+        elif tag == "br" and as_it_is:
+            line.append("\n" if entered else "")
+        elif node.is_element_node and tag not in _INLINE:
+            end()
+            as_it_is += (tag in _AS_IT_IS) * (1 if entered else -1)
+    end()
+    return " ".join((title or "").split()), "\n\n".join(blocks)
+
+
+def _lines(text: str) -> str:
+    """Lines as they are, without white space at their ends and without blank ones before and after."""
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+
+
+def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
+    """All nodes that may be seen, on the way in and on the way out; without recursion, as trees may be deep."""
+    node, path = root, []
+    while True:
+        yield node, True
+        child = None if node.tag in _UNSEEN or node.tag == "title" else node.first_child
+        if child is not None:
+            path.append(node)
+            node = child
+            continue
+        yield node, False
+        while (after := node.next if path else None) is None:
+            if not path:
+                return
+            node = path.pop()
+            yield node, False
+        node = after

@@ -1,0 +1,108 @@
+"""Pages of files that may be broken or hostile, read at the safe end of a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import langue
+from langue.extra import need
+
+HTML = ("html", "htm", "xhtml")
+PAGES = (".html", ".htm", ".xhtml", ".pdf")
+
+PAGE_SECONDS = 60.0
+"""How long a page may take. A page of a book takes some hundredths of one."""
+FILE_SECONDS = 1800.0
+"""How long all pages of a file may take."""
+MEMORY = 4 << 30
+"""Bytes of address space that reading may take."""
+
+
+TIMED_OUT = 1
+"""The exit status of a process that a watchdog of `faulthandler` ended."""
+
+
+class PageError(Exception):
+    """A file that cannot be read; the message says why in a few words."""
+
+
+class Page(NamedTuple):
+    """A page of a PDF file, or a web page."""
+
+    number: int | None
+    """From 1; None of a web page."""
+    title: str
+    text: str
+
+
+class PageReader:
+    """Reads files in one process of its own, which is started when it is first needed and whenever one took it down."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> PageReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def read(self, path: Path) -> Iterator[Page]:
+        """The pages that hold text.
+
+        Raises:
+            PageError: the file is damaged, is not what its name says, wants a password, or takes too much time or
+                memory; what was read before is sound.
+            LangueError: a library that reads such files is not installed.
+        """
+        kind = "pdf" if path.suffix.lower() == ".pdf" else "html"
+        libraries = ("pypdf",) if kind == "pdf" else ("selectolax", "webencodings")
+        for library in libraries:
+            need(library, "search", f"reading {path}")
+        process = self._process = self._process or _start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps({"path": os.fspath(path), "kind": kind}).encode() + b"\n")
+            process.stdin.flush()
+            while "fault" not in (values := json.loads(process.stdout.readline())):
+                yield Page(values["number"], clean(values["title"]), clean(values["text"]))
+        except (OSError, ValueError):  # the pipe's other end is gone, maybe in the middle of a line
+            status = process.wait()
+            self.close()
+            raise PageError("takes too long" if status == TIMED_OUT else f"unreadable {kind.upper()}") from None
+        except GeneratorExit:
+            self.close()  # what is left of this file must not be taken for the next one's
+            raise
+        if values["fault"]:
+            raise PageError(values["fault"])
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    places = [str(Path(langue.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    bounds = (PAGE_SECONDS, FILE_SECONDS, MEMORY)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "langue.pages.worker", *map(str, bounds)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+    )
+
+
+def clean(text: str) -> str:
+    """Without NUL and halves of surrogate pairs, which a broken font's table leaves and nobody can store."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
