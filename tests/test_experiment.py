@@ -224,6 +224,13 @@ def test_a_change_that_makes_another_run_is_refused(finished: Path, changes, sai
     }
 
 
+def test_a_budget_by_which_the_warm_up_goes_may_not_change(tmp_path: Path) -> None:
+    steady = {"training__schedule": "inverse_sqrt", "training__warmup_share": 0.5}
+    run_tiny(tmp_path, training__steps=2, **steady)
+    with pytest.raises(LangueError, match=r"training\.steps was 2 .* and is 4 now"):
+        run_tiny(tmp_path, training__steps=4, resume=True, **steady)
+
+
 def test_a_change_that_does_no_harm_is_told_and_kept(tmp_path: Path, capsys) -> None:
     run_tiny(tmp_path)
     run_tiny(tmp_path, resume=True, training__keep=5)
