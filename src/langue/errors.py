@@ -19,7 +19,7 @@ class LangueError(Exception):
 
 
 @contextmanager
-def reading(what: str | Path, advice: str = "") -> Iterator[None]:
+def reading(what: str | Path, advice: str = "", kind: type[LangueError] = LangueError) -> Iterator[None]:
     """Guard around the reading of a file that somebody else wrote: whatever fails in it is that file's fault.
 
     A parser raises what its author thought of, on damage nobody thought of: a KeyError, a RecursionError, an
@@ -30,6 +30,7 @@ def reading(what: str | Path, advice: str = "") -> Iterator[None]:
     Args:
         what: the file's name, with the place in it where that is known ("a.jsonl, line 3").
         advice: what to do, put behind the reason.
+        kind: which `LangueError` it becomes.
 
     Raises:
         LangueError: instead of any other error inside.
@@ -41,7 +42,7 @@ def reading(what: str | Path, advice: str = "") -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
             raise
-        raise LangueError(f"{what} cannot be read: {reason(error)}{advice and f'; {advice}'}") from error
+        raise kind(f"{what} cannot be read: {reason(error)}{advice and f'; {advice}'}") from error
 
 
 def reason(error: BaseException) -> str:

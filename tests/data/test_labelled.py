@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from langue.data import DataSettings
+from langue.data.conll import read_conll
 from langue.data.examples import Encoded, Examples
 from langue.data.labelled import read_labelled, read_split
 from langue.errors import LangueError
@@ -70,12 +71,25 @@ def test_a_share_is_set_aside_from_all_over(tmp_path):
     [
         ("text\tlabel\na\t1\nb\n", r"rows\.tsv, line 3: wrong number of columns"),
         ("text\tlabel\na\0\t1\n", "is not a text file: it holds NUL bytes"),
+        ("text\tlabel\ttext\na\t1\tb\n", r"rows\.tsv: its header has the name 'text' more than once"),
     ],
 )
 def test_a_broken_row_is_named(tmp_path, content, said):
     (tmp_path / "rows.tsv").write_text(content)
     with pytest.raises(LangueError, match=said):
         list(read_labelled(str(tmp_path / "rows.tsv"), DataSettings(train="")))
+
+
+def test_white_space_inside_a_word_of_conll_is_part_of_it(tmp_path):
+    path = tmp_path / "rows.conll"
+    path.write_bytes("10\u00a0000 B-N\nJohn\u3000Smith\tB-PER\ncr\rhere O\n\u00a0\nNew York\tO\n".encode())
+    with pytest.raises(LangueError, match=r"rows\.conll, line 5: wrong number of columns"):
+        list(read_conll(path, 1 << 20))
+    path.write_bytes(path.read_bytes().replace(b" ", b"\t", 1).replace(b"here O", b"here\tO"))
+    assert [row for _, row in read_conll(path, 1 << 20)] == [
+        {"tokens": ["10\u00a0000", "John\u3000Smith", "cr\rhere"], "tags": ["B-N", "B-PER", "O"]},
+        {"tokens": ["New York"], "tags": ["O"]},
+    ]
 
 
 def test_running_text_is_no_table(tmp_path):

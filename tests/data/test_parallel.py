@@ -53,6 +53,19 @@ def test_all_layouts_give_the_same_pairs(sources):
     assert texts(read_pairs(named, "train", COLUMNS)) == PAIRS
 
 
+def test_a_stray_carriage_return_shifts_no_pair(tmp_path):
+    (tmp_path / "a.en").write_bytes(b"one\ntwo\rand a half\nthree\x85\r\nfour\n")
+    (tmp_path / "a.de").write_bytes("eins\r\nzwei\u2028einhalb\r\ndrei\r\nvier".encode())
+    aligned = Aligned(source=str(tmp_path / "a.en"), target=str(tmp_path / "a.de"))
+    events = list(read_pairs(settings_of(aligned), "train", COLUMNS))
+    assert [(e.number, e.reason) if isinstance(e, Dropped) else (e.source, e.target) for e in events] == [
+        ("one", "eins"),
+        ("two\rand a half", "zwei\u2028einhalb"),
+        (3, "invalid UTF-8"),
+        ("four", "vier"),
+    ]
+
+
 def test_files_of_different_lengths_are_refused(sources):
     (sources / "short").write_text("eins\n")
     aligned = Aligned(source=str(sources / "a.en"), target=str(sources / "short"))

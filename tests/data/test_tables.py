@@ -49,6 +49,91 @@ def test_tsv_takes_quotes_as_they_are(write):
     assert documents(path) == ['"open', 'it\'s "so"']
 
 
+@pytest.mark.parametrize(("ending", "mark"), [("csv", ","), ("tsv", "\t")])
+def test_a_stray_carriage_return_is_text(write, ending, mark):
+    path = write(f"t.{ending}", f"n{mark}text\r\n1{mark}one\rhalf\r\n2{mark}two\n")
+    assert documents(path) == ["one\rhalf", "two"]
+    assert dropped(path) == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_a_header_that_repeats_a_name_is_refused(tmp_path, ending):
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / f"t.{ending}"
+    if ending == "parquet":
+        columns = [pyarrow.array(["a"]), pyarrow.array(["b"]), pyarrow.array([1])]
+        pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, names=["text", "text", "n"]), path)
+    else:
+        path.write_text("text,n,text\na,1,b\n".replace(",", "," if ending == "csv" else "\t"))
+    with pytest.raises(LangueError, match=rf"t\.{ending}: its header has the name 'text' more than once"):
+        documents(path)
+
+
+def test_an_object_that_repeats_a_key_is_left_out(write):
+    path = write("t.jsonl", '{"text": "a", "text": "b"}\n{"text": "c", "more": {"x": 1, "x": 2}}\n{"text": "d"}\n')
+    assert dropped(path) == [("repeated key", 1), ("repeated key", 2)]
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "1e999", "-Infinity"])
+def test_a_number_that_no_float_holds_is_a_fault_of_its_line(write, number):
+    path = write("t.jsonl", f'{{"text": "a", "n": {number}}}\n{{"text": "b", "n": NaN}}\n')
+    assert dropped(path) == [("number too large", 1)]
+    assert [row.values for row in rows(find_sources(path)[0], 1 << 20) if isinstance(row, Row)] == [
+        {"text": "b", "n": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('a,"text\n' + "x,y\n" * 20, "line 1: misplaced quote in the header"),
+        ('a,"text\n' + "x,y\n" * 2_000, "line 1: field too long in the header"),
+        (b"\xff,text\nx,y\n", "line 1: invalid UTF-8 in the header"),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_refused(write, content, said):
+    with pytest.raises(LangueError, match=rf"t\.csv, {said}"):
+        list(rows(find_sources(write("t.csv", content))[0], 1000))
+
+
+def test_a_quote_that_is_never_closed_takes_no_rows_along_in_silence(write):
+    path = write("t.csv", 'n,text\n1,one\n2,"two\n3,three\n4,four\n')
+    events = list(read_events(find_sources(path), ReadSettings()))
+    assert [(e.reason, e.number, e.records) for e in events if isinstance(e, Dropped)] == [("misplaced quote", 3, 3)]
+
+
+def test_parquet_with_values_that_python_cannot_hold_names_the_column(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "t.parquet"
+    text = pyarrow.array([b"ok", b"\xff"], pyarrow.binary()).view(pyarrow.string())
+    when = pyarrow.array([1, 1 << 62], pyarrow.timestamp("us"))
+    for name, column in (("text", text), ("when", when)):
+        pyarrow.parquet.write_table(pyarrow.table({name: column, "n": [1, 2]}), path)
+        with pytest.raises(LangueError, match=rf"t\.parquet, column '{name}' cannot be read: "):
+            list(rows(find_sources(path)[0], 1 << 20))
+    whole = path.read_bytes()
+    for size in (0, 3, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(LangueError, match=r"t\.parquet cannot be read: "):
+            list(rows(find_sources(path)[0], 1 << 20))
+
+
+def test_nothing_is_the_same_in_every_format(tmp_path):
+    import numpy
+    import pandas
+
+    frame = pandas.DataFrame({"text": ["a", None], "label": [1.0, float("nan")]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    for source in (tmp_path / "t.parquet", frame.to_dict("records"), [{"text": "a", "label": 1.0},
+                   {"text": pandas.NA, "label": numpy.float32("nan")}]):  # fmt: skip
+        found = [row.values for row in rows(find_sources(source)[0], 1 << 20) if isinstance(row, Row)]
+        assert found == [{"text": "a", "label": 1.0}, {"text": None, "label": None}]
+
+
 def test_parquet(tmp_path):
     import pyarrow
     import pyarrow.parquet

@@ -1,4 +1,4 @@
-"""Text files: exactly the text that Python reads, however it is cut, and each fault by itself."""
+"""Text files: exactly the lines that `wc -l` counts, however they are cut, and each fault by itself."""
 
 from itertools import pairwise
 
@@ -37,18 +37,34 @@ def dropped(path, **chosen) -> list[tuple[str, int, int]]:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES, block=st.sampled_from([1, 2, 3, 7, 64, 1 << 16]), bom=st.booleans())
-def test_a_file_reads_as_python_reads_it(write, lines, block, bom):
+def test_a_line_ends_at_lf_or_cr_lf_and_at_cr_where_there_is_no_lf(write, lines, block, bom):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("langue.data.lines.BLOCK_BYTES", block)
-        content = ("\ufeff" if bom and lines else "") + "".join(line + end for line, end in lines)
-        path = write("text.txt", content)
-        text = path.read_text(encoding="utf-8-sig")
+        content = "".join(line + end for line, end in lines)
+        path = write("text.txt", "\ufeff" * (bom and bool(lines)) + content)
+        text = content.replace("\r\n", "\n") if "\n" in content else content.replace("\r", "\n")
         assert documents(path) == ([text] if text.strip() else [])
         # str.splitlines would break at more than line ends.
         rows = text.removesuffix("\n").split("\n") if text else []
         assert [line.text for line in read_lines(path, 1 << 20)] == rows
         assert documents(path, documents="line") == [row for row in rows if row.strip()]
         assert sum(line.size for line in read_lines(path, 1 << 20)) == path.stat().st_size
+
+
+@pytest.mark.parametrize("block", [1, 4, 1 << 16])
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("a\rb\nc\r\nd\r\r\n", ["a\rb", "c", "d\r"]),
+        ("a\x0bb\x0cc\x1cd\x1de\x1ef\x85g\u2028h\u2029i\nj", ["a\x0bb\x0cc\x1cd\x1de\x1ef\x85g\u2028h\u2029i", "j"]),
+        ("\n\r\n\r", ["", "", "\r"]),
+        ("one\rtwo\r", ["one", "two"]),
+    ],
+)
+def test_nothing_else_ends_a_line(write, monkeypatch, block, content, lines):
+    monkeypatch.setattr("langue.data.lines.BLOCK_BYTES", block)
+    path = write("text.txt", content)
+    assert [line.text for line in read_lines(path, 1 << 20)] == lines
 
 
 @pytest.mark.parametrize("block", [1, 5, 64, 1 << 16])
@@ -124,7 +140,14 @@ def test_a_line_of_any_length_is_never_held_whole(write):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"ab\0cd", "is not a text file: it holds NUL bytes"), ("text".encode("utf-16"), "is in UTF-16")],
+    [
+        (b"ab\0cd", "is not a text file: it holds NUL bytes"),
+        *[
+            ("\ufefftext".encode(f"utf-{bits}-{end}"), f"is in UTF-{bits}; .*iconv -f UTF-{bits} ")
+            for bits in (16, 32)
+            for end in ("le", "be")
+        ],
+    ],
 )
 def test_what_is_no_text_at_all_is_refused(write, content, said):
     with pytest.raises(LangueError, match=said):

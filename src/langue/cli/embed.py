@@ -85,7 +85,6 @@ def _lines(file: Path | None, column: str) -> Iterator[str]:
     """Each line of a text file or row of a table, asked for as it is needed."""
     from langue.cli.inputs import TABLES, read_inputs
     from langue.data.labelled import missing_column
-    from langue.errors import LangueError
 
     if file is None:
         return
@@ -95,11 +94,7 @@ def _lines(file: Path | None, column: str) -> Iterator[str]:
                 raise missing_column(f"{file}, row {number}", column, row)
             yield str(row[column] or "")
         return
-    with file.open(encoding="utf-8-sig", newline="\n") as lines:
-        try:
-            yield from (line.removesuffix("\n").removesuffix("\r") for line in lines)
-        except UnicodeDecodeError as error:
-            raise LangueError(f"{file} is not a text file: {error.reason}") from None
+    yield from read_inputs(file)
 
 
 def write_vectors(parts: Iterable[np.ndarray], out: Path) -> int:

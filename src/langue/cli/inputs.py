@@ -28,17 +28,15 @@ def read_inputs(file: Path | None) -> Iterator[Any]:
     yield from read_lines(file)
 
 
-def read_lines(file: Path) -> list[str]:
-    """The lines of a text file, without what ends them; other signs that part lines belong to a line.
+def read_lines(file: Path) -> Iterator[str]:
+    """The lines of a text file, without what ends them.
 
     Raises:
-        LangueError: the file is no text.
+        LangueError: the file cannot be read, or is no text.
     """
-    try:
-        lines = file.read_bytes().decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise LangueError(f"{file} is not a text file: {error.reason} at byte {error.start}") from None
-    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
+    from langue.data.lines import sound_lines
+
+    return (line.text for line in sound_lines(file))
 
 
 def demand(inputs: list[Any], what: str) -> list[Any]:

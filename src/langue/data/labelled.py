@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import Given, Origin, find_sources
 from langue.data.tables import rows
+from langue.data.values import finite
 from langue.errors import LangueError
 
 SQUAD = ".json"
@@ -171,11 +171,8 @@ def number_of(place: str, name: str, given: Any) -> float:
     Raises:
         LangueError: it is none, or not finite; names the place.
     """
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not math.isfinite(number):
+    number = finite(given)
+    if number is None:
         raise LangueError(f"{place}: {name} should be a number, got {given!r:.60}")
     return number
 

@@ -1,13 +1,14 @@
 """Lines of text files of any size, in bounded memory; a line that is no text is left out by itself.
 
-Lines end as in Python's own text files, by LF, CR LF or CR, and all of these become LF. UTF-8's byte order mark at a
-file's beginning is taken off.
+A line ends at LF or CR LF, as `wc -l` counts and as two aligned files need it: a CR anywhere else is text, as are form
+feeds, U+0085, U+2028 and whatever else some call the end of a line. In a file without any LF, as old Macs wrote, a line
+ends at CR. UTF-8's byte order mark at a file's beginning is taken off. Everything that is read by lines is read here.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +17,17 @@ from langue.errors import LangueError
 
 BLOCK_BYTES = 1 << 16
 """How much is read, and later encoded, at once: enough to hide Python's cost, small enough to share among cores."""
+
+LONGEST = (1 << 31) - 1
+"""Bytes of a line where nothing else bounds them."""
+
+MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),  # before UTF-16's, with which it begins
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+"""Byte order marks of encodings that are not read."""
 
 
 class UnreadableFile(LangueError):
@@ -30,8 +42,6 @@ class Block(NamedTuple):
     data: bytes
 
     def count_lines(self) -> int:
-        if b"\r" in self.data:
-            return len(self.data.splitlines())
         return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
 
@@ -57,6 +67,18 @@ def read_lines(path: Path, limit: int) -> Iterator[Line | Dropped]:
             yield from split_block(block, path, limit)
 
 
+def sound_lines(path: Path, limit: int = LONGEST) -> Iterator[Line]:
+    """A file line by line, for those to whom every line matters.
+
+    Raises:
+        LangueError: the file or one of its lines is no text, or a line has more than `limit` bytes; names the line.
+    """
+    for line in read_lines(path, limit):
+        if isinstance(line, Dropped):
+            raise LangueError(f"{path}, line {line.number}: {line.reason}")
+        yield line
+
+
 def read_blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
     """A file in blocks of whole lines; a line that outgrows `limit` bytes is left out without being held whole.
 
@@ -65,15 +87,24 @@ def read_blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
     """
     try:
         with path.open("rb") as file:
-            yield from _blocks(file, path, limit)
+            yield from _blocks(_reader(file), path, limit)
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]:
+def _reader(file: BinaryIO) -> Callable[[int], bytes]:
+    """What reads some bytes of a file, in which every line ends at LF."""
+    if not file.seekable():  # a pipe cannot be looked through before it is read
+        return file.read
+    has_lf = any(b"\n" in chunk for chunk in iter(lambda: file.read(BLOCK_BYTES), b""))
+    file.seek(0)
+    return file.read if has_lf else lambda size: file.read(size).replace(b"\r", b"\n")
+
+
+def _blocks(read: Callable[[int], bytes], path: Path, limit: int) -> Iterator[Block | Dropped]:
     number, rest = 1, b""
     # To read as much again as is held keeps the work linear in the length of a line.
-    while chunk := file.read(max(BLOCK_BYTES, len(rest))):
+    while chunk := read(max(BLOCK_BYTES, len(rest))):
         data = rest + chunk
         if number == 1:
             _refuse_binary(path, data)
@@ -84,7 +115,7 @@ def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]
         elif len(data) <= limit + 1:  # a CR in the last place is no part of the line
             rest = data
         else:
-            size, rest = _skip_line(file, data)
+            size, rest = _skip_line(read, len(data))
             yield Dropped("line too long", str(path), number, size, excerpt(data))
             number += 1
     if rest:
@@ -92,8 +123,9 @@ def _blocks(file: BinaryIO, path: Path, limit: int) -> Iterator[Block | Dropped]
 
 
 def _refuse_binary(path: Path, data: bytes) -> None:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UnreadableFile(f"{path} is in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8")
+    for mark, name in MARKS:
+        if data.startswith(mark):
+            raise UnreadableFile(f"{path} is in {name}; convert it first: iconv -f {name} -t UTF-8")
     if b"\0" in data:
         raise UnreadableFile(f"{path} is not a text file: it holds NUL bytes")
 
@@ -112,21 +144,16 @@ def _cut(data: bytes) -> int:
         if not around[:1].isspace() and not around[-1:].isspace():
             return place + 1
         place = data.rfind(b"\n", 0, place)
-    # A CR in the last place may be the first half of a CR LF.
-    return 1 + max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1))
+    return data.rfind(b"\n") + 1
 
 
-def _skip_line(file: BinaryIO, begun: bytes) -> tuple[int, bytes]:
-    """Pass over a line that has been begun; its whole size, and what was read of the next."""
-    size, after_cr = len(begun), begun.endswith(b"\r")
-    while chunk := file.read(BLOCK_BYTES):
-        if after_cr:
-            return (size + 1, chunk[1:]) if chunk.startswith(b"\n") else (size, chunk)
-        line = chunk.splitlines(True)[0]
-        size += len(line)
-        if len(line) < len(chunk) or line.endswith(b"\n"):
-            return size, chunk[len(line) :]
-        after_cr = line.endswith(b"\r")
+def _skip_line(read: Callable[[int], bytes], size: int) -> tuple[int, bytes]:
+    """Pass over a line of which `size` bytes were read; its whole size, and what was read of the next."""
+    while chunk := read(BLOCK_BYTES):
+        end = chunk.find(b"\n") + 1
+        if end:
+            return size + end, chunk[end:]
+        size += len(chunk)
     return size, b""
 
 
@@ -140,18 +167,21 @@ def decode_block(block: Block, limit: int) -> str | None:
         return None
     if block.number == 1:
         text = text.removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text.replace("\r\n", "\n") if "\r" in text else text
 
 
 def split_block(block: Block, path: Path, limit: int) -> Iterator[Line | Dropped]:
     """A block line by line."""
-    for number, raw in enumerate(block.data.splitlines(True), block.number):
-        body = raw.rstrip(b"\r\n")
+    *ended, rest = block.data.split(b"\n")
+    for number, raw in enumerate([*ended, rest] if rest else ended, block.number):
+        is_ended = number < block.number + len(ended)
+        body = raw.removesuffix(b"\r") if is_ended else raw
+        size = len(raw) + is_ended
         reason, text = ("line too long", "") if len(body) > limit else _decode(body)
         if reason:
-            yield Dropped(reason, str(path), number, len(raw), excerpt(body))
+            yield Dropped(reason, str(path), number, size, excerpt(body))
         else:
-            yield Line(text.removeprefix("\ufeff") if number == 1 else text, number, len(raw))
+            yield Line(text.removeprefix("\ufeff") if number == 1 else text, number, size)
 
 
 def _decode(body: bytes) -> tuple[str, str]:

@@ -10,7 +10,11 @@ import numpy as np
 
 from langue.data.audio import read_audio, read_blocks, seconds_of
 from langue.data.labelled import Labelled, missing_column
-from langue.errors import LangueError
+from langue.data.values import finite, is_missing
+from langue.errors import LangueError, reading
+
+LONGEST_SECONDS = 1e9
+"""What is more, some thirty years, is no place in a recording."""
 
 
 class Recording(NamedTuple):
@@ -54,19 +58,17 @@ def recording_of(row: Labelled) -> Recording:
     if audio is None:
         raise missing_column(row.place, "audio", row.values)
     start, end = (_seconds(row, name) for name in ("start", "end"))
-    if isinstance(audio, str | Path) and row.folder is not None and (row.folder / audio).is_file():
-        audio = row.folder / audio
+    if isinstance(audio, str | Path) and row.folder is not None:
+        with reading(f"{row.place}, {str(audio)!r:.60}"):  # a name may be longer than any system allows
+            audio = row.folder / audio if (row.folder / audio).is_file() else audio
     return Recording(f"{row.place}, {audio}" if isinstance(audio, str | Path) else row.place, audio, start or 0.0, end)
 
 
 def _seconds(row: Labelled, name: str) -> float | None:
     value = row.values.get(name)
-    if value in (None, ""):
+    if is_missing(value) or value == "":
         return None
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        found = -1.0
-    if not found >= 0:
+    seconds = finite(value)
+    if seconds is None or not 0 <= seconds <= LONGEST_SECONDS:
         raise LangueError(f"{row.place}: {name} should be a number of seconds, got {value!r:.60}")
-    return found
+    return seconds

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from langue.data.lines import Line, UnreadableFile, read_lines
 from langue.data.records import Dropped, Row, excerpt, is_blank
 from langue.data.sources import Origin
-from langue.errors import LangueError
+from langue.data.strict_json import parse_json
+from langue.data.values import without_missing
+from langue.errors import LangueError, reading, reason
 from langue.extra import need
+
+STRAY_CR = "\udc0d"
+"""Stands for a carriage return while a line is parsed, which the csv module would take for its end; decoded text has no
+halves of surrogate pairs."""
+
+
+Splitter = Callable[[Iterator[str], int], Iterator[tuple[Sequence[str], str]]]
 
 
 def rows(origin: Origin, limit: int, column: str | None = None, *, with_names: bool = False) -> Iterator[Row | Dropped]:
@@ -33,10 +42,22 @@ def rows(origin: Origin, limit: int, column: str | None = None, *, with_names: b
         yield from _jsonl(origin.path, limit)
     elif origin.kind in ("csv", "tsv"):
         assert origin.path is not None
-        yield from _delimited(origin.path, limit, quoted=origin.kind == "csv")
+        yield from _delimited(origin.path, limit, _split_csv if origin.kind == "csv" else _split_tsv)
     else:
         for number, values in enumerate(_whole(origin, column, with_names), 1):
-            yield Row(values if isinstance(values, Mapping) else {"text": values}, number, None)
+            row = without_missing(values) if isinstance(values, Mapping) else {"text": values}
+            yield Row(row, number, None)
+
+
+def refuse_repeated(names: Iterable[str], where: str | Path) -> None:
+    """Refuse a header in which a name stands for several columns, of which one would hide the others.
+
+    Raises:
+        LangueError: names the column.
+    """
+    repeated = [name for name, count in Counter(names).items() if count > 1 and name.strip()]
+    if repeated:
+        raise LangueError(f"{where}: its header has the name {repeated[0]!r} more than once; give each column its own")
 
 
 def _jsonl(path: Path, limit: int) -> Iterator[Row | Dropped]:
@@ -48,15 +69,15 @@ def _jsonl(path: Path, limit: int) -> Iterator[Row | Dropped]:
             yield Dropped("empty", str(path), line.number, line.size, line.text)
             continue
         try:
-            values = json.loads(line.text)
-        except (ValueError, RecursionError):
-            yield Dropped("invalid JSON", str(path), line.number, line.size, excerpt(line.text.encode()))
+            values = parse_json(line.text)
+        except ValueError as error:
+            yield Dropped(str(error), str(path), line.number, line.size, excerpt(line.text.encode()))
             continue
         yield Row(values if isinstance(values, dict) else {"text": values}, line.number, line.size)
 
 
-def _delimited(path: Path, limit: int, quoted: bool) -> Iterator[Row | Dropped]:
-    """A csv file, whose quoted fields may hold line ends, or a tsv file, in which quotes mean themselves."""
+def _delimited(path: Path, limit: int, split: Splitter) -> Iterator[Row | Dropped]:
+    """The rows of a file with a header; `split` makes rows of lines."""
     taken: list[Line] = []
     left_out: list[Dropped] = []
 
@@ -66,29 +87,50 @@ def _delimited(path: Path, limit: int, quoted: bool) -> Iterator[Row | Dropped]:
                 left_out.append(line)
             else:
                 taken.append(line)
-                yield line.text + "\n"
+                yield line.text
 
-    # The field limit bounds what a forgotten quote can swallow.
-    csv.field_size_limit(limit)
-    reader = csv.reader(feed()) if quoted else csv.reader(feed(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = next(reader, [])
-    taken.clear()
-    while True:
-        try:
-            values = next(reader, None)
-            reason = "empty" if not values else "" if len(values) == len(header) else "wrong number of columns"
-        except csv.Error:
-            values, reason = [], "field too long"
+    header: Sequence[str] | None = None
+    for values, fault in split(feed(), limit):
+        if header is None:
+            if fault or left_out:
+                number, fault = (left_out[0].number, left_out[0].reason) if left_out else (1, fault)
+                raise UnreadableFile(f"{path}, line {number}: {fault} in the header, which names the columns")
+            refuse_repeated(values, path)
+            header = values or None  # blank lines before it are none
+            taken.clear()
+            continue
         yield from left_out
         left_out.clear()
-        if values is None:
-            return
+        objection = fault or (
+            "empty" if not values else "" if len(values) == len(header) else "wrong number of columns"
+        )
         size = sum(line.size for line in taken)
-        if reason:
-            yield Dropped(reason, str(path), taken[0].number, size, excerpt(taken[0].text.encode()))
+        if objection:
+            begins = excerpt(taken[0].text.encode())
+            yield Dropped(objection, str(path), taken[0].number, size, begins, len(taken))
         else:
             yield Row(dict(zip(header, values, strict=True)), taken[0].number, size)
         taken.clear()
+    yield from left_out
+
+
+def _split_csv(lines: Iterator[str], limit: int) -> Iterator[tuple[Sequence[str], str]]:
+    """The fields of each row, or what is wrong with it; quoted fields may hold line ends."""
+    csv.field_size_limit(limit)  # bounds what a forgotten quote can swallow
+    reader = csv.reader((line.replace("\r", STRAY_CR) + "\n" for line in lines), strict=True)
+    while True:
+        try:
+            yield [field.replace(STRAY_CR, "\r") for field in next(reader)], ""
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield [], "field too long" if "limit" in str(error) else "misplaced quote"
+
+
+def _split_tsv(lines: Iterator[str], limit: int) -> Iterator[tuple[Sequence[str], str]]:
+    """The fields of each line, in which quotes mean themselves."""
+    for line in lines:
+        yield line.split("\t") if line else [], ""
 
 
 def _whole(origin: Origin, column: str | None, with_names: bool) -> Iterator[Any]:
@@ -102,14 +144,26 @@ def _whole(origin: Origin, column: str | None, with_names: bool) -> Iterator[Any
 
 
 def _parquet(path: Path, column: str | None) -> Iterator[Mapping[str, Any]]:
-    pyarrow, parquet = (need(name, "parquet", "reading parquet") for name in ("pyarrow", "pyarrow.parquet"))
-    try:
-        with parquet.ParquetFile(path) as file:
-            wanted = [column] if column in file.schema_arrow.names else None
-            for batch in file.iter_batches(batch_size=1024, columns=wanted):
-                yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UnreadableFile(f"{path} cannot be read as a parquet file: {_first_line(error)}") from None
+    parquet = need("pyarrow.parquet", "parquet", "reading parquet")
+    with reading(path, kind=UnreadableFile), parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        refuse_repeated(names, path)
+        for batch in file.iter_batches(batch_size=1024, columns=[column] if column in names else None):
+            yield from _as_rows(path, batch)
+
+
+def _as_rows(path: Path, batch: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a batch of Arrow's.
+
+    Raises:
+        UnreadableFile: a column holds what Python has no value for, such as a text that is no UTF-8 or a time after the
+            year 9999; names it.
+    """
+    columns = []
+    for name, cells in zip(batch.schema.names, batch.columns, strict=True):
+        with reading(f"{path}, column {name!r}", kind=UnreadableFile):
+            columns.append(cells.to_pylist())
+    return (dict(zip(batch.schema.names, cells, strict=True)) for cells in zip(*columns, strict=True))
 
 
 def _datasets(origin: Origin, with_names: bool) -> Iterator[Mapping[str, Any]]:
@@ -124,7 +178,7 @@ def _datasets(origin: Origin, with_names: bool) -> Iterator[Mapping[str, Any]]:
             found = _stream(*parse_name(origin.name))
         yield from named_classes(found) if with_names else found
     except Exception as error:  # the library raises whatever its file systems and the network raise
-        raise LangueError(f"{origin.name} cannot be loaded: {_first_line(error)}") from None
+        raise LangueError(f"{origin.name} cannot be loaded: {reason(error)}") from error
 
 
 def named_classes(rows: Iterable[Any]) -> Iterator[Any]:
@@ -150,7 +204,7 @@ def _class_names(kind: Any, library: Any) -> list[str] | None:
 def _name(value: Any, names: list[str]) -> Any:
     if isinstance(value, list):
         return [_name(each, names) for each in value]
-    return None if value is None or value < 0 else names[value]
+    return names[value] if value is not None and 0 <= value < len(names) else None
 
 
 def parse_name(name: str) -> tuple[str, str | None, str]:
@@ -181,7 +235,3 @@ def _stream(repository: str, config: str | None, split: str) -> Any:
         if config is not None or not rest:
             raise
         return datasets.load_dataset(name, rest, split=split, streaming=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

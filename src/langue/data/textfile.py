@@ -48,7 +48,7 @@ def _decode(block: Block, path: Path, limit: int) -> Iterator[Piece | Dropped]:
             sound.append(line)
     if sound:
         last = block.number + block.count_lines() - 1
-        open_end = sound[-1].number == last and not block.data.endswith((b"\r", b"\n"))
+        open_end = sound[-1].number == last and not block.data.endswith(b"\n")
         text = "\n".join(line.text for line in sound) + ("" if open_end else "\n")
         yield Piece(text, False, sum(line.size for line in sound), len(sound))
 

@@ -60,7 +60,7 @@ def test_datasets_of_either_copy(tmp_path, place):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({"corpus": '{"_id": "d1", "text": "x"}\n{"_id": '}, "corpus.jsonl, line 2: not valid JSON"),
+        ({"corpus": '{"_id": "d1", "text": "x"}\n{"_id": '}, "corpus.jsonl, line 2: invalid JSON"),
         ({"corpus": '["d1"]\n'}, "corpus.jsonl, line 1: not a JSON object"),
         ({"corpus": '{"_id": "d1", "body": "x"}\n'}, "corpus.jsonl, line 1: there is no text; there are _id, body"),
         ({"corpus": '{"_id": "d1", "text": 3}\n'}, "corpus.jsonl, line 1: text should be text, got 3"),
@@ -95,5 +95,5 @@ def test_what_is_not_there(tmp_path):
         read_beir(f"hf:{tmp_path}")
     folder = write(tmp_path / "beir")
     (folder / "corpus.jsonl").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(LangueError, match="is not UTF-8 text"):
+    with pytest.raises(LangueError, match="is in UTF-16; convert it"):
         read_beir(folder)

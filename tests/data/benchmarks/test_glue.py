@@ -136,7 +136,7 @@ def test_only_a_line_feed_ends_a_line(write, tmp_path):
         ("SST-2", "text\tlabel\na\t1\n", "line 2: there is no sentence; there are text, label"),
         ("SST-2", "sentence\ttag\na\t1\n", "line 2: there is no label, and only test files may lack it"),
         ("SST-2", "sentence\tlabel\n", r"dev\.tsv holds no rows"),
-        ("SST-2", b"sentence\tlabel\n\xff\t1\n", "is not UTF-8"),
+        ("SST-2", b"sentence\tlabel\n\xff\t1\n", "line 2: invalid UTF-8"),
         ("STS-B", "sentence1\tsentence2\tscore\na\tb\tmuch\n", "the label should be a number, got 'much'"),
         ("STS-B", "sentence1\tsentence2\tscore\na\tb\tnan\n", "the label should be a number, got 'nan'"),
     ],

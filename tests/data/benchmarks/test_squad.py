@@ -68,8 +68,9 @@ def test_an_empty_context_is_a_sentence(squad, context):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "is not valid JSON"),
-        (b"\xff", "is not valid JSON"),
+        ("{", "cannot be read: invalid JSON; a file of SQuAD's is one JSON document"),
+        (b"\xff", "cannot be read: .*decode byte"),
+        ('{"data": [], "data": [1]}', "cannot be read: repeated key"),
         ("[]", "is not SQuAD's JSON: it is no object"),
         ('{"data": 3}', "data should be a list"),
         ('{"data": [{"paragraphs": [3]}]}', "paragraphs should be a list of objects"),

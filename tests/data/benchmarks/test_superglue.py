@@ -222,9 +222,10 @@ def test_a_line_of_another_layout_is_a_sentence(lines, task, change, said):
     ("content", "said"),
     [
         ("{}\n{", "line 1: there is no"),
-        ("\n{", "line 2: not valid JSON"),
+        ("\n{", "line 2: invalid JSON"),
         ("[]", "line 1: not a JSON object"),
-        (b'"\xff"', "not UTF-8"),
+        (b'"\xff"', "line 1: invalid UTF-8"),
+        ('{"a": 1, "a": 2}', "line 1: repeated key"),
     ],
 )
 def test_broken_json_is_a_sentence(write, tmp_path, content, said):

@@ -14,6 +14,7 @@ from langue.data.benchmarks.superglue import read_jsonl
 from langue.data.records import Dropped, is_blank
 from langue.data.sources import find_sources
 from langue.data.tables import rows
+from langue.data.values import whole
 from langue.errors import LangueError
 
 HUB = "hf:"
@@ -160,10 +161,7 @@ def _key(fields: Fields, name: str) -> str:
 
 
 def _grade(given: Any) -> int:
-    try:
-        grade = float(given)
-    except ValueError:
-        grade = float("nan")
-    if grade != grade // 1:
+    grade = whole(given)
+    if grade is None:
         raise LangueError(f"{QRELS[2]} should be a whole number, got {given!r:.60}")
-    return int(grade)
+    return grade

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from langue.data.benchmarks.benchmark import Record
+from langue.data.lines import sound_lines
+from langue.data.tables import refuse_repeated
 from langue.errors import LangueError
 
 COLA_COLUMNS = ("source", "label", "mark", "sentence")
@@ -30,6 +32,7 @@ def read_tsv(path: Path, headerless: tuple[str, ...] = (), skip_short: bool = Fa
         cells = line.split("\t")
         if not header:
             if not headerless or headerless[-1] in cells:
+                refuse_repeated(cells, path)
                 header = cells
                 continue
             header = list(headerless)
@@ -63,12 +66,5 @@ def read_mrpc(path: Path) -> Iterator[Record]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines that hold something, with numbers from 1; only a line feed ends one, and a byte-order mark is no text."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                line = line.rstrip("\r\n")
-                if line:
-                    yield number, line
-    except UnicodeDecodeError:
-        raise LangueError(f"{path} is not UTF-8 text") from None
+    """Lines that hold something, with numbers from 1."""
+    return ((line.number, line.text) for line in sound_lines(path) if line.text)

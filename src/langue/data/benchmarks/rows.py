@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from langue.data.benchmarks.benchmark import Benchmark, Record
 from langue.data.benchmarks.table import find_benchmark
+from langue.data.values import finite, is_missing, whole
 from langue.errors import LangueError
 
 HUB_SPLITS = {"dev": "validation"}
@@ -122,21 +122,18 @@ def _index(benchmark: Benchmark, given: Any, number: int) -> Any:
 
 def _label(benchmark: Benchmark, given: Any, row: Mapping[str, Any]) -> str | float | int | None:
     """A label as Langue has it, from its name or class number; None where there is none."""
-    if given is None or given == -1 or benchmark.kind == "answer":
+    if is_missing(given) or given == -1 or benchmark.kind == "answer":
         return None
     if benchmark.kind == "regression":
-        try:
-            number = float(given)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
+        number = finite(given)
+        if number is None:
             raise LangueError(f"the label should be a number, got {given!r:.60}")
         return number
     if isinstance(given, str) and given in benchmark.labels:
         return given
     many = len(row["choices"]) if benchmark.kind == "choice" else len(benchmark.labels)
-    place = int(given) if isinstance(given, int) or (isinstance(given, str) and given.isdecimal()) else -1
-    if not 0 <= place < many:
+    place = int(given) if isinstance(given, bool) else whole(given)
+    if place is None or not 0 <= place < many:
         known = f"0 to {many - 1}" if benchmark.kind == "choice" else ", ".join(benchmark.labels)
         raise LangueError(f"the label {given!r:.60} is unknown; known are {known}")
     return place if benchmark.kind == "choice" else benchmark.labels[place]

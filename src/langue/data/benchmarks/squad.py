@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from langue.data.benchmarks.benchmark import Fields, Record, take, take_objects
-from langue.errors import LangueError
+from langue.data.strict_json import parse_json
+from langue.data.values import truth, whole
+from langue.errors import LangueError, reading
 
 
 def read_squad(path: Path) -> Iterator[Record]:
@@ -18,10 +19,8 @@ def read_squad(path: Path) -> Iterator[Record]:
     Raises:
         LangueError: the file is no JSON, or not of SQuAD's layout.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError):
-        raise LangueError(f"{path} is not valid JSON") from None
+    with reading(path, "a file of SQuAD's is one JSON document"):
+        document = parse_json(path.read_bytes().decode("utf-8-sig"))
     try:
         if not isinstance(document, dict):
             raise LangueError("it is no object")
@@ -56,11 +55,15 @@ def _squad_row(fields: Fields, may_be_impossible: bool) -> dict[str, Any]:
     if given is None:
         return row
     if isinstance(given, dict):
-        given = [
-            {"text": text, "answer_start": start}
-            for text, start in zip(take(given, "text", list), take(given, "answer_start", list), strict=True)
-        ]
-    impossible = bool(fields.get("is_impossible", not given and may_be_impossible))
+        texts, starts = take(given, "text", list), take(given, "answer_start", list)
+        if len(texts) != len(starts):
+            raise LangueError(f"the answers have {len(texts)} texts and {len(starts)} places; give one for each")
+        given = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+    if not isinstance(given, list):
+        raise LangueError(f"answers should be a list of objects, got {given!r:.60}")
+    impossible = truth(fields.get("is_impossible", not given and may_be_impossible))
+    if impossible is None:
+        raise LangueError(f"is_impossible should be true or false, got {fields['is_impossible']!r:.60}")
     answers = [] if impossible else [_answer(answer, context) for answer in given]
     if impossible and not may_be_impossible:
         raise LangueError("the question is marked impossible, which squad/1.1 does not know; use squad/2.0")
@@ -78,7 +81,9 @@ squad_v2_row = partial(_squad_row, may_be_impossible=True)
 def _answer(answer: Any, context: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise LangueError("answers should be a list of objects")
-    text, start = take(answer, "text"), take(answer, "answer_start", int)
+    text, start = take(answer, "text"), whole(answer.get("answer_start"))
+    if start is None:
+        start = take(answer, "answer_start", int)
     if not text or start < 0 or context[start : start + len(text)] != text:
         found = context.find(text) if text else -1
         hint = f"it stands at {found}" if found >= 0 else "it stands nowhere in it"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from langue.data.benchmarks.benchmark import Fields, Record, take, take_objects
+from langue.data.lines import sound_lines
+from langue.data.records import is_blank
+from langue.data.strict_json import parse_json
+from langue.data.values import whole
 from langue.errors import LangueError
 
 COPA_QUESTIONS = {"cause": "What was the cause of this?", "effect": "What happened as a result?"}
@@ -22,25 +25,21 @@ def read_jsonl(path: Path, unfold: Callable[[Fields], Iterator[Fields]] | None =
     Raises:
         LangueError: a line is no JSON object, or not of the task's layout.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                if line.isspace():
-                    continue
-                place = f"{path}, line {number}"
-                try:
-                    fields = json.loads(line)
-                except (ValueError, RecursionError):
-                    raise LangueError(f"{place}: not valid JSON") from None
-                if not isinstance(fields, dict):
-                    raise LangueError(f"{place}: not a JSON object")
-                try:
-                    for example in unfold(fields) if unfold else (fields,):
-                        yield place, example
-                except LangueError as error:
-                    raise LangueError(f"{place}: {error}") from None
-    except UnicodeDecodeError:
-        raise LangueError(f"{path} is not UTF-8 text") from None
+    for line in sound_lines(path):
+        if is_blank(line.text):
+            continue
+        place = f"{path}, line {line.number}"
+        try:
+            fields = parse_json(line.text)
+        except ValueError as error:
+            raise LangueError(f"{place}: {error}") from None
+        if not isinstance(fields, dict):
+            raise LangueError(f"{place}: not a JSON object")
+        try:
+            for example in unfold(fields) if unfold else (fields,):
+                yield place, example
+        except LangueError as error:
+            raise LangueError(f"{place}: {error}") from None
 
 
 def _multirc_options(fields: Fields) -> Iterator[Fields]:
@@ -180,7 +179,5 @@ def _marked(text: str, spans: list[tuple[int, int, str]]) -> str:
 
 
 def _place(fields: Fields, name: str) -> int:
-    value = fields.get(name)
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    return take(fields, name, int)
+    number = whole(fields.get(name))
+    return take(fields, name, int) if number is None else number
