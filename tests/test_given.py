@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import datasets
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 
@@ -16,9 +18,12 @@ from labelled_rows import RECIPE, sentences, write_recipe, write_rows
 from langue import cli
 from langue.data import DataSettings
 from langue.data.labelled import read_labelled, read_task
+from langue.data.recordings import recording_of
 from langue.errors import LangueError
+from langue.experiment.given import write_given
 from langue.models import load_model
 from langue.recipe import read_recipe
+from spoken_rows import write_spoken
 from tiny import text, write_tiny
 
 
@@ -225,3 +230,23 @@ def test_a_benchmark_from_a_local_copy_of_hugging_faces(tmp_path, layout, capsys
     assert json.loads(capsys.readouterr().out)["metrics"]["score"] == alone > 0.9
     assert cli.run([*arguments, *said]) == 0
     assert len((tmp_path / "said" / "SST-2.tsv").read_text().splitlines()) == 151
+
+
+def test_recordings_keep_what_their_numbers_mean(tmp_path):
+    wave = 0.5 * np.sin(np.arange(1600) / 5)
+    encoded = io.BytesIO()
+    soundfile.write(encoded, wave, 16_000, format="WAV")
+    sounds = [
+        np.round(wave * 127 + 128).astype(np.uint8),
+        {"array": np.stack([wave, wave]), "sampling_rate": 16_000},
+        torch.from_numpy(wave),
+        {"bytes": encoded.getvalue(), "path": None},
+    ]
+    recipe = read_recipe(write_spoken(tmp_path), {"data.dev": "null"})
+    kept = write_given([{"audio": sound, "text": "a"} for sound in sounds], recipe, tmp_path / "kept")
+    rows = [recording_of(row).read() for row in read_labelled(kept.data.train, kept.data)]
+    assert len(rows) == 4
+    for found in rows:
+        np.testing.assert_allclose(found, wave, atol=0.01)
+    with pytest.raises(LangueError, match="row 1 of the train data holds uint32 numbers"):
+        write_given([{"audio": np.ones(9, np.uint32), "text": "a"}], recipe, tmp_path / "kept")

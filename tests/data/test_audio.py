@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from langue.data.audio import RATE, read_audio
 from langue.data.labelled import Labelled
@@ -131,3 +132,85 @@ def test_a_store_gives_back_what_was_put_in_and_notices_damage(tmp_path):
             SoundStore(tmp_path / "store")
         path.write_bytes(whole)
     assert len(SoundStore(tmp_path / "store")) == 3
+
+
+WAVE = tone(440, 1, RATE).astype(np.float64)
+KINDS = {
+    "uint8": np.round(WAVE * 127 + 128).astype(np.uint8),
+    "int8": np.round(WAVE * 127).astype(np.int8),
+    "int16": np.round(WAVE * 32767).astype(np.int16),
+    "uint16": np.round(WAVE * 32767 + 32768).astype(np.uint16),
+    "big-endian int16": np.round(WAVE * 32767).astype(">i2"),
+    "int24 as SciPy has it": np.round(WAVE * (2**23 - 1)).astype(np.int32) << 8,
+    "int32": np.round(WAVE * (2**31 - 1)).astype(np.int32),
+    "list of whole numbers": np.round(WAVE * 32767).astype(np.int64),
+    "float16": WAVE.astype(np.float16),
+    "float64": WAVE,
+    "tensor": torch.from_numpy(WAVE).requires_grad_(),
+    "bfloat16": torch.from_numpy(WAVE).bfloat16(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_number_has_its_height_and_its_silence(kind):
+    found = read_audio(KINDS[kind])
+    assert np.abs(found - WAVE).max() < (0.02 if kind in ("uint8", "int8", "bfloat16") else 1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("kind", ["int16", "uint8", "float64", "tensor"])
+def test_channels_may_stand_first_or_last(channels, kind):
+    stack = torch.stack if kind == "tensor" else np.stack
+    for axis in (0, 1):
+        found = read_audio({"array": stack([KINDS[kind]] * channels, axis), "sampling_rate": RATE})
+        np.testing.assert_allclose(found, read_audio(KINDS[kind]), atol=1e-6)
+
+
+def test_eight_bits_as_scipy_reads_them_are_what_the_file_says(tmp_path):
+    wavfile = pytest.importorskip("scipy.io.wavfile")
+    for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"):
+        path = tmp_path / f"{subtype}.wav"
+        soundfile.write(path, np.stack([WAVE, -0.5 * WAVE], 1), RATE, subtype=subtype)
+        rate, array = wavfile.read(path)
+        np.testing.assert_allclose(read_audio({"array": array, "sampling_rate": rate}), read_audio(path), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sound", "message"),
+    [
+        (np.ones(100, bool), "not .100,. of bool"),
+        (np.ones(100, complex), "not .100,. of complex128"),
+        (np.round(WAVE * 2**23).astype(np.int32), "holds int32 numbers up to"),
+        (np.round(WAVE * 2**30).astype(np.int64), "holds int64 numbers up to"),
+        (np.ones(100, np.uint32), "holds uint32 numbers"),
+        (32_767 * WAVE, "reaches 16,383.5, where 1 is the loudest"),
+        (np.zeros((100, 100)), "nobody can tell samples from channels"),
+        (np.zeros((80, 3000)), "nobody can tell samples from channels"),
+        (np.float64(0.5), "should be"),
+        (np.array([np.inf, 0]), "not all of its samples are numbers"),
+        (np.zeros((2, 0)), "holds no sound"),
+        ({"array": WAVE, "sampling_rate": "fast"}, "sampling_rate should be samples a second, got 'fast'"),
+        ({"array": WAVE, "sampling_rate": 0}, "says that it has 0"),
+        ({"array": WAVE, "sampling_rate": math.nan}, "says that it has nan"),
+        ({"path": 3}, "neither a file nor samples, but 3"),
+    ],
+)
+def test_numbers_that_could_mean_several_things_are_refused(sound, message):
+    with pytest.raises(LangueError, match=message):
+        read_audio(sound)
+
+
+def test_what_is_a_little_too_loud_stays_as_it_is():
+    np.testing.assert_allclose(read_audio(2.4 * WAVE).max(), 1.2, atol=1e-3)
+
+
+def test_what_datasets_decoders_give_is_read():
+    class Decoded:
+        data, sample_rate = torch.from_numpy(np.stack([WAVE[:3], WAVE[:3]])).float(), RATE
+
+    class Decoder:
+        def get_all_samples(self) -> Decoded:
+            return Decoded()
+
+    for sound in (Decoder(), Decoded(), {"raw": WAVE[:3], "sampling_rate": RATE}):
+        np.testing.assert_allclose(read_audio(sound), WAVE[:3], atol=1e-6)

@@ -90,7 +90,7 @@ def _spoken(task: Any, data: str, run: Path, beams: int) -> tuple[list[str], Cal
     from langue.evaluate.run import recipe_data
 
     rows = list(read_labelled(data, DataSettings(train="", columns=recipe_data(run).columns)))
-    sounds = [recording_of(row).read() for row in rows]
+    sounds = [recording_of(row, task.settings.truncated).read() for row in rows]
     return [text_of(row, "text") for row in rows], lambda task: [each.text for each in task.hear(sounds, beams=beams)]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from langue.data.audio import read_audio, read_blocks, seconds_of
+from langue.data.audio import Truncated, read_audio, read_blocks, seconds_of
 from langue.data.labelled import Labelled, missing_column
 from langue.data.values import finite, is_missing
 from langue.errors import LangueError, reading
@@ -27,6 +27,8 @@ class Recording(NamedTuple):
     """Seconds."""
     end: float | None
     """Seconds; None is its end."""
+    truncated: Truncated = "refuse"
+    """What becomes of it where it is shorter than it says."""
 
     def read(self) -> np.ndarray:
         """See `read_audio`.
@@ -34,11 +36,11 @@ class Recording(NamedTuple):
         Raises:
             LangueError: it cannot be read.
         """
-        return read_audio(self.audio, self.start, self.end, name=self.place)
+        return read_audio(self.audio, self.start, self.end, name=self.place, truncated=self.truncated)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """See `read_blocks`."""
-        return read_blocks(self.audio, self.start, self.end, name=self.place)
+        return read_blocks(self.audio, self.start, self.end, name=self.place, truncated=self.truncated)
 
     @property
     def seconds(self) -> float | None:
@@ -46,7 +48,7 @@ class Recording(NamedTuple):
         return seconds_of(self.audio, self.start, self.end)
 
 
-def recording_of(row: Labelled) -> Recording:
+def recording_of(row: Labelled, truncated: Truncated = "refuse") -> Recording:
     """The recording of a row with the column audio, and of its columns start and end, where it has them.
 
     A relative path is looked for from the manifest's folder and then from the working directory.
@@ -61,7 +63,8 @@ def recording_of(row: Labelled) -> Recording:
     if isinstance(audio, str | Path) and row.folder is not None:
         with reading(f"{row.place}, {str(audio)!r:.60}"):  # a name may be longer than any system allows
             audio = row.folder / audio if (row.folder / audio).is_file() else audio
-    return Recording(f"{row.place}, {audio}" if isinstance(audio, str | Path) else row.place, audio, start or 0.0, end)
+    place = f"{row.place}, {audio}" if isinstance(audio, str | Path) else row.place
+    return Recording(place, audio, start or 0.0, end, truncated)
 
 
 def _seconds(row: Labelled, name: str) -> float | None:

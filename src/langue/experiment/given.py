@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from langue.data.audio import RATE, read_audio
 from langue.data.tables import named_classes
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
@@ -40,7 +41,8 @@ def write_given(data: Any, recipe: Recipe, folder: Path) -> Recipe:
             changes[split] = str(rows)
             continue
         path = folder.absolute() / f"given-{split}.jsonl"
-        longest = _write(rows, path, split, settings.text)
+        sound = settings.columns.get("audio", "audio") if recipe.task == "transcribe" else None
+        longest = _write(rows, path, split, settings.text, sound)
         changes |= {split: str(path), "max_line_bytes": max(changes["max_line_bytes"], longest)}
     return recipe.model_copy(update={"data": settings.model_copy(update=changes)})
 
@@ -64,12 +66,14 @@ def _parts(data: Any) -> dict[str, Any]:
     return parts
 
 
-def _write(rows: Iterable[Any], path: Path, split: str, column: str) -> int:
+def _write(rows: Iterable[Any], path: Path, split: str, column: str, sound: str | None) -> int:
     """How long the longest line is, in bytes."""
     longest = 0
     with path.open("wb") as file:
         for number, row in enumerate(named_classes(rows), 1):
             values = row if isinstance(row, Mapping) else {column: row}
+            if sound in values:
+                values = {**values, sound: _kept_sound(values[sound], f"row {number} of the {split} data")}
             try:
                 text = json.dumps(values, ensure_ascii=False, default=_plain) + "\n"
             except (TypeError, ValueError) as error:
@@ -81,6 +85,13 @@ def _write(rows: Iterable[Any], path: Path, split: str, column: str) -> int:
     if not longest:
         raise LangueError(f"there are no rows in the {split} data that were handed over")
     return longest
+
+
+def _kept_sound(sound: Any, place: str) -> Any:
+    """A path as it is, and all else as samples: JSON has one kind of number, and forgets what an array's meant."""
+    if sound is None or isinstance(sound, str | Path) or (isinstance(sound, Mapping) and set(sound) == {"path"}):
+        return None if sound is None else str(sound["path"] if isinstance(sound, Mapping) else sound)
+    return {"array": read_audio(sound, name=place).tolist(), "sampling_rate": RATE}
 
 
 def _plain(value: Any) -> Any:

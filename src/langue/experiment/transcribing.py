@@ -137,7 +137,7 @@ class Transcribing(Tables):
 
     def check(self, row: Labelled) -> None:
         text_of(row, "text")
-        recording_of(row).read()
+        recording_of(row, self.recipe.transcribe.truncated).read()
 
     def objective(self) -> Any:
         return self._outlined.objective(self.recipe.training.label_smoothing)
@@ -162,7 +162,8 @@ class Transcribing(Tables):
     @cached_property
     def _dev_sounds(self) -> list[np.ndarray]:
         """Read once, since they are heard at every evaluation."""
-        return [recording_of(row).read() for row in self.rows["dev"]]
+        truncated = self.recipe.transcribe.truncated
+        return [recording_of(row, truncated).read() for row in self.rows["dev"]]
 
     @property
     def has_samples(self) -> bool:
@@ -203,18 +204,19 @@ def _with_levels(audio: AudioConfig, recipe: Recipe) -> AudioConfig:
     rows = read_split(recipe.data, "train")
     chosen = Permutation(max(1, len(rows)), recipe.training.seed, "levels")[np.arange(min(len(rows), LEVELLED))]
     with progress("listening for levels", float(len(chosen)), "recordings") as advance:
-        levels = levels_of(map(torch.from_numpy, _readable((rows[n] for n in chosen.tolist()), advance)), audio.bins)
+        sounds = _readable((rows[n] for n in chosen.tolist()), recipe, advance)
+        levels = levels_of(map(torch.from_numpy, sounds), audio.bins)
     if not levels:
         raise LangueError(f"none of the recordings in {recipe.data.train} can be read")
     return audio.model_copy(update={"levels": levels})
 
 
-def _readable(rows: Iterable[Labelled], advance: Any) -> Iterator[np.ndarray]:
+def _readable(rows: Iterable[Labelled], recipe: Recipe, advance: Any) -> Iterator[np.ndarray]:
     """What cannot be read is left out here, and told when all recordings are read."""
     for row in rows:
         advance(1.0)
         with suppress(LangueError):
-            yield recording_of(row).read()
+            yield recording_of(row, recipe.transcribe.truncated).read()
 
 
 def _learnable(
@@ -229,7 +231,7 @@ def _learnable(
         text = _written(row, recipe)
         reason, samples = "", np.empty(0, np.float32)
         try:
-            samples = recording_of(row).read()
+            samples = recording_of(row, recipe.transcribe.truncated).read()
         except LangueError as error:
             reason, text = UNREADABLE, str(error)
         tokens = tokenizer.encode(text)

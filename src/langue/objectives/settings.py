@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from langue.data.sound_files import Truncated
 from langue.nn.dense import DenseKind
 from langue.nn.pooling import Pooling
 from langue.settings import Settings
@@ -106,6 +107,9 @@ class TranscribeSettings(Settings):
     """What is written: letters, digits and apostrophes in lower case, or whatever the transcripts have."""
     language: str | None = None
     """Code of the language that is spoken, which a Whisper of several is told; null is English."""
+    truncated: Truncated = "refuse"
+    """What becomes of recordings that are shorter than they say: refuse leaves them out of a training and refuses them
+    elsewhere, accept takes what there is and says so."""
     speed: float = Field(default=0.1, ge=0, lt=0.5)
     """Recordings are played faster or slower by up to this share."""
     gain: float = Field(default=0.0, ge=0)

@@ -119,9 +119,9 @@ class Transcribe(ABC):
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[str]:
         """The text of each of a list of recordings, or of rows with the column audio."""
         sounds = (
-            recording_of(Labelled(f"input {number}", given)).blocks()
+            recording_of(Labelled(f"input {number}", given), self.settings.truncated).blocks()
             if isinstance(given, dict) and "audio" in given
-            else read_blocks(given)
+            else read_blocks(given, truncated=self.settings.truncated)
             for number, given in enumerate(inputs, 1)
         )
         return [found.text for found in self.hear(sounds, **options)]
@@ -181,7 +181,8 @@ class Transcribe(ABC):
     ) -> tuple[dict[str, float], list[str]]:
         """Loss, error rates and the transcripts of labelled rows, whose recordings may have been read already."""
         texts = [text_of(row, "text") for row in rows]
-        sounds = [recording_of(row).read() for row in rows] if sounds is None else sounds
+        if sounds is None:
+            sounds = [recording_of(row, self.settings.truncated).read() for row in rows]
         with autocast(self.model.device, precision):  # type: ignore[arg-type]
             answers = [found.text for found in self.hear(sounds)]
         return {**self.loss(sounds, texts, precision), **self.score(answers, texts)}, answers
