@@ -37,6 +37,16 @@ class Samples(NamedTuple):
     """What lies between silence and 1.0."""
 
 
+class _Bytes(io.BytesIO):
+    """Bytes of a file. libsndfile seeks before the first of a damaged one, which would be printed as a traceback."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
 def given_sound(sound: Any, name: str) -> str | Path | BinaryIO | Samples:
     """A file, or samples, of whatever stands for a recording.
 
@@ -52,7 +62,7 @@ def given_sound(sound: Any, name: str) -> str | Path | BinaryIO | Samples:
     if isinstance(sound, str | Path):
         return sound
     if isinstance(sound, bytes | bytearray | memoryview):
-        return io.BytesIO(bytes(sound))
+        return _Bytes(sound)
     if isinstance(sound, Mapping):
         return _of_row(sound, name)
     if hasattr(sound, "get_all_samples"):
@@ -86,7 +96,7 @@ def _of_row(sound: Mapping[str, Any], name: str) -> str | Path | BinaryIO | Samp
     if sound.get("bytes") is not None:
         if not isinstance(sound["bytes"], bytes | bytearray | memoryview):
             raise _strange(sound["bytes"], name)
-        return io.BytesIO(bytes(sound["bytes"]))
+        return _Bytes(sound["bytes"])
     if sound.get("path"):
         if not isinstance(sound["path"], str | Path):
             raise _strange(sound["path"], name)
