@@ -24,6 +24,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from langue.files.rows import read_lines
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
@@ -160,7 +162,7 @@ def langue_train(recipe: str, changes: Mapping[str, Any], out: Path, *options: s
     words = [word for name, value in changes.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "langue", "train", recipe, *words, *options, "--out", str(out)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line.values for line in read_lines(out / "metrics.jsonl")]
 
 
 def peer(module: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,18 @@ class LangueError(Exception):
     """
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for an end, and what was under way has been put away.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, signal: int):
+        super().__init__(f"interrupted by signal {signal}")
+        self.signal = signal
+
+
 @contextmanager
 def reading(what: str | Path, advice: str = "", kind: type[LangueError] = LangueError) -> Iterator[None]:
     """Guard around the reading of a file that somebody else wrote: whatever fails in it is that file's fault.

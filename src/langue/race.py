@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from langue import machine
 from langue.console import no_remarks, say
 from langue.data import DataSettings
-from langue.errors import LangueError
+from langue.errors import Interrupted, LangueError
 from langue.evaluate.positions import loss_by_position, rows_of
 from langue.experiment import RunFolder, train
 from langue.experiment.card import source_names
@@ -82,7 +82,7 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
 
     Raises:
         LangueError: a preset is not known, there is no dev data, or the folder holds another race.
-        KeyboardInterrupt: a member was interrupted; what it has learnt is saved.
+        Interrupted: by a signal; what was learnt is saved.
     """
     if not presets or len(set(presets)) < len(presets):
         raise LangueError("a race needs presets, each of them once")
@@ -98,8 +98,8 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
         member = _member_recipe(recipe, name, budget, tokenizer, out)
         with no_remarks():
             run = train(member, out / name, resume=RunFolder(out / name).is_run())
-        if run.interrupted:
-            raise KeyboardInterrupt
+        if run.signal is not None:
+            raise Interrupted(run.signal)
         measured = _measure(member, name, tokenizer, out)
         say(f"{name}: {measured.bits_per_byte:.3f} bits per byte after {short(measured.tokens)} tokens")
         result = result.model_copy(update={"members": (*result.members, measured)})

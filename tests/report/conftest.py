@@ -9,6 +9,7 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
+from langue.files.rows import write_line
 from langue.report.result import MemberResult, RaceResult, write_result
 
 
@@ -30,7 +31,7 @@ def write_run(
         )
         if step % 4 == 0:
             rows.append({**known, "split": "dev", "bits_per_byte": loss / math.log(2), "sample": text})
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "metrics.jsonl").write_bytes(b"".join(map(write_line, rows)))
     return folder
 
 

@@ -1,8 +1,7 @@
-import json
-
 import pytest
 
 import langue.report.extra
+from langue.files.rows import write_line
 from langue.report import write_report
 from langue.report.words import duration, show
 from pages import Page, check_self_contained
@@ -30,8 +29,8 @@ def test_both_colour_schemes_are_served(run):
 
 def test_what_a_model_wrote_never_becomes_markup(run):
     row = {"step": 44, "split": "dev", "loss": 2.0, "sample": "<script>alert(1)</script><img src=//x>"}
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps(row) + "\n")
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(write_line(row))
     page = page_of(run)
     assert "script" not in page.tags
     assert "img" not in page.tags
@@ -46,8 +45,8 @@ def test_samples_are_thinned_but_first_and_last_stay(run):
 
 
 def test_skipped_steps_are_told(run):
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({"step": 41, "split": "train", "loss": float("nan"), "skipped": 1}) + "\n")
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(write_line({"step": 41, "split": "train", "loss": float("nan"), "skipped": 1}))
     assert "1 step was skipped" in page_of(run).text
 
 

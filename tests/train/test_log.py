@@ -1,17 +1,17 @@
 """metrics.jsonl: whole lines, each step once, whatever a crash or a full disk left."""
 
-import json
 import subprocess
 import sys
 
 import pytest
 
 from langue.errors import LangueError
+from langue.files.rows import read_lines
 from langue.train.log import Log
 
 
 def steps(path):
-    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    return [line.values["step"] for line in read_lines(path)]
 
 
 def test_lines_of_later_steps_and_broken_ones_are_taken_out(tmp_path):
@@ -21,9 +21,21 @@ def test_lines_of_later_steps_and_broken_ones_are_taken_out(tmp_path):
         log.write(step=step, split="train", loss=1.0)
     with path.open("ab") as file:
         file.write(b'\xff\x00\n17\n{"split": "dev"}\n{"step": 4, "sp')
-    Log(path, resumed=4).write(step=6, split="train", loss=2.0)
+    with pytest.warns(UserWarning, match="lines 4, 5, 6 are damaged") as said:
+        Log(path, resumed=4).write(step=6, split="train", loss=2.0)
+    assert "line 7, the last, was cut short" in str(said[1].message)
     assert steps(path) == [2, 4, 6]
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_what_is_kept_stays_byte_for_byte(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = Log(path)
+    for step, text in ((2, "one\u2028two"), (4, "three\x85four"), (6, "five\u2029six")):
+        log.write(step=step, split="dev", sample=text)
+    first = b"".join(path.read_bytes().splitlines(keepends=True)[:2])
+    Log(path, resumed=4)
+    assert path.read_bytes() == first
 
 
 def test_a_training_from_the_beginning_begins_a_new_file(tmp_path):
@@ -34,7 +46,8 @@ def test_a_training_from_the_beginning_begins_a_new_file(tmp_path):
 
 def test_what_is_not_finite_is_null(tmp_path):
     Log(tmp_path / "metrics.jsonl").write(step=1, loss=float("nan"), gradient_norm=float("inf"), text="é")
-    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1, "loss": null, "gradient_norm": null, "text": "é"}\n'
+    line = (tmp_path / "metrics.jsonl").read_text()
+    assert line.startswith('{"step": 1, "loss": null, "gradient_norm": null, "text": "é", "crc32": "')
 
 
 def test_a_log_without_a_file_writes_nothing(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from langue.errors import LangueError
 from langue.objectives import Causal
 from langue.train import Watch, checkpoint, latest
 
-TIMES = ("seconds", "tokens_per_second", "waited", "peak_share")
+TIMES = ("seconds", "tokens_per_second", "waited", "peak_share", "crc32")
 
 
 def lines(folder):

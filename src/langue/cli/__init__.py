@@ -11,20 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from langue.cli.fields import gather_fields
+from langue.cli.status import INTERRUPTED, OK, USER_ERROR, ended_by
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
-from langue.errors import LangueError
+from langue.errors import Interrupted, LangueError
 
 if TYPE_CHECKING:
     from cyclopts import App
-
-OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP = ("--help", "-h")
 
 
 def main() -> NoReturn:
-    """The entry point of `langue`. SIGTERM ends a command like Ctrl-C does, so that what is half done is put away."""
+    """The entry point of `langue`. SIGTERM ends a command as Ctrl-C does, so that what is half done is put away."""
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(sys.argv[1:]))
 
@@ -33,7 +32,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line.
 
     Returns:
-        The exit status: 0 done, 2 a mistake of the user's, 130 interrupted.
+        The exit status: 0 done, 1 some of many inputs failed, 2 a mistake of the user's, 130 interrupted by Ctrl-C, 143
+        by SIGTERM.
     """
     try:
         return _run(list(arguments))
@@ -46,9 +46,9 @@ def run(arguments: Sequence[str]) -> int:
             raise
         full = "; make room and try again" if error.errno in _FULL else ""
         return _complain(f"{error.filename or 'writing'}: {error.strerror}{full}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("langue: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return ended_by(error.signal) if isinstance(error, Interrupted) else INTERRUPTED
 
 
 def _run(arguments: list[str]) -> int:
@@ -104,7 +104,7 @@ def _app(verbs: Verbs, name: str) -> App:
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+    raise Interrupted(number)
 
 
 def _complain(sentence: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
+from langue.cli.status import ended_by
 from langue.console import say, table
 from langue.report.words import counted, duration, in_words, short
 
@@ -28,11 +29,12 @@ def train(
     report: bool = True,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
-) -> None:
+) -> int:
     """Train a model by a recipe, and leave a run folder that every other verb takes.
 
     Every field of the recipe can be given here by its dotted name, such as --training.steps 200 or
-    --model.preset lstm-nano. Ctrl-C or SIGTERM saves and stops; --resume goes on bit for bit.
+    --model.preset lstm-nano. Ctrl-C or SIGTERM saves and stops, with exit status 130 or 143; --resume goes on bit for
+    bit.
 
     Parameters
     ----------
@@ -60,33 +62,36 @@ def train(
 
     asked = read_recipe(recipe, read_fields(changes))
     if seeds is not None:
-        _train_seeds(asked, out, seeds, start_from, report, as_json)
-        return
+        return _train_seeds(asked, out, seeds, start_from, report, as_json)
     found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
-    if not processes.is_first():
-        return
-    if found.interrupted:
-        say(f"interrupted at step {found.step:,}; go on with: langue train {recipe} … --out {out} --resume")
-    print(json.dumps(found.summary()) if as_json else _closing(found))
+    if processes.is_first():
+        if found.interrupted:
+            say(f"interrupted at step {found.step:,}; go on with: langue train {recipe} … --out {out} --resume")
+        print(json.dumps(found.summary()) if as_json else _closing(found))
+    return ended_by(found.signal if found.interrupted else None)
 
 
-def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> None:
+def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> int:
     from langue.experiment.seeds import train_seeds
     from langue.train import processes
 
     found = train_seeds(recipe, out, count, start_from=start_from, report=report)
+    last = found.runs[-1]
+    more_to_do = last.interrupted or len(found.runs) < count
+    status = ended_by(last.signal if more_to_do else None)
     if not processes.is_first():
-        return
-    if found.runs[-1].interrupted:
-        say(f"interrupted in {found.runs[-1].folder.path}; the same command goes on")
+        return status
+    if more_to_do:
+        say(f"interrupted in {last.folder.path}; the same command goes on")
     if as_json:
         print(json.dumps(found.summary()))
-        return
+        return status
     rows = [
         [name.replace("_", " "), *(f"{run.metrics[name]:.4f}" for run in found.runs), f"{mean:.4f} ± {deviation:.4f}"]
         for name, (mean, deviation) in found.metrics.items()
     ]
     table(str(out), ["metric", *(f"seed {seed}" for seed in found.seeds), "mean ± deviation"], rows)
+    return status
 
 
 def _closing(found: Run) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from langue.errors import LangueError
 from langue.recipe import Recipe, read_recipe
+from langue.train.trainer import INTERRUPTED
 
 LOCK = ".lock"
 
@@ -136,6 +137,7 @@ class Run:
         metrics: of the kept weights: loss in nats per token and bits_per_byte on dev data, where there is any, and
             test_loss and test_bits_per_byte on test data.
         stopped: why it ended.
+        signal: the number of the signal that asked for an end, also where it came too late to interrupt anything.
     """
 
     folder: RunFolder
@@ -145,11 +147,12 @@ class Run:
     best_step: int
     metrics: Mapping[str, float]
     stopped: str
+    signal: int | None = None
 
     @property
     def interrupted(self) -> bool:
         """Whether there is more to do."""
-        return self.stopped == "interrupted"
+        return self.stopped == INTERRUPTED
 
     def summary(self) -> dict[str, Any]:
         """The same for a script to read."""

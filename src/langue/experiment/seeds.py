@@ -48,7 +48,7 @@ def train_seeds(
 ) -> SeedsResult:
     """Train with `count` seeds, from the recipe's on, in `out/seed-N`; those that are done or begun are gone on with.
 
-    An interrupted training ends the whole, whose runs so far are returned.
+    A signal to a training ends the whole, whose runs so far are returned.
 
     Raises:
         LangueError: whatever is wrong with recipe, data or folder.
@@ -62,7 +62,7 @@ def train_seeds(
         begun = RunFolder(folder).is_run()
         runs.append(train(member, folder, start_from=start_from, resume=begun, report=report))
         seeds.append(seed)
-        if runs[-1].interrupted:
+        if runs[-1].signal is not None:
             break
     result = SeedsResult(runs, seeds)
     beside = out / f".{RESULT}.writing"

@@ -29,6 +29,7 @@ from langue.report.words import short
 from langue.text import Tokenizer, train_tokenizer
 from langue.train import Trainer, build_optimizer, choose_device, freeze, latest, processes
 from langue.train.log import Log
+from langue.train.trainer import INTERRUPTED
 
 
 def train(
@@ -158,7 +159,7 @@ def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
         if trainer.watch.evaluate is None or not folder.model.exists():
             with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
                 keep(cast(Model, trainer.model), folder, _course(folder).notes)
-        if trainer.stopped != "interrupted":
+        if trainer.stopped != INTERRUPTED:
             _test(folder, trainer.device, trainer.progress.step)
         if report:
             remark(write_report(folder.path))
@@ -186,7 +187,7 @@ def _result(trainer: Trainer, folder: RunFolder) -> Run:
     metrics = _metrics(best) if best.get("split") == "dev" else {}
     step = best.get("step", done.step) if metrics else done.step
     metrics |= {f"test_{name}": value for row in record.test for name, value in _metrics(row).items()}
-    return Run(folder, done.step, done.tokens, done.seconds, step, metrics, trainer.stopped or "")
+    return Run(folder, done.step, done.tokens, done.seconds, step, metrics, trainer.stopped or "", trainer.signal)
 
 
 def _metrics(row: Row) -> dict[str, float]:

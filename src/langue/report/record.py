@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.files.rows import read_lines
 from langue.settings import read_yaml
 
 Row = Mapping[str, Any]
@@ -69,7 +70,7 @@ def read_record(run: Path | str) -> Record:
     run = Path(run)
     if not (run / "recipe.yaml").is_file():
         raise LangueError(f"{run} is no run folder: it holds no recipe.yaml")
-    rows = _read_rows(run / "metrics.jsonl")
+    rows = [line.values for line in read_lines(run / "metrics.jsonl")]
     return Record(
         name=run.resolve().name,
         recipe=read_yaml(run / "recipe.yaml"),
@@ -112,21 +113,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise LangueError(f"{path} is damaged: it is not valid JSON") from None
-
-
-def _read_rows(path: Path) -> list[Row]:
-    """All rows; a last line without its line end was cut off by a sudden end and is left out."""
-    if not path.exists():
-        return []
-    rows = []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    for place, line in enumerate(lines[:-1], start=1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise LangueError(f"{path}, line {place} is damaged: it is not valid JSON") from None
-        rows.append(row)
-    return rows
 
 
 def _of_split(rows: list[Row], split: str) -> tuple[Row, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.files.rows import read_lines, write_line
 from langue.train.disk import sync
 
 
@@ -19,7 +18,8 @@ class Log:
 
     Args:
         path: the file, or None to write nothing.
-        resumed: the step that training goes on from; lines of later steps are taken out, since they come again.
+        resumed: the step that training goes on from; lines of later steps are taken out, since they come again, and so
+            are damaged ones, which a warning names. All others stay as they are, byte for byte.
 
     Raises:
         LangueError: the disk is full or cannot be written.
@@ -28,10 +28,10 @@ class Log:
     def __init__(self, path: Path | None, resumed: int = 0):
         self.path = path
         if path is not None and path.exists():
-            kept = [line for line in _lines(path) if line["step"] <= resumed] if resumed else []
+            kept = [line.raw for line in read_lines(path) if line.values["step"] <= resumed] if resumed else []
             beside = path.with_name(f".{path.name}.writing")
             with _told(path):
-                beside.write_text("".join(_text(line) for line in kept), encoding="utf-8")
+                beside.write_bytes(b"".join(kept))
                 sync(beside)
                 os.replace(beside, path)
 
@@ -39,8 +39,8 @@ class Log:
         """Append one line; what is not finite becomes null, which JSON knows."""
         if self.path is None:
             return
-        with _told(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(_text(values))
+        with _told(self.path), self.path.open("ab") as file:
+            file.write(write_line(values))
 
     def sync(self) -> None:
         """Wait until all lines are on the disk, so that a checkpoint never knows of a step that the lines lack."""
@@ -59,19 +59,3 @@ def _told(path: Path) -> Iterator[None]:
             f"{path} could not be written: {error.strerror}; checkpoints are whole, "
             f"so make room and continue with --resume"
         ) from None
-
-
-def _text(values: dict[str, Any]) -> str:
-    clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
-    return json.dumps(clean, ensure_ascii=False) + "\n"
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """All whole lines; a last one that a crash cut short is none."""
-    found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return [line for line in found if isinstance(line, dict) and "step" in line]

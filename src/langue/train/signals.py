@@ -9,16 +9,16 @@ from contextlib import contextmanager, suppress
 
 
 class Asked:
-    """How often somebody asked for an end."""
+    """How often somebody asked for an end, by Ctrl-C and by SIGTERM."""
 
     def __init__(self) -> None:
-        self.times = 0
+        self.times = {signal.SIGINT: 0, signal.SIGTERM: 0}
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Inside, signals are counted; a second Ctrl-C raises KeyboardInterrupt, for those in a hurry."""
         try:
-            before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+            before = {number: signal.signal(number, self._hear) for number in self.times}
         except ValueError:  # signals belong to the main thread; in another, nobody sends any
             before = {}
         try:
@@ -28,9 +28,9 @@ class Asked:
                 signal.signal(number, handler)
 
     def _hear(self, number: int, frame: object) -> None:
-        if number == signal.SIGINT and self.times:
+        if number == signal.SIGINT and any(self.times.values()):
             raise KeyboardInterrupt
-        self.times += 1
+        self.times[signal.Signals(number)] += 1
         # Not by print, which may be at work on another line at this very moment and must not be called twice.
         with suppress(OSError):
             os.write(2, b"stopping after this step; what has been learnt will be saved\n")

@@ -29,6 +29,9 @@ from langue.train.settings import TrainingSettings
 from langue.train.signals import Asked
 from langue.train.terms import Batches, Objective, Progress, StepMetrics, Watch
 
+INTERRUPTED = "interrupted"
+"""Why a training stopped that a signal has stopped."""
+
 
 class Trainer:
     """Lowers an objective over batches until a budget is used up.
@@ -67,11 +70,11 @@ class Trainer:
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress()
         self.stopped: str | None = None
+        self.signal: int | None = None
         self._ahead = Ahead(batches, objective, config.seed, alone=self.device.type == "cpu")
         self._loss = torch.compile(objective.loss) if config.compile else objective.loss
         self._log: Log | None = None
         self._asked = Asked()
-        self._agreed_to_stop = False
         self._saved_step = -1
         self._begun = time.perf_counter()
         self._since_log = _SinceLog()
@@ -81,8 +84,8 @@ class Trainer:
     def step(self) -> StepMetrics:
         """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it."""
         # The only time that a step waits for the device.
-        total, count, norm, self.progress.seconds, asked = self._add_up_gradients().tolist()
-        self._agreed_to_stop = asked > 0
+        total, count, norm, self.progress.seconds, *asked = self._add_up_gradients().tolist()
+        self.signal = self._signal_in(asked)
         # After the clock of the first process has been heard, which all go by.
         factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
         skipped = not (math.isfinite(total) and math.isfinite(norm)) or count == 0
@@ -97,7 +100,7 @@ class Trainer:
         return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor)
 
     def _add_up_gradients(self) -> Tensor:
-        """Gradients of the summed loss over micro-batches and processes; (total, count, norm, seconds, stop)."""
+        """Gradients of the summed loss over micro-batches and processes; (total, count, norm, seconds, signals …)."""
         totals, counts = [], []
         for made in self._ahead[self.progress.step]:
             seed_torch(self.config.seed, "dropout", made.first_row)
@@ -109,13 +112,17 @@ class Trainer:
         grads = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         now = self.progress.seconds + time.perf_counter() - self._begun if processes.is_first() else 0.0
         self._begun = time.perf_counter()
-        told = torch.tensor([now, float(self._asked.times)], dtype=torch.float64)
+        told = torch.tensor([now, *self._asked.times.values()], dtype=torch.float64)
         place = torch.device("cpu") if self.device.type == "mps" else self.device  # which knows no float64
         parts = [torch.stack(totals).sum(), torch.stack(counts).sum()]
         sums = torch.cat([*(part.to(place).double()[None] for part in parts), told.to(place)])
         processes.add_up([*grads, sums])
         norm = torch.nn.utils.get_total_norm(grads) if grads else torch.zeros(())
         return torch.cat([sums[:2], norm.detach().to(place).double()[None], sums[2:]])
+
+    def _signal_in(self, asked: list[float]) -> int | None:
+        """The signal that all processes end by, of how often each came to any of them; SIGTERM goes before Ctrl-C."""
+        return max((number for number, times in zip(self._asked.times, asked, strict=True) if times), default=None)
 
     def _apply(self, factor: float, count: float, norm: float) -> None:
         """Divide by the number of targets, clip, and let the optimizer act."""
@@ -156,7 +163,8 @@ class Trainer:
     def run(self) -> None:
         """Train to the end of the budget, evaluating, writing down and saving on the way.
 
-        SIGTERM and Ctrl-C let the step finish, save, and return with `stopped` set; a second Ctrl-C stops at once.
+        SIGTERM and Ctrl-C let the step finish, save, and return with `stopped` and `signal` set; a second Ctrl-C stops
+        at once.
         """
         self._log = Log(self._file("metrics.jsonl"), self.progress.step)
         self._begun = time.perf_counter()
@@ -169,6 +177,9 @@ class Trainer:
                 self._after_step(metrics)
             if self._saved_step != self.progress.step:
                 self.save()
+            asked = torch.tensor([float(times) for times in self._asked.times.values()], device=self.device)
+            processes.add_up([asked])
+            self.signal = self._signal_in(asked.tolist())  # also one that came while the last step was seen to
 
     def _after_step(self, metrics: StepMetrics) -> None:
         step, over = self.progress.step, self.used_budget() >= 1.0
@@ -183,8 +194,8 @@ class Trainer:
             self.stopped = "the budget is used up"
         elif self.config.patience is not None and self.progress.since_best >= self.config.patience:
             self.stopped = f"no new best in {self.config.patience} evaluations"
-        elif self._agreed_to_stop:
-            self.stopped = "interrupted"
+        elif self.signal is not None:
+            self.stopped = INTERRUPTED
 
     def evaluate(self) -> Mapping[str, float] | None:
         """Evaluate on dev data, in every process, and let the first keep the model if it is the best so far."""
