@@ -52,7 +52,9 @@ def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, caps
     assert run(["index", "delete", place, "a1"]) == 0
     assert "4 documents in 4 passages\n0 added, 0 replaced, 0 unchanged, 1 deleted" in capsys.readouterr().out
     assert run(["index", "info", place]) == 0
-    assert "no model: passages are found by their words alone" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "documents can be filtered by source (text), year (number)" in told
+    assert "no model: passages are found by their words alone" in told
     assert run(["index", "info", place, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"]["kind"] == "memory"
 
@@ -100,6 +102,8 @@ def test_one_document_that_cannot_be_read_stops_no_other(tmp_path, name, capsys)
         (["search", "{place}", "x"], "there is no index in"),
         (["search", "{made}", " "], "the query is empty"),
         (["search", "{made}", "x", "--where", "year"], "FIELD OPERATOR VALUE"),
+        (["search", "{made}", "x", "--where", "yaer>2020"], "did you mean 'year'?"),
+        (["search", "{made}", "x", "--where", "year>soon"], "'year' is a number"),
         (["search", "{made}", "x", "--mode", "dense"], "made without a model"),
         (["search", "{made}", "x", "--k", "0"], "ask for 1 or more"),
         (["delete", "{made}", "nothing"], "has no document nothing"),

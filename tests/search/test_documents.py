@@ -92,7 +92,7 @@ def test_a_folder_of_everything(folder):
     }  # fmt: skip
     assert found[f"{at}c.html"].metadata == {"source": f"{at}c.html", "title": "A & B"}
     assert found[f"{at}d.pdf#page=3"].metadata == {"source": f"{at}d.pdf", "page": 3}
-    assert found["e1"].metadata == {"source": f"{at}e.jsonl", "title": "T", "year": 2020}
+    assert found["e1"].metadata == {"source": f"{at}e.jsonl", "title": "T", "year": 2020, "tags": ["x"]}
     assert found["7"].metadata == {"source": f"{at}e.jsonl"}
     assert found["f1"].metadata["lang"] == "en"
 

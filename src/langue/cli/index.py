@@ -150,6 +150,8 @@ def info(index: str, /, *, as_json: Json = False) -> None:
     settings, model = manifest.settings, manifest.model
     print(f"{index}: {manifest.documents:,} documents in {manifest.passages:,} passages, kept by {settings.kind}")
     print(f"passages of {settings.size} bytes at most, overlapping by {settings.overlap} of their sentences")
+    fields = [f"{name} ({field.kind}{', several' if field.several else ''})" for name, field in manifest.fields.items()]
+    print(f"documents can be filtered by {', '.join(fields)}")
     if model is None:
         print("no model: passages are found by their words alone")
     else:
@@ -181,7 +183,8 @@ def search(
     k
         How many passages.
     where
-        A condition such as year>=2020, lang=en or 'lang in en,de'; may be given several times, and all must hold.
+        A condition such as year>=2020, lang=en, 'lang in en,de' or '"first name"=Ann'; may be given several times, and
+        all must hold. `langue index info` tells the fields.
     mode
         By meaning (dense), by words (text), or by both (hybrid); both, where the index has a model.
     rerank
@@ -248,4 +251,6 @@ def _tell(index: Index, change: Change, as_json: bool) -> int:
         names = [name for name, why in change.named if why == reason]
         more = " …" if len(names) > 5 else ""
         print(f"left out, {reason}: {count:,} ({', '.join(names[:5])}{more})")
+    for (name, what), count in change.unkept.items():
+        print(f"cannot be filtered by, {what}: {name} ({count:,} documents)")
     return status

@@ -14,6 +14,7 @@ from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.search.documents import Document
 from langue.search.embedder import Embedder
+from langue.search.fields import Fields
 from langue.search.passages import cut
 from langue.search.store import Manifest, Passage, Writer
 from langue.search.vectors import unit
@@ -40,6 +41,8 @@ class Change:
     """Passages."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Documents that were left out, by reason."""
+    unkept: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Fields that cannot be filtered by, with what their values are, by how many documents have such."""
     named: list[tuple[str, str]] = field(default_factory=list)
     """The first of them, or the files they stand in, each with its reason and once."""
 
@@ -57,7 +60,9 @@ class Change:
 
     def as_json(self) -> dict[str, Any]:
         """By name."""
-        return {**vars(self), "dropped": dict(self.dropped), "named": [list(each) for each in self.named]}
+        unkept = [[*each, count] for each, count in self.unkept.items()]
+        named = [list(each) for each in self.named]
+        return {**vars(self), "dropped": dict(self.dropped), "unkept": unkept, "named": named}
 
 
 def update(
@@ -76,9 +81,10 @@ def update(
         What happened, and what the index says of itself afterwards.
     """
     change, known, seen = Change(), writer.digests(), set()
+    fields = Fields({} if whole else manifest.fields)
     removed, next_key = 0, manifest.next_key
     with progress("indexing", None, "passages") as advance:
-        for batch in _batches(_changed(documents, known, seen, change), manifest):
+        for batch in _batches(_changed(documents, known, seen, change, fields), manifest):
             removed += writer.delete([document.id for document, _ in batch if document.id in known])
             passages = [
                 passage._replace(key=key)
@@ -91,16 +97,17 @@ def update(
     if gone:
         removed += writer.delete(gone)
     change.deleted, change.encoded = len(gone), next_key - manifest.next_key
-    counts = {
+    counts: dict[str, Any] = {
         "documents": len(known) + change.added - change.deleted,
         "passages": manifest.passages + change.encoded - removed,
         "next_key": next_key,
+        "fields": fields.known,
     }
     return change, manifest.model_copy(update=counts)
 
 
 def _changed(
-    documents: Iterable[Document | Dropped], known: dict[str, str], seen: set[str], change: Change
+    documents: Iterable[Document | Dropped], known: dict[str, str], seen: set[str], change: Change, fields: Fields
 ) -> Iterator[tuple[Document, str]]:
     """The documents that must be encoded, with their digests."""
     for document in documents:
@@ -111,6 +118,8 @@ def _changed(
             change.drop(document.id, "duplicate id")
             continue
         seen.add(document.id)
+        document = document._replace(metadata=fields.take(document.id, document.metadata))
+        change.unkept.update(document.unkept)
         digest = document.digest()
         if known.get(document.id) == digest:
             change.unchanged += 1

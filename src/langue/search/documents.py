@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +16,9 @@ from langue.data.settings import ReadSettings
 from langue.data.sources import Given, Origin, find_sources, unread
 from langue.data.tables import rows
 from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
+from langue.search.fields import LONGEST, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
 from langue.search.settings import IndexSettings
-
-LONGEST = 400
-"""Characters of a text that is taken for metadata, unless its column is asked for."""
+from langue.search.values import Kind
 
 _IDS = ("_id",)
 
@@ -34,7 +32,9 @@ class Document(NamedTuple):
     source: str
     """The file or the name that it came from."""
     metadata: Mapping[str, Any]
-    """Texts, numbers and truth values by name, `source` among them."""
+    """Texts, numbers, truth values and dates by name, or lists of them; `source` is among them."""
+    unkept: tuple[tuple[str, str], ...] = ()
+    """Columns that no condition can be about, each with what its value is."""
 
     def digest(self) -> str:
         """What changes when anything of it does: 128 bits of SHA-256."""
@@ -42,7 +42,9 @@ class Document(NamedTuple):
         return hashlib.sha256(known.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def read_documents(given: Given, settings: IndexSettings) -> Iterator[Document | Dropped]:
+def read_documents(
+    given: Given, settings: IndexSettings, known: Mapping[str, FieldRecord] | None = None
+) -> Iterator[Document | Dropped]:
     """All documents of any sources in order, and what had to be left out where it stood.
 
     Of a folder of many, one file that is not what its name says is no reason to read none.
@@ -51,12 +53,13 @@ def read_documents(given: Given, settings: IndexSettings) -> Iterator[Document |
         given: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list of
             them, or an iterable of rows or texts. Of a folder in BEIR's layout, its corpus.
         settings: what is a document.
+        known: the fields of an index that is there.
 
     Raises:
         LangueError: a source does not exist, or holds nothing that is read.
     """
     given = [_corpus(each) for each in given] if isinstance(given, list | tuple) else _corpus(given)
-    return _each(find_sources(given, also=PAGES), unread(given, also=PAGES), settings)
+    return _each(find_sources(given, also=PAGES), unread(given, also=PAGES), settings, known or {})
 
 
 def _corpus(given: Any) -> Any:
@@ -66,13 +69,16 @@ def _corpus(given: Any) -> Any:
     return given
 
 
-def _each(origins: Sequence[Origin], others: Sequence[Path], settings: IndexSettings) -> Iterator[Document | Dropped]:
+def _each(
+    origins: Sequence[Origin], others: Sequence[Path], settings: IndexSettings, known: Mapping[str, FieldRecord]
+) -> Iterator[Document | Dropped]:
     for path in others:
         yield Dropped("kind of file that is not read", str(path), 1, path.stat().st_size, "")
+    kinds = kinds_of_columns(origins, settings.max_line_bytes, known)
     with PageReader() as reader:
         for origin in origins:
             try:
-                yield from _of(origin, settings, reader)
+                yield from _of(origin, settings, reader, kinds)
             except UnreadableFile as error:
                 if len(origins) == 1:
                     raise
@@ -80,12 +86,14 @@ def _each(origins: Sequence[Origin], others: Sequence[Path], settings: IndexSett
                 yield Dropped("unreadable file", origin.name, 1, origin.size, str(error))
 
 
-def _of(origin: Origin, settings: IndexSettings, reader: PageReader) -> Iterator[Document | Dropped]:
+def _of(
+    origin: Origin, settings: IndexSettings, reader: PageReader, kinds: Mapping[str, Kind]
+) -> Iterator[Document | Dropped]:
     if origin.kind in ("text", "embedded"):
         return _texts(origin, settings)
     if origin.kind in (*HTML, "pdf"):
         return _pages(origin, reader)
-    return _rows(origin, settings)
+    return _rows(origin, settings, kinds if origin.kind in WITHOUT_TYPES else None)
 
 
 def _texts(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:
@@ -128,7 +136,9 @@ def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
         yield Dropped("empty", origin.name, 1, origin.size, "")
 
 
-def _rows(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropped]:
+def _rows(origin: Origin, settings: IndexSettings, kinds: Mapping[str, Kind] | None) -> Iterator[Document | Dropped]:
+    own = (settings.text, settings.id, *_IDS)
+    longest = LONGEST if settings.metadata is None else None
     for row in rows(origin, settings.max_line_bytes):
         if isinstance(row, Dropped):
             yield row
@@ -144,20 +154,7 @@ def _rows(origin: Origin, settings: IndexSettings) -> Iterator[Document | Droppe
         assert isinstance(text, str)
         ids = (row.values.get(column) for column in (settings.id, *_IDS))
         name = next((clean(str(each)) for each in ids if each not in (None, "")), f"{origin.name}#{row.number}")
-        yield Document(name, text, origin.name, {"source": origin.name, **_metadata(row.values, settings)})
-
-
-def _metadata(values: Mapping[str, Any], settings: IndexSettings) -> dict[str, Any]:
-    """Columns to filter by, without those that the document is made of."""
-    if settings.metadata is not None:
-        asked: Iterable[str] = settings.metadata
-    else:
-        asked = [name for name in values if name not in (settings.text, settings.id, *_IDS)]
-    found: dict[str, Any] = {}
-    for name in asked:
-        value = values.get(name)
-        if isinstance(value, str) and (settings.metadata is not None or len(value) <= LONGEST):
-            found[clean(str(name))] = clean(value)
-        elif isinstance(value, bool | int | float) and math.isfinite(value):
-            found[clean(str(name))] = value
-    return found
+        others = [column for column in row.values if column not in own]
+        columns = others if settings.metadata is None else settings.metadata
+        known, unkept = known_about(row.values, columns, kinds, longest=longest)
+        yield Document(name, text, origin.name, {"source": origin.name, **known}, tuple(unkept))

@@ -20,7 +20,7 @@ from langue.search.settings import IndexSettings
 from langue.search.store import Manifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit
 from langue.search.where import Given as GivenWhere
-from langue.search.where import Where, read_where
+from langue.search.where import Where, read_where, typed
 from langue.search.words import words
 
 Mode = Literal["dense", "text", "hybrid"]
@@ -167,7 +167,7 @@ class Index:
 
     def _update(self, given: Given, manifest: Manifest, *, whole: bool) -> Change:
         model = None if manifest.model is None else self.model if self.store.manifest else self._model
-        documents = read_documents(given, manifest.settings)
+        documents = read_documents(given, manifest.settings, {} if whole else manifest.fields)
         with self.store.writing() as writer:
             there = self.store.manifest or manifest
             if (there.settings, there.model) != (manifest.settings, manifest.model):
@@ -234,7 +234,8 @@ class Index:
         mode = mode or self.mode
         if mode != "text" and vector is None:
             vector = self.encode(query)
-        ranking = self._rank(query, vector, max(k, DEPTH) if rerank is not None else k, read_where(where), mode)
+        met = typed(read_where(where), self.manifest.fields, self.place)
+        ranking = self._rank(query, vector, max(k, DEPTH) if rerank is not None else k, met, mode)
         scores = dict(ranking)
         hits = [
             Hit(scores[each.key], each.document, each.source, each.start, each.end, each.text, each.metadata)

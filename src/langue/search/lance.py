@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property, reduce
 from operator import and_, or_
@@ -25,7 +25,7 @@ from langue.search.rows import Rows
 from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
-from langue.search.where import COMPARE, Condition, Where
+from langue.search.where import COMPARE, LAST, NEGATIVE, Condition, Where
 
 NAME = "passages"
 ROW = "_rowid"
@@ -56,7 +56,8 @@ BUFFER = 1 << 15
 """Passages that are written together: a fragment of the table each."""
 KEPT = timedelta(hours=1)
 """How long versions are kept for those who read them."""
-MOST_FIELDS = 200
+BETWEEN = "\x1f"
+"""What separates several values of a field, a control character for that."""
 
 
 class LanceTable:
@@ -178,11 +179,13 @@ class LanceTable:
         number = self._fields.get(condition.field)
         if number is None:
             return col("key") < lit(0)  # no document has the field
-        column = col(f"field{number}_number" if condition.numeric else f"field{number}_text")
-        kind = float if condition.numeric else str
-        if condition.operator == "in":
-            return reduce(or_, (column == lit(kind(value)) for value in condition.value))
-        return COMPARE[condition.operator](column, lit(kind(condition.value)))
+        name = f"field{number}_{'number' if condition.numeric else 'text'}"
+        parts = []
+        if name in self._columns:
+            parts.append(_single(condition, col(name)))
+        if f"{name}_all" in self._columns:
+            parts.append(_several(condition, col(f"{name}_all"), col(f"{name}_low"), col(f"{name}_high")))
+        return reduce(or_, parts) if parts else col("key") < lit(0)
 
     def delete(self, documents: Sequence[str]) -> None:
         """See `Table`."""
@@ -204,37 +207,50 @@ class LanceTable:
         self._buffer, self._buffered = [], 0
         if not passages:
             return
-        self._know(passages)
+        values = self._know(passages)
         self._loose += len(passages)
-        data = self._arrow(passages, np.concatenate(vectors) if vectors else None)
+        data = self._arrow(passages, values, np.concatenate(vectors) if vectors else None)
         if self._table is None:
             self._table = self._database.create_table(NAME, data=data)
         else:
             self._table.add(data)
 
-    def _know(self, passages: Sequence[Passage]) -> None:
-        """Give each new field two columns, for numbers and for texts, of which a document fills one.
+    @property
+    def _columns(self) -> set[str]:
+        return set() if self._table is None else set(self._table.schema.names)
+
+    def _know(self, passages: Sequence[Passage]) -> list[dict[str, Any]]:
+        """The values of passages by column, and new columns in the table for those that it lacks.
 
         Columns bear numbers because a field may be called anything.
         """
-        import pyarrow
+        for passage in passages:
+            for name in passage.metadata:
+                self._fields.setdefault(name, len(self._fields))
+        values = [
+            {column: value for name, known in passage.metadata.items() for column, value in self._values(name, known)}
+            for passage in passages
+        ]
+        new = sorted({column for each in values for column in each} - self._columns)
+        if new and self._table is not None:
+            self._table.add_columns(_fields_of(new))
+        return values
 
-        new = {name: None for passage in passages for name in passage.metadata if name not in self._fields}
-        columns = []
-        for name in new:
-            number = self._fields[name] = len(self._fields)
-            columns += [
-                pyarrow.field(f"field{number}_number", pyarrow.float64()),
-                pyarrow.field(f"field{number}_text", pyarrow.string()),
-            ]
-        if len(self._fields) > MOST_FIELDS:
-            raise LangueError(
-                f"documents have more than {MOST_FIELDS} different fields; say by --metadata which ones to filter by"
-            )
-        if columns and self._table is not None:
-            self._table.add_columns(columns)
+    def _values(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """One value stands in a column by itself; of several, the smallest, the greatest, and all in a row."""
+        several = value if isinstance(value, list) else [value]
+        values = [each if isinstance(each, str) else float(each) for each in several]
+        column = f"field{self._fields[name]}_{'text' if isinstance(values[0], str) else 'number'}"
+        if len(values) == 1:
+            yield column, values[0]
+            return
+        yield f"{column}_low", min(values)
+        yield f"{column}_high", max(values)
+        yield f"{column}_all", "".join(f"{BETWEEN}{_spelt(each)}" for each in values) + BETWEEN
 
-    def _arrow(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> Any:
+    def _arrow(
+        self, passages: Sequence[Passage], values: Sequence[Mapping[str, Any]], vectors: np.ndarray | None
+    ) -> Any:
         import pyarrow
 
         columns: dict[str, Any] = {
@@ -250,17 +266,10 @@ class LanceTable:
                 ("text", pyarrow.string()),
             )
         }
-        known = [passage.metadata for passage in passages]
-        columns["metadata"] = pyarrow.array([json.dumps(dict(each), ensure_ascii=False) for each in known])
-        for name, number in self._fields.items():
-            values = [each.get(name) for each in known]
-            columns[f"field{number}_number"] = pyarrow.array(
-                [None if value is None or isinstance(value, str) else float(value) for value in values],
-                pyarrow.float64(),
-            )
-            columns[f"field{number}_text"] = pyarrow.array(
-                [value if isinstance(value, str) else None for value in values], pyarrow.string()
-            )
+        known = [json.dumps(dict(passage.metadata), ensure_ascii=False) for passage in passages]
+        columns["metadata"] = pyarrow.array(known)
+        for field in _fields_of(sorted({column for each in values for column in each})):
+            columns[field.name] = pyarrow.array([each.get(field.name) for each in values], field.type)
         for name, array in ({} if vectors is None else stored(vectors, self.storage)).items():
             flat = pyarrow.array(array.reshape(-1))
             columns[name] = flat if array.ndim == 1 else pyarrow.FixedSizeListArray.from_arrays(flat, array.shape[1])
@@ -309,6 +318,50 @@ def _numpy(column: Any) -> np.ndarray:
     return np.concatenate([*chunks, np.empty(0, column.type.value_type.to_pandas_dtype())]).reshape(
         -1, column.type.list_size
     )
+
+
+def _fields_of(columns: Iterable[str]) -> list[Any]:
+    """Columns of numbers and of texts, by their names."""
+    import pyarrow
+
+    numbers = ("_number", "_number_low", "_number_high")
+    return [pyarrow.field(name, pyarrow.float64() if name.endswith(numbers) else pyarrow.string()) for name in columns]
+
+
+def _spelt(value: Any) -> str:
+    return value.replace(BETWEEN, " ") if isinstance(value, str) else repr(float(value))
+
+
+def _single(condition: Condition, column: Any) -> Any:
+    """A condition on a column that holds one value a document, as an expression in which values are values."""
+    from lancedb.expr import lit
+
+    values = [value if isinstance(value, str) else float(value) for value in condition.values]
+    if condition.operator in ("begins", "avoids"):
+        found = _any([(column >= lit(value)) & (column < lit(f"{value}{LAST}")) for value in values])
+        return found if condition.operator == "begins" else ~found
+    if condition.operator == "in":
+        return column.isin([lit(value) for value in values])
+    return COMPARE[condition.operator](column, lit(values[0]))
+
+
+def _several(condition: Condition, column: Any, low: Any, high: Any) -> Any:
+    """The same on columns of several values a document, of which any may meet it."""
+    from lancedb.expr import lit
+
+    operator = NEGATIVE.get(condition.operator, condition.operator)
+    if operator in ("<", "<=", ">", ">="):
+        value = condition.value if isinstance(condition.value, str) else float(condition.value)
+        return COMPARE[operator](low if operator in ("<", "<=") else high, lit(value))
+    end = "" if operator == "begins" else BETWEEN
+    found = _any([column.contains(lit(f"{BETWEEN}{_spelt(value)}{end}")) for value in condition.values])
+    return ~found if condition.operator in NEGATIVE else found
+
+
+def _any(parts: Sequence[Any]) -> Any:
+    """One of some expressions holds; halved and halved again, since a database goes through them by recursion."""
+    half = len(parts) // 2
+    return parts[0] if len(parts) == 1 else _any(parts[:half]) | _any(parts[half:])
 
 
 def _line(error: Exception) -> str:

@@ -21,7 +21,7 @@ from langue.search.postings import K1, B
 from langue.search.settings import IndexSettings
 from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
-from langue.search.where import Condition, Where
+from langue.search.where import NEGATIVE, Condition, Where
 from langue.search.words import words as words_of
 
 EXACT = 20_000
@@ -30,7 +30,6 @@ NEIGHBOURS = 100
 """Candidates that the graph of vectors is searched for, at least (pgvector's `hnsw.ef_search`)."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
-_OPERATORS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _COLUMNS = "key, document, digest, source, number, first, last, text, metadata"
 
 _TABLES = """
@@ -309,32 +308,48 @@ def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:
     parts, parameters = [], {}
     for number, condition in enumerate(where):
         parts.append(_condition(number, condition))
-        value = condition.value
-        if condition.numeric:
-            value = [float(each) for each in value] if condition.operator == "in" else float(value)
-        elif condition.operator == "in":
-            value = list(value)
-        parameters |= {f"field{number}": condition.field, f"value{number}": value}
+        values = [value if isinstance(value, str) else float(value) for value in condition.values]
+        parameters |= {f"field{number}": condition.field, f"values{number}": values}
     return SQL(" AND ").join(parts), parameters
 
 
 def _condition(number: int, condition: Condition) -> Any:
+    """A condition that any of a document's values meets; one that says no, if there are values and none is equal."""
     from psycopg.sql import Placeholder
 
     if condition.numeric:
-        found = (
-            "CASE jsonb_typeof(metadata -> {field}::text) WHEN 'number' THEN (metadata ->> {field}::text)::float8 "
-            "WHEN 'boolean' THEN (metadata ->> {field}::text)::boolean::int::float8 END"
+        value = (
+            "CASE jsonb_typeof(each.value) WHEN 'number' THEN (each.value #>> '{{}}')::float8 "
+            "WHEN 'boolean' THEN (each.value #>> '{{}}')::boolean::int::float8 END"
         )
     else:
         # By code points, as Python and Lance compare, and not by the rules of the server's language.
-        found = (
-            "CASE jsonb_typeof(metadata -> {field}::text) WHEN 'string' THEN metadata ->> {field}::text END "
-            'COLLATE "C"'
+        value = "CASE jsonb_typeof(each.value) WHEN 'string' THEN each.value #>> '{{}}' END COLLATE \"C\""
+    operator = NEGATIVE.get(condition.operator, condition.operator)
+    if operator == "begins":
+        compared = "EXISTS (SELECT 1 FROM unnest({values}) AS begun WHERE starts_with(({value}), begun))"
+    elif operator in ("==", "in"):
+        compared = "({value}) = ANY({values})"
+    else:
+        compared = "({value}) " + operator + " ({values})[1]"
+    met = "EXISTS (SELECT 1 FROM jsonb_array_elements({all}) AS each WHERE {compared})"
+    if condition.operator in NEGATIVE:
+        met = (
+            "(EXISTS (SELECT 1 FROM jsonb_array_elements({all}) AS each WHERE ({value}) IS NOT NULL) AND NOT "
+            + met
+            + ")"
         )
-    compared = "= ANY({value})" if condition.operator == "in" else _OPERATORS[condition.operator] + " {value}"
-    names = {"field": Placeholder(f"field{number}"), "value": Placeholder(f"value{number}")}
-    return _sql(f"({found}) {compared}").format(**names)
+    every = (
+        "CASE jsonb_typeof(metadata -> {field}::text) WHEN 'array' THEN metadata -> {field}::text "
+        "ELSE jsonb_build_array(metadata -> {field}::text) END"
+    )
+    met = met.replace("{all}", every).replace("{compared}", compared).replace("{value}", value)
+    kind = "float8[]" if condition.numeric else "text[]"
+    names = {
+        "field": Placeholder(f"field{number}"),
+        "values": _sql("{v}::" + kind).format(v=Placeholder(f"values{number}")),
+    }
+    return _sql(met).format(**names)
 
 
 def _sql(text: str) -> Any:

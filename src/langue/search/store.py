@@ -11,11 +11,12 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from langue.errors import LangueError
+from langue.search.fields import FieldRecord
 from langue.search.settings import IndexSettings
 from langue.search.where import Where
 from langue.settings import Settings
 
-VERSION = 1
+VERSION = 2
 
 Scored = tuple[int, float]
 """The key of a passage, and its score: the greater, the better."""
@@ -66,6 +67,8 @@ class Manifest(Settings):
     documents: int = 0
     passages: int = 0
     next_key: int = 0
+    fields: dict[str, FieldRecord] = Field(default_factory=dict)
+    """What conditions can be about."""
     generation: int = 0
     """How often it was written."""
     place: dict[str, Any] = Field(default_factory=dict)
