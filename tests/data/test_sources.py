@@ -3,6 +3,7 @@
 import pytest
 
 from langue.data import DataSettings, find_sources
+from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.settings import parse
 
@@ -16,6 +17,51 @@ def test_folders_give_their_files_in_order(write, tmp_path):
         write(f"data/{name}", "x")
     folder = tmp_path / "data"
     assert names(folder) == [str(folder / name) for name in ["C.TXT", "a/z.jsonl", "a.md", "b.txt"]]
+
+
+def test_links_are_followed_and_nothing_is_read_twice(write, tmp_path):
+    for name in ("data/a.txt", "data/b/c.txt", "away/d.txt", "away/deep/e.txt", "f.txt"):
+        write(name, name)
+    data = tmp_path / "data"
+    for name, target in {"z": tmp_path / "away", "b/up": data, "again": data / "b", "f.txt": tmp_path / "f.txt",
+                         "same.txt": data / "a.txt", "gone": tmp_path / "nowhere"}.items():  # fmt: skip
+        (data / name).symlink_to(target)
+    assert names(data) == [str(data / name) for name in ("a.txt", "b/c.txt", "f.txt", "z/d.txt", "z/deep/e.txt")]
+    assert names(f"{data}/**/*.txt") == names(data)
+    assert names(f"{data}/**/deep/*.txt") == [str(data / "z/deep/e.txt")]
+    assert names(f"{tmp_path}/d*/**/c*") == [str(data / "b/c.txt")]
+
+
+def test_what_a_folder_holds_beside_text_is_counted_and_named(write, tmp_path, capsys):
+    write("data/a.txt", "x")
+    for name in ("b.log", "c.log", "d/e.srt", "f.py", "g.xml", "h.ipynb", "i.json"):
+        write(f"data/{name}", "x")
+    write("data/store/manifest.json", '{"format": "langue-tokens"}')
+    write("data/store/quarantine.jsonl", "{}")
+    write("data/saved/dataset_info.json", "{}")
+    write("data/site/manifest.json", '{"name": "an app"}')
+    (tmp_path / "data" / "gone").symlink_to(tmp_path / "nowhere")
+    passed: list[Dropped] = []
+    assert [origin.name for origin in find_sources(tmp_path / "data", (), passed)] == [str(tmp_path / "data" / "a.txt")]
+    assert {(each.origin.removeprefix(f"{tmp_path}/data/"), each.reason) for each in passed} == {
+        *((name, "kind of file that is not read") for name in ("b.log", "c.log", "d/e.srt", "f.py", "g.xml", "h.ipynb",
+                                                               "i.json", "site/manifest.json")),
+        ("gone", "broken link"), ("saved", "saved dataset"),
+    }  # fmt: skip
+    assert capsys.readouterr().err == ""
+    for _ in range(2):
+        find_sources(tmp_path / "data")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "data: 10 not read (2 .log, 2 .json, " in said
+    assert "1 broken link" in said
+    assert "): b.log, c.log, " in said
+
+
+def test_a_folder_that_a_pattern_matches_is_read(write, tmp_path):
+    paths = [str(write(name, "x")) for name in ("in/a/b.txt", "in/c.txt")]
+    assert names(str(tmp_path / "in" / "*")) == paths
+    assert names(str(tmp_path / "in" / "**")) == paths
 
 
 def test_globs_give_their_files_in_order(write, tmp_path):

@@ -76,13 +76,11 @@ def test_an_object_that_repeats_a_key_is_left_out(write):
     assert dropped(path) == [("repeated key", 1), ("repeated key", 2)]
 
 
-@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "1e999", "-Infinity"])
-def test_a_number_that_no_float_holds_is_a_fault_of_its_line(write, number):
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "1e999", "Infinity"])
+def test_a_number_that_nobody_can_hold_is_infinite(write, number):
     path = write("t.jsonl", f'{{"text": "a", "n": {number}}}\n{{"text": "b", "n": NaN}}\n')
-    assert dropped(path) == [("number too large", 1)]
-    assert [row.values for row in rows(find_sources(path)[0], 1 << 20) if isinstance(row, Row)] == [
-        {"text": "b", "n": None}
-    ]
+    found = [row.values for row in rows(find_sources(path)[0], 1 << 20) if isinstance(row, Row)]
+    assert found == [{"text": "a", "n": float("inf")}, {"text": "b", "n": None}]
 
 
 @pytest.mark.parametrize(

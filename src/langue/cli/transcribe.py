@@ -106,13 +106,16 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Any]:
         LangueError: a folder holds none.
     """
     from langue.data.audio import SUFFIXES
+    from langue.data.folders import of_kinds, tell_passed, walk
     from langue.data.recordings import Recording
 
     for path in paths:
         if not path.is_dir():
             yield Recording(str(path), path, 0.0, None)
             continue
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        there, unreadable = walk(path)
+        found, others = of_kinds(there, SUFFIXES)
+        tell_passed(path, [*others, *unreadable])
         if not found:
             raise LangueError(f"{path} holds no {', '.join(SUFFIXES)} file")
         yield from (Recording(str(file), file, 0.0, None) for file in found)

@@ -7,17 +7,17 @@ import re
 from typing import Any
 
 LONGEST_NUMBER = 300
-"""Digits of a whole number: what has more is no number that a float could stand for (at most 1.8 · 10³⁰⁸)."""
+"""Digits of a whole number; one that has more becomes a float, as it is for JavaScript, and mostly an infinite one."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(text: str) -> Any:
-    """The value that a JSON text spells. NaN, by which many writers mean that there is no value, becomes None.
+    """The value that a JSON text spells.
 
     Raises:
-        ValueError: its message is the fault in two or three words: "invalid JSON", "repeated key", "number too large",
-            or "invalid UTF-8" for half of a surrogate pair, which no text can hold.
+        ValueError: its message is the fault in two words: "invalid JSON", "repeated key", or "invalid UTF-8" for half
+            of a surrogate pair, which no text can hold.
     """
     try:
         value = _DECODER.decode(text)
@@ -43,22 +43,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:
-        raise _Fault("number too large")
-    return int(digits)
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else float(digits)
 
 
-def _float(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise _Fault("number too large")
-    return value
-
-
-def _constant(name: str) -> None:
-    if name != "NaN":
-        raise _Fault("number too large")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole, parse_float=_float, parse_constant=_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole)

@@ -73,7 +73,8 @@ def _jsonl(path: Path, limit: int) -> Iterator[Row | Dropped]:
         except ValueError as error:
             yield Dropped(str(error), str(path), line.number, line.size, excerpt(line.text.encode()))
             continue
-        yield Row(values if isinstance(values, dict) else {"text": values}, line.number, line.size)
+        row = without_missing(values) if isinstance(values, dict) else {"text": values}
+        yield Row(row, line.number, line.size)
 
 
 def _delimited(path: Path, limit: int, split: Splitter) -> Iterator[Row | Dropped]:

@@ -13,7 +13,7 @@ from langue.data.documents import read_events
 from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
-from langue.data.sources import Given, Origin, find_sources, unread
+from langue.data.sources import Given, Origin, find_sources
 from langue.data.tables import rows
 from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
 from langue.search.fields import LONGEST, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
@@ -59,7 +59,8 @@ def read_documents(
         LangueError: a source does not exist, or holds nothing that is read.
     """
     given = [_corpus(each) for each in given] if isinstance(given, list | tuple) else _corpus(given)
-    return _each(find_sources(given, also=PAGES), unread(given, also=PAGES), settings, known or {})
+    passed: list[Dropped] = []
+    return _each(find_sources(given, PAGES, passed), passed, settings, known or {})
 
 
 def _corpus(given: Any) -> Any:
@@ -70,10 +71,9 @@ def _corpus(given: Any) -> Any:
 
 
 def _each(
-    origins: Sequence[Origin], others: Sequence[Path], settings: IndexSettings, known: Mapping[str, FieldRecord]
+    origins: Sequence[Origin], passed: Sequence[Dropped], settings: IndexSettings, known: Mapping[str, FieldRecord]
 ) -> Iterator[Document | Dropped]:
-    for path in others:
-        yield Dropped("kind of file that is not read", str(path), 1, path.stat().st_size, "")
+    yield from passed
     kinds = kinds_of_columns(origins, settings.max_line_bytes, known)
     with PageReader() as reader:
         for origin in origins:

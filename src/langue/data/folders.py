@@ -1,0 +1,144 @@
+"""Folders: all files in one and those below it, each once, and a word about whatever is passed over."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import json
+import os
+from collections import Counter, deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from langue.console import remark
+from langue.data.records import Dropped
+
+DATASETS = ("dataset_info.json", "dataset_dict.json")
+"""What lies in a folder that `datasets` saved."""
+
+MANIFEST = "manifest.json"
+
+OTHER_KIND = "kind of file that is not read"
+
+NAMED = 3
+"""Files that are named where many are passed over."""
+
+_told: set[tuple[str, int]] = set()
+
+
+def walk(folder: Path) -> tuple[list[Path], list[Dropped]]:
+    """All files of a folder and of those below it, in the order of their names, and what is there but cannot be read.
+
+    Links are followed, and no file or folder is read twice, whether links lead in a circle or to a neighbour; it has
+    the name at which it really stands, if that is in the folder. Hidden ones are no part of it, nor is what Langue made
+    itself; a dataset that was saved inside is passed over as a whole.
+    """
+    files: list[Path] = []
+    passed: list[Dropped] = []
+    real, links = deque([folder]), deque[Path]()
+    seen: set[tuple[int, int]] = set()
+    while real or links:
+        place = real.popleft() if real else links.popleft()
+        if not _is_new(place, seen):
+            continue
+        if place.is_file():
+            files.append(place)
+        elif place != folder and is_dataset(place):
+            passed.append(Dropped("saved dataset", str(place), 1, 0, ""))
+        elif place == folder or not is_made(place):
+            _open(place, real, links, passed)
+    return sorted(files), passed
+
+
+def _open(place: Path, real: deque[Path], links: deque[Path], passed: list[Dropped]) -> None:
+    """Put what a folder holds where it belongs."""
+    try:
+        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+    except OSError:
+        passed.append(Dropped("folder that cannot be opened", str(place), 1, 0, ""))
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        path = place / entry.name
+        if path.is_dir() or path.is_file():
+            (links if entry.is_symlink() else real).append(path)
+        else:
+            reason = "broken link" if entry.is_symlink() else "neither a file nor a folder"
+            passed.append(Dropped(reason, str(path), 1, 0, ""))
+
+
+def _is_new(place: Path, seen: set[tuple[int, int]]) -> bool:
+    """Whether a file or folder was not met before, under whatever name."""
+    status = place.stat()
+    key = status.st_dev, status.st_ino
+    if key in seen:
+        return False
+    seen.add(key)
+    return True
+
+
+def match_pattern(pattern: Path) -> list[Path]:
+    """The files and folders that a pattern matches; below a folder `**` matches the files that `walk` finds.
+
+    `glob` would go round in circles of links, and give each file as often as there are ways to it.
+    """
+    parts = pattern.parts
+    if "**" not in parts:
+        return [Path(match) for match in glob.glob(str(pattern))]
+    first = parts.index("**")
+    folders = [Path(match) for match in glob.glob(str(Path(*parts[:first])))]
+    return [
+        file
+        for folder in folders
+        if folder.is_dir()
+        for file in walk(folder)[0]
+        if _fits(file.relative_to(folder).parts, parts[first:])
+    ]
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether the parts of a path are as a pattern's, in which `**` stands for any number of them."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_fits(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatch(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder was saved by `datasets`."""
+    return any((folder / name).is_file() for name in DATASETS)
+
+
+def is_made(folder: Path) -> bool:
+    """Whether a folder was made by Langue: a store, an index, a run."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_bytes())["format"]).startswith("langue")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def of_kinds(files: Sequence[Path], kinds: Sequence[str]) -> tuple[list[Path], list[Dropped]]:
+    """The files that have one of some endings, such as ".txt", and the others."""
+    chosen = [file for file in files if file.suffix.lower() in kinds]
+    others = [file for file in files if file.suffix.lower() not in kinds]
+    return chosen, [Dropped(OTHER_KIND, str(file), 1, file.stat().st_size, "") for file in others]
+
+
+def tell_passed(folder: Path, passed: Sequence[Dropped]) -> None:
+    """Say once how many files of a folder are passed over, of which kinds, and name some of them."""
+    key = str(folder), len(passed)
+    if not passed or key in _told:
+        return
+    _told.add(key)
+    counts = Counter(_kind(each) for each in passed)
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+    some = ", ".join(os.path.relpath(each.origin, folder) for each in passed[:NAMED])
+    remark(f"{folder}: {len(passed):,} not read ({kinds}): {some}{', …' if len(passed) > NAMED else ''}")
+
+
+def _kind(each: Dropped) -> str:
+    if each.reason != OTHER_KIND:
+        return each.reason
+    return Path(each.origin).suffix.lower() or "without an ending"
