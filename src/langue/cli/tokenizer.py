@@ -85,7 +85,7 @@ def report(
         for row in rows:
             print(json.dumps(row.as_dict(), ensure_ascii=False))
         return
-    columns = ("file", "words", "bytes", "tokens", "tokens / word", "bytes / token", "unknown")
+    columns = ("file", "words", "bytes", "tokens", "tokens / word", "bytes / token", "lost")
     cells = [
         (
             row.name,
@@ -94,7 +94,7 @@ def report(
             f"{row.tokens:,}",
             f"{row.tokens_per_word:.3f}",
             f"{row.bytes_per_token:.3f}",
-            f"{row.unknown / max(1, row.tokens):.2%}",
+            f"{row.lost_share:.2%}",
         )
         for row in rows
     ]

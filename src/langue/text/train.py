@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Engine
@@ -19,6 +19,12 @@ PIECE = 1 << 16
 
 SENTENCES = 200 * (1 << 20)
 """Characters that Unigram learns from: its suffix array takes some twenty bytes for each, so longer text is cut off."""
+
+LONGEST_WORD = 100
+"""Characters of a word of WordPiece, as of BERT's; how long it takes grows with their square."""
+
+LETTERS = 100
+"""Letters that a WordPiece's alphabet holds in any case, or it is refused as too small for its text."""
 
 _ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 
@@ -104,33 +110,68 @@ def _byte_bpe(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
 
 
 def _wordpiece(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
-    engine = Engine(models.WordPiece(unk_token=UNKNOWN))
+    engine = Engine(models.WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD))
     engine.normalizer = normalizers.BertNormalizer(lowercase=settings.lowercase, strip_accents=False)
-    engine.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # Thai, Khmer and others put no spaces: what is longer than a word may be is read in stretches.
+    words = [
+        pre_tokenizers.BertPreTokenizer(),
+        pre_tokenizers.Split(Regex(rf"[\s\S]{{{LONGEST_WORD}}}"), behavior="isolated"),
+    ]
+    engine.pre_tokenizer = pre_tokenizers.Sequence(words)
     engine.decoder = decoders.WordPiece()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=settings.vocab_size, special_tokens=SPECIAL, show_progress=False, limit_alphabet=2000
+        vocab_size=settings.vocab_size,
+        special_tokens=SPECIAL,
+        show_progress=False,
+        # Each letter may need two tokens: to begin a word, and to go on with one.
+        limit_alphabet=max(LETTERS, (settings.vocab_size - len(SPECIAL)) // 2),
     )
     engine.train_from_iterator(texts, trainer)
     if engine.get_vocab_size() > settings.vocab_size:
         _demand(settings, engine.get_vocab_size(), "the special tokens and the alphabet")
+    engine.pre_tokenizer = pre_tokenizers.Sequence([*words, *_apart(engine.get_vocab())])
     return engine
+
+
+def _apart(vocabulary: Mapping[str, int]) -> list[pre_tokenizers.PreTokenizer]:
+    """Cuts that keep letters apart with which a word cannot be said, lest the whole word be lost with them."""
+    letters = {name for name in vocabulary if len(name) == 1}
+    first_only = {letter for letter in letters if f"##{letter}" not in vocabulary}
+    cuts: list[pre_tokenizers.PreTokenizer] = []
+    cuts += [pre_tokenizers.Split(Regex(f"[^{_class(letters)}]"), behavior="isolated")] if letters else []
+    if first_only:
+        cuts.append(pre_tokenizers.Split(Regex(f"[{_class(first_only)}]"), behavior="merged_with_next"))
+    return cuts
+
+
+def _class(letters: Iterable[str]) -> str:
+    return "".join(f"\\x{{{ord(letter):x}}}" for letter in sorted(letters))
 
 
 def _unigram(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
     engine = Engine(models.Unigram())
-    steps: list[normalizers.Normalizer] = [normalizers.NFKC()]
-    engine.normalizer = normalizers.Sequence([*steps, normalizers.Lowercase()] if settings.lowercase else steps)
-    engine.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            # Unigram looks pieces up by their spelling, special ones too: no piece of a user's text may be spelled so.
-            pre_tokenizers.Split(Regex(r"\n|<(?=\|)"), "isolated"),
-            pre_tokenizers.Metaspace(prepend_scheme="never"),
-        ]
-    )
-    engine.decoder = decoders.Metaspace(prepend_scheme="never")
+    steps: list[normalizers.Normalizer] = [normalizers.NFKC()] if settings.nfkc else []
+    steps += [normalizers.Lowercase()] if settings.lowercase else []
+    engine.normalizer = normalizers.Sequence(steps) if steps else None
+    if settings.nfkc:
+        engine.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                # Unigram looks pieces up by their spelling, special ones too: none of a user's text may be spelled so.
+                pre_tokenizers.Split(Regex(r"\n|<(?=\|)"), "isolated"),
+                pre_tokenizers.Metaspace(prepend_scheme="never"),
+            ]
+        )
+        engine.decoder = decoders.Metaspace(prepend_scheme="never")
+    else:  # over bytes, so that nothing is unknown, and a space cannot be taken for the sign that stands for one
+        _demand(settings, len(SPECIAL) + len(_ALPHABET), "the special tokens and 256 bytes")
+        engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        engine.decoder = decoders.ByteLevel()
     trainer = trainers.UnigramTrainer(
-        vocab_size=settings.vocab_size, special_tokens=SPECIAL, unk_token=UNKNOWN, show_progress=False
+        vocab_size=settings.vocab_size,
+        special_tokens=SPECIAL,
+        unk_token=UNKNOWN,
+        initial_alphabet=[] if settings.nfkc else _ALPHABET,
+        show_progress=False,
     )
     try:
         engine.train_from_iterator(_until(texts, SENTENCES), trainer)
