@@ -32,11 +32,11 @@ def test_a_text_ends_only_among_the_likeliest_continuations():
     """Two hypotheses, width 2: the end of the first is third of all, that of the second last."""
     totals = torch.tensor([[[-1.0, -2.0, -3.0], [-4.0, -5.0, -6.0]]], dtype=torch.float64)
     tokens = torch.tensor([[[7, 8, 3], [9, 8, 3]]])
-    step = likeliest(Continuations(tokens, totals.float(), totals), 2, end=3)
+    step = likeliest(Continuations(tokens, totals.float(), totals), 2, ends=[3])
     assert step.live.tokens.tolist() == [[7, 8]]
     assert not bool(step.ended.totals.isfinite().any())
     tokens[0, 0] = torch.tensor([7, 3, 8])
-    step = likeliest(Continuations(tokens, totals.float(), totals), 2, end=3)
+    step = likeliest(Continuations(tokens, totals.float(), totals), 2, ends=[3])
     assert step.live.tokens.tolist() == [[7, 8]]
     assert step.live.totals.tolist() == [[-1.0, -3.0]]
     assert step.ended.totals[step.ended.totals.isfinite()].tolist() == [-2.0]

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from langue.decode.constraints import Constraints
 from langue.decode.rank import Hypothesis, length_norm, rank
 from langue.decode.select import Chosen, Continuations, Step, best_tokens, diverse, likeliest
-from langue.decode.task import Asked, Chooser, without_holes
+from langue.decode.task import Asked, Chooser, refuse_not_finite, without_holes
 
 
 class Beams:
@@ -39,7 +39,7 @@ class Beams:
         self.ended: dict[int, list[Hypothesis]] = {number: [] for number in numbers}
         self._rooms = dict(zip(numbers, part.rooms(self.settings), strict=True))
         self._done: set[int] = set()
-        self._constraints = Constraints.of(part.phrases, self.settings.beams, chooser.end)
+        self._constraints = Constraints.of(part.phrases, self.settings.beams, chooser.ends)
         # One hypothesis a prompt, the empty one, until the first step has made more of it.
         self._width = 1
         self._lengths = torch.zeros(len(numbers), dtype=torch.long)
@@ -82,28 +82,29 @@ class Beams:
         return self._follow(step.live)
 
     def _continuations(self) -> Continuations:
-        """The likeliest ways to go on: of each hypothesis one more than beams, since one of them may be to end."""
+        """The likeliest ways to go on: of each hypothesis as many more than beams as there are ways to end."""
         rows = self.rows
         prefix = None
         if self.asked.prefix is not None:
             prefix = self.asked.prefix[self.live].repeat_interleave(self._width, 0).to(rows.device)
         written = self._lengths.repeat_interleave(self._width).to(rows.device)
         logits = self.chooser.logits(rows, written, prefix)
-        values, tokens = best_tokens(logits, self.settings.beams + 1)
+        values, tokens = best_tokens(logits, self.settings.beams + len(self.chooser.ends))
         if self._constraints is not None:
             tokens = self._constraints.with_wanted(tokens)
             values = logits.gather(1, tokens)
         shape = (len(self.live), self._width, -1)
         logs = values.cpu().view(shape)
+        refuse_not_finite(logs)
         return Continuations(tokens.cpu().view(shape), logs, self._totals[:, :, None] + logs.double())
 
     def _choose(self, found: Continuations) -> Step:
-        width, end = self.settings.beams, self.chooser.end
+        width, ends = self.settings.beams, self.chooser.ends
         if self._constraints is not None:
             return self._constraints.choose(found)
         if self.settings.groups > 1:
-            return diverse(found, width, self.settings.groups, self.settings.diversity, end)
-        return likeliest(found, width, end)
+            return diverse(found, width, self.settings.groups, self.settings.diversity, ends)
+        return likeliest(found, width, ends)
 
     def _look(self) -> None:
         """Remember how each hypothesis looked at its source when its next token was chosen."""
@@ -144,16 +145,16 @@ class Beams:
 
     def _insert(self, number: int, text: list[int], score: float, logs: list[float], look: Tensor | None) -> None:
         """Keep one of a prompt's hypotheses if it is among the best so far."""
-        settings, is_end = self.settings, text[-1] == self.chooser.end
+        settings, is_end = self.settings, text[-1] in self.chooser.ends
         found = Hypothesis(
             tokens=text[:-1] if is_end else text,
             score=score,
-            ended=is_end,
+            end=text[-1] if is_end else None,
             rank=rank(score, len(text), look, settings),
             log_probabilities=logs,
             alignment=look if settings.alignments else None,
         )
-        again = [other for other in self.ended[number] if (other.tokens, other.ended) == (found.tokens, is_end)]
+        again = [other for other in self.ended[number] if (other.tokens, other.end) == (found.tokens, found.end)]
         if settings.groups > 1 and again:
             return  # groups may meet again
         insort(self.ended[number], found, key=lambda hypothesis: -hypothesis.rank)

@@ -57,19 +57,21 @@ class Constraints:
     Args:
         phrases: for each prompt, the phrases that have to stand in its text.
         width: how many hypotheses are followed.
-        end: the token that ends a text, which it may not before its phrases stand in it.
+        ends: the tokens that end a text, which it may not before its phrases stand in it.
     """
 
-    def __init__(self, phrases: Sequence[Sequence[Sequence[int]]], width: int, end: int):
-        self.width, self.end = width, end
+    def __init__(self, phrases: Sequence[Sequence[Sequence[int]]], width: int, ends: Sequence[int]):
+        self.width, self.ends = width, frozenset(ends)
         self._progress = [[Progress(tuple(tuple(phrase) for phrase in each if phrase))] for each in phrases]
         self._total = [sum(len(phrase) for phrase in each) for each in phrases]
         self._satisfied = [False] * len(phrases)
 
     @classmethod
-    def of(cls, phrases: Sequence[Sequence[Sequence[int]]] | None, width: int, end: int) -> Constraints | None:
+    def of(
+        cls, phrases: Sequence[Sequence[Sequence[int]]] | None, width: int, ends: Sequence[int]
+    ) -> Constraints | None:
         """None when nobody was asked for any."""
-        return None if phrases is None else cls(phrases, width, end)
+        return None if phrases is None else cls(phrases, width, ends)
 
     def with_wanted(self, tokens: Tensor) -> Tensor:
         """Tokens (rows, C), and behind them those that the phrases want; a row that wants fewer repeats its first."""
@@ -110,19 +112,19 @@ class Constraints:
                 *(part[number, parent].tolist() for part in (found.tokens, found.logs, found.totals)), strict=True
             )
             for token, log, total in row:
-                if total > float("-inf") and not (token == self.end and progress.missing):
+                if total > float("-inf") and not (token in self.ends and progress.missing):
                     candidates[parent, token] = (log, total)
         order = sorted(candidates, key=lambda key: -candidates[key][1])
         banks: list[list[tuple[int, int]]] = [[] for _ in range(self._total[number] + 1)]
         for parent, token in order:
             after = self._progress[number][parent]
-            banks[(after if token == self.end else after.after(token)).met].append((parent, token))
+            banks[(after if token in self.ends else after.after(token)).met].append((parent, token))
 
         def full(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, float, float]]:
             return [(*key, *candidates[key]) for key in keys]
 
-        ended = [key for key in banks[-1][: self.width] if key[1] == self.end]
-        live = _allocated([[key for key in bank if key[1] != self.end] for bank in banks], self.width)
+        ended = [key for key in banks[-1][: self.width] if key[1] in self.ends]
+        live = _allocated([[key for key in bank if key[1] not in self.ends] for bank in banks], self.width)
         # With no room left, what holds most of its phrases, unless a text that holds all of them has ended before.
         last = banks[-1] if self._satisfied[number] else next((bank for bank in reversed(banks) if bank), [])
         self._satisfied[number] = self._satisfied[number] or bool(ended)

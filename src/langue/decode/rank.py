@@ -17,7 +17,7 @@ class Hypothesis:
         tokens: without the prompt and without the token that ended it.
         score: sum of the model's log-probabilities, of the ending token as well. What filters rule out lowers nobody's
             score; a repetition penalty counts in a beam's.
-        ended: an ending token was chosen, rather than the room used up.
+        end: the ending token that was chosen, or None where the room was used up.
         rank: what it was compared by.
         log_probabilities: of each token, the ending one as well.
         alignment: (tokens, S) how much each token, the ending one as well, looked at each source position: the mean
@@ -26,10 +26,15 @@ class Hypothesis:
 
     tokens: list[int]
     score: float
-    ended: bool
+    end: int | None
     rank: float
     log_probabilities: list[float]
     alignment: Tensor | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether an ending token was chosen, rather than the room used up."""
+        return self.end is not None
 
 
 def length_norm(length: int, settings: SearchSettings) -> float:

@@ -33,8 +33,8 @@ class Search:
     Args:
         model: a decoder or encoder–decoder, or several of one form and vocabulary, whose probabilities are averaged.
         settings: how tokens are chosen.
-        end: the token that ends a text.
-        never: tokens that may not be chosen; the ending token is never one of them.
+        ends: the token that ends a text, or several.
+        never: tokens that may not be chosen; those that end a text are never among them.
         rule: what else rules tokens out, see `Chooser`.
 
     Raises:
@@ -43,7 +43,7 @@ class Search:
 
     model: Model | Sequence[Model]
     settings: SearchSettings
-    end: int
+    ends: int | Sequence[int]
     never: Sequence[int] = ()
     rule: Rule | None = None
     chooser: Chooser = field(init=False, repr=False)
@@ -56,9 +56,10 @@ class Search:
                 "an ensemble needs models of one form and vocabulary, but these are "
                 + ", ".join(f"{form}s of {size} tokens" for form, size in kinds)
             )
-        banned = sorted({token for token in self.never if token != self.end and token < kinds[0][1]})
+        ends = (self.ends,) if isinstance(self.ends, int) else tuple(self.ends)
+        banned = sorted({token for token in self.never if token not in ends and token < kinds[0][1]})
         never = torch.tensor(banned, dtype=torch.long, device=models[0].device) if banned else None
-        self.chooser = Chooser(models, self.settings, self.end, never, self.rule)
+        self.chooser = Chooser(models, self.settings, ends, never, self.rule)
 
     @torch.inference_mode()
     def run(

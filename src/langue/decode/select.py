@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,7 +84,15 @@ class Step:
     last: Chosen
 
 
-def likeliest(found: Continuations, width: int, end: int, order: Tensor | None = None) -> Step:
+def is_one_of(tokens: Tensor, numbers: Sequence[int]) -> Tensor:
+    """Which tokens are one of few numbers, of which there is mostly one."""
+    found = tokens == numbers[0]
+    for number in numbers[1:]:
+        found |= tokens == number
+    return found
+
+
+def likeliest(found: Continuations, width: int, ends: Sequence[int], order: Tensor | None = None) -> Step:
     """The best `width` continuations that do not end, and what of the best `width` of all ends.
 
     So a text ends only where ending is one of the likeliest things to do, as in fairseq, CTranslate2 and Transformers.
@@ -91,13 +100,13 @@ def likeliest(found: Continuations, width: int, end: int, order: Tensor | None =
     Args:
         found: the continuations.
         width: how many are followed.
-        end: the token that ends a text.
+        ends: the tokens that end a text.
         order: (P, W, C) what to judge by in place of `found.totals`.
     """
     prompts, rows, count = found.tokens.shape
     judged = (found.totals if order is None else order).flatten(1)
-    # As many again as can end: one for each hypothesis.
-    best = judged.topk(min(width + min(width, rows), judged.shape[1]))
+    # As many again as can end: of each hypothesis one for each token that ends a text.
+    best = judged.topk(min(width + min(width, rows) * len(ends), judged.shape[1]))
     missing = max(0, width - best.values.shape[1])
     indices = pad(best.indices, (0, missing))
     values = pad(best.values, (0, missing), value=float("-inf"))
@@ -106,16 +115,16 @@ def likeliest(found: Continuations, width: int, end: int, order: Tensor | None =
         *(part.flatten(1).gather(1, indices) for part in (found.tokens, found.logs, found.totals)),
     )
     every = Chosen(every.parents, every.tokens, every.logs, every.totals.masked_fill(values.isinf(), float("-inf")))
-    ends = every.tokens == end
-    live = torch.sort(ends | every.totals.isinf(), dim=1, stable=True).indices[:, :width]
+    ending = is_one_of(every.tokens, ends)
+    live = torch.sort(ending | every.totals.isinf(), dim=1, stable=True).indices[:, :width]
     followed = every.places(live)
-    closed = followed.totals.masked_fill(ends.gather(1, live), float("-inf"))
+    closed = followed.totals.masked_fill(ending.gather(1, live), float("-inf"))
     top = every.places(torch.arange(width).expand(prompts, -1))
-    ended = Chosen(top.parents, top.tokens, top.logs, top.totals.masked_fill(top.tokens != end, float("-inf")))
+    ended = Chosen(top.parents, top.tokens, top.logs, top.totals.masked_fill(~ending[:, :width], float("-inf")))
     return Step(Chosen(followed.parents, followed.tokens, followed.logs, closed), ended, top)
 
 
-def diverse(found: Continuations, width: int, groups: int, diversity: float, end: int) -> Step:
+def diverse(found: Continuations, width: int, groups: int, diversity: float, ends: Sequence[int]) -> Step:
     """Groups choose one after the other, and a token loses `diversity` for each time that an earlier group chose it.
 
     Vijayakumar et al. 2016 (section 3, Hamming diversity). What a text is worth stays its log-probability: the loss
@@ -133,7 +142,7 @@ def diverse(found: Continuations, width: int, groups: int, diversity: float, end
             taken = torch.cat([step.live.tokens.masked_fill(step.live.totals.isinf(), -1) for step in steps], 1)
             times = (own.tokens[..., None] == taken[:, None, None]).sum(-1)
             order = order - diversity * times
-        step = likeliest(own, size, end, order)
+        step = likeliest(own, size, ends, order)
         steps.append(Step(*(_shifted(part, first) for part in (step.live, step.ended, step.last))))
     return Step(*(_joined(parts) for parts in zip(*((s.live, s.ended, s.last) for s in steps), strict=True)))
 

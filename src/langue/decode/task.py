@@ -12,7 +12,9 @@ from torch.nn.functional import pad
 
 from langue.decode.filters import NOTHING, RULED_OUT, banned, filtered, forced
 from langue.decode.rows import Rows, Source
+from langue.decode.select import is_one_of
 from langue.decode.settings import SearchSettings
+from langue.errors import LangueError
 from langue.models import Model
 
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -75,7 +77,7 @@ class Chooser:
     Attributes:
         models: one, or several whose probabilities are averaged.
         settings: how tokens are chosen.
-        end: the token that ends a text.
+        ends: the tokens that end a text.
         never: numbers of tokens that may not be chosen.
         rule: what else rules tokens out: from log-probabilities (rows, V), texts (rows, L) and how many of each one's
             tokens were written (rows,), to log-probabilities.
@@ -83,7 +85,7 @@ class Chooser:
 
     models: Sequence[Model]
     settings: SearchSettings
-    end: int
+    ends: tuple[int, ...]
     never: Tensor | None
     rule: Rule | None = None
 
@@ -116,12 +118,28 @@ class Chooser:
             logits = self.rule(logits, rows.texts, written)
         logits = filtered(logits, rows.texts, self.settings)
         if int(written.min()) < self.settings.min_tokens:
-            ends = torch.arange(logits.shape[1], device=logits.device) == self.end
+            ends = is_one_of(torch.arange(logits.shape[1], device=logits.device), self.ends)
             logits = logits.masked_fill((written < self.settings.min_tokens)[:, None] & ends, RULED_OUT)
         if prefix is not None and int(written.min()) < prefix.shape[1]:
             next_one = pad(prefix, (0, 1), value=NOTHING).gather(1, written[:, None].clamp(max=prefix.shape[1]))
             logits = forced(logits, next_one[:, 0])
         return logits
+
+
+def refuse_not_finite(numbers: Tensor) -> None:
+    """Refuse what a model with damaged weights says, from which nothing can be chosen.
+
+    Args:
+        numbers: few log-probabilities, on the CPU; −inf is what was ruled out.
+
+    Raises:
+        LangueError: one is no number.
+    """
+    if bool(numbers.isnan().any()):
+        raise LangueError(
+            "the model's output is not finite (NaN or infinity), so no text can be chosen: its weights are damaged, or "
+            "too large for their precision; try another checkpoint or dtype float32"
+        )
 
 
 def without_holes(keep: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from langue.decode.rank import Hypothesis, rank
 from langue.decode.rows import Source
-from langue.decode.task import Asked, without_holes
+from langue.decode.task import Asked, refuse_not_finite, without_holes
 from langue.randomness import mix
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Writing:
         self._tokens: list[list[int]] = [[] for _ in range(total)]
         self._logs: list[list[float]] = [[] for _ in range(total)]
         self._looks: list[list[Tensor]] = [[] for _ in range(total)]
-        self._ended = [False] * total
+        self._ends: list[int | None] = [None] * total
         self._active = list(range(total))
         self._stopped: set[int] = set()
 
@@ -103,8 +103,8 @@ class Writing:
             self._logs[row].append(logs[place])
             if looks is not None:
                 self._looks[row].append(looks[place])
-            if chosen[place] == self.chooser.end:
-                self._ended[row] = True
+            if chosen[place] in self.chooser.ends:
+                self._ends[row] = chosen[place]
                 self._stopped.add(row)
                 continue
             if position == self._rooms[row]:
@@ -122,7 +122,9 @@ class Writing:
         else:
             draws = [mix(settings.seed, "sample", row % settings.samples, position) / 2**64 for row in self._active]
             chosen = _draw(logits, draws)
-        return chosen, rows.logs.gather(1, chosen[:, None])[:, 0]
+        logs = rows.logs.gather(1, chosen[:, None])[:, 0].cpu()
+        refuse_not_finite(logs)
+        return chosen, logs
 
     def _hypothesis(self, row: int) -> Hypothesis:
         tokens, logs = self._tokens[row], self._logs[row]
@@ -131,7 +133,7 @@ class Writing:
             looks = torch.stack(self._looks[row]).cpu()[:, : self._source_lengths[row]]
         score = sum(logs)
         return Hypothesis(
-            list(tokens), score, self._ended[row], rank(score, len(logs), looks, self.settings), list(logs), looks
+            list(tokens), score, self._ends[row], rank(score, len(logs), looks, self.settings), list(logs), looks
         )
 
 
