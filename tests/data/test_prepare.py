@@ -206,7 +206,7 @@ def test_garbage_is_a_sentence_and_leaves_nothing(tmp_path, write, byte_tokenize
 def test_a_tokenizer_of_another_script_is_refused(tmp_path, write):
     tokenizer = train_tokenizer(TokenizerSettings(kind="char"), ["only latin letters"])
     path = write("greek.txt", "καλημέρα κόσμε\n" * 10)
-    with pytest.raises(LangueError, match=r"does not fit .*greek\.txt: 9\d% of its tokens are unknown"):
+    with pytest.raises(LangueError, match=r"does not fit .*greek\.txt: 9\d% of the characters are unknown to it, such"):
         prepare(path, tokenizer, tmp_path / "out")
     assert [entry.name for entry in tmp_path.iterdir()] == ["greek.txt"]
 

@@ -129,5 +129,5 @@ def _print(store: TokenStore, as_json: bool) -> None:
         print(f"left out, {reason}: {count:,} records, {size['dropped'][reason]:,} bytes")
     if records["dropped"]:
         print(f"what was left out is in {store.folder / 'quarantine.jsonl'}")
-    if store.manifest["unknown"]:
-        print(f"{store.manifest['unknown']:,} tokens are unknown to the tokenizer")
+    if unknown := store.manifest["unknown_characters"]:
+        print(f"{unknown:,} of {store.text_characters:,} characters are unknown to the tokenizer")

@@ -16,9 +16,10 @@ from langue.errors import LangueError
 class Packed(Stream):
     """Rows of context + 1 tokens, filled with whole documents by the best fit.
 
-    Each document comes with the end mark before it, from which its first token is foretold, as when a model writes from
-    nothing. One that is longer than a row is cut; the last token of a part is the first of the next. What stays free in
-    a row holds token 0, each a document of its own, so that nothing is asked there and nothing sees it.
+    Each document comes with what its first token is foretold from, as when a model writes from nothing: its opening
+    tokens, or where there are none the end mark before it. One that is longer than a row is cut; the last token of a
+    part is the first of the next. What stays free in a row holds token 0, each a document of its own, so that nothing
+    is asked there and nothing sees it.
 
     Args:
         store: the tokens.
@@ -32,7 +33,7 @@ class Packed(Stream):
 
     def __init__(self, store: TokenStore | Part, context: int, seed: int, *, document_mask: bool = True):
         self.store, self.context, self.seed, self.document_mask = store, context, seed, document_mask
-        starts, lengths = _parts(store.document_ends, context)
+        starts, lengths = _parts(store.document_ends, context, 0 if store.opening else 1)
         if not len(lengths):
             raise LangueError(f"{store.folder} has no document of two tokens or more, so there is nothing to foretell")
         row = best_fit(lengths, context + 1)
@@ -69,10 +70,15 @@ class Packed(Stream):
         return epoch_order(rows, self.size, self.seed)[1]
 
 
-def _parts(document_ends: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray]:
-    """Start and length of the stretches, each at most context + 1 long, that all documents are cut into."""
-    # From the end mark before; the first document has none.
-    begins = np.concatenate([np.zeros(1, np.int64), document_ends[:-1] - 1])[: len(document_ends)]
+def _parts(document_ends: np.ndarray, context: int, before: int) -> tuple[np.ndarray, np.ndarray]:
+    """Start and length of the stretches, each at most context + 1 long, that all documents are cut into.
+
+    Args:
+        document_ends: one past the last token of each.
+        context: positions of a row.
+        before: tokens before a document that belong to it: its end mark, which the first document lacks.
+    """
+    begins = np.concatenate([np.zeros(1, np.int64), document_ends[:-1] - before])[: len(document_ends)]
     spans = document_ends - begins
     counts = np.maximum(0, -(-(spans - 1) // context))
     document = np.repeat(np.arange(len(spans)), counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -33,11 +33,15 @@ BATCH_PIECES = 1 << 14
 SHARD = 1 << 28
 """Tokens of one shard."""
 
-FEW_TOKENS = 16
+FEW_CHARACTERS = 16
 """So many unknown ones say nothing: the end of a short text may have a letter that its beginning lacks."""
 
-MOST_UNKNOWN = 0.1
-"""From this share of unknown tokens on, the tokenizer was made for another language or script."""
+MOST_LOST = 0.1
+"""From this share of unknown characters on, the tokenizer was made for another language or script. Tokens would not
+tell: a whole word, or a line without spaces, may be a single unknown one."""
+
+SHOWN = 5
+"""Unknown stretches that a message names."""
 
 FEW_BYTES = 1 << 12
 """So much that is no text never ends a preparation, however little else there is."""
@@ -58,7 +62,7 @@ def prepare(
 
     Args:
         given: paths, globs, folders, names or an iterable of rows.
-        tokenizer: every document ends with its `end`.
+        tokenizer: every document stands between its `document_opening` and its `end`.
         out: a folder that is not there yet, or is empty.
         settings: how to read.
         select: takes a part of the documents, such as the end of a text.
@@ -111,8 +115,8 @@ def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> I
     waiting: deque[Future[Encoded]] = deque()
     with closing(Encoders(tokenizer, dtype)) as encoders, ThreadPoolExecutor(encoders.count) as pool:
         try:
-            for batch in _batches(pieces):
-                waiting.append(pool.submit(_encode_batch, batch, tokenizer, encoders))
+            for batch, begins in _batches(pieces):
+                waiting.append(pool.submit(_encode_batch, batch, begins, tokenizer, encoders))
                 # One more than there are encoders, so that none of them waits for the next to be read.
                 if len(waiting) > encoders.count:
                     yield waiting.popleft().result()
@@ -122,32 +126,51 @@ def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> I
             pool.shutdown(cancel_futures=True)
 
 
-def _encode_batch(batch: list[Piece], tokenizer: Tokenizer, encoders: Encoders) -> Encoded:
+def _encode_batch(batch: list[Piece], begins: bool, tokenizer: Tokenizer, encoders: Encoders) -> Encoded:
+    """The tokens of pieces, of which the first begins a document or goes on with one."""
     texts = [piece.text for piece in batch]
     tokens, lengths = encoders.encode(texts)
     last = np.fromiter((piece.ends for piece in batch), bool, len(batch))
-    tokens = np.insert(tokens, np.cumsum(lengths)[last], tokenizer.end)
+    first = np.concatenate([[begins], last[:-1]])
+    opening, stops = tokenizer.document_opening, np.cumsum(lengths)
+    lost = _lost(texts, tokens, stops, tokenizer)
+    # Of what is put at one place, what is named first comes first: the end of a document before the next one's opening.
+    ends = np.full(int(last.sum()), tokenizer.end)
+    openings = np.tile(np.array(opening, np.int64), int(first.sum()))
+    places = np.concatenate([stops[last], np.repeat((stops - lengths)[first], len(opening))])
+    order = np.argsort(places, kind="stable")
+    tokens = np.insert(tokens, places[order], np.concatenate([ends, openings])[order])
     return Encoded(
         tokens,
-        ends=np.cumsum(lengths + last)[last],
+        ends=np.cumsum(lengths + last + first * len(opening))[last],
         unknown=0 if tokenizer.unknown is None else int((tokens == tokenizer.unknown).sum()),
+        lost=lost,
         characters=sum(map(len, texts)),
         text_bytes=sum(len(text.encode()) for text in texts),
         size=sum(piece.size for piece in batch),
     )
 
 
-def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+def _lost(texts: list[str], tokens: np.ndarray, stops: np.ndarray, tokenizer: Tokenizer) -> Counter[str]:
+    """Stretches that became unknown tokens, by how often they did."""
+    if tokenizer.unknown is None:
+        return Counter()
+    owners = np.unique(np.searchsorted(stops, np.flatnonzero(tokens == tokenizer.unknown), side="right"))
+    return Counter(tokenizer.unknown_parts([texts[owner] for owner in owners.tolist()]))
+
+
+def _batches(pieces: Iterator[Piece]) -> Iterator[tuple[list[Piece], bool]]:
+    """Pieces that are encoded together, and whether the first of them begins a document."""
     batch: list[Piece] = []
-    characters = 0
+    characters, begins = 0, True
     for piece in pieces:
         batch.append(piece)
         characters += len(piece.text)
         if characters >= BATCH or len(batch) >= BATCH_PIECES:
-            yield batch
-            batch, characters = [], 0
+            yield batch, begins
+            batch, characters, begins = [], 0, piece.ends
     if batch:
-        yield batch
+        yield batch, begins
 
 
 def _refuse(names: list[str], tally: Tally, writer: Writer) -> None:
@@ -155,11 +178,15 @@ def _refuse(names: list[str], tally: Tally, writer: Writer) -> None:
     what = ", ".join(names)
     account = tally.account()
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in account["records"]["dropped"].items())
-    if writer.tokens == writer.documents:
+    if writer.tokens == writer.documents * (1 + len(writer.tokenizer.document_opening)):
         raise LangueError(f"there is no text in {what}" + (f" (dropped: {reasons})" if reasons else ""))
     garbage = sum(account["bytes"]["dropped"].get(reason, 0) for reason in ("invalid UTF-8", "NUL byte"))
     if garbage > max(FEW_BYTES, account["bytes"]["in"] / 2):
         raise LangueError(f"most of {what} is no text (dropped: {reasons}); give UTF-8 text")
-    if writer.unknown > max(FEW_TOKENS, MOST_UNKNOWN * writer.tokens):
-        share = writer.unknown / writer.tokens
-        raise LangueError(f"the tokenizer does not fit {what}: {share:.0%} of its tokens are unknown; train one on it")
+    if writer.lost > max(FEW_CHARACTERS, MOST_LOST * writer.characters):
+        shown = ", ".join(repr(part[:SHOWN]) for part, _ in writer.often_lost.most_common(SHOWN))
+        raise LangueError(
+            f"the tokenizer does not fit {what}: {writer.lost / writer.characters:.0%} of the characters are unknown "
+            f"to it, such as {shown}; take one of the kind byte-bpe, which knows all, or one of more tokens that was "
+            f"trained on text like this"
+        )

@@ -45,6 +45,7 @@ class TokenStore:
         text_bytes: bytes of their text in UTF-8.
         text_characters: characters of their text.
         fingerprint: of the tokenizer that made them.
+        opening: tokens that stand before each document, and are never to be predicted.
         manifest: everything else that is known of them.
     """
 
@@ -56,6 +57,7 @@ class TokenStore:
         self.text_bytes: int = manifest["text"]["bytes"]
         self.text_characters: int = manifest["text"]["characters"]
         self.fingerprint: str = manifest["tokenizer"]["fingerprint"]
+        self.opening: tuple[int, ...] = tuple(manifest["tokenizer"].get("opening", ()))
         self.dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
         self.shards = [Shard(**shard) for shard in manifest["shards"]]
         # Plain arrays: a slice of a memmap object is several times as slow to make.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,9 @@ import numpy as np
 
 from langue.data.store import FORMAT, MANIFEST, VERSION, Shard, manifest_digest
 from langue.text import Tokenizer
+
+MOST_LOST_PARTS = 10_000
+"""Different unknown stretches that are remembered, of which a message names the most frequent."""
 
 
 class Encoded(NamedTuple):
@@ -25,6 +29,8 @@ class Encoded(NamedTuple):
     """(documents,): one past the last token of each document that ends in them."""
     unknown: int
     """How many of the tokens stand for what the tokenizer does not know."""
+    lost: Counter[str]
+    """What they stand for, by how often it came."""
     characters: int
     text_bytes: int
     """Of the text, in UTF-8."""
@@ -44,13 +50,17 @@ class Writer:
     def __init__(self, folder: Path, tokenizer: Tokenizer, limit: int):
         self.folder, self.limit, self.tokenizer = folder, limit, tokenizer
         self.dtype = np.dtype("<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4")
-        self.tokens = self.documents = self.unknown = self.characters = self.text_bytes = 0
+        self.tokens = self.documents = self.unknown = self.lost = self.characters = self.text_bytes = 0
+        self.often_lost: Counter[str] = Counter()
         self.shards: list[Shard] = []
         self._file: IO[bytes] | None = None
 
     def add(self, encoded: Encoded) -> None:
         """Append tokens, in as many shards as it takes."""
         self.unknown += encoded.unknown
+        self.lost += sum(len(part) * count for part, count in encoded.lost.items())
+        if len(self.often_lost) < MOST_LOST_PARTS:
+            self.often_lost += encoded.lost
         self.characters += encoded.characters
         self.text_bytes += encoded.text_bytes
         tokens, ends = encoded.tokens, encoded.ends
@@ -106,9 +116,11 @@ class Writer:
                 "fingerprint": self.tokenizer.fingerprint,
                 "vocab_size": self.tokenizer.vocab_size,
                 "end": self.tokenizer.end,
+                "opening": self.tokenizer.document_opening,
             },
             "sources": list(sources),
             "unknown": self.unknown,
+            "unknown_characters": self.lost,
             **account,
             "shards": [asdict(shard) for shard in self.shards],
         }

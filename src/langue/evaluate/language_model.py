@@ -15,6 +15,7 @@ from langue.data.part import Part
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import linear_cross_entropy
+from langue.objectives.causal import without_opening
 from langue.text import Tokenizer
 
 TOKENS = {"cpu": 2048}
@@ -28,7 +29,8 @@ def evaluate_text(
     """Loss, perplexity, bits per byte and bits per character over all tokens of a store.
 
     A window of the model's context slides by `stride` tokens, and only those that are new in it are counted, so that
-    each has at least context − stride tokens before it. The first stands after the token that ends a document.
+    each has at least context − stride tokens before it. The first stands after the token that ends a document, or after
+    those that the tokenizer opens every text with, which are never counted.
 
     Args:
         model: a decoder.
@@ -46,7 +48,7 @@ def evaluate_text(
     stride = context if stride is None else stride
     if not 1 <= stride <= context:
         raise LangueError(f"a stride must be from 1 to the context of {context}, not {stride}")
-    total, device = 0.0, model.device
+    total, count, device = 0.0, 0.0, model.device
     was_training = model.training
     model.eval()
     with torch.inference_mode(), _advance(store, quiet) as advance:
@@ -54,19 +56,19 @@ def evaluate_text(
             batch = batch.to(device)
             assert batch.targets is not None
             loss = linear_cross_entropy(model.hidden(batch), model.head, batch.targets)
-            total += float(loss.total)
+            total, count = total + float(loss.total), count + float(loss.count)
             advance(float(loss.count))
     model.train(was_training)
-    return measures(total, store)
+    return measures(total, count, store)
 
 
 def _advance(store: TokenStore | Part, quiet: bool) -> AbstractContextManager[Callable[[float], object]]:
     return nullcontext(lambda amount: None) if quiet else progress("evaluating", store.tokens, "tokens")
 
 
-def measures(total: float, store: TokenStore | Part) -> dict[str, float]:
-    """The metrics of a text whose tokens' losses add up to `total` nats."""
-    loss = total / store.tokens
+def measures(total: float, count: float, store: TokenStore | Part) -> dict[str, float]:
+    """The metrics of a text whose losses of `count` tokens add up to `total` nats."""
+    loss = total / count
     return {
         "loss": loss,
         "perplexity": math.exp(min(loss, 700.0)),
@@ -76,15 +78,16 @@ def measures(total: float, store: TokenStore | Part) -> dict[str, float]:
 
 
 def _windows(store: TokenStore | Part, end: int, context: int, stride: int, tokens: int) -> Iterator[Batch]:
-    """Batches in which every token of the store is a target exactly once."""
+    """Batches in which every token of the store is a target exactly once, but for those that open a document."""
     rows: list[tuple[int, int]] = []  # first token that is a target in the row, and one past the last
-    done = 0
+    # A store that begins with such a token needs nothing before it.
+    begin = done = int(store.opening[:1] == tuple(store.read(0, 1)))
     while done < store.tokens:
-        last = min(done + (stride if done else context), store.tokens)
+        last = min(done + (stride if rows else context), store.tokens)
         rows.append((done, last))
         done = last
     together = max(1, tokens // context)
-    full = min(context, store.tokens)
+    full = min(context, store.tokens - begin)
     for place in range(0, len(rows), together):
         yield _batch(store, end, rows[place : place + together], full)
 
@@ -98,4 +101,4 @@ def _batch(store: TokenStore | Part, end: int, rows: list[tuple[int, int]], leng
         ids[number, 1:] = torch.from_numpy(store.read(start, length))
         targets[number, first - start :] = ids[number, 1 + first - start :]
         targets[number, last - start :] = IGNORE
-    return Batch(ids[:, :-1], targets)
+    return Batch(ids[:, :-1], without_opening(targets, store.opening))

@@ -183,9 +183,9 @@ def _prepare(source: Given, tokenizer: Tokenizer, out: Path, data: DataSettings,
     if is_store(str(out)):
         return
     store = prepare(source, tokenizer, out, data, select=select)
-    dropped, unknown = store.manifest["records"]["dropped"], store.manifest["unknown"]
+    dropped, unknown = store.manifest["records"]["dropped"], store.manifest["unknown_characters"]
     if dropped:
         left = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
         say(f"left out of {out.name}: {left}; see quarantine.jsonl beside it")
     if unknown:
-        say(f"{unknown:,} of {store.tokens:,} tokens of {out.name} are unknown to the tokenizer")
+        say(f"{unknown:,} of {store.text_characters:,} characters of {out.name} are unknown to the tokenizer")

@@ -44,7 +44,7 @@ class Writing(Language):
         return self.splits.stream(self.recipe)
 
     def objective(self) -> Causal:
-        return Causal(self.recipe.training.label_smoothing)
+        return Causal(self.recipe.training.label_smoothing, self.tokenizer.document_opening)
 
     def evaluate(self, model: Model) -> dict[str, float]:
         return self._measure(model, self.dev_parts())
@@ -54,14 +54,14 @@ class Writing(Language):
 
     def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
         """Loss in nats per token and bits per byte over all stores together, each token predicted once."""
-        nats = bits = 0.0
+        nats = bits = tokens = 0.0
         for store in stores:
             with autocast(model.device, self.recipe.training.precision):
                 found = evaluate_text(model, self.tokenizer, store, quiet=True)
-            nats += found["loss"] * store.tokens
+            count = store.tokens - len(store.opening) * store.documents
+            nats, tokens = nats + found["loss"] * count, tokens + count
             bits += found["bits_per_byte"] * store.text_bytes
-        tokens, size = sum(store.tokens for store in stores), sum(store.text_bytes for store in stores)
-        return {"loss": nats / tokens, "bits_per_byte": bits / max(1, size)}
+        return {"loss": nats / tokens, "bits_per_byte": bits / max(1, sum(store.text_bytes for store in stores))}
 
     @property
     def has_samples(self) -> bool:
