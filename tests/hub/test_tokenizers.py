@@ -132,7 +132,7 @@ def test_added_tokens_keep_their_numbers(tmp_path: Path) -> None:
         ({"vocab.txt": "a\nb\n"}, "vocab.txt lacks the special token"),
         ({"vocab.json": "{}", "merges.txt": ""}, "vocab.json lacks the special token"),
         ({"vocab.json": "{", "merges.txt": ""}, "vocab.json cannot be read"),
-        ({"vocab.json": "[1]", "merges.txt": ""}, "damaged tokenizer: vocab.json or merges.txt"),
+        ({"vocab.json": "[1]", "merges.txt": ""}, "vocab.json is damaged"),
         (
             {"vocab.json": "{}", "merges.txt": "", "tokenizer_config.json": '{"tokenizer_class": "Qwen2Tokenizer"}'},
             "builds GPT-2's and RoBERTa's tokenizers, not Qwen2Tokenizer",

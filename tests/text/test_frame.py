@@ -67,7 +67,7 @@ def test_a_tokenizers_own_frame_is_followed(own: Tokenizer, tmp_path: Path, name
         expected = theirs(*pair, return_token_type_ids=True)
         ids, segments = ours.pair(*[ours.encode(text) for text in pair])
         assert (ids, segments) == (expected["input_ids"], expected["token_type_ids"])
-    assert ours.frame.opening == ([2] if name == "llama" else [])
+    assert ours.opening == ([2] if name == "llama" else [])
 
 
 def test_what_the_files_say_counts_before_names(own: Tokenizer, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def generate(
     file: Path | None = None,
     search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
     stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -42,6 +43,9 @@ def generate(
         How to search.
     stop
         A string that ends a text; may be given several times.
+    special
+        Let the names of special tokens in a prompt be these tokens, as in an instruct model's own form
+        ("<|im_start|>user"); otherwise they are text like any other.
     device
         cpu, cuda, …
     as_json
@@ -50,7 +54,7 @@ def generate(
     """
     from langue.tasks import load
 
-    options: dict[str, Any] = {**search.given(), "stop": stop}
+    options: dict[str, Any] = {**search.given(), "stop": stop, "special": special}
     asked = [*prompts, *(read_lines(file) if file else [])] or [""]
     task = load(run, device)
     check_task(task, "generate")
@@ -58,7 +62,7 @@ def generate(
         _stream(task, asked[0], options)
         return
     for prompt, found in zip(asked, task.write(asked, **options), strict=True):
-        texts = [task.cut(each.tokens, stop, prompt) for each in found]
+        texts = [task.cut(each.tokens, stop, prompt, special) for each in found]
         if as_json:
             print(json.dumps({"prompt": prompt, "texts": texts, **_more(task, found)}, ensure_ascii=False))
         else:

@@ -109,7 +109,7 @@ def _more(task: Any, found: Rewritten) -> dict[str, Any]:
 
 def token_by_token(tokenizer: Any, found: Any) -> dict[str, Any]:
     """A text's tokens, the one that ended it among them, and the log-probability of each."""
-    tokens = [*found.tokens, *([tokenizer.end] if found.ended else [])]
+    tokens = [*found.tokens, *([found.end] if found.ended else [])]
     return {
         "tokens": tokenizer.names(tokens),
         "log_probabilities": [round(value, 4) for value in found.log_probabilities[: len(tokens)]],

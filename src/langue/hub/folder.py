@@ -32,12 +32,14 @@ class Folder:
 
     Attributes:
         path: where it is.
-        config: config.json.
+        config: config.json, and what generation_config.json says of the model.
+        generation: generation_config.json.
         weights: all tensors by name.
     """
 
     path: Path
     config: dict[str, Any]
+    generation: dict[str, Any]
     weights: Weights
 
 
@@ -62,10 +64,9 @@ def read_folder(path: Path) -> Folder:
     _refuse_pickles(path)
     config = read_json(path / CONFIG)
     refuse_code(config, path / CONFIG)
-    if (path / GENERATION).is_file():
-        told = read_json(path / GENERATION)
-        config |= {name: told[name] for name in (*BEGINNINGS, *GENERATION_ONLY) if told.get(name) is not None}
-    return Folder(path, config, Weights(_all_weights(path)))
+    told = read_json(path / GENERATION) if (path / GENERATION).is_file() else {}
+    config |= {name: told[name] for name in (*BEGINNINGS, *GENERATION_ONLY) if told.get(name) is not None}
+    return Folder(path, config, told, Weights(_all_weights(path)))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from typing import Any
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Engine
 
+from langue.console import say
 from langue.errors import LangueError
 from langue.hub.gguf_file import GGUFFile
 from langue.text import Tokenizer
+from langue.text.beside import DEFAULT, framed
+from langue.text.frame import read_frame
 from langue.text.piece_engine import merges_by_score
 from langue.text.pieces import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
 
@@ -43,6 +46,16 @@ _WHOLE_WORDS = ("llama-bpe",)
 # What Hugging Face calls the tokens that have an office.
 _ROLES = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
 
+# Where else a file says which tokens end a text, and the names of those that end one in llama.cpp whatever a file says
+# (llama-vocab.cpp, `special_eog_ids`).
+_ENDS = ("eot", "eom")
+_ENDING_NAMES = {
+    *("<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<|endoftext|>"),
+    *("<|eom_id|>", "<EOT>", "_<EOT>", "<|end_of_text|>", "<end_of_utterance>"),
+}
+_OPENED = ("llama-bpe",)
+"""Rules of cutting whose texts begin with a token unless a file says otherwise, as all texts of SentencePiece's do."""
+
 
 def read_tokenizer(file: GGUFFile) -> Tokenizer:
     """The tokenizer of a GGUF file.
@@ -60,7 +73,7 @@ def read_tokenizer(file: GGUFFile) -> Tokenizer:
     types = [int(kind) for kind in file.settings.get("tokenizer.ggml.token_type", [])] or [NORMAL] * len(tokens)
     if len(types) != len(tokens):
         raise LangueError(f"{file.path} is damaged: it has {len(tokens)} tokens, but {len(types)} token types")
-    named = {name: _named(file, name, len(tokens)) for name in ("bos", "eos", "unknown", "padding")}
+    named = {name: _named(file, name, len(tokens)) for name in (*_ROLES, *_ENDS)}
     for number in named.values():
         if number is not None and types[number] == NORMAL:
             types[number] = CONTROL
@@ -75,7 +88,35 @@ def read_tokenizer(file: GGUFFile) -> Tokenizer:
         raise
     except Exception as error:  # the engine raises bare Exceptions
         raise LangueError(f"{file.path} is damaged: its tokens and merges do not fit together: {error}") from None
-    return Tokenizer(engine, {_ROLES[name]: tokens[number] for name, number in named.items() if number is not None})
+    roles = {role: tokens[number] for name, role in _ROLES.items() if (number := named[name]) is not None}
+    _frame(file, engine, kind, roles)
+    ends = [number for name in _ENDS if (number := named[name]) is not None]
+    ends += [n for n, of in enumerate(types) if of == CONTROL and tokens[n] in _ENDING_NAMES]
+    return Tokenizer(engine, roles, ends, _chat_templates(file))
+
+
+def _frame(file: GGUFFile, engine: Engine, kind: str, roles: dict[str, str]) -> None:
+    """Put before and behind a text what the file says, or where it says nothing, what llama.cpp puts there."""
+    opened = kind == "llama" or _rule_name(file) in _OPENED
+    before = file.setting("tokenizer.ggml.add_bos_token", bool, opened)
+    after = file.setting("tokenizer.ggml.add_eos_token", bool, False)
+    names = [
+        [roles[role]] if put and role in roles else [] for role, put in (("bos_token", before), ("eos_token", after))
+    ]
+    if any(names):
+        engine.post_processor = framed(engine, *names, second=1)
+
+
+def _chat_templates(file: GGUFFile) -> dict[str, str]:
+    key = "tokenizer.chat_template"
+    more = {name.removeprefix(f"{key}."): name for name in file.settings if name.startswith(f"{key}.")}
+    return {name: file.setting(of, str) for name, of in {DEFAULT: key, **more}.items() if of in file.settings}
+
+
+def _rule_name(file: GGUFFile) -> str:
+    """How text is cut into words, by our name of it."""
+    name = file.setting("tokenizer.ggml.pre", str, "gpt-2")
+    return _SAME_AS.get(name, name)
 
 
 def _named(file: GGUFFile, name: str, tokens: int) -> int | None:
@@ -91,8 +132,7 @@ def _named(file: GGUFFile, name: str, tokens: int) -> int | None:
 
 def _byte_level(file: GGUFFile, numbers: dict[str, int]) -> Engine:
     """BPE over bytes, as GPT-2 has it."""
-    name = file.setting("tokenizer.ggml.pre", str, "gpt-2")
-    name = _SAME_AS.get(name, name)
+    name = _rule_name(file)
     if name not in _PATTERNS:
         known = ", ".join([*_PATTERNS, *_SAME_AS])
         raise LangueError(f"{file.path} cuts text into words by the rule {name!r}; Langue knows {known}")
@@ -151,11 +191,36 @@ def write_tokenizer(writer: Any, tokenizer: Tokenizer, vocab_size: int) -> None:
     writer.add_token_list(names)
     writer.add_token_types(types)
     writer.add_token_merges([" ".join(merge) for merge in _merges(content)])
-    writer.add_bos_token_id(tokenizer.end)
-    writer.add_eos_token_id(tokenizer.end)
+    _write_frame(writer, tokenizer)
     writer.add_pad_token_id(tokenizer.pad)
-    writer.add_add_bos_token(False)
     writer.add_add_space_prefix(False)
+    if tokenizer.chat_templates:
+        writer.add_chat_template([{"name": n, "template": t} for n, t in tokenizer.chat_templates.items()])
+
+
+def _write_frame(writer: Any, tokenizer: Tokenizer) -> None:
+    """What stands before and behind a text, and what ends one.
+
+    Raises:
+        LangueError: more stands before a text than a file can say.
+    """
+    opening, bos = tokenizer.opening, tokenizer.roles.get("bos_token")
+    if len(opening) > 1:
+        raise LangueError(
+            f"GGUF puts one token before a text, and this tokenizer puts {', '.join(tokenizer.names(opening))}"
+        )
+    named = tokenizer.end if bos is None else tokenizer.engine.token_to_id(bos)
+    writer.add_bos_token_id(opening[0] if opening else named)
+    writer.add_eos_token_id(tokenizer.end)
+    writer.add_add_bos_token(bool(opening))
+    frame = read_frame(tokenizer.engine)
+    writer.add_add_eos_token(frame is not None and frame.around()[1] == [tokenizer.end])
+    others = [end for end in tokenizer.ends[1:] if tokenizer.engine.id_to_token(end) not in _ENDING_NAMES]
+    for add, end in zip((writer.add_eot_token_id, writer.add_eom_token_id), others, strict=False):
+        add(end)
+    if len(others) > len(_ENDS):
+        left = ", ".join(tokenizer.names(others[len(_ENDS) :]))
+        say(f"GGUF has no place for all tokens that end a text; left out: {left}")
 
 
 def _merges(content: dict[str, Any]) -> list[list[str]]:

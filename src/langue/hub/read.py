@@ -62,6 +62,8 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     origin: dict[str, Any] = {"architecture": head.architecture, "model_type": family.model_type}
     origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
     origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
+    if folder.generation:
+        origin["generation_config"] = folder.generation
     labels = read_names(folder.config, file) if head.labelled else None
     sentence = read_sentence(path)
     if sentence is not None:

@@ -60,6 +60,7 @@ def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> 
     if config.form == "seq2seq" and read_frame(engine) is None:
         end = (tokenizer.end, 0)
         engine.post_processor = _template(tokenizer, Frame((("A", 0), end), (("A", 0), end, ("B", 0), end)))
+    tokenizer.save_chat_templates(folder)
     told, roles = _told(tokenizer, config, "PreTrainedTokenizerFast"), roles_of(tokenizer, config)
     (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
     for file, content in (("tokenizer_config.json", told), ("special_tokens_map.json", roles)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from langue.models import Model, ModelConfig
 from langue.models.build import empty
 from langue.nn.embedder import Embedder
 from langue.text import Tokenizer
+from langue.text.beside import ENDS
 from langue.text.reading import Reading
 
 TOLERANCE = 1e-4
@@ -60,11 +62,10 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     try:
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         if head.words and model.config.form != "encoder":
-            ends = ("bos_token_id", "eos_token_id", "pad_token_id", *BEGINNINGS, "forced_eos_token_id", "bad_words_ids")
-            told = {name: config[name] for name in ends if name in config}
-            told |= {name: config.pop(name) for name in GENERATION_ONLY if name in config}
             more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
-            _write(folder / GENERATION, {**told, **more.pop(GENERATION, {})})
+            _write(folder / GENERATION, _generation(config, checkpoint, more.pop(GENERATION, {})))
+            for name in GENERATION_ONLY:
+                config.pop(name, None)
             for name, content in more.items():
                 _write(folder / name, content)
         _write(folder / CONFIG, config)
@@ -119,6 +120,18 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
     if ours.form == "seq2seq":
         numbers["decoder_start_token_id"] = tokenizer.first
     return {**numbers, "pad_token_id": pad, **config}
+
+
+def _generation(config: dict[str, Any], checkpoint: Checkpoint, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """generation_config.json: as it was read, and what it did not say; all that ends a text in any case."""
+    names = ("bos_token_id", ENDS, "pad_token_id", *BEGINNINGS, "forced_eos_token_id", "bad_words_ids")
+    told = {name: config[name] for name in (*names, *GENERATION_ONLY) if name in config}
+    told |= {**usual, **checkpoint.origin.get("generation_config", {})}
+    if checkpoint.tokenizer is not None:
+        ends, before = list(checkpoint.tokenizer.ends), told.get(ENDS)
+        same = set(before if isinstance(before, list) else [before]) == set(ends)
+        told[ENDS] = before if same else ends if len(ends) > 1 else ends[0]
+    return told
 
 
 def _dtype(model: Model, wanted: str | None) -> torch.dtype:

@@ -81,7 +81,7 @@ class Dictate(Transcribe):
         usual["max_tokens"] = self.model.config.context - 1
         settings = parse(SearchSettings, {**usual, **options}, self.name)
         never = sorted(self.tokenizer.specials | set(range(self.tokenizer.vocab_size, self.model.config.vocab_size)))
-        return Search(self.model, settings, self.tokenizer.end, never)
+        return Search(self.model, settings, self.tokenizer.ends, never)
 
     def _written(self, pieces: Sequence[Piece], search: Search) -> list[Hypothesis]:
         """The best text of each piece."""

@@ -48,10 +48,16 @@ class Generate:
 
     def objective(self) -> Causal:
         """What it learns by."""
-        return Causal()
+        return Causal(opening=self.tokenizer.document_opening)
 
     def generate(
-        self, prompts: str | Sequence[str] = "", *, stop: Sequence[str] = (), must: Must = (), **options: Any
+        self,
+        prompts: str | Sequence[str] = "",
+        *,
+        stop: Sequence[str] = (),
+        must: Must = (),
+        special: bool = False,
+        **options: Any,
     ) -> str | list[str] | list[list[str]]:
         """Go on from one prompt or many.
 
@@ -59,6 +65,8 @@ class Generate:
             prompts: text to go on from; an empty one begins a document.
             stop: strings that end a text and are not part of it.
             must: words that have to stand in the new text, of beams: the same in all, or a list for each prompt.
+            special: let the names of special tokens in a prompt be these tokens, as in an instruct model's own form;
+                otherwise they are text like any other.
             options: the fields of `SearchSettings`: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty,
                 samples, beams, length_penalty, seed, ….
 
@@ -71,14 +79,22 @@ class Generate:
         """
         many = [prompts] if isinstance(prompts, str) else list(prompts)
         found = [
-            [self.cut(each.tokens, stop, prompt) for each in written]
-            for prompt, written in zip(many, self.write(many, stop=stop, must=must, **options), strict=True)
+            [self.cut(each.tokens, stop, prompt, special) for each in written]
+            for prompt, written in zip(
+                many, self.write(many, stop=stop, must=must, special=special, **options), strict=True
+            )
         ]
         answers: list[Any] = [texts[0] if options.get("samples", 1) == 1 else texts for texts in found]
         return answers[0] if isinstance(prompts, str) else answers
 
     def write(
-        self, prompts: Sequence[str], *, stop: Sequence[str] = (), must: Must = (), **options: Any
+        self,
+        prompts: Sequence[str],
+        *,
+        stop: Sequence[str] = (),
+        must: Must = (),
+        special: bool = False,
+        **options: Any,
     ) -> list[list[Hypothesis]]:
         """The same with tokens, their log-probabilities and the score of each text; a stop string may stand at its end.
 
@@ -87,19 +103,22 @@ class Generate:
         """
         settings = parse(SearchSettings, options, "generate")
         phrases = phrase_tokens(must, len(prompts), self.tokenizer)
+        encoded = [self._encode(prompt, special) for prompt in prompts]
         found: list[list[Hypothesis]] = []
         for start in range(0, len(prompts), ROWS):
             part = slice(start, start + ROWS)
-            found += self._write(prompts[part], settings, _strings(stop), None if phrases is None else phrases[part])
+            found += self._write(encoded[part], settings, _strings(stop), None if phrases is None else phrases[part])
         if phrases is not None:
             say_what_is_lacking([each[0].tokens for each in found], phrases)
         return found
 
-    def stream(self, prompt: str = "", *, stop: Sequence[str] = (), **options: Any) -> Iterator[str]:
+    def stream(
+        self, prompt: str = "", *, stop: Sequence[str] = (), special: bool = False, **options: Any
+    ) -> Iterator[str]:
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
         a stop string."""
         settings = parse(SearchSettings, {**options, "samples": 1, "beams": 1}, "generate")
-        ids = self._encode(prompt)
+        ids = self._encode(prompt, special)
         writing = Writing(self._search(settings), [ids])
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
         for row, token in writing.tokens():
@@ -121,21 +140,20 @@ class Generate:
         pairs = list(zip(predicted, expected, strict=True))
         return {"exact_match": sum(found.strip() == right.strip() for found, right in pairs) / max(1, len(pairs))}
 
-    def attention(self, text: str) -> tuple[list[str], list[Any]]:
+    def attention(self, text: str, special: bool = False) -> tuple[list[str], list[Any]]:
         """Tokens of a text as strings, and for each block with attention (heads, T, T) of its weights."""
         import torch
 
-        ids = self._encode(text)
+        ids = self._encode(text, special)
         device = self.model.device
         with torch.inference_mode():
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
         return self.tokenizer.names(ids), [each[0] for each in weights]
 
     def _write(
-        self, prompts: Sequence[str], settings: SearchSettings, stop: Sequence[str], phrases: Sequence[Any] | None
+        self, ids: Sequence[list[int]], settings: SearchSettings, stop: Sequence[str], phrases: Sequence[Any] | None
     ) -> list[list[Hypothesis]]:
         search = self._search(settings)
-        ids = [self._encode(prompt) for prompt in prompts]
         if settings.beams > 1 or phrases is not None:  # which says what is wrong with phrases and no beams
             return search.run(ids, phrases=phrases)
         writing = Writing(search, ids)
@@ -150,7 +168,7 @@ class Generate:
         return [found[place : place + settings.samples] for place in range(0, len(found), settings.samples)]
 
     def _search(self, settings: SearchSettings) -> Search:
-        return Search(self.model, settings, self.tokenizer.end, self.never())
+        return Search(self.model, settings, self.tokenizer.ends, self.never())
 
     def never(self) -> list[int]:
         """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
@@ -158,26 +176,27 @@ class Generate:
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
         return sorted(self.tokenizer.specials | unknown | unused)
 
-    def cut(self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "") -> str:
+    def cut(
+        self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "", special: bool = False
+    ) -> str:
         """The text of tokens behind a prompt, up to the first stop string."""
-        text = self.tokenizer.follow(self._encode(prompt), tokens)
+        text = self.tokenizer.follow(self._encode(prompt, special), tokens)
         places = [place for string in _strings(stop) if (place := text.find(string)) >= 0]
         return text[: min(places)] if places else text
 
-    def _encode(self, prompt: str) -> list[int]:
-        """Tokens of a prompt, after those that the tokenizer opens every text with; of nothing, the token that ends the
-        document before it.
+    def _encode(self, prompt: str, special: bool = False) -> list[int]:
+        """Tokens of a prompt, as `Tokenizer.prompt` has them.
 
         Raises:
             LangueError: names the first characters that the tokenizer does not know.
         """
-        ids = self.tokenizer.encode(prompt)
+        ids = self.tokenizer.prompt(prompt, special)
         if self.tokenizer.unknown is not None and self.tokenizer.unknown in ids:
-            strange = sorted({c for c in prompt if self.tokenizer.unknown in self.tokenizer.encode(c)})
+            strange = sorted(set("".join(self.tokenizer.unknown_parts([prompt]))))
             raise LangueError(
                 f"the model's tokenizer does not know {', '.join(map(repr, strange[:5])) or 'a part'} of the prompt"
             )
-        return [*self.tokenizer.frame.opening, *ids] or [self.tokenizer.end]
+        return ids
 
 
 def _strings(stop: str | Sequence[str]) -> list[str]:

@@ -56,11 +56,11 @@ class Prompted:
         prefixes = prefix_tokens(prefix, len(texts), tokenizer) or [[]] * len(texts)
         phrases = phrase_tokens(must, len(texts), tokenizer) or [[]] * len(texts)
         asked = tokenizer.encode(self.prompt)
-        search = Search(self.task.model, settings, tokenizer.end, self.task.never())
+        search = Search(self.task.model, settings, tokenizer.ends, self.task.never())
         found, done = [], Sources()
         firsts: list[list[int]] = []
         for text, begins, words in zip(texts, prefixes, phrases, strict=True):
-            ids = tokenizer.encode(f"{self.instruction}{text}")
+            ids = tokenizer.prompt(f"{self.instruction}{text}")
             room = len(ids) if limit is None else max(1, limit - len(asked) - settings.max_tokens)
             done.cut += len(ids) > room
             note_unknown(done.unknown, text, ids, tokenizer)

@@ -186,7 +186,7 @@ class Rewrite(ABC):
         # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
         usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
         settings = parse(SearchSettings, {**usual, **bounds, **options}, self.name)
-        search = Search(self.models, settings, self.tokenizer.end, self._never())
+        search = Search(self.models, settings, self.tokenizer.ends, self._never())
         assert asked.sources is not None
         lengths = [len(source) for source in asked.sources]
         order = sorted(range(len(asked)), key=lambda number: -lengths[number])

@@ -100,11 +100,11 @@ class Spell(Transcribe):
                 "the language model has another tokenizer; train it with this one's: --tokenizer.path RUN, on the "
                 "transcripts' kind of text in lower case"
             )
-        model, start = task.model, self.tokenizer.end
+        model, start = task.model, self.tokenizer.prompt("")
 
         def writer(texts: Sequence[tuple[int, ...]]) -> Tensor:
             limit = model.context_limit
-            rows = [[start, *text] if limit is None else [start, *text][-limit:] for text in texts]
+            rows = [[*start, *text][-(limit or 0) :] for text in texts]
             ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
             last = torch.tensor([len(row) - 1 for row in rows])
             with torch.inference_mode():

@@ -221,7 +221,7 @@ class Whisper(Transcribe):
                 beams=1 if drawn else asked.beams, samples=asked.draws if drawn else 1, temperature=temperature,
                 max_tokens=self.model.config.context // 2, batch_tokens=1 << 40,
             )  # fmt: skip
-            search = Search(self.model, settings, self.tokenizer.end, self.never, self.rule)
+            search = Search(self.model, settings, self.tokenizer.ends, self.never, self.rule)
             prompts = [self._prompt(active[number], asked) for number in left]
             texts = search.run(prompts, [Encoded(active[number].window) for number in left])
             best = [max(each, key=_likelihood) for each in texts]

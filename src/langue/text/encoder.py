@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import langue
 from langue import machine
 from langue.errors import LangueError
-from langue.text.tokenizer import Tokenizer
+from langue.text.tokenizer import Tokenizer, encoding
 from langue.text.words import Words
 
 MUCH = 1 << 24
@@ -53,7 +54,7 @@ class Alone:
 
     def encode(self, texts: Sequence[str]) -> Flat:
         """The tokens of texts; several threads may ask."""
-        with self._lock:
+        with encoding(texts), self._lock:
             raw = self._words.encode(texts) if self._words else None
         if raw is None:
             raw = [np.array(ids, self._dtype).tobytes() for ids in self._tokenizer.encode_batch(texts)]
@@ -80,7 +81,7 @@ class Process:
             env=environment,
         )
         try:
-            send(self._input, [tokenizer.engine.to_str()])
+            send(self._input, [tokenizer.engine.to_str(), json.dumps(tokenizer.roles)])
         except OSError:
             raise _ended() from None
 

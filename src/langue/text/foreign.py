@@ -3,7 +3,6 @@ SentencePiece's files of T5, Llama and Marian."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
+from langue.text.beside import add_tokens, framed, read_added, read_object
 from langue.text.piece_engine import make_engine
 from langue.text.pieces import read_pieces
 
@@ -69,7 +69,7 @@ def build_engine(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[st
 
 
 def _refuse_others(folder: Path, told: Mapping[str, Any], file: str, kinds: tuple[str, ...]) -> None:
-    kind = told.get("tokenizer_class") or _json(folder / "config.json").get("model_type") or (*kinds, None)[0]
+    kind = told.get("tokenizer_class") or read_object(folder / "config.json").get("model_type") or (*kinds, None)[0]
     if kind not in kinds:
         raise LangueError(
             f"{folder} has its tokenizer in {file}, from which Langue builds those of T5 and Llama, not "
@@ -106,13 +106,13 @@ def _bert(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]
 
 
 def _byte_level(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
-    kind = told.get("tokenizer_class") or _json(folder / "config.json").get("model_type")
+    kind = told.get("tokenizer_class") or read_object(folder / "config.json").get("model_type")
     if kind is not None and kind not in _BYTE_LEVEL:
         raise LangueError(
             f"{folder} has no tokenizer.json, and from vocab.json and merges.txt Langue builds GPT-2's and RoBERTa's "
             f"tokenizers, not {kind}; AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes it"
         )
-    vocabulary = _json(folder / "vocab.json")
+    vocabulary = read_object(folder / "vocab.json")
     try:
         model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
     except Exception as error:  # the engine raises bare Exceptions
@@ -146,7 +146,7 @@ def _t5(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
     sentinels = [f"<extra_id_{number}>" for number in reversed(range(count))]
     engine.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in sentinels])
     _add_tokens(engine, roles, told, folder)
-    engine.post_processor = _framed(engine, [], [roles["eos_token"]])
+    engine.post_processor = framed(engine, [], [roles["eos_token"]])
     return engine, roles
 
 
@@ -157,7 +157,7 @@ def _llama(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str
     _add_tokens(engine, roles, told, folder)
     before = [roles["bos_token"]] if told.get("add_bos_token", True) else []
     after = [roles["eos_token"]] if told.get("add_eos_token", False) else []
-    engine.post_processor = _framed(engine, before, after)
+    engine.post_processor = framed(engine, before, after)
     return engine, roles
 
 
@@ -176,7 +176,7 @@ def build_marian(folder: Path, told: Mapping[str, Any], file: str) -> tuple[Engi
         LangueError: the files are damaged.
     """
     path = folder / "vocab.json"
-    numbers = _json(path)
+    numbers = read_object(path)
     numbered = all(type(number) is int for number in numbers.values())
     if not numbered or sorted(numbers.values()) != list(range(len(numbers))) or any(" " in name for name in numbers):
         raise LangueError(f"{path} is damaged: it does not number its tokens from 0 on")
@@ -185,18 +185,8 @@ def build_marian(folder: Path, told: Mapping[str, Any], file: str) -> tuple[Engi
     engine = make_engine(read_pieces(folder / file), numbers, [*roles.values(), *languages])
     engine.add_tokens([AddedToken(name, rstrip=True, normalized=False) for name in languages])
     _add_tokens(engine, roles, told, folder)
-    engine.post_processor = _framed(engine, [], [roles["eos_token"]])
+    engine.post_processor = framed(engine, [], [roles["eos_token"]])
     return engine, roles
-
-
-def _framed(engine: Engine, before: list[str], after: list[str]) -> processors.PostProcessor:
-    """What stands around each text, or around two."""
-    texts = [[*before, text, *after] for text in ("$A", "$B")]
-    return processors.TemplateProcessing(
-        single=texts[0],
-        pair=[*texts[0], *texts[1]],
-        special_tokens=[(name, engine.token_to_id(name)) for name in dict.fromkeys((*before, *after))],
-    )
 
 
 def _roles(
@@ -219,27 +209,4 @@ def _add_tokens(engine: Engine, roles: Mapping[str, str], told: Mapping[str, Any
         # RoBERTa's <mask> takes the space before it along.
         lstrip = role == "mask_token" and name == _ROBERTA[role]
         engine.add_special_tokens([AddedToken(name, lstrip=lstrip, normalized=False, special=True)])
-    later = {str(number): {"content": name} for name, number in _json(folder / "added_tokens.json").items()}
-    described = told.get("added_tokens_decoder")
-    later |= described if isinstance(described, dict) else {}
-    try:
-        for number, token in sorted(later.items(), key=lambda item: int(item[0])):
-            options = {name: token[name] for name in ("lstrip", "rstrip", "single_word") if name in token}
-            normalized = token.get("normalized", False)
-            engine.add_tokens(
-                [AddedToken(token["content"], normalized=normalized, special=token.get("special", False), **options)]
-            )
-            if engine.token_to_id(token["content"]) != int(number):
-                raise ValueError(f"{token['content']} cannot have the number {number}")
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise LangueError(f"{folder} has a damaged tokenizer: its added tokens: {error}") from None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise LangueError(f"{path} cannot be read: {error}") from None
-    return content if isinstance(content, dict) else {}
+    add_tokens(engine, read_added(folder, told, roles), folder)

@@ -25,21 +25,14 @@ class Frame:
     single: tuple[Piece, ...] = (("A", 0),)
     pair: tuple[Piece, ...] = (("A", 0), ("B", 1))
 
-    @property
-    def opening(self) -> list[int]:
-        """What stands before a text that goes on: Llama's <s>; nothing where something stands behind a text as well."""
-        if self.single[-1][0] != "A":
-            return []
-        return [what for what, _ in self.single if isinstance(what, int)]
-
-    def around(self, end: int) -> tuple[list[int], list[int]]:
-        """What stands before and behind one text; behind it at least an end."""
+    def around(self) -> tuple[list[int], list[int]]:
+        """The tokens that stand before one text, and those behind it."""
         names = [what for what, _ in self.single]
         if "A" not in names:
-            return [], [end]
+            return [], []
         place = names.index("A")
         before, after = ([what for what in part if isinstance(what, int)] for part in (names[:place], names[place:]))
-        return before, after or [end]
+        return before, after
 
     def fill(self, first: Sequence[int], second: Sequence[int] | None = None) -> tuple[list[int], list[int]]:
         """The framed tokens, and the segment of each: 0 for the first text, 1 for the second, where they are told

@@ -5,20 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer as Engine
 
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
+from langue.text.beside import (
+    DEFAULT,
+    ENDS,
+    GENERATION,
+    MORE_TEMPLATES,
+    ROLE_FILES,
+    TEMPLATE,
+    add_tokens,
+    read_beside,
+)
 from langue.text.foreign import MARIAN, build_engine, build_marian
 from langue.text.frame import Frame, classic_frame, read_frame
+from langue.text.hostile import check_engine
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
 
 FILE = "tokenizer.json"
-ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")
-"""Where Hugging Face says what special tokens are for; the first that says it counts."""
 
 
 class Tokenizer:
@@ -27,6 +37,7 @@ class Tokenizer:
     Attributes:
         vocab_size: one more than the highest token number.
         end: the number of the token that ends a document.
+        ends: numbers of all tokens that end what a model writes, `end` first: a chat model has several.
         pad: the number of the padding token, or `end` where a tokenizer has none.
         unknown: the number that stands for what cannot be said, or None where everything can.
         start: the number that stands before a text (BERT's [CLS]), or None.
@@ -35,12 +46,22 @@ class Tokenizer:
         mask: the number that hides a token, or None.
         before: numbers that stand before a text that is read to be rewritten, where the tokenizer's file has any.
         after: numbers that stand behind it, or `end`.
+        opening: numbers that stand before a text that is gone on with, such as Llama's <s>.
+        document_opening: numbers that stand before each document of many in succession: `opening`, or nothing where
+            that is the end of the document before it. They are never to be predicted.
+        chat_templates: Jinja sources of how a chat is written, by name; "default" is the usual one.
         roles: what Hugging Face's files say special tokens are for, such as {"cls_token": "[CLS]"}.
-        specials: numbers that never come from a user's text.
+        specials: numbers that never come from a user's text, unless it is encoded with `special`.
         fingerprint: SHA-256 of the whole tokenizer; two that share it give the same numbers.
     """
 
-    def __init__(self, engine: Engine, roles: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        engine: Engine,
+        roles: Mapping[str, str] | None = None,
+        ends: Sequence[int] = (),
+        chat_templates: Mapping[str, str] | None = None,
+    ):
         self.engine = engine
         # A special token's name in a user's text is text like any other.
         engine.encode_special_tokens = True
@@ -65,9 +86,16 @@ class Tokenizer:
         self.separator = self._find("separator", added)
         self.mask = self._find("mask", added)
         self.frame = _frame(engine, added)
-        own = read_frame(engine)
-        self.before, self.after = ([], [end]) if own is None else own.around(end)
+        before, after = (read_frame(engine) or Frame()).around()
+        self.before, self.after = before, after or [end]
+        # What stands on both sides is the frame of a text to be judged, unless it is but a beginning and an end.
+        judged = after and not ("eos_token" in self.roles and "sep_token" not in self.roles)
+        self.opening = [] if judged else before
+        self.document_opening = [] if self.opening == [end] else self.opening
+        self.ends = tuple(dict.fromkeys((end, *(number for number in ends if number in known.values()))))
+        self.chat_templates = dict(chat_templates or {})
         said = json.dumps(self.roles, sort_keys=True) if self.roles else ""
+        said += json.dumps(self.document_opening) if self.document_opening else ""
         self.fingerprint = hashlib.sha256((engine.to_str() + said).encode()).hexdigest()
 
     def _find(self, purpose: str, names: Mapping[str, int]) -> int | None:
@@ -92,17 +120,61 @@ class Tokenizer:
         """
         return self.frame.fill(first, second)
 
-    def encode(self, text: str) -> list[int]:
-        """Token numbers of a text; never a special token's, but for `unknown`."""
-        return self.engine.encode(text, add_special_tokens=False).ids
+    def encode(self, text: str, special: bool = False) -> list[int]:
+        """Token numbers of a text.
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        Args:
+            text: the text.
+            special: let the names of special tokens in it be these tokens, as in a prompt that is written in an
+                instruct model's own form; otherwise they are letters like any other.
+
+        Raises:
+            LangueError: the text is no Unicode, or the tokenizer's own rules fail on it.
+        """
+        engine = self._reading_specials if special else self.engine
+        with encoding((text,)):
+            return engine.encode(text, add_special_tokens=False).ids
+
+    def encode_batch(self, texts: Sequence[str], special: bool = False) -> list[list[int]]:
         """The same for many texts, on all cores."""
-        return [encoding.ids for encoding in self.engine.encode_batch_fast(list(texts), add_special_tokens=False)]
+        engine = self._reading_specials if special else self.engine
+        with encoding(texts):
+            return [encoding.ids for encoding in engine.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def unknown_parts(self, texts: Sequence[str]) -> list[str]:
+        """Stretches of texts that become `unknown`, and so are lost."""
+        if self.unknown is None:
+            return []
+        with encoding(texts):
+            encodings = self.engine.encode_batch(list(texts), add_special_tokens=False)
+        return [
+            text[slice(*span)]
+            for text, one in zip(texts, encodings, strict=True)
+            for token, span in zip(one.ids, one.offsets, strict=True)
+            if token == self.unknown
+        ]
+
+    def prompt(self, text: str, special: bool = False) -> list[int]:
+        """Token numbers to go on from: a text behind the tokens that the tokenizer opens every text with.
+
+        Of nothing at all, it is the end of the document before. A text that was written with special tokens and
+        begins with the opening ones does not get them twice.
+        """
+        ids = self.encode(text, special)
+        doubled = special and self.opening and ids[: len(self.opening)] == self.opening
+        return (ids if doubled else [*self.opening, *ids]) or [self.end]
+
+    @cached_property
+    def _reading_specials(self) -> Engine:
+        """The same engine, for which a special token's name is that token; threads may use both side by side."""
+        engine = Engine.from_str(self.engine.to_str())
+        engine.encode_special_tokens = False
+        return engine
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """The text of token numbers."""
-        return self.engine.decode(list(ids), skip_special_tokens=skip_special)
+        with reading("the tokenizer"):
+            return self.engine.decode(list(ids), skip_special_tokens=skip_special)
 
     def names(self, ids: Sequence[int]) -> list[str]:
         """Each token's text by itself, for people who look at tokens; a byte that is no character alone as `<0xC3>`."""
@@ -128,12 +200,22 @@ class Tokenizer:
         return Stream(self, before)
 
     def save(self, folder: Path | str) -> None:
-        """Write `tokenizer.json` into a folder, whole or not at all; roles that names do not tell go beside it."""
+        """Write `tokenizer.json` into a folder, whole or not at all; what it cannot say goes beside it."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if self.roles:
             _write(folder / ROLE_FILES[-1], json.dumps(self.roles, indent=2, ensure_ascii=False) + "\n")
+        if len(self.ends) > 1:
+            _write(folder / GENERATION, json.dumps({ENDS: list(self.ends)}, indent=2) + "\n")
+        self.save_chat_templates(folder)
         _write(folder / FILE, self.engine.to_str(pretty=True))
+
+    def save_chat_templates(self, folder: Path) -> None:
+        """Write the chat templates where Transformers looks for them."""
+        for name, template in self.chat_templates.items():
+            file = folder / TEMPLATE if name == DEFAULT else folder / MORE_TEMPLATES / f"{name}.jinja"
+            file.parent.mkdir(exist_ok=True)
+            _write(file, template)
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
@@ -146,25 +228,22 @@ class Tokenizer:
         """
         path = Path(path)
         file = path / FILE if path.is_dir() else path
-        told, roles = _read_roles(file.parent)
+        beside = read_beside(file.parent)
         built = None
         if path.name in MARIAN:
-            built = build_marian(path.parent, told, path.name)
+            built = build_marian(path.parent, beside.settings, path.name)
         elif path.is_dir() and not file.exists():
-            built = build_engine(path, told)
+            built = build_engine(path, beside.settings)
         if built is not None:
-            return cls(built[0], {**built[1], **roles})
-        try:
+            return cls(built[0], {**built[1], **beside.roles}, beside.ends, beside.chat_templates)
+        if not file.is_file():
+            raise LangueError(f"{path} holds no tokenizer: {file} does not exist")
+        with reading(file, "it is no tokenizer, or damaged"):
             text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise LangueError(f"{path} holds no tokenizer: {file} does not exist") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise LangueError(f"{file} cannot be read as a tokenizer: {error}") from None
-        try:
             engine = Engine.from_str(text)
-        except Exception as error:  # the engine raises bare Exceptions
-            raise LangueError(f"{file} is not a tokenizer: {error}") from None
-        return cls(engine, roles)
+            check_engine(engine, file)
+            add_tokens(engine, beside.added, file.parent)
+            return cls(engine, beside.roles, beside.ends, beside.chat_templates)
 
 
 class Stream:
@@ -215,33 +294,35 @@ def _frame(engine: Engine, added: Mapping[str, int]) -> Frame:
     return frame or Frame()
 
 
-def _read_roles(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the files beside a tokenizer say, all together, and what they say special tokens are for.
+@contextmanager
+def encoding(texts: Sequence[str]) -> Iterator[None]:
+    """Guard around the encoding of texts.
 
     Raises:
-        LangueError: one of them is damaged, or names code to be run.
+        LangueError: a text is no Unicode, or the tokenizer's own rules fail on one.
     """
-    told: dict[str, Any] = {}
-    for file in ROLE_FILES:
-        try:
-            content = json.loads((folder / file).read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, ValueError, RecursionError) as error:
-            raise LangueError(f"{folder / file} cannot be read: {error}") from None
-        if not isinstance(content, dict):
-            raise LangueError(f"{folder / file} is damaged: it holds no settings")
-        if content.get("auto_map"):
-            raise LangueError(f"{folder / file} wants Python code to be run (auto_map), and Langue runs none")
-        told = {**{name: value for name, value in content.items() if value is not None}, **told}
-    names = sorted({role for purpose in ROLES.values() for role in purpose})
-    return told, {role: name for role in names if (name := _content(told.get(role))) is not None}
+    try:
+        with reading("a text", "the tokenizer's own rules fail on it"):
+            yield
+    except LangueError:
+        for text in texts:
+            refuse_surrogates(text)
+        raise
 
 
-def _content(token: Any) -> str | None:
-    """A token's text, which is given itself or as the part of a description."""
-    name = token.get("content") if isinstance(token, dict) else token
-    return name if isinstance(name, str) else None
+def refuse_surrogates(text: str) -> None:
+    """Refuse a text with half of a surrogate pair, which no encoding of Unicode can hold.
+
+    Raises:
+        LangueError: says where it stands.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise LangueError(
+            f"the text {text[max(0, error.start - 20) : error.start + 20]!r} is no Unicode: the character at "
+            f"{error.start:,} is half of a surrogate pair; was it read in the wrong encoding?"
+        ) from None
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from contextlib import suppress
@@ -18,8 +19,8 @@ def main(dtype: str) -> None:
     # Ctrl-C goes to all processes at a terminal; whoever started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError):
-        (engine,) = receive(sys.stdin.buffer)
-        encoder = Alone(Tokenizer(Engine.from_str(engine)), np.dtype(dtype))
+        engine, roles = receive(sys.stdin.buffer)
+        encoder = Alone(Tokenizer(Engine.from_str(engine), json.loads(roles)), np.dtype(dtype))
         while True:
             flat = encoder.encode(receive(sys.stdin.buffer))
             sys.stdout.buffer.write(flat.lengths.tobytes())

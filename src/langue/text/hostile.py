@@ -1,0 +1,54 @@
+"""What a tokenizer's file may not ask for: it is small, and yet would make a text grow beyond any memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer as Engine
+
+from langue.errors import LangueError
+
+LONGEST_TEXT = 1000
+"""Characters of what is put for a stretch of a text, before it or behind it; the longest that is published has 3."""
+
+LONGEST_FRAME = 100
+"""Tokens around a text."""
+
+_PUT = {"Replace": "content", "Prepend": "prepend", "Append": "append"}
+"""Steps that put text of their own, by the field that says which."""
+
+
+def check_engine(engine: Engine, path: Path) -> None:
+    """Look through what the engine of a `tokenizer.json` does to a text, before it does it to one.
+
+    Raises:
+        LangueError: a step of it puts more into a text than any tokenizer does.
+    """
+    for part in (engine.normalizer, engine.pre_tokenizer, engine.decoder):
+        if part is not None:
+            _check_step(json.loads(part.__getstate__()), path)
+    if engine.post_processor is not None:
+        _check_frame(json.loads(engine.post_processor.__getstate__()), path)
+
+
+def _check_step(step: dict[str, Any], path: Path) -> None:
+    put = step.get(_PUT.get(str(step.get("type")), ""))
+    if isinstance(put, str) and len(put) > LONGEST_TEXT:
+        raise LangueError(
+            f"{path} is hostile or damaged: its {step['type']} would put {len(put):,} characters into a text at once"
+        )
+    for name in ("normalizers", "pretokenizers", "decoders"):
+        for one in step.get(name) or ():
+            _check_step(one, path)
+
+
+def _check_frame(processor: dict[str, Any], path: Path) -> None:
+    for part in processor.get("processors") or ():
+        _check_frame(part, path)
+    tokens = processor.get("special_tokens")
+    numbers = [len(token["ids"]) for token in tokens.values()] if isinstance(tokens, dict) else []
+    pieces = [len(processor.get(name) or ()) for name in ("single", "pair")]
+    if max([*numbers, *pieces, 0]) > LONGEST_FRAME:
+        raise LangueError(f"{path} is hostile or damaged: it would put over {LONGEST_FRAME} tokens around a text")
