@@ -225,4 +225,21 @@ def test_the_verb_prints_and_writes_vectors(run, tmp_path, capsys):
     assert "there is no text; give one" in capsys.readouterr().err
     rows_file = write_rows(tmp_path / "rows.jsonl", [{"title": "x"}])
     assert cli.run(["embed", path, "--file", str(rows_file)]) == 2
-    assert "row 1 has no column text; it has title" in capsys.readouterr().err
+    assert "line 1 has no column text; it has title" in capsys.readouterr().err
+
+
+def test_a_text_that_cannot_be_read_keeps_its_row(run, tmp_path, capsys):
+    path, out = str(run.folder.path), tmp_path / "vectors.npy"
+    lines = ['{"text": "a boat"}', '{"title": "x"}', "{broken", '{"text": "a sword"}']
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    command = ["embed", path, "--file", str(tmp_path / "rows.jsonl")]
+    assert cli.run([*command, "--out", str(out)]) == 1
+    found = np.load(out)
+    assert np.isnan(found).all(1).tolist() == [False, True, True, False]
+    np.testing.assert_allclose(found[[0, 3]], langue.load(path).embed(["a boat", "a sword"]), atol=1e-6)
+    assert "2 of 4 texts could not be used" in capsys.readouterr().err
+    assert cli.run([*command, "--json"]) == 1
+    assert ["error" in json.loads(line) for line in capsys.readouterr().out.splitlines()] == [False, True, True, False]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines[1:3]) + "\n")
+    assert cli.run([*command, "--out", str(out)]) == 2
+    np.testing.assert_array_equal(np.load(out), found)

@@ -212,6 +212,34 @@ def test_what_it_is_to_be_measured_by_is_heard_before_the_training(folder: Path,
     assert not (here / "run" / "metrics.jsonl").exists()
 
 
+def test_a_bad_recording_stops_no_others(folder: Path, tmp_path, capsys) -> None:
+    run, good = str(folder / "run"), [str(folder / "wav" / f"{number}.wav") for number in range(2)]
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    half = Path(good[0]).read_bytes()
+    (tmp_path / "half.wav").write_bytes(half[: len(half) // 2])
+    names = [good[0], str(tmp_path / "bad.wav"), str(tmp_path / "half.wav"), "nowhere.wav", good[1]]
+    expected = langue.load(run).transcribe(good)
+    out = tmp_path / "out.txt"
+    assert command(["transcribe", run, *names, "--out", str(out)]) == 1
+    assert out.read_text().split("\n") == [expected[0], "", "", "", expected[1], ""]
+    told = capsys.readouterr().err
+    for reason in ("bad.wav cannot be read", "half.wav is cut short", "there is no recording nowhere.wav", "3 of 5"):
+        assert reason in told
+    assert command(["transcribe", run, *names, "--json", "--truncated", "accept"]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert ["error" in each for each in found] == [False, True, False, True, False]
+    assert command(["transcribe", run, *names, "--format", "srt", "--out", str(tmp_path / "subtitles")]) == 1
+    assert sorted(path.name for path in (tmp_path / "subtitles").iterdir()) == ["0.srt", "1.srt"]
+    (tmp_path / "list.tsv").write_text(f"audio\ttext\tend\n{good[0]}\tab\t\n{good[0]}\tab\tsoon\n\tb\t\n")
+    page = tmp_path / "page.html"
+    assert command(["transcribe", run, "--file", str(tmp_path / "list.tsv"), "--mistakes", str(page)]) == 1
+    assert "line 3: end should be a number of seconds, got 'soon'" in capsys.readouterr().err
+    assert page.is_file()
+    assert command(["transcribe", run, *names[1:4], "--out", str(out)]) == 2
+    assert out.read_text().split("\n") == [expected[0], "", "", "", expected[1], ""]
+    assert "none of the 3 recordings can be used; " in capsys.readouterr().err
+
+
 def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
     run, recipe = str(folder / "run"), str(folder / "recipe.yaml")
     out = ["--out", str(folder / "new")]

@@ -159,3 +159,40 @@ def test_recipes(arguments, said, here, capsys):
 )
 def test_other_verbs(arguments, said, here, capsys):
     assert said in complain(arguments, here, capsys)
+
+
+MIXED = {
+    "classify": ([{"text": "a good one"}, {"body": "x"}, {"text": ""}, {"text": "bad"}], "has no column text; it has"),
+    "tag": ([{"tokens": ["tom"]}, {"text": "x"}, {"tokens": []}, {"tokens": ["a", "b"]}], "has no column tokens"),
+    "answer": (
+        [
+            {"question": "who", "context": "tom went"},
+            {"question": "who"},
+            {"question": "", "context": "a"},
+            {"question": "who", "context": "eve\nwent"},
+        ],
+        "has no column context",
+    ),
+}
+
+
+@pytest.mark.parametrize("task", MIXED)
+def test_bad_inputs_stop_no_others(task, here, capsys):
+    rows, reason = MIXED[task]
+    lines = [json.dumps(row) for row in rows]
+    (here / "in.jsonl").write_text("\n".join([*lines[:2], "{broken", *lines[2:]]) + "\n")
+    capsys.readouterr()
+    assert cli.run([task, f"run-{task}", "--file", "in.jsonl"]) == 1
+    plain = capsys.readouterr()
+    assert [bool(line) for line in plain.out.split("\n")] == [True, False, False, False, True, False]
+    assert reason in plain.err
+    assert "in.jsonl, line 3: invalid JSON" in plain.err
+    assert "3 of 5 " in plain.err
+    assert cli.run([task, f"run-{task}", "--file", "in.jsonl", "--json"]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert ["error" in each for each in found] == [False, True, True, True, False]
+    # What is sound is answered as if it stood alone.
+    (here / "in.jsonl").write_text("\n".join([lines[0], lines[3]]) + "\n")
+    assert cli.run([task, f"run-{task}", "--file", "in.jsonl", "--json"]) == 0
+    alone = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert str(alone)[:200] == str([found[0], found[4]])[:200]

@@ -110,6 +110,44 @@ def test_a_table_asks_for_each_row_by_itself(folder, tmp_path, capsys):
     assert last.startswith("ein")
 
 
+def test_a_bad_text_stops_no_others(folder, tmp_path, capsys):
+    rows = [
+        '{"source": "the king"}',
+        '{"text": "a"}',
+        "{broken",
+        '{"source": "a", "must": [3]}',
+        '{"source": "a boat"}',
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(rows) + "\n")
+    (tmp_path / "out.txt").write_text("before")
+    arguments = ["translate", str(folder / "pairs"), "--file", str(tmp_path / "in.jsonl")]
+    capsys.readouterr()
+    assert run([*arguments, "--out", str(tmp_path / "out.txt")]) == 1
+    lines = (tmp_path / "out.txt").read_text().split("\n")
+    assert [bool(line) for line in lines] == [True, False, False, False, True, False]
+    told = capsys.readouterr().err
+    for reason in ("line 2 has no column source", "line 3: invalid JSON", "line 4: must should be a list", "3 of 5"):
+        assert reason in told
+    assert run([*arguments, "--json"]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each.get("target") for each in found] == [lines[0], None, None, None, lines[4]]
+    assert ["error" in each for each in found] == [False, True, True, True, False]
+    (tmp_path / "in.jsonl").write_text("\n".join(rows[1:4]) + "\n")
+    assert run([*arguments, "--out", str(tmp_path / "out.txt")]) == 2
+    assert (tmp_path / "out.txt").read_text().split("\n") == lines
+
+
+def test_a_bad_prompt_stops_no_others(folder, tmp_path, capsys):
+    (tmp_path / "in.txt").write_bytes(b"the king\n\xff\nsea\n")
+    capsys.readouterr()
+    arguments = ["generate", str(folder / "writer"), "--file", str(tmp_path / "in.txt"), "--max-tokens", "3"]
+    assert run([*arguments, "--json"]) == 1
+    printed = capsys.readouterr()
+    found = [json.loads(line) for line in printed.out.splitlines()]
+    assert ["error" in each for each in found] == [False, True, False]
+    assert "in.txt, line 2: invalid UTF-8" in printed.err
+
+
 def test_alignments_are_told_in_tokens(folder, capsys):
     found = told(["translate", str(folder / "pairs"), "the king", "--alignments", "--json"], capsys)[0]
     assert found["source_tokens"] == [*"the king", "<|end|>"]
@@ -162,12 +200,10 @@ def test_a_writers_texts_come_with_scores_and_hold_what_is_asked(folder, capsys)
         (["--prefix", "da bo", "--max-tokens", "3"], "a prefix of 5 tokens has no room in 3 new ones"),
         (["--samples", "9"], "9 samples cannot come out of 4 beams"),
         (["--stopping", "late"], "stopping"),
-        (["--file", "must.jsonl"], "must.jsonl, row 1: must should be a list of words, got 3"),
     ],
 )
 def test_mistakes_are_said_and_leave_the_file_that_was_there(folder, tmp_path, monkeypatch, capsys, options, sentence):
     monkeypatch.chdir(tmp_path)
-    Path("must.jsonl").write_text('{"source": "a", "must": 3}\n')
     Path("out.txt").write_text("kept")
     assert run(["translate", str(folder / "pairs"), "the king", "--out", "out.txt", *options]) == 2
     assert sentence in capsys.readouterr().err

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, demand, read_inputs
+from langue.cli.inputs import Input, Inputs, check_task, json_line, on_command_line, one_line, read_inputs
 from langue.errors import LangueError
 
 
@@ -22,7 +22,7 @@ def answer(
     top: int = 1,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Find the answer of a question in a text; nothing is printed where the text holds none.
 
     Parameters
@@ -42,22 +42,29 @@ def answer(
     as_json
         Print one JSON object for each question, with the place and score of each answer.
     """
-    from langue.data.labelled import Labelled, text_of
+    from langue.data.labelled import Labelled
     from langue.tasks import load
 
     if (question is None) != (context is None):
         raise LangueError("--question and --context go together")
-    rows = [] if question is None else [Labelled("--question", {"question": question, "context": context})]
-    rows += [Labelled(f"{file}, row {number}", values) for number, values in enumerate(read_inputs(file), 1)]
-    for row in demand(rows, "question"):
-        text_of(row, "question")
-        text_of(row, "context")
+    typed = on_command_line([] if question is None else [(question, context)], "--question")
+    rows = (Input(place, {"question": asked, "context": text}, fault) for place, (asked, text), fault in typed)
+    inputs = Inputs("question", [*rows, *read_inputs(file)])
+    inputs.change(lambda values, place: Labelled(place, values))
     task = load(run, device)
     check_task(task, "answer")
-    for row, found in zip(rows, task.find(rows), strict=True):
+    inputs.check(task.check_input)
+    for row, found, fault in inputs.results(task.find(inputs.sound_values)):
         if as_json:
-            answers = [{"text": each.text, "start": each.start, "score": each.score} for each in found[:top]]
-            known = {"id": row.values["id"]} if "id" in row.values else {}
-            print(json.dumps({**known, "question": row.values["question"], "answers": answers}, ensure_ascii=False))
+            print(json_line(_object(row, (found or [])[:top], fault)))
         else:
-            print("\n".join(each.text for each in found[:top]))
+            print("\n".join(one_line(each.text) for each in (found or [])[:top]))
+    return inputs.end()
+
+
+def _object(row: Any, found: Sequence[Any], fault: str) -> dict[str, Any]:
+    values = {} if row is None else row.values
+    known = {name: values[name] for name in ("id", "question") if name in values}
+    if fault:
+        return {**known, "error": fault}
+    return {**known, "answers": [{"text": each.text, "start": each.start, "score": each.score} for each in found]}

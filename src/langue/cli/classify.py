@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, demand, read_inputs
+from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, one_line, read_inputs
 
 
 def classify(
@@ -21,7 +20,7 @@ def classify(
     file: Path | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Say what texts are: a label, labels, a number, or which of several choices goes with each.
 
     One answer a line, in the order of the texts, with the probability of a label.
@@ -43,16 +42,20 @@ def classify(
     """
     from langue.tasks import load
 
-    given: list[Any] = [*(texts if second is None else [(text, second) for text in texts]), *read_inputs(file)]
+    typed = texts if second is None else [(text, second) for text in texts]
+    inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)])
     task = load(run, device)
     check_task(task, "classify")
-    many = demand(given, "text")
-    for text, found in zip(many, task.classify(many, scores=True), strict=True):
-        print(json.dumps(_object(text, found), ensure_ascii=False) if as_json else _line(found))
+    inputs.check(task.check_input)
+    for text, found, fault in inputs.results(task.classify(inputs.sound_values, scores=True)):
+        print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))
+    return inputs.end()
 
 
-def _object(text: Any, found: Any) -> dict[str, Any]:
+def _object(text: Any, found: Any, fault: str) -> dict[str, Any]:
     asked = {"text": text} if isinstance(text, str) else {"input": text}
+    if fault:
+        return {**asked, "error": fault}
     return {**asked, **(found if isinstance(found, Mapping) else {"number": found})}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+from langue.cli.inputs import Faults, Input, Inputs, json_line, on_command_line, read_inputs, text_in
+from langue.errors import LangueError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +28,7 @@ def embed(
     out: Path | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Represent texts by vectors, in their order.
 
     Of a few texts it prints how alike each is to the first; of a file write them with --out, in memory that does not
@@ -48,7 +50,7 @@ def embed(
     size
         Take so many of the first numbers of each vector alone.
     out
-        A .npy file to be written: an array (texts, size) of float32.
+        A .npy file to be written: an array (texts, size) of float32, with NaN in the row of a text that cannot be read.
     device
         cpu, cuda, …
     as_json
@@ -58,43 +60,57 @@ def embed(
     from langue.tasks import load
 
     task = load(run, device, task="embed")
-    every = _demanded(chain(texts, _lines(file, column)))
+    given = chain(on_command_line(texts), read_inputs(file))
     if out is not None:
-        count = write_vectors(task.embed_stream(every, prompt=prompt, size=size), out)
+        faults = Faults("text")
+        found = task.embed_stream(_readable(given, column, faults), prompt=prompt, size=size)
+        count = write_vectors(_without(found, faults), out)
         say(f"{out}: {count:,} vectors of {size or task.size} numbers, by the model {task.fingerprint}")
-        return
-    many = list(every)
-    vectors = task.embed(many, prompt=prompt, size=size)
-    if as_json:
-        for text, vector in zip(many, vectors, strict=True):
-            print(json.dumps({"text": text, "vector": [float(str(number)) for number in vector]}, ensure_ascii=False))
-        return
-    for text, alike in zip(many, _cosines(vectors), strict=True):
-        print(f"{alike:7.4f}  {' '.join(text.split())}")
+        return faults.status(count)
+    inputs = Inputs("text", given).change(lambda value, place: text_in(value, place, column))
+    vectors = task.embed(inputs.sound_values, prompt=prompt, size=size)
+    for text, made, fault in inputs.results(zip(vectors, _cosines(vectors), strict=True)):
+        if as_json:
+            numbers = {"error": fault} if made is None else {"vector": [float(str(number)) for number in made[0]]}
+            print(json_line({"text": text, **numbers}))
+        else:
+            print("" if made is None else f"{made[1]:7.4f}  {' '.join(text.split())}")
+    return inputs.end()
 
 
-def _demanded(texts: Iterator[str]) -> Iterator[str]:
-    """The same, if there is anything."""
-    from langue.cli.inputs import demand
+def _readable(given: Iterable[Input], column: str, faults: Faults) -> Iterator[str]:
+    """Each text, asked for as it is needed; an empty one in the place of each that has failed.
 
-    first = demand(list(islice(texts, 1)), "text")
-    return chain(first, texts)
+    Raises:
+        LangueError: there are none.
+    """
+    count = 0
+    for number, (place, value, fault) in enumerate(given):
+        count, text = number + 1, ""
+        with faults.noted(number, place):
+            if fault:
+                raise LangueError(fault)
+            text = text_in(value, place, column)
+        yield text
+    if not count:
+        raise LangueError("there is no text; give one, or a file of them with --file")
 
 
-def _lines(file: Path | None, column: str) -> Iterator[str]:
-    """Each line of a text file or row of a table, asked for as it is needed."""
-    from langue.cli.inputs import TABLES, read_inputs
-    from langue.data.labelled import missing_column
+def _without(vectors: Iterable[np.ndarray], faults: Faults) -> Iterator[np.ndarray]:
+    """The vectors of texts, with NaN for those that have failed, since each row of an array belongs to a text.
 
-    if file is None:
-        return
-    if file.suffix.lower() in TABLES:
-        for number, row in enumerate(read_inputs(file), 1):
-            if column not in row:
-                raise missing_column(f"{file}, row {number}", column, row)
-            yield str(row[column] or "")
-        return
-    yield from read_inputs(file)
+    Raises:
+        LangueError: all have.
+    """
+    import numpy as np
+
+    done = 0
+    for part in vectors:
+        failed = [number - done for number in faults.reasons if done <= number < done + len(part)]
+        part[failed] = np.nan
+        done += len(part)
+        yield part
+    faults.refuse_all(done)
 
 
 def write_vectors(parts: Iterable[np.ndarray], out: Path) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, demand, read_inputs
+from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, one_line, read_inputs, text_in
 
 
 def fill(
@@ -20,7 +20,7 @@ def fill(
     top: int = 5,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Guess the tokens that stand in the gaps of texts; a gap is written as the tokenizer's mask, such as <|mask|>.
 
     Parameters
@@ -30,7 +30,7 @@ def fill(
     texts
         Texts with gaps.
     file
-        A file with one more text on each line.
+        A file with one more text on each line, or a table with a column text.
     top
         Guesses for each gap.
     device
@@ -40,17 +40,21 @@ def fill(
     """
     from langue.tasks import load
 
-    given = [*texts, *read_inputs(file)]
+    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
+    inputs.change(lambda value, place: text_in(value, place, "text"))
     task = load(run, device)
     check_task(task, "fill")
-    many = demand(given, "text")
-    for text, gaps in zip(many, task.fill(many, top=top), strict=True):
+    inputs.check(task.check_input)
+    for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top)):
         if as_json:
-            print(json.dumps({"text": text, "gaps": gaps}, ensure_ascii=False))
-            continue
-        for guesses in gaps:
-            print(
-                "  ".join(
-                    f"{guess['token'].strip() or repr(guess['token'])} {guess['probability']:.3f}" for guess in guesses
-                )
-            )
+            print(json_line({"text": text, "error": fault} if fault else {"text": text, "gaps": gaps}))
+        else:
+            print("\n".join(map(_line, gaps or [])))
+    return inputs.end()
+
+
+def _line(guesses: Sequence[Mapping[str, Any]]) -> str:
+    """The guesses for one gap."""
+    return "  ".join(
+        f"{one_line(guess['token'].strip()) or repr(guess['token'])} {guess['probability']:.3f}" for guess in guesses
+    )

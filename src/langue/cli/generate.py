@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, read_lines
+from langue.cli.inputs import OK, Inputs, check_task, json_line, on_command_line, read_texts
 from langue.cli.rewriting import token_by_token
 from langue.cli.searching import SearchOptions
 
@@ -26,7 +25,7 @@ def generate(
     special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Let a model go on from prompts; without one it begins a text of its own.
 
     One text for one prompt is written to the terminal as it comes into being.
@@ -55,19 +54,22 @@ def generate(
     from langue.tasks import load
 
     options: dict[str, Any] = {**search.given(), "stop": stop, "special": special}
-    asked = [*prompts, *(read_lines(file) if file else [])] or [""]
+    typed = on_command_line(prompts or (() if file else ("",)), "prompt")
+    inputs = Inputs("prompt", [*typed, *(read_texts(file) if file else ())])
     task = load(run, device)
     check_task(task, "generate")
-    if len(asked) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
-        _stream(task, asked[0], options)
-        return
-    for prompt, found in zip(asked, task.write(asked, **options), strict=True):
-        texts = [task.cut(each.tokens, stop, prompt, special) for each in found]
+    inputs.check(lambda prompt, place: task.check_input(prompt, place, special))
+    if len(inputs) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
+        _stream(task, inputs.values[0], options)
+        return OK
+    for prompt, found, fault in inputs.results(task.write(inputs.sound_values, **options)):
+        texts = [task.cut(each.tokens, stop, prompt, special) for each in found or ()]
         if as_json:
-            print(json.dumps({"prompt": prompt, "texts": texts, **_more(task, found)}, ensure_ascii=False))
+            more = {"error": fault} if found is None else {"texts": texts, **_more(task, found)}
+            print(json_line({"prompt": prompt, **more}))
         else:
-            for text in texts:
-                print(f"{prompt}{text}\n")
+            print("".join(f"{prompt}{text}\n\n" for text in texts), end="" if texts else "\n")
+    return inputs.end()
 
 
 def _more(task: Any, found: Sequence[Any]) -> dict[str, Any]:

@@ -1,53 +1,224 @@
-"""What verbs that read texts are given: on the command line, or in a file."""
+"""What verbs are given, on the command line or in a file: the sound inputs are worked on, and no other stops them.
+
+An input that cannot be read or used is named on stderr and counted, and the exit status is 1, or 2 where it befell all.
+Results keep the order of the inputs: in the place of one that failed stands an empty line, or a JSON object with
+`error`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from langue.console import say
 from langue.errors import LangueError
+
+OK, SOME_FAILED = 0, 1
+"""Exit statuses where all inputs, or not all, could be used; where none could, a `LangueError` says so."""
 
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json", ".conll", ".bio", ".iob", ".iob2")
 
+NAMED = 100
+"""Inputs that are named at most; the others are counted."""
 
-def read_inputs(file: Path | None) -> Iterator[Any]:
+_BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+
+
+class Input(NamedTuple):
+    """One of many inputs."""
+
+    place: str
+    """Where it stands, as errors call it."""
+    value: Any
+    fault: str = ""
+    """Why it cannot be read, if so."""
+
+
+class Faults:
+    """Which of many inputs failed, and why.
+
+    Args:
+        what: what one of them is, such as "text".
+    """
+
+    def __init__(self, what: str):
+        self.what = what
+        self.reasons: dict[int, str] = {}
+
+    def note(self, number: int, place: str, error: object) -> None:
+        """Keep why an input failed."""
+        told = str(error)
+        self.reasons[number] = told if told.startswith(place) else f"{place}: {told}"
+
+    @contextmanager
+    def noted(self, number: int, place: str) -> Iterator[None]:
+        """Guard around what concerns one input alone: its failure is kept and stops nothing."""
+        try:
+            yield
+        except LangueError as error:
+            self.note(number, place, error)
+
+    def refuse_all(self, count: int) -> None:
+        """Stop where none of `count` inputs is left.
+
+        Raises:
+            LangueError: says why.
+        """
+        if len(self.reasons) < count:
+            return
+        first, *others = (self.reasons[number] for number in sorted(self.reasons))
+        for reason in others[: NAMED - 1]:
+            say(reason)
+        raise LangueError(first if count == 1 else f"none of the {count:,} {self.what}s can be used; {first}")
+
+    def status(self, count: int) -> int:
+        """The exit status after `count` inputs; those that failed are named.
+
+        Raises:
+            LangueError: all of them did.
+        """
+        self.refuse_all(count)
+        for number in sorted(self.reasons)[:NAMED]:
+            say(self.reasons[number])
+        if not self.reasons:
+            return OK
+        say(f"{len(self.reasons):,} of {count:,} {self.what}s could not be used; the others are done")
+        return SOME_FAILED
+
+
+class Inputs(Faults):
+    """Inputs in their order.
+
+    Args:
+        what: what one of them is, such as "text".
+        given: all of them.
+
+    Raises:
+        LangueError: there are none.
+    """
+
+    def __init__(self, what: str, given: Iterable[Input]):
+        super().__init__(what)
+        self.places: list[str] = []
+        self.values: list[Any] = []
+        for number, (place, value, fault) in enumerate(given):
+            self.places.append(place)
+            self.values.append(value)
+            if fault:
+                self.note(number, place, fault)
+        if not self.places:
+            raise LangueError(f"there is no {what}; give one, or a file of them with --file")
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def change(self, convert: Callable[[Any, str], Any]) -> Inputs:
+        """Make each sound input what `convert` makes of its value and place; those that it refuses have failed.
+
+        Raises:
+            LangueError: none is left.
+        """
+        for number in self.sound:
+            with self.noted(number, self.places[number]):
+                self.values[number] = convert(self.values[number], self.places[number])
+        self.refuse_all(len(self))
+        return self
+
+    def check(self, check: Callable[[Any, str], object]) -> Inputs:
+        """The same for what only looks at values."""
+
+        def unchanged(value: Any, place: str) -> Any:
+            check(value, place)
+            return value
+
+        return self.change(unchanged)
+
+    def part(self, start: int, stop: int) -> Inputs:
+        """Some of them, by number."""
+        some = range(start, min(stop, len(self)))
+        return Inputs(self.what, (Input(self.places[n], self.values[n], self.reasons.get(n, "")) for n in some))
+
+    @property
+    def sound(self) -> list[int]:
+        """The numbers of those that have not failed."""
+        return [number for number in range(len(self)) if number not in self.reasons]
+
+    @property
+    def sound_values(self) -> list[Any]:
+        """Their values."""
+        return [self.values[number] for number in self.sound]
+
+    def results(self, found: Iterable[Any]) -> Iterator[tuple[Any, Any, str]]:
+        """Each input's value, what was found for it, and why not: what was found stands in the order of the sound ones.
+
+        An input may fail until it is its turn.
+        """
+        rest = dict(zip(self.sound, found, strict=True))
+        for number, value in enumerate(self.values):
+            yield value, rest.get(number), self.reasons.get(number, "")
+
+    def end(self) -> int:
+        """The exit status; see `status`."""
+        return self.status(len(self))
+
+
+def on_command_line(texts: Iterable[Any], what: str = "text") -> Iterator[Input]:
+    """Texts, or pairs of texts, as they were typed."""
+    for number, text in enumerate(texts, 1):
+        parts = [text] if isinstance(text, str) else text
+        whole = all(part.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in part) for part in parts)
+        yield Input(f"{what} {number}", text, "" if whole else "it is not in the terminal's encoding")
+
+
+def read_inputs(file: Path | None) -> Iterator[Input]:
     """Each line of a text file as a text, or each row of a table by column name.
 
     Raises:
-        LangueError: the file cannot be read.
+        LangueError: the file as a whole cannot be read.
     """
     if file is None:
         return
-    if file.suffix.lower() in TABLES:
-        from langue.data import DataSettings
-        from langue.data.labelled import read_labelled
-
-        yield from (row.values for row in read_labelled(str(file), DataSettings(train="")))
+    if file.suffix.lower() not in TABLES:
+        yield from read_texts(file)
         return
-    yield from read_lines(file)
+    from langue.data import DataSettings
+    from langue.data.labelled import Broken, read_rows
+
+    for row in read_rows(str(file), DataSettings(train="")):
+        yield Input(row.place, None, row.reason) if isinstance(row, Broken) else Input(row.place, row.values)
 
 
-def read_lines(file: Path) -> Iterator[str]:
-    """The lines of a text file, without what ends them.
-
-    Raises:
-        LangueError: the file cannot be read, or is no text.
-    """
-    from langue.data.lines import sound_lines
-
-    return (line.text for line in sound_lines(file))
-
-
-def demand(inputs: list[Any], what: str) -> list[Any]:
-    """The same, if there is anything.
+def read_texts(file: Path) -> Iterator[Input]:
+    """Each line of a file as a text, without what ends it.
 
     Raises:
-        LangueError: there is nothing.
+        LangueError: the file cannot be read, or is no text at all.
     """
-    if not inputs:
-        raise LangueError(f"there is no {what}; give one, or a file of them with --file")
-    return inputs
+    from langue.data.lines import LONGEST, Line, read_lines
+
+    for line in read_lines(file, LONGEST):
+        place = f"{file}, line {line.number}"
+        yield Input(place, line.text) if isinstance(line, Line) else Input(place, None, line.reason)
+
+
+def text_in(value: Any, place: str, column: str) -> str:
+    """A text, or the one in a column of a row, where nothing is an empty text.
+
+    Raises:
+        LangueError: the row has no such column.
+    """
+    from langue.data.labelled import missing_column
+
+    if not isinstance(value, Mapping):
+        return value
+    if column not in value:
+        raise missing_column(place, column, value)
+    return str(value[column] or "")
 
 
 def check_task(task: Any, verb: str) -> None:
@@ -58,3 +229,21 @@ def check_task(task: Any, verb: str) -> None:
     """
     if task.name != verb:
         raise LangueError(f"the model was trained to {task.name}; use it by: langue {task.name} …")
+
+
+def one_line(text: str) -> str:
+    """A text in one line and without tabs, so that lines of results are those of inputs."""
+    return _BREAKS.sub(" ", text)
+
+
+def json_line(value: Mapping[str, Any]) -> str:
+    """One line of JSON; what is no finite number is null, since JSON knows neither NaN nor infinity."""
+    return json.dumps(_finite(value), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-from langue.cli.inputs import demand, read_inputs
+from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
 from langue.cli.searching import RewriteOptions
 from langue.console import progress
 from langue.errors import LangueError
+from langue.tasks.demands import phrase_tokens, prefix_tokens
 from langue.tasks.rewrite import Rewritten
 
 TOGETHER = 2000
@@ -24,40 +23,28 @@ PREFIX, MUST = "prefix", "must"
 """Columns that ask something of a row's text alone, as the options of these names do of all."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """Texts to be rewritten, with what is asked of each alone."""
+class Asked(NamedTuple):
+    """A text to be rewritten, with what is asked of it alone."""
 
-    texts: list[str]
-    prefixes: list[str]
-    words: list[tuple[str, ...]]
-
-    def options(self, search: RewriteOptions, start: int) -> dict[str, Any]:
-        """The search for some of the texts."""
-        some = slice(start, start + TOGETHER)
-        prefixes = [own or search.prefix for own in self.prefixes[some]]
-        return {**search.given(), "prefix": prefixes, "must": [[*search.must, *own] for own in self.words[some]]}
+    text: str
+    prefix: str = ""
+    words: tuple[str, ...] = ()
 
 
-def read_texts(texts: Sequence[str], file: Path | None, column: str) -> Asked:
+def read_asked(texts: Sequence[str], file: Path | None, column: str) -> Inputs:
     """The texts given, and one more for each line of a file, empty ones included, or for each row of a table.
 
     Raises:
-        LangueError: there is nothing, the file cannot be read, a table has no such column, or asks for no words.
+        LangueError: there is nothing that could be used.
     """
-    from langue.data.labelled import missing_column
+    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
 
-    asked = Asked(list(texts), [""] * len(texts), [()] * len(texts))
-    for number, row in enumerate(read_inputs(file), 1):
-        place = f"{file}, row {number}"
-        if not isinstance(row, str) and column not in row:
-            raise missing_column(place, column, row)
-        own: Mapping[str, Any] = {} if isinstance(row, str) else row
-        asked.texts.append(row if isinstance(row, str) else str(row[column] or ""))
-        asked.prefixes.append(str(own.get(PREFIX) or ""))
-        asked.words.append(_words(own.get(MUST), place))
-    demand(asked.texts, "text")
-    return asked
+    def asked(value: Any, place: str) -> Asked:
+        text = text_in(value, place, column)
+        own: Mapping[str, Any] = {} if isinstance(value, str) else value
+        return Asked(text, str(own.get(PREFIX) or ""), _words(own.get(MUST), place))
+
+    return inputs.change(asked)
 
 
 def _words(given: Any, place: str) -> tuple[str, ...]:
@@ -69,26 +56,46 @@ def _words(given: Any, place: str) -> tuple[str, ...]:
 
 
 def rewrite_all(
-    task: Any, asked: Asked, search: RewriteOptions, out: Path | None, *, as_json: bool, **options: Any
-) -> None:
-    """Write what becomes of each text as one line, or one JSON object, in order."""
-    count = len(asked.texts)
+    task: Any, inputs: Inputs, search: RewriteOptions, out: Path | None, *, as_json: bool, **options: Any
+) -> int:
+    """Write what becomes of each text as one line, or one JSON object, in order; the exit status.
+
+    Raises:
+        LangueError: no text can be used; nothing is written then.
+    """
+
+    def check(asked: Asked, place: str) -> None:
+        task.check_input(asked.text, place)
+        prefix_tokens(asked.prefix, 1, task.tokenizer)
+        phrase_tokens([asked.words], 1, task.tokenizer)
+
+    inputs.check(check)
+    count = len(inputs)
     with progress(f"{task.name}: {count:,} texts", float(count), "texts") as advance, ExitStack() as stack:
         file: IO[str] | None = None
         for start in range(0, count, TOGETHER):
-            some = asked.texts[start : start + TOGETHER]
-            written = task.rewrite(some, **asked.options(search, start), **options, advance=advance)
+            part = inputs.part(start, start + TOGETHER)
+            asked: list[Asked] = part.sound_values
+            own = {"prefix": [each.prefix or search.prefix for each in asked]}
+            must = [[*search.must, *each.words] for each in asked]
+            written = task.rewrite(
+                [each.text for each in asked], **{**search.given(), **own, "must": must}, **options, advance=advance
+            )
             if file is None:  # now that there is something to write, what stood there may go
                 file = sys.stdout if out is None else stack.enter_context(out.open("w", encoding="utf-8"))
-            file.writelines(_line(task, text, found, as_json) for text, found in zip(some, written, strict=True))
+            file.writelines(_line(task, *each, as_json) for each in part.results(written))
             file.flush()
+    return inputs.end()
 
 
-def _line(task: Any, text: str, found: Rewritten, as_json: bool) -> str:
+def _line(task: Any, asked: Asked | None, found: Rewritten | None, fault: str, as_json: bool) -> str:
     if not as_json:
-        return " ".join(found.text.splitlines()) + "\n"
+        return (one_line(found.text) if found is not None else "") + "\n"
     source, target = task.columns
-    return json.dumps({source: text, target: found.text, **_more(task, found)}, ensure_ascii=False) + "\n"
+    text = asked.text if isinstance(asked, Asked) else None
+    if found is None:
+        return json_line({source: text, "error": fault}) + "\n"
+    return json_line({source: text, target: found.text, **_more(task, found)}) + "\n"
 
 
 def _more(task: Any, found: Rewritten) -> dict[str, Any]:

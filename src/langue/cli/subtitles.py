@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import math
 import sys
 from pathlib import Path
 from typing import IO, Any
+
+from langue.cli.inputs import json_line, one_line
+from langue.errors import LangueError
 
 
 class Writer:
@@ -18,30 +21,41 @@ class Writer:
     """
 
     def __init__(self, kind: str, out: Path | None, *, several: bool):
-        self.kind, self.folder = kind, out if several and kind not in ("text", "json") else None
+        self.kind, self.out = kind, out
+        self.in_folder = out is not None and several and kind not in ("text", "json")
         self._file: IO[str] | None = None
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        elif out is not None:
-            self._file = out.open("w", encoding="utf-8")
+        self._waiting = ""
         self._names: set[str] = set()
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file is not None:
+        if self._file is not None and self.out is not None:
             self._file.close()
 
     def write(self, recording: Any, heard: Any) -> None:
-        """One transcript."""
+        """One transcript. What stood in the file before goes when there is the first to take its place."""
         text = render(self.kind, recording, heard)
-        if self.folder is not None:
-            (self.folder / self._name(recording)).write_text(text, encoding="utf-8")
+        if self.in_folder:
+            assert self.out is not None
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / self._name(recording)).write_text(text, encoding="utf-8")
             return
-        file = self._file or sys.stdout
-        file.write(text)
-        file.flush()
+        if self._file is None:
+            self._file = sys.stdout if self.out is None else self.out.open("w", encoding="utf-8")
+        self._file.write(self._waiting + text)
+        self._file.flush()
+        self._waiting = ""
+
+    def fail(self, place: str, reason: str) -> None:
+        """What stands in the place of a recording that could not be heard: an empty line, or JSON that says why."""
+        if self.kind in ("text", "json"):
+            self._waiting += (json_line({"audio": place, "error": reason}) if self.kind == "json" else "") + "\n"
+        if self._file is not None:
+            self._file.write(self._waiting)
+            self._file.flush()
+            self._waiting = ""
 
     def _name(self, recording: Any) -> str:
         """That of the recording with another ending, and a number where it was there before."""
@@ -56,11 +70,18 @@ class Writer:
 
 
 def render(kind: str, recording: Any, heard: Any) -> str:
-    """A transcript in one of the formats, its last line's end included."""
+    """A transcript in one of the formats, its last line's end included.
+
+    Raises:
+        LangueError: a segment has no times.
+    """
     if kind == "text":
-        return heard.text + "\n"
+        return one_line(heard.text) + "\n"
     if kind == "json":
         return _object(recording, heard) + "\n"
+    for segment in heard.segments:
+        if not (math.isfinite(segment.start) and math.isfinite(segment.end)):
+            raise LangueError(f"{recording.place}: {segment.text!r:.60} has no times, which {kind} needs; take --json")
     if kind == "tsv":  # whole milliseconds, as Whisper's own program writes them
         rows = [f"{round(1000 * s.start)}\t{round(1000 * s.end)}\t{_line(s.text)}\n" for s in heard.segments]
         return "".join(["start\tend\ttext\n", *rows])
@@ -68,7 +89,8 @@ def render(kind: str, recording: Any, heard: Any) -> str:
         cues = [f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_spoken(s)}\n" for s in heard.segments]
         return "\n".join(["WEBVTT\n", *cues])
     cues = [
-        f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{s.text}\n"
+        # SRT has no way to spell the arrow within a text; a blank line would end it.
+        f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{_line(s.text).replace('-->', '->')}\n"
         for number, s in enumerate(heard.segments, 1)
     ]
     return "\n".join(cues)
@@ -80,10 +102,10 @@ def _line(text: str) -> str:
 
 def _spoken(segment: Any) -> str:
     """A cue's text, in which WebVTT can say when each word begins, so that players highlight what was said."""
-    text, told, place, found = segment.text, 0, 0, ""
+    text, told, place, found = _line(segment.text), 0, 0, ""
     for word in segment.words:
-        start = text.find(word.text, place)
-        if start > 0:  # the first begins with the cue
+        start = text.find(_line(word.text), place)
+        if start > 0 and math.isfinite(word.start):  # the first begins with the cue
             found += _marked(text[told:start]) + f"<{_clock(word.start, '.')}>"
             told = start
         place = max(place, start + len(word.text))
@@ -97,7 +119,7 @@ def _marked(text: str) -> str:
 
 def _clock(seconds: float, point: str) -> str:
     """1:02:03,456, with hours always, which both formats allow and SRT demands."""
-    whole = round(1000 * seconds)
+    whole = max(0, round(1000 * seconds))
     minutes, rest = divmod(whole, 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
@@ -110,7 +132,7 @@ def _object(recording: Any, heard: Any) -> str:
     if heard.language is not None:
         found["language"] = heard.language
     found["segments"] = [_segment(segment) for segment in heard.segments]
-    return json.dumps(found, ensure_ascii=False)
+    return json_line(found)
 
 
 def _segment(segment: Any) -> dict[str, Any]:

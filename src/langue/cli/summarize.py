@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task
-from langue.cli.rewriting import read_texts, rewrite_all
+from langue.cli.inputs import OK, check_task
+from langue.cli.rewriting import read_asked, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.console import table
 
@@ -26,7 +26,7 @@ def summarize(
     scores: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Summarise texts, or a file line by line: one line out for each line in, in their order, empty ones too.
 
     A decoder that was trained to write is asked by a prompt after the text.
@@ -69,8 +69,8 @@ def summarize(
         options["instruction"] = instruction
     if scores:
         _score(task, run, file, {**search.given(), **options})
-        return
-    rewrite_all(task, read_texts(texts, file, "text"), search, out, as_json=as_json, **options)
+        return OK
+    return rewrite_all(task, read_asked(texts, file, "text"), search, out, as_json=as_json, **options)
 
 
 def _score(task: Any, run: Path, file: Path | None, options: dict[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, demand, read_inputs
+from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, one_line, read_inputs
 
 
 def tag(
@@ -19,7 +18,7 @@ def tag(
     file: Path | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Label the words of texts, such as the names in them.
 
     One text a line, each word with its label after a slash; words that are labelled O stand alone.
@@ -39,15 +38,18 @@ def tag(
     """
     from langue.tasks import load
 
-    given: list[Any] = [*texts, *read_inputs(file)]
+    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
     task = load(run, device)
     check_task(task, "tag")
-    many = demand(given, "text")
-    for found in task.tag(many, scores=True):
-        print(json.dumps(_object(found), ensure_ascii=False) if as_json else _line(found))
+    inputs.check(task.check_input)
+    for text, found, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):
+        print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))
+    return inputs.end()
 
 
-def _object(found: Any) -> dict[str, Any]:
+def _object(text: Any, found: Any, fault: str) -> dict[str, Any]:
+    if fault:
+        return {"input": text, "error": fault}
     words, tags, scores = (list(column) for column in zip(*found, strict=True))
     return {"tokens": words, "tags": tags, "scores": scores}
 

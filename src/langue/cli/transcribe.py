@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, demand
+from langue.cli.inputs import Input, Inputs, check_task
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import Writer
-from langue.console import progress
+from langue.console import Advance, progress
 from langue.errors import LangueError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TOGETHER = 64
 """Recordings that are sorted by length together, and then written down."""
@@ -29,9 +32,10 @@ def transcribe(
     mistakes: Path | None = None,
     how: HearOptions = HearOptions(),  # noqa: B008 - it is frozen
     form: Annotated[Literal["text", "json", "srt", "vtt", "tsv"], Parameter(name="--format")] = "text",
+    truncated: Literal["refuse", "accept"] | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Write down what is said: one line for each recording, in their order, or its segments with their times.
 
     Parameters
@@ -50,56 +54,94 @@ def transcribe(
         How to find out what is said.
     form
         text, json as below, or segments with their times as srt, vtt or tsv; for several recordings into a folder OUT.
+    truncated
+        Refuse recordings that are shorter than they say, or accept what there is of them; by default what the
+        training did.
     device
         cpu, cuda, …
     as_json
         One JSON object for each recording: audio, text, seconds, score, language and segments, with start and end in
         seconds and, where the model tells, words, each with start and end as well.
     """
-    from langue.data.recordings import Recording
     from langue.tasks import load
 
-    listed = list(_listed(file, with_texts=mistakes is not None))
-    asked: list[Recording] = demand([*_named(recordings), *(each for each, _ in listed)], "recording")
-    if mistakes is not None and len(listed) < len(asked):
+    if mistakes is not None and recordings:
         raise LangueError("--mistakes needs what is said in every recording: give them by --file alone")
+    inputs = Inputs("recording", [*_named(recordings), *_listed(file)])
     kind = "json" if as_json else form
-    if kind not in ("text", "json") and len(asked) > 1 and (out is None or out.is_file()):
+    if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device)
     check_task(task, "transcribe")
+    inputs.change(lambda value, place: _asked(value, truncated or task.settings.truncated, mistakes is not None))
     options = how.given()
     if how.language_model is not None:
         options["language_model"] = load(how.language_model, device)
+    texts: dict[int, str] = {}
     with ExitStack() as stack:
-        seconds = [each.seconds for each in asked]
-        total = sum(each for each in seconds if each is not None) if None not in seconds else None
-        options["advance"] = stack.enter_context(progress(f"transcribing {len(asked):,} recordings", total, "seconds"))
-        writer: Any = None
-        texts: list[str] = []
-        for start in range(0, len(asked), TOGETHER):
-            some = asked[start : start + TOGETHER]
-            found = task.hear((each.blocks() for each in some), **options)
-            if writer is None:  # now that there is something to write, what stood there may go
-                writer = stack.enter_context(Writer(kind, out, several=len(asked) > 1))
-            for each, heard in zip(some, found, strict=True):
-                writer.write(each, heard)
-            texts += [heard.text for heard in found]
+        options["advance"] = stack.enter_context(_progress(inputs))
+        writer = stack.enter_context(Writer(kind, out, several=len(inputs) > 1))
+        for start in range(0, len(inputs), TOGETHER):
+            part = range(start, min(start + TOGETHER, len(inputs)))
+            begun = [number for number in part if number not in inputs.reasons]
+            found = dict(zip(begun, task.hear((_blocks(inputs, n) for n in begun), **options), strict=True))
+            for number in part:
+                if number not in inputs.reasons:
+                    with inputs.noted(number, inputs.places[number]):
+                        writer.write(inputs.values[number].recording, found[number])
+                        texts[number] = found[number].text
+                if number in inputs.reasons:
+                    writer.fail(inputs.places[number], inputs.reasons[number])
+    status = inputs.end()
     if mistakes is not None:
-        _write_mistakes(mistakes, run, listed, texts)
+        _write_mistakes(mistakes, run, [(inputs.values[number], text) for number, text in texts.items()])
+    return status
 
 
-def _write_mistakes(path: Path, run: Path, listed: list[tuple[Any, str]], texts: list[str]) -> None:
+class _Asked(NamedTuple):
+    """A recording, and what is said in it where that is asked for."""
+
+    recording: Any
+    expected: str
+
+
+def _asked(value: Any, truncated: Literal["refuse", "accept"], with_text: bool) -> _Asked:
+    """What a path, or a row of a table, stands for.
+
+    Raises:
+        LangueError: the row has no such columns.
+    """
+    from langue.data.labelled import Labelled, text_of
+    from langue.data.recordings import recording_of
+
+    if not isinstance(value, Labelled):
+        return _Asked(value._replace(truncated=truncated), "")
+    return _Asked(recording_of(value, truncated), text_of(value, "text") if with_text else "")
+
+
+def _progress(inputs: Inputs) -> AbstractContextManager[Advance]:
+    seconds = [asked.recording.seconds for asked in inputs.sound_values]
+    total = sum(each for each in seconds if each is not None) if None not in seconds else None
+    return progress(f"transcribing {len(inputs):,} recordings", total, "seconds")
+
+
+def _blocks(inputs: Inputs, number: int) -> Iterator[np.ndarray]:
+    """What can be read of a recording; that the rest cannot be is noted and stops no other."""
+    with inputs.noted(number, inputs.places[number]):
+        yield from inputs.values[number].recording.blocks()
+
+
+def _write_mistakes(path: Path, run: Path, heard: Sequence[tuple[_Asked, str]]) -> None:
     from langue.report.mistakes import Said, mistakes_page
 
     every = [
-        Said(Path(str(each.audio)).name, expected, written, each.read())
-        for (each, expected), written in zip(listed, texts, strict=True)
+        Said(Path(str(asked.recording.audio)).name, asked.expected, written, asked.recording.read())
+        for asked, written in heard
     ]
     path.write_text(mistakes_page(run.name, every), encoding="utf-8")
 
 
-def _named(paths: tuple[Path, ...]) -> Iterator[Any]:
+def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
     """Files as they are, and of a folder all recordings below it, by name.
 
     Raises:
@@ -111,23 +153,22 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Any]:
 
     for path in paths:
         if not path.is_dir():
-            yield Recording(str(path), path, 0.0, None)
+            yield Input(str(path), Recording(str(path), path, 0.0, None))
             continue
         there, unreadable = walk(path)
         found, others = of_kinds(there, SUFFIXES)
         tell_passed(path, [*others, *unreadable])
         if not found:
             raise LangueError(f"{path} holds no {', '.join(SUFFIXES)} file")
-        yield from (Recording(str(file), file, 0.0, None) for file in found)
+        yield from (Input(str(file), Recording(str(file), file, 0.0, None)) for file in found)
 
 
-def _listed(file: Path | None, *, with_texts: bool) -> Iterator[tuple[Any, str]]:
-    """The recordings of a table, and what is said in each where that is asked for."""
+def _listed(file: Path | None) -> Iterator[Input]:
+    """The rows of a table."""
     if file is None:
         return
     from langue.data import DataSettings
-    from langue.data.labelled import read_labelled, text_of
-    from langue.data.recordings import recording_of
+    from langue.data.labelled import Broken, read_rows
 
-    for row in read_labelled(str(file), DataSettings(train="")):
-        yield recording_of(row), text_of(row, "text") if with_texts else ""
+    for row in read_rows(str(file), DataSettings(train="")):
+        yield Input(row.place, None, row.reason) if isinstance(row, Broken) else Input(row.place, row)

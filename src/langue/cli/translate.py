@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_task
-from langue.cli.rewriting import read_texts, rewrite_all
+from langue.cli.rewriting import read_asked, rewrite_all
 from langue.cli.searching import RewriteOptions
 
 
@@ -27,7 +27,7 @@ def translate(
     instruction: str | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Translate texts, or a file line by line: one line out for each line in, in their order, empty ones too.
 
     Parameters
@@ -69,4 +69,4 @@ def translate(
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction}
     if target_language is not None:
         options["tags"] = (target_language,)
-    rewrite_all(task, read_texts(texts, file, "source"), search, out, as_json=as_json, **options)
+    return rewrite_all(task, read_asked(texts, file, "source"), search, out, as_json=as_json, **options)

@@ -35,6 +35,13 @@ class Labelled(NamedTuple):
     """From where the row's own paths lead on, where it stands in a file."""
 
 
+class Broken(NamedTuple):
+    """A row that cannot be read, and why."""
+
+    place: str
+    reason: str
+
+
 Reader = Callable[[Any, DataSettings, str], list["Labelled"]]
 """Gives the rows of a source that the settings name, of the split that it is named for."""
 
@@ -94,6 +101,18 @@ def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> It
     Raises:
         LangueError: names the file and line that cannot be read.
     """
+    for row in read_rows(source, data):
+        if isinstance(row, Broken):
+            raise LangueError(f"{row.place}: {row.reason}")
+        yield row
+
+
+def read_rows(source: Given | Mapping[str, float], data: DataSettings) -> Iterator[Labelled | Broken]:
+    """The rows of any table, in order, those that cannot be read among them.
+
+    Raises:
+        LangueError: the table as a whole cannot be read.
+    """
     if isinstance(source, str | Path) and str(source).endswith(SQUAD):
         yield from _squad(Path(source).expanduser())
         return
@@ -107,16 +126,15 @@ def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> It
         yield from _table(origin, data)
 
 
-def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled]:
+def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled | Broken]:
     unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
     for row in rows(origin, data.max_line_bytes, with_names=True):
         place = f"{origin.name}, {unit} {row.number}"
-        if isinstance(row, Dropped):
-            if row.reason != "empty":
-                raise LangueError(f"{place}: {row.reason}")
-            continue
-        folder = None if origin.path is None else origin.path.parent
-        yield Labelled(place, _renamed(row.values, data.columns, place), folder)
+        if not isinstance(row, Dropped):
+            folder = None if origin.path is None else origin.path.parent
+            yield Labelled(place, _renamed(row.values, data.columns, place), folder)
+        elif row.reason != "empty":
+            yield Broken(place, row.reason)
 
 
 def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:

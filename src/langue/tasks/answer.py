@@ -148,6 +148,14 @@ class Answer:
             found = [pieces[0].text for pieces in self.find(rows)]
         return self.score(found, expected), found
 
+    def check_input(self, given: Labelled, place: str) -> None:
+        """Refuse a row without a question and a text.
+
+        Raises:
+            LangueError: one is missing or empty, or there is no room for both; names the place.
+        """
+        list(windows_of(self.tokenizer, [given], self.settings, self.model.config.context))
+
     def find(self, rows: Sequence[Labelled]) -> list[list[Found]]:
         """All answers that come into question for each row, the best first."""
         windows = list(windows_of(self.tokenizer, rows, self.settings, self.model.config.context))

@@ -82,9 +82,17 @@ class Classify:
         """
         one = isinstance(texts, str | tuple | Mapping)
         many: Sequence[Any] = [texts] if one else list(texts)  # type: ignore[list-item]
-        rows = [_row(text, number) for number, text in enumerate(many, 1)]
+        rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
         found = self._answers(self.scores(self.encode(rows)), scores)
         return found[0] if one else found
+
+    def check_input(self, given: Text, place: str) -> None:
+        """Refuse what cannot be judged.
+
+        Raises:
+            LangueError: a column is missing or empty; names the place.
+        """
+        self.encode([_row(given, place)])
 
     def predict(self, inputs: Sequence[Text], **options: Any) -> list[Any]:
         """`classify` for a list."""
@@ -313,8 +321,7 @@ def _known(place: str, label: str, settings: ClassifySettings) -> str:
     return label
 
 
-def _row(text: Text, number: int) -> Labelled:
-    place = f"text {number}"
+def _row(text: Text, place: str) -> Labelled:
     if isinstance(text, str):
         return Labelled(place, {"text": text})
     if isinstance(text, Mapping):

@@ -94,6 +94,14 @@ class Fill:
                 found[number] = gaps
         return found[0] if isinstance(texts, str) else found
 
+    def check_input(self, given: str, place: str) -> None:
+        """Refuse a text that `fill` cannot take.
+
+        Raises:
+            LangueError: it has no gap, or is longer than the model's context.
+        """
+        self._encode(given)
+
     def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
         """`fill` for a list."""
         return self.fill(list(inputs), **options)

@@ -129,6 +129,14 @@ class Generate:
                 writing.stop(row)
         yield stops.push(reader.flush()) + stops.flush()
 
+    def check_input(self, given: str, place: str, special: bool = False) -> None:
+        """Refuse a prompt with characters that the tokenizer does not know.
+
+        Raises:
+            LangueError: so it is.
+        """
+        self._encode(given, special)
+
     def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
         """`generate` for a list."""
         found = self.generate(list(inputs), **options)

@@ -15,6 +15,7 @@ from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say
 from langue.tasks.generate import Generate
 from langue.tasks.rewrite import Rewritten
 from langue.tasks.sources import Sources, note_unknown
+from langue.text import Tokenizer
 
 MAX_TOKENS = 60
 
@@ -38,6 +39,19 @@ class Prompted:
         """Summarise one text or many; options are the fields of `SearchSettings`."""
         found = [each.text for each in self.rewrite([texts] if isinstance(texts, str) else texts, **options)]
         return found[0] if isinstance(texts, str) else found
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Of what it writes."""
+        return self.task.tokenizer
+
+    def check_input(self, given: str, place: str) -> None:
+        """Refuse what is no text.
+
+        Raises:
+            LangueError: the tokenizer cannot read it.
+        """
+        self.tokenizer.encode(given)
 
     def rewrite(
         self,

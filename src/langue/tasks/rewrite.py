@@ -121,6 +121,14 @@ class Rewrite(ABC):
         """The best text for each of a list."""
         return [found.text for found in self.rewrite([_text(given, self.columns[0]) for given in inputs], **options)]
 
+    def check_input(self, given: str, place: str) -> None:
+        """Refuse what is no text.
+
+        Raises:
+            LangueError: the tokenizer cannot read it.
+        """
+        self.sides.encode_sources([given])
+
     def rewrite(
         self,
         texts: Sequence[str],

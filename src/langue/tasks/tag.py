@@ -92,16 +92,24 @@ class Tag:
             LangueError: a text is empty, or a list holds something else than texts and lists of words.
         """
         many = [texts] if isinstance(texts, str) else list(texts)
-        rows = [_row(text, number) for number, text in enumerate(many, 1)]
+        rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
         found = [
             list(zip(words_of(row), *((labels, shares) if scores else (labels,)), strict=True))
             for row, (labels, shares) in zip(rows, self.find(rows), strict=True)
         ]
         return found[0] if isinstance(texts, str) else found
 
+    def check_input(self, given: Any, place: str) -> None:
+        """Refuse what has no words.
+
+        Raises:
+            LangueError: it has none, or the context no room; names the place.
+        """
+        list(pieces_of(self.tokenizer, [_row(given, place)], self.model.config.context))
+
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The labels alone, for a list of texts, lists of words, or rows with `tokens`."""
-        rows = [_row(text, number) for number, text in enumerate(inputs, 1)]
+        rows = [_row(text, f"text {number}") for number, text in enumerate(inputs, 1)]
         return [labels for labels, _ in self.find(rows)]
 
     def score(self, predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -271,8 +279,7 @@ def encoded_pieces(
             yield Encoded(piece.ids, piece.segments, target)
 
 
-def _row(text: Any, number: int) -> Labelled:
-    place = f"text {number}"
+def _row(text: Any, place: str) -> Labelled:
     if isinstance(text, Mapping):
         return Labelled(place, text)
     if isinstance(text, str):

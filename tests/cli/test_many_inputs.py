@@ -1,0 +1,127 @@
+"""What verbs with many inputs have in common: what is sound is done, what is not is named, counted, and told apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_line, read_inputs
+from langue.cli.subtitles import Writer, render
+from langue.data.recordings import Recording
+from langue.errors import LangueError
+from langue.tasks.transcribe import Segment, Transcript, Word
+
+
+def check(value: str, place: str) -> None:
+    if "bad" in value:
+        raise LangueError(f"{value} is bad")
+
+
+def test_results_stand_where_their_inputs_do(capsys):
+    inputs = Inputs("text", on_command_line(["a", "bad", "b"]))
+    inputs.check(check)
+    assert inputs.sound_values == ["a", "b"]
+    assert list(inputs.results(["A", "B"])) == [("a", "A", ""), ("bad", None, "text 2: bad is bad"), ("b", "B", "")]
+    assert inputs.end() == 1
+    told = capsys.readouterr().err
+    assert "text 2: bad is bad" in told
+    assert "1 of 3 texts could not be used" in told
+
+
+def test_all_that_failed_is_a_mistake_and_one_is_told_as_it_is():
+    with pytest.raises(LangueError, match=r"^none of the 2 texts can be used; text 1: bad is bad$"):
+        Inputs("text", on_command_line(["bad", "bad too"])).check(check)
+    with pytest.raises(LangueError, match=r"^text 1: bad is bad$"):
+        Inputs("text", on_command_line(["bad"])).check(check)
+    with pytest.raises(LangueError, match="there is no text; give one"):
+        Inputs("text", [])
+
+
+def test_all_sound_says_nothing(capsys):
+    inputs = Inputs("text", on_command_line(["a"])).check(check)
+    assert inputs.end() == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_line_that_cannot_be_read_is_one_input(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one\n\xff\xfe two\n\nfour\n")
+    found = list(read_inputs(tmp_path / "a.txt"))
+    assert [each.value for each in found] == ["one", None, "", "four"]
+    assert found[1] == Input(f"{tmp_path}/a.txt, line 2", None, "invalid UTF-8")
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": \n{"text": "\\ud800"}\n{"text": "four"}\n')
+    found = list(read_inputs(tmp_path / "a.jsonl"))
+    assert [each.value for each in found] == [{"text": "one"}, None, None, {"text": "four"}]
+    assert [each.fault for each in found] == ["", "invalid JSON", "invalid UTF-8", ""]
+
+
+def test_what_the_terminal_could_not_decode_has_failed():
+    assert [each.fault for each in on_command_line(["a", "\udcff"])] == ["", "it is not in the terminal's encoding"]
+
+
+def test_lines_stay_lines():
+    assert one_line("a\nb\r\nc\td\u2028e\x85f\x0bg") == "a b c d e f g"
+    assert one_line("全角\u3000と\u00a0ここ") == "全角\u3000と\u00a0ここ"
+    found = json_line({"a": float("nan"), "b": [1.5, float("-inf")], "c": "\ud800", "d": {"e": float("inf")}})
+    assert json.loads(found) == {"a": None, "b": [1.5, None], "c": "\ud800", "d": {"e": None}}
+    assert found.encode()
+
+
+def transcript(text: str, start: float = 0.0, end: float = 1.0, words: list[Word] | None = None) -> Transcript:
+    return Transcript(text, 1.0, [Segment(text, start, end, words or [])], -1.0)
+
+
+RECORDING = Recording("a.wav", Path("a.wav"), 0.0, None)
+
+
+def test_no_text_breaks_out_of_its_cue():
+    heard = transcript("a --> b\n\n2\n00:00 <i>&\tc")
+    assert render("srt", RECORDING, heard) == "1\n00:00:00,000 --> 00:00:01,000\na -> b 2 00:00 <i>& c\n"
+    cue = "a --&gt; b 2 00:00 &lt;i&gt;&amp; c"
+    assert render("vtt", RECORDING, heard) == f"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n{cue}\n"
+    assert render("tsv", RECORDING, heard) == "start\tend\ttext\n0\t1000\ta --> b 2 00:00 <i>& c\n"
+    assert render("text", RECORDING, heard).count("\n") == 1
+    marked = transcript("a <b", words=[Word("a", 0.0, 0.5), Word("<b", 0.5, 1.0)])
+    assert render("vtt", RECORDING, marked).endswith("\na <00:00:00.500>&lt;b\n")
+
+
+def test_times_that_are_no_numbers_are_refused_where_times_are_needed():
+    heard = transcript("a b", float("nan"), 1.0)
+    for kind in ("srt", "vtt", "tsv"):
+        with pytest.raises(LangueError, match=r"a\.wav: 'a b' has no times"):
+            render(kind, RECORDING, heard)
+    assert json.loads(render("json", RECORDING, heard))["segments"] == [{"text": "a b", "start": None, "end": 1.0}]
+    words = [Word("a", 0.0, 0.5), Word("b", float("nan"), float("nan"))]
+    assert render("vtt", RECORDING, transcript("a b", words=words)).endswith("\na b\n")
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_failures_keep_their_line_and_what_stood_there_goes_only_for_something(kind, tmp_path):
+    out = tmp_path / "out"
+    out.write_text("before")
+    with Writer(kind, out, several=True) as writer:
+        writer.fail("a.wav", "a.wav is damaged")
+        assert out.read_text() == "before"
+        writer.write(RECORDING, transcript("said"))
+        writer.fail("c.wav", "c.wav is damaged")
+    lines = out.read_text().split("\n")
+    if kind == "text":
+        assert lines == ["", "said", "", ""]
+    else:
+        assert json.loads(lines[0]) == {"audio": "a.wav", "error": "a.wav is damaged"}
+        assert json.loads(lines[2])["audio"] == "c.wav"
+
+
+def test_subtitles_of_what_failed_are_not_written(tmp_path):
+    with Writer("srt", tmp_path / "out", several=True) as writer:
+        writer.fail("a.wav", "damaged")
+        assert not (tmp_path / "out").exists()
+        writer.write(RECORDING, transcript("said"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.srt"]
+
+
+def test_what_a_segment_lacks_changes_nothing():
+    heard = SimpleNamespace(text="", seconds=float("nan"), score=float("-inf"), language=None, segments=[])
+    assert json.loads(render("json", RECORDING, heard))["score"] is None
