@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from langue import cli, machine
 from langue.data import prepare
 from langue.errors import LangueError
 from langue.evaluate import evaluate_text
-from langue.experiment import Run, RunFolder, train
+from langue.experiment import Run, RunFolder, train, training
 from langue.experiment.data import is_store, open_data
 from langue.experiment.fit import Shape, check_fit
 from langue.models import ModelConfig, load_model
@@ -72,7 +74,7 @@ def finished(tmp_path_factory) -> Path:
 def test_a_run_folder_holds_all_that_a_run_is(finished: Path) -> None:
     found = {path.name for path in finished.iterdir()}
     expected = {"recipe.yaml", "environment.json", "metrics.jsonl", "tokenizer.json", "model", "checkpoints", "data"}
-    assert found == expected | {"report.html", "README.md", ".lock"}
+    assert found == expected | {"report.html", "README.md", "manifest.json", ".langue.lock"}
     assert {path.name for path in (finished / "checkpoints").iterdir()} == {"step-00000004", "step-00000008"}
     recipe, tokenizer = RunFolder(finished).recipe(), Tokenizer.load(finished)
     assert recipe.model.vocab_size == tokenizer.vocab_size
@@ -219,8 +221,8 @@ def test_a_change_that_makes_another_run_is_refused(finished: Path, changes, sai
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     with pytest.raises(LangueError, match=said):
         run_tiny(finished.parent, resume=True, **changes)
-    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.name != ".lock"} == {
-        path: time for path, time in before.items() if path.name != ".lock"
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.name != ".langue.lock"} == {
+        path: time for path, time in before.items() if path.name != ".langue.lock"
     }
 
 
@@ -269,14 +271,72 @@ def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_of_a_set_up_is_cleared_away(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    (folder / "data" / ".train.writing").mkdir(parents=True)
-    (folder / ".lock").touch()
-    (folder / "tokenizer.json").write_text("half")
-    (folder / "stray.txt").touch()
+    code = f"""
+        import os, signal
+        from pathlib import Path
+        from langue.experiment import RunFolder
+        from langue.files import replacing, write_text
+        folder = Path({str(folder)!r})
+        with RunFolder(folder).claim(resume=False):
+            write_text(folder / "tokenizer.json", "half")
+            write_text(folder / "data" / "stray.txt", "of a source that is another now")
+            with replacing(folder / "data" / "train") as place:
+                place.mkdir()
+                os.kill(os.getpid(), signal.SIGKILL)
+    """
+    assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False).returncode == -9
+    assert (folder / "tokenizer.json").read_text() == "half"
     run_tiny(tmp_path)
-    assert not (folder / "data" / ".train.writing").exists()
-    assert not (folder / "stray.txt").exists()
+    assert sorted(path.name for path in (folder / "data").iterdir()) == ["dev", "train"]
     assert Tokenizer.load(folder).vocab_size > 10
+
+
+def test_a_training_that_fails_leaves_its_neighbours_alone(tmp_path: Path, monkeypatch) -> None:
+    """`runs` does not exist when the first begins, and holds another's run when it fails."""
+    build = training._build
+
+    def fail(recipe, folder):
+        if folder.path.name == "a":
+            run_tiny(tmp_path, "runs/b")
+            raise KeyboardInterrupt
+        return build(recipe, folder)
+
+    monkeypatch.setattr(training, "_build", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run_tiny(tmp_path, "runs/a")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["b"]
+    assert RunFolder(tmp_path / "runs" / "b").is_run()
+
+
+@pytest.mark.parametrize("name", ["lock", ".lock"])
+def test_a_folder_with_a_file_called_lock_is_not_ours(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).touch()
+    (tmp_path / "run" / "thesis.tex").write_text("years")
+    with pytest.raises(LangueError, match="is not empty"):
+        run_tiny(tmp_path, data__train="nowhere.txt")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [name, "thesis.tex"]
+
+
+def test_a_flipped_bit_in_any_file_of_a_run_is_named(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    langue.load(folder)
+    for name in ("recipe.yaml", "environment.json", "tokenizer.json", "model/config.json", "model/model.safetensors"):
+        whole = (folder / name).read_bytes()
+        for place in range(0, len(whole), max(1, len(whole) // 9)):
+            (folder / name).write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            with pytest.raises(LangueError, match=f"damaged: {Path(name).name} is not what"):
+                langue.load(folder)
+        (folder / name).write_bytes(whole)
+    langue.load(folder)
+
+
+def test_weights_are_as_open_as_the_umask_allows(finished: Path) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    files = [path for path in finished.rglob("*") if path.is_file() and path.name != ".langue.lock"]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~umask}
 
 
 def test_folders_that_were_made_for_a_run_go_with_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from pydantic import Field, model_validator
 from langue.data import DataSettings
 from langue.data.sources import EMBEDDED
 from langue.errors import LangueError
+from langue.files import replacing_listed
 from langue.models import ModelConfig
 from langue.models.presets import preset
 from langue.objectives import (
@@ -135,12 +135,8 @@ def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, st
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe with every field, which `read_recipe` reads as the same value."""
     text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    beside = path.with_name(f".{path.name}.writing")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)  # a kill never leaves half a recipe, without which a run would be lost
+    with replacing_listed(path.parent) as stage:
+        (stage / path.name).write_text(text, encoding="utf-8")
 
 
 def changes_between(old: Settings, new: Settings, before: str = "") -> dict[str, tuple[Any, Any]]:

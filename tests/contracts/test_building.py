@@ -134,7 +134,8 @@ def test_a_loaded_model_can_be_changed_and_saved_over_its_own_files(tmp_path: Pa
 
 
 def damage(folder: Path, how: str) -> None:
-    """Spoil a saved model in one way."""
+    """Spoil a model in one way that was put together by hand, so that nobody knows its bytes."""
+    (folder / "manifest.json").unlink()
     weights, config = folder / "model.safetensors", folder / "config.json"
     tensors, settings = load_file(weights), json.loads(config.read_text())
     name = "stack.blocks.0.mixer.output.weight"

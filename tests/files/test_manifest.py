@@ -115,7 +115,7 @@ def test_sealing_lists_folders_too(tmp_path):
     write_text(tmp_path / "a" / "b", "x")
     seal(tmp_path)
     (tmp_path / "a" / "b").write_text("y")
-    with pytest.raises(LangueError, match="damaged or was changed"):
+    with pytest.raises(LangueError, match=r"a/b is not what manifest\.json says"):
         check_folder(tmp_path)
 
 

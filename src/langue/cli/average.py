@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from langue.errors import LangueError
-
 
 def average(run: Path, /, *, last: int = 5, out: Path) -> None:
     """Average the weights of a run's last checkpoints, and leave a folder that every other verb takes.
@@ -25,24 +23,24 @@ def average(run: Path, /, *, last: int = 5, out: Path) -> None:
     import torch
 
     from langue.experiment.run import RunFolder
+    from langue.hub import new_folder
     from langue.models import build, save_model
     from langue.train.averaging import last_checkpoints, mean_weights
 
     folder = RunFolder(run)
     recipe = folder.recipe()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise LangueError(f"{out} is not empty; choose another --out")
     places = last_checkpoints(folder.checkpoints, last)
     weights = mean_weights(places)
     model = build(recipe.model.architecture())
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
-    # The notes beside the best model's configuration, such as labels, belong to the average as well.
-    if folder.model.is_dir():
-        shutil.copytree(folder.model, out / "model")
-    save_model(model, out / "model")
-    for name in ("recipe.yaml", "environment.json", "tokenizer.json", "special_tokens_map.json"):
-        if (run / name).is_file():
-            shutil.copyfile(run / name, out / name)
+    with new_folder(out) as stage:
+        # The notes beside the best model's configuration, such as labels, belong to the average as well.
+        if folder.model.is_dir():
+            shutil.copytree(folder.model, stage / "model")
+        save_model(model, stage / "model")
+        for name in ("recipe.yaml", "environment.json", "tokenizer.json", "special_tokens_map.json"):
+            if (run / name).is_file():
+                shutil.copyfile(run / name, stage / name)
     print(f"{out}: the mean of {', '.join(place.name for place in places)}")

@@ -115,34 +115,27 @@ def _without(vectors: Iterable[np.ndarray], faults: Faults) -> Iterator[np.ndarr
 
 def write_vectors(parts: Iterable[np.ndarray], out: Path) -> int:
     """Write arrays (some, size) float32 as one .npy file beside its place, which it then takes; how many rows."""
-    import os
-
     import numpy as np
     from numpy.lib import format as npy
 
     from langue.console import progress
+    from langue.files import replacing
 
     def header(rows: int, width: int) -> None:
         file.seek(0)
         # NumPy leaves room for the first number to grow, so that a second header fits into the place of the first.
         npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (rows, width)})
 
-    beside, count, width = out.with_name(f".{out.name}.writing"), 0, 0
-    try:
-        with beside.open("wb") as file, progress("vectors", None, "texts") as advance:
-            for part in parts:
-                if not count:
-                    width = part.shape[1]
-                    header(0, width)
-                file.write(np.ascontiguousarray(part, "<f4").data)
-                count += len(part)
-                advance(len(part))
-            header(count, width)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, out)
-    finally:
-        beside.unlink(missing_ok=True)
+    count, width = 0, 0
+    with replacing(out) as place, place.open("wb") as file, progress("vectors", None, "texts") as advance:
+        for part in parts:
+            if not count:
+                width = part.shape[1]
+                header(0, width)
+            file.write(np.ascontiguousarray(part, "<f4").data)
+            count += len(part)
+            advance(len(part))
+        header(count, width)
     return count
 
 

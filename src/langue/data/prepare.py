@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +17,9 @@ from langue.data.settings import ReadSettings
 from langue.data.sources import Given, find_sources
 from langue.data.store import TokenStore
 from langue.data.tally import Tally
-from langue.data.writer import Encoded, Writer, sync_folder
+from langue.data.writer import Encoded, Writer
 from langue.errors import LangueError
+from langue.files import replacing
 from langue.text import Tokenizer
 from langue.text.encoder import Encoders
 
@@ -78,7 +77,8 @@ def prepare(
     origins = find_sources(given)
     names = [origin.name for origin in origins]
     total = sum(origin.size for origin in origins) or None
-    with _written_beside(out) as beside, closing(Tally(beside / "quarantine.jsonl")) as tally:
+    with replacing(out) as beside, closing(Tally(beside / "quarantine.jsonl")) as tally:
+        beside.mkdir()
         events = read_events(origins, settings or ReadSettings())
         pieces = tally.count((select or iter)(events))
         with closing(Writer(beside, tokenizer, shard)) as writer, progress(out.name, total, "bytes") as advance:
@@ -89,25 +89,6 @@ def prepare(
         _refuse(names, tally, writer)
         writer.write_manifest(names, tally.account())
     return TokenStore.open(out, verify=False)
-
-
-@contextmanager
-def _written_beside(out: Path) -> Iterator[Path]:
-    """A folder that becomes `out` when all went well, and is gone otherwise; what a kill leaves is no store."""
-    beside = out.parent / f".{out.name}.writing"
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        yield beside
-        sync_folder(beside)
-        if out.exists():
-            out.rmdir()
-        os.replace(beside, out)
-        sync_folder(out.parent)
-    except OSError as error:
-        raise LangueError(f"{out} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> Iterator[Encoded]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from langue.data.store import MANIFEST, VERIFIED_BYTES, manifest_digest
-from langue.data.writer import sync_folder
+from langue.data.store import MANIFEST, manifest_digest
 from langue.errors import LangueError
+from langue.files import digest, replacing
+from langue.files.digest import read_digest
 
 FORMAT, VERSION = "langue-sounds", 1
 SAMPLES, ENDS, TEXTS = "samples.bin", "ends.idx", "texts.json"
@@ -38,8 +38,8 @@ class SoundStore:
             raise LangueError(f"{folder / MANIFEST} does not describe a sound store of version {VERSION}")
         if manifest.get("sha256") != manifest_digest(manifest):
             raise LangueError(f"{folder / MANIFEST} is damaged: it is not as it was written; begin the training anew")
-        for name, (size, digest) in manifest["files"].items():
-            _verify(folder / name, size, digest)
+        for name, (size, sha256) in manifest["files"].items():
+            _verify(folder / name, size, sha256)
         count = manifest["samples"]
         self.samples = np.memmap(folder / SAMPLES, "<i2", "r", shape=(count,)) if count else np.empty(0, np.int16)
         self.ends = np.fromfile(folder / ENDS, "<i8")
@@ -60,36 +60,34 @@ class SoundStore:
 
 def write_sounds(folder: Path, sounds: Iterable[tuple[np.ndarray, str]]) -> None:
     """Write recordings, float32 from −1 to 1, and their texts; the manifest comes last, without which there is none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ends, texts, total = [], [], 0
-    with (folder / SAMPLES).open("wb") as file:
-        for samples, text in sounds:
-            file.write((np.clip(samples, -1, 1) * LOUDEST).round().astype("<i2").tobytes())
-            total += len(samples)
-            ends.append(total)
-            texts.append(text)
-    (folder / ENDS).write_bytes(np.array(ends, "<i8").tobytes())
-    (folder / TEXTS).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "samples": total,
-        "recordings": len(texts),
-        "files": {name: _fingerprint(folder / name) for name in (SAMPLES, ENDS, TEXTS)},
-    }
-    manifest["sha256"] = manifest_digest(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    sync_folder(folder)
+    with replacing(folder) as stage:
+        stage.mkdir()
+        ends, texts, total = [], [], 0
+        with (stage / SAMPLES).open("wb") as file:
+            for samples, text in sounds:
+                file.write((np.clip(samples, -1, 1) * LOUDEST).round().astype("<i2").tobytes())
+                total += len(samples)
+                ends.append(total)
+                texts.append(text)
+        (stage / ENDS).write_bytes(np.array(ends, "<i8").tobytes())
+        (stage / TEXTS).write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "samples": total,
+            "recordings": len(texts),
+            "files": {name: _fingerprint(stage / name) for name in (SAMPLES, ENDS, TEXTS)},
+        }
+        manifest["sha256"] = manifest_digest(manifest)
+        (stage / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def _fingerprint(path: Path) -> list[int | str]:
-    with path.open("rb") as file:
-        return [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+    return [path.stat().st_size, read_digest(path)]
 
 
-def _verify(path: Path, size: int, digest: str) -> None:
-    """Of large files the size alone, as of a token store's."""
+def _verify(path: Path, size: int, sha256: str) -> None:
     if not path.is_file() or path.stat().st_size != size:
         raise LangueError(f"{path} is missing or of another size than it was written; begin the training anew")
-    if size <= VERIFIED_BYTES and _fingerprint(path)[1] != digest:
+    if digest(path) != sha256:
         raise LangueError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; begin the training anew")

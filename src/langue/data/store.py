@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 
 from langue.errors import LangueError
+from langue.files import digest
 from langue.text import Tokenizer
 
 MANIFEST = "manifest.json"
 FORMAT = "langue-tokens"
 VERSION = 1
-
-VERIFIED_BYTES = 1 << 30
-"""Stores up to this size are verified each time they are opened, which takes about a second at most."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +63,13 @@ class TokenStore:
         self._starts = list(accumulate((shard.tokens for shard in self.shards), initial=0))
 
     @classmethod
-    def open(cls, folder: Path | str, *, verify: bool | None = None) -> TokenStore:
+    def open(cls, folder: Path | str, *, verify: bool = True) -> TokenStore:
         """Open a store; the manifest and all sizes are checked.
 
         Args:
             folder: the store.
-            verify: whether to check every byte as well; None: if the store has at most 1 GiB.
+            verify: whether to check every byte as well; large files that were checked on this machine and have not
+                changed in size or times since are not read again.
 
         Raises:
             LangueError: there is none, or a file is missing, damaged or of another size than it should be.
@@ -90,7 +89,7 @@ class TokenStore:
         if manifest.get("sha256") != manifest_digest(manifest):
             raise LangueError(f"{path} is damaged: it is not as it was written; prepare the data again")
         store = cls(folder, manifest)
-        if verify or (verify is None and store.tokens * store.dtype.itemsize <= VERIFIED_BYTES):
+        if verify:
             store.verify()
         return store
 
@@ -103,9 +102,7 @@ class TokenStore:
         for shard in self.shards:
             for suffix, expected in ((".bin", shard.sha256), (".idx", shard.index_sha256)):
                 path = self.folder / f"{shard.name}{suffix}"
-                with path.open("rb") as file:
-                    found = hashlib.file_digest(file, "sha256").hexdigest()
-                if found != expected:
+                if digest(path) != expected:
                     raise LangueError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; prepare it again")
 
     def require(self, tokenizer: Tokenizer) -> None:

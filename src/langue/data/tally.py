@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from langue.data.records import Dropped, Piece
+from langue.files import note
 
 
 class Tally:
@@ -48,6 +49,7 @@ class Tally:
         if self._path is None:
             return
         if self._file is None:
+            note(self._path)
             self._file = self._path.open("w", encoding="utf-8")
         line = {
             "file": dropped.origin,

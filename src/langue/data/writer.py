@@ -141,13 +141,3 @@ def _sync(file: IO[Any]) -> None:
     file.flush()
     os.fsync(file.fileno())
     file.close()
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has a folder's names, where the system lets folders be opened."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

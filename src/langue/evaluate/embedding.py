@@ -13,6 +13,7 @@ from langue.data.labelled import Labelled, read_labelled, read_task
 from langue.errors import LangueError
 from langue.evaluate.search import evaluate_search
 from langue.evaluate.vectors import evaluate_vectors
+from langue.files import write_text
 
 BEIR = "beir"
 """Stands for a benchmark where data is a search set."""
@@ -44,7 +45,7 @@ def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> No
         for query, documents in ranking.items()
         for place, document in enumerate(documents, 1)
     )
-    path.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(lines))
 
 
 def evaluate_table(

@@ -22,6 +22,7 @@ from langue.evaluate.language_model import evaluate_text
 from langue.evaluate.masked import evaluate_masked
 from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluate.search import RERANKED
+from langue.files import write_text
 from langue.search.rerank import load_reranker
 from langue.tasks import load
 
@@ -125,7 +126,7 @@ def _on_pairs(
     pairs = read_pairs_of(task, data, recipe)
     found, answers = evaluate_pairs(task, pairs)
     if predictions is not None:
-        predictions.write_text("".join(answer + "\n" for answer in answers), encoding="utf-8")
+        write_text(predictions, "".join(answer + "\n" for answer in answers))
     shown = data if isinstance(data, str) else "rows"
     return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
 
@@ -142,7 +143,7 @@ def recipe_data(run: Path | str) -> DataSettings:
 def _on_text(task: Any, data: Given, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         if isinstance(data, str) and (Path(data) / MANIFEST).is_file():
-            store = TokenStore.open(data, verify=True)
+            store = TokenStore.open(data)
         else:
             store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
         if task.name == "fill":
@@ -185,7 +186,7 @@ def _write_predictions(path: Path, benchmark: str | None, rows: Sequence[Labelle
         write_submission(benchmark, [row.values for row in rows], answers, path)
         return
     lines = [json.dumps({"prediction": answer}, ensure_ascii=False) + "\n" for answer in answers]
-    path.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(lines))
 
 
 def evaluate_suite(

@@ -9,6 +9,7 @@ from pathlib import Path
 from langue.data.settings import Aligned
 from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
+from langue.files import write_text
 from langue.recipe import Recipe
 from langue.report.record import Record, number, read_record
 from langue.report.words import SCORES, counted, duration
@@ -52,7 +53,7 @@ model = langue.load("{name}")
 
 def write_card(folder: RunFolder) -> None:
     """Write the card from what the run folder holds; a second call writes it anew."""
-    folder.card.write_text(card(folder.recipe(), read_record(folder.path)), encoding="utf-8")
+    write_text(folder.card, card(folder.recipe(), read_record(folder.path)))
 
 
 def card(recipe: Recipe, record: Record) -> str:

@@ -13,6 +13,7 @@ from langue.data.audio import RATE, read_audio
 from langue.data.tables import named_classes
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
+from langue.files import replacing
 from langue.recipe import Recipe
 
 SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "test": "test"}
@@ -31,7 +32,6 @@ def write_given(data: Any, recipe: Recipe, folder: Path) -> Recipe:
         LangueError: there is no training data or no row in it, or a row that JSON cannot say.
     """
     parts = _parts(data)
-    folder.mkdir(parents=True, exist_ok=True)
     settings = recipe.data
     changes: dict[str, Any] = {"benchmark": None, "folder": None, "max_line_bytes": settings.max_line_bytes}
     if settings.benchmark is not None:  # its files are not read, its dev split neither
@@ -69,7 +69,7 @@ def _parts(data: Any) -> dict[str, Any]:
 def _write(rows: Iterable[Any], path: Path, split: str, column: str, sound: str | None) -> int:
     """How long the longest line is, in bytes."""
     longest = 0
-    with path.open("wb") as file:
+    with replacing(path) as place, place.open("wb") as file:
         for number, row in enumerate(named_classes(rows), 1):
             values = row if isinstance(row, Mapping) else {column: row}
             if sound in values:

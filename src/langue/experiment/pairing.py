@@ -17,6 +17,7 @@ from langue.data.sides import PairExamples, Shares, Sides, training_examples
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
 from langue.experiment.fit import Shape
+from langue.files import make_folders
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.models import Model
 from langue.models.count import flops_per_token
@@ -96,7 +97,7 @@ class Pairing(Course):
 
     @classmethod
     def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         if recipe.source_tokenizer is not None:
             source_tokenizer(recipe, cls.task.columns).save(folder / "source")
 

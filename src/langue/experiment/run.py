@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.files import check_folder, claim, is_unfinished
 from langue.recipe import Recipe, read_recipe
 from langue.train.trainer import INTERRUPTED
-
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -68,59 +66,26 @@ class RunFolder:
         """
         if not self.is_run():
             raise LangueError(f"{self.path} is no run folder: recipe.yaml or environment.json is missing")
+        check_folder(self.path)
         return read_recipe(self.recipe_file)
 
     @contextmanager
     def claim(self, *, resume: bool) -> Iterator[None]:
-        """Hold the folder against other processes; one in which no run came about is gone afterwards.
+        """Hold the folder against other processes; one in which no run came about is as it was before.
 
         Raises:
             LangueError: there is a run and it is not to be resumed, or none and it is, or the folder is someone else's.
         """
-        self._refuse(resume)
-        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with self._lock():
-                if not resume:
-                    self._clear()
-                yield
-        finally:
-            if made and self.path.exists() and not self.is_run():
-                shutil.rmtree(made[-1])
-            elif self.path.exists() and not self.is_run():
-                self._clear()
-                (self.path / LOCK).unlink(missing_ok=True)
-
-    def _refuse(self, resume: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise LangueError(f"{self.path} is a file; name a folder for the run")
         if resume and not self.is_run():
-            raise LangueError(f"{self.path} holds no run to go on with; leave out --resume to begin one")
+            begun = "; a training that was being set up was broken off there" if is_unfinished(self.path) else ""
+            raise LangueError(f"{self.path} holds no run to go on with{begun}; leave out --resume to begin one")
         if not resume and self.is_run():
             raise LangueError(f"{self.path} holds a run; go on with it by --resume, or choose another --out")
-        # A lock without a run is what a kill leaves of a run that was being set up.
-        if not resume and self.path.exists() and any(self.path.iterdir()) and not (self.path / LOCK).exists():
-            raise LangueError(f"{self.path} is not empty; choose another --out")
-
-    def _clear(self) -> None:
-        """Remove what is left of a run that did not come about."""
-        for path in self.path.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Keep a second process from training in this folder; the operating system lifts the lock if we die."""
-        import fcntl  # where there is POSIX; every other use of a run folder works without
-
-        with (self.path / LOCK).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LangueError(f"{self.path} is being trained by another process; wait for it or stop it") from None
+        busy = f"{self.path} is being trained by another process; wait for it or stop it"
+        taken = f"{self.path} is not empty and what is in it is not Langue's; choose another --out"
+        with claim(self.path, self.is_run, busy=busy, taken=taken):
             yield
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from langue.errors import LangueError
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.training import train
+from langue.files import write_text
 from langue.recipe import Recipe
 
 RESULT = "seeds.json"
@@ -65,9 +66,7 @@ def train_seeds(
         if runs[-1].signal is not None:
             break
     result = SeedsResult(runs, seeds)
-    beside = out / f".{RESULT}.writing"
-    beside.write_text(json.dumps(result.summary(), indent=1) + "\n", encoding="utf-8")
-    beside.replace(out / RESULT)
+    write_text(out / RESULT, json.dumps(result.summary(), indent=1) + "\n")
     return result
 
 

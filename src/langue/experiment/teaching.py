@@ -12,6 +12,7 @@ from langue.console import progress
 from langue.data.alike import kind_of, texts_in
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
+from langue.files import check_file, replacing_listed
 from langue.objectives.settings import EmbedSettings
 from langue.tasks import load
 
@@ -38,16 +39,14 @@ def write_lesson(settings: EmbedSettings, rows: Sequence[Labelled], folder: Path
             f"embed.teacher: {settings.teacher} is a model to {teacher.name}, but the loss {settings.loss} wants one "
             f"to {wanted}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     kind, told = kind_of(rows), []
     with progress("asking the teacher", float(len(rows)), "rows") as advance:
         for start in range(0, len(rows), TOGETHER):
             some = [texts_in(row, kind) for row in rows[start : start + TOGETHER]]
             told.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
             advance(len(some))
-    beside = folder / f".{LESSON}.writing.npy"
-    np.save(beside, np.concatenate(told), allow_pickle=False)
-    beside.replace(folder / LESSON)
+    with replacing_listed(folder) as stage:
+        np.save(stage / LESSON, np.concatenate(told), allow_pickle=False)
 
 
 def _vectors(teacher: Any, rows: Sequence[Sequence[str]], kind: str) -> np.ndarray:
@@ -79,7 +78,7 @@ def read_lesson(folder: Path, texts: Sequence[int], loss: str) -> list[np.ndarra
     """
     counts = np.array(texts) if loss == "vectors" else np.array(texts) - 1
     try:
-        told = np.load(folder / LESSON, allow_pickle=False)
+        told = np.load(check_file(folder / LESSON), allow_pickle=False)
     except (OSError, ValueError) as error:
         raise LangueError(f"{folder / LESSON}, what the teacher said, cannot be read: {error}") from None
     if len(told) != counts.sum():

@@ -21,6 +21,7 @@ from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, keep
+from langue.files import replacing_listed
 from langue.models import Model, build, load_model
 from langue.recipe import Recipe, read_recipe, write_recipe
 from langue.report import write_report
@@ -87,8 +88,9 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     tokenizer.save(folder.path)
     course.prepare(recipe, tokenizer, folder.data)
     trainer = _build(recipe, folder)
-    content = json.dumps(environment(), indent=2) + "\n"
-    folder.environment_file.write_text(content, encoding="utf-8")
+    with replacing_listed(folder.path) as stage:
+        content = json.dumps(environment(), indent=2) + "\n"
+        (stage / folder.environment_file.name).write_text(content, encoding="utf-8")
     write_recipe(recipe, folder.recipe_file)
     return trainer
 

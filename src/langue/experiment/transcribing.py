@@ -23,6 +23,7 @@ from langue.data.sounds import SoundStore, write_sounds
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
+from langue.files import make_folders
 from langue.models import Model
 from langue.models.build import outline
 from langue.models.config import AudioConfig
@@ -113,7 +114,7 @@ class Transcribing(Tables):
     def prepare(cls, recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
         """All recordings to learn from, at one rate, in one file; what is left out is told and quarantined."""
         rows = read_split(recipe.data, "train")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         tally = Tally(folder / "quarantine.jsonl")
         with progress("reading recordings", float(len(rows)), "recordings") as advance:
             write_sounds(folder / STORE, _learnable(rows, recipe, tokenizer, tally, advance))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,12 +12,11 @@ from langue import machine
 from langue.console import remark
 from langue.experiment.course import Course
 from langue.experiment.run import RunFolder
-from langue.models import Model, save_model
-from langue.models.build import CONFIG, WEIGHTS
+from langue.files import replacing_listed
+from langue.models import Model, write_model
 from langue.report.words import in_words
 from langue.train import Watch, processes
 from langue.train.device import autocast
-from langue.train.disk import sync
 
 
 def build_watch(course: Course, folder: RunFolder, device: torch.device) -> Watch:
@@ -57,19 +55,13 @@ def keep(model: Model, folder: RunFolder, notes: Mapping[str, str] | None = None
         folder: the run's.
         notes: files that belong beside the configuration, by name; they are the same in all of a run.
     """
-    beside = folder.path / ".model.writing"
-    save_model(model, beside)
-    for name, text in (notes or {}).items():
-        (beside / name).write_text(text, encoding="utf-8")
-    for path in (beside / CONFIG, beside / WEIGHTS, *(beside / name for name in notes or ()), beside):
-        sync(path)
-    if not folder.model.exists():
-        os.replace(beside, folder.model)
-        return
     # The configuration is the same in all of a run, so that weights and configuration fit at any time.
-    for name in (CONFIG, WEIGHTS, *(notes or ())):
-        os.replace(beside / name, folder.model / name)
-    beside.rmdir()
+    with replacing_listed(
+        folder.model, advice="earlier weights are whole, so make room and continue with --resume"
+    ) as stage:
+        write_model(model, stage)
+        for name, text in (notes or {}).items():
+            (stage / name).write_text(text, encoding="utf-8")
 
 
 @lru_cache

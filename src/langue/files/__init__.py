@@ -8,6 +8,7 @@ setting-up has written, `manifest` knows the bytes of each file of a folder, `st
 from langue.files.claim import claim, is_unfinished, locked, remove_files
 from langue.files.digest import digest, verify_always
 from langue.files.disk import make_folders, reason, sync
+from langue.files.ledger import note
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
 from langue.files.staging import replacing, write_text
 from langue.files.stamp import STAMP, check_stamp, write_stamp
@@ -24,6 +25,7 @@ __all__ = [
     "is_unfinished",
     "locked",
     "make_folders",
+    "note",
     "reason",
     "remove_files",
     "replacing",

@@ -10,6 +10,7 @@ from langue.errors import LangueError
 from langue.files import ledger
 from langue.files.disk import make_folders, remove_empty, write_errors
 from langue.files.ledger import remove_files
+from langue.files.staging import sweep
 
 LOCK = ".langue.lock"
 
@@ -83,7 +84,7 @@ def _noted(folder: Path, is_whole: Callable[[], bool], taken: str) -> Iterator[N
         (folder / ledger.NAME).unlink(missing_ok=True)  # a kill came between the last file and the list's removal
         yield
         return
-    remove_files(folder, ledger.read(folder) or ())
+    _undo(folder)
     if _others(folder):
         raise LangueError(taken)
     notes = ledger.Ledger(folder)
@@ -92,8 +93,17 @@ def _noted(folder: Path, is_whole: Callable[[], bool], taken: str) -> Iterator[N
     finally:
         notes.close()
         if not is_whole():
-            remove_files(folder, ledger.read(folder) or ())
+            _undo(folder)
         (folder / ledger.NAME).unlink(missing_ok=True)
+
+
+def _undo(folder: Path) -> None:
+    """Remove what the list names, and what was being written beside it."""
+    names = ledger.read(folder) or []
+    for place in [folder, *(folder / name for name in names)]:
+        if place.is_dir() and not place.is_symlink():
+            sweep(place)
+    remove_files(folder, names)
 
 
 def _others(folder: Path) -> bool:

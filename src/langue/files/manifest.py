@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,14 +54,14 @@ class Manifest:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, RecursionError) as error:
-            raise LangueError(f"{path} is damaged or cannot be read: {error}") from None
+            raise LangueError(f"{folder} is damaged: {MANIFEST} cannot be read: {error}") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             return None
         if content.get("version") != VERSION:
-            raise LangueError(f"{path} is damaged, or of a newer Langue: its version is {content.get('version')}")
-        manifest = cls(_entries(content.get("files"), path), _entries(content.get("coming", {}), path))
+            raise LangueError(f"{folder} is damaged, or of a newer Langue: {MANIFEST} is not of version {VERSION}")
+        manifest = cls(_entries(content.get("files"), folder), _entries(content.get("coming", {}), folder))
         if manifest.text() != text:
-            raise LangueError(f"{path} is damaged: it is not as Langue writes it")
+            raise LangueError(f"{folder} is damaged: {MANIFEST} is not as Langue writes it")
         return manifest
 
     def check(self, folder: Path, name: str) -> None:
@@ -76,23 +76,25 @@ class Manifest:
             return
         try:
             size = path.stat().st_size
-            value = digest(path) if any(entry["bytes"] == size for entry in known) else ""
+            value = digest(path)
         except FileNotFoundError:
+            if name not in self.files:
+                return  # a kill came before it was there
             raise LangueError(f"{folder} is damaged: {name}, which {MANIFEST} lists, is missing") from None
         except OSError as error:
-            raise LangueError(f"{path} cannot be read: {error.strerror}") from None
+            raise LangueError(f"{folder} is damaged: {name} cannot be read: {error.strerror}") from None
         if not any(entry == {"bytes": size, "sha256": value} for entry in known):
             raise LangueError(
-                f"{path} is damaged or was changed: it is not what {MANIFEST} says; bring it back from a copy, or make "
-                f"the folder anew"
+                f"{folder} is damaged: {name} is not what {MANIFEST} says it was when it was written; bring it back "
+                f"from a copy, or make the folder anew"
             )
 
 
-def _entries(content: Any, path: Path) -> dict[str, Entry]:
+def _entries(content: Any, folder: Path) -> dict[str, Entry]:
     if not isinstance(content, dict) or not all(
         isinstance(entry, dict) and entry.keys() == {"bytes", "sha256"} for entry in content.values()
     ):
-        raise LangueError(f"{path} is damaged: it does not list files")
+        raise LangueError(f"{folder} is damaged: {MANIFEST} does not list files")
     return content
 
 
@@ -101,17 +103,10 @@ def describe(path: Path) -> Entry:
     return {"bytes": path.stat().st_size, "sha256": read_digest(path)}
 
 
-def seal(folder: Path, names: Iterable[str] | None = None) -> None:
-    """Write the manifest of a folder's files: those named by relative path, or all of them.
-
-    Files that are listed already and not named stay listed as they are.
-    """
-    before = Manifest.read(folder)
-    files = {} if before is None or names is None else dict(before.files)
-    if names is None:
-        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    files |= {name: describe(folder / name) for name in names if name != MANIFEST}
-    write_text(folder / MANIFEST, Manifest(files).text())
+def seal(folder: Path) -> None:
+    """Write the manifest of all files of a folder that is being written; folders within that have their own know
+    their files themselves."""
+    (folder / MANIFEST).write_bytes(Manifest(_described(folder)).text().encode())
 
 
 def check_folder(folder: Path) -> None:
@@ -143,7 +138,8 @@ def replacing_listed(folder: Path, *, advice: str = ADVICE) -> Iterator[Path]:
     """A folder to write files into, which take the place of those of `folder`, and stand in its manifest.
 
     Each file is replaced whole, and in between the manifest knows both the old and the new bytes, so that a kill at
-    any moment leaves a folder that is sound. A folder that does not exist yet appears as a whole.
+    any moment leaves a folder that is sound. A folder that does not exist yet appears as a whole. Where the name of the
+    manifest is taken by somebody else's file, the files are not listed.
 
     Raises:
         LangueError: the disk is full, read-only, or the like.
@@ -152,20 +148,22 @@ def replacing_listed(folder: Path, *, advice: str = ADVICE) -> Iterator[Path]:
         with replacing(folder, advice=advice) as stage:
             stage.mkdir()
             yield stage
-            (stage / MANIFEST).write_text(Manifest(_described(stage)).text(), encoding="utf-8")
+            seal(stage)
         return
     with replacing(folder / MANIFEST, advice=advice) as place:
         stage = place.parent / "files"
         stage.mkdir()
         yield stage
         old, new = _settled(folder), _described(stage)
-        write_text(folder / MANIFEST, Manifest({**new, **old}, {k: v for k, v in new.items() if k in old}).text())
+        ours = Manifest.read(folder) is not None or not (folder / MANIFEST).exists()
+        if ours:
+            write_text(folder / MANIFEST, Manifest(old, new).text())
         settle(stage, place.parent / MARK)
         for name in new:
             make_folders((folder / name).parent)
             move_file(stage / name, folder / name)
         sync(folder)
-        place.write_text(Manifest({**old, **new}).text(), encoding="utf-8")
+        place.write_bytes(Manifest({**old, **new}).text().encode() if ours else (folder / MANIFEST).read_bytes())
 
 
 def _settled(folder: Path) -> dict[str, Entry]:
@@ -183,4 +181,6 @@ def _is(path: Path, entry: Entry) -> bool:
 
 def _described(folder: Path) -> dict[str, Entry]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): describe(path) for path in paths}
+    sealed = {path.parent for path in paths if path.name == MANIFEST}
+    mine = [path for path in paths if not sealed & {path.parent, *path.parents} - {folder, *folder.parents}]
+    return {path.relative_to(folder).as_posix(): describe(path) for path in mine if path != folder / MANIFEST}

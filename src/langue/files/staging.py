@@ -1,7 +1,7 @@
 """Writing beside a place and renaming: a file or folder is whole or not there, whatever happens meanwhile.
 
 The staging folder `.NAME.XXXXXXXX.writing` holds a mark that its writer keeps locked. A mark without a writer is what a
-kill left, and the next writer of the same name removes it; a folder of such a name without the mark is somebody's own.
+kill left, and the next writer in the same place removes it; a folder of such a name without the mark is somebody's own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from langue.errors import LangueError
@@ -49,7 +49,7 @@ def replacing(path: Path | str, *, advice: str = ADVICE) -> Iterator[Path]:
     with write_errors(target, advice):
         made = make_folders(target.parent)
         try:
-            sweep(target)
+            sweep(target.parent)
             with _staging(target) as stage:
                 yield stage / _CONTENT
                 settle(stage / _CONTENT, stage / MARK)
@@ -65,16 +65,11 @@ def write_text(path: Path | str, text: str, *, advice: str = ADVICE) -> None:
         place.write_bytes(text.encode("utf-8"))
 
 
-def sweep(target: Path) -> None:
-    """Remove the staging folders of a place whose writers were killed."""
-    before = _prefix(target)
-    for folder in target.parent.iterdir():
-        if folder.name.startswith(before) and folder.name.endswith(SUFFIX) and _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _prefix(target: Path) -> str:
-    return f".{target.name[:48]}."  # a name may have 255 bytes, and some are four to a character
+def sweep(place: Path) -> None:
+    """Remove the staging folders in a folder whose writers were killed."""
+    for folder in place.iterdir():
+        if folder.name.startswith(".") and folder.name.endswith(SUFFIX) and _is_abandoned(folder):
+            _discard(folder)
 
 
 @contextmanager
@@ -82,7 +77,8 @@ def _staging(target: Path) -> Iterator[Path]:
     """A new folder beside a place, gone in the end, whose mark is locked as long as this process writes."""
     from filelock import FileLock
 
-    stage = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{SUFFIX}")
+    # A name may have 255 bytes, and some letters are four to a character.
+    stage = target.with_name(f".{target.name[:48]}.{secrets.token_hex(4)}{SUFFIX}")
     stage.mkdir()
     try:
         mark = stage / MARK
@@ -90,7 +86,19 @@ def _staging(target: Path) -> Iterator[Path]:
         with FileLock(mark, blocking=False):
             yield stage
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        _discard(stage)
+
+
+def _discard(stage: Path) -> None:
+    """Remove a staging folder, its mark last: what a kill leaves in the middle can still be told to be ours."""
+    for path in stage.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != MARK:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        (stage / MARK).unlink(missing_ok=True)
+        stage.rmdir()
 
 
 def _is_abandoned(folder: Path) -> bool:

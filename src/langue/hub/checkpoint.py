@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
-from langue.models import Model, save_model
+from langue.files import replacing, seal
+from langue.models import Model, write_model
 from langue.settings import parse
 from langue.text import Tokenizer
 from langue.text.reading import FILE as READING
@@ -52,7 +51,8 @@ def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
     Raises:
         LangueError: the disk is full or cannot be written.
     """
-    save_model(checkpoint.model, run / "model")
+    (run / "model").mkdir(parents=True, exist_ok=True)
+    write_model(checkpoint.model, run / "model")
     if checkpoint.labels is not None:
         _write(run / "model" / LABELS, list(checkpoint.labels))
     if checkpoint.origin:
@@ -60,6 +60,7 @@ def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
     if checkpoint.reading is not None:
         _write(run / "model" / READING, checkpoint.reading.model_dump())
     write_source_tokenizer(checkpoint, run / "model")
+    seal(run / "model")
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(run)
 
@@ -111,26 +112,10 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise LangueError(f"{path} already exists; remove it or choose another name")
-    path = path.absolute()
-    beside = path.with_name(f".{path.name}.writing")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
-        yield beside
-        for place in [*sorted(beside.rglob("*")), beside]:
-            _sync(place)
-        os.replace(beside, path)
-        _sync(path.parent)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with replacing(path) as stage:
+        stage.mkdir()
+        yield stage
+        seal(stage)
 
 
 def _write(path: Path, content: Any) -> None:

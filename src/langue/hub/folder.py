@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.files import check_folder
 from langue.hub.ctranslate2 import is_ctranslate2
 from langue.hub.weights import Place, Weights, read_weights
 
@@ -62,6 +63,7 @@ def read_folder(path: Path) -> Folder:
         LangueError: a file is missing, damaged, or wants to be executed.
     """
     _refuse_pickles(path)
+    check_folder(path)
     config = read_json(path / CONFIG)
     refuse_code(config, path / CONFIG)
     told = read_json(path / GENERATION) if (path / GENERATION).is_file() else {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.extra import need
+from langue.files import STAMP, replacing, write_stamp
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
@@ -254,19 +253,13 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
     gguf = need("gguf", "formats", "writing GGUF")
     path = Path(path)
     architecture = _architecture(model.config)
-    beside = path.with_name(f".{path.name}.writing")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = gguf.GGUFWriter(beside, architecture)
+    with replacing(path) as place:
+        writer = gguf.GGUFWriter(place, architecture)
+        writer.add_string("langue.sha256", STAMP)  # first of all, so that it is found at the file's beginning
         _write_config(writer, model.config, kind, gguf)
         write_tokenizer(writer, tokenizer, model.config.vocab_size)
         _write_tensors(writer, model, architecture, kind, gguf)
-        os.replace(beside, path)
-    except OSError as error:
-        raise LangueError(f"{path} could not be written: {error}; make room and try again") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+        write_stamp(place)
 
 
 def read_checkpoint(path: Path, dtype: Precision) -> Checkpoint:

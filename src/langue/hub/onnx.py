@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.extra import need
+from langue.files import STAMP, replacing_listed, write_stamp
 from langue.hub.checkpoint import LABELS, Checkpoint, write_source_tokenizer
 from langue.models import Model, Seq2Seq
 from langue.nn.layout import Layout
@@ -103,25 +102,17 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     if output == "scores" and model.classifier is None:
         raise LangueError("the model has no classifier that could give scores; ask for logits or hidden")
     folder = Path(folder)
-    beside = folder / ".onnx.writing"
     ready = copy.deepcopy(model).to("cpu", torch.float32).eval()
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+    with replacing_listed(folder) as beside:
         # torch puts a module back into the mode that it was in, and all within it: dropout must not come back.
         graphs = [graph.eval() for graph in _graphs(ready, output)]
         with torch.no_grad():
             for graph in graphs:
                 _write(graph, ready, beside / graph.file)
+                _stamp(beside / graph.file)
             difference = max(_check(graph, ready, beside / graph.file) for graph in graphs)
         _describe(graphs, ready, difference, beside)
         files = sorted(path.name for path in beside.iterdir())
-        for name in files:
-            os.replace(beside / name, folder / name)
-    except OSError as error:
-        raise LangueError(f"the graph could not be written to {folder}: {error}; make room and try again") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return OnnxExport(tuple(files), difference)
 
 
@@ -301,6 +292,15 @@ def _padded(rows: int, length: int) -> Tensor:
     valid[1:2, : length // 2] = False
     valid[2:3, (length + 1) // 2 :] = False
     return valid
+
+
+def _stamp(path: Path) -> None:
+    """Add the hash of a graph's file to its metadata: what is appended to a message belongs to it."""
+    onnx = need("onnx", "formats", "export to ONNX")
+    entry = onnx.StringStringEntryProto(key="langue.sha256", value=STAMP)
+    with path.open("ab") as file:
+        file.write(onnx.ModelProto(metadata_props=[entry]).SerializeToString())
+    write_stamp(path)
 
 
 def _check(graph: _Graph, model: Model, path: Path) -> float:

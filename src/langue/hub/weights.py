@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from langue.errors import LangueError
+from langue.files import check_stamp
 
 HEADER_LIMIT = 100_000_000
 """Bytes of the longest header; the format's own limit."""
@@ -62,6 +63,7 @@ class MappedFile:
 
     def __init__(self, path: Path):
         self.path = path
+        check_stamp(path)
         with path.open("rb") as file:
             # A private map: what is written to a tensor changes our copy of a page and not the file.
             self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)

@@ -16,6 +16,7 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.console import no_remarks, say
 from langue.errors import LangueError
+from langue.files import STAMP, write_stamp
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.family import Family, Head
 from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS
@@ -60,7 +61,8 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     config["dtype"] = config["torch_dtype"] = str(dtype).removeprefix("torch.")  # the older name is Transformers 4's
     tensors = _tensors(family, head, model, dtype)
     try:
-        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt", "sha256": STAMP})
+        write_stamp(folder / WEIGHTS)
         if head.words and model.config.form != "encoder":
             more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
             _write(folder / GENERATION, _generation(config, checkpoint, more.pop(GENERATION, {})))

@@ -1,6 +1,6 @@
 """Models: from a configuration, which is data, to a decoder, an encoder or an encoder–decoder of any mixer."""
 
-from langue.models.build import build, load_model, load_weights, read_config, save_model
+from langue.models.build import build, load_model, load_weights, read_config, save_model, write_model
 from langue.models.config import PRESETS, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
@@ -19,4 +19,5 @@ __all__ = [
     "load_weights",
     "read_config",
     "save_model",
+    "write_model",
 ]

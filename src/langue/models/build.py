@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from langue.errors import LangueError
+from langue.files import check_folder, replacing_listed
 from langue.models.config import EmbedderConfig, Form, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
@@ -73,20 +74,21 @@ def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[s
 
 
 def save_model(model: Model, folder: Path | str) -> None:
-    """Write `model.safetensors` and `config.json`; a matrix that two places share is written once.
+    """Write `model.safetensors`, `config.json` and a manifest; a matrix that two places share is written once.
 
     Raises:
         LangueError: the disk is full, or the folder cannot be written.
     """
-    folder = Path(folder)
+    with replacing_listed(Path(folder)) as stage:
+        write_model(model, stage)
+
+
+def write_model(model: Model, folder: Path) -> None:
+    """Write a model's files into a folder that is being written beside its place."""
     weights = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
     config = json.dumps(model.config.model_dump(), indent=2) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
-        (folder / CONFIG).write_text(config, encoding="utf-8")
-    except (OSError, SafetensorError) as error:
-        raise LangueError(f"the model could not be written to {folder}: {error}; make room and try again") from None
+    save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
+    (folder / CONFIG).write_text(config, encoding="utf-8")
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -115,6 +117,7 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
         LangueError: a file is missing or damaged, or the weights do not fit the configuration.
     """
     folder = Path(folder)
+    check_folder(folder)
     return load_weights(read_config(folder), folder / WEIGHTS, device)
 
 

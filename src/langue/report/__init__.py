@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from langue.files import write_text
 from langue.report.extra import missing_extra
 
 __all__ = ["missing_extra", "write_race_report", "write_report"]
@@ -26,7 +27,7 @@ def write_report(run: Path | str) -> str:
     from langue.report.run import run_page
 
     path = Path(run) / REPORT
-    path.write_text(run_page(run), encoding="utf-8")
+    write_text(path, run_page(run))
     return f"report: {path}"
 
 

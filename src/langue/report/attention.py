@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 
+from langue.files import write_text
 from langue.report.figure import new_grid, save_as
 from langue.report.page import render
 from langue.report.palette import day
@@ -76,7 +77,7 @@ def attention_page(looks: Looks) -> str:
 def write_attention(looks: Looks, path: Path) -> None:
     """Write the page or the picture that the file's ending asks for: .html, .svg or .png."""
     if path.suffix == ".html":
-        path.write_text(attention_page(looks), encoding="utf-8")
+        write_text(path, attention_page(looks))
         return
     drawn = [
         [(f"layer {n}, head {h}", weights) for h, weights in enumerate(heads, 1)]

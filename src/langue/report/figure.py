@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from langue.files import replacing, write_text
 from langue.report.palette import day, stylesheet, with_variables
 from langue.report.words import short
 
@@ -231,7 +232,8 @@ def save_as(figure: Figure, path: Path, description: str) -> None:
         svg = inline_svg(figure, path.stem, description)
         inner = f"<style>{stylesheet()}\nsvg {{ background: var(--paper); }}</style>"
         head = svg.index(">") + 1
-        path.write_text(svg[:head] + inner + svg[head:], encoding="utf-8")
+        write_text(path, svg[:head] + inner + svg[head:])
         return
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(path, dpi=200, facecolor=day("paper"), metadata={"Software": None})
+    with replacing(path) as place, matplotlib.rc_context(STYLE):
+        kind = path.suffix.removeprefix(".") or "png"
+        figure.savefig(place, dpi=200, format=kind, facecolor=day("paper"), metadata={"Software": None})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from langue.files import write_text
 from langue.report.compare import PANELS, Runner, panel_svg, runners, write_picture
 from langue.report.page import render, tables
 from langue.report.record import Record, read_record
@@ -16,7 +17,7 @@ def write_race(folder: Path, result: RaceResult) -> None:
     records = {member.name: read_record(folder / member.run) for member in result.members}
     field = runners(result.members, records)
     write_picture(folder, field)
-    (folder / "report.html").write_text(_page(result, field, records), encoding="utf-8")
+    write_text(folder / "report.html", _page(result, field, records))
 
 
 def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -> str:

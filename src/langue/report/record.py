@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.files import check_folder
 from langue.files.rows import read_lines
 from langue.settings import read_yaml
 
@@ -70,6 +71,7 @@ def read_record(run: Path | str) -> Record:
     run = Path(run)
     if not (run / "recipe.yaml").is_file():
         raise LangueError(f"{run} is no run folder: it holds no recipe.yaml")
+    check_folder(run)
     rows = [line.values for line in read_lines(run / "metrics.jsonl")]
     return Record(
         name=run.resolve().name,

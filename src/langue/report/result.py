@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from langue.errors import LangueError
+from langue.files import check_file, replacing_listed
 from langue.report.words import short
 from langue.settings import Settings, parse
 
@@ -70,10 +71,9 @@ class RaceResult(Settings):
 
 def write_result(folder: Path, result: RaceResult) -> None:
     """Write race.json, whole or not at all."""
-    path = folder / RESULT
-    beside = path.with_suffix(".json.new")
-    beside.write_text(json.dumps(result.model_dump(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    with replacing_listed(folder) as stage:
+        text = json.dumps(result.model_dump(), indent=1, ensure_ascii=False) + "\n"
+        (stage / RESULT).write_text(text, encoding="utf-8")
 
 
 def read_result(folder: Path | str) -> RaceResult:
@@ -84,7 +84,7 @@ def read_result(folder: Path | str) -> RaceResult:
     """
     path = Path(folder) / RESULT
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(check_file(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LangueError(f"{folder} holds no race: {RESULT} is missing") from None
     except ValueError:

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from langue.data.writer import sync_folder
 from langue.errors import LangueError
+from langue.files import sync as sync_folder
 from langue.search.collector import Collector
 from langue.search.postings import Postings
 from langue.search.settings import IndexSettings

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.errors import LangueError
+from langue.files import check_folder
 
 if TYPE_CHECKING:
     from langue.hub import Checkpoint
@@ -77,6 +78,7 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
         return read_source(str(path)), None
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
+    check_folder(path)
     weights = _weights(path)
     recipe = _recipe(path)
     model = _model(weights, recipe)
@@ -107,7 +109,7 @@ def _model(weights: Path, recipe: Recipe | None) -> Model:
     from langue.models import load_model, load_weights
     from langue.train import checkpoint
 
-    if recipe is None or not (weights / checkpoint.MANIFEST).is_file():
+    if recipe is None or not (weights / checkpoint.STATE).is_file():
         return load_model(weights)
     checkpoint.verify(weights)
     # Where weights are averaged, their average is what the training evaluates and keeps.

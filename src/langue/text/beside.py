@@ -12,6 +12,7 @@ from tokenizers import AddedToken, processors
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError, reading
+from langue.files import check_file
 from langue.text.special import ROLES
 
 ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")
@@ -76,7 +77,7 @@ def read_object(path: Path) -> dict[str, Any]:
             return {}
         if path.stat().st_size > MOST:
             raise LangueError(f"{path} has {path.stat().st_size:,} bytes, which is too large for what it should hold")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(check_file(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise LangueError(f"{path} is damaged: it holds no settings")
     return content
@@ -123,7 +124,7 @@ def _templates(folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     with reading(f"{folder}: its chat template"):
         if (folder / TEMPLATE).is_file():
-            found[DEFAULT] = (folder / TEMPLATE).read_text(encoding="utf-8")
+            found[DEFAULT] = check_file(folder / TEMPLATE).read_text(encoding="utf-8")
         for file in sorted((folder / MORE_TEMPLATES).glob("*.jinja")):
             found[file.stem] = file.read_text(encoding="utf-8")
         if not found and isinstance(told, str):

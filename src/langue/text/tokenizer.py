@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +12,7 @@ from pathlib import Path
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError, reading
+from langue.files import check_file, replacing_listed
 from langue.text.beside import (
     DEFAULT,
     ENDS,
@@ -201,14 +201,13 @@ class Tokenizer:
 
     def save(self, folder: Path | str) -> None:
         """Write `tokenizer.json` into a folder, whole or not at all; what it cannot say goes beside it."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.roles:
-            _write(folder / ROLE_FILES[-1], json.dumps(self.roles, indent=2, ensure_ascii=False) + "\n")
-        if len(self.ends) > 1:
-            _write(folder / GENERATION, json.dumps({ENDS: list(self.ends)}, indent=2) + "\n")
-        self.save_chat_templates(folder)
-        _write(folder / FILE, self.engine.to_str(pretty=True))
+        with replacing_listed(Path(folder)) as stage:
+            if self.roles:
+                _write(stage / ROLE_FILES[-1], json.dumps(self.roles, indent=2, ensure_ascii=False) + "\n")
+            if len(self.ends) > 1:
+                _write(stage / GENERATION, json.dumps({ENDS: list(self.ends)}, indent=2) + "\n")
+            self.save_chat_templates(stage)
+            _write(stage / FILE, self.engine.to_str(pretty=True))
 
     def save_chat_templates(self, folder: Path) -> None:
         """Write the chat templates where Transformers looks for them."""
@@ -239,7 +238,7 @@ class Tokenizer:
         if not file.is_file():
             raise LangueError(f"{path} holds no tokenizer: {file} does not exist")
         with reading(file, "it is no tokenizer, or damaged"):
-            text = file.read_text(encoding="utf-8")
+            text = check_file(file).read_text(encoding="utf-8")
             engine = Engine.from_str(text)
             check_engine(engine, file)
             add_tokens(engine, beside.added, file.parent)
@@ -326,9 +325,7 @@ def refuse_surrogates(text: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.writing")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    path.write_bytes(text.encode("utf-8"))
 
 
 def _says_unknown(engine: Engine) -> bool:

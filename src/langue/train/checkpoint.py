@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
-import os
-import re
-import shutil
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from langue.errors import LangueError
-from langue.train.disk import sync
+from langue.files import MANIFEST, Manifest, check_folder, remove_files, replacing, seal
 
-MANIFEST = "manifest.json"
 STATE = "state.json"
+SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,37 +38,30 @@ class Checkpoint:
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write `step-NNNNNNNN` into a folder: beside its place, synced, with a manifest of hashes, then renamed.
 
-    Only when the new one stands, older ones than the last `keep` are removed, and what a kill left of others.
+    An earlier one of the same step is called `step-NNNNNNNN.old` until the new one stands. Only then, older ones than
+    the last `keep` are removed.
 
     Raises:
         LangueError: the disk is full or cannot be written; earlier checkpoints are whole.
     """
     final = folder / f"step-{checkpoint.step:08d}"
-    beside = folder / f".{final.name}.writing"
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+    old = final.with_name(f"{final.name}.old")
+    advice = "earlier checkpoints are whole, so make room and continue with --resume"
+    with replacing(final, advice=advice) as stage:
+        stage.mkdir()
         for name, tensors in checkpoint.tensors.items():
-            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, _file(beside, name))
-        (beside / STATE).write_bytes(_in_json({"step": checkpoint.step, **checkpoint.state}))
-        files = sorted(beside.iterdir())
-        manifest = {"version": 1, "files": {file.name: _describe(file) for file in files}}
-        (beside / MANIFEST).write_bytes(_in_json(manifest))
-        for path in [*files, beside / MANIFEST, beside]:
-            sync(path)
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(beside, final)
-        sync(folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        reason = "the disk is full" if _is_full(error) else str(error)
-        raise LangueError(
-            f"checkpoint {final} could not be written: {reason}; earlier checkpoints are whole, "
-            f"so make room and continue with --resume"
-        ) from None
-    older = [path for path in _steps(folder) if path.name < final.name]
-    for old in [*older[: max(0, len(older) - keep + 1)], *folder.glob(".step-*.writing")]:
-        shutil.rmtree(old, ignore_errors=True)
+            save_file(
+                {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, stage / f"{name}{SUFFIX}"
+            )
+        (stage / STATE).write_text(json.dumps({"step": checkpoint.step, **checkpoint.state}, indent=2) + "\n")
+        seal(stage)
+        if final.exists():
+            _remove(old)
+            final.rename(old)
+    _remove(old)
+    older = [path for path in _steps(folder) if _number(path) < checkpoint.step]
+    for path in older[: max(0, len(older) - keep + 1)]:
+        _remove(path)
     return final
 
 
@@ -99,66 +86,53 @@ def load(path: Path) -> Checkpoint:
     Raises:
         LangueError: names the file that is missing or damaged.
     """
-    verify(path)
+    names = verify(path)
     state = json.loads((path / STATE).read_text(encoding="utf-8"))
-    tensors = {file.stem: load_file(file) for file in sorted(path.glob("*.safetensors"))}
+    tensors = {name.removesuffix(SUFFIX): load_file(path / name) for name in names if name.endswith(SUFFIX)}
     return Checkpoint(state.pop("step"), state, tensors)
 
 
-def verify(path: Path) -> None:
+def verify(path: Path) -> list[str]:
     """Compare every file of a checkpoint with its manifest.
 
+    Returns:
+        The names of the files.
+
     Raises:
-        LangueError: names the file that is missing, damaged or unknown.
+        LangueError: names the file that is missing or damaged.
     """
-    try:
-        text = (path / MANIFEST).read_bytes()
-        manifest = json.loads(text)
-        files = dict(manifest["files"])
-        # As `save` writes it, to the byte: a change in white space is damage as well.
-        if manifest["version"] != 1 or STATE not in files or text != _in_json(manifest):
-            raise KeyError("version")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise LangueError(f"checkpoint {path} is damaged: {MANIFEST} cannot be read") from None
-    there = {file.name for file in path.iterdir()} - {MANIFEST}
-    for name in sorted(files.keys() | there):
-        if name not in there:
-            raise LangueError(f"checkpoint {path} is damaged: {name} is missing")
-        try:
-            found = _describe(path / name)
-        except OSError as error:
-            raise LangueError(f"checkpoint {path} is damaged: {name} cannot be read: {error.strerror}") from None
-        if files.get(name) != found:
-            raise LangueError(f"checkpoint {path} is damaged: {name} is not what {MANIFEST} says")
+    manifest = Manifest.read(path)
+    if manifest is None or STATE not in manifest.files:
+        raise LangueError(f"{path} is damaged: {MANIFEST} is missing or does not list its files")
+    check_folder(path)
+    return sorted(manifest.files)
 
 
 def _steps(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if path.name[5:].isdigit())
+    """The checkpoints of a folder, the last one last; one that is being replaced comes before the new one."""
+    paths = [path for path in folder.glob("step-*") if path.name.removesuffix(".old")[5:].isdigit()]
+    return sorted(paths, key=lambda path: (_number(path), path.suffix != ".old"))
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removesuffix(".old").removeprefix("step-"))
 
 
 def _set_aside(path: Path) -> None:
-    place = path.with_name(f"{path.name}.damaged")
-    shutil.rmtree(place, ignore_errors=True)
+    place, number = path.with_name(f"{path.name}.damaged"), 1
+    while place.exists():
+        place, number = path.with_name(f"{path.name}.damaged-{number + 1}"), number + 1
     with suppress(OSError):  # it may stay where it is: whoever comes by again passes over it again
         path.rename(place)
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether there was no room; safetensors tells the number of the error in its text alone."""
-    told = re.search(r"os error (\d+)", str(error))
-    number = int(told[1]) if told else getattr(error, "errno", None)
-    return number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def _in_json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode()
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.safetensors"
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+def _remove(path: Path) -> None:
+    """Remove the files of a checkpoint that its manifest lists; what somebody else put beside them stays."""
+    try:
+        manifest = Manifest.read(path)
+    except LangueError:
+        return
+    if manifest is not None:
+        remove_files(path, [*manifest.files, MANIFEST])
+        with suppress(OSError):
+            path.rmdir()

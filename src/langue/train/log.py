@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from langue.errors import LangueError
+from langue.files import replacing, sync
+from langue.files.disk import write_errors
 from langue.files.rows import read_lines, write_line
-from langue.train.disk import sync
+
+ADVICE = "checkpoints are whole, so make room and continue with --resume"
 
 
 class Log:
@@ -29,33 +28,18 @@ class Log:
         self.path = path
         if path is not None and path.exists():
             kept = [line.raw for line in read_lines(path) if line.values["step"] <= resumed] if resumed else []
-            beside = path.with_name(f".{path.name}.writing")
-            with _told(path):
-                beside.write_bytes(b"".join(kept))
-                sync(beside)
-                os.replace(beside, path)
+            with replacing(path, advice=ADVICE) as place:
+                place.write_bytes(b"".join(kept))
 
     def write(self, **values: Any) -> None:
         """Append one line; what is not finite becomes null, which JSON knows."""
         if self.path is None:
             return
-        with _told(self.path), self.path.open("ab") as file:
+        with write_errors(self.path, ADVICE), self.path.open("ab") as file:
             file.write(write_line(values))
 
     def sync(self) -> None:
         """Wait until all lines are on the disk, so that a checkpoint never knows of a step that the lines lack."""
         if self.path is not None and self.path.exists():
-            with _told(self.path):
+            with write_errors(self.path, ADVICE):
                 sync(self.path)
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise LangueError(
-            f"{path} could not be written: {error.strerror}; checkpoints are whole, "
-            f"so make room and continue with --resume"
-        ) from None

@@ -10,6 +10,7 @@ from typing import Any
 from langue.data.benchmarks.benchmark import Benchmark
 from langue.data.benchmarks.table import find_benchmark
 from langue.errors import LangueError
+from langue.files import write_text
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -39,11 +40,7 @@ def write_submission(name: str, rows: Rows, predictions: Sequence[Any], path: Pa
     if path.is_dir():
         path = path / submission_name(name, next(iter(benchmark.submissions)))
     text = "".join(f"{line}\n" for line in _lines(benchmark, rows, predictions))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise LangueError(f"{path} cannot be written: {error.strerror}") from None
+    write_text(path, text)
     return path
 
 
