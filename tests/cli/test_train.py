@@ -119,4 +119,4 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, bytes_of_a_file: int) -> No
     assert (process.returncode, said) == (2, "")
     assert "Traceback" not in told
     assert told.splitlines()[-1].startswith("langue: ")
-    assert "File too large" in told
+    assert "the disk is full" in told

@@ -283,7 +283,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
     """The system lets no file grow beyond 50,000 bytes, as a full disk would."""
     out = tmp_path / "out"
     found = subprocess.run([sys.executable, "-c", FULL, str(out)], capture_output=True, text=True, check=True)
-    assert found.stdout == f"{out} cannot be written: File too large\n"
+    assert found.stdout == f"{out} could not be written: the disk is full; make room and try again\n"
     assert list(tmp_path.iterdir()) == []
 
 

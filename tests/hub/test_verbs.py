@@ -45,7 +45,7 @@ def test_import_and_every_verb_on_it(theirs: Path, tmp_path: Path, capsys: pytes
     said = capsys.readouterr().err
     assert "GPT2LMHeadModel" in said
     assert "float32" in said
-    assert sorted(path.name for path in run.iterdir()) == ["model", "tokenizer.json"]
+    assert sorted(path.name for path in run.iterdir()) == ["manifest.json", "model", "tokenizer.json"]
 
     (tmp_path / "text.txt").write_text(text(100))
     scores = []

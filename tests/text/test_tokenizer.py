@@ -1,7 +1,9 @@
 """Tokenizers of all kinds: what goes in comes out, and no text of a user's becomes a special token."""
 
+import errno
 import itertools
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,7 +87,7 @@ def test_saving_and_loading_changes_nothing(tokenizer, tmp_path):
     )
     strange = "<|end|> The fox <|pad|><|unknown|> jumps\n\n über 日本 ​ it"
     assert again.encode(strange) == tokenizer.encode(strange)
-    assert list(tmp_path.iterdir()) == [tmp_path / "tokenizer.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "tokenizer.json"]
 
 
 def test_transformers_reads_the_same_file(tokenizer, tmp_path):
@@ -171,10 +173,12 @@ def test_a_tokenizer_of_hugging_face_is_welcome(tmp_path):
     assert theirs.end not in theirs.encode("The fox <|endoftext|>")
 
 
-def test_saving_never_leaves_half_a_file(tokenizer, tmp_path: Path):
+def test_saving_never_leaves_half_a_file(tokenizer, tmp_path: Path, monkeypatch):
     tokenizer.save(tmp_path)
     before = (tmp_path / "tokenizer.json").read_bytes()
-    (tmp_path / ".tokenizer.json.writing").mkdir()  # the place beside it is blocked, so that writing fails
-    with pytest.raises(OSError, match="directory"):
-        tokenizer.save(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", lambda *places: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+        with pytest.raises(LangueError, match="the disk is full"):
+            tokenizer.save(tmp_path)
     assert (tmp_path / "tokenizer.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "tokenizer.json"]
