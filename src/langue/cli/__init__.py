@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP = ("--help", "-h")
+VERIFY = "--verify"
 
 
 def main() -> NoReturn:
@@ -67,7 +68,20 @@ def _run(arguments: list[str]) -> int:
             return OK
         chosen = _choose(arguments[1], chosen, f"langue {arguments[0]}")
     assert isinstance(chosen, Verb)
-    return _call(gather_fields(arguments) if chosen.recipe else arguments)
+    arguments, verify = _take(VERIFY, arguments)
+    if not verify:
+        return _call(gather_fields(arguments) if chosen.recipe else arguments)
+    from langue.files import every_byte
+
+    with every_byte():
+        return _call(gather_fields(arguments) if chosen.recipe else arguments)
+
+
+def _take(flag: str, arguments: list[str]) -> tuple[list[str], bool]:
+    """The arguments without a flag that every verb has, and whether it was there; behind -- stand no flags."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    rest = [argument for argument in arguments[:end] if argument != flag]
+    return rest + arguments[end:], len(rest) < end
 
 
 def _choose(name: str, verbs: Verbs, before: str) -> Verb | Mapping[str, Verb]:

@@ -11,7 +11,7 @@ import numpy as np
 from langue.data.store import MANIFEST, manifest_digest
 from langue.errors import LangueError
 from langue.files import digest, replacing
-from langue.files.digest import read_digest
+from langue.files.hashing import read_digest
 
 FORMAT, VERSION = "langue-sounds", 1
 SAMPLES, ENDS, TEXTS = "samples.bin", "ends.idx", "texts.json"

@@ -6,8 +6,8 @@ setting-up has written, `manifest` knows the bytes of each file of a folder, `st
 """
 
 from langue.files.claim import claim, is_unfinished, locked, remove_files
-from langue.files.digest import digest, verify_always
 from langue.files.disk import make_folders, reason, sync
+from langue.files.hashing import digest, every_byte
 from langue.files.ledger import note
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
 from langue.files.staging import replacing, write_text
@@ -22,6 +22,7 @@ __all__ = [
     "check_stamp",
     "claim",
     "digest",
+    "every_byte",
     "is_unfinished",
     "locked",
     "make_folders",
@@ -32,7 +33,6 @@ __all__ = [
     "replacing_listed",
     "seal",
     "sync",
-    "verify_always",
     "write_stamp",
     "write_text",
 ]

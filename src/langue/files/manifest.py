@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
-from langue.files.digest import digest, read_digest
 from langue.files.disk import make_folders, move_file, sync
+from langue.files.hashing import digest, read_digest
 from langue.files.staging import ADVICE, MARK, replacing, settle, write_text
 
 MANIFEST = "manifest.json"

@@ -7,7 +7,6 @@ kill left, and the next writer in the same place removes it; a folder of such a 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -78,7 +77,7 @@ def _staging(target: Path) -> Iterator[Path]:
     from filelock import FileLock
 
     # A name may have 255 bytes, and some letters are four to a character.
-    stage = target.with_name(f".{target.name[:48]}.{secrets.token_hex(4)}{SUFFIX}")
+    stage = target.with_name(f".{target.name[:48]}.{os.urandom(4).hex()}{SUFFIX}")
     stage.mkdir()
     try:
         mark = stage / MARK

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from langue.errors import LangueError
-from langue.files.digest import recall
+from langue.files.hashing import recall
 
 _BEFORE = b"langue:"
 STAMP = _BEFORE.decode() + "0" * 64

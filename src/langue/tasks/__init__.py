@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.errors import LangueError
-from langue.files import check_folder
+from langue.files import check_folder, every_byte
 
 if TYPE_CHECKING:
     from langue.hub import Checkpoint
@@ -30,7 +30,7 @@ TASKS = {
 REWRITERS = ("translate", "summarize")
 
 
-def load(path: Path | str, device: str = "auto", task: str | None = None) -> Any:
+def load(path: Path | str, device: str = "auto", task: str | None = None, *, verify: bool = False) -> Any:
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
 
     Args:
@@ -39,6 +39,7 @@ def load(path: Path | str, device: str = "auto", task: str | None = None) -> Any
         task: translate or summarize: what to take a rewriting model for that comes without a recipe, since a T5 does
             either, as it is told; or embed, since any model of texts can be asked for vectors. All other models say
             themselves what they are for.
+        verify: read every byte of large files even if they were checked on this machine before and look unchanged.
 
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
@@ -48,7 +49,8 @@ def load(path: Path | str, device: str = "auto", task: str | None = None) -> Any
     from langue.train import choose_device
 
     path = Path(path)
-    checkpoint, recipe = read_model(path)
+    with every_byte(verify):
+        checkpoint, recipe = read_model(path)
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
     task = "embed" if task == "embed" else _task(checkpoint, recipe, path, task)

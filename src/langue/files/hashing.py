@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,15 @@ REMEMBERED = 4096
 _always = False
 
 
-def verify_always(on: bool = True) -> None:
-    """Read every byte each time, whatever is remembered of a file; what `--verify` means."""
+@contextmanager
+def every_byte(on: bool = True) -> Iterator[None]:
+    """Read every byte of what is opened in this block, whatever is remembered of a file; what `--verify` means."""
     global _always
-    _always = on
+    before, _always = _always, on or _always
+    try:
+        yield
+    finally:
+        _always = before
 
 
 def digest(path: Path) -> str:
