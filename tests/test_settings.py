@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+import langue
 from langue.errors import LangueError
+from langue.recipe import Recipe
 from langue.settings import Settings, override, parse, read_yaml
 
 
@@ -128,3 +132,33 @@ def test_of_a_field_of_several_kinds_the_one_that_was_meant_is_told(value: Any, 
     with pytest.raises(LangueError) as error:
         parse(Kinds, {"source": value}, "recipe")
     assert str(error.value) == said
+
+
+def kinds(base: type[Settings] = Settings) -> set[type[Settings]]:
+    """All settings of the package, whose modules are imported for it."""
+    for module in pkgutil.walk_packages(langue.__path__, "langue."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    every, rest = set(), [base]
+    while rest:
+        rest += (found := rest.pop().__subclasses__())
+        every |= {kind for kind in found if kind.__module__.startswith("langue.")}
+    return every
+
+
+def test_every_field_of_every_kind_of_settings_is_described() -> None:
+    every = kinds()
+    assert Recipe in every
+    missing = [
+        f"{kind.__name__}.{name}"
+        for kind in every
+        for name, field in kind.model_fields.items()
+        if not (field.description or "").strip()
+    ]
+    assert missing == []
+
+
+def test_the_schema_of_a_recipe_says_what_each_key_means() -> None:
+    schema = Recipe.model_json_schema()
+    assert schema["properties"]["task"]["description"] == "What the model learns to do."
+    assert all(key["description"] for part in schema["$defs"].values() for key in part.get("properties", {}).values())

@@ -45,8 +45,11 @@ class Budget(Settings):
     """What each member may spend: exactly one of seconds, tokens and floating-point operations."""
 
     seconds: float | None = Field(default=None, gt=0)
+    """Of training."""
     tokens: float | None = Field(default=None, gt=0)
+    """To be trained on."""
     flops: float | None = Field(default=None, gt=0)
+    """Floating-point operations of training."""
 
     @model_validator(mode="after")
     def _check(self) -> Budget:

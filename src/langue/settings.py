@@ -16,7 +16,7 @@ from langue.errors import LangueError
 class Settings(BaseModel):
     """Base of all settings: immutable, and a key that nobody knows is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 Kind = TypeVar("Kind", bound=Settings)

@@ -14,30 +14,29 @@ RESULT = "race.json"
 
 
 class MemberResult(Settings):
-    """One model of a race, after its budget was spent.
-
-    Attributes:
-        name: its preset.
-        run: its run folder, relative to the race's.
-        parameters: how many numbers it learned.
-        steps, tokens, seconds: what it spent.
-        tokens_per_second: training speed.
-        bits_per_byte: over the whole dev text, each token predicted once.
-        positions: bits per byte by position in the context, the first position first; every model was asked the
-            same tokens at each.
-        sample: text it wrote.
-    """
+    """One model of a race, after its budget was spent."""
 
     name: str
+    """Its preset."""
     run: str
+    """Its run folder, relative to the race's."""
     parameters: int
+    """How many numbers it learned."""
     steps: int
+    """Updates of its weights."""
     tokens: int
+    """How many it was trained on."""
     seconds: float
+    """Wall time of its training."""
     tokens_per_second: float
+    """Training speed."""
     bits_per_byte: float
+    """Over the whole dev text, each token predicted once."""
     positions: tuple[float, ...]
+    """Bits per byte by position in the context, the first position first; every model was asked the same tokens at
+    each."""
     sample: str
+    """Text it wrote."""
 
     def early(self) -> float:
         """Bits per byte over the first eighth of the context."""
@@ -58,11 +57,17 @@ class RaceResult(Settings):
     """A race: who ran, on what, with which budget."""
 
     data: str
+    """What the text is and how much there is of it."""
     budget: str
+    """What each member could spend, in words."""
     machine: str
+    """What it ran on."""
     tokenizer: str
+    """Kind and size of the tokenizer that all share."""
     prompt: str
+    """The words that each member went on from."""
     members: tuple[MemberResult, ...]
+    """Those who have spent their budget, in the order in which they ran."""
 
     def ranked(self) -> list[MemberResult]:
         """The members, the best first."""

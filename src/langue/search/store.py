@@ -60,13 +60,19 @@ class Manifest(Settings):
     """What an index says of itself; whoever has read it sees what it counts and nothing later."""
 
     format: str = "langue index"
+    """What tells it from other manifests."""
     version: int = VERSION
+    """Of the layout on disk."""
     settings: IndexSettings
+    """What it was built by."""
     model: ModelRecord | None = None
     """None where passages are found by their words alone."""
     documents: int = 0
+    """How many can be found."""
     passages: int = 0
+    """How many they are cut into."""
     next_key: int = 0
+    """The number that the next new passage gets."""
     fields: dict[str, FieldRecord] = Field(default_factory=dict)
     """What conditions can be about."""
     generation: int = 0
