@@ -11,9 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 import langue
+from langue.content import read_yaml
 from langue.errors import LangueError
 from langue.recipe import Recipe
-from langue.settings import Settings, override, parse, read_yaml
+from langue.settings import Settings, override, parse
 
 
 class Inner(Settings):
@@ -45,7 +46,7 @@ def test_yaml_is_read(tmp_path: Path) -> None:
         (b"a: 1\nb: {\n", r"a\.yaml, line 3 is not valid YAML"),
         (b"\xff\xfe\x00binary", r"a\.yaml cannot be read"),
         (b"- one\n- two\n", r"a\.yaml must hold settings by name, but holds list"),
-        (b"", r"a\.yaml must hold settings by name, but holds NoneType"),
+        (b"", r"a\.yaml must hold settings by name, but holds nothing"),
         (b"a: !!python/object/apply:os.getcwd []\n", r"a\.yaml, line 1 is not valid YAML"),
     ],
 )

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
+from langue.content import read_yaml
 from langue.data import DataSettings
 from langue.data.sources import EMBEDDED
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
 from langue.files import replacing_listed
 from langue.models import ModelConfig
 from langue.models.presets import preset
@@ -26,7 +27,7 @@ from langue.objectives import (
     TranscribeSettings,
 )
 from langue.recipes import find_recipe
-from langue.settings import Settings, override, parse, read_yaml
+from langue.settings import Settings, override, parse
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
 
@@ -126,10 +127,11 @@ def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, st
     else:
         file = find_recipe(source)
         content, folder, where = read_yaml(file), file.parent, str(source)
-    if "model.preset" in (changes or {}):
-        content = _without_preset(content)
-    content = override(content, changes or {})
-    return parse(Recipe, _located(content, folder), where, changed=list(changes or {}))
+    with reading(where):
+        if "model.preset" in (changes or {}):
+            content = _without_preset(content)
+        content = _located(override(content, changes or {}), folder)
+    return parse(Recipe, content, where, changed=list(changes or {}))
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

@@ -4,44 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from langue.errors import LangueError
+from langue.content import OutOfBounds, parse_yaml
+from langue.errors import LangueError, reading
 
 
 class Settings(BaseModel):
-    """Base of all settings: immutable, and a key that nobody knows is an error."""
+    """Base of all settings: immutable; a key that nobody knows is an error, and so is a number that is none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 Kind = TypeVar("Kind", bound=Settings)
-
-
-def read_yaml(path: Path | str) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping.
-
-    Raises:
-        LangueError: the file is missing, is no text, is no YAML or holds something else than a mapping.
-    """
-    path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LangueError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LangueError(f"{path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise LangueError(f"{path}{line} is not valid YAML: {getattr(error, 'problem', error)}") from None
-    if not isinstance(content, dict):
-        raise LangueError(f"{path} must hold settings by name, but holds {type(content).__name__}")
-    return content
 
 
 def override(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
@@ -67,10 +45,10 @@ def override(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str
 def _value(dotted: str, text: str) -> Any:
     """A value as in YAML, but that globs and text with a colon need no quotes."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        if text.startswith(("[", "{")):
-            raise LangueError(f"--{dotted}: {text!r} is not a valid value") from None
+        value = parse_yaml(text)
+    except yaml.YAMLError as error:
+        if text.startswith(("[", "{")) or isinstance(error, OutOfBounds):
+            raise LangueError(f"--{dotted}: {text!r:.60} is not a valid value") from None
         return text
     return text if isinstance(value, dict) and not text.startswith("{") else value
 
@@ -87,16 +65,17 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
     Raises:
         LangueError: names the source, the key, and the nearest right key or what the value should have been.
     """
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = _telling(error.errors(), content)
-        name = ".".join(str(part) for part in first["loc"])
-        unknown = first["type"] == "extra_forbidden"
-        for change in changed:
-            if f"{name}.".startswith(f"{change}.") or (unknown and change.startswith(f"{name}.")):
-                where = f"--{change}"
-        raise LangueError(f"{where}: " + _explain(kind, first)) from None
+    with reading(where):  # a check may stumble over what no settings ever held
+        try:
+            return kind.model_validate(content)
+        except ValidationError as error:
+            first = _telling(error.errors(), content)
+    name = ".".join(str(part) for part in first["loc"])
+    unknown = first["type"] == "extra_forbidden"
+    for change in changed:
+        if f"{name}.".startswith(f"{change}.") or (unknown and change.startswith(f"{name}.")):
+            where = f"--{change}"
+    raise LangueError(f"{where}: " + _explain(kind, first))
 
 
 def _telling(errors: Sequence[Mapping[str, Any]], content: Mapping[str, Any]) -> Mapping[str, Any]:

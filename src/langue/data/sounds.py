@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from langue.content import read_json
 from langue.data.store import MANIFEST, manifest_digest
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
 from langue.files import digest, replacing
 from langue.files.hashing import read_digest
 
@@ -31,19 +32,22 @@ class SoundStore:
 
     def __init__(self, folder: Path):
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise LangueError(f"{folder} holds no sound store, or a damaged one; begin the training anew") from None
-        if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
+            manifest = read_json(folder / MANIFEST)
+        except FileNotFoundError:
+            raise LangueError(f"{folder} holds no sound store; begin the training anew") from None
+        if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
             raise LangueError(f"{folder / MANIFEST} does not describe a sound store of version {VERSION}")
         if manifest.get("sha256") != manifest_digest(manifest):
             raise LangueError(f"{folder / MANIFEST} is damaged: it is not as it was written; begin the training anew")
-        for name, (size, sha256) in manifest["files"].items():
-            _verify(folder / name, size, sha256)
-        count = manifest["samples"]
-        self.samples = np.memmap(folder / SAMPLES, "<i2", "r", shape=(count,)) if count else np.empty(0, np.int16)
-        self.ends = np.fromfile(folder / ENDS, "<i8")
-        self.texts: list[str] = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+        with reading(folder / MANIFEST, "begin the training anew"):
+            for name in (SAMPLES, ENDS, TEXTS):
+                _verify(folder / name, *manifest["files"][name])
+            count = manifest["samples"]
+            self.samples = np.memmap(folder / SAMPLES, "<i2", "r", shape=(count,)) if count else np.empty(0, np.int16)
+            self.ends = np.fromfile(folder / ENDS, "<i8")
+            self.texts: list[str] = read_json(folder / TEXTS, list)
+            if len(self.texts) != len(self.ends) or (len(self.ends) and self.ends[-1] != count):
+                raise ValueError("its recordings are not as many as its texts")
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from langue.errors import LangueError
+from langue.content import read_json
+from langue.errors import LangueError, reading
 from langue.files import digest
 from langue.text import Tokenizer
 
@@ -50,14 +51,18 @@ class TokenStore:
     def __init__(self, folder: Path, manifest: dict[str, Any]):
         self.folder = folder
         self.manifest = manifest
-        self.tokens: int = manifest["tokens"]
-        self.documents: int = manifest["documents"]
-        self.text_bytes: int = manifest["text"]["bytes"]
-        self.text_characters: int = manifest["text"]["characters"]
-        self.fingerprint: str = manifest["tokenizer"]["fingerprint"]
-        self.opening: tuple[int, ...] = tuple(manifest["tokenizer"].get("opening", ()))
-        self.dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
         self.shards = [Shard(**shard) for shard in manifest["shards"]]
+        if any(Path(shard.name).name != shard.name for shard in self.shards):
+            raise ValueError("it names files outside its folder")
+        self.tokens = sum(_count(shard.tokens) for shard in self.shards)
+        self.documents = sum(_count(shard.documents) for shard in self.shards)
+        self.text_bytes = _count(manifest["text"]["bytes"])
+        self.text_characters = _count(manifest["text"]["characters"])
+        self.fingerprint = str(manifest["tokenizer"]["fingerprint"])
+        self.opening = tuple(map(_count, manifest["tokenizer"].get("opening", ())))
+        self.dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
+        if (self.tokens, self.documents) != (manifest["tokens"], manifest["documents"]) or self.dtype.kind != "u":
+            raise ValueError("its shards do not hold what it says")
         # Plain arrays: a slice of a memmap object is several times as slow to make.
         self._arrays = [_map(folder / f"{s.name}.bin", self.dtype, s.tokens) for s in self.shards]
         self._starts = list(accumulate((shard.tokens for shard in self.shards), initial=0))
@@ -77,18 +82,17 @@ class TokenStore:
         folder = Path(folder)
         path = folder / MANIFEST
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest = read_json(path)
         except FileNotFoundError:
             raise LangueError(f"{folder} holds no token store: {MANIFEST} is missing") from None
-        except (ValueError, OSError) as error:
-            raise LangueError(f"{path} is damaged: {error}") from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        if manifest.get("format") != FORMAT:
             raise LangueError(f"{path} does not describe a token store")
         if manifest.get("version") != VERSION:
             raise LangueError(f"{path} is of version {manifest.get('version')}; this Langue reads version {VERSION}")
         if manifest.get("sha256") != manifest_digest(manifest):
             raise LangueError(f"{path} is damaged: it is not as it was written; prepare the data again")
-        store = cls(folder, manifest)
+        with reading(path, "prepare the data again"):
+            store = cls(folder, manifest)
         if verify:
             store.verify()
         return store
@@ -141,6 +145,12 @@ class TokenStore:
             for shard, start in zip(self.shards, self._starts[:-1], strict=True)
         ]
         return np.concatenate(ends) if ends else np.empty(0, np.int64)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
 
 
 def _map(path: Path, dtype: np.dtype, length: int) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from langue.console import say
+from langue.content import read_json
 from langue.data import (
     DataSettings,
     Mix,
@@ -67,9 +67,9 @@ def is_store(source: object) -> bool:
     if not isinstance(source, str) or not (Path(source) / MANIFEST).is_file():
         return False
     try:
-        return json.loads((Path(source) / MANIFEST).read_text(encoding="utf-8")).get("format") == FORMAT
-    except (ValueError, AttributeError):
-        raise LangueError(f"{Path(source) / MANIFEST} is damaged; prepare the data again") from None
+        return read_json(Path(source) / MANIFEST).get("format") == FORMAT
+    except LangueError as error:
+        raise LangueError(f"{error}; prepare the data again") from None
 
 
 def training_texts(recipe: Recipe) -> Iterator[str]:

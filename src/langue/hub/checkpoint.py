@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from langue.content import read_json
 from langue.errors import LangueError
 from langue.files import replacing, seal
 from langue.models import Model, write_model
@@ -124,11 +125,6 @@ def _write(path: Path, content: Any) -> None:
 
 def _read(path: Path, kind: type) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, kind)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise LangueError(f"{path} cannot be read: {error}") from None
-    if not isinstance(content, kind):
-        raise LangueError(f"{path} is damaged: it holds no {kind.__name__}")
-    return content

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from langue.content import read_json
 from langue.errors import LangueError
 from langue.files import check_folder, replacing_listed
 from langue.models.config import EmbedderConfig, Form, ModelConfig
@@ -98,16 +99,9 @@ def read_config(folder: Path) -> ModelConfig:
         LangueError: the file is missing or damaged.
     """
     try:
-        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return parse(ModelConfig, read_json(folder / CONFIG), str(folder / CONFIG))
     except FileNotFoundError:
         raise LangueError(f"{folder} holds no model: {CONFIG} is missing") from None
-    except OSError as error:
-        raise LangueError(f"{folder / CONFIG} cannot be read: {error}") from None
-    except ValueError:
-        raise LangueError(f"{folder / CONFIG} is damaged: it is not valid JSON") from None
-    if not isinstance(content, dict):
-        raise LangueError(f"{folder / CONFIG} is damaged: it holds no settings")
-    return parse(ModelConfig, content, str(folder / CONFIG))
 
 
 def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langue.errors import LangueError
+from safetensors import SafetensorError, safe_open
+
+from langue.content import GREATEST, read_json, read_yaml
+from langue.errors import LangueError, reason
 from langue.files import check_folder
 from langue.files.rows import read_lines
-from langue.settings import read_yaml
 
 Row = Mapping[str, Any]
 """One line of metrics.jsonl."""
+TEXTS = ("split", "sample")
+"""What a row says in words; all else are numbers."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Record:
         dev: rows of the dev split, the same way.
         test: the row of the test split, if the run has come to it.
         parameters: numbers in the saved weights, or None before there are any.
+        done: the row that tells how far it has come: step, tokens and seconds.
     """
 
     name: str
@@ -39,6 +43,33 @@ class Record:
     dev: tuple[Row, ...]
     test: tuple[Row, ...]
     parameters: int | None
+    done: Row
+
+    @property
+    def step(self) -> int:
+        """Updates of the weights."""
+        return self.done["step"]
+
+    @property
+    def tokens(self) -> int:
+        """Targets that were predicted on the way."""
+        return int(number(self.done, "tokens") or 0)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training, its evaluations and checkpoints included."""
+        return number(self.done, "seconds") or 0.0
+
+    @property
+    def task(self) -> str:
+        """What the model has learnt to do."""
+        return str(self.recipe.get("task", "generate"))
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """The recipe's section of the model."""
+        model = self.recipe.get("model")
+        return model if isinstance(model, Mapping) else {}
 
     def best(self) -> Row | None:
         """The dev row whose weights were kept, or the last training row of a run without dev data.
@@ -52,10 +83,6 @@ class Record:
         if finite:
             return min(finite, key=lambda row: row["loss"])
         return self.train[-1] if self.train else None
-
-    def last(self) -> Row:
-        """The row of the highest step."""
-        return max((*self.train, *self.dev), key=lambda row: row["step"], default={"step": 0})
 
     def samples(self) -> list[Row]:
         """The rows that hold text which the model wrote."""
@@ -72,16 +99,35 @@ def read_record(run: Path | str) -> Record:
     if not (run / "recipe.yaml").is_file():
         raise LangueError(f"{run} is no run folder: it holds no recipe.yaml")
     check_folder(run)
-    rows = [line.values for line in read_lines(run / "metrics.jsonl")]
+    rows = [_checked(line.values, run / "metrics.jsonl") for line in read_lines(run / "metrics.jsonl")]
+    train, dev = _of_split(rows, "train"), _of_split(rows, "dev")
     return Record(
         name=run.resolve().name,
         recipe=read_yaml(run / "recipe.yaml"),
-        environment=_read_json(run / "environment.json"),
-        train=_of_split(rows, "train"),
-        dev=_of_split(rows, "dev"),
+        environment=_read_environment(run / "environment.json"),
+        train=train,
+        dev=dev,
         test=_of_split(rows, "test"),
         parameters=count_parameters(run / "model" / "model.safetensors"),
+        done=_read_progress(run / "checkpoints", max((*train, *dev), key=_place, default={"step": 0})),
     )
+
+
+def _place(row: Row) -> tuple[int, float]:
+    """What rows are ordered by: of those of one step the last comes last."""
+    return row["step"], number(row, "seconds") or 0.0
+
+
+def _read_progress(checkpoints: Path, last: Row) -> Row:
+    """What the newest checkpoint says of the training, whose last steps may have no row; else the last row.
+
+    A training that is over has a checkpoint of its very end, unless someone has removed it.
+    """
+    for path in sorted(checkpoints.glob("step-*/state.json"), reverse=True)[:1]:
+        state = read_json(path)
+        if isinstance(state.get("step"), int) and state["step"] >= last["step"]:
+            return state
+    return last
 
 
 def number(row: Row, key: str) -> float | None:
@@ -97,24 +143,30 @@ def typical_speed(record: Record) -> float | None:
 
 
 def count_parameters(path: Path) -> int | None:
-    """How many numbers a safetensors file holds, from its header: 8 bytes of length, then JSON."""
-    try:
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    except FileNotFoundError:
+    """How many numbers a safetensors file holds, by its header."""
+    if not path.is_file():
         return None
-    except ValueError:
-        raise LangueError(f"{path} is damaged: its header cannot be read") from None
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise LangueError(f"{path} is damaged: it is not valid JSON") from None
+        with safe_open(path, "numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise LangueError(f"{path} is damaged: its header cannot be read: {reason(error)}") from None
+
+
+def _read_environment(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        return {}
+
+
+def _checked(row: Row, path: Path) -> Row:
+    """A row, in which everything is a number or null but for what the model wrote."""
+    for name, value in row.items():
+        right = isinstance(value, str if name in TEXTS else int | float) or value is None
+        if not right or (isinstance(value, int) and abs(value) >= GREATEST):
+            raise LangueError(f"{path} is damaged: {name} of step {row['step']!r:.20} cannot be {value!r:.60}")
+    return row
 
 
 def _of_split(rows: list[Row], split: str) -> tuple[Row, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from langue.content import read_json
 from langue.errors import LangueError
 from langue.files import check_file, replacing_listed
 from langue.report.words import short
@@ -89,12 +90,9 @@ def read_result(folder: Path | str) -> RaceResult:
     """
     path = Path(folder) / RESULT
     try:
-        content = json.loads(check_file(path).read_text(encoding="utf-8"))
+        return parse(RaceResult, read_json(check_file(path)), str(path))
     except FileNotFoundError:
         raise LangueError(f"{folder} holds no race: {RESULT} is missing") from None
-    except ValueError:
-        raise LangueError(f"{path} is damaged: it is not valid JSON") from None
-    return parse(RaceResult, content, str(path))
 
 
 def findings(result: RaceResult) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from pydantic import Field, ValidationError
 
+from langue.content import parse_json
 from langue.errors import LangueError
 from langue.search.fields import FieldRecord
 from langue.search.settings import IndexSettings
@@ -88,7 +89,7 @@ def read_manifest(content: str, where: str) -> Manifest:
         LangueError: it is damaged, or of another version.
     """
     try:
-        manifest = Manifest.model_validate_json(content)
+        manifest = Manifest.model_validate(parse_json(content, where))
     except ValidationError as error:
         first = error.errors()[0]
         raise LangueError(

@@ -125,15 +125,14 @@ def _recipe(path: Path) -> Recipe | None:
     Raises:
         LangueError: it cannot be read, or is of a task that nobody knows.
     """
-    import yaml
-
+    from langue.content import read_yaml
     from langue.recipe import read_recipe
 
     for place in (path, *path.parents[:2]):
         recipe = place / "recipe.yaml"
         if recipe.is_file():
-            task = (yaml.safe_load(recipe.read_text(encoding="utf-8")) or {}).get("task", "generate")
-            if task not in TASKS:
+            task = read_yaml(recipe).get("task", "generate")
+            if not isinstance(task, str) or task not in TASKS:
                 raise LangueError(f"{recipe} is of the task {task!r}, which this Langue does not know")
             return read_recipe(recipe)
     return None

@@ -13,7 +13,8 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from langue.errors import LangueError
+from langue.content import read_json
+from langue.errors import LangueError, reading
 from langue.files import MANIFEST, Manifest, check_folder, remove_files, replacing, seal
 
 STATE = "state.json"
@@ -87,9 +88,10 @@ def load(path: Path) -> Checkpoint:
         LangueError: names the file that is missing or damaged.
     """
     names = verify(path)
-    state = json.loads((path / STATE).read_text(encoding="utf-8"))
-    tensors = {name.removesuffix(SUFFIX): load_file(path / name) for name in names if name.endswith(SUFFIX)}
-    return Checkpoint(state.pop("step"), state, tensors)
+    with reading(path):
+        state = read_json(path / STATE)
+        tensors = {name.removesuffix(SUFFIX): load_file(path / name) for name in names if name.endswith(SUFFIX)}
+        return Checkpoint(int(state.pop("step")), state, tensors)
 
 
 def verify(path: Path) -> list[str]:
