@@ -78,3 +78,17 @@ def test_remarks_are_left_out_where_asked_and_come_back(capsys):
         console.say("three")
     console.remark("four")
     assert capsys.readouterr().err.splitlines() == ["one", "three", "four"]
+
+
+def test_brackets_in_a_name_are_no_markup(capsys):
+    console.table("[bold]runs[/bold]", ["[red]model"], [["[/nothing]"], ["[link=x]y"]])
+    said = "".join(capsys.readouterr().out.split())  # a long title goes on in the next line
+    assert all(name in said for name in ("[bold]runs[/bold]", "[red]model", "[/nothing]", "[link=x]y"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("encoder", "an encoder"), ("decoder", "a decoder"), ("LSTM", "an LSTM"), ("RobertaModel", "a RobertaModel")],
+)
+def test_articles(name, said):
+    assert console.with_article(name) == said

@@ -48,12 +48,12 @@ def _bar(description: str, total: float | None, unit: str) -> Iterator[Advance]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(description, total=total, note="")
@@ -85,6 +85,12 @@ def _amount(value: float, unit: str) -> str:
     return f" {value / 1e6:.1f} MB" if unit == "bytes" else f" {value:,.0f} {unit}"
 
 
+def with_article(name: str) -> str:
+    """ "a decoder", "an encoder", "an LSTM": of a name in capitals it goes by how its first letter is called."""
+    sounds = "AEFHILMNORSX" if name[:2].isupper() else "AEIOUaeiou"
+    return f"{'an' if name[:1] in sounds else 'a'} {name}"
+
+
 def say(line: str) -> None:
     """One line for the person in front of the screen."""
     print(line, file=sys.stderr, flush=True)
@@ -113,10 +119,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     """Print a table to stdout: the first column names the rows, numbers stand right."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left")
+    # As Text, since brackets in a name would be taken for markup.
+    drawn = Table(title=Text(title), title_justify="left")
     for number, column in enumerate(columns):
-        drawn.add_column(column, justify="left" if number == 0 else "right")
+        drawn.add_column(Text(column), justify="left" if number == 0 else "right")
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(Text, row))
     Console(width=None if sys.stdout.isatty() else 120).print(drawn)

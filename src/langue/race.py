@@ -27,6 +27,7 @@ from langue.report.result import RESULT, MemberResult, RaceResult, read_result, 
 from langue.report.words import duration, short
 from langue.settings import Settings
 from langue.text import Tokenizer, train_tokenizer
+from langue.text.kind import describe
 from langue.train import TrainingSettings, choose_device
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
@@ -139,7 +140,7 @@ def _begin(recipe: Recipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> R
         data=_name(recipe, sum(store.text_bytes for store in _open(recipe, tokenizer, out).train)),
         budget=str(budget),
         machine=f"{machine.cores()} cores of {machine.processor()}",
-        tokenizer=f"{recipe.tokenizer.kind}, {tokenizer.vocab_size:,} tokens",
+        tokenizer=describe(tokenizer),
         prompt=recipe.samples.prompt,
         members=(),
     )
@@ -206,7 +207,7 @@ def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path) -> Memb
     """What the run folder of a finished member tells, and its loss by position."""
     folder = RunFolder(out / name)
     record = read_record(folder.path)
-    best, last = record.best() or {}, record.last()
+    best = record.best() or {}
     samples = record.samples()
     model = load_model(folder.model, choose_device(member.training.device))
     store = _open(member, tokenizer, out).dev[0]
@@ -216,9 +217,9 @@ def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path) -> Memb
         name=name,
         run=name,
         parameters=count_parameters(folder.model / "model.safetensors") or 0,
-        steps=last["step"],
-        tokens=last["tokens"],
-        seconds=last["seconds"],
+        steps=record.step,
+        tokens=record.tokens,
+        seconds=record.seconds,
         tokens_per_second=typical_speed(record) or 0.0,
         bits_per_byte=best["bits_per_byte"],
         positions=tuple(float(loss) * to_bits for loss in loss_by_position(model, rows)),

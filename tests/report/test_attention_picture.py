@@ -1,4 +1,5 @@
 import base64
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -53,3 +54,15 @@ def test_a_pairs_alignment_is_the_mean_of_its_heads(looks):
     assert np.abs(drawn - mean).max() <= 0.5 / 255 + 1e-6
     alone = Page(attention_page(Looks("toy", pair.tokens, pair.targets, [looks.layers[0][:1]])))
     assert len(alone.values("data-weights")) == 1
+
+
+def test_any_name_and_any_token_can_be_drawn(looks, tmp_path):
+    """Formulas, control signs and markup are letters like others."""
+    tokens = ["$^$", "\x00\x1b[31m", '"&<b>', "$x"]
+    nasty = Looks('"><script>alert(1)</script>', tokens, tokens, looks.layers)
+    for ending in ("html", "svg", "png"):
+        write_attention(nasty, tmp_path / f'a"<{ending}>.{ending}')
+    assert Page((tmp_path / 'a"<html>.html').read_text()).tags.count("script") == 1
+    root = ElementTree.fromstring((tmp_path / 'a"<svg>.svg').read_text())
+    assert "alert" in root.attrib["aria-label"]
+    assert "$^$" in "".join(root.itertext())

@@ -1,4 +1,6 @@
+import json
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -76,3 +78,18 @@ def test_half_octaves_cover_each_position_once(length):
 def test_a_folder_without_a_race_is_named(tmp_path):
     with pytest.raises(LangueError, match=r"race\.json is missing"):
         read_result(tmp_path)
+
+
+def test_no_name_in_a_race_becomes_markup_or_an_address(race):
+    name = 'javascript:alert("<b>")'
+    (race / "gpt-nano").rename(race / name)
+    content = json.loads((race / "race.json").read_text())
+    content["members"][1] |= {"run": name, "name": "<u>$x$</u>"}
+    content |= {"data": "<i>d</i>", "tokenizer": "<i>t</i>", "machine": "<i>m</i>", "prompt": "<i>p</i>"}
+    (race / "race.json").write_text(json.dumps(content))
+    write_race_report(race)
+    page = Page((race / "report.html").read_text(encoding="utf-8"))
+    check_self_contained(page)
+    assert not {"u", "i"} & set(page.tags)
+    assert "<u>$x$</u>" in page.text
+    ElementTree.fromstring((race / "race.svg").read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ def test_reads_splits_and_counts_weights(run):
     assert [row["step"] for row in record.train] == list(range(1, 41))
     assert [row["step"] for row in record.dev] == list(range(4, 41, 4))
     assert record.parameters == 3 * 5 + 7
-    assert record.last()["step"] == 40
+    assert record.step == 40
     assert len(record.samples()) == 10
 
 
@@ -24,7 +24,7 @@ def test_a_line_cut_off_by_a_sudden_end_is_left_out(run):
     with (run / "metrics.jsonl").open("ab") as file:
         file.write(write_line({"step": 41, "split": "train", "loss": 1.0})[:-1])
     with pytest.warns(UserWarning, match=r"metrics\.jsonl: line 51, the last, was cut short"):
-        assert read_record(run).last()["step"] == 40
+        assert read_record(run).step == 40
 
 
 def test_a_resumed_run_counts_the_later_line_of_a_step(run):

@@ -97,6 +97,7 @@ def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None,
 def _closing(found: Run) -> str:
     """What came out, and what to do with it."""
     from langue.experiment.course import course_of
+    from langue.text import Tokenizer
 
     run, measured, recipe = found.folder.path, found.metrics, found.folder.recipe()
     done = f"{found.step:,} steps, {short(found.tokens)} {counted(recipe.task)}, {duration(found.seconds)}"
@@ -108,6 +109,6 @@ def _closing(found: Run) -> str:
         for split, values in (("dev", dev), ("test", test))
         if values
     ]
-    prompt = "…" if set('"$`\n') & set(recipe.samples.prompt) else recipe.samples.prompt or "…"
-    command = course_of(recipe).words.command.format(name=run, prompt=prompt)
+    words = course_of(recipe).words
+    command = words.in_shell(str(run), words.example(recipe, Tokenizer.load(run)))
     return "\n".join([*lines, f"try: {command}"])

@@ -26,8 +26,8 @@ class Answering(Tables):
     words = Words(
         purpose="to find answers in a text",
         pipeline="question-answering",
-        command='langue answer {name} --question "…" --context "…"',
-        call='print(model.answer("Who …?", "…"))',
+        command='langue answer {name} --question "Who came?" --context "Anna came first."',
+        call='print(model.answer("Who came?", "Anna came first."))',
         limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
     )
     column = "question"

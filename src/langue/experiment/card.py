@@ -1,30 +1,40 @@
-"""The model card: README.md of a run folder, for whoever is handed the folder and nothing else."""
+"""The model card: README.md of a run folder, for whoever is handed the folder and nothing else.
+
+Its facts are those of the tokenizer, the weights and the measurements that lie in the folder, not the recipe's wishes.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from langue.console import with_article
 from langue.data.settings import Aligned
 from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
 from langue.files import write_text
-from langue.recipe import Recipe
-from langue.report.record import Record, number, read_record
-from langue.report.words import SCORES, counted, duration
+from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.models.presets import preset
+from langue.recipe import ModelSettings, Recipe
+from langue.report.markdown import block, code, plain
+from langue.report.record import Record, Row, number, read_record
+from langue.report.words import counted, duration
+from langue.text import Tokenizer
+from langue.text.kind import describe
 
 _CARD = """\
 ---
 library_name: langue
 pipeline_tag: {pipeline}
 tags: [langue, {mixer}, {form}]
----
+{base}---
 
 # {name}
 
-A {form} of {layers} {mixer} blocks{preset}, {parameters} parameters, trained by Langue
-{purpose}.
+{form_of} of {layers} {mixer} {blocks}{preset}, {parameters} parameters, trained by Langue
+{purpose}{begun}.
 
 | | |
 |---|---|
@@ -32,16 +42,9 @@ A {form} of {layers} {mixer} blocks{preset}, {parameters} parameters, trained by
 
 ## Use
 
-```sh
 {command}
-```
 
-```python
-import langue
-
-model = langue.load("{name}")
 {call}
-```
 
 `report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.
 {sample}
@@ -53,48 +56,90 @@ model = langue.load("{name}")
 
 def write_card(folder: RunFolder) -> None:
     """Write the card from what the run folder holds; a second call writes it anew."""
-    write_text(folder.card, card(folder.recipe(), read_record(folder.path)))
+    write_text(folder.card, card(folder))
 
 
-def card(recipe: Recipe, record: Record) -> str:
+def card(folder: RunFolder) -> str:
     """The card's Markdown."""
+    recipe, record = folder.recipe(), read_record(folder.path)
     model, words = recipe.model, course_of(recipe).words
-    prompt = recipe.samples.prompt.replace('"', "'").splitlines()[0] if recipe.samples.prompt.strip() else "The"
-    return _CARD.format(
-        name=record.name,
+    tokenizer = Tokenizer.load(folder.path)
+    prompt, name = words.example(recipe, tokenizer), json.dumps(record.name, ensure_ascii=False)
+    call = f"import langue\n\nmodel = langue.load({name})\n{words.in_python(prompt)}"
+    base = None if model.path is None else base_name(model.path)
+    content = _CARD.format(
+        name=plain(record.name),
         purpose=words.purpose,
         pipeline=words.pipeline,
-        command=words.command.format(name=record.name, prompt=prompt),
-        call=words.call.format(name=record.name, prompt=prompt),
+        command=block(words.in_shell(record.name, prompt), "sh"),
+        call=block(call, "python"),
         limits=words.limits,
         form=model.form,
+        form_of=with_article(model.form).capitalize(),
         mixer=model.mixer,
         layers=model.layers,
-        preset=f" ({model.preset})" if model.preset else "",
+        blocks="block" if model.layers == 1 else "blocks",
+        preset=f" ({model.preset})" if is_preset(model) else "",
         parameters=f"{record.parameters or 0:,}",
-        rows="\n".join(f"| {name} | {value} |" for name, value in _facts(recipe, record)),
+        base="" if base is None else f"base_model: {json.dumps(base)}\n",
+        begun="" if base is None else f", begun from {plain(base)}",
+        rows="\n".join(f"| {name} | {value} |" for name, value in _facts(folder, recipe, record, tokenizer)),
         sample=_sample(record),
+    )
+    return content.encode("utf-8", "replace").decode()  # a folder's name may be no text
+
+
+def base_name(path: Path) -> str:
+    """What trained weights are called, without the folders of the machine they lay on."""
+    name = path.as_posix()
+    if name.startswith("hf:"):
+        return name.removeprefix("hf:")
+    return "/".join(path.parts[-3::2]) if path.parent.name == "checkpoints" else path.name
+
+
+def is_preset(model: ModelSettings) -> bool:
+    """Whether a model is what its preset says, but for the length of its context and its dropout."""
+    return model.preset is not None and all(
+        getattr(model, name) == value
+        for name, value in preset(model.preset).items()
+        if name not in ("context", "dropout")
     )
 
 
-def _facts(recipe: Recipe, record: Record) -> list[tuple[str, str]]:
-    last, best = record.last(), record.best() or {}
-    seen = f"{last.get('tokens', 0):,} {counted(recipe.task)}"
-    facts = [
-        ("data", f"`{source_names(recipe.data.train)}`"),
-        ("tokenizer", f"{recipe.tokenizer.kind}, {recipe.model.vocab_size:,} tokens"),
+def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokenizer) -> list[tuple[str, str]]:
+    facts = [("data", code(source_names(recipe.data.train)))]
+    if recipe.model.path is not None:
+        facts.append(("begun from", code(base_name(recipe.model.path))))
+    facts.append(("tokenizer", describe(tokenizer)))
+    if (folder.model / SOURCE_TOKENIZER).is_file():
+        facts.append(("tokenizer of sources", describe(Tokenizer.load(folder.model / SOURCE_TOKENIZER))))
+    seen = f"{record.tokens:,} {counted(record.task)}"
+    facts += [
         ("context", f"{recipe.model.context:,} positions"),
-        ("training", f"{last['step']:,} steps, {seen}, {duration(number(last, 'seconds') or 0)}"),
+        ("training", f"{record.step:,} steps, {seen}, {duration(record.seconds)}"),
     ]
+    best = record.best() or {}
     where = "dev data" if best.get("split") == "dev" else "its own training data"
-    loss, bits = number(best, "loss"), number(best, "bits_per_byte")
+    loss = number(best, "loss")
     if loss is not None:
         facts.append((f"loss on {where}", f"{loss:.4f} nats at step {best['step']:,}"))
         if loss < 20 and recipe.task in ("generate", "fill"):
             facts.append(("perplexity", f"{math.exp(loss):,.2f}"))
-    if bits is not None:
-        facts.append(("bits per byte", f"{bits:.4f}"))
-    return [*facts, *((name.replace("_", " "), f"{best[name]:.4f}") for name in best if name in SCORES)]
+    facts += _scores(best, "")
+    return facts + [fact for row in record.test for fact in _scores(row, " on test data")]
+
+
+_COUNTS = ("step", "tokens", "seconds", "best", "tokens_per_second", "waited", "peak_share", "learning_rate",
+           "gradient_norm", "skipped")  # fmt: skip
+
+
+def _scores(row: Row, where: str) -> list[tuple[str, str]]:
+    """What was measured of how good the model is; the loss of test data too, that of dev data is told by itself."""
+    left_out = _COUNTS if where else (*_COUNTS, "loss")
+    values = {name: number(row, name) for name in row if name not in left_out}
+    return [
+        (plain(name.replace("_", " ")) + where, f"{value:.4f}") for name, value in values.items() if value is not None
+    ]
 
 
 def source_names(source: Aligned | str | Iterable[str]) -> str:
@@ -108,8 +153,4 @@ def source_names(source: Aligned | str | Iterable[str]) -> str:
 
 def _sample(record: Record) -> str:
     samples = record.samples()
-    if not samples:
-        return ""
-    text = samples[-1]["sample"].strip("\n")
-    fence = "`" * 3 if "```" not in text else "`" * 8
-    return f"\n## What it writes\n\n{fence}text\n{text}\n{fence}\n"
+    return f"\n## What it writes\n\n{block(samples[-1]['sample'].strip(chr(10)), 'text')}\n" if samples else ""

@@ -46,8 +46,8 @@ class Classifying(Tables):
     words = Words(
         purpose="to classify text",
         pipeline="text-classification",
-        command='langue classify {name} "{prompt}"',
-        call='print(model.classify("{prompt}"))',
+        command="langue classify {name} {prompt}",
+        call="print(model.classify({prompt}))",
         limits="The model has learnt what its training data call by which name. On text of another kind its "
         "probabilities mean little.",
     )

@@ -32,8 +32,9 @@ class Denoising(Language):
     words = Words(
         purpose="to mend spoilt text",
         pipeline="text2text-generation",
-        command="langue train RECIPE --start-from {name} --out …",
-        call="print(model.predict([text]))",
+        command="langue train translate-en-de --start-from {name} --data.train PAIRS.tsv --data.dev 0.05 "
+        "--data.test null --out runs/next",
+        call="print(model.predict([{prompt}]))",
         limits="The model is a beginning for others: it has learnt a language, and no task.",
     )
 

@@ -51,8 +51,8 @@ class Embedding(Tables):
     words = Words(
         purpose="to represent texts by vectors",
         pipeline="sentence-similarity",
-        command='langue embed {name} "{prompt}"',
-        call='print(model.embed(["{prompt}", "…"]))',
+        command="langue embed {name} {prompt}",
+        call="print(model.embed([{prompt}]))",
         limits="Vectors of texts of another kind than those it has learnt from may lie together for no good reason.",
     )
 

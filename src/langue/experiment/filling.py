@@ -27,10 +27,11 @@ class Filling(Language):
     words = Words(
         purpose="to say which tokens of a text were hidden",
         pipeline="fill-mask",
-        command='langue fill {name} "{prompt}"',
-        call='print(model.fill("{prompt}"))',
+        command="langue fill {name} {prompt}",
+        call="print(model.fill({prompt}))",
         limits="The model knows the text that it was trained on and nothing else. It says what is usual in a place, "
         "not what is true.",
+        prompt="This is {mask} text.",
     )
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):

@@ -15,7 +15,7 @@ class Summarizing(Pairing):
     words = Words(
         purpose="to summarise",
         pipeline="summarization",
-        command='langue summarize {name} "…"',
-        call='print(model.summarize("…"))',
+        command="langue summarize {name} {prompt}",
+        call="print(model.summarize({prompt}))",
         limits="The model has learnt what summaries of its training texts look like. It may say what a text does not.",
     )

@@ -25,8 +25,8 @@ class Tagging(Tables):
     words = Words(
         purpose="to label the words of a text",
         pipeline="token-classification",
-        command='langue tag {name} "{prompt}"',
-        call='print(model.tag("{prompt}"))',
+        command="langue tag {name} {prompt}",
+        call="print(model.tag({prompt}))",
         limits="The model has learnt what its training data call by which name, in texts of their kind.",
     )
     column = "tokens"

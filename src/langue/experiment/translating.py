@@ -15,8 +15,8 @@ class Translating(Pairing):
     words = Words(
         purpose="to translate",
         pipeline="translation",
-        command='langue translate {name} "…"',
-        call='print(model.translate("…"))',
+        command="langue translate {name} {prompt}",
+        call="print(model.translate({prompt}))",
         limits="The model knows the words and the kind of text that it was trained on. Of anything else it makes "
         "something that reads well\nand may be wrong; it does not say when it does not know.",
     )

@@ -24,10 +24,11 @@ class Writing(Language):
     words = Words(
         purpose="to continue text",
         pipeline="text-generation",
-        command='langue generate {name} "{prompt}"',
-        call='print(model.generate("{prompt}", max_tokens=100))',
+        command="langue generate {name} {prompt}",
+        call="print(model.generate({prompt}, max_tokens=100))",
         limits="The model knows the text that it was trained on and nothing else. What it writes has the form of that "
         "text, not its\ntruth, and repeats whatever errors and leanings that text has.",
+        prompt="",
     )
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from langue.console import say
+from langue.console import say, with_article
 from langue.errors import LangueError
 from langue.hub.family import NOTHING, Family, Head, Key, pattern
 from langue.hub.weights import Weights
@@ -188,7 +188,7 @@ def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str]
     for name in needed:
         second = next((alias for alias, first in family.aliases.items() if first == name and alias in names), name)
         if name not in names and second not in names:
-            raise LangueError(f"{path} lacks the tensor {name}, which a {head.architecture} needs")
+            raise LangueError(f"{path} lacks the tensor {name}, which {with_article(head.architecture)} needs")
         counts = second in family.untied and not model.config.tie_embeddings
         found[name] = names[second if counts or name not in names else name]
     ignored = [re.compile(each) for each in family.ignored]
@@ -200,11 +200,11 @@ def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str]
     strange = [name for name in rest if name not in _head_keys(family)]
     if strange:
         raise LangueError(
-            f"{path} holds the tensor {names[strange[0]]}, for which a {head.architecture} by its config.json has no "
-            f"place"
+            f"{path} holds the tensor {names[strange[0]]}, for which {with_article(head.architecture)} by its "
+            f"config.json has no place"
         )
     if rest:
-        say(f"{path}: a {head.architecture} has no use for {', '.join(sorted(rest))}, left out")
+        say(f"{path}: {with_article(head.architecture)} has no use for {', '.join(sorted(rest))}, left out")
     return found
 
 

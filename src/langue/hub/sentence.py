@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from safetensors.torch import save_file
 from torch import Tensor
 
+from langue.console import with_article
 from langue.errors import LangueError
 from langue.hub.folder import WEIGHTS, read_json
 from langue.hub.weights import Weights, read_weights
@@ -77,7 +78,7 @@ def read_sentence(path: Path) -> Sentence | None:
     normalise = False
     for kind, folder in _modules(path)[1:]:
         if normalise:
-            raise LangueError(f"{path / MODULES} has a {kind} after Normalize, which Langue does not know")
+            raise LangueError(f"{path / MODULES} has {with_article(kind)} after Normalize, which Langue does not know")
         if kind == "Pooling" and pooling is None and not layers:
             pooling = _pooling(folder / "config.json")
         elif kind == "Dense" and pooling is not None:
@@ -86,7 +87,7 @@ def read_sentence(path: Path) -> Sentence | None:
         elif kind == "Normalize":
             normalise = True
         elif kind != "Dropout":  # which does nothing to a model in use
-            raise LangueError(f"{path / MODULES} has a {kind} in a place where Langue knows none")
+            raise LangueError(f"{path / MODULES} has {with_article(kind)} in a place where Langue knows none")
     if pooling is None:
         raise LangueError(f"{path / MODULES} lists no Pooling, so no vector stands for a text")
     config = EmbedderConfig(pooling=pooling, layers=tuple(layers), normalise=normalise)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from langue.batch import Batch
-from langue.console import no_remarks, say
+from langue.console import no_remarks, say, with_article
 from langue.errors import LangueError
 from langue.files import STAMP, write_stamp
 from langue.hub.checkpoint import Checkpoint
@@ -103,9 +103,9 @@ def _with_segments(model: Model) -> Model:
 def _remark_loss(config: ModelConfig, head: Head) -> None:
     own_head = config.head_bias or config.head_dense != "none" or not config.tie_embeddings
     if not head.words and own_head:
-        say(f"the head that predicts tokens is left out, since a {head.architecture} has none")
+        say(f"the head that predicts tokens is left out, since {with_article(head.architecture)} has none")
     elif config.form == "encoder" and head.bare and head.classifier is None:
-        say(f"written as a {head.architecture}, without a head that predicts tokens")
+        say(f"written as {with_article(head.architecture)}, without a head that predicts tokens")
 
 
 def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfig) -> dict[str, Any]:

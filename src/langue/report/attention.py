@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,12 @@ import matplotlib.image
 import numpy as np
 
 from langue.files import write_text
-from langue.report.figure import new_grid, save_as
+from langue.report.figure import new_grid, plain, save_as
 from langue.report.page import render
 from langue.report.palette import day
 
+_UNSEEN = re.compile(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML cannot say."""
 LABELS = 40
 """Up to so many tokens are named along a picture's edges; more would not be legible."""
 
@@ -104,12 +107,13 @@ def write_attention(looks: Looks, path: Path) -> None:
 def _name(set_ticks, tokens: Sequence[str], **options) -> None:
     shown = tokens if len(tokens) <= LABELS else []
     size = 7 if len(shown) <= 20 else 5
-    set_ticks(range(len(shown)), [visible(token) for token in shown], fontsize=size, **options)
+    set_ticks(range(len(shown)), [plain(visible(token)) for token in shown], fontsize=size, **options)
 
 
 def visible(token: str) -> str:
-    """A token's text with its blanks made visible."""
-    return token.replace("\n", "↵").replace("\t", "⇥").replace(" ", "·") or "∅"
+    """A token's text with its blanks made visible, and without what no page may hold."""
+    shown = token.replace("\n", "↵").replace("\t", "⇥").replace(" ", "·") or "∅"
+    return _UNSEEN.sub(lambda match: f"<0x{ord(match[0]):02X}>", shown)
 
 
 def _coloured(weights: np.ndarray) -> np.ndarray:

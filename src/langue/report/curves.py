@@ -30,7 +30,7 @@ def curves_of(record: Record) -> list[Curve]:
     """All curves that the run's metrics hold numbers for, the loss first."""
     drawn = []
     if record.train or record.dev:
-        unit = "by step" if record.recipe.get("task") in COUNTED else "nats for each token, by step"
+        unit = "by step" if record.task in COUNTED else "nats for each token, by step"
         drawn.append(_both("Loss", unit, "loss", lambda axes: _draw_loss(axes, record)))
     scores = [name for name in SCORES if points(record.dev, name)[0]]
     if scores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 
@@ -68,6 +69,11 @@ def new_grid(width: float, height: float, rows: int, columns: int) -> tuple[Figu
         return figure, [list(row) for row in figure.subplots(rows, columns, squeeze=False)]
 
 
+def plain(text: str) -> str:
+    """A text in which matplotlib finds no formula."""
+    return text.replace("$", r"\$")
+
+
 def thin(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """A long curve as the means of at most `POINTS` stretches; the last point stays what it is."""
     xs, ys = np.asarray(x, float), np.asarray(y, float)
@@ -107,8 +113,8 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], size: 
     names = _arrange(places, widths, size, ink.reshape(-1, 2), scale)
     for (x, y, text, colour), (start, bottom), place in zip(ends, names, places, strict=True):
         axes.annotate(
-            text, (x, y), xytext=(start - place[0], bottom + size * LINE / 2 - place[1]), textcoords="offset points",
-            va="center", color=colour, fontsize=size, annotation_clip=False,
+            plain(text), (x, y), xytext=(start - place[0], bottom + size * LINE / 2 - place[1]),
+            textcoords="offset points", va="center", color=colour, fontsize=size, annotation_clip=False,
         )  # fmt: skip
 
 
@@ -211,7 +217,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r"font(?:-family)?: ([^;\"]*?px )?[^;\"]*sans-serif", lambda m: _font(m[1]), svg)
     svg = _with_own_names(svg, name)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{description}" ', 1)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
     return with_variables(svg)
 
 
@@ -229,7 +235,7 @@ def _font(size: str | None) -> str:
 def save_as(figure: Figure, path: Path, description: str) -> None:
     """Write an SVG, which knows day and night by itself, or a PNG, which is drawn by day."""
     if path.suffix == ".svg":
-        svg = inline_svg(figure, path.stem, description)
+        svg = inline_svg(figure, re.sub(r"[^\w-]", "-", path.stem), description)
         inner = f"<style>{stylesheet()}\nsvg {{ background: var(--paper); }}</style>"
         head = svg.index(">") + 1
         write_text(path, svg[:head] + inner + svg[head:])

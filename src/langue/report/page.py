@@ -20,7 +20,8 @@ def render(template: str, **content: Any) -> str:
     environment = Environment(
         loader=PackageLoader("langue.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template(template).render(variables=stylesheet(), version=__version__, **content)
+    page = environment.get_template(template).render(variables=stylesheet(), version=__version__, **content)
+    return page.encode("utf-8", "replace").decode()  # a folder's name may be no text
 
 
 def tables(content: Mapping[str, Any], rest: str) -> list[Table]:

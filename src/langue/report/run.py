@@ -9,7 +9,10 @@ from typing import Any
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
 from langue.report.record import Record, number, read_record, typical_speed
+from langue.report.settings import with_a_say
 from langue.report.words import SCORES, counted, duration, short, show, without_gaps
+from langue.text import Tokenizer
+from langue.text.kind import describe
 
 SAMPLES = 8
 """How many samples are shown; more would be passed over."""
@@ -30,23 +33,27 @@ def run_page(run: Path | str) -> str:
         notice=_notice(record),
         curves=curves_of(record),
         samples=_samples(record),
-        settings=tables(record.recipe, "recipe"),
-        facts=[_counts(record), *tables(record.environment, "machine")],
+        settings=tables(with_a_say(record.recipe), "recipe"),
+        facts=[_counts(record, _tokenizer(Path(run))), *tables(record.environment, "machine")],
     )
 
 
+def _tokenizer(run: Path) -> str | None:
+    """Kind and size of the tokenizer that lies in the folder."""
+    return describe(Tokenizer.load(run)) if (run / "tokenizer.json").is_file() else None
+
+
 def _summary(record: Record) -> str:
-    model = record.recipe.get("model") or {}
-    name = model.get("preset") or model.get("mixer") or "a model"
-    last, best = record.last(), record.best()
+    name = record.model.get("preset") or record.model.get("mixer") or "a model"
+    best = record.best()
     parts = [f"{name}"]
     if record.parameters:
         parts.append(f"of {short(record.parameters)} parameters")
-    parts.append(f"after {last['step']:,} steps")
-    if tokens := number(last, "tokens"):
-        parts.append(f"and {short(tokens)} {counted(record.recipe.get('task'))}")
-    if seconds := number(last, "seconds"):
-        parts.append(f"in {duration(seconds)}")
+    parts.append(f"after {record.step:,} steps")
+    if record.tokens:
+        parts.append(f"and {short(record.tokens)} {counted(record.task)}")
+    if record.seconds:
+        parts.append(f"in {duration(record.seconds)}")
     text = " ".join(parts)
     loss = number(best, "loss") if best else None
     if best is not None and (scores := _scores(best)):
@@ -67,9 +74,9 @@ def _split_name(row: Any) -> str:
 
 
 def _tiles(record: Record) -> list[dict[str, str]]:
-    best, last = record.best() or {}, record.last()
+    best = record.best() or {}
     loss, bits = number(best, "loss"), number(best, "bits_per_byte")
-    task = record.recipe.get("task")
+    task = record.task
     guesses = task in ("generate", "fill") and loss is not None and loss < 20
     found: list[tuple[str, str | None]] = [
         *((f"{name} on dev", f"{value:.3f}") for name, value in _scores(best)[:2]),
@@ -77,9 +84,9 @@ def _tiles(record: Record) -> list[dict[str, str]]:
         ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
         ("perplexity", show(round(math.exp(loss or 0.0), 2)) if guesses else None),
         ("parameters", short(record.parameters) if record.parameters else None),
-        (f"{counted(task)} seen", short(tokens) if (tokens := number(last, "tokens")) else None),
+        (f"{counted(task)} seen", short(record.tokens) if record.tokens else None),
         (f"{counted(task)} per second", short(speed) if (speed := typical_speed(record)) else None),
-        ("training time", duration(seconds) if (seconds := number(last, "seconds")) else None),
+        ("training time", duration(record.seconds) if record.seconds else None),
     ]
     return [{"name": name, "value": value} for name, value in found if value is not None]
 
@@ -94,7 +101,7 @@ def _notice(record: Record) -> str | None:
 
 def _skipped(record: Record) -> int:
     """Each row holds the count since the training began."""
-    return max((int(row.get("skipped") or 0) for row in record.train), default=0)
+    return max((int(number(row, "skipped") or 0) for row in record.train), default=0)
 
 
 def _samples(record: Record) -> list[dict[str, str]]:
@@ -111,11 +118,12 @@ def _detail(row: Any) -> str:
     return f"{row['split']} loss {loss:.3f}" if loss is not None else ""
 
 
-def _counts(record: Record) -> Table:
-    last = record.last()
-    rows = [("steps", show(last["step"]))]
-    names = {"tokens": counted(record.recipe.get("task")), "epoch": "epoch"}
-    rows += [(shown, show(last[name])) for name, shown in names.items() if name in last]
+def _counts(record: Record, tokenizer: str | None) -> Table:
+    rows = [("steps", show(record.step))]
+    if record.tokens:
+        rows.append((counted(record.task), show(record.tokens)))
+    if tokenizer is not None:
+        rows.append(("tokenizer", tokenizer))
     if record.parameters:
         rows.append(("parameters", show(record.parameters)))
     rows.append(("skipped steps", show(_skipped(record))))

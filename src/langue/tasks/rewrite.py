@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from langue.batch import Batch
-from langue.console import say
+from langue.console import say, with_article
 from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
 from langue.data.sides import Sides
@@ -78,7 +78,7 @@ class Rewrite(ABC):
     ):
         config = model.config
         if config.form != "seq2seq":
-            raise LangueError(f"the model is a {config.form}; to {self.name} takes model.form: seq2seq")
+            raise LangueError(f"the model is {with_article(config.form)}; to {self.name} takes model.form: seq2seq")
         self.settings, self.tokenizer = settings or PairSettings(), tokenizer
         opening = opening_of(config, tokenizer)
         self.sides = Sides.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context, opening)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from langue.console import with_article
 from langue.data.audio import RATE, Sound, read_blocks
 from langue.data.labelled import Labelled, text_of
 from langue.data.playback import Pieces, Playback
@@ -102,7 +103,9 @@ class Transcribe(ABC):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         if model.config.audio is None:
-            raise LangueError(f"the model is a {model.config.form} of text; to transcribe takes model.audio")
+            raise LangueError(
+                f"the model is {with_article(model.config.form)} of text; to transcribe takes model.audio"
+            )
         if tokenizer.vocab_size > model.config.vocab_size:
             raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
         self.model, self.tokenizer, self.audio = model.eval(), tokenizer, model.config.audio

@@ -1,0 +1,66 @@
+"""The settings of a run that had a say, of all those that its recipe holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TASKS = {
+    "source_tokenizer": ("translate",),
+    "masking": ("fill",),
+    "denoise": ("denoise",),
+    "classify": ("classify",),
+    "answer": ("answer",),
+    "tag": ("tag",),
+    "transcribe": ("transcribe",),
+    "embed": ("embed",),
+    "samples": ("generate", "fill", "translate", "summarize", "transcribe"),
+    "data.pairs": ("translate", "summarize"),
+    "data.pack": ("generate", "fill", "denoise"),
+    "data.document_mask": ("generate", "fill", "denoise"),
+}
+"""The tasks for which a section or field is read; all others are read for every task."""
+
+Content = Mapping[str, Any]
+
+
+def with_a_say(recipe: Content) -> dict[str, Any]:
+    """A recipe's content without what was not set, belongs to another task, or was overruled by another setting."""
+    tokenizers = ("tokenizer", "source_tokenizer")
+    overruled = {f"{name}.{field}" for name in tokenizers for field in _of_tokenizer(_section(recipe, name))}
+    overruled |= {f"training.{field}" for field in _of_training(_section(recipe, "training"))}
+    overruled |= {name for name, tasks in TASKS.items() if recipe.get("task") not in tasks}
+    return _without(recipe, overruled, "")
+
+
+def _section(recipe: Content, name: str) -> Content:
+    section = recipe.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _of_tokenizer(settings: Content) -> tuple[str, ...]:
+    """A tokenizer that was there already is what it is."""
+    return ("kind", "vocab_size", "lowercase") if settings.get("path") is not None else ()
+
+
+def _of_training(settings: Content) -> set[str]:
+    fields: set[str] = set()
+    if settings.get("optimizer") == "adamw":
+        fields |= {"matrix_learning_rate", "momentum", "muon_iterations"}
+    if settings.get("schedule") != "wsd":
+        fields |= {"decay_share"}
+    if settings.get("schedule") in ("constant", "inverse_sqrt"):
+        fields |= {"final_share"}
+    if settings.get("warmup_share") is not None:
+        fields |= {"warmup_steps"}
+    if settings.get("batch_tokens") is not None:
+        fields |= {"batch_size"}
+    return fields
+
+
+def _without(content: Content, overruled: set[str], before: str) -> dict[str, Any]:
+    kept = {name: value for name, value in content.items() if value is not None and f"{before}{name}" not in overruled}
+    return {
+        name: _without(value, overruled, f"{before}{name}.") if isinstance(value, Mapping) else value
+        for name, value in kept.items()
+    }

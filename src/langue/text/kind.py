@@ -1,0 +1,42 @@
+"""The kind of a tokenizer, as it is and not as settings say, for those that were not trained here."""
+
+from __future__ import annotations
+
+import json
+
+from langue.text.tokenizer import Tokenizer
+
+BYTES = 256
+
+
+def kind_of(tokenizer: Tokenizer) -> str:
+    """`byte-bpe`, `byte`, `unigram`, `wordpiece` or `char` as in settings; `bpe` and `words` of other people's."""
+    engine = tokenizer.engine
+    kind = type(engine.model).__name__
+    if kind == "BPE":
+        added = set(engine.get_added_tokens_decoder())
+        learnt = set(engine.get_vocab(with_added_tokens=False).values()) - added
+        if "ByteLevel" not in _steps(engine.decoder):
+            return "bpe"
+        return "byte" if len(learnt) <= BYTES else "byte-bpe"
+    if kind == "WordLevel":
+        return "char" if "Split" in _steps(engine.pre_tokenizer) else "words"
+    return kind.lower()
+
+
+def describe(tokenizer: Tokenizer) -> str:
+    """Kind and size: "wordpiece, 30,522 tokens"."""
+    return f"{kind_of(tokenizer)}, {tokenizer.vocab_size:,} tokens"
+
+
+def _steps(part: object) -> set[str]:
+    """The types of a part of the engine and of all that it is made of."""
+    if part is None:
+        return set()
+    found, rest = set(), [json.loads(part.__getstate__())]  # type: ignore[attr-defined]
+    while rest:
+        step = rest.pop()
+        if isinstance(step, dict):
+            found.add(str(step.get("type")))
+        rest += step if isinstance(step, list) else list(step.values()) if isinstance(step, dict) else []
+    return found

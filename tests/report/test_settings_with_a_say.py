@@ -1,0 +1,31 @@
+"""The settings that a report lists: those of the run's task that nothing else overrules."""
+
+from langue.recipe import Recipe, read_recipe
+from langue.report.settings import TASKS, with_a_say
+
+
+def listed(name: str, **changes: str) -> dict:
+    recipe = read_recipe(name, {key.replace("__", "."): value for key, value in changes.items()})
+    return with_a_say(recipe.model_dump(mode="json"))
+
+
+def test_sections_of_other_tasks_are_left_out():
+    assert set(listed("shakespeare")) == {"task", "tokenizer", "model", "data", "training", "samples"}
+    assert "classify" in listed("classify")
+    assert "samples" not in listed("classify")
+    assert "pairs" in listed("translate-en-de")["data"]
+    assert "pairs" not in listed("shakespeare")["data"]
+
+
+def test_every_name_in_the_table_is_one_of_a_recipe():
+    for name in TASKS:
+        section, _, field = name.partition(".")
+        kind = Recipe.model_fields[section].annotation
+        assert not field or field in kind.model_fields
+
+
+def test_what_something_else_overrules_is_left_out():
+    assert set(listed("shakespeare", tokenizer__path="there")["tokenizer"]) == {"path"}
+    training = listed("classify")["training"]
+    assert not {"momentum", "muon_iterations", "decay_share", "warmup_steps", "steps"} & set(training)
+    assert {"momentum", "decay_share", "warmup_steps"} <= set(listed("shakespeare")["training"])
