@@ -37,25 +37,18 @@ def read_json(path: Path, kind: type[Value] = dict) -> Value:
         FileNotFoundError: there is no such file.
         LangueError: it cannot be read, is not valid JSON, or holds something else.
     """
-    return parse_json(_text(path, LARGEST), path, kind)
+    return parse_json(_read(path, LARGEST), path, kind)
 
 
-def parse_json(text: str | bytes, where: Path | str, kind: type[Value] = dict, *, measured: bool = False) -> Value:
+def parse_json(text: str | bytes, where: Path | str, kind: type[Value] = dict) -> Value:
     """Read the JSON text that stands in a place.
-
-    Args:
-        text: the JSON.
-        where: the place that an error names.
-        kind: what it has to hold.
-        measured: whether it holds what was measured, where NaN and infinity mean that there is no number: None.
 
     Raises:
         LangueError: it is not valid JSON, holds something else, is nested too deeply, repeats a key, or has a number
             that is none or too large.
     """
-    decoder = _MEASURED if measured else _DECODER
     try:
-        content = decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        content = _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         fault = str(error) if isinstance(error, _Fault) else "it is not valid JSON"
         raise LangueError(f"{where} is damaged: {fault}") from None
@@ -74,9 +67,11 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        text = _text(path, LARGEST_YAML)
+        text = _read(path, LARGEST_YAML).decode("utf-8")
     except FileNotFoundError:
         raise LangueError(f"{path} does not exist") from None
+    except UnicodeDecodeError as error:
+        raise LangueError(f"{path} cannot be read: {reason(error)}") from None
     try:
         content = parse_yaml(text)
     except yaml.YAMLError as error:
@@ -143,21 +138,21 @@ def _check_keys(node: yaml.MappingNode) -> None:
             seen.add(key.value)
 
 
-def _text(path: Path, largest: int) -> str:
-    """The text of a file of ours.
+def _read(path: Path, largest: int) -> bytes:
+    """The bytes of a file of ours.
 
     Raises:
         FileNotFoundError: there is no such file.
-        LangueError: it is no text, is too large, or cannot be read.
+        LangueError: it is too large, or cannot be read.
     """
     try:
         size = path.stat().st_size
         if size > largest:
             raise LangueError(f"{path} has {size:,} bytes, which is too large for what it should hold")
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise LangueError(f"{path} cannot be read: {reason(error)}") from None
 
 
@@ -204,6 +199,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _KINDS = {dict: "settings", list: "list"}
-_HOOKS: dict[str, Any] = {"object_pairs_hook": _object, "parse_int": _whole, "parse_float": _float}
-_DECODER = json.JSONDecoder(**_HOOKS, parse_constant=_constant)
-_MEASURED = json.JSONDecoder(**_HOOKS, parse_constant=lambda name: None)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole, parse_float=_float, parse_constant=_constant)

@@ -82,10 +82,10 @@ class TokenStore:
         folder = Path(folder)
         path = folder / MANIFEST
         try:
-            manifest = read_json(path)
+            manifest = read_json(path, object)
         except FileNotFoundError:
             raise LangueError(f"{folder} holds no token store: {MANIFEST} is missing") from None
-        if manifest.get("format") != FORMAT:
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise LangueError(f"{path} does not describe a token store")
         if manifest.get("version") != VERSION:
             raise LangueError(f"{path} is of version {manifest.get('version')}; this Langue reads version {VERSION}")

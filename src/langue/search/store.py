@@ -89,7 +89,7 @@ def read_manifest(content: str, where: str) -> Manifest:
         LangueError: it is damaged, or of another version.
     """
     try:
-        manifest = Manifest.model_validate(parse_json(content, where))
+        manifest = Manifest.model_validate(parse_json(content, f"{where} is no index of this Langue, or"))
     except ValidationError as error:
         first = error.errors()[0]
         raise LangueError(
