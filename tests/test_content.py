@@ -237,7 +237,7 @@ def test_a_hostile_manifest_of_tokens_is_one_sentence(change, run: Path, tmp_pat
 def test_a_hostile_state_or_manifest_of_a_checkpoint_is_one_sentence(content: str, run: Path, tmp_path: Path) -> None:
     copy = copy_of(run, tmp_path) / "checkpoints" / "step-00000008"
     (copy / "manifest.json").write_text(content)
-    with pytest.raises(LangueError, match=r"manifest\.json cannot be read"):
+    with pytest.raises(LangueError, match=r"manifest\.json"):
         verify(copy)
     with pytest.raises(LangueError, match="step-00000008"):
         load(copy)

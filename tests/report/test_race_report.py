@@ -86,6 +86,7 @@ def test_no_name_in_a_race_becomes_markup_or_an_address(race):
     content = json.loads((race / "race.json").read_text())
     content["members"][1] |= {"run": name, "name": "<u>$x$</u>"}
     content |= {"data": "<i>d</i>", "tokenizer": "<i>t</i>", "machine": "<i>m</i>", "prompt": "<i>p</i>"}
+    (race / "manifest.json").unlink()
     (race / "race.json").write_text(json.dumps(content))
     write_race_report(race)
     page = Page((race / "report.html").read_text(encoding="utf-8"))

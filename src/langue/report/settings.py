@@ -38,9 +38,9 @@ def _section(recipe: Content, name: str) -> Content:
     return section if isinstance(section, Mapping) else {}
 
 
-def _of_tokenizer(settings: Content) -> tuple[str, ...]:
+def _of_tokenizer(settings: Content) -> set[str]:
     """A tokenizer that was there already is what it is."""
-    return ("kind", "vocab_size", "lowercase") if settings.get("path") is not None else ()
+    return set(settings) - {"path"} if settings.get("path") is not None else set()
 
 
 def _of_training(settings: Content) -> set[str]:
