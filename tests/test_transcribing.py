@@ -187,6 +187,10 @@ def test_what_cannot_be_learnt_from_is_left_out_and_said(folder: Path, tmp_path:
     (here / "wav" / "4.wav").write_bytes(b"no sound")
     (here / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     changes = {"training.steps": "2", "data.dev": "null", "data.test": "null"}
+    with pytest.raises(LangueError, match=r"% of .*train\.jsonl would be lost, .*allow it by --data\.max_dropped 0\."):
+        train(read_recipe(here / "recipe.yaml", {**changes, "data.max_dropped": "0.03"}), here / "run", report=False)
+    assert not (here / "run").exists()
+    capsys.readouterr()
     train(read_recipe(here / "recipe.yaml", changes), here / "run", report=False)
     told = capsys.readouterr().err
     assert f"left out 5 of {TRAIN} recordings: 2 cannot be read (first: there is no recording wav/none.wav (" in told

@@ -86,6 +86,25 @@ def test_two_files_teach_what_a_table_teaches(finished: Path, tmp_path: Path) ->
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_pairs_that_cannot_be_measured_by_are_counted_and_too_many_refused(
+    finished: Path, tmp_path: Path, capsys
+) -> None:
+    rows = (finished.parent / "train.tsv").read_text().splitlines()[:11]
+    table = tmp_path / "dev.tsv"
+    table.write_text("\n".join([*rows, "the king\t", "a\tb\tc", "\t"]) + "\n")
+    with pytest.raises(
+        LangueError, match=r"^16\.7% of .*dev\.tsv would be lost, .*1 one side empty, .* --max-dropped 0\.17$"
+    ):
+        langue.evaluate(finished, table)
+    capsys.readouterr()
+    assert langue.evaluate(finished, table, max_dropped=0.2)["examples"] == 10
+    said = "left out of 10 pairs: 1 empty, 1 one side empty, 1 wrong number of columns"
+    assert said in capsys.readouterr().err
+    recipe = read_recipe(finished.parent / "recipe.yaml", {"data.test": str(table)})
+    with pytest.raises(LangueError, match=r"dev\.tsv would be lost, .* --data\.max_dropped 0\.17$"):
+        train(recipe, tmp_path / "run", report=False)
+
+
 def test_lines_keep_their_order_and_empty_ones_stay(finished: Path, tmp_path: Path, capsys) -> None:
     lines = ["the king", "", "a red boat on the sea", "   ", "sang"]
     (tmp_path / "in.txt").write_text("\n".join(lines) + "\n")

@@ -18,7 +18,23 @@ def text(tmp_path):
 
 
 def prepare(text, out, *more) -> int:
-    return run(["data", "prepare", str(text), "--tokenizer", str(text.parent / "tokenizer"), "--out", str(out), *more])
+    named = ["--tokenizer", str(text.parent / "tokenizer"), "--out", str(out)]
+    allowed = [] if "--max-dropped" in more else ["--max-dropped", "0.4"]
+    return run(["data", "prepare", str(text), *named, *allowed, *more])
+
+
+def test_what_would_be_lost_and_how_to_allow_it_is_said(text, tmp_path, capsys):
+    assert prepare(text, tmp_path / "store", "--max-dropped", "0.05") == 2
+    said = capsys.readouterr().err
+    assert "33.3% of" in said
+    assert "1 invalid UTF-8, 3 bytes (the largest: " in said
+    assert "convert the file to UTF-8, or allow it by --max-dropped 0.34" in said
+    tokenizer = ["tokenizer", "train", str(text), "--kind", "char", "--out", str(tmp_path / "new")]
+    assert run(tokenizer) == 2
+    assert "33.3% of" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    assert run([*tokenizer, "--max-dropped", "0.34"]) == 0
+    assert "left out: 1 invalid UTF-8" in capsys.readouterr().err
 
 
 def test_prepare_verify_and_inspect(text, tmp_path, capsys):

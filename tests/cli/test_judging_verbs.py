@@ -102,7 +102,7 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
         (["fill", "RUN", "a"], "the model was trained to classify; use it by: langue classify"),
         (["answer", "RUN", "--question", "a"], "--question and --context go together"),
         (["answer", "RUN", "--question", "a", "--context", " "], "--question: context is empty"),
-        (["classify", "RUN", "--file", "no.txt"], "no.txt: No such file"),
+        (["classify", "RUN", "--file", "no.txt"], "no.txt cannot be read: No such file"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(run, arguments, said, capsys):

@@ -115,7 +115,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path):
     assert account["in"] == 8
     assert account["dropped"] == {
         "duplicate": 1,
-        "empty": 1,
+        "one side empty": 1,
         "invalid JSON": 1,
         "lengths differ too much": 1,
         "no text": 1,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from langue import machine
-from langue.data import ReadSettings, TokenStore, after, before, prepare
+from langue.data import ReadSettings, Tally, TokenStore, after, before, find_sources, prepare, read_documents
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, encoder, train_tokenizer
 
@@ -77,7 +77,9 @@ def test_everything_is_accounted_for(tmp_path_factory, byte_tokenizer, content, 
     path = folder / "some.txt"
     path.write_bytes(b"".join(content))
     (folder / "more.txt").write_bytes(b"something\n")
-    store = prepare(folder, byte_tokenizer, folder / "out", ReadSettings(documents=unit, max_line_bytes=20))
+    store = prepare(
+        folder, byte_tokenizer, folder / "out", ReadSettings(documents=unit, max_line_bytes=20, max_dropped=1)
+    )
     assert balanced(store)
     assert store.manifest["bytes"]["in"] == path.stat().st_size + 10
     raw = path.read_bytes()
@@ -95,7 +97,7 @@ def test_everything_is_accounted_for(tmp_path_factory, byte_tokenizer, content, 
 
 def test_what_is_dropped_is_quarantined_with_its_place(tmp_path, write, byte_tokenizer):
     path = write("mixed.txt", b"one\n\xff\xfebad\nthree\n" + b"y" * 50 + b"\nfive\n")
-    store = prepare(path, byte_tokenizer, tmp_path / "out", ReadSettings(max_line_bytes=20))
+    store = prepare(path, byte_tokenizer, tmp_path / "out", ReadSettings(max_line_bytes=20, max_dropped=1))
     assert documents(store, byte_tokenizer) == ["one\nthree\nfive\n"]
     assert store.manifest["records"]["dropped"] == {"invalid UTF-8": 1, "line too long": 1}
     listed = [json.loads(line) for line in (tmp_path / "out" / "quarantine.jsonl").read_text().splitlines()]
@@ -129,7 +131,7 @@ def test_parts_of_a_split_account_for_the_whole(tmp_path_factory, byte_tokenizer
     folder = tmp_path_factory.mktemp("split")
     path = folder / "lines.txt"
     path.write_bytes(b"first\n" + b"\n".join(lines) + b"\nlast line")
-    reading = ReadSettings(documents="line", max_line_bytes=20)
+    reading = ReadSettings(documents="line", max_line_bytes=20, max_dropped=1)
     whole = prepare(path, byte_tokenizer, folder / "whole", reading)
     cut = int(whole.text_characters * (1 - share))
     parts = [
@@ -198,9 +200,41 @@ def test_no_text_is_a_sentence_and_leaves_nothing(tmp_path, write, byte_tokenize
 def test_garbage_is_a_sentence_and_leaves_nothing(tmp_path, write, byte_tokenizer):
     # Among so many lines of noise, some short ones are text by chance.
     path = write("garbage.txt", bytes(random.Random(0).choices(range(1, 256), k=20_000)) + b"\nand some text\n")
-    with pytest.raises(LangueError, match=r"most of .*garbage\.txt is no text \(dropped: \d+ invalid UTF-8\)"):
+    with pytest.raises(LangueError, match=r"9\d\.\d% of .*garbage\.txt would be lost, .*: \d+ invalid UTF-8, .*; mend"):
         prepare(path, byte_tokenizer, tmp_path / "out")
     assert [entry.name for entry in tmp_path.iterdir()] == ["garbage.txt"]
+
+
+LONG = b"short line\n" * 400 + b"x" * 200_000 + b"\n" + b"short line\n" * 400
+BROKEN = b'{"text": "cut\n' * 270 + b'{"text": "whole"}\n' * 30
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("long.txt", LONG, r"^95\.8% of .*long\.txt would be lost, and 5\.0% may be: 1 line too long, 200,001 bytes "
+         r"\(the largest: .*long\.txt, record 401, 200,001 bytes\); mend the data, "
+         r"read longer lines by --max-line-bytes 200001, or allow it by --max-dropped 0\.96$"),
+        ("one.txt", b"x" * 3_000, r"^there is no text in .*one\.txt: 1 line too long, .*--max-line-bytes 3000, or"),
+        ("b.jsonl", BROKEN, r"^90\.0% of .*b\.jsonl would be lost.*: 270 invalid JSON, "),
+        ("c.csv", "n,text\n" + "1,a\n" * 90 + "1\n" * 10, r"^10\.0% of .*: 10 wrong number of columns, "),
+        ("n.jsonl", '{"text": "a"}\n' + '{"text": null}\n' * 5, "name the column of the text by --text, or allow"),
+    ],
+)  # fmt: skip
+def test_more_than_a_little_is_never_lost_in_silence(tmp_path, write, byte_tokenizer, name, content, said):
+    path = write(name, content)
+    for limit in (1_000, 1_000_000) if name.startswith(("b", "c", "n")) else (1_000,):
+        with pytest.raises(LangueError, match=said):
+            prepare(path, byte_tokenizer, tmp_path / "out", ReadSettings(max_line_bytes=limit))
+        with pytest.raises(LangueError, match=said):
+            list(read_documents(find_sources(path), ReadSettings(max_line_bytes=limit), Tally()))
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_a_little_may_be_lost_and_what_is_empty_is_no_loss(tmp_path, write, byte_tokenizer):
+    write("a.jsonl", '{"text": "some text"}\n' * 96 + '{"text": ""}\n' * 200 + '{"text":\n' * 4)
+    store = prepare(tmp_path / "a.jsonl", byte_tokenizer, tmp_path / "out")
+    assert store.manifest["records"]["dropped"] == {"empty": 200, "invalid JSON": 4}
 
 
 def test_a_tokenizer_of_another_script_is_refused(tmp_path, write):

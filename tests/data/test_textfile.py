@@ -21,7 +21,7 @@ LINES = st.lists(
 
 def documents(path, **chosen) -> list[str]:
     found, text = [], ""
-    for piece in read_documents(find_sources(path), ReadSettings(**chosen), Tally()):
+    for piece in read_documents(find_sources(path), ReadSettings(max_dropped=1, **chosen), Tally()):
         text += piece.text
         if piece.ends:
             found.append(text)

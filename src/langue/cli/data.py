@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,7 @@ def prepare(
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
     max_line_bytes: int = 1 << 20,
+    max_dropped: float = 0.05,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Turn text into a store of tokens, which a recipe takes as data.train, data.dev or data.test.
@@ -41,6 +42,8 @@ def prepare(
         The column of a table that holds the text.
     max_line_bytes
         Longer lines are left out.
+    max_dropped
+        The share of records, or of their bytes, that may be left out for their faults.
     as_json
         Print the manifest as one JSON object.
     """
@@ -51,7 +54,8 @@ def prepare(
 
     if not files:
         raise LangueError("name at least one file to prepare")
-    asked = {"documents": documents, "text": text, "max_line_bytes": max_line_bytes}
+    asked: dict[str, Any] = {"documents": documents, "text": text, "max_line_bytes": max_line_bytes}
+    asked["max_dropped"] = max_dropped
     settings = parse(data.ReadSettings, asked, "data prepare")
     _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, settings), as_json)
 

@@ -26,6 +26,8 @@ def evaluate(
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
+    max_line_bytes: int | None = None,
+    max_dropped: float | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -68,6 +70,10 @@ def evaluate(
         What one document of a text file is.
     text
         The column of a table that holds a writer's text.
+    max_line_bytes
+        Longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
+    max_dropped
+        The share of records, or of their bytes, that may be left out for their faults; 0.05, or as in training.
     device
         cpu, cuda, …
     as_json
@@ -80,7 +86,7 @@ def evaluate(
         found = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "rerank": rerank}
-        options["rerank_depth"] = rerank_depth
+        options |= {"rerank_depth": rerank_depth, "max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
         found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))

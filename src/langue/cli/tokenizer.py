@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from langue.data import ReadSettings
 
 
 def train(
@@ -19,6 +22,8 @@ def train(
     vocab_size: int = 8192,
     lowercase: Annotated[bool, Parameter(negative="")] = False,
     text: str = "text",
+    max_line_bytes: int = 1 << 20,
+    max_dropped: float = 0.05,
 ) -> None:
     """Learn a tokenizer from text and write it as OUT/tokenizer.json.
 
@@ -36,9 +41,12 @@ def train(
         Write everything in lower case (unigram and wordpiece).
     text
         The column of a table that holds the text.
+    max_line_bytes
+        Longer lines are left out.
+    max_dropped
+        The share of records, or of their bytes, that may be left out for their faults.
     """
     from langue.console import say
-    from langue.data import ReadSettings
     from langue.errors import LangueError
     from langue.settings import parse
     from langue.text import TokenizerSettings, train_tokenizer
@@ -49,7 +57,8 @@ def train(
         raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
     asked = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
     settings = parse(TokenizerSettings, asked, "tokenizer train")
-    tokenizer = train_tokenizer(settings, _texts(files, ReadSettings(text=text), f"learning {kind}"))
+    reading = _reading(text, max_line_bytes, max_dropped)
+    tokenizer = train_tokenizer(settings, _texts(files, reading, f"learning {kind}"))
     tokenizer.save(out)
     say(f"{out / 'tokenizer.json'}: {tokenizer.vocab_size:,} tokens")
 
@@ -60,6 +69,8 @@ def report(
     /,
     *,
     text: str = "text",
+    max_line_bytes: int = 1 << 20,
+    max_dropped: float = 0.05,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Tell how many tokens a tokenizer spends on each file.
@@ -72,14 +83,17 @@ def report(
         Files, globs, folders, hf: names or "embedded".
     text
         The column of a table that holds the text.
+    max_line_bytes
+        Longer lines are left out.
+    max_dropped
+        The share of records, or of their bytes, that may be left out for their faults.
     as_json
         Print one JSON object for each file.
     """
     from langue.console import table
-    from langue.data import ReadSettings
     from langue.text import Tokenizer, fertility
 
-    settings = ReadSettings(text=text)
+    settings = _reading(text, max_line_bytes, max_dropped)
     rows = fertility(Tokenizer.load(tokenizer), {name: _texts([name], settings, f"reading {name}") for name in files})
     if as_json:
         for row in rows:
@@ -101,16 +115,24 @@ def report(
     table("fertility", columns, cells)
 
 
-def _texts(files: Iterable[str], settings: object, doing: str) -> Iterator[str]:
-    """The text of all files, piece by piece, with a bar that shows how far reading has come."""
-    from langue.console import progress
-    from langue.data import Tally, find_sources, read_documents
-    from langue.data.settings import ReadSettings
+def _reading(text: str, max_line_bytes: int, max_dropped: float) -> ReadSettings:
+    from langue.data import ReadSettings
+    from langue.settings import parse
 
-    assert isinstance(settings, ReadSettings)
-    origins = find_sources(list(files))
+    asked = {"text": text, "max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
+    return parse(ReadSettings, asked, "langue tokenizer")
+
+
+def _texts(files: Iterable[str], settings: ReadSettings, doing: str) -> Iterator[str]:
+    """The text of all files, piece by piece, with a bar that shows how far reading has come."""
+    from langue.console import progress, say
+    from langue.data import Tally, find_sources, read_documents
+
+    origins, tally = find_sources(list(files)), Tally()
     with progress(doing, sum(origin.size for origin in origins) or None, "bytes") as advance:
-        for piece in read_documents(origins, settings, Tally()):
+        for piece in read_documents(origins, settings, tally):
             advance(piece.size)
             if piece.text:
                 yield piece.text
+    if tally.records:
+        say(f"left out: {tally.words()}")

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from langue.console import remark
 from langue.data.benchmarks import is_beir, read_beir
-from langue.data.documents import read_events
+from langue.data.documents import read_documents
 from langue.data.labelled import Labelled, missing_column, number_of, read_labelled, read_split, text_of
-from langue.data.records import Dropped, is_blank
+from langue.data.records import is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import find_sources
+from langue.data.tally import Tally
 from langue.errors import LangueError
 
 RowKind = Literal["pairs", "graded", "texts"]
@@ -41,9 +43,12 @@ def _rows(source: Any, data: DataSettings, split: str) -> Iterator[Labelled]:
     origins = find_sources(source)
     if all(origin.kind in ("text", "embedded") for origin in origins):
         settings = data.model_copy(update={"documents": "line" if data.documents == "file" else data.documents})
-        for number, piece in enumerate(read_events(origins, settings), 1):
-            if not isinstance(piece, Dropped) and not is_blank(piece.text):
+        tally = Tally()
+        for number, piece in enumerate(read_documents(origins, settings, tally), 1):
+            if not is_blank(piece.text):
                 yield Labelled(f"{origins[0].name}, text {number}", {"text": piece.text.strip()})
+        if tally.records:
+            remark(f"left out of {origins[0].name}: {tally.words()}")
         return
     yield from read_labelled(source, data)
 

@@ -19,9 +19,11 @@ def read_documents(origins: Iterable[Origin], settings: ReadSettings, tally: Tal
     """All documents of all places, in order; the tally gets what is handed on and what is left out.
 
     Raises:
-        LangueError: a place cannot be read, or is no text at all.
+        LangueError: a place cannot be read, is no text at all, or at the end, too much of them was left out.
     """
-    return tally.count(read_events(origins, settings))
+    origins = list(origins)
+    yield from tally.count(read_events(origins, settings))
+    tally.check((origin.name for origin in origins), settings.max_dropped, settings.option)
 
 
 def read_events(origins: Iterable[Origin], settings: ReadSettings) -> Iterator[Piece | Dropped]:

@@ -16,6 +16,7 @@ from langue.data.records import Dropped, excerpt, is_blank
 from langue.data.settings import Aligned, DataSettings
 from langue.data.sources import Origin, find_sources
 from langue.data.tables import rows
+from langue.data.tally import EMPTY, Option, Tally
 from langue.errors import LangueError
 
 LANGUAGE, TAG = "target_language", "tag"
@@ -137,14 +138,34 @@ def without_empty(pairs: Iterable[Pair | Dropped], *, duplicates: bool) -> Itera
             continue
         # Hashes instead of texts: eight bytes for each pair, however long it is.
         key = hash((pair.source, pair.target, pair.tags))
-        if is_blank(pair.source) or is_blank(pair.target):
-            yield dropped(pair, "empty")
+        blank = is_blank(pair.source), is_blank(pair.target)
+        if any(blank):
+            yield dropped(pair, EMPTY if all(blank) else "one side empty")
         elif not duplicates and key in seen:
             yield dropped(pair, "duplicate")
         else:
             if not duplicates:
                 seen.add(key)
             yield pair
+
+
+def sound_pairs(
+    pairs: Iterable[Pair | Dropped], names: Any, data: DataSettings, option: Option
+) -> tuple[list[Pair], str]:
+    """The pairs with two sides to measure by, and what was left out, in words.
+
+    Raises:
+        LangueError: too much would be left out; see `Tally.check`.
+    """
+    tally, kept = Tally(), []
+    for pair in without_empty(pairs, duplicates=True):
+        if isinstance(pair, Dropped):
+            tally.drop(pair)
+        else:
+            tally.keep(pair.size)
+            kept.append(pair)
+    tally.check([str(names)], data.max_dropped, option)
+    return kept, tally.words()
 
 
 def dropped(pair: Pair, reason: str) -> Dropped:

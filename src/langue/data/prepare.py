@@ -42,9 +42,6 @@ tell: a whole word, or a line without spaces, may be a single unknown one."""
 SHOWN = 5
 """Unknown stretches that a message names."""
 
-FEW_BYTES = 1 << 12
-"""So much that is no text never ends a preparation, however little else there is."""
-
 Event = Piece | Dropped
 
 
@@ -64,7 +61,7 @@ def prepare(
         tokenizer: every document stands between its `document_opening` and its `end`.
         out: a folder that is not there yet, or is empty.
         settings: how to read.
-        select: takes a part of the documents, such as the end of a text.
+        select: takes a part of the documents, such as the end of a text; what is lost is not judged by a part.
         shard: tokens of one file.
 
     Raises:
@@ -75,17 +72,20 @@ def prepare(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LangueError(f"{out} already exists; remove it or choose another folder")
     origins = find_sources(given)
+    settings = settings or ReadSettings()
     names = [origin.name for origin in origins]
     total = sum(origin.size for origin in origins) or None
     with replacing(out) as beside, closing(Tally(beside / "quarantine.jsonl")) as tally:
         beside.mkdir()
-        events = read_events(origins, settings or ReadSettings())
+        events = read_events(origins, settings)
         pieces = tally.count((select or iter)(events))
         with closing(Writer(beside, tokenizer, shard)) as writer, progress(out.name, total, "bytes") as advance:
             for encoded in _encode(pieces, tokenizer, writer.dtype):
                 writer.add(encoded)
                 advance(encoded.size)
             writer.finish()
+        if select is None:
+            tally.check(names, settings.max_dropped, settings.option)
         _refuse(names, tally, writer)
         writer.write_manifest(names, tally.account())
     return TokenStore.open(out, verify=False)
@@ -157,13 +157,8 @@ def _batches(pieces: Iterator[Piece]) -> Iterator[tuple[list[Piece], bool]]:
 def _refuse(names: list[str], tally: Tally, writer: Writer) -> None:
     """End before anything is left behind that would train to nothing."""
     what = ", ".join(names)
-    account = tally.account()
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in account["records"]["dropped"].items())
     if writer.tokens == writer.documents * (1 + len(writer.tokenizer.document_opening)):
-        raise LangueError(f"there is no text in {what}" + (f" (dropped: {reasons})" if reasons else ""))
-    garbage = sum(account["bytes"]["dropped"].get(reason, 0) for reason in ("invalid UTF-8", "NUL byte"))
-    if garbage > max(FEW_BYTES, account["bytes"]["in"] / 2):
-        raise LangueError(f"most of {what} is no text (dropped: {reasons}); give UTF-8 text")
+        raise LangueError(f"there is no text in {what}" + (f" (dropped: {tally.words()})" if tally.records else ""))
     if writer.lost > max(FEW_CHARACTERS, MOST_LOST * writer.characters):
         shown = ", ".join(repr(part[:SHOWN]) for part, _ in writer.often_lost.most_common(SHOWN))
         raise LangueError(

@@ -33,6 +33,13 @@ class ReadSettings(Settings):
     """The column or key of a table that holds the text."""
     max_line_bytes: int = Field(default=1 << 20, ge=1, lt=1 << 31)
     """Longer lines are quarantined."""
+    max_dropped: float = Field(default=0.05, ge=0, le=1)
+    """The share of records, or of their bytes, that may be left out because they cannot be used; beyond it nothing is
+    done. What is empty, and what a setting asks to leave out, does not count."""
+
+    def option(self, name: str) -> str:
+        """How a setting of these is given on the command line."""
+        return f"--{name.replace('_', '-')}"
 
 
 class PairSettings(Settings):
@@ -86,6 +93,9 @@ class DataSettings(ReadSettings):
 
     pairs: PairSettings = PairSettings()
     """Which pairs are learnt from, where the task is translate or summarize."""
+
+    def option(self, name: str) -> str:
+        return f"--data.{name}"
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from langue.data.order import Permutation
 from langue.data.parallel import Pair, dropped
 from langue.data.records import Dropped
 from langue.data.settings import PairSettings
-from langue.data.tally import Tally
+from langue.data.tally import EMPTY, Tally
 from langue.errors import LangueError
 from langue.text import Tokenizer
 
@@ -124,6 +124,16 @@ class PairExamples(ByNumber):
     def example(self, number: int) -> Example:
         (start, target_start), (end, target_end) = self._ends[number], self._ends[number + 1]
         return {"source": self._ids[0][start:end], "target": self._ids[1][target_start:target_end]}
+
+
+def wanted(settings: PairSettings) -> set[str]:
+    """The reasons for which pairs are left out because the settings say so, which is no loss."""
+    reasons = {EMPTY, "duplicate", "lengths differ too much"}
+    if settings.too_long is not None or settings.max_source is not None or settings.max_target is not None:
+        reasons.add("too long")
+    if settings.min_tokens > 1:
+        reasons.add("too short")
+    return reasons
 
 
 def training_examples(

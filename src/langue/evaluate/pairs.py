@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from langue.data import DataSettings
-from langue.data.parallel import Pair, read_any_pairs, without_empty
+from langue.console import say
+from langue.data import DataSettings, ReadSettings
+from langue.data.parallel import Pair, read_any_pairs, sound_pairs
 from langue.errors import LangueError
 from langue.metrics.rouge import KINDS as ROUGE
 from langue.metrics.rouge import rouge_statistics
@@ -55,10 +56,12 @@ def read_pairs_of(task: Any, data: Any, settings: DataSettings) -> list[Pair]:
     """The pairs of a source, under the column names that the task reads or that its training read.
 
     Raises:
-        LangueError: it has none, or they do not say what the model has to be told.
+        LangueError: it has none, too much would be left out, or they do not say what the model has to be told.
     """
-    events = without_empty(read_any_pairs(data, settings, task.columns), duplicates=True)
-    pairs = [pair for pair in events if isinstance(pair, Pair)]
+    events = read_any_pairs(data, settings, task.columns)
+    pairs, left = sound_pairs(events, data if isinstance(data, str) else "the rows", settings, ReadSettings().option)
+    if left:
+        say(f"left out of {len(pairs):,} pairs: {left}")
     if not pairs:
         raise LangueError(f"there are no pairs of texts in {data}")
     if not isinstance(task, Rewrite) or all(pair.tags for pair in pairs):

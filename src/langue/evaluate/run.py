@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from langue.console import remark
+from langue.console import remark, say
 from langue.data import DataSettings, ReadSettings, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
@@ -24,6 +24,7 @@ from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, interval
 from langue.evaluate.search import RERANKED
 from langue.files import write_text
 from langue.search.rerank import load_reranker
+from langue.settings import parse
 from langue.tasks import load
 
 TEXT_TASKS = ("generate", "fill")
@@ -44,6 +45,8 @@ def evaluate(
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
+    max_line_bytes: int | None = None,
+    max_dropped: float | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Measure one model by what it was trained for.
@@ -62,6 +65,9 @@ def evaluate(
             smaller one lets the model see more before each token, and takes longer.
         documents: what one document of a text file is.
         text: the column of a table that holds a writer's text.
+        max_line_bytes: longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
+        max_dropped: the share of records, or of their bytes, that may be left out for their faults; 0.05, or as in
+            training.
         device: where a model that is named is loaded.
 
     Returns:
@@ -74,15 +80,18 @@ def evaluate(
     named = isinstance(model, Path | str)
     task = load(model, device) if named else model
     data = str(data) if isinstance(data, Path) else data
+    asked = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    reading = parse(ReadSettings, asked, "evaluate").model_dump(include=set(asked))
     if task.name in TEXT_TASKS:
-        found = _on_text(task, data, ReadSettings(documents=documents, text=text), stride)
+        found = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
         judge = None if rerank is None else load_reranker(rerank, device)
         found = evaluate_searches(task, data, split or "test", judge, rerank_depth, predictions)
     elif rerank is not None:
         raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
-        recipe = recipe_data(model) if named else DataSettings(train="")
+        recipe = (recipe_data(model) if named else DataSettings(train="")).model_copy(update=reading)
         on = {"embed": evaluate_table, **dict.fromkeys(PAIR_TASKS, _on_pairs)}.get(task.name, _on_rows)
         found = on(task, data, recipe, benchmark, split or "dev", predictions)
     return {**found, "seconds": round(time.perf_counter() - begun, 3)}
@@ -97,7 +106,7 @@ def _on_rows(
         metrics, answers, rows = _on_benchmark(task, name, data, split)
     else:
         columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
-        rows = list(read_labelled(data, DataSettings(train="", columns=columns)))
+        rows = list(read_labelled(data, recipe.model_copy(update={"columns": columns})))
         metrics, answers = task.evaluate(rows)
     if predictions is not None:
         _write_predictions(predictions, name, rows, answers)
@@ -146,6 +155,8 @@ def _on_text(task: Any, data: Given, settings: ReadSettings, stride: int | None)
             store = TokenStore.open(data)
         else:
             store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
+            if dropped := store.manifest["records"]["dropped"]:
+                say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
         if task.name == "fill":
             metrics = evaluate_masked(task.model, task.tokenizer, store, task.settings)
         else:

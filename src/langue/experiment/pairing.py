@@ -10,10 +10,9 @@ from typing import Any, ClassVar
 from langue.console import remark, say
 from langue.data import Tally, tempered
 from langue.data.buckets import Buckets
-from langue.data.parallel import Pair, read_pairs, without_empty
-from langue.data.records import Dropped
+from langue.data.parallel import Pair, read_pairs, sound_pairs, without_empty
 from langue.data.settings import PairSettings
-from langue.data.sides import PairExamples, Shares, Sides, training_examples
+from langue.data.sides import PairExamples, Shares, Sides, training_examples, wanted
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
 from langue.experiment.fit import Shape
@@ -56,11 +55,12 @@ class Pairing(Course):
         kept = without_empty(pairs, duplicates=settings.duplicates)
         examples = training_examples(kept, self.sides, settings, tally)
         tally.close()
-        account = tally.account()["records"]
+        data, account = self.recipe.data, tally.account()["records"]
+        tally.check([str(data.train)], data.max_dropped, data.option, wanted(data.pairs))
         if account["dropped"]:
             where = "; see quarantine.jsonl" if self.folder.exists() else ""
-            left = ", ".join(f"{count:,} {reason}" for reason, count in account["dropped"].items())
-            say(f"left out {account['in'] - account['kept']:,} of {account['in']:,} pairs: {left}{where}")
+            left = account["in"] - account["kept"]
+            say(f"left out {left:,} of {account['in']:,} pairs: {tally.words()}{where}")
         if not len(examples):
             raise LangueError(f"none of the pairs in {self.recipe.data.train} can be learnt from")
         return examples
@@ -185,11 +185,12 @@ class Pairing(Course):
         return task
 
     def _whole(self, split: str) -> list[Pair]:
-        pairs = without_empty(read_pairs(self.recipe.data, split, self.task.columns), duplicates=True)
-        found = list(pairs)
-        if broken := sum(isinstance(pair, Dropped) for pair in found):
-            remark(f"left out {broken:,} of {len(found):,} {split} pairs: empty or not to be read")
-        return [pair for pair in found if isinstance(pair, Pair)]
+        data = self.recipe.data
+        source = data.train if split == "dev" and isinstance(data.dev, float) else getattr(data, split)
+        pairs, left = sound_pairs(read_pairs(data, split, self.task.columns), source, data, data.option)
+        if left:
+            remark(f"left out of {len(pairs):,} {split} pairs: {left}")
+        return pairs
 
     def _settings(self, recipe: Recipe) -> PairSettings:
         settings = recipe.data.pairs

@@ -119,7 +119,7 @@ class Transcribing(Tables):
         with progress("reading recordings", float(len(rows)), "recordings") as advance:
             write_sounds(folder / STORE, _learnable(rows, recipe, tokenizer, tally, advance))
         tally.close()
-        account = tally.account()["records"]
+        data, account = recipe.data, tally.account()["records"]
         if account["dropped"]:
             left = ", ".join(
                 f"{count:,} {reason} (first: {_place(tally.first[reason])})"
@@ -130,6 +130,7 @@ class Transcribing(Tables):
         strides = recipe.model.audio.strides if recipe.model.audio else ()
         if TOO_LONG in account["dropped"] and recipe.model.form == "encoder" and len(strides) > 1:
             say(f"positions half as long have room for such texts: --model.audio.strides '{list(strides[:-1])}'")
+        tally.check([str(data.train)], data.max_dropped, data.option, harmless=())
 
     def learn(self, rows: list[Labelled]) -> Spoken:
         if not self.folder.joinpath(STORE).is_dir():
