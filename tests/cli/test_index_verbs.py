@@ -55,7 +55,7 @@ def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, caps
     told = capsys.readouterr().out
     assert "documents can be filtered by source (text), year (number)" in told
     assert "no model: passages are found by their words alone" in told
-    assert run(["index", "info", place, "--json"]) == 0
+    assert run(["index", "info", place, "--verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"]["kind"] == "memory"
 
 

@@ -106,6 +106,11 @@ def _undo(folder: Path) -> None:
     remove_files(folder, names)
 
 
+def is_free(folder: Path) -> bool:
+    """True where something may be made in a folder: it is empty, or what is in it was left by a kill."""
+    return folder.is_dir() and (is_unfinished(folder) or not _others(folder))
+
+
 def _others(folder: Path) -> bool:
     """True where a folder holds anything but our own lock and list."""
     return any(path.name not in (LOCK, ledger.NAME) for path in folder.iterdir())

@@ -78,9 +78,11 @@ def _staging(target: Path) -> Iterator[Path]:
 
     # A name may have 255 bytes, and some letters are four to a character.
     stage = target.with_name(f".{target.name[:48]}.{os.urandom(4).hex()}{SUFFIX}")
+    mark = stage / MARK
+    ledger.note(stage)  # a kill may come before the mark is whole
+    ledger.note(mark)
     stage.mkdir()
     try:
-        mark = stage / MARK
         mark.write_text(SIGNATURE, encoding="utf-8")
         with FileLock(mark, blocking=False):
             yield stage

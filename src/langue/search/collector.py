@@ -6,17 +6,15 @@ there are copied, not sorted, and of a million passages nothing but the blocks i
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import compress
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
+from langue.search.flat import FlatFile, write_array
 from langue.search.postings import Postings
 
 BLOCK = 1 << 16
@@ -86,22 +84,19 @@ class Collector:
         return Postings(rows=rows, counts=counts, **merge.arrays)
 
     def save(self, folder: Path, before: Postings | None = None, gone: np.ndarray | None = None) -> None:
-        """Write what `finish` gives, without ever holding all of it, and wait until the disk has it."""
+        """Write what `finish` gives into a folder, without ever holding all of it."""
         merge = self._merge(before, gone)
         folder.mkdir(parents=True, exist_ok=True)
-        header = partial(_header, count=int(merge.arrays["starts"][-1]))
-        with (folder / "rows.npy").open("wb") as rows, (folder / "counts.npy").open("wb") as counts:
-            header(rows, np.uint32)
-            header(counts, np.uint16)
+        shape = (int(merge.arrays["starts"][-1]),)
+        with (
+            FlatFile(folder / "rows.npy", np.uint32, shape) as rows,
+            FlatFile(folder / "counts.npy", np.uint16, shape) as counts,
+        ):
             for some_rows, some_counts in merge.entries():
-                some_rows.tofile(rows)
-                some_counts.tofile(counts)
-            for file in (rows, counts):
-                _sync(file)
+                rows.write(some_rows)
+                counts.write(some_counts)
         for name, values in merge.arrays.items():
-            with (folder / f"{name}.npy").open("wb") as file:
-                np.save(file, values, allow_pickle=False)
-                _sync(file)
+            write_array(folder / f"{name}.npy", values)
 
     def _merge(self, before: Postings | None, gone: np.ndarray | None) -> _Merge:
         self._end()
@@ -208,14 +203,3 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 def _joined(words: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """The letters of words, and the end of each."""
     return np.frombuffer(b"".join(words), np.uint8), np.cumsum([len(word) for word in words], dtype=np.int64)
-
-
-def _header(file: IO[bytes], kind: type, *, count: int) -> None:
-    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": (count,)}
-    np.lib.format.write_array_header_1_0(file, described)
-    file.flush()  # `tofile` writes past the buffer
-
-
-def _sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -2,23 +2,27 @@
 
 A writer leaves the files of the last version alone, writes new ones beside them, waits for the disk, and renames the
 manifest over the old one; whatever kills it before leaves the old version. Readers have read one manifest and see what
-it points at until they open the index again. The version before the last is kept for them.
+it points at until they open the index again. The version before the last is kept for them. The manifest knows the
+bytes of each file, so that damage is named.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from langue.errors import LangueError
-from langue.files import sync as sync_folder
+from langue.errors import LangueError, reading
+from langue.files import MANIFEST as FILES
+from langue.files import Manifest as FileManifest
+from langue.files import claim, is_unfinished, remove_files, replacing_listed, write_text
+from langue.files.claim import is_free
+from langue.files.disk import remove_empty
+from langue.files.manifest import Entry, describe
 from langue.search.collector import Collector
 from langue.search.postings import Postings
 from langue.search.settings import IndexSettings
@@ -27,7 +31,11 @@ from langue.search.where import Where
 from langue.search.words import words as words_of
 
 MANIFEST = "manifest.json"
-LOCK = "lock"
+LANCE = "lance"
+VERSIONS = ("passages", "postings")
+"""Beginnings of the names of folders that hold one version's flat arrays."""
+CHANGING = ("latest_version_hint.json",)
+"""What LanceDB changes in place, and can do without."""
 
 
 class Table(Protocol):
@@ -65,20 +73,25 @@ class Table(Protocol):
         """Wait until the disk has all; what `open_table` needs to find this version."""
         ...
 
-    def tidy(self) -> None:
-        """Remove what versions before the last two have left."""
-        ...
 
+def open_table(
+    path: Path, settings: IndexSettings, manifest: Manifest | None, writing: ExitStack | None = None
+) -> Table:
+    """The table of a folder, in the version that its manifest says.
 
-def open_table(path: Path, settings: IndexSettings, manifest: Manifest | None, *, write: bool = False) -> Table:
-    """The table of a folder, in the version that its manifest says."""
+    Args:
+        path: of the index.
+        settings: its own.
+        manifest: of the version; None where there is none yet.
+        writing: of one that is to be written: undoes what is begun, unless it is finished.
+    """
     if settings.kind == "memory":
         from langue.search.memory import MemoryTable
 
         return MemoryTable.open(path, settings.storage, manifest)
     from langue.search.lance import LanceTable
 
-    return LanceTable.open(path, settings.storage, manifest, write=write)
+    return LanceTable.open(path / LANCE, settings.storage, manifest, writing)
 
 
 class FolderStore:
@@ -101,29 +114,24 @@ class FolderStore:
         """The last good version, or the place of a new index.
 
         Raises:
-            LangueError: there is no index and none is to be made, or something else is in the folder.
+            LangueError: a file is damaged, there is no index and none is to be made, or something else is there.
         """
         path = Path(place)
-        for attempt in range(5):
-            content = _content(path)
-            if content is None:
-                break
-            manifest = read_manifest(content, str(path / MANIFEST))
+        while (content := _content(path)) is not None:
             try:
+                manifest = read_manifest(content, str(path / MANIFEST))
                 return cls(path, manifest.settings, manifest)
-            except (ValueError, EOFError) as error:
-                raise LangueError(f"{path} is damaged ({error}); remove it and build it again") from None
-            except FileNotFoundError:
-                # Two writers have finished since the manifest was read, so its files are gone and a new one is there.
-                if attempt == 4:
-                    raise LangueError(f"{path} lacks files that its manifest names; build it again") from None
+            except LangueError:
+                # Two writers may have finished since the manifest was read, so that its files are gone.
+                if _content(path) == content:
+                    raise
         if settings is None:
-            unfinished = "; its building was broken off before it was done" if (path / LOCK).exists() else ""
+            unfinished = "; its building was broken off before it was done" if is_unfinished(path) else ""
             raise LangueError(
                 f"there is no index in {path}{unfinished}: langue index build DOCS … --out {path} makes one"
             )
-        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / LOCK).exists())):
-            raise LangueError(f"{path} is there and is no index; choose another folder")
+        if path.exists() and not is_free(path):
+            raise LangueError(_taken(path))
         return cls(path, settings, None)
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
@@ -148,21 +156,31 @@ class FolderStore:
     @contextmanager
     def writing(self) -> Iterator[_Writer]:
         """See `Store`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with _locked(self.path):
+        busy = f"another process is writing {self.path}; wait until it is done"
+        with (
+            claim(self.path, lambda: _content(self.path) is not None, busy=busy, taken=_taken(self.path)),
+            ExitStack() as stack,
+        ):
             content = _content(self.path)
             before = None if content is None else read_manifest(content, str(self.path))
-            if before is None:
-                _clear(self.path)
-            elif self.manifest is None or before.generation > self.manifest.generation:
-                self.see(before)  # somebody else has written since it was opened
-            yield _Writer(self, before)
+            if before is not None:
+                if self.manifest is None or before.generation > self.manifest.generation:
+                    self.see(before)  # somebody else has written since it was opened
+                _remove_versions(self.path, {before.generation, before.generation - 1})
+            yield _Writer(self, before, stack)
 
-    def see(self, manifest: Manifest) -> None:
-        """Go over to another version."""
-        self.manifest, self.settings = manifest, manifest.settings
-        self._table = open_table(self.path, manifest.settings, manifest)
-        self._postings = Postings.load(self.path / _postings(manifest.generation))
+    def see(self, manifest: Manifest, *, check: bool = True) -> None:
+        """Go over to another version.
+
+        Raises:
+            LangueError: one of its files is damaged.
+        """
+        if check:
+            _check(self.path, manifest)
+        with reading(self.path, "remove it and build it again"):
+            self.manifest, self.settings = manifest, manifest.settings
+            self._table = open_table(self.path, manifest.settings, manifest)
+            self._postings = Postings.load(self.path / _postings(manifest.generation))
 
     def close(self) -> None:
         """Nothing is held but memory."""
@@ -171,9 +189,9 @@ class FolderStore:
 class _Writer:
     """A `Writer` of a folder."""
 
-    def __init__(self, store: FolderStore, before: Manifest | None):
+    def __init__(self, store: FolderStore, before: Manifest | None, stack: ExitStack):
         self._store, self._before, path = store, before, store.path
-        self._table = open_table(path, store.settings, before, write=True)
+        self._table = open_table(path, store.settings, before, stack)
         self._postings = None if before is None else Postings.load(path / _postings(before.generation))
         self._gone = [np.empty(0, np.int64)]
         self._collector = Collector()
@@ -195,57 +213,75 @@ class _Writer:
     def commit(self, manifest: Manifest) -> None:
         path = self._store.path
         generation = 1 + (0 if self._before is None else self._before.generation)
-        self._collector.save(path / _postings(generation), self._postings, np.concatenate(self._gone))
-        place = self._table.finish(generation)
-        manifest = manifest.model_copy(update={"generation": generation, "place": place})
-        _replace(path, manifest)
-        self._table.tidy()
-        for old in path.glob("postings-*"):
-            if old.name not in (_postings(generation), _postings(generation - 1)):
-                shutil.rmtree(old, ignore_errors=True)
-        self._store.see(manifest)
+        try:
+            with replacing_listed(path / _postings(generation)) as folder:
+                self._collector.save(folder, self._postings, np.concatenate(self._gone))
+            place = self._table.finish(generation)
+            files = _listed(path, generation, {} if self._before is None else self._before.files)
+            manifest = manifest.model_copy(update={"generation": generation, "place": place, "files": files})
+            write_text(path / MANIFEST, manifest.text())
+        except BaseException:
+            _remove_versions(path, {generation - 1, generation - 2})
+            raise
+        _remove_versions(path, {generation, generation - 1})
+        self._store.see(manifest, check=False)
 
 
 def _postings(generation: int) -> str:
     return f"postings-{generation:06d}"
 
 
+def _taken(path: Path) -> str:
+    return f"{path} is there and is no index; choose another folder"
+
+
 def _content(path: Path) -> str | None:
-    try:
-        return (path / MANIFEST).read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """The text of a folder's manifest, or None where there is none."""
+    with reading(path / MANIFEST, "bring it back from a copy, or remove the folder and build it again"):
+        try:
+            return (path / MANIFEST).read_bytes().decode("utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
-def _replace(path: Path, manifest: Manifest) -> None:
-    beside = path / f".{MANIFEST}"
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(manifest.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path)
-    os.replace(beside, path / MANIFEST)
-    sync_folder(path)
+def _listed(path: Path, generation: int, before: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Size and digest of each file of a version; those of LanceDB's never change, and are not read again."""
+    files: dict[str, Entry] = {}
+    for folder in (path / f"{name}-{generation:06d}" for name in VERSIONS):
+        listed = FileManifest.read(folder)
+        if listed is not None:
+            files |= {f"{folder.name}/{name}": entry for name, entry in listed.files.items()}
+            files[f"{folder.name}/{FILES}"] = describe(folder / FILES)
+    for file in sorted((path / LANCE).rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and file.name not in CHANGING:
+            known = before.get(name)
+            files[name] = known if known and known["bytes"] == file.stat().st_size else describe(file)
+    return files
 
 
-def _clear(path: Path) -> None:
-    """Remove what a first building left that was broken off."""
-    for old in path.iterdir():
-        if old.is_dir():
-            shutil.rmtree(old)
-        elif old.name != LOCK:
-            old.unlink()
+def _check(path: Path, manifest: Manifest) -> None:
+    """Compare all files of a version with what its manifest says of them.
+
+    Raises:
+        LangueError: names the file that is damaged.
+    """
+    files = FileManifest(manifest.files)
+    for name in manifest.files:
+        # LanceDB removes what none of its versions needs any more, at moments of its own; it says itself what it lacks.
+        if not name.startswith(f"{LANCE}/") or (path / name).exists():
+            files.check(path, name)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Be the only writer. The system itself unlocks the file of a process that ends, however it ends."""
-    with (path / LOCK).open("w") as file:
-        if os.name == "posix":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise LangueError(f"another process is writing {path}; wait until it is done") from None
-        yield
+def _remove_versions(path: Path, keep: Collection[int]) -> None:
+    """Remove the flat arrays of versions that nobody reads any more, or that were never finished; of a folder of such a
+    name, only what a list of ours in it names."""
+    for name in VERSIONS:
+        for folder in path.glob(f"{name}-??????"):
+            if folder.name.removeprefix(f"{name}-") in {f"{number:06d}" for number in keep}:
+                continue
+            with suppress(LangueError):
+                listed = FileManifest.read(folder)
+                if listed is not None:
+                    remove_files(folder, [*listed.files, FILES])
+                    remove_empty([folder])

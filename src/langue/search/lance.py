@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from functools import cached_property, reduce
 from operator import and_, or_
@@ -19,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
 from langue.extra import need
+from langue.files import reason, replacing
 from langue.search.rows import Rows
 from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
@@ -64,15 +66,25 @@ class LanceTable:
     """A `Table` of LanceDB.
 
     Args:
+        path: the folder of the database.
         database: the connection.
         table: in the version to be seen; None where there is none yet.
         place: what the manifest remembers: the version, the columns of each field, how many passages were indexed, and
             how many changes and passages are to be put together with the rest.
         storage: how vectors are kept.
+        stage: of a first version, brings it to its place when it is closed.
     """
 
-    def __init__(self, database: Any, table: Any, place: Mapping[str, Any], storage: Storage):
-        self._database, self._table = database, table
+    def __init__(
+        self,
+        path: Path,
+        database: Any,
+        table: Any,
+        place: Mapping[str, Any],
+        storage: Storage,
+        stage: ExitStack | None = None,
+    ):
+        self._path, self._database, self._table, self._stage = path, database, table, stage
         self.storage: Storage = storage
         self._fields: dict[str, int] = dict(place.get("fields", {}))
         self._indexed: int = place.get("indexed", 0)
@@ -82,29 +94,30 @@ class LanceTable:
         self._buffered = 0
 
     @classmethod
-    def open(cls, path: Path, storage: Storage, manifest: Manifest | None, *, write: bool) -> LanceTable:
-        """The version that a manifest says.
+    def open(cls, path: Path, storage: Storage, manifest: Manifest | None, writing: ExitStack | None) -> LanceTable:
+        """The version that a manifest says, of the database in a folder.
 
         Raises:
             LangueError: LanceDB is not installed, or has no such version any more.
         """
         # Lance warns of its defaults on standard error unless it is told not to; errors come as exceptions.
         os.environ.setdefault("LANCEDB_LOG", "error")
-        database = need("lancedb", "search", "an index in a folder").connect(path / "lance")
+        connect = need("lancedb", "search", "an index in a folder").connect
         if manifest is None:
-            return cls(database, None, {}, storage)
+            assert writing is not None
+            # The first version is made beside its place, so that no file of Lance's is left where it is broken off.
+            stage = ExitStack()
+            writing.push(stage)
+            return cls(path, connect(stage.enter_context(replacing(path))), None, {}, storage, stage)
         version = manifest.place["version"]
-        try:
+        with reading(path, "remove the index and build it again"):
+            database = connect(path)
             table = database.open_table(NAME)
-            if not write:
+            if writing is None:
                 table.checkout(version)
             elif table.version != version:
                 table.restore(version)  # what a writer left that was broken off is left behind
-        except (ValueError, RuntimeError, OSError) as error:
-            raise LangueError(
-                f"{path} lacks version {version} of its passages ({_line(error)}); build it again"
-            ) from None
-        return cls(database, table, manifest.place, storage)
+        return cls(path, database, table, manifest.place, storage)
 
     def digests(self) -> dict[str, str]:
         """See `Table`."""
@@ -137,20 +150,26 @@ class LanceTable:
     def _run(self, query: Any, where: Where, columns: list[str]) -> Any:
         if where:
             query = query.where(self._expression(where))
-        return query.with_row_id(True).select([*columns, ROW]).to_arrow()
+        with self._reading():
+            return query.with_row_id(True).select([*columns, ROW]).to_arrow()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._path, "remove the index and build it again")
 
     @cached_property
     def _rows(self) -> Rows:
         """Where the passages of this version stand."""
-        found = self._table.search().select(["key"]).with_row_id(True).to_batches(BATCH).read_all()
+        with self._reading():
+            found = self._table.search().select(["key"]).with_row_id(True).to_batches(BATCH).read_all()
         return Rows(found[ROW].to_numpy(), found["key"].to_numpy())
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Table`."""
         if not keys:
             return []
-        asked = self._table.take_row_ids(self._rows.places(np.array(keys, np.int64)).tolist())
-        rows = asked.select(list(Passage._fields)).to_arrow().to_pylist()
+        places = self._rows.places(np.array(keys, np.int64)).tolist()
+        with self._reading():
+            rows = self._table.take_row_ids(places).select(list(Passage._fields)).to_arrow().to_pylist()
         found = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in rows}
         return [found[key] for key in keys]
 
@@ -167,7 +186,8 @@ class LanceTable:
         return np.sort(self._select(col("document").isin(list(documents)), ["key"])["key"].to_numpy())
 
     def _select(self, condition: Any, columns: list[str]) -> Any:
-        return self._table.search().where(condition).select(columns).to_batches(BATCH).read_all()
+        with self._reading():
+            return self._table.search().where(condition).select(columns).to_batches(BATCH).read_all()
 
     def _expression(self, where: Where) -> Any:
         return reduce(and_, (self._condition(condition) for condition in where))
@@ -192,14 +212,16 @@ class LanceTable:
         if documents and self._table is not None:
             from lancedb.expr import col
 
-            self._table.delete(col("document").isin(list(documents)))
+            with self._writing():
+                self._table.delete(col("document").isin(list(documents)))
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
         """See `Table`."""
         self._buffer.append((passages, vectors))
         self._buffered += len(passages)
         if self._buffered >= BUFFER:
-            self._flush()
+            with self._writing():
+                self._flush()
 
     def _flush(self) -> None:
         passages = [passage for some, _ in self._buffer for passage in some]
@@ -277,7 +299,18 @@ class LanceTable:
 
     def finish(self, generation: int) -> dict[str, Any]:
         """See `Table`."""
-        self._flush()
+        with self._writing():
+            self._flush()
+            self._put_in_order(generation)
+        if self._stage is not None:
+            self._stage.close()
+        return {
+            "version": self._table.version, "fields": self._fields, "indexed": self._indexed,
+            "changes": self._changes, "loose": self._loose,
+        }  # fmt: skip
+
+    def _put_in_order(self, generation: int) -> None:
+        """Make the index of vectors, or put what changes have left together with the rest, where it is worth it."""
         self._changes += 1
         count = self._table.count_rows()
         vectors = {"vector", "bits"}.intersection(self._table.schema.names)
@@ -287,10 +320,6 @@ class LanceTable:
         elif generation > 1 and (self._changes >= CHANGES or self._loose > LOOSE):
             self._table.optimize(cleanup_older_than=KEPT)
             self._changes = self._loose = 0
-        return {
-            "version": self._table.version, "fields": self._fields, "indexed": self._indexed,
-            "changes": self._changes, "loose": self._loose,
-        }  # fmt: skip
 
     def _make_index(self, count: int) -> None:
         from lancedb.index import IvfFlat, IvfRq
@@ -304,8 +333,15 @@ class LanceTable:
             self._table.create_index("bits", config=IvfFlat(distance_type="hamming", **made), replace=True)
         self._indexed = count
 
-    def tidy(self) -> None:
-        """`finish` has."""
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what the disk refuses into one sentence; LanceDB tells the system's reason in its text alone."""
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            if "os error" not in str(error) and not isinstance(error, OSError):
+                raise
+            raise LangueError(f"{self._path} could not be written: {reason(error)}; make room and try again") from None
 
 
 def _numpy(column: Any) -> np.ndarray:
@@ -362,7 +398,3 @@ def _any(parts: Sequence[Any]) -> Any:
     """One of some expressions holds; halved and halved again, since a database goes through them by recursion."""
     half = len(parts) // 2
     return parts[0] if len(parts) == 1 else _any(parts[:half]) | _any(parts[half:])
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

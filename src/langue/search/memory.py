@@ -7,8 +7,6 @@ JSON array after the other, which end where `ends.npy` says.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from langue.files import replacing_listed
+from langue.search.flat import write_array
 from langue.search.postings import best
 from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked
@@ -119,24 +119,14 @@ class MemoryTable:
         parts = [_taken(self.kept, self._stays), *(kept for _, kept in self._new)]
         kept = {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[-1]}
         records = [json.dumps(passage, ensure_ascii=False).encode() for passage in passages]
-        folder = self.path / _name(generation)
-        folder.mkdir(exist_ok=True)
-        _write(folder / "keys.npy", np.array([passage.key for passage in passages], np.int64))
-        for name, array in kept.items():
-            _write(folder / f"{name}.npy", array)
-        _write(folder / "ends.npy", np.cumsum([len(record) for record in records], dtype=np.int64))
-        with (folder / "passages.bin").open("wb") as file:
-            file.writelines(records)
-            file.flush()
-            os.fsync(file.fileno())
-        self._last = (_name(generation), _name(generation - 1))
+        with replacing_listed(self.path / _name(generation)) as folder:
+            write_array(folder / "keys.npy", np.array([passage.key for passage in passages], np.int64))
+            for name, array in kept.items():
+                write_array(folder / f"{name}.npy", array)
+            write_array(folder / "ends.npy", np.cumsum([len(record) for record in records], dtype=np.int64))
+            with (folder / "passages.bin").open("wb") as file:
+                file.writelines(records)
         return {"kept": list(kept)}
-
-    def tidy(self) -> None:
-        """See `Table`."""
-        for old in self.path.glob("passages-*"):
-            if old.name not in self._last:
-                shutil.rmtree(old, ignore_errors=True)
 
 
 def _taken(kept: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -145,10 +135,3 @@ def _taken(kept: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.nda
 
 def _name(generation: int) -> str:
     return f"passages-{generation:06d}"
-
-
-def _write(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())

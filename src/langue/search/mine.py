@@ -7,7 +7,6 @@ higher it stands, the likelier it is an answer that nobody noted; such are told 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from langue.console import progress
 from langue.errors import LangueError
+from langue.files import replacing
 from langue.search.index import Hit, Index, Mode
 from langue.search.vectors import unit
 from langue.settings import Settings
@@ -139,20 +139,13 @@ def write_mined(path: Path | str, found: Iterable[Mined], layout: Layout = "embe
         LangueError: the file cannot be written.
     """
     path = Path(path)
-    beside = path.with_name(path.name + ".new")
+    if not path.parent.is_dir():
+        raise LangueError(f"{path} cannot be written: there is no folder {path.parent}")
     counts: Counter[str] = Counter(pairs=0, negatives=0, without=0)
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            for one in found:
-                counts.update(pairs=1, negatives=len(one.negatives), without=int(not one.negatives))
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(one, layout))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise LangueError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as place, place.open("w", encoding="utf-8", newline="\n") as file:
+        for one in found:
+            counts.update(pairs=1, negatives=len(one.negatives), without=int(not one.negatives))
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(one, layout))
     return counts
 
 

@@ -274,7 +274,7 @@ class _Writer:
             self._run("CREATE INDEX ON {schema}.passages USING hnsw ({by})", by=_sql(by))
         self.manifest = manifest.model_copy(update={"generation": generation, "place": {"words": self._words}})
         self._run("DELETE FROM {schema}.manifest")
-        self._run("INSERT INTO {schema}.manifest VALUES (%s)", [self.manifest.model_dump_json()])
+        self._run("INSERT INTO {schema}.manifest VALUES (%s)", [self.manifest.text()])
 
 
 def _bits(row: np.ndarray) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -80,6 +81,16 @@ class Manifest(Settings):
     """How often it was written."""
     place: dict[str, Any] = Field(default_factory=dict)
     """What the back end itself must know to find its version."""
+    files: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Size and SHA-256 of each file of an index in a folder."""
+    sha256: str = ""
+    """Of this very text with nothing in this place."""
+
+    def text(self) -> str:
+        """The one way to write it: a change in white space is damage as well."""
+        empty = self.model_copy(update={"sha256": ""}).model_dump_json(indent=2)
+        digest = hashlib.sha256(empty.encode()).hexdigest()
+        return self.model_copy(update={"sha256": digest}).model_dump_json(indent=2) + "\n"
 
 
 def read_manifest(content: str, where: str) -> Manifest:
@@ -98,6 +109,10 @@ def read_manifest(content: str, where: str) -> Manifest:
         ) from None
     if manifest.version != VERSION:
         raise LangueError(f"{where} has version {manifest.version}, this Langue reads {VERSION}; build it again")
+    if manifest.text() != content:
+        raise LangueError(
+            f"{where} is damaged: it is not as Langue wrote it; bring it back from a copy, or build it again"
+        )
     return manifest
 
 
