@@ -11,6 +11,7 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from langue.errors import LangueError
 from langue.metrics import rouge, rouge_scores, rouge_statistics
+from langue.metrics.rouge import words
 
 NAMES = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL", "rouge_lsum": "rougeLsum"}
 PLAIN = RougeScorer(list(NAMES.values()))
@@ -62,3 +63,14 @@ def test_means_over_a_corpus():
 def test_columns_must_match():
     with pytest.raises(LangueError, match="2 predictions for 1 examples"):
         rouge(["a", "b"], ["a"])
+
+
+def test_other_scripts_have_words_and_scripts_without_spaces_letters():
+    assert rouge(["今天天气很好，我们去学校。"], ["今天天气很好，我们去公园。"])["rouge_1"] == pytest.approx(9 / 11)
+    assert rouge(["кошка сидит на окне"], ["кошка сидела на окне"])["rouge_1"] == 0.75
+    assert words("Häuser, naïve 2024", split="unicode") == ["häuser", "naïve", "2024"]
+    assert words("हिन्दी भाषा", split="unicode") == ["हिन्दी", "भाषा"]
+    assert words("日本語とEnglish", split="unicode") == ["日", "本", "語", "と", "english"]
+    assert rouge(["Häuser"], ["Mäuser"])["rouge_1"] == 0.5  # as rouge-score, which sees "h" and "user"
+    assert rouge(["Häuser"], ["Mäuser"], language="de")["rouge_1"] == 0.0
+    assert rouge(["cats"], ["cats"], language="en_US")["rouge_1"] == 1.0

@@ -116,3 +116,15 @@ def test_mistakes_are_said():
         bootstrap(np.zeros((0, 2)), mean_of)
     with pytest.raises(LangueError, match="2 and 3 outputs"):
         paired_bootstrap(np.ones((2, 2)), np.ones((3, 2)), mean_of)
+
+
+@pytest.mark.parametrize("test", [paired_bootstrap, approximate_randomization])
+def test_what_is_no_number_is_no_proof(test):
+    rows = as_mean(np.array([1.0, np.nan, 2.0]))
+    with pytest.raises(LangueError, match="1 of 6 counts are not numbers"):
+        test(rows, rows, mean_of)
+    with pytest.raises(LangueError, match="1 of 6 counts"):
+        bootstrap(rows, mean_of)
+    good = as_mean(np.array([1.0, 2.0]))
+    with pytest.raises(LangueError, match="samples must be at least 1, not 0"):
+        test(good, good, mean_of, samples=0)

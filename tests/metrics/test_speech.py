@@ -63,3 +63,24 @@ def test_edits_tell_both_texts_apart_word_by_word():
     assert edits("", "all gone") == [Edit("other", "all gone", "")]
     assert edits("more", "!") == [Edit("other", "", "more")]
     assert edits("", "?") == []
+
+
+def test_a_letter_counts_where_no_spaces_part_words():
+    scores = speech_scores(["今天天气很好"], ["今天天气很坏"])
+    assert scores["wer"] == scores["cer"] == pytest.approx(1 / 6)
+    assert speech_scores(["나는 학교 간다"], ["나는 집에 간다"])["wer"] == pytest.approx(1 / 3)
+    assert [edit.kind for edit in edits("今天好", "今天坏")] == ["same", "other"]
+
+
+@pytest.mark.parametrize(
+    ("said", "right", "rate"), [("", "", 0.0), ("a b", "", 1.0), ("", "[noise]", 0.0), ("", "a", 1.0)]
+)
+def test_nothing_to_be_said_is_a_mistake_only_where_something_was(said, right, rate):
+    assert speech_scores([said], [right]) == {"wer": rate, "cer": rate}
+    wrong = len(said.split()) + (right == "a")
+    assert speech_scores([said, "a"], [right, "a"])["wer"] == wrong / (1 + (right == "a"))
+
+
+def test_no_texts_have_no_score():
+    with pytest.raises(LangueError, match="nothing to score"):
+        speech_scores([], [])

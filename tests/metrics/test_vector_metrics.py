@@ -5,12 +5,12 @@ import pytest
 import sklearn.cluster
 import sklearn.metrics
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
 
 from langue.errors import LangueError
-from langue.metrics import average_precision, best_f1, cosines, k_means, v_measure
+from langue.metrics import average_precision, best_f1, best_threshold, cosines, k_means, ranked, squad_v2, v_measure
 
 coarse = st.integers(0, 4).map(float)
 pairs = st.lists(st.tuples(coarse | st.floats(0, 4), st.booleans()), min_size=1, max_size=40)
@@ -32,6 +32,7 @@ def test_average_precision_is_scikit_learns(rows):
         assert average_precision(scores, positive) == pytest.approx(want, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs)
 @example([(5e-324, True), (0.0, False)])
 def test_no_threshold_reaches_more_than_the_best(rows):
@@ -85,3 +86,17 @@ def test_what_cannot_be_scored_is_said():
         k_means(np.zeros((2, 4)), 3)
     with pytest.raises(LangueError, match="nothing to score"):
         cosines(np.zeros((0, 4)), np.zeros((0, 4)))
+
+
+def test_what_is_no_number_has_no_place_in_an_order():
+    scores = [0.5, float("nan"), 0.1]
+    for metric in (average_precision, best_f1):
+        with pytest.raises(LangueError, match="1 of 3 scores are not numbers"):
+            metric(scores, [True, False, True])
+    with pytest.raises(LangueError, match="1 of 3 scores"):
+        ranked(dict(zip("abc", scores, strict=True)))
+    with pytest.raises(LangueError, match="1 of 4 numbers in vectors"):
+        k_means(np.array([[1.0, np.nan], [0.0, 1.0]]), 2)
+    for measure in (squad_v2, best_threshold):
+        with pytest.raises(LangueError, match="1 of 1 no_answer"):
+            measure(["a"], [["a"]], [float("nan")])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
@@ -21,6 +21,7 @@ def compare(
     data: str,
     samples: int = 1000,
     beams: int = 4,
+    language: str | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -41,6 +42,9 @@ def compare(
         Shuffles of the test.
     beams
         Hypotheses that are followed at once.
+    language
+        Code of the language that they write, which decides how BLEU, TER and ROUGE split it; by default as the recipe
+        or tags of FIRST say, or by the script of what people wrote.
     device
         cpu, cuda, …
     as_json
@@ -52,11 +56,14 @@ def compare(
     tasks = [load(run, device) for run in (first, second)]
     for task in tasks:
         _check(task)
-    expected, write = (_spoken if tasks[0].name == "transcribe" else _written)(tasks[0], data, first, beams)
-    found = compare_tasks(tasks[0], tasks[1], expected, samples=samples, write=write)
+    compared = (_spoken if tasks[0].name == "transcribe" else _written)(tasks[0], data, first, beams)
+    expected, languages = compared.expected, language or compared.languages
+    found, signatures = compare_tasks(
+        tasks[0], tasks[1], expected, samples=samples, write=compared.write, languages=languages
+    )
     if as_json:
         metrics = {name: asdict(difference) for name, difference in found.items()}
-        print(json.dumps({"data": data, "examples": len(expected), "metrics": metrics}))
+        print(json.dumps({"data": data, "examples": len(expected), "metrics": metrics, "signatures": signatures}))
         return
     rows = [
         [
@@ -71,19 +78,30 @@ def compare(
     ]
     columns = ["metric", str(first), str(second), "difference", "95 % within", "p"]
     table(f"{data}: {len(expected):,} pairs", columns, rows)
+    for name, signature in signatures.items():
+        print(f"{name}: {signature}")
 
 
-def _written(task: Any, data: str, run: Path, beams: int) -> tuple[list[str], Callable[[Any], list[str]]]:
-    """What people wrote of texts, and what makes a model write of them."""
+class _Compared(NamedTuple):
+    """What people wrote, what makes a model write of the same, and the languages, where they are known."""
+
+    expected: list[str]
+    write: Callable[[Any], list[str]]
+    languages: Any = None
+
+
+def _written(task: Any, data: str, run: Path, beams: int) -> _Compared:
+    """Of texts."""
     from langue.evaluate.pairs import read_pairs_of
     from langue.evaluate.run import recipe_data
 
     pairs = read_pairs_of(task, data, recipe_data(run))
-    return [pair.target for pair in pairs], lambda task: task.write(pairs, beams=beams)
+    expected = [pair.target for pair in pairs]
+    return _Compared(expected, lambda task: task.write(pairs, beams=beams), task.languages_of(pairs))
 
 
-def _spoken(task: Any, data: str, run: Path, beams: int) -> tuple[list[str], Callable[[Any], list[str]]]:
-    """What is said in recordings, and what makes a model write it down."""
+def _spoken(task: Any, data: str, run: Path, beams: int) -> _Compared:
+    """Of recordings."""
     from langue.data import DataSettings
     from langue.data.labelled import read_labelled, text_of
     from langue.data.recordings import recording_of
@@ -91,7 +109,8 @@ def _spoken(task: Any, data: str, run: Path, beams: int) -> tuple[list[str], Cal
 
     rows = list(read_labelled(data, DataSettings(train="", columns=recipe_data(run).columns)))
     sounds = [recording_of(row, task.settings.truncated).read() for row in rows]
-    return [text_of(row, "text") for row in rows], lambda task: [each.text for each in task.hear(sounds, beams=beams)]
+    expected = [text_of(row, "text") for row in rows]
+    return _Compared(expected, lambda task: [each.text for each in task.hear(sounds, beams=beams)])
 
 
 def _check(task: Any) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from langue.cli.inputs import json_line
 from langue.console import table
 from langue.report.words import in_words
 
@@ -28,6 +28,7 @@ def evaluate(
     text: str = "text",
     max_line_bytes: int | None = None,
     max_dropped: float | None = None,
+    language: str | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -74,6 +75,9 @@ def evaluate(
         Longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
     max_dropped
         The share of records, or of their bytes, that may be left out for their faults; 0.05, or as in training.
+    language
+        Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER and ROUGE
+        split it; by default as its recipe or tags say, or by the script of what people wrote.
     device
         cpu, cuda, …
     as_json
@@ -87,9 +91,10 @@ def evaluate(
     else:
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "rerank": rerank}
         options |= {"rerank_depth": rerank_depth, "max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
+        options["language"] = language
         found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
-        print(json.dumps(found, ensure_ascii=False))
+        print(json_line(found))
     elif suite is not None:
         _print_suite(found)
     else:

@@ -77,13 +77,15 @@ def _score(task: Any, run: Path, file: Path | None, options: dict[str, Any]) -> 
     from langue.errors import LangueError
     from langue.evaluate.pairs import baselines, read_pairs_of
     from langue.evaluate.run import recipe_data
+    from langue.metrics.scripts import one_language
 
     if file is None:
         raise LangueError("--scores needs --file with a table of texts and summaries")
     pairs = read_pairs_of(task, str(file), recipe_data(run))
     answers = task.write(pairs, **options)
-    summaries = [pair.target for pair in pairs]
-    found = {str(run): task.score(answers, summaries), **baselines([pair.source for pair in pairs], summaries)}
+    summaries, languages = [pair.target for pair in pairs], task.languages_of(pairs)
+    lead_and_oracle = baselines([pair.source for pair in pairs], summaries, one_language(languages))
+    found = {str(run): task.score(answers, summaries, languages), **lead_and_oracle}
     names = list(found[str(run)])
     rows = [[name, *(f"{100 * each[metric]:.2f}" for metric in names)] for name, each in found.items()]
     table(f"{file}: {len(pairs):,} texts, F1 in %", ["", *(name.replace("_", " ") for name in names)], rows)

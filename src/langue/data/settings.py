@@ -61,6 +61,9 @@ class PairSettings(Settings):
     """What stands before every source, such as T5's "summarize: "."""
     tag: str | None = None
     """The language, or any other name, that is told the model with each row that does not name its own."""
+    language: str | None = None
+    """Code of the language that targets are written in, such as zh, by which BLEU, TER and ROUGE split them; null goes
+    by the tags, and else by the script."""
     tags: tuple[str, ...] = ()
     """All languages and names that the model is told; none learns them from the columns target_language and tag."""
     tagged: bool = False

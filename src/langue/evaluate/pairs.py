@@ -13,7 +13,8 @@ from langue.data import DataSettings, ReadSettings
 from langue.data.parallel import Pair, read_any_pairs, sound_pairs
 from langue.errors import LangueError
 from langue.metrics.rouge import KINDS as ROUGE
-from langue.metrics.rouge import rouge_statistics
+from langue.metrics.rouge import rouge, rouge_statistics, split_of
+from langue.metrics.scripts import one_language
 from langue.metrics.significance import (
     Difference,
     Score,
@@ -24,7 +25,7 @@ from langue.metrics.significance import (
 )
 from langue.metrics.speech import error_rate, error_statistics
 from langue.metrics.translation import KINDS as TRANSLATION
-from langue.metrics.translation import TranslationMetric
+from langue.metrics.translation import Languages, TranslationMetric
 from langue.tasks.rewrite import Rewrite
 
 PAIR_TASKS = ("translate", "summarize")
@@ -33,11 +34,19 @@ COMPARED = (*PAIR_TASKS, "transcribe")
 Statistics = dict[str, tuple[np.ndarray, Score]]
 """By metric: (pairs, k) counts, and how their sums become a score."""
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?؟।។])\s+|(?<=[。！？｡])\s*|\n+")
 
 
-def statistics(task: str, predicted: Sequence[str], expected: Sequence[str]) -> tuple[Statistics, dict[str, str]]:
-    """What a task's metrics count of each pair, and sacreBLEU's signatures of its own.
+def statistics(
+    task: str, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
+) -> tuple[Statistics, dict[str, str]]:
+    """What a task's metrics count of each pair, and signatures that say how.
+
+    Args:
+        task: its name.
+        predicted: what a model wrote.
+        expected: what people wrote.
+        languages: how the latter are split.
 
     Raises:
         LangueError: nothing to score, or sacreBLEU is not installed.
@@ -45,9 +54,11 @@ def statistics(task: str, predicted: Sequence[str], expected: Sequence[str]) -> 
     if task == "transcribe":
         return {name: (counts, error_rate) for name, counts in error_statistics(predicted, expected).items()}, {}
     if task == "summarize":
-        each = rouge_statistics(predicted, expected)
-        return {kind: (as_mean(each[:, place]), mean_of) for place, kind in enumerate(ROUGE)}, {}
-    metrics = [TranslationMetric(kind) for kind in TRANSLATION]
+        language = one_language(languages)
+        each = rouge_statistics(predicted, expected, language=language)
+        signatures = {"rouge": f"tok:{split_of(language, expected)}|stem:no"}
+        return {kind: (as_mean(each[:, place]), mean_of) for place, kind in enumerate(ROUGE)}, signatures
+    metrics = [TranslationMetric(kind, languages) for kind in TRANSLATION]
     found: Statistics = {metric.kind: (metric.statistics(predicted, expected), metric.score) for metric in metrics}
     return found, {metric.kind: metric.signature for metric in metrics}
 
@@ -70,16 +81,26 @@ def read_pairs_of(task: Any, data: Any, settings: DataSettings) -> list[Pair]:
     return [pair if pair.tags else pair._replace(tags=usual) for pair in pairs]
 
 
-def evaluate_pairs(task: Any, pairs: Sequence[Pair], **options: Any) -> tuple[dict[str, Any], list[str]]:
-    """Metrics, intervals of 95 %, signatures, and of summaries the baselines; and the model's answers."""
-    metrics, answers = task.evaluate(pairs, **options)
+def evaluate_pairs(
+    task: Any, pairs: Sequence[Pair], language: str | None = None, **options: Any
+) -> tuple[dict[str, Any], list[str]]:
+    """Metrics, intervals of 95 %, signatures, and of summaries the baselines; and the model's answers.
+
+    Args:
+        task: a task.
+        pairs: texts, and what people made of them.
+        language: of the latter, which decides how they are split; by default as the task knows, or by their script.
+        options: of the search.
+    """
+    languages = language or task.languages_of(pairs)
+    metrics, answers = task.evaluate(pairs, languages=languages, **options)
     expected = [pair.target for pair in pairs]
-    counted, signatures = statistics(task.name, answers, expected)
+    counted, signatures = statistics(task.name, answers, expected, languages)
     found: dict[str, Any] = {"metrics": metrics, "intervals": intervals_of(counted)}
     if signatures:
         found["signatures"] = signatures
     if task.name == "summarize":
-        found["baselines"] = baselines([pair.source for pair in pairs], expected)
+        found["baselines"] = baselines([pair.source for pair in pairs], expected, one_language(languages))
     return found, answers
 
 
@@ -89,28 +110,33 @@ def intervals_of(counted: Statistics) -> dict[str, list[float]]:
     return {name: [each.low, each.high] for name, each in found.items()}
 
 
-def baselines(texts: Sequence[str], summaries: Sequence[str]) -> dict[str, dict[str, float]]:
+def baselines(
+    texts: Sequence[str], summaries: Sequence[str], language: str | None = None
+) -> dict[str, dict[str, float]]:
     """What is to be had without a model: a text's first sentence (lead), and, with the summary in hand, the sentence
     of it that scores best (oracle), which no extract of one sentence can beat."""
     sentences = [[part.strip() for part in _SENTENCE.split(text) if part.strip()] or [text] for text in texts]
     chosen = {
         "lead": [each[0] for each in sentences],
-        "oracle": [_best(each, summary) for each, summary in zip(sentences, summaries, strict=True)],
+        "oracle": [_best(each, summary, language) for each, summary in zip(sentences, summaries, strict=True)],
     }
-    return {
-        name: dict(zip(ROUGE, rouge_statistics(found, summaries).mean(0).tolist(), strict=True))
-        for name, found in chosen.items()
-    }
+    return {name: rouge(found, summaries, language=language) for name, found in chosen.items()}
 
 
-def _best(sentences: Sequence[str], summary: str) -> str:
-    scores = rouge_statistics(sentences, [summary] * len(sentences))
+def _best(sentences: Sequence[str], summary: str, language: str | None) -> str:
+    scores = rouge_statistics(sentences, [summary] * len(sentences), language=language)
     return sentences[int(scores[:, ROUGE.index("rouge_l")].argmax())]
 
 
 def compare(
-    first: Any, second: Any, expected: Sequence[str], *, samples: int = 1000, write: Callable[[Any], list[str]]
-) -> dict[str, Difference]:
+    first: Any,
+    second: Any,
+    expected: Sequence[str],
+    *,
+    samples: int = 1000,
+    write: Callable[[Any], list[str]],
+    languages: Languages = None,
+) -> tuple[dict[str, Difference], dict[str, str]]:
     """How much better the second of two models writes, and how likely luck alone would make as large a difference.
 
     Args:
@@ -119,13 +145,18 @@ def compare(
         expected: what both should write.
         samples: shuffles of the test.
         write: gives what a task does write.
+        languages: how what is expected is split.
+
+    Returns:
+        The differences by metric, and signatures that say how was counted.
 
     Raises:
         LangueError: they are for different things.
     """
     if first.name != second.name:
         raise LangueError(f"the one model was trained to {first.name}, the other to {second.name}")
-    mine, theirs = (statistics(task.name, write(task), expected)[0] for task in (first, second))
+    mine, signatures = statistics(first.name, write(first), expected, languages)
+    theirs, _ = statistics(second.name, write(second), expected, languages)
     return {
         name: approximate_randomization(mine[name][0], theirs[name][0], mine[name][1], samples=samples) for name in mine
-    }
+    }, signatures

@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +48,7 @@ def evaluate(
     text: str = "text",
     max_line_bytes: int | None = None,
     max_dropped: float | None = None,
+    language: str | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Measure one model by what it was trained for.
@@ -68,6 +70,8 @@ def evaluate(
         max_line_bytes: longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
         max_dropped: the share of records, or of their bytes, that may be left out for their faults; 0.05, or as in
             training.
+        language: that a model which translates or summarises writes, by its code, which decides how BLEU, TER and ROUGE
+            split it; by default as its training knew, or by the script of what people wrote.
         device: where a model that is named is loaded.
 
     Returns:
@@ -83,6 +87,8 @@ def evaluate(
     asked = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
     asked = {name: value for name, value in asked.items() if value is not None}
     reading = parse(ReadSettings, asked, "evaluate").model_dump(include=set(asked))
+    if language is not None and task.name not in PAIR_TASKS:
+        raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
     if task.name in TEXT_TASKS:
         found = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
@@ -92,7 +98,8 @@ def evaluate(
         raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
         recipe = (recipe_data(model) if named else DataSettings(train="")).model_copy(update=reading)
-        on = {"embed": evaluate_table, **dict.fromkeys(PAIR_TASKS, _on_pairs)}.get(task.name, _on_rows)
+        pairs = partial(_on_pairs, language=language)
+        on = {"embed": evaluate_table, **dict.fromkeys(PAIR_TASKS, pairs)}.get(task.name, _on_rows)
         found = on(task, data, recipe, benchmark, split or "dev", predictions)
     return {**found, "seconds": round(time.perf_counter() - begun, 3)}
 
@@ -128,14 +135,20 @@ def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> d
 
 
 def _on_pairs(
-    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+    task: Any,
+    data: Any,
+    recipe: DataSettings,
+    benchmark: str | None,
+    split: str,
+    predictions: Path | None,
+    language: str | None,
 ) -> dict[str, Any]:
     if benchmark is not None:
         raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
     pairs = read_pairs_of(task, data, recipe)
-    found, answers = evaluate_pairs(task, pairs)
+    found, answers = evaluate_pairs(task, pairs, language)
     if predictions is not None:
-        write_text(predictions, "".join(answer + "\n" for answer in answers))
+        write_text(predictions, "".join(answer.replace("\n", " ") + "\n" for answer in answers))
     shown = data if isinstance(data, str) else "rows"
     return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
 

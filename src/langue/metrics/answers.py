@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from langue.errors import LangueError
-from langue.metrics.check import check_columns
+from langue.metrics.check import check_columns, check_numbers
 from langue.metrics.classification import f1
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -92,7 +92,7 @@ def squad_v2(
     scores = raw
     if no_answer is not None:
         check_columns(no_answer, golds)
-        silent = np.asarray(no_answer, dtype=np.float64) > threshold
+        silent = check_numbers("no_answer", no_answer) > threshold
         scores = {name: np.where(silent, ~answered, values) for name, values in raw.items()}
     result = {name: float(values.mean()) for name, values in scores.items()}
     for prefix, chosen in (("has_answer", answered), ("no_answer", ~answered)):
@@ -122,7 +122,7 @@ def best_threshold(
     """
     answered, raw = _raw_v2(predicted, golds)
     check_columns(no_answer, golds)
-    sure = np.asarray(no_answer, dtype=np.float64)
+    sure = check_numbers("no_answer", no_answer)
     order = np.argsort(sure, kind="stable")
     # A threshold keeps all answers up to it, so one can stand below all and at the last of each run of equals.
     last = np.append(np.flatnonzero(np.diff(sure[order])), len(sure) - 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
+import numpy as np
+
 from langue.errors import LangueError
 
 
@@ -17,3 +19,17 @@ def check_columns(predicted: Sized, expected: Sized) -> None:
         raise LangueError(f"there are {len(predicted)} predictions for {len(expected)} examples; give one for each")
     if not len(expected):
         raise LangueError("there is nothing to score: no predictions and no examples")
+
+
+def check_numbers(what: str, values: object) -> np.ndarray:
+    """Numbers of any shape as float64, none of which is NaN: an order or a test of such would mean nothing.
+
+    Raises:
+        LangueError: some are; says how many.
+    """
+    found = np.asarray(values, np.float64)
+    if count := int(np.isnan(found).sum()):
+        raise LangueError(
+            f"{count:,} of {found.size:,} {what} are not numbers (NaN), so that nothing can be said of them"
+        )
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from langue.errors import LangueError
 from langue.extra import need
+from langue.metrics.check import check_numbers
 
 Rankings = Mapping[str, Sequence[str]]
 """By query the documents that were found, the best first."""
@@ -26,6 +27,7 @@ _NAME = re.compile(r"(ndcg|mrr|recall|map)(?:@([1-9][0-9]*))?")
 
 def ranked(scores: Mapping[str, float]) -> list[str]:
     """The documents of one query from their scores, the best first; of equal ones the greatest name, as trec_eval."""
+    check_numbers("scores", list(scores.values()))
     return sorted(scores, key=lambda document: (scores[document], document), reverse=True)
 
 

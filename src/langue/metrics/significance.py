@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from langue.errors import LangueError
+from langue.metrics.check import check_numbers
 from langue.randomness import numpy_generator
 
 Score = Callable[[np.ndarray], float]
@@ -76,7 +77,7 @@ def bootstrap(
     Raises:
         LangueError: no sentence.
     """
-    _check(statistics)
+    _check(statistics, samples=samples)
     scores = np.array([score(sums) for sums in _resampled(statistics, samples, seed)])
     low, high = _bounds(scores, level)
     return Interval(score(statistics.sum(0)), low, high)
@@ -101,7 +102,7 @@ def paired_bootstrap(
     Raises:
         LangueError: no sentence, or not the same number for both.
     """
-    _check(first, second)
+    _check(first, second, samples=samples)
     both = np.concatenate([first, second], 1)
     size = first.shape[1]
     found = [score(sums[size:]) - score(sums[:size]) for sums in _resampled(both, samples, seed)]
@@ -119,7 +120,7 @@ def approximate_randomization(
     Raises:
         LangueError: no sentence, or not the same number for both.
     """
-    _check(first, second)
+    _check(first, second, samples=samples)
     rng = numpy_generator(seed, "shuffle")
     apart = second - first
     middle = (first + second).sum(0)
@@ -166,8 +167,12 @@ def _bounds(scores: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _check(*statistics: np.ndarray) -> None:
+def _check(*statistics: np.ndarray, samples: int) -> None:
+    if samples < 1:
+        raise LangueError(f"samples must be at least 1, not {samples}")
     counts = [len(each) for each in statistics]
+    for each in statistics:
+        check_numbers("counts", each)
     if not counts[0]:
         raise LangueError("there is nothing to test: no sentences")
     if len(set(counts)) > 1:

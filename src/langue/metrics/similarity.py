@@ -9,7 +9,7 @@ import numpy as np
 
 from langue.errors import LangueError
 from langue.extra import need
-from langue.metrics.check import check_columns
+from langue.metrics.check import check_columns, check_numbers
 
 
 class Threshold(NamedTuple):
@@ -62,7 +62,7 @@ def best_f1(scores: Sequence[float], positive: Sequence[bool]) -> Threshold:
 def _steps(scores: Sequence[float], positive: Sequence[bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each different score from the highest down: positives so far, pairs so far, and the score."""
     check_columns(scores, positive)
-    values, truth = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    values, truth = check_numbers("scores", scores), np.asarray(positive, bool)
     if not truth.any():
         raise LangueError("no pair is a duplicate, so that there is none to be found")
     order = np.argsort(-values, kind="stable")
@@ -113,6 +113,7 @@ def k_means(vectors: np.ndarray, groups: int, seed: int = 0) -> list[int]:
     """
     if not 0 < groups <= len(vectors):
         raise LangueError(f"{len(vectors)} vectors do not make {groups} groups")
+    check_numbers("numbers in vectors", vectors)
     return _clusters().KMeans(groups, n_init=10, random_state=seed).fit_predict(vectors).tolist()
 
 

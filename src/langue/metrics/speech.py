@@ -12,6 +12,7 @@ import numpy as np
 
 from langue.extra import need
 from langue.metrics.check import check_columns
+from langue.metrics.scripts import spaced
 
 Normaliser = Literal["basic", "english", "none"]
 
@@ -60,7 +61,8 @@ def error_statistics(
 ) -> dict[str, np.ndarray]:
     """(texts, 2) of each metric: errors, and words or characters that should stand there. Sums are what is divided.
 
-    wer and cer are Levenshtein's edits, as jiwer counts them.
+    wer and cer are Levenshtein's edits, as jiwer counts them. In scripts without spaces a letter counts as a word, as
+    in Whisper's paper.
 
     Raises:
         LangueError: nothing to score, columns of different lengths, or jiwer is not installed.
@@ -72,6 +74,8 @@ def error_statistics(
     for name, count, part in (("wer", jiwer.process_words, str.split), ("cer", jiwer.process_characters, list)):
         rows = []
         for said, right in pairs:
+            if part is str.split:
+                said, right = spaced(said), spaced(right)
             if not right:  # of which jiwer knows no rate
                 rows.append((len(part(said)), 0))
                 continue
@@ -95,7 +99,7 @@ def edits(written: str, expected: str, kind: Normaliser = "basic") -> list[Edit]
     Raises:
         LangueError: jiwer is not installed.
     """
-    said, right = normalise(written, kind).split(), normalise(expected, kind).split()
+    said, right = (spaced(normalise(text, kind)).split() for text in (written, expected))
     if not right or not said:
         return [Edit("other", " ".join(right), " ".join(said))] if right or said else []
     found = _jiwer().process_words(" ".join(right), " ".join(said)).alignments[0]

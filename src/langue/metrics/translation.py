@@ -6,13 +6,16 @@ They are on the scale that everyone prints, 0 to 100 (TER may pass it, and lower
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
+from langue.console import say
 from langue.errors import LangueError
 from langue.extra import need
 from langue.metrics.check import check_columns
+from langue.metrics.scripts import CODES, language_in, language_of
 
 TranslationKind = Literal["bleu", "chrf", "ter"]
 
@@ -22,21 +25,33 @@ References = Sequence[str] | Sequence[Sequence[str]]
 """One text for each prediction, or for each the same number of them."""
 
 
+Languages = str | Sequence[str | None] | None
+"""The language that is written, by its code: one of all texts, or of each; None goes by the references' script."""
+
+TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab", "th": "char", "lo": "char", "my": "char", "km": "char"}
+"""How BLEU splits a language whose words are not parted by spaces alone; all others as mteval-v13a does."""
+
+ASIAN = ("zh", "ja")
+"""Languages that TER knows how to split."""
+
+
 class TranslationMetric:
     """A metric of sacreBLEU (Post 2018): BLEU (Papineni et al. 2002), chrF (Popović 2015) or TER (Snover et al. 2006).
 
     Args:
         kind: bleu, chrf (chrF2) or ter.
-        language: target language, by its code; BLEU splits Chinese (zh), Japanese (ja) and Korean (ko) in their own
-            ways, the latter two with packages that sacreBLEU names.
+        language: what is written. BLEU splits Chinese in its own way, Japanese and Korean by MeCab or, without it, as
+            Thai, Lao, Burmese, Khmer and Tibetan by characters; TER splits Chinese and Japanese by its Asian rules, and
+            those others by characters.
 
     Raises:
-        LangueError: sacreBLEU, or what it needs for the language, is not installed.
+        LangueError: sacreBLEU is not installed.
     """
 
-    def __init__(self, kind: TranslationKind, language: str | None = None):
-        self.kind = kind
-        self.metric = _make(kind, language)
+    def __init__(self, kind: TranslationKind, language: Languages = None):
+        self.kind, self.language = kind, language
+        self._used: dict[str | None, _Split] = {}
+        self.metric = _Split(kind, None).metric  # whose score is a function of counts alone, however texts were split
 
     def corpus(self, predicted: Sequence[str], expected: References) -> float:
         """Of all sentences together.
@@ -56,9 +71,15 @@ class TranslationMetric:
         each = [[text] if isinstance(text, str) else list(text) for text in expected]
         if len({len(texts) for texts in each}) > 1:
             raise LangueError("each prediction needs the same number of references")
-        columns = [list(column) for column in zip(*each, strict=True)]
-        # The same counts that sacreBLEU's own significance tests resample.
-        return np.array(self.metric._extract_corpus_statistics(list(predicted), columns), dtype=np.float64)
+        languages = languages_of(self.language, each)
+        self._used = {language: _Split(self.kind, language) for language in dict.fromkeys(languages)}
+        found: list[Any] = [None] * len(each)
+        for language, split in self._used.items():
+            numbers = [number for number, own in enumerate(languages) if own == language]
+            rows = split.statistics([predicted[n] for n in numbers], [each[n] for n in numbers])
+            for number, row in zip(numbers, rows, strict=True):
+                found[number] = row
+        return np.array(found, dtype=np.float64)
 
     def score(self, sums: np.ndarray) -> float:
         """From summed statistics (k,) to the score."""
@@ -66,12 +87,70 @@ class TranslationMetric:
 
     @property
     def signature(self) -> str:
-        """How it was counted, as sacreBLEU prints it; known after the first corpus."""
-        return str(self.metric.get_signature())
+        """How it was counted, as sacreBLEU prints it, of each language; known after the first corpus."""
+        return " + ".join(dict.fromkeys(split.signature for split in self._used.values()))
+
+
+def languages_of(language: Languages, expected: Sequence[Sequence[str]]) -> list[str | None]:
+    """Of each sentence the language that decides how it is split; None where spaces do.
+
+    What nobody says is told by the script of the references that nobody says it of.
+
+    Raises:
+        LangueError: there are not as many languages as sentences.
+    """
+    each = [language] * len(expected) if language is None or isinstance(language, str) else list(language)
+    check_columns(each, expected)
+    written = language_in(text for texts, own in zip(expected, each, strict=True) if own is None for text in texts)
+    codes = [written if own is None else language_of(own) for own in each]
+    return [code if code in CODES else None for code in codes]
+
+
+class _Split:
+    """A metric of sacreBLEU for one language."""
+
+    def __init__(self, kind: TranslationKind, language: str | None):
+        library = need("sacrebleu.metrics", "metrics", "judging translations")
+        self.characters = False
+        if kind == "bleu":
+            # Text that comes out of a model is what it is, whatever its full stops look like.
+            tokenizer = _tokenizer(language)
+            self.metric = library.BLEU(tokenize=tokenizer, force=True)
+        elif kind == "chrf":
+            self.metric = library.CHRF()
+        else:
+            asian = language in ASIAN
+            self.characters = language is not None and not asian and language != "ko"
+            self.metric = library.TER(normalized=asian, asian_support=asian)
+
+    def statistics(self, predicted: Sequence[str], expected: Sequence[Sequence[str]]) -> Any:
+        columns = [list(column) for column in zip(*expected, strict=True)]
+        if self.characters:
+            predicted = list(map(" ".join, predicted))
+            columns = [list(map(" ".join, column)) for column in columns]
+        # The same counts that sacreBLEU's own significance tests resample.
+        return self.metric._extract_corpus_statistics(list(predicted), columns)
+
+    @property
+    def signature(self) -> str:
+        found = str(self.metric.get_signature())
+        return found.replace("tok:tercom", "tok:char") if self.characters else found
+
+
+@cache
+def _tokenizer(language: str | None) -> str:
+    """SacreBLEU's name of what splits a language."""
+    name = "13a" if language is None else TOKENIZERS.get(language, "char")
+    try:
+        need("sacrebleu.metrics", "metrics", "judging translations").BLEU(tokenize=name)
+    except (RuntimeError, ImportError):
+        say(f"BLEU of {language} is counted by characters, since MeCab is lacking: pip install 'sacrebleu[{language}]'")
+        return "char"
+    return name
 
 
 def translation_scores(
-    predicted: Sequence[str], expected: References, language: str | None = None
+    predicted: Sequence[str], expected: References, language: Languages = None
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Scores and signatures by name: bleu, chrf and ter.
 
@@ -81,14 +160,3 @@ def translation_scores(
     metrics = [TranslationMetric(kind, language) for kind in KINDS]
     scores: dict[str, float] = {metric.kind: metric.corpus(predicted, expected) for metric in metrics}
     return scores, {metric.kind: metric.signature for metric in metrics}
-
-
-def _make(kind: TranslationKind, language: str | None) -> Any:
-    metrics = need("sacrebleu.metrics", "metrics", "judging translations")
-    if kind == "bleu":
-        # Text that comes out of a model is what it is, whatever its full stops look like.
-        try:
-            return metrics.BLEU(trg_lang=language or "", force=True)
-        except RuntimeError as error:
-            raise LangueError(" ".join(str(error).split())) from None
-    return metrics.CHRF() if kind == "chrf" else metrics.TER()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from langue.metrics.classification import accuracy
+from langue.metrics.translation import Languages
 from langue.tasks.rewrite import Rewrite
 
 
@@ -14,7 +16,6 @@ class Denoise(Rewrite):
     columns = ("text", "text")
     long = "cut"
 
-    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """Share of texts that came out as they were."""
-        pairs = list(zip(predicted, expected, strict=True))
-        return {"exact_match": sum(found == right for found, right in pairs) / max(1, len(pairs))}
+        return {"exact_match": accuracy(predicted, expected)}

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from langue.errors import LangueError
+from langue.metrics.check import check_columns
+from langue.metrics.classification import accuracy
 from langue.models import Model
 from langue.objectives import Masked, MaskingSettings
 from langue.objectives.padding import by_length, padded
@@ -108,12 +110,11 @@ class Fill:
 
     def score(self, predicted: Sequence[Any], expected: Sequence[Sequence[str]]) -> dict[str, float]:
         """Share of gaps whose likeliest guess is the expected token, but for white space around it."""
-        pairs = [
-            (guesses[0]["token"], token)
-            for gaps, right in zip(predicted, expected, strict=True)
-            for guesses, token in zip(gaps, right, strict=True)
-        ]
-        return {"accuracy": sum(guess.strip() == right.strip() for guess, right in pairs) / max(1, len(pairs))}
+        check_columns(predicted, expected)
+        for gaps, right in zip(predicted, expected, strict=True):
+            check_columns(gaps, right)
+        guesses = [guesses[0]["token"].strip() for gaps in predicted for guesses in gaps]
+        return {"accuracy": accuracy(guesses, [token.strip() for right in expected for token in right])}
 
     def _encode(self, text: str) -> tuple[list[int], list[int]]:
         self.check(self.tokenizer, text)

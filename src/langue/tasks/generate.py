@@ -8,6 +8,7 @@ from typing import Any
 from langue.batch import Batch
 from langue.decode import Hypothesis, Search, SearchSettings, StopStrings, Writing
 from langue.errors import LangueError
+from langue.metrics.classification import accuracy
 from langue.models import Model
 from langue.objectives import Causal
 from langue.settings import parse
@@ -145,8 +146,7 @@ class Generate:
 
     def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
         """Share of texts that are exactly what was expected, but for white space around them."""
-        pairs = list(zip(predicted, expected, strict=True))
-        return {"exact_match": sum(found.strip() == right.strip() for found, right in pairs) / max(1, len(pairs))}
+        return {"exact_match": accuracy(*([text.strip() for text in texts] for texts in (predicted, expected)))}
 
     def attention(self, text: str, special: bool = False) -> tuple[list[str], list[Any]]:
         """Tokens of a text as strings, and for each block with attention (heads, T, T) of its weights."""

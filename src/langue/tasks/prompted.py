@@ -10,6 +10,8 @@ from langue.data.parallel import Pair
 from langue.data.records import is_blank
 from langue.decode import Search, SearchSettings
 from langue.metrics.rouge import rouge
+from langue.metrics.scripts import one_language
+from langue.metrics.translation import Languages
 from langue.settings import parse
 from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.generate import Generate
@@ -90,15 +92,21 @@ class Prompted:
         say_what_is_lacking(firsts, [words if first else [] for first, words in zip(firsts, phrases, strict=True)])
         return found
 
-    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """As of a model that was trained to summarise."""
-        return rouge(predicted, expected)
+        return rouge(predicted, expected, language=one_language(languages))
+
+    def languages_of(self, pairs: Sequence[Pair]) -> None:
+        """What is written nobody has said; see `Rewrite.languages_of`."""
+        return
 
     def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
         """Summaries of the sources of pairs."""
         return [each.text for each in self.rewrite([pair.source for pair in pairs], **options)]
 
-    def evaluate(self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any) -> tuple[dict[str, float], list]:
+    def evaluate(
+        self, pairs: Sequence[Pair], precision: str = "fp32", *, languages: Languages = None, **options: Any
+    ) -> tuple[dict[str, float], list]:
         """The scores of what the model writes, and that itself."""
         answers = self.write(pairs, **options)
-        return self.score(answers, [pair.target for pair in pairs]), answers
+        return self.score(answers, [pair.target for pair in pairs], languages), answers

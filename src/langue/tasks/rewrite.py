@@ -20,6 +20,8 @@ from langue.data.sides import Sides
 from langue.decode import Hypothesis, Search, SearchSettings
 from langue.decode.task import Asked
 from langue.errors import LangueError
+from langue.metrics.scripts import is_unspaced
+from langue.metrics.translation import Languages
 from langue.models import Model, ModelConfig
 from langue.objectives import Seq2Seq
 from langue.settings import parse
@@ -287,16 +289,23 @@ class Rewrite(ABC):
         return [told.get(token) or name for token, name in zip(tokens, names, strict=True)]
 
     @abstractmethod
-    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
-        """How well texts that were written agree with those that people wrote."""
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
+        """How well texts that were written agree with those that people wrote, split as their languages are."""
+
+    def languages_of(self, pairs: Sequence[Pair]) -> Languages:
+        """The languages of the targets, which decide how they are split: as the settings say, or the pairs' tags."""
+        if self.settings.language is not None:
+            return self.settings.language
+        return [next((tag for tag in pair.tags if is_unspaced(tag)), None) for pair in pairs]
 
     def evaluate(
-        self, pairs: Sequence[Pair], precision: str = "fp32", **options: Any
+        self, pairs: Sequence[Pair], precision: str = "fp32", *, languages: Languages = None, **options: Any
     ) -> tuple[dict[str, float], list[str]]:
         """Loss of what people wrote, and scores of what the model writes; and that itself."""
         answers = self.write(pairs, **options)
         metrics = self.loss(pairs, precision)
-        return {**metrics, **self.score(answers, [pair.target for pair in pairs])}, answers
+        languages = self.languages_of(pairs) if languages is None else languages
+        return {**metrics, **self.score(answers, [pair.target for pair in pairs], languages)}, answers
 
     def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
         """Loss in nats per target token, ends included, and perplexity, of what people wrote."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from langue.metrics.rouge import rouge
+from langue.metrics.scripts import one_language
+from langue.metrics.translation import Languages
 from langue.tasks.rewrite import Rewrite
 
 
@@ -33,6 +35,6 @@ class Summarize(Rewrite):
         found = [each.text for each in self.rewrite(many, **options)]
         return found[0] if isinstance(texts, str) else found
 
-    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""
-        return rouge(predicted, expected)
+        return rouge(predicted, expected, language=one_language(languages))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langue.metrics.translation import translation_scores
+from langue.metrics.translation import Languages, translation_scores
 from langue.tasks.rewrite import Rewrite
 
 
@@ -38,6 +38,6 @@ class Translate(Rewrite):
         found = [each.text for each in self.rewrite(many, tags=tags, **options)]
         return found[0] if isinstance(texts, str) else found
 
-    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
-        return translation_scores(predicted, expected)[0]
+        return translation_scores(predicted, expected, languages)[0]
