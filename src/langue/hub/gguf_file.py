@@ -17,6 +17,7 @@ import numpy as np
 
 from langue.errors import LangueError
 from langue.extra import need
+from langue.files import check_file, check_stamp
 
 # Value types of the settings, by number, as struct writes them; 8 is text and 9 a list.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -67,6 +68,7 @@ class GGUFFile:
             raise LangueError(f"{path} does not exist") from None
         except (OSError, ValueError) as error:  # a ValueError is an empty file
             raise LangueError(f"{path} cannot be read as GGUF: {error}") from None
+        check_stamp(check_file(self.path))
         cursor = _Cursor(self._bytes, self.path)
         tensor_count, setting_count = _header(cursor)
         self.settings: dict[str, Any] = {}
