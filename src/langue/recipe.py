@@ -27,6 +27,7 @@ from langue.objectives import (
     TranscribeSettings,
 )
 from langue.recipes import find_recipe
+from langue.remote import is_remote
 from langue.settings import Settings, override, parse
 from langue.text import TokenizerSettings
 from langue.train import TrainingSettings
@@ -38,8 +39,8 @@ class ModelSettings(ModelConfig):
     preset: str | None = None
     """The preset that fills in what is not given."""
     path: Path | None = None
-    """A run, a checkpoint or a model's folder (Hugging Face's too) whose weights to begin with, and whose architecture
-    comes with them."""
+    """A run, a checkpoint, a model's folder (Hugging Face's too) or hf:OWNER/NAME, whose weights to begin with, and
+    whose architecture comes with them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -183,7 +184,10 @@ def _located(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         given = content.get(section)
         if isinstance(given, dict):
             located[section] = {
-                name: _locate(value, folder) if name in names else value for name, value in given.items()
+                name: _locate(value, folder)
+                if name in names and (section == "data" or not (isinstance(value, str) and is_remote(value)))
+                else value
+                for name, value in given.items()
             }
     return located
 

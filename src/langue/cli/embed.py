@@ -37,8 +37,8 @@ def embed(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder (Hugging Face's or sentence-transformers' too); models of
-        other tasks give the mean of what they make of a text's tokens.
+        A run folder, a checkpoint, or a model's folder (Hugging Face's or sentence-transformers' too) or hf:OWNER/NAME;
+        models of other tasks give the mean of what they make of a text's tokens.
     texts
         Texts to represent.
     file

@@ -46,8 +46,8 @@ def evaluate(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too); for a suite, a folder
-        of runs as well.
+        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too) or hf:OWNER/NAME;
+        for a suite, a folder of runs as well.
     data
         A file, glob, folder, hf: name, "embedded", or a prepared token store; with --suite or --benchmark the folder of
         its files.

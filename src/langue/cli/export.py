@@ -14,7 +14,8 @@ def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name
     Parameters
     ----------
     run
-        A run folder, one of its checkpoints, or a model's folder with its tokenizer (Hugging Face's too).
+        A run folder, one of its checkpoints, or a model's folder with its tokenizer (Hugging Face's too), or
+        hf:OWNER/NAME.
     folder
         The folder to be made.
     format_

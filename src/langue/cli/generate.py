@@ -33,7 +33,7 @@ def generate(
     Parameters
     ----------
     run
-        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too).
+        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
     prompts
         Texts to go on from.
     file

@@ -49,7 +49,8 @@ def build(
     out
         The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
     model
-        A run that embeds, or a folder of sentence-transformers; without one, passages are found by their words alone.
+        A run that embeds, a folder of sentence-transformers or hf:OWNER/NAME; without one, passages are found by
+        their words alone.
     kind
         Of a folder: lance for any number of passages, memory for exact search among some ten thousand.
     size

@@ -19,7 +19,7 @@ def attention(run: Path, text: str, target: str | None = None, /, *, out: Path =
     """Draw a model's attention weights over a sentence, for each layer and head; of a pair, their mean as well.
 
     Args:
-        run: a run folder, or a model's folder with its tokenizer (Hugging Face's too).
+        run: a run folder, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
         text: what the model reads.
         target: of an encoder–decoder, what is written about the text and looks at it; without one, what a translator or
             summariser writes itself.
@@ -31,11 +31,14 @@ def attention(run: Path, text: str, target: str | None = None, /, *, out: Path =
         raise LangueError(f"{out}: the picture's name must end in .html, .svg or .png")
     if note := missing_extra():
         raise LangueError(note)
+    from langue.hub import local
+    from langue.remote import is_remote
     from langue.report.attention import write_attention
     from langue.tasks import read_model
     from langue.tasks.rewrite import Rewrite
 
-    name, task = run.resolve().name, _task(run)
+    name, run = run.name if is_remote(run) else run.resolve().name, local(run)
+    task = _task(run)
     if isinstance(task, Rewrite):
         looks = look_at_source(task, text, target, name)
     else:

@@ -31,7 +31,8 @@ def plan(
     recipe
         A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
     start_from
-        A run, a checkpoint or a model's folder (Hugging Face's too) whose weights the training will begin with.
+        A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights the training will
+        begin with.
     as_json
         Print one JSON object.
     changes

@@ -43,7 +43,7 @@ def train(
     out
         The run folder to make.
     start_from
-        A run, a checkpoint or a model's folder (Hugging Face's too) whose weights to begin with.
+        A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights to begin with.
     resume
         Go on with the run in OUT from its last whole checkpoint.
     seeds

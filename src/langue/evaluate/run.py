@@ -24,6 +24,7 @@ from langue.evaluate.masked import evaluate_masked
 from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluate.search import RERANKED
 from langue.files import write_text
+from langue.remote import is_remote
 from langue.search.rerank import load_reranker
 from langue.settings import parse
 from langue.tasks import load
@@ -156,7 +157,7 @@ def _on_pairs(
 def recipe_data(run: Path | str) -> DataSettings:
     from langue.recipe import read_recipe
 
-    for place in (Path(run), *Path(run).parents[:2]):
+    for place in () if is_remote(run) else (Path(run), *Path(run).parents[:2]):
         if (place / "recipe.yaml").is_file():
             return read_recipe(place / "recipe.yaml").data
     return DataSettings(train="")

@@ -11,6 +11,7 @@ from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start, to_judge
 from langue.objectives import EmbedSettings
 from langue.recipe import Recipe, changes_between
+from langue.remote import is_remote
 from langue.text import Tokenizer, TokenizerSettings
 from langue.text.reading import Reading
 from langue.train import TrainingSettings
@@ -38,7 +39,9 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
         LangueError: there are no such weights, or the recipe wants another architecture.
     """
     if start_from is not None:
-        given = recipe.model.model_copy(update={"path": Path(start_from).absolute()})
+        given = recipe.model.model_copy(
+            update={"path": Path(start_from) if is_remote(start_from) else Path(start_from).absolute()}
+        )
         recipe = recipe.model_copy(update={"model": given})
     if recipe.model.path is None:
         return recipe

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
-from langue.hub import is_foreign, is_published, read_labels, read_published, read_reading
+from langue.hub import is_foreign, is_published, local, read_labels, read_published, read_reading
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig, load_model
@@ -48,11 +48,12 @@ class Start:
 
 
 def read_start(path: Path) -> Start:
-    """Read a run, one of its checkpoints, a model's folder, or a Hugging Face folder.
+    """Read a run, one of its checkpoints, a model's folder, a Hugging Face folder or hf:OWNER/NAME.
 
     Raises:
         LangueError: it is none of these, or damaged.
     """
+    path = local(path)
     if RunFolder(path).is_run():
         return _of_model(RunFolder(path).model, path)
     if is_published(path):
@@ -73,7 +74,8 @@ def read_start(path: Path) -> Start:
     if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
         raise LangueError(f"{path} has to become a folder to begin from: langue import {path} DIR")
     raise LangueError(
-        f"{path} holds no model: name a run, one of its checkpoints, or a model's folder (Hugging Face's too)"
+        f"{path} holds no model: name a run, one of its checkpoints, a model's folder (Hugging Face's too), or "
+        f"hf:OWNER/NAME"
     )
 
 

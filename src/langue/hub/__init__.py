@@ -1,6 +1,7 @@
 """Other people's formats: Hugging Face's folders, read and written."""
 
 from langue.hub.checkpoint import Checkpoint, new_folder, read_labels, read_origin, read_reading, save_checkpoint
+from langue.hub.download import local
 from langue.hub.folder import is_published
 from langue.hub.formats import is_foreign, read_source
 from langue.hub.purpose import purpose
@@ -11,6 +12,7 @@ __all__ = [
     "Precision",
     "is_foreign",
     "is_published",
+    "local",
     "new_folder",
     "purpose",
     "read_labels",

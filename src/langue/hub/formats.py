@@ -9,6 +9,7 @@ from typing import Any
 
 from langue.errors import LangueError
 from langue.hub.checkpoint import Checkpoint
+from langue.hub.download import local
 from langue.hub.folder import is_published
 from langue.hub.read import Precision, read_published
 
@@ -35,11 +36,7 @@ def read_source(source: str, dtype: Precision = "float32") -> Checkpoint:
     Raises:
         LangueError: it is nothing that Langue can read.
     """
-    if source.startswith("hf:"):
-        from langue.hub.download import download
-
-        return read_published(download(source.removeprefix("hf:")), dtype)
-    path = Path(source)
+    path = local(source)
     file = None if is_published(path) else _only_file(path)
     if file is not None:
         return _fetch(READERS[file.suffix])(file, dtype)

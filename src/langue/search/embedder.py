@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from langue.errors import LangueError
+from langue.remote import is_remote
 from langue.search.store import ModelRecord
 
 
@@ -43,7 +44,7 @@ def load_embedder(model: Embedder | Path | str, device: str = "auto") -> tuple[E
     task = load(model, device)
     if task.name != "embed":
         raise LangueError(f"{model} was made to {task.name}, not to embed; name a model that makes vectors of texts")
-    return task, str(Path(model).resolve())
+    return task, str(model) if is_remote(model) else str(Path(model).resolve())
 
 
 def require(model: Embedder, record: ModelRecord, place: str) -> None:

@@ -34,7 +34,7 @@ def load(path: Path | str, device: str = "auto", task: str | None = None, *, ver
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
 
     Args:
-        path: of the folder.
+        path: of the folder, or hf:OWNER/NAME for one on Hugging Face's hub.
         device: cpu, cuda, …
         task: translate or summarize: what to take a rewriting model for that comes without a recipe, since a T5 does
             either, as it is told; or embed, since any model of texts can be asked for vectors. All other models say
@@ -67,15 +67,16 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
     """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
 
     Args:
-        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, or a GGUF file.
+        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, hf:OWNER/NAME, or a GGUF file.
 
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
     """
-    from langue.hub import Checkpoint, is_foreign, read_labels, read_origin, read_reading, read_source
+    from langue.hub import Checkpoint, is_foreign, local, read_labels, read_origin, read_reading, read_source
     from langue.hub.checkpoint import SOURCE_TOKENIZER
     from langue.text import Tokenizer
 
+    path = local(path)
     if is_foreign(path):
         return read_source(str(path)), None
     if not path.is_dir():

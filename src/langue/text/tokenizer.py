@@ -13,6 +13,7 @@ from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError, reading
 from langue.files import check_file, replacing_listed
+from langue.remote import local
 from langue.text.beside import (
     DEFAULT,
     ENDS,
@@ -220,12 +221,13 @@ class Tokenizer:
     def load(cls, path: Path | str) -> Tokenizer:
         """Read a `tokenizer.json`, given itself or its folder; Hugging Face's own folders are welcome, older ones too.
 
-        A Marian folder is what it writes by; what it reads by is its `source.spm`.
+        A Marian folder is what it writes by; what it reads by is its `source.spm`. Of hf:OWNER/NAME no weights are
+        fetched.
 
         Raises:
             LangueError: there is none, it is damaged, wants code to be run, or nothing in it ends a document.
         """
-        path = Path(path)
+        path = local(path)
         file = path / FILE if path.is_dir() else path
         beside = read_beside(file.parent)
         built = None

@@ -1,0 +1,197 @@
+"""`hf:OWNER/NAME` goes wherever a model or a tokenizer goes, and nothing is fetched but what is named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+import transformers
+from tests.hub.published import GPT2
+
+import langue
+from langue import cli
+from langue.errors import LangueError
+from langue.evaluate.run import recipe_data
+from langue.experiment import train
+from langue.experiment.resolve import begin_from
+from langue.recipe import read_recipe
+from langue.remote import is_remote, local
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
+from sentence_folder import save_sentence_folder
+from tiny import text, write_tiny
+
+REVISION = "0123456789" * 4
+NAME = "hf:owner/tiny"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A writer with its tokenizer, as Transformers saves them."""
+    folder = tmp_path_factory.mktemp("published")
+    tokenizer = train_tokenizer(TokenizerSettings(kind="char"), [text()])
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(**{**GPT2, "vocab_size": tokenizer.vocab_size}, initializer_range=0.5)
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save(folder)
+    return folder
+
+
+@pytest.fixture
+def cached(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder, and the cache of a machine without a network that holds the model already."""
+    home = tmp_path / "cache" / "models--owner--tiny"
+    shutil.copytree(published, home / "snapshots" / REVISION)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(REVISION)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    write_tiny(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def test_every_verb_takes_the_name(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = ["--training.steps", "2", "--samples.max_tokens", "0", "--model.dropout", "0"]
+    bare = {"task": "generate", "data": {"train": "text.txt"}, "training": {"batch_size": 2}}
+    (cached / "bare.yaml").write_text(json.dumps(bare))
+    for command in (
+        ["generate", NAME, "the ", "--max-tokens", "3"],
+        ["evaluate", NAME, "--data", "text.txt"],
+        ["embed", NAME, "the old king"],
+        ["export", NAME, "exported"],
+        ["import", NAME, "imported"],
+        ["inspect", "attention", NAME, "the old king", "--out", "looks.svg"],
+        ["tokenizer", "report", NAME, "text.txt"],
+        ["data", "prepare", "text.txt", "--tokenizer", NAME, "--out", "store"],
+        ["plan", "bare.yaml", "--start-from", NAME],
+        ["train", "bare.yaml", *short, "--start-from", NAME, "--out", "run"],
+        ["train", "bare.yaml", *short, "--model.path", NAME, "--out", "other"],
+        ["train", "recipe.yaml", *short, "--tokenizer.path", NAME, "--out", "third"],
+    ):
+        assert cli.run(command) == 0, (command, capsys.readouterr().err)
+    assert read_recipe("run/recipe.yaml").model.path == Path(NAME)
+    assert 'base_model: "owner/tiny"' in Path("run/README.md").read_text()
+    more = ["--training.steps", "3", "--training.schedule", "constant"]
+    assert cli.run(["train", "bare.yaml", *short, *more, "--start-from", NAME, "--out", "run", "--resume"]) == 2
+
+
+def test_python_takes_the_name(cached: Path, published: Path) -> None:
+    first, second = langue.load(NAME), langue.load(published)
+    assert first.generate("the ", max_tokens=8, temperature=0) == second.generate("the ", max_tokens=8, temperature=0)
+    assert langue.load(f"{NAME}@main").model.config == second.model.config
+    assert Tokenizer.load(NAME).fingerprint == second.tokenizer.fingerprint
+    recipe = begin_from(read_recipe({"task": "generate", "data": {"train": "text.txt"}}), NAME)
+    assert recipe.model.path == Path(NAME)
+
+
+def test_a_run_goes_on_by_the_name(cached: Path) -> None:
+    content = {"task": "generate", "data": {"train": "text.txt"}, "samples": {"max_tokens": 0}}
+    settings = {"batch_size": 2, "schedule": "constant", "checkpoint_every": 1}
+    first = read_recipe({**content, "training": {**settings, "steps": 1}})
+    train(first, "run", start_from=NAME, report=False)
+    longer = read_recipe({**content, "training": {**settings, "steps": 2}})
+    assert train(longer, "run", start_from=NAME, resume=True, report=False).step == 2
+
+
+def test_a_folder_of_that_name_is_not_taken_for_it(cached: Path) -> None:
+    (cached / "owner" / "tiny").mkdir(parents=True)
+    recipe = read_recipe("recipe.yaml", {"model.path": NAME, "tokenizer.path": NAME, "embed.teacher": NAME})
+    assert recipe.model.path == recipe.tokenizer.path == recipe.embed.teacher == Path(NAME)
+    assert recipe_data(NAME).train == ""  # and not what the recipe in this folder says
+
+
+def test_an_index_remembers_the_name(cached: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    snapshot = tmp_path / "cache" / "models--owner--tiny" / "snapshots" / REVISION
+    shutil.rmtree(snapshot)
+    save_sentence_folder(tmp_path / "saved")
+    shutil.copytree(tmp_path / "saved" / "sentence", snapshot)
+    (cached / "docs.txt").write_text("w1 w2 w3\n")
+    assert cli.run(["index", "build", "docs.txt", "--kind", "memory", "--out", "index", "--model", NAME]) == 0
+    assert cli.run(["index", "search", "index", "w1", "--mode", "dense", "--json"]) == 0
+    assert "w1 w2 w3" in capsys.readouterr().out
+    assert langue.open_index("index").manifest.model.path == NAME
+
+
+def test_what_is_not_there_is_one_sentence(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("hf:owner/none", "hf:", "hf:a/b/c", f"{NAME}@other"):
+        assert cli.run(["generate", name, "x"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"langue: {name} cannot be fetched: ")
+        assert said.count("\n") == 1
+    assert not is_remote("owner/tiny")
+    assert local("owner/tiny") == Path("owner/tiny")
+    with pytest.raises(LangueError, match="there is no folder owner/tiny"):
+        langue.load("owner/tiny")
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of Hugging Face's hub as fetching a model takes."""
+
+    files: dict[str, bytes]
+    fetched: list[str]
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path.startswith("/api/models/owner/tiny/tree/"):
+            listed = [
+                {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                for name, data in self.files.items()
+            ]
+            self._answer(json.dumps(listed).encode(), "application/json")
+        elif path.startswith("/api/models/owner/tiny"):
+            siblings = [{"rfilename": name} for name in self.files]
+            self._answer(
+                json.dumps({"id": "owner/tiny", "sha": REVISION, "siblings": siblings}).encode(), "application/json"
+            )
+        else:
+            name = path.partition(f"/resolve/{REVISION}/")[2]
+            self.fetched.append(name)
+            self._answer(self.files[name], "application/octet-stream")
+
+    def _answer(self, data: bytes, kind: str) -> None:
+        self.send_response(200)
+        headers = {"Content-Type": kind, "Content-Length": str(len(data)), "X-Repo-Commit": REVISION}
+        for name, value in {**headers, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_weights_settings_and_modules_are_fetched_and_nothing_else(tmp_path: Path) -> None:
+    names = ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "1_Pooling/config.json"]
+    others = ["pytorch_model.bin", "modeling_tiny.py", "onnx/config.json", "onnx/model.safetensors", "README.md"]
+    Hub.files, Hub.fetched = {name: name.encode() for name in names + others}, []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    code = "from langue.hub import local; from langue.text import Tokenizer; print(local('hf:owner/tiny'))"
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    told = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **told}, capture_output=True, text=True, timeout=120
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.strip())
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(names)
+    assert set(Hub.fetched) == set(names)
