@@ -273,11 +273,11 @@ class Family:
         keys: the table of keys of the trunk, with their prefix.
         heads: the table of heads, those that are likelier meant first.
         aliases: second names under which a tensor may be stored again, each with the first.
-        untied: those of them that count, and not the first, where the head has a matrix of its own.
+        untied: those of them that count where both are there, and are written where the head has a matrix of its own.
         ignored: regular expressions of tensors that are no weights.
         spellings: ends of keys that older files spell otherwise.
-        head_by_file: whether the head is tied follows from the weights, whatever config.json says: it is where it has
-            no matrix, or the embedding's.
+        head_by_file: a head without a matrix in the files is tied even where config.json says that it is not. One with
+            a matrix that is not the embedding's is never tied, as Transformers has it.
         files: from a tokenizer and a configuration to what else its members' folders hold: JSON by the file's name.
     """
 

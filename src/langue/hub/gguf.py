@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
 from langue.hub.read import Precision
 from langue.models import Decoder, Model, ModelConfig
-from langue.models.build import outline
+from langue.models.build import check_outline, outline
 from langue.settings import parse
 from langue.text import Tokenizer
 
@@ -202,6 +203,8 @@ def _places(config: ModelConfig) -> dict[str, Place]:
 
 def _check(file: GGUFFile, config: ModelConfig, places: dict[str, Place]) -> None:
     """Hold names and shapes against what the settings ask for, before anything is given room."""
+    numbers = sum(math.prod(tensor.shape) for tensor in file.tensors.values())
+    check_outline(config, len(file.tensors), numbers, file.path)
     try:
         parameters = dict(outline(config).named_parameters())
     except (RuntimeError, OverflowError) as error:

@@ -173,8 +173,37 @@ def is_tied(family: Family, head: Head, weights: Weights, names: Mapping[str, st
     )
     if own is None or shared is None:
         return True
-    same = weights[own].shape == weights[shared].shape
-    return same and torch.equal(weights.tensor(own), weights.tensor(shared))
+    return _same(weights, own, shared)
+
+
+def _same(weights: Weights, one: str, other: str) -> bool:
+    """Whether two tensors of the files hold the same numbers."""
+    if weights[one].shape != weights[other].shape:
+        return False
+    first, second = weights.tensor(one), weights.tensor(other)
+    return torch.equal(first, second) if first.dtype == second.dtype else torch.equal(first.float(), second.float())
+
+
+def refuse_others(
+    family: Family, head: Head, weights: Weights, names: Mapping[str, str], found: Mapping[str, str], path: Path
+) -> None:
+    """Refuse a tensor that is stored a second time under another name and is another one, and which has no place.
+
+    Transformers takes both as they are, so that its model would compute something else.
+
+    Raises:
+        LangueError: names the two.
+    """
+    own = set() if head.words else _head_keys(family)
+    for alias, first in family.aliases.items():
+        second, there = names.get(alias), names.get(first)
+        if second is None or there is None or alias in own or second in found.values() or first not in found:
+            continue
+        if not _same(weights, second, there):
+            raise LangueError(
+                f"{path} holds {second} and another {there}, which are one in a {head.architecture} of Langue's; "
+                f"it cannot be read"
+            )
 
 
 def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -189,7 +218,7 @@ def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str]
         second = next((alias for alias, first in family.aliases.items() if first == name and alias in names), name)
         if name not in names and second not in names:
             raise LangueError(f"{path} lacks the tensor {name}, which {with_article(head.architecture)} needs")
-        counts = second in family.untied and not model.config.tie_embeddings
+        counts = second in family.untied
         found[name] = names[second if counts or name not in names else name]
     ignored = [re.compile(each) for each in family.ignored]
     rest = [

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from langue.errors import LangueError
+from langue.errors import reading
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.ctranslate2 import is_ctranslate2, read_ctranslate2
 from langue.hub.folder import CONFIG, read_folder
-from langue.hub.keys import check_shapes, choose_by_keys, full_names, is_tied, lines, place_all, read_parameters
+from langue.hub.keys import (
+    check_shapes,
+    choose_by_keys,
+    full_names,
+    is_tied,
+    lines,
+    place_all,
+    read_parameters,
+    refuse_others,
+)
 from langue.hub.sentence import read_sentence
 from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
 from langue.hub.tokenizer import read_source_tokenizer, read_tokenizer
 from langue.hub.weights import DTYPES
-from langue.models.build import empty, outline, set_embedder
+from langue.models.build import check_outline, empty, outline, set_embedder
 
 Precision = Literal["float32", "bfloat16", "float16", "kept"]
 
@@ -40,17 +50,18 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
         return read_ctranslate2(path)
     folder = read_folder(path)
     file = path / CONFIG
-    family = find_family(folder.config, file)
-    names = full_names(family, folder.weights, path)
-    head = choose_by_keys(family, find_heads(family, folder.config, file), names)
-    config = read_settings(family, head, folder.config, file)
-    layers = max(config.layers, config.encoder_config().layers if config.form == "seq2seq" else 0)
-    if layers > len(names):
-        raise LangueError(f"{path} does not fit its {CONFIG}: {layers:,} layers but {len(names):,} tensors")
-    if family.head_by_file and head.words:
+    with reading(file):
+        family = find_family(folder.config, file)
+        names = full_names(family, folder.weights, path)
+        head = choose_by_keys(family, find_heads(family, folder.config, file), names)
+        config = read_settings(family, head, folder.config, file)
+        labels = read_names(folder.config, file) if head.labelled else None
+    check_outline(config, len(names), sum(math.prod(place.shape) for place in folder.weights.values()), file)
+    if head.words and (config.tie_embeddings or family.head_by_file):
         config = config.model_copy(update={"tie_embeddings": is_tied(family, head, folder.weights, names)})
     blank = outline(config)
     found = place_all(family, head, blank, names, path)
+    refuse_others(family, head, folder.weights, names, found, path)
     table = lines(family, head, blank)
     check_shapes(table, blank, folder.weights, found, path)
     remark_unknown(family, folder.config, file)
@@ -64,10 +75,8 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
     if folder.generation:
         origin["generation_config"] = folder.generation
-    labels = read_names(folder.config, file) if head.labelled else None
     sentence = read_sentence(path)
     if sentence is not None:
         set_embedder(model, sentence.config, sentence.weights)
-    reading = None if sentence is None else sentence.reading
     tokenizer, source = read_tokenizer(path), read_source_tokenizer(path)
-    return Checkpoint(model.eval(), tokenizer, labels, origin, source, reading)
+    return Checkpoint(model.eval(), tokenizer, labels, origin, source, None if sentence is None else sentence.reading)

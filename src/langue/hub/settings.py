@@ -52,6 +52,7 @@ _HARMLESS = {
     *("apply_spec_augment", "mask_time_prob", "mask_time_length", "mask_time_min_masks", "mask_feature_prob"),
     *("mask_feature_length", "mask_feature_min_masks", "median_filter_width", "use_weighted_layer_sum"),
     *("classifier_proj_size", "begin_suppress_tokens", "suppress_tokens", "forced_decoder_ids"),
+    *("pretraining_tp", "add_bias_logits"),  # which once said how to compute the same
     *("model_max_length", "max_length", "do_sample", "embd_pdrop", "attn_pdrop", "tokenizer_class", "vocab_file"),
 }
 
@@ -100,7 +101,7 @@ def read_settings(family: Family, head: Head, config: Mapping[str, Any], path: P
         fields |= entry.read(config)
     for name, value in {**fields, **(fields.get("encoder") or {})}.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
-            raise LangueError(f"{path}: {name} would be {value:,}, which no model has")
+            raise LangueError(f"{path}: {name} would be {f'{value:,}':.40}, which no model has")
     if not head.words:
         fields["tie_embeddings"] = True
     for name, value in head.fields.items():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -44,6 +46,48 @@ def outline(config: ModelConfig) -> Model:
 def empty(config: ModelConfig) -> Model:
     """The model with parameters whose content is whatever memory held, for those who bring their own."""
     return _FORMS[config.form](config)
+
+
+def check_outline(config: ModelConfig, tensors: int, numbers: int, where: str | Path) -> None:
+    """Refuse a configuration of which even an outline would take too long or too much, before one is made.
+
+    Args:
+        config: what a file should hold.
+        tensors: how many it holds: each block has a parameter.
+        numbers: how many numbers they hold: as many as each block's queries, for which a table of positions is made.
+        where: what an error names.
+
+    Raises:
+        LangueError: the configuration asks for more.
+    """
+    for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
+        if side.layers > tensors:
+            raise LangueError(f"{where} does not fit its weights: {side.layers:,} layers but {tensors:,} tensors")
+        queries = side.heads * side.resolved_head_width * side.width
+        if side.mixer == "attention" and side.layers and queries > numbers:
+            raise LangueError(
+                f"{where} does not fit its weights: {side.heads:,} heads of {side.resolved_head_width:,} on a width of "
+                f"{side.width:,} but {numbers:,} numbers in all"
+            )
+
+
+def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Path) -> None:
+    """The same before a model is made: no width can be more than there are numbers, since it is a side of a matrix.
+
+    Raises:
+        LangueError: the configuration asks for more.
+    """
+    check_outline(config, tensors, numbers, where)
+    for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
+        sizes = {"vocab_size": side.vocab_size, "width": side.width, "embedding_width": side.resolved_embedding_width}
+        sizes |= {"source_vocab_size": side.source_vocab_size, "segments": side.segments}
+        if side.layers and side.feedforward != "none":
+            sizes["feedforward_width"] = side.resolved_feedforward_width
+        if side.position == "learned":
+            sizes["context"] = side.context + side.position_offset
+        for name, size in sizes.items():
+            if size > numbers:
+                raise LangueError(f"{where} does not fit its weights: {name} {size:,} but {numbers:,} numbers in all")
 
 
 def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -121,34 +165,48 @@ def load_weights(config: ModelConfig, file: Path, device: str | torch.device = "
     Raises:
         LangueError: the file is missing or damaged, or does not fit the configuration.
     """
+    found = _read_shapes(file)
+    check_sizes(config, len(found), sum(shape.numel() for shape in found.values()), file.parent / CONFIG)
     model = empty(config)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
-    model.load_state_dict(_read_weights(file, expected, device), strict=False, assign=True)
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if wrong:
+        name = wrong[0]
+        raise LangueError(
+            f"{file} does not fit its model's configuration: {name} should be "
+            f"{_shape(expected.get(name))} but is {_shape(found.get(name))}"
+        )
+    model.load_state_dict(_read_weights(file, device), strict=False, assign=True)
     model.tie()
     return model.to(device).eval()
 
 
-def _read_weights(path: Path, expected: dict[str, torch.Size], device: str | torch.device) -> dict[str, torch.Tensor]:
-    """The tensors of a file by memory map, once their names and shapes are what is expected."""
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            found = {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-            if wrong:
-                name = wrong[0]
-                raise LangueError(
-                    f"{path} does not fit its model's configuration: {name} should be "
-                    f"{_shape(expected.get(name))} but is {_shape(found.get(name))}"
-                )
-            weights = {name: file.get_tensor(name) for name in found}
-    except FileNotFoundError:
-        raise LangueError(f"{path.parent} holds no model: {path.name} is missing") from None
-    except (SafetensorError, OSError) as error:
-        raise LangueError(f"{path} is damaged: {error}") from None
+def _read_shapes(path: Path) -> dict[str, torch.Size]:
+    """The shapes of a file's tensors by name."""
+    with _opened(path, "cpu") as file:
+        return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def _read_weights(path: Path, device: str | torch.device) -> dict[str, torch.Tensor]:
+    """The tensors of a file by memory map."""
+    with _opened(path, str(device)) as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     for name, weight in weights.items():
         if not weight.is_floating_point():
             raise LangueError(f"{path} is damaged: {name} holds {weight.dtype} instead of floating-point numbers")
     return weights
+
+
+@contextmanager
+def _opened(path: Path, device: str) -> Iterator[Any]:
+    """A safetensors file, whose reading is guarded."""
+    if not path.is_file():
+        raise LangueError(f"{path.parent} holds no model: {path.name} is missing")
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise LangueError(f"{path} is damaged: {error}") from None
 
 
 def _shape(shape: torch.Size | None) -> str:

@@ -28,7 +28,6 @@ SETTINGS: tuple[Entry, ...] = (
     Only("tie_word_embeddings", True),
     Only("is_encoder_decoder", True),
     FirstOf(("forced_bos_token_id",), "forced_start"),
-    Only("add_bias_logits", False, written=False),
 )
 
 FIXED = {

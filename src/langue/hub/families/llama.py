@@ -189,7 +189,6 @@ LLAMA = _family(
     Same("head_dim", "head_width", None),
     Named("attention_bias", "attention_bias", _BIASES, False),
     Same("mlp_bias", "bias", False),
-    Only("pretraining_tp", 1),
 )
 MISTRAL = _family(
     "Mistral",

@@ -47,7 +47,7 @@ class Bins:
 
 START = FirstOf(("decoder_start_token_id",), "decoder_start")
 
-_REPLACED = ("max_position_embeddings", "tie_word_embeddings", "forced_bos_token_id", "add_bias_logits")
+_REPLACED = ("max_position_embeddings", "tie_word_embeddings", "forced_bos_token_id")
 
 
 def _settings() -> tuple[Entry, ...]:
