@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from langue.decode.constraints import Constraints
+from langue.decode.finite import refuse_not_finite
 from langue.decode.rank import Hypothesis, length_norm, rank
 from langue.decode.select import Chosen, Continuations, Step, best_tokens, diverse, likeliest
-from langue.decode.task import Asked, Chooser, refuse_not_finite, without_holes
+from langue.decode.task import Asked, Chooser, without_holes
 
 
 class Beams:

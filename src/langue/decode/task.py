@@ -14,7 +14,6 @@ from langue.decode.filters import NOTHING, RULED_OUT, banned, filtered, forced
 from langue.decode.rows import Rows, Source
 from langue.decode.select import is_one_of
 from langue.decode.settings import SearchSettings
-from langue.errors import LangueError
 from langue.models import Model
 
 Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -124,22 +123,6 @@ class Chooser:
             next_one = pad(prefix, (0, 1), value=NOTHING).gather(1, written[:, None].clamp(max=prefix.shape[1]))
             logits = forced(logits, next_one[:, 0])
         return logits
-
-
-def refuse_not_finite(numbers: Tensor) -> None:
-    """Refuse what a model with damaged weights says, from which nothing can be chosen.
-
-    Args:
-        numbers: few log-probabilities, on the CPU; −inf is what was ruled out.
-
-    Raises:
-        LangueError: one is no number.
-    """
-    if bool(numbers.isnan().any()):
-        raise LangueError(
-            "the model's output is not finite (NaN or infinity), so no text can be chosen: its weights are damaged, or "
-            "too large for their precision; try another checkpoint or dtype float32"
-        )
 
 
 def without_holes(keep: Tensor) -> Tensor:

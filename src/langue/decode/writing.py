@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from langue.decode.finite import refuse_not_finite
 from langue.decode.rank import Hypothesis, rank
 from langue.decode.rows import Source
-from langue.decode.task import Asked, refuse_not_finite, without_holes
+from langue.decode.task import Asked, without_holes
 from langue.randomness import mix
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.tokenizer import read_tokenizer
 from langue.models import ModelConfig
@@ -69,8 +69,10 @@ def read_ctranslate2(path: Path) -> Checkpoint:
     Raises:
         LangueError: the file is damaged, or of a version or a model that Langue does not know.
     """
-    arrays = _read(path / FILE)
-    config, tokenizer = _config(arrays, path), read_tokenizer(path)
+    with reading(path / FILE):
+        arrays = _read(path / FILE)
+        config = _config(arrays, path)
+    tokenizer = read_tokenizer(path)
     if tokenizer is not None and is_whispers(tokenizer):
         config = config.model_copy(update={"decoder_start": WhisperTokens(tokenizer, config.vocab_size).start})
     model = empty(config)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
 from langue.files import check_folder
 from langue.hub.ctranslate2 import is_ctranslate2
 from langue.hub.weights import Place, Weights, read_weights
@@ -145,7 +145,8 @@ def _shards(path: Path) -> dict[str, Place]:
         raise LangueError(f"{index} is damaged: its weight_map does not say where each tensor is")
     places: dict[str, Place] = {}
     for shard in sorted(set(told.values())):
-        found = read_weights(_inside(path, shard, index))
+        with reading(index):
+            found = read_weights(_inside(path, shard, index))
         for name, place in found.items():
             # Buffers that Transformers makes anew were left out of many an index.
             if told.get(name, shard) != shard or name in places:

@@ -11,6 +11,7 @@ import torch
 from langue import metrics
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, missing_column, number_of, text_of
+from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Classify as Objective
@@ -140,6 +141,7 @@ class Classify:
             chosen = [texts[number] for number in numbers]
             batch = padded([np.array(ids) for ids, _ in chosen], [np.array(segments) for _, segments in chosen])
             found[numbers] = self.model.classify(batch.to(device)).float().cpu().numpy()
+            refuse_not_finite(found[numbers])
         self.model.train(was_training)
         if self.kind != "choice":
             return list(found)

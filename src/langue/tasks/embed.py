@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import EmbedderConfig
@@ -152,6 +153,7 @@ class Embed:
             batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(device)
             vectors = self.embedder(self.model.read(batch), batch.valid)[: len(numbers)]
             found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
+            refuse_not_finite(found[numbers])
         self.model.train(was_training)
         return found
 

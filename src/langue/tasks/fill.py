@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.metrics.check import check_columns
 from langue.metrics.classification import accuracy
@@ -141,6 +142,7 @@ class Fill:
         gaps = torch.eq(batch.ids, self.tokenizer.mask or 0)
         batch = batch.to(self.model.device)
         logits = self.model.head(self.model.hidden(batch)[gaps.to(batch.ids.device)]).float()
+        refuse_not_finite(logits)
         never = sorted(self.tokenizer.specials) + list(range(self.tokenizer.vocab_size, logits.shape[-1]))
         logits[:, never] = -torch.inf
         best = logits.softmax(-1).topk(min(top, logits.shape[-1] - len(never)))

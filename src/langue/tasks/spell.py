@@ -14,6 +14,7 @@ from langue.batch import Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
 from langue.decode.ctc import Fusion, Heard, decode
+from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.mel import HOP
@@ -85,6 +86,7 @@ class Spell(Transcribe):
     def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[Heard]:
         batch = self.ctc.batch([{"audio": piece, "target": []} for piece in pieces]).to(self.model.device)
         logs = self.ctc.log_probabilities(self.model, batch)
+        refuse_not_finite(logs)
         return decode(logs, self.ctc.lengths(batch).tolist(), self.ctc.blank, beams, fusion)
 
     def _fusion(self, task: Any, weight: float, bonus: float) -> Fusion:

@@ -13,6 +13,7 @@ from langue import metrics
 from langue.batch import IGNORE
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, missing_column
+from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Tag as Objective
@@ -154,6 +155,7 @@ class Tag:
             pieces = [flat[number] for number in chosen]
             batch = padded([np.array(p.ids) for _, p in pieces], [np.array(p.segments) for _, p in pieces])
             logs = self.model.classify(batch.to(device)).double().log_softmax(-1).cpu().numpy()
+            refuse_not_finite(logs)
             for (row, piece), scores in zip(pieces, logs, strict=True):
                 there = np.flatnonzero(piece.places >= 0)
                 found[row][piece.first + there] = scores[piece.places[there]]
