@@ -5,15 +5,62 @@ Everything here goes to stderr, so that stdout holds results alone.
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol, TextIO
 
 EVERY = 30.0
 """Seconds between plain lines where stderr is no terminal."""
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters but tabs and line feeds: a terminal would take them for orders."""
+
+
+def visible(text: str) -> str:
+    """A text whose control characters are written out, such as \\x1b, lest a terminal obey them."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class Shown:
+    """A terminal's stream for other people's texts, a model's or a file's: each comes out `visible`.
+
+    Args:
+        stream: of the terminal.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.rich_proxied_file = stream
+        """Where rich, whose orders are our own, writes itself."""
+
+    def write(self, text: str) -> int:
+        self.rich_proxied_file.write(visible(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+
+def guard_terminal() -> None:
+    """Let nothing that is printed reach a terminal raw; what goes into a file or a pipe stays as it is.
+
+    A name that is no Unicode is written with its bytes spelled out, there as here, and ends nothing.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+            if stream.isatty():
+                setattr(sys, name, Shown(stream))
 
 
 class Advance(Protocol):
@@ -56,8 +103,8 @@ def _bar(description: str, total: float | None, unit: str) -> Iterator[Advance]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total, note="")
-        yield lambda amount, note="": bar.update(task, advance=amount, note=note)
+        task = bar.add_task(visible(description), total=total, note="")
+        yield lambda amount, note="": bar.update(task, advance=amount, note=visible(note))
 
 
 @contextmanager
@@ -91,6 +138,11 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1] in sounds else 'a'} {name}"
 
 
+def print_styled(line: str) -> None:
+    """Print a line with orders of our own to a terminal, such as bold letters; what else is in it must be `visible`."""
+    print(line, file=getattr(sys.stdout, "rich_proxied_file", sys.stdout))
+
+
 def say(line: str) -> None:
     """One line for the person in front of the screen."""
     print(line, file=sys.stderr, flush=True)
@@ -121,10 +173,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.table import Table
     from rich.text import Text
 
-    # As Text, since brackets in a name would be taken for markup.
-    drawn = Table(title=Text(title), title_justify="left")
+    def plain(text: str) -> Text:  # since brackets in a name would be taken for markup
+        return Text(visible(text) if sys.stdout.isatty() else text)
+
+    drawn = Table(title=plain(title), title_justify="left")
     for number, column in enumerate(columns):
-        drawn.add_column(Text(column), justify="left" if number == 0 else "right")
+        drawn.add_column(plain(column), justify="left" if number == 0 else "right")
     for row in rows:
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*map(plain, row))
     Console(width=None if sys.stdout.isatty() else 120).print(drawn)

@@ -1,4 +1,4 @@
-"""Weights that Transformers would share, stored twice and not alike: its model and ours compute the same, or we refuse."""
+"""Weights that should be shared, stored twice and not alike: we compute what Transformers computes, or refuse."""
 
 from __future__ import annotations
 

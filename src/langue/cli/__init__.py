@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from langue.cli.fields import gather_fields
 from langue.cli.status import INTERRUPTED, OK, USER_ERROR, ended_by
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
+from langue.console import guard_terminal
 from langue.errors import Interrupted, LangueError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ VERIFY = "--verify"
 def main() -> NoReturn:
     """The entry point of `langue`. SIGTERM ends a command as Ctrl-C does, so that what is half done is put away."""
     signal.signal(signal.SIGTERM, _interrupt)
+    guard_terminal()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from langue.console import print_styled, visible
+
 if TYPE_CHECKING:
     from langue.search import Hit, Index
     from langue.search.change import Change
@@ -219,20 +221,26 @@ def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None 
     hits = index.search(query, rerank=reranker, **options)
     done = time.perf_counter()
     for number, hit in enumerate(index.marked(hits, query, options.get("vector")), 1):
-        print(json.dumps(hit.as_json(), ensure_ascii=False) if as_json else _shown(number, hit))
+        if as_json:
+            print(json.dumps(hit.as_json(), ensure_ascii=False))
+        else:
+            print_styled(_shown(number, hit))
     model = f", and {1e3 * (encoded - start):.0f} ms for the model" if mode != "text" else ""
     say(f"{len(hits)} of {index.manifest.passages:,} passages in {1e3 * (done - encoded):.0f} ms{model}")
 
 
 def _shown(number: int, hit: Hit) -> str:
     """A passage with its best sentence marked: bold on a terminal, else in double brackets."""
+    start, stop = hit.sentence or (0, 0)
     begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("⟦", "⟧")
-    text = hit.text
-    if hit.sentence is not None:
-        start, stop = hit.sentence
-        text = f"{text[:start]}{begin}{text[start:stop]}{end}{text[stop:]}"
+    before, inside, after = map(_printed, (hit.text[:start], hit.text[start:stop], hit.text[stop:]))
+    text = f"{before}{begin}{inside}{end}{after}" if hit.sentence is not None else after
     body = textwrap.fill(" ".join(text.split()), 110, initial_indent="   ", subsequent_indent="   ")
-    return f"{number}. {hit.document} [{hit.start}:{hit.end}]  {hit.score:.4f}\n{body}\n"
+    return f"{number}. {_printed(hit.document)} [{hit.start}:{hit.end}]  {hit.score:.4f}\n{body}\n"
+
+
+def _printed(text: str) -> str:
+    return visible(text) if sys.stdout.isatty() else text
 
 
 def _tell(index: Index, change: Change, as_json: bool) -> int:

@@ -14,6 +14,7 @@ import torch
 from langue import metrics
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, missing_column, text_of
+from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import AnswerSettings, Extract
@@ -177,6 +178,7 @@ class Answer:
             chosen = [windows[number] for number in numbers]
             batch = padded([np.array(w.ids) for w in chosen], [np.array(w.segments) for w in chosen])
             scores = span_scores(self.model, batch.to(device)).cpu().numpy()
+            refuse_not_finite(scores)
             for number, window, row in zip(numbers.tolist(), chosen, scores, strict=True):
                 text = row[window.begins : window.begins + len(window.places)]
                 found[number] = np.concatenate([row[:1], text]).astype(np.float64)

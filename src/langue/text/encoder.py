@@ -116,7 +116,8 @@ def _ended() -> LangueError:
 
 def send(file: IO[bytes], texts: Sequence[str]) -> None:
     """Write how many texts there are, how long each is, and all of them."""
-    raw = [text.encode() for text in texts]
+    with encoding(texts):
+        raw = [text.encode() for text in texts]
     file.write(np.array([len(raw), *map(len, raw)], LENGTH).tobytes() + b"".join(raw))
     file.flush()
 

@@ -1,0 +1,85 @@
+"""Texts that are no Unicode and weights that are no numbers: each task says so in one sentence."""
+
+import numpy as np
+import pytest
+import torch
+
+from langue.decode import Search, SearchSettings
+from langue.errors import LangueError
+from langue.models import ModelConfig, build
+from langue.models.config import ClassifierConfig, EmbedderConfig
+from langue.objectives.settings import ClassifySettings
+from langue.tasks.classify import Classify
+from langue.tasks.embed import Embed
+from langue.tasks.fill import Fill
+from langue.tasks.generate import Generate
+from langue.tasks.translate import Translate
+from langue.text import TokenizerSettings, train_tokenizer
+from langue.text.encoder import Alone, Process
+
+TOKENIZER = train_tokenizer(TokenizerSettings(kind="byte-bpe", vocab_size=280), ["the cat sat on the mat. " * 9])
+BROKEN = ["\ud800", "the cat \udce4 sat", "a" * 5000 + "\udfff"]
+SMALL = {"vocab_size": TOKENIZER.vocab_size, "width": 16, "layers": 1, "heads": 2, "context": 64}
+
+
+def task_of(name):
+    if name == "generate":
+        return Generate(build(ModelConfig(**SMALL)), TOKENIZER)
+    if name == "fill":
+        return Fill(build(ModelConfig(form="encoder", **SMALL)), TOKENIZER)
+    if name == "classify":
+        head = ClassifierConfig(outputs=2, pooling="mean")
+        model = build(ModelConfig(form="encoder", classifier=head, **SMALL))
+        return Classify(model, TOKENIZER, ClassifySettings(labels=("no", "yes")))
+    if name == "embed":
+        return Embed(build(ModelConfig(form="encoder", embedder=EmbedderConfig(pooling="mean"), **SMALL)), TOKENIZER)
+    return Translate(build(ModelConfig(form="seq2seq", **SMALL)), TOKENIZER)
+
+
+ASKED = {
+    "generate": lambda task, text: task.generate(text, max_tokens=2),
+    "generate special": lambda task, text: task.generate(text, special=True, max_tokens=2),
+    "generate beams": lambda task, text: task.generate([text, "b"], beams=2, max_tokens=2),
+    "generate must": lambda task, text: task.generate("a", beams=2, max_tokens=9, must=[text]),
+    "generate stream": lambda task, text: list(task.stream(text, max_tokens=2)),
+    "fill": lambda task, text: task.fill(f"{text} <|mask|> mat"),
+    "classify": lambda task, text: task.classify(text),
+    "embed": lambda task, text: task.embed(text),
+    "translate": lambda task, text: task.translate(text, max_tokens=3),
+    "translate prefix": lambda task, text: task.translate("a cat", max_tokens=3, prefix=text),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize("name", ASKED)
+def test_half_of_a_surrogate_pair_is_refused(name, text):
+    with pytest.raises(LangueError, match="is no Unicode: the character at") as caught:
+        ASKED[name](task_of(name.split()[0]), text)
+    str(caught.value).encode()  # so that it can be printed
+
+
+def test_whoever_encodes_many_texts_refuses_it_too():
+    for encoder in (Alone(TOKENIZER, np.dtype("<u2")), Process(TOKENIZER, np.dtype("<u2"))):
+        with pytest.raises(LangueError, match="is no Unicode"):
+            encoder.encode(["fine", BROKEN[1]])
+    assert encoder.encode(["the cat"]).tokens.tolist() == TOKENIZER.encode("the cat")
+    encoder.close()
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ASKED)
+def test_output_that_is_no_number_is_refused(name, number):
+    task = task_of(name.split()[0])
+    model = task.models[0] if name.startswith("translate") else task.model
+    with torch.no_grad():
+        model.get_parameter("embedding.weight").fill_(number)
+    with pytest.raises(LangueError, match="output is not finite"):
+        ASKED[name](task, "the cat")
+
+
+def test_a_search_of_no_numbers_ends_at_once():
+    model = build(ModelConfig(**SMALL))
+    with torch.no_grad():
+        model.embedding.weight.fill_(float("nan"))
+    with pytest.raises(LangueError, match="output is not finite"):
+        Search(model, SearchSettings(max_tokens=100_000), TOKENIZER.end).run([[1]])
