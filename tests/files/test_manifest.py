@@ -157,6 +157,15 @@ def test_a_stamp_catches_every_flipped_bit_but_in_its_own_mark(tmp_path):
         write_stamp(tmp_path / "file")
 
 
+def test_a_stamp_that_was_copied_into_another_file_says_nothing_of_it(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(STAMP.encode() + b" weights")
+    write_stamp(path)
+    path.write_bytes(path.read_bytes() + b", packed")
+    check_stamp(path)
+    assert b"packed" in path.read_bytes()
+
+
 def test_a_file_in_a_folder_without_a_manifest_is_taken_as_it_is(tmp_path):
     (tmp_path / "file").write_text("x")
     assert check_file(tmp_path / "file") == tmp_path / "file"

@@ -148,7 +148,10 @@ def edited(path: Path, drop: str = "", **settings: Any) -> Path:
     out = path.with_name("edited.gguf")
     writer = gguf.GGUFWriter(out, settings.pop("general__architecture", "llama"))
     for name, field in reader.fields.items():
-        if not name.startswith(("GGUF.", "general.architecture")) and name.replace(".", "__") not in settings:
+        if (
+            not name.startswith(("GGUF.", "general.architecture", "langue.sha256"))
+            and name.replace(".", "__") not in settings
+        ):
             writer.add_key_value(name, field.contents(), field.types[0])
     for name, value in settings.items():
         kinds = {bool: "BOOL", int: "UINT32", float: "FLOAT32", str: "STRING"}
