@@ -207,6 +207,49 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path, row, said):
     assert "\n" not in str(caught.value)
 
 
+TEXT = "one two one three one"
+
+
+@pytest.mark.parametrize("start", [8, 9, 7, 12, "8", "8.0", 8.0, np.int64(9), np.float32(8)])
+def test_an_answer_stands_nearest_to_its_place_whatever_type_its_number_has(start):
+    assert span_of(Labelled("here", {"context": TEXT, "answer": "one", "start": start})) == (8, 11)
+
+
+@pytest.mark.parametrize("start", [None, "", float("nan")])
+def test_an_answer_without_a_place_stands_where_it_comes_first(start):
+    assert span_of(Labelled("here", {"context": TEXT, "answer": "one", "start": start})) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"answer": "two", "start": 60}, "the answer 'two' does not stand near character 60 of its context, but first"),
+        ({"answer": "two", "start": "x"}, "start should be a whole number of characters, got 'x'"),
+        ({"answer": "two", "start": 1.5}, "start should be a whole number"),
+        ({"answer": "two", "start": True}, "start should be a whole number"),
+        ({"answer": "two", "start": "9" * 400}, "start should be a whole number"),
+        ({"answers": "two"}, "answers should be a list such as"),
+        ({"answers": "[{'text': 'two', 'start': 4"}, "answers should be a list such as"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(values, said):
+    with pytest.raises(LangueError, match=f"^here: {said}"):
+        span_of(Labelled("here", {"context": TEXT, **values}))
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        '[{"text": "one", "start": 8}]',
+        "[{'text': 'one', 'answer_start': '8'}]",
+        '{"text": ["one"], "answer_start": [8.0]}',
+        {"text": ["one"], "answer_start": [9]},
+    ],
+)
+def test_answers_may_be_spelt(answers):
+    assert span_of(Labelled("here", {"context": TEXT, "answers": answers})) == (8, 11)
+
+
 def test_an_answer_beside_its_place_is_found(run):
     row = Labelled("here", {"question": "q", "context": "one two", "answers": [{"text": "two", "start": 1}]})
     assert span_of(row) == (4, 7)

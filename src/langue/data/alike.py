@@ -9,7 +9,7 @@ from typing import Any, Literal
 from langue.console import remark
 from langue.data.benchmarks import is_beir, read_beir
 from langue.data.documents import read_documents
-from langue.data.labelled import Labelled, missing_column, number_of, read_labelled, read_split, text_of
+from langue.data.labelled import Labelled, list_of, missing_column, number_of, read_labelled, read_split, text_of
 from langue.data.records import is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import find_sources
@@ -100,7 +100,7 @@ def texts_in(row: Labelled, kind: RowKind) -> list[str]:
 
 def _negatives(row: Labelled) -> list[str]:
     """A list in `negatives`, or whatever stands in `negative`, `negative_1`, `negative_2`, …; empty ones are none."""
-    given = row.values.get("negatives")
+    given = list_of(row.place, "negatives", row.values.get("negatives"))
     if given is None:
         names = [name for name in row.values if name == "negative" or name.startswith("negative_")]
         given = [row.values[name] for name in names]
@@ -133,7 +133,7 @@ def scores_of(row: Labelled, texts: int) -> list[float]:
     """
     if "scores" not in row.values:
         raise missing_column(row.place, "scores", row.values)
-    given = row.values["scores"]
+    given = list_of(row.place, "scores", row.values["scores"])
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != texts - 1:
         raise LangueError(f"{row.place}: scores should be a list of {texts - 1} numbers, got {given!r:.60}")
     return [number_of(row.place, "scores", each) for each in given]

@@ -15,7 +15,7 @@ from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import Given, Origin, find_sources
 from langue.data.tables import rows
-from langue.data.values import finite
+from langue.data.values import finite, unlisted
 from langue.errors import LangueError
 
 SQUAD = ".json"
@@ -181,6 +181,18 @@ def text_of(row: Labelled, name: str) -> str:
     if is_blank(text):
         raise LangueError(f"{row.place}: {name} is empty")
     return text
+
+
+def list_of(place: str, name: str, given: Any) -> Any:
+    """A value of a row that may be a list, which a table without lists has to spell; see `unlisted`.
+
+    Raises:
+        LangueError: it is the spelling of a list that cannot be read; names the place.
+    """
+    try:
+        return unlisted(given)
+    except ValueError as error:
+        raise LangueError(f"{place}: {name} is {error}: {given!r:.60}; write it as JSON does") from None
 
 
 def number_of(place: str, name: str, given: Any) -> float:

@@ -91,11 +91,22 @@ def unlisted(value: Any) -> Any:
         return value if None in numbers else [whole(part) if whole(part) is not None else float(part) for part in parts]
     if not _QUOTED_LIST.fullmatch(value):
         return value
+    return list(spelt(value))
+
+
+def spelt(text: str) -> Any:
+    """The list or mapping that a text spells as JSON, Python or NumPy does.
+
+    Raises:
+        ValueError: it spells none.
+    """
     for spelling in (parse_json, _by_numpy, ast.literal_eval):
         try:
-            return list(spelling(value.strip()))
+            value = spelling(text.strip())
         except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
             continue
+        if isinstance(value, list | tuple | dict):
+            return value
     raise ValueError("a list that cannot be read")
 
 
@@ -107,7 +118,7 @@ def _by_numpy(text: str) -> list[str]:
     """
     parts = [part for part in tokenize.generate_tokens(io.StringIO(text).readline) if part.string.strip()]
     inside = parts[1:-1]
-    if any(part.type != tokenize.STRING for part in inside):
+    if not text.startswith("[") or any(part.type != tokenize.STRING for part in inside):
         raise ValueError("no array of texts")
     return [ast.literal_eval(part.string) for part in inside]
 

@@ -9,6 +9,7 @@ from typing import Any
 from langue.console import say
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
+from langue.data.values import whole
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
@@ -21,8 +22,7 @@ from langue.tasks.classify import (
     Classify,
     check_texts,
     encoded_examples,
-    label_of,
-    labels_in,
+    labels_of,
     one_label,
     target_of,
 )
@@ -167,7 +167,8 @@ def _learnt(rows: list[Labelled], kind: str) -> tuple[str, ...]:
     """All labels of the rows: numbers by size, names by the alphabet."""
     counts: Counter[str] = Counter()
     for row in rows:
-        counts.update([one_label(row)] if kind == "label" else labels_in(label_of(row)))
-    if all(label.lstrip("-").isdigit() for label in counts):
-        return tuple(sorted(counts, key=int))
-    return tuple(sorted(counts))
+        counts.update([one_label(row)] if kind == "label" else labels_of(row))
+    numbers = {label: whole(label) for label in counts}
+    if None in numbers.values():
+        return tuple(sorted(counts))
+    return tuple(sorted(counts, key=lambda label: (numbers[label], label)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,14 @@ import torch
 from langue import metrics
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, missing_column, text_of
+from langue.data.values import is_missing, place_near, spelt, whole
 from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import AnswerSettings, Extract
 from langue.objectives.extract import span_scores
 from langue.objectives.padding import by_length, padded
+from langue.tasks.classify import label_name
 from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.train.device import autocast
@@ -271,23 +274,42 @@ def _cut(
 def answers_of(row: Labelled) -> list[dict[str, Any]]:
     """The right answers of a row, `{"text", "start"}` each; none where the text holds none.
 
-    `answers` may be such a list, or the two lists of Hugging Face's copy; `answer` with `start`, or alone, is one.
+    `answers` may be such a list, or the two lists of Hugging Face's copy; `answer` with `start`, or alone, is one. In a
+    table without lists they are spelt as JSON or Python does. A `start` that is missing is None.
 
     Raises:
         LangueError: there are none to read; names the place.
     """
     given = row.values.get("answers")
     if given is None:
-        text = row.values.get("answer")
-        if text is None:
+        if "answer" not in row.values:
             raise missing_column(row.place, "answers", row.values)
-        return [{"text": str(text), "start": row.values.get("start")}] if text else []
+        text = row.values["answer"]
+        nothing = is_missing(text) or text == ""
+        return [] if nothing else [{"text": label_name(text), "start": _start(row, row.values.get("start"))}]
+    if isinstance(given, str):
+        with suppress(ValueError):
+            given = spelt(given)
     if isinstance(given, Mapping):
         given = _of_two_lists(given)
-    if not isinstance(given, Sequence) or not all(_is_answer(each) for each in given):
+    if isinstance(given, str) or not isinstance(given, Sequence) or not all(_is_answer(each) for each in given):
         shape, got = '[{"text": "…", "start": 0}]', row.values["answers"]
         raise LangueError(f"{row.place}: answers should be a list such as {shape}, got {got!r:.60}")
-    return [{"text": each["text"], "start": each.get("start", each.get("answer_start"))} for each in given]
+    return [{"text": each["text"], "start": _start(row, each.get("start", each.get("answer_start")))} for each in given]
+
+
+def _start(row: Labelled, given: Any) -> int | None:
+    """Where an answer begins, in characters, whatever type its format gave the number; None where nobody knows.
+
+    Raises:
+        LangueError: it is no number; names the place.
+    """
+    if is_missing(given) or given == "":
+        return None
+    start = whole(given)
+    if start is None:
+        raise LangueError(f"{row.place}: start should be a whole number of characters, got {given!r:.60}")
+    return start
 
 
 def _of_two_lists(given: Mapping[str, Any]) -> Any:
@@ -305,23 +327,29 @@ def _is_answer(given: Any) -> bool:
 def span_of(row: Labelled) -> tuple[int, int] | None:
     """The first right answer as characters of the context; None for no answer.
 
-    An answer that does not stand where it says is looked for elsewhere in the text.
+    An answer that stands within a few characters of where it says is found; one that says nothing stands where its
+    text comes first.
 
     Raises:
-        LangueError: the context does not hold it; names the place.
+        LangueError: it does not stand there; names the place.
     """
     answers = answers_of(row)
     if not answers:
         return None
     text, start = str(answers[0]["text"]), answers[0]["start"]
     context = text_of(row, "context")
-    if not isinstance(start, int) or start < 0 or context[start : start + len(text)] != text:
-        start = context.find(text) if text else -1
-    if start < 0:
+    first = context.find(text) if text else -1
+    if first < 0:
         raise LangueError(
             f"{row.place}: the answer {text!r:.60} does not stand in its context; mend the row or leave it out"
         )
-    return start, start + len(text)
+    place = first if start is None else place_near(context, text, start)
+    if place is None:
+        raise LangueError(
+            f"{row.place}: the answer {text!r:.60} does not stand near character {start} of its context, but first at "
+            f"{first}; mend its start, or leave start out to take the first"
+        )
+    return place, place + len(text)
 
 
 def check(row: Labelled) -> None:

@@ -10,7 +10,9 @@ import torch
 
 from langue import metrics
 from langue.data.examples import Encoded
-from langue.data.labelled import Labelled, missing_column, number_of, text_of
+from langue.data.labelled import Labelled, list_of, missing_column, number_of, text_of
+from langue.data.records import is_blank
+from langue.data.values import is_missing, whole
 from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
@@ -237,11 +239,13 @@ def choices_of(row: Labelled) -> list[str]:
     Raises:
         LangueError: there are none.
     """
-    given = row.values.get("choices")
+    given = list_of(row.place, "choices", row.values.get("choices"))
     if given is None:
         given = [row.values[name] for name in sorted(row.values) if name.startswith("choice") and name[6:].isdigit()]
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         raise LangueError(f"{row.place}: there are no choices; give a list choices, or choice1, choice2, …")
+    if any(is_missing(choice) for choice in given):
+        raise LangueError(f"{row.place}: one of the choices is empty")
     return [str(choice) for choice in given]
 
 
@@ -269,7 +273,7 @@ def target_of(row: Labelled, settings: ClassifySettings) -> Any:
             raise LangueError(f"{row.place}: label should be the index of a choice, 0 to {count - 1}, got {given!r}")
         return int(number)
     if settings.kind == "labels":
-        said = labels_in(given)
+        said = labels_of(row)
         return [float(label in {_known(row.place, each, settings) for each in said}) for label in settings.labels]
     return settings.labels.index(_known(row.place, one_label(row), settings))
 
@@ -283,7 +287,7 @@ def label_of(row: Labelled) -> Any:
     if "label" not in row.values:
         raise missing_column(row.place, "label", row.values)
     label = row.values["label"]
-    if label is None or label == "":
+    if is_missing(label) or (isinstance(label, str) and is_blank(label)):
         raise LangueError(f"{row.place}: label is empty")
     return label
 
@@ -294,7 +298,7 @@ def one_label(row: Labelled) -> str:
     Raises:
         LangueError: there is none, or several; names the place.
     """
-    label = label_of(row)
+    label = list_of(row.place, "label", label_of(row))
     if isinstance(label, list | tuple | Mapping):
         raise LangueError(f"{row.place}: label should be one label, got {label!r:.60}; for several, kind is labels")
     return label_name(label)
@@ -302,18 +306,27 @@ def one_label(row: Labelled) -> str:
 
 def label_name(label: Any) -> str:
     """A label as text; whole numbers are spelt without a point, truth as JSON does."""
-    if isinstance(label, bool):
-        return str(label).lower()
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return str(label)
+    if isinstance(label, bool | np.bool_):
+        return str(bool(label)).lower()
+    if isinstance(label, str):
+        return label
+    number = whole(label)
+    return str(label if number is None else number)
 
 
-def labels_in(given: Any) -> list[str]:
-    """Several labels: a list, or text in which | stands between them."""
+def labels_of(row: Labelled) -> list[str]:
+    """Several labels: a list, or text in which | stands between them.
+
+    Raises:
+        LangueError: the column or one of its labels is missing; names the place.
+    """
+    given = list_of(row.place, "label", label_of(row))
     if isinstance(given, str):
         return [part.strip() for part in given.split("|") if part.strip()]
-    return [label_name(each) for each in (given if isinstance(given, list | tuple) else [given])]
+    given = given if isinstance(given, list | tuple) else [given]
+    if any(is_missing(label) or label == "" for label in given):
+        raise LangueError(f"{row.place}: one of the labels is empty")
+    return [label_name(label) for label in given]
 
 
 def _known(place: str, label: str, settings: ClassifySettings) -> str:

@@ -12,7 +12,8 @@ import torch
 from langue import metrics
 from langue.batch import IGNORE
 from langue.data.examples import Encoded
-from langue.data.labelled import Labelled, missing_column
+from langue.data.labelled import Labelled, list_of, missing_column
+from langue.data.values import is_missing
 from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
@@ -176,7 +177,7 @@ def words_of(row: Labelled) -> list[str]:
     """
     if "tokens" not in row.values:
         raise missing_column(row.place, "tokens", row.values)
-    given = row.values["tokens"]
+    given = list_of(row.place, "tokens", row.values["tokens"])
     words = given.split() if isinstance(given, str) else _listed(given, "tokens", row)
     if not words:
         raise LangueError(f"{row.place}: tokens is empty")
@@ -193,9 +194,9 @@ def tags_of(row: Labelled) -> list[str]:
     """
     if "tags" not in row.values:
         raise missing_column(row.place, "tags", row.values)
-    given = row.values["tags"]
+    given = list_of(row.place, "tags", row.values["tags"])
     tags = given.split() if isinstance(given, str) else _listed(given, "tags", row)
-    if any(tag is None or tag == "" for tag in tags):
+    if any(is_missing(tag) or tag == "" for tag in tags):
         raise LangueError(f"{row.place}: one of the tags is empty")
     if len(tags) != len(words_of(row)):
         raise LangueError(f"{row.place}: there are {len(words_of(row))} tokens and {len(tags)} tags; give one for each")
