@@ -144,6 +144,14 @@ def test_files_that_are_no_text_are_left_out_where_there_are_others(tmp_path):
         read(tmp_path / "b.txt")
 
 
+def test_a_named_file_of_no_known_kind_stops_no_other(tmp_path):
+    (tmp_path / "a.txt").write_text("Readable.")
+    (tmp_path / "b.docx").write_bytes(b"PK")
+    found, dropped = read([str(tmp_path / "a.txt"), str(tmp_path / "b.docx")])
+    assert list(found) == [f"{tmp_path}/a.txt"]
+    assert [(drop.origin, drop.reason) for drop in dropped] == [(f"{tmp_path}/b.docx", "unknown kind of file")]
+
+
 def test_lines_and_paragraphs_are_documents_if_asked(tmp_path):
     (tmp_path / "x.txt").write_text("one\ntwo\n\nthree\n")
     found, _ = read(tmp_path / "x.txt", documents="line")

@@ -397,3 +397,35 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path):
     with pytest.raises(LangueError, match="is there and is no index"):
         Index.build(rows(3), tmp_path / "full")
     assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
+
+
+def test_odd_queries_and_ids_are_looked_for_or_said_no_to(place, settings):
+    index = Index.build(rows(20), place, Counting(), settings)
+    for mode in ("dense", "text"):
+        for query in ("a \ud800 river", "a\0river", " ".join(f"w{number}" for number in range(10_000)) + " river"):
+            assert index.search(query, 10**12, mode=mode)
+        with pytest.raises(LangueError, match="the query has 7,888,889 characters"):
+            index.search(" ".join(f"w{number}" for number in range(10**6)), mode=mode)
+    with pytest.raises(LangueError, match="has no document"):
+        index.delete(["\ud800"])
+    change = index.add(
+        [{"id": "\udfff", "text": "Sound.", "\ud800": "\udc00"}, {"id": "z" * 10**5, "text": "Too long."}]
+    )
+    assert (change.added, change.dropped) == (1, {"id too long": 1})
+    assert [hit.document for hit in index.search("sound", mode="text", where={"?": "?"})] == ["?"]
+
+
+def test_what_a_database_says_no_to_is_one_sentence(server):
+    psycopg = pytest.importorskip("psycopg")
+    index = Index.build(rows(3), f"{server}#lost", settings=IndexSettings(kind="postgres"))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute('DROP SCHEMA "lost" CASCADE')
+    with pytest.raises(LangueError, match="the database cannot do that to the index lost: UndefinedTable"):
+        index.search("river")
+    with pytest.raises(LangueError, match="has no document row-1"):
+        index.delete(["row-1"])
+    with pytest.raises(LangueError, match=r"there is no index in .* any more"):
+        index.add(rows(1))
+    index.store._connection.close()
+    with pytest.raises(LangueError, match="the database cannot do that"):
+        index.store.read()

@@ -22,6 +22,9 @@ from langue.search.vectors import unit
 BATCH = 4096
 """Passages that are encoded together: enough to sort by length, little enough to be nothing in memory."""
 
+LONGEST_ID = 2000
+"""Bytes of a document's id; a database's index takes no more than 2,700."""
+
 HARMLESS = ("empty", "kind of file that is not read")
 """Reasons to leave something out by which nothing is lost: it says nothing, or stands beside what is read."""
 
@@ -113,6 +116,9 @@ def _changed(
     for document in documents:
         if isinstance(document, Dropped):
             change.drop(document.origin, document.reason)
+            continue
+        if len(document.id.encode()) > LONGEST_ID:
+            change.drop(f"{document.id[:40]}…", "id too long")
             continue
         if document.id in seen:
             change.drop(document.id, "duplicate id")

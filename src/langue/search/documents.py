@@ -13,7 +13,7 @@ from langue.data.documents import read_events
 from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
-from langue.data.sources import Given, Origin, find_sources
+from langue.data.sources import TABLES, TEXT, Given, Origin, find_sources
 from langue.data.tables import rows
 from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
 from langue.search.fields import LONGEST, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
@@ -59,8 +59,22 @@ def read_documents(
         LangueError: a source does not exist, or holds nothing that is read.
     """
     given = [_corpus(each) for each in given] if isinstance(given, list | tuple) else _corpus(given)
-    passed: list[Dropped] = []
+    given, passed = _readable(given)
     return _each(find_sources(given, PAGES, passed), passed, settings, known or {})
+
+
+def _readable(given: Given) -> tuple[Given, list[Dropped]]:
+    """Of several names those that are no files of kinds that nobody reads, which are told; a single one is refused."""
+    names = given if isinstance(given, list | tuple) else []
+    others = [name for name in names if isinstance(name, str | Path) and _is_unknown(Path(name).expanduser())]
+    if len(others) == len(names):
+        return given, []
+    told = [Dropped("unknown kind of file", str(name), 1, 0, "") for name in others]
+    return [name for name in names if name not in others], told
+
+
+def _is_unknown(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() not in ("", *TEXT, *TABLES, *PAGES)
 
 
 def _corpus(given: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from langue.data.sources import Given
 from langue.errors import LangueError
+from langue.pages.reader import clean
 from langue.search.change import Change, update
 from langue.search.documents import read_documents
 from langue.search.embedder import Embedder, load_embedder, require
@@ -22,6 +23,9 @@ from langue.search.vectors import unit
 from langue.search.where import Given as GivenWhere
 from langue.search.where import Where, read_where, typed
 from langue.search.words import words
+
+LONGEST_QUERY = 100_000
+"""Characters of a query; each word that is looked for takes its time, and what is longer is a book."""
 
 Mode = Literal["dense", "text", "hybrid"]
 
@@ -117,8 +121,13 @@ class Index:
 
     @property
     def manifest(self) -> Manifest:
-        """What the index says of itself."""
-        assert self.store.manifest is not None
+        """What the index says of itself.
+
+        Raises:
+            LangueError: somebody has removed it.
+        """
+        if self.store.manifest is None:
+            raise LangueError(f"there is no index in {self.place} any more; build it again")
         return self.store.manifest
 
     @property
@@ -201,7 +210,7 @@ class Index:
 
     def encode(self, query: str) -> np.ndarray:
         """The vector of a query: (size,) float32 of length 1. What goes beyond the model's context is left out."""
-        return unit(self.model.embed([query], prompt="query"))[0]
+        return unit(self.model.embed([clean(query)[:LONGEST_QUERY]], prompt="query"))[0]
 
     def search(
         self,
@@ -225,10 +234,14 @@ class Index:
             vector: the query's, if it was encoded before.
 
         Raises:
-            LangueError: the query is empty, a condition cannot be understood, or the mode needs a model.
+            LangueError: the query is empty or a book, a condition cannot be understood, or the mode needs a model.
         """
+        query = clean(query)
         if not query.strip():
             raise LangueError("the query is empty; say what to look for")
+        if len(query) > LONGEST_QUERY:
+            raise LangueError(f"the query has {len(query):,} characters; at most {LONGEST_QUERY:,} can be looked for")
+        k = min(k, max(1, self.manifest.passages))
         if k < 1:
             raise LangueError(f"{k} passages cannot be found; ask for 1 or more")
         mode = mode or self.mode

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from langue.errors import LangueError
+from langue.errors import LangueError, reason
 from langue.extra import need
 from langue.search.postings import K1, B
 from langue.search.settings import IndexSettings
@@ -92,14 +92,14 @@ class PostgresStore:
         try:
             connection = psycopg.connect(url, autocommit=True)
         except psycopg.Error as error:
-            raise LangueError(f"the database does not answer: {_line(error)}") from None
+            raise LangueError(f"the database does not answer: {reason(error)}") from None
         try:
             connection.execute("SET client_min_messages = warning")
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
             need("pgvector.psycopg", "search", "an index in PostgreSQL").register_vector(connection)
         except psycopg.Error as error:
             connection.close()
-            raise LangueError(f"the database has no pgvector, or lets nobody create it: {_line(error)}") from None
+            raise LangueError(f"the database has no pgvector, or lets nobody create it: {reason(error)}") from None
         store = cls(connection, name, settings)
         if store.manifest is None and settings is None:
             raise LangueError(f"there is no index {name} in the database; langue index build DOCS … --out makes one")
@@ -107,13 +107,27 @@ class PostgresStore:
 
     def read(self) -> Manifest | None:
         """The manifest as it is now."""
-        there = self._connection.execute("SELECT to_regclass(%s)", [f"{self.name}.manifest"]).fetchone()[0]
+        with self._asking():
+            there = self._connection.execute("SELECT to_regclass(%s)", [f"{self.name}.manifest"]).fetchone()[0]
         rows = self._run("SELECT content FROM {schema}.manifest").fetchall() if there else []
         return read_manifest(rows[0][0], self.name) if rows else None
 
     def _run(self, query: str, parameters: Any = None, **parts: Any) -> Any:
         """Run a query, in whose text nothing is put but names that are quoted and parts that are composed here."""
-        return self._connection.execute(_sql(query).format(schema=_identifier(self.name), **parts), parameters)
+        with self._asking():
+            return self._connection.execute(_sql(query).format(schema=_identifier(self.name), **parts), parameters)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn what the server says no to into one sentence.
+
+        Raises:
+            LangueError: its disk is full, it has gone, or somebody has taken away or damaged the index.
+        """
+        try:
+            yield
+        except need("psycopg", "search", "an index in PostgreSQL").Error as error:
+            raise LangueError(f"the database cannot do that to the index {self.name}: {reason(error)}") from None
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
         """See `Store`."""
@@ -122,7 +136,7 @@ class PostgresStore:
         condition, parameters = _conditions(where)
         condition = SQL("WHERE ") + condition if where else SQL("")
         assert self.manifest is not None
-        with self._connection.transaction():
+        with self._asking(), self._connection.transaction():
             indexed = self.manifest.passages > EXACT
             if indexed:
                 # With conditions, the graph is searched on until enough passages meet them.
@@ -173,7 +187,7 @@ class PostgresStore:
     def writing(self) -> Iterator[_Writer]:
         """See `Store`."""
         try:
-            with self._connection.transaction() as transaction:
+            with self._asking(), self._connection.transaction() as transaction:
                 lock = self._connection.execute(
                     "SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"langue {self.name}"]
                 )
@@ -185,7 +199,8 @@ class PostgresStore:
                 if writer.manifest is None:
                     raise need("psycopg", "search", "").Rollback(transaction)
         finally:
-            self.manifest = self.read()
+            if not self._connection.closed:
+                self.manifest = self.read()
 
     def close(self) -> None:
         """See `Store`."""
@@ -369,7 +384,3 @@ def _json(value: Any) -> Any:
     from psycopg.types.json import Jsonb
 
     return Jsonb(value, dumps=lambda given: json.dumps(given, ensure_ascii=False))
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
