@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from langue.errors import LangueError, reading
+from langue.errors import LangueError, listed, reading
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,9 @@ def test_a_generator_may_yield_inside() -> None:
     next(again)
     with pytest.raises(LangueError, match=r"a\.json cannot be read: it is nested too deeply"):
         next(again)
+
+
+def test_names_in_a_message_are_few_short_and_on_one_line() -> None:
+    assert listed(["a", 1, "b\nc\x1b[31m"]) == "a, 1, b c [31m"
+    assert listed(map(str, range(30))).endswith(", 18, 19, …")
+    assert len(listed(["x" * 5_000])) == 40

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 LONGEST_REASON = 200
 """Characters of a library's own words that a message repeats."""
+
+MOST_NAMES, LONGEST_NAME = 20, 40
+"""Names that a message lists, and characters of each."""
 
 
 class LangueError(Exception):
@@ -65,7 +69,17 @@ def reason(error: BaseException) -> str:
         return "it asks for more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    words = _one_line(str(error))
     if not isinstance(error, ValueError | OSError | RuntimeError) or not words:
         words = f"{type(error).__name__}{words and f': {words}'}"
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
+
+
+def listed(names: Iterable[object]) -> str:
+    """The names that somebody else gave to things, for a message: not too many, each on one line and not too long."""
+    shown = [_one_line(str(name))[:LONGEST_NAME] for name in islice(names, MOST_NAMES + 1)]
+    return ", ".join([*shown[:MOST_NAMES], *(["…"] if len(shown) > MOST_NAMES else [])])
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -14,7 +14,7 @@ from langue.data.records import is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import find_sources
 from langue.data.tally import Tally
-from langue.errors import LangueError
+from langue.errors import LangueError, listed
 
 RowKind = Literal["pairs", "graded", "texts"]
 """An anchor with what answers it, two sentences with a score, or a text alone."""
@@ -78,7 +78,7 @@ def kind_of(rows: Sequence[Labelled]) -> RowKind:
         return "graded"
     if "text" in values:
         return "texts"
-    there = ", ".join(map(str, values))
+    there = listed(values)
     raise LangueError(
         f"{rows[0].place} has the columns {there}; vectors are learnt from anchor and positive, from sentence1, "
         f"sentence2 and score, or from text; say which is which: --data.columns '{{anchor: …, positive: …}}'"

@@ -12,7 +12,7 @@ from langue.data.sources import Origin
 from langue.data.tables import rows
 from langue.data.tally import Tally
 from langue.data.textfile import BY_UNIT
-from langue.errors import LangueError
+from langue.errors import LangueError, listed
 
 
 def read_documents(origins: Iterable[Origin], settings: ReadSettings, tally: Tally) -> Iterator[Piece]:
@@ -57,7 +57,7 @@ def _table(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]:
             yield row
             continue
         if settings.text not in row.values and not found:
-            columns = ", ".join(str(name) for name in row.values)
+            columns = listed(row.values)
             raise LangueError(
                 f"{origin.name} has no column {settings.text!r}; it has {columns}; name the one that holds the text"
             )

@@ -15,8 +15,9 @@ from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import Given, Origin, find_sources
 from langue.data.tables import rows
+from langue.data.tally import EMPTY
 from langue.data.values import finite, unlisted
-from langue.errors import LangueError
+from langue.errors import LangueError, listed
 
 SQUAD = ".json"
 """Files of this ending are read as SQuAD's."""
@@ -133,8 +134,9 @@ def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled | Broken]:
         if not isinstance(row, Dropped):
             folder = None if origin.path is None else origin.path.parent
             yield Labelled(place, _renamed(row.values, data.columns, place), folder)
-        elif row.reason != "empty":
-            yield Broken(place, row.reason)
+        elif row.reason != EMPTY:
+            more = f"; it is read where max_line_bytes is {row.size}" if row.reason == "line too long" else ""
+            yield Broken(place, row.reason + more)
 
 
 def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:
@@ -209,5 +211,6 @@ def number_of(place: str, name: str, given: Any) -> float:
 
 def missing_column(place: str, name: str, values: Mapping[str, Any]) -> LangueError:
     """What to say when a column is not there."""
-    there = ", ".join(str(column) for column in values)
-    return LangueError(f"{place} has no column {name}; it has {there}; say which it is: --data.columns '{{{name}: …}}'")
+    return LangueError(
+        f"{place} has no column {name}; it has {listed(values)}; say which it is: --data.columns '{{{name}: …}}'"
+    )

@@ -80,7 +80,7 @@ def _refuse_others(folder: Path, told: Mapping[str, Any], file: str, kinds: tupl
 def _bert(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
     path = folder / "vocab.txt"
     try:
-        words = path.read_text(encoding="utf-8").split("\n")
+        words = path.read_bytes().decode("utf-8").split("\n")  # read_text would end a line at a CR as well
     except (OSError, UnicodeDecodeError) as error:
         raise LangueError(f"{path} cannot be read: {error}") from None
     words = [word.rstrip("\r") for word in (words[:-1] if words[-1] == "" else words)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from langue.errors import LangueError
+from langue.errors import LangueError, listed
 
 Kind = Literal["single", "pair", "regression", "choice", "answer"]
 Fields = Mapping[str, Any]
@@ -63,7 +63,7 @@ def take(fields: Fields, name: str, kind: type | tuple[type, ...] = str) -> Any:
         LangueError: it is not; the caller says where.
     """
     if name not in fields:
-        raise LangueError(f"there is no {name}; there are {', '.join(map(str, fields))}")
+        raise LangueError(f"there is no {name}; there are {listed(fields)}")
     value = fields[name]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
         kinds = kind if isinstance(kind, tuple) else (kind,)
