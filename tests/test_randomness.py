@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from langue.randomness import RowRandomness, mix, numpy_generator, seed_torch, torch_generator
+from langue.randomness import RowRandomness, mix, numpy_generator, row_keys, seed_torch, torch_generator
 
 
 def test_mix_is_the_same_everywhere_and_for_ever() -> None:
@@ -14,6 +14,11 @@ def test_mix_is_the_same_everywhere_and_for_ever() -> None:
     assert mix(0) == 7960286522194355700  # the second output of the published SplitMix64 seeded with 0
     assert mix("order", 3) == 18374875381402217198
     assert mix(-1) == 16834447057089888969
+
+
+def test_keys_of_rows_are_mixed_all_at_once() -> None:
+    found = row_keys(7, 1000, 3, 2).tolist()
+    assert found == [mix(7, "dropout", row, place) for row in (1000, 1001, 1002) for place in (0, 1)]
 
 
 def test_neighbouring_keys_give_unrelated_bits() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy
@@ -46,7 +46,7 @@ def torch_generator(*key: int | str) -> torch.Generator:
 
 
 def seed_torch(*key: int | str) -> None:
-    """Seed torch's global generators, from which dropout draws, for one key.
+    """Seed torch's global generators, from which its own kernels draw, for one key.
 
     `torch.manual_seed` would also write down a stack trace for each kind of device that is not in use, which takes a
     third of a millisecond.
@@ -59,6 +59,27 @@ def seed_torch(*key: int | str) -> None:
         torch.cuda.manual_seed_all(seed)
     if torch.backends.mps.is_available():
         torch.mps.manual_seed(seed)
+
+
+def row_keys(seed: int, first_row: int, examples: int, places: int) -> numpy.ndarray:
+    """(examples · places,) uint64: `mix(seed, "dropout", row, place)` of each text of each row in succession."""
+    import numpy
+
+    rows = numpy.arange(first_row, first_row + examples).astype(numpy.uint64)
+    keys = _absorb(numpy.uint64(mix(seed, "dropout")), rows)
+    return _absorb(keys[:, None], numpy.arange(places).astype(numpy.uint64)).ravel()
+
+
+def _absorb(state: Any, part: numpy.ndarray) -> numpy.ndarray:
+    """One step of `mix`, for arrays of numbers below 2⁶⁴."""
+    import numpy
+
+    number = numpy.uint64
+    with numpy.errstate(over="ignore"):
+        state = state + part + number(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> number(30))) * number(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> number(27))) * number(0x94D049BB133111EB)
+    return state ^ (state >> number(31))
 
 
 class RowRandomness:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -29,22 +30,27 @@ class Stream(Rows):
         return [self.row(number) for number in range(first, first + count)]
 
 
-def plain(rank: int, world: int) -> tuple[Trainer, Stream]:
-    """Rows with different numbers of targets, two micro-batches a step."""
+def plain(rank: int, world: int, folder: Path | None = None, **changes: Any) -> tuple[Trainer, Stream]:
+    """Rows with different numbers of targets, two micro-batches a step, and dropout."""
     stream = Stream()
     rows = Loader(stream, batch_size=4, accumulate=2, rank=rank, world=world)
-    return trainer(rows=rows, dropout=0.0, optimizer="adamw", average=0.9, steps=6), stream
+    return trainer(folder, rows=rows, dropout=0.2, optimizer="adamw", average=0.9, steps=6, **changes), stream
 
 
 def stopping(rank: int, world: int) -> Trainer:
     """SIGTERM comes to the first process alone, and between two steps."""
+    return trainer(rows=Loader(Stream(), 4, 1, rank, world), watch=shot(rank), steps=100)
+
+
+def shot(rank: int) -> Watch:
+    """SIGTERM comes to the first process at its first evaluation, after three steps; the fourth is finished."""
 
     def evaluate(model: object) -> dict[str, float]:
         if rank == 0:
             os.kill(os.getpid(), signal.SIGTERM)
         return {"loss": 1.0}
 
-    return trainer(rows=Loader(Stream(), 4, 1, rank, world), watch=Watch(evaluate=evaluate), steps=100)
+    return Watch(evaluate=evaluate)
 
 
 def patient(rank: int, world: int) -> Trainer:
@@ -62,9 +68,11 @@ def timed(rank: int, world: int, folder: Path) -> Trainer:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
+    (folder / "broken-off").mkdir(exist_ok=True)
     rank, world = processes.start(torch.device("cpu"))
     first, stream = plain(rank, world)
     found = {"plain": first, "stopping": stopping(rank, world), "patient": patient(rank, world)}
+    found["broken-off"] = plain(rank, world, folder / "broken-off", watch=shot(rank))[0]
     found["timed"] = timed(rank, world, folder / "timed")
     ends = {}
     for name, training in found.items():

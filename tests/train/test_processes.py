@@ -13,20 +13,29 @@ from safetensors.torch import load_file
 from shared_training import plain
 from tiny_training import everything, same
 
+from langue.train import latest
+
+
+def start_two(*arguments):
+    """Two processes that find each other."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    return [
+        subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            env={**os.environ, **told, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """What two processes left that ran `shared_training`."""
     folder = tmp_path_factory.mktemp("processes")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    script = [sys.executable, str(Path(__file__).with_name("shared_training.py")), str(folder)]
-    running = [
-        subprocess.Popen(script, env={**os.environ, **told, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
+    running = start_two(Path(__file__).with_name("shared_training.py"), folder)
     try:
         for process in running:
             _, errors = process.communicate(timeout=90)
@@ -64,6 +73,18 @@ def test_two_processes_train_as_one(folder):
     assert shares[1] == [row for row in range(6 * 8) if row % 4 >= 2]
 
 
+def test_one_goes_on_where_two_were_stopped_as_one_from_the_beginning(folder):
+    """Float sums are added in another order, and nothing else: not even dropout is another."""
+    alone, _ = plain(0, 1)
+    alone.run()
+    resumed, _ = plain(0, 1)
+    resumed.resume(latest(folder / "broken-off" / "checkpoints"))
+    assert resumed.progress.step == 4
+    resumed.run()
+    for name, value in everything(alone).items():
+        torch.testing.assert_close(everything(resumed)[name], value, atol=1e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["plain", "stopping", "patient", "timed"])
 def test_their_weights_never_part(folder, name):
     assert same(tensors(folder, name, 0), tensors(folder, name, 1))
@@ -83,5 +104,38 @@ def test_the_first_decides_what_is_best(folder):
 
 
 def test_the_first_alone_writes(folder):
-    assert [path.name for path in sorted(folder.iterdir()) if path.is_dir()] == ["timed"]
+    assert [path.name for path in sorted(folder.iterdir()) if path.is_dir()] == ["broken-off", "timed"]
     assert (folder / "timed" / "metrics.jsonl").exists()
+
+
+WAITING = """
+import sys, time
+from datetime import timedelta
+import torch
+from langue.errors import LangueError
+from langue.train import processes
+processes.STEP = timedelta(seconds=1)
+rank, _ = processes.start(torch.device("cpu"))
+if rank == 0:
+    time.sleep(3)
+    if sys.argv[1] == "fails":
+        sys.exit(2)
+try:
+    processes.wait()
+except LangueError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "statuses", "said"),
+    [
+        ("sets up", [0, 0], ""),
+        ("fails", [2, 1], "another process of this training has ended; its own message says why\n"),
+    ],
+)
+def test_a_set_up_may_take_longer_than_a_step(first, statuses, said):
+    running = start_two("-c", WAITING, first)
+    errors = [process.communicate(timeout=90)[1] for process in running]
+    assert [process.returncode for process in running] == statuses, errors
+    assert errors[1].endswith(said)

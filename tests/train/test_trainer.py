@@ -18,7 +18,7 @@ def test_one_batch_of_many_rows_and_many_batches_of_one_give_the_same_weights(op
     found = []
     for rows in (Rows(32, 1), Rows(1, 32), Rows(4, 8)):
         # In fp32, the direction that Muon makes of a matrix magnifies the rounding of its gradient.
-        training = trainer(rows=rows, dropout=0.0, optimizer=optimizer, double=True)
+        training = trainer(rows=rows, optimizer=optimizer, double=True)
         metrics = [training.step() for _ in range(2)]
         found.append((everything(training), [m.loss for m in metrics], [m.count for m in metrics]))
     for tensors, losses, counts in found[1:]:

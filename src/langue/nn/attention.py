@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from langue.matmul import can_look_up, products_with_rows, sums_of_rows, weighted_sums
+from langue.nn.dropped_attention import attend_dropping
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
@@ -181,14 +182,10 @@ class Attention(Mixer):
             grouped, keys, values = False, self._spread(keys), self._spread(values)
         if few(queries) and not causal:
             return attend(queries, keys, values, mask)
+        if self.training and self.dropout:
+            return attend_dropping(queries, keys, values, mask, self.dropout, causal=causal)
         return F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal,
-            enable_gqa=grouped,
+            queries, keys, values, attn_mask=mask, is_causal=causal, enable_gqa=grouped
         )
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
@@ -348,10 +345,10 @@ class CrossAttention(nn.Module):
             memory.looks.append(looks.unflatten(2, (shared, -1)).transpose(1, 2).flatten(0, 1))
         if few(queries):
             mixed = attend(queries, keys, values, memory.mask())
+        elif self.training and self.dropout:
+            mixed = attend_dropping(queries, keys, values, memory.mask(), self.dropout)
         else:
-            mixed = F.scaled_dot_product_attention(
-                queries, keys, values, memory.mask(), self.dropout if self.training else 0.0
-            )
+            mixed = F.scaled_dot_product_attention(queries, keys, values, memory.mask())
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
+from langue.nn.dropout import of_rows
 from langue.objectives import similarity
 from langue.objectives.padding import by_length, padded
 from langue.objectives.settings import EmbedSettings
@@ -81,9 +82,8 @@ class Embed:
             longest, shortest = lengths[numbers[0]], lengths[numbers[-1]]
             chosen = torch.from_numpy(numbers).to(batch.ids.device)
             piece = Batch(batch.ids[chosen, :longest], valid=None if longest == shortest else valid[chosen, :longest])
-            call = (
-                partial(checkpoint, model.represent, use_reentrant=False) if self.settings.cached else model.represent
-            )
+            represent = of_rows(numbers, model.represent)
+            call = partial(checkpoint, represent, use_reentrant=False) if self.settings.cached else represent
             parts.append(call(piece))
             order.append(chosen)
         back = torch.empty(len(lengths), dtype=torch.long, device=batch.ids.device)

@@ -25,12 +25,14 @@ class Made(NamedTuple):
     Attributes:
         step: of the update that it belongs to.
         first_row: the number of its first row, from which every random draw for it follows.
+        examples: how many rows of the stream it is made of; several of its own may stand for one.
         batch: its tensors.
         is_last: whether the step has no other after it.
     """
 
     step: int
     first_row: int
+    examples: int
     batch: Batch
     is_last: bool
 
@@ -116,4 +118,4 @@ def _all_from(step: int, batches: Batches, objective: Objective, seed: int) -> I
         micros = batches[number]
         for place, micro in enumerate(micros, 1):
             batch = objective.batch(micro.examples, RowRandomness(seed, micro.first_row))
-            yield Made(number, micro.first_row, batch, place == len(micros))
+            yield Made(number, micro.first_row, len(micro.examples), batch, place == len(micros))

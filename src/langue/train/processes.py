@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor
+
+from langue.errors import LangueError
+
+STEP = timedelta(minutes=30)
+"""For how long a process waits for the others within a training, where the first may be writing a checkpoint."""
+SETTING_UP = timedelta(days=7)
+"""For how long it waits while the first sets up a run: reads all text, learns a tokenizer, asks a teacher."""
+
+
+class _Waiting:
+    group: distributed.ProcessGroup | None = None
 
 
 def start(device: torch.device) -> tuple[int, int]:
@@ -17,7 +29,8 @@ def start(device: torch.device) -> tuple[int, int]:
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # one GPU for each process of a machine
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=STEP)
+        _Waiting.group = distributed.new_group(backend="gloo", timeout=SETTING_UP)
     return distributed.get_rank(), distributed.get_world_size()
 
 
@@ -51,6 +64,14 @@ def of_first(number: float) -> float:
 
 
 def wait() -> None:
-    """Go on when all processes have come here."""
-    if distributed.is_initialized():
-        distributed.barrier()
+    """Go on when all processes have come here, however long that takes.
+
+    Raises:
+        LangueError: another process has ended meanwhile.
+    """
+    if not distributed.is_initialized():
+        return
+    try:
+        distributed.barrier(_Waiting.group)
+    except RuntimeError:
+        raise LangueError("another process of this training has ended; its message says why") from None

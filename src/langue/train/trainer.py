@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from langue.console import progress
 from langue.errors import LangueError
-from langue.randomness import seed_torch
+from langue.nn.dropout import dropping_by
+from langue.randomness import row_keys, seed_torch
 from langue.train import checkpoint as checkpoints
 from langue.train import processes
 from langue.train.ahead import Ahead
@@ -104,7 +105,8 @@ class Trainer:
         totals, counts = [], []
         for made in self._ahead[self.progress.step]:
             seed_torch(self.config.seed, "dropout", made.first_row)
-            with autocast(self.device, self.config.precision):
+            keys = row_keys(self.config.seed, made.first_row, made.examples, len(made.batch.ids) // made.examples)
+            with autocast(self.device, self.config.precision), dropping_by(keys):
                 loss = self._loss(self.model, made.batch.to(self.device))
             loss.total.backward()
             totals.append(loss.total.detach())
