@@ -1,5 +1,5 @@
 """`python -m langue` and `torchrun -m langue`: the command line."""
 
-from langue.cli import main
+from langue.entry import main
 
 main()

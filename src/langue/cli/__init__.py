@@ -5,30 +5,24 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from langue.cli.fields import gather_fields
-from langue.cli.status import INTERRUPTED, OK, USER_ERROR, ended_by
+from langue.cli.status import OK, USER_ERROR
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
-from langue.console import guard_terminal
-from langue.errors import Interrupted, LangueError
+from langue.entry import main, say_interrupted
+from langue.errors import LangueError
 
 if TYPE_CHECKING:
     from cyclopts import App
 
+__all__ = ["main", "run"]
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP = ("--help", "-h")
 VERIFY = "--verify"
-
-
-def main() -> NoReturn:
-    """The entry point of `langue`. SIGTERM ends a command as Ctrl-C does, so that what is half done is put away."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    guard_terminal()
-    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -50,8 +44,7 @@ def run(arguments: Sequence[str]) -> int:
         full = "; make room and try again" if error.errno in _FULL else ""
         return _complain(f"{error.filename or 'writing'}: {error.strerror}{full}")
     except KeyboardInterrupt as error:
-        print("langue: interrupted", file=sys.stderr)
-        return ended_by(error.signal) if isinstance(error, Interrupted) else INTERRUPTED
+        return say_interrupted(error)
 
 
 def _run(arguments: list[str]) -> int:
@@ -117,10 +110,6 @@ def _app(verbs: Verbs, name: str) -> App:
         else:
             app.command(_app(verb, verb_name))
     return app
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise Interrupted(number)
 
 
 def _complain(sentence: str) -> int:

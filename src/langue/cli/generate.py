@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import OK, Inputs, check_task, json_line, on_command_line, read_texts
+from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, read_texts
 from langue.cli.rewriting import token_by_token
 from langue.cli.searching import SearchOptions
+from langue.cli.status import OK
 
 
 def generate(

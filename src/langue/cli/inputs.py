@@ -15,11 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
 from langue.errors import LangueError
-
-OK, SOME_FAILED = 0, 1
-"""Exit statuses where all inputs, or not all, could be used; where none could, a `LangueError` says so."""
 
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json", ".conll", ".bio", ".iob", ".iob2")
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-
 OK = 0
 SOME_FAILED = 1
+"""Some of many inputs failed; the others are done."""
 USER_ERROR = 2
 
 
 def ended_by(number: int | None) -> int:
     """The status of a command that a signal ended, as shells count it: 130 by Ctrl-C, 143 by SIGTERM; 0 without one."""
     return OK if number is None else 128 + number
-
-
-INTERRUPTED = ended_by(signal.SIGINT)

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import OK, check_task
+from langue.cli.inputs import check_task
 from langue.cli.rewriting import read_asked, rewrite_all
 from langue.cli.searching import RewriteOptions
+from langue.cli.status import OK
 from langue.console import table
 
 

@@ -112,7 +112,7 @@ def _thrown(rows: Rows, shape: torch.Size) -> Tensor:
     dice = np.empty((len(rows.keys), (count + 3) // 4), np.uint64)
     for row, key in zip(dice, rows.keys, strict=True):
         state = np.array([key, rows.times, 0], np.uint64)
-        row[:] = SFC64(_Seed(state)).random_raw(len(row))
+        row[:] = SFC64(_Seed(state)).random_raw(len(row))  # type: ignore[bad-argument-type]
     return torch.from_numpy(dice.view(np.int16)[:, :count]).reshape(shape)
 
 

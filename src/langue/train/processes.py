@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as distributed
@@ -19,7 +20,7 @@ SETTING_UP = timedelta(days=7)
 
 
 class _Waiting:
-    group: distributed.ProcessGroup | None = None
+    group: Any = None
 
 
 def start(device: torch.device) -> tuple[int, int]:

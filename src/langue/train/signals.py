@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from langue.errors import Interrupted
+
 
 class Asked:
     """How often somebody asked for an end, by Ctrl-C and by SIGTERM."""
@@ -16,7 +18,7 @@ class Asked:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, signals are counted; a second Ctrl-C raises KeyboardInterrupt, for those in a hurry."""
+        """Inside, signals are counted; a second Ctrl-C raises Interrupted, for those in a hurry."""
         try:
             before = {number: signal.signal(number, self._hear) for number in self.times}
         except ValueError:  # signals belong to the main thread; in another, nobody sends any
@@ -29,7 +31,7 @@ class Asked:
 
     def _hear(self, number: int, frame: object) -> None:
         if number == signal.SIGINT and any(self.times.values()):
-            raise KeyboardInterrupt
+            raise Interrupted(number)
         self.times[signal.Signals(number)] += 1
         # Not by print, which may be at work on another line at this very moment and must not be called twice.
         with suppress(OSError):
