@@ -78,17 +78,27 @@ def test_no_repeat_ngram(size):
     assert size > 2 or bool(found.isinf().any())
 
 
-@pytest.mark.parametrize("step", ["no_repeat_ngram", "repetition_penalty"])
-def test_a_shorter_text_beside_longer_ones_is_as_if_alone(step):
+@pytest.mark.parametrize(
+    ("step", "value"),
+    [("no_repeat_ngram", 1), ("no_repeat_ngram", 2), ("no_repeat_ngram", 3), ("repetition_penalty", 2)],
+)
+def test_a_shorter_text_beside_longer_ones_is_as_if_alone(step, value):
     generator = torch.Generator().manual_seed(4)
     logits = torch.randn(8, 3, generator=generator)
     texts = torch.randint(3, (8, 8), generator=generator)
     for row in range(8):
         texts[row, :row] = filters.NOTHING
     apply = getattr(filters, step)
-    found = apply(logits, texts, 2)
+    found = apply(logits, texts, value)
     for row in range(8):
-        torch.testing.assert_close(found[row : row + 1], apply(logits[row : row + 1], texts[row : row + 1, row:], 2))
+        alone = apply(logits[row : row + 1], texts[row : row + 1, row:], value)
+        torch.testing.assert_close(found[row : row + 1], alone)
+
+
+def test_nothing_in_front_of_a_text_rules_out_no_token():
+    logits, texts = torch.zeros(2, 5), torch.tensor([[0, 1, 2], [filters.NOTHING, filters.NOTHING, 2]])
+    found = filters.no_repeat_ngram(logits, texts, 1).isinf()
+    assert found.tolist() == [[True, True, True, False, False], [False, False, True, False, False]]
 
 
 def test_banned_tokens_cannot_be_chosen(logits):

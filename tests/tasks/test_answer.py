@@ -273,3 +273,27 @@ def test_squads_own_file_is_read(run, tmp_path):
     one = evaluate(run.folder.path, str(tmp_path / "dev.json"), device="cpu")["metrics"]
     assert one == evaluate(run.folder.path, str(tmp_path / "dev.jsonl"), device="cpu")["metrics"]
     assert one["f1"] > 0.6
+
+
+def test_there_is_an_answer_even_where_no_likely_start_precedes_a_likely_end():
+    def scores(windows):
+        found = []
+        for window in windows:
+            each = np.zeros((len(window.places) + 1, 2))
+            each[1:3, 1] = 9.0  # likely ends
+            each[-2:, 0] = 9.0  # likely beginnings
+            found.append(each)
+        return found
+
+    task = planted(AnswerSettings(candidates=2, answer_tokens=3), scores)
+    (found,) = task.find([Labelled("row 1", {"question": "q", "context": "abcdefgh"})])
+    assert [each.score for each in found] == [9.0, 9.0]
+    assert task.answer("q", "abcdefgh")
+    assert task.evaluate([Labelled("row 1", {"question": "q", "context": "abcdefgh", "answer": "a"})])
+
+
+def test_half_of_a_surrogate_pair_is_refused(run):
+    task = langue.load(run.folder.path)
+    for question, context in (("who\ud800", "ann went"), ("who", "ann \udc00 went")):
+        with pytest.raises(LangueError, match="half of a surrogate pair"):
+            task.answer(question, context)

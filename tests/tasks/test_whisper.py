@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tokenizers import AddedToken
 
 import langue
 from langue import cli
-from langue.data.audio import RATE
+from langue.data.audio import RATE, read_blocks
 from langue.data.playback import Playback
 from langue.decode.rank import Hypothesis
 from langue.errors import LangueError
@@ -154,6 +155,43 @@ def test_what_is_not_believed_is_drawn_again(task: Whisper) -> None:
     first = task.hear(sounds()[:2], **options)
     assert first == task.hear(sounds()[:2], **options)
     assert first != task.hear(sounds()[:2], **{**options, "temperatures": (0.0,)})
+
+
+def test_the_first_temperature_whose_text_is_believed_counts(task: Whisper) -> None:
+    every, calm = (0.0, 0.6, 0.8, 1.0), {"beams": 2, "draws": 1, "silence": 2.0, "likelihood": -1e9}
+    chosen = set()
+    for sound in (each[: RATE // 3] for each in sounds()):
+        listening = _Listening(Playback(read_blocks(sound)), [])
+        assert task._goes_on(listening, lambda seconds: None)
+        task._encode([listening])
+        repeats, alone = {}, {}
+        for each in every:
+            [(written, temperature)] = task._write([listening], WhisperOptions(temperatures=(each,), **calm))
+            assert temperature == each
+            text = task.tokens.text(written.tokens).encode()
+            repeats[each] = len(text) / len(zlib.compress(text)) if text else 0.0
+            alone[each] = task.hear([sound], temperatures=(each,), compression=-1.0, **calm)
+        for threshold in sorted(set(repeats.values())):
+            right = next(each for each in every if repeats[each] <= threshold)
+            chosen.add(right)
+            assert task.hear([sound], temperatures=every, compression=threshold, **calm) == alone[right]
+    assert len(chosen) > 1
+    assert max(chosen) > 0.5
+    # Where none is believed, the last counts.
+    assert task.hear([sound], temperatures=every, compression=-1.0, **calm) == alone[1.0]
+    assert task.hear([sound], temperatures=every, **{**calm, "likelihood": 0.0}) == alone[1.0]
+
+
+@pytest.mark.parametrize(
+    ("temperature", "is_told"), [(0.0, True), (0.4, True), (0.5, True), (0.6, False), (1.0, False)]
+)
+def test_what_was_drawn_at_a_high_temperature_is_not_told_to_the_next_window(
+    task: Whisper, temperature: float, is_told: bool
+) -> None:
+    options = {**CALM, "silence": 2.0, "temperatures": (temperature,), "draws": 1}
+    told, untold = (task.hear(sounds()[3:], previous=previous, **options) for previous in (True, False))
+    assert told[0].segments[0] == untold[0].segments[0]
+    assert (told != untold) == is_told
 
 
 def test_silence_is_skipped(task: Whisper) -> None:

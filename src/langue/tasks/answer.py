@@ -205,13 +205,16 @@ class Answer:
         return [*found[:rank], nothing, *found[rank:]]
 
     def _candidates(self, scores: np.ndarray) -> Iterator[tuple[float, int, int]]:
-        """Likely firsts and lasts (tokens, 2) put together, as long as the last does not come before the first."""
-        count = min(self.settings.candidates, len(scores))
-        firsts, lasts = (np.argpartition(-scores[:, side], count - 1)[:count] for side in range(2))
-        for first in firsts.tolist():
-            for last in lasts.tolist():
-                if first <= last < first + self.settings.answer_tokens:
-                    yield float(scores[first, 0] + scores[last, 1]), first, last
+        """The best pairs of a first and a last token (tokens, 2), of all whose last does not come before the first."""
+        longest = min(self.settings.answer_tokens, len(scores))
+        every = np.full((longest, len(scores)), -np.inf)  # by how much later the last comes, and by the first
+        for later in range(longest):
+            every[later, : len(scores) - later] = scores[: len(scores) - later, 0] + scores[later:, 1]
+        count = min(self.settings.candidates, every.size)
+        for place in np.argpartition(-every, count - 1, axis=None)[:count].tolist():
+            later, first = divmod(place, len(scores))
+            if first + later < len(scores):
+                yield float(every[later, first]), first, first + later
 
 
 def windows_of(
@@ -239,8 +242,8 @@ def tokens_in(tokenizer: Tokenizer, text: str) -> tuple[list[int], np.ndarray]:
 
     A character of several tokens belongs to each of them.
     """
-    encoding = tokenizer.engine.encode(text, add_special_tokens=False)
-    places = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+    ids, offsets = tokenizer.encode_places(text)
+    places = np.array(offsets, np.int64).reshape(-1, 2)
     following = [*places[1:, 0].tolist(), len(text)]
     for number, ((start, end), bound) in enumerate(zip(places.tolist(), following, strict=True)):
         # A tokenizer that composes characters forgets the marks that they were composed of.
@@ -250,7 +253,7 @@ def tokens_in(tokenizer: Tokenizer, text: str) -> tuple[list[int], np.ndarray]:
         piece = text[start:end]
         if piece and piece != piece.strip() and not piece.isspace():
             places[number] = start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
-    return encoding.ids, places
+    return ids, places
 
 
 def _cut(

@@ -238,10 +238,10 @@ def pieces_of(tokenizer: Tokenizer, rows: Sequence[Labelled], context: int) -> I
     before = tokenizer.pair([-1])[0].index(-1)
     for row in rows:
         words = words_of(row)
-        encoding = tokenizer.engine.encode(" ".join(words), add_special_tokens=False)
+        ids, offsets = tokenizer.encode_places(" ".join(words))
         ends = np.cumsum([len(word) + 1 for word in words])  # the space that follows belongs to a word
-        owners = np.searchsorted(ends, _middles(encoding.offsets), side="right")
-        yield list(_cut(tokenizer, encoding.ids, owners, len(words), room, before))
+        owners = np.searchsorted(ends, _middles(offsets), side="right")
+        yield list(_cut(tokenizer, ids, owners, len(words), room, before))
 
 
 def _middles(offsets: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -142,6 +142,16 @@ class Tokenizer:
         with encoding(texts):
             return [encoding.ids for encoding in engine.encode_batch_fast(list(texts), add_special_tokens=False)]
 
+    def encode_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token numbers of a text, and of each its first character there and one past its last.
+
+        Raises:
+            LangueError: as of `encode`.
+        """
+        with encoding((text,)):
+            found = self.engine.encode(text, add_special_tokens=False)
+            return found.ids, found.offsets
+
     def unknown_parts(self, texts: Sequence[str]) -> list[str]:
         """Stretches of texts that become `unknown`, and so are lost."""
         if self.unknown is None:
