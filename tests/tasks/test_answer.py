@@ -9,6 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import torch
 
 import langue
 from labelled_rows import learn, write_recipe, write_rows
@@ -297,3 +298,16 @@ def test_half_of_a_surrogate_pair_is_refused(run):
     for question, context in (("who\ud800", "ann went"), ("who", "ann \udc00 went")):
         with pytest.raises(LangueError, match="half of a surrogate pair"):
             task.answer(question, context)
+
+
+def test_scores_that_are_no_numbers_answer_nothing():
+    def scores(windows):
+        return [np.zeros((len(window.places) + 1, 2)) for window in windows]
+
+    task = planted(AnswerSettings(), scores)
+    with torch.no_grad():
+        for parameter in task.model.parameters():
+            parameter.fill_(torch.nan)
+    plain = Answer(task.model, task.tokenizer, AnswerSettings())
+    with pytest.raises(LangueError, match="output is not finite"):
+        plain.answer("q", "abc")
