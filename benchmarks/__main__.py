@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import table
-from benchmarks.harness import Options, Skip, record, say
+from benchmarks.harness import Options, Skip, record, recorded, say
 from langue.errors import LangueError
 
 NAMES = (
@@ -77,7 +77,7 @@ def _run(name: str, options: Options, asked_for: bool) -> None:
     say(table.render(result))
     if not options.quick:
         record(name, result)
-        table.write(name, result)
+        table.write(name, recorded(name))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import importlib
 import json
 import multiprocessing
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -199,17 +200,23 @@ def spread(values: Sequence[float]) -> float:
 
 
 def record(name: str, result: Result) -> Path:
-    """Write `results/NAME.json`: the result, with when, where and of which commit it was measured."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({**result, "about": about()}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write `results/KIND/NAME.json`, KIND being that of the machine: the result, with when, where and of which commit
+    it was measured. What other kinds of machine reached stays."""
+    facts = about()
+    path = RESULTS / folder_of(facts["kind"]) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**result, "about": facts}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def recorded(name: str) -> Result | None:
-    """What was recorded before, or None."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def recorded(name: str) -> list[Result]:
+    """The last result of each kind of machine, in the order of their names."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(f"*/{name}.json"))]
+
+
+def folder_of(kind: str) -> str:
+    """A kind of machine as the name of a folder: "AVX-512" is avx512, "NVIDIA H200" is nvidia-h200."""
+    return re.sub(r"[^a-z0-9]+", "-", kind.lower().replace("avx-512", "avx512")).strip("-")
 
 
 def about() -> dict[str, Any]:
@@ -227,6 +234,7 @@ def about() -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
+        "kind": torch.cuda.get_device_name() if torch.cuda.is_available() else machine.kind(),
         "processor": machine.processor(),
         "features": machine.features(),
         "cores": machine.cores(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import HERE, Result, about
+from benchmarks.harness import HERE, Result
 from langue.errors import LangueError
 
 PAGE = HERE.parent / "docs" / "benchmarks.md"
@@ -49,15 +50,16 @@ def replace(page: str, name: str, text: str) -> str:
     return f"{before}{begin}\n{text}\n{end}{after}"
 
 
-def write(name: str, result: Result, page: Path = PAGE) -> None:
-    """Put a result's table, and where it was measured, into the page."""
+def write(name: str, results: Sequence[Result], page: Path = PAGE) -> None:
+    """Put the tables of a benchmark, one for each kind of machine, and where they were measured into the page."""
     content = page.read_text(encoding="utf-8")
-    page.write_text(replace(content, name, f"{render(result)}\n\n{measured(result)}"), encoding="utf-8")
+    tables = [f"**{result['about']['kind']}**\n\n{render(result)}\n\n{measured(result)}" for result in results]
+    page.write_text(replace(content, name, "\n\n".join(tables)), encoding="utf-8")
 
 
 def measured(result: Result) -> str:
     """One line about when, where and of which commit."""
-    facts = result.get("about") or about()
+    facts = result["about"]
     where = facts["accelerator"] or f"{facts['processor']}, {facts['threads']} of {facts['cores']} cores"
     versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
     return f"*{facts['date']}, commit {facts['commit']}, {where}; {versions}.*"

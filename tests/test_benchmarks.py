@@ -6,6 +6,7 @@ import pytest
 from benchmarks import harness, table
 from benchmarks.peers import nanogpt
 
+from langue import machine
 from langue.errors import LangueError
 
 RESULT = {
@@ -53,9 +54,11 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- x -->\nold\n<!-- end of x -->\nafter\n")
     about = {"date": "2026-01-02", "commit": "abc", "accelerator": None, "processor": "P", "threads": 2, "cores": 4}
-    table.write("x", {**RESULT, "about": {**about, "versions": {"torch": "2.11"}}}, page)
+    about["versions"] = {"torch": "2.11"}
+    table.write("x", [{**RESULT, "about": {**about, "kind": kind}} for kind in ("AVX2", "AVX-512")], page)
     content = page.read_text()
-    assert content.startswith("before\n<!-- x -->\n| library")
+    assert content.startswith("before\n<!-- x -->\n**AVX2**\n\n| library")
+    assert "torch 2.11.*\n\n**AVX-512**\n\n| library" in content
     assert content.endswith("*2026-01-02, commit abc, P, 2 of 4 cores; torch 2.11.*\n<!-- end of x -->\nafter\n")
     assert "old" not in content
     with pytest.raises(LangueError, match="<!-- y -->"):
@@ -64,12 +67,17 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
 
 def test_a_record_says_what_was_measured_where(tmp_path, monkeypatch):
     monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    monkeypatch.setattr(machine, "kind", lambda: "AVX-512")
     harness.record("x", RESULT)
-    found = json.loads((tmp_path / "x.json").read_text())
+    found = json.loads((tmp_path / "avx512" / "x.json").read_text())
     assert found["rows"] == RESULT["rows"]
     assert {"date", "commit", "processor", "threads", "versions"} <= found["about"].keys()
-    assert harness.recorded("x") == found
-    assert harness.recorded("y") is None
+    assert harness.recorded("x") == [found]
+    assert harness.recorded("y") == []
+    monkeypatch.setattr(machine, "kind", lambda: "AVX2")
+    harness.record("x", {**RESULT, "notes": ["of another kind of machine"]})
+    assert [result["about"]["kind"] for result in harness.recorded("x")] == ["AVX2", "AVX-512"]
+    assert harness.recorded("x")[1] == found
 
 
 def test_every_benchmark_has_marks_in_the_page():

@@ -41,6 +41,12 @@ def features() -> list[str]:
     return [name for flag, name in _FEATURES.items() if flag in flags]
 
 
+def kind() -> str:
+    """The widest instruction set for matrices, by which machines differ most: "AVX-512", "AVX2", "NEON", …"""
+    widest = [name for name in ("AMX bf16", "AVX-512", "AVX2", "SVE", "NEON") if name in features()]
+    return widest[0] if widest else platform.machine()
+
+
 def _cpuinfo(key: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
