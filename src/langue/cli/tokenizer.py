@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from langue.data import ReadSettings
+    from langue.data import ReadSettings, Tally
 
 
 def train(
@@ -47,6 +47,7 @@ def train(
         The share of records, or of their bytes, that may be left out for their faults.
     """
     from langue.console import say
+    from langue.data import Tally
     from langue.errors import LangueError
     from langue.settings import parse
     from langue.text import TokenizerSettings, train_tokenizer
@@ -58,7 +59,9 @@ def train(
     asked = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
     settings = parse(TokenizerSettings, asked, "tokenizer train")
     reading = _reading(text, max_line_bytes, max_dropped)
-    tokenizer = train_tokenizer(settings, _texts(files, reading, f"learning {kind}"))
+    tally = Tally()
+    tokenizer = train_tokenizer(settings, _texts(files, reading, f"learning {kind}", tally))
+    tally.check(files, reading.max_dropped, reading.option)  # of much text the end may not have been read
     tokenizer.save(out)
     say(f"{out / 'tokenizer.json'}: {tokenizer.vocab_size:,} tokens")
 
@@ -91,10 +94,13 @@ def report(
         Print one JSON object for each file.
     """
     from langue.console import table
+    from langue.data import Tally
     from langue.text import Tokenizer, fertility
 
     settings = _reading(text, max_line_bytes, max_dropped)
-    rows = fertility(Tokenizer.load(tokenizer), {name: _texts([name], settings, f"reading {name}") for name in files})
+    rows = fertility(
+        Tokenizer.load(tokenizer), {name: _texts([name], settings, f"reading {name}", Tally()) for name in files}
+    )
     if as_json:
         for row in rows:
             print(json.dumps(row.as_dict(), ensure_ascii=False))
@@ -123,12 +129,12 @@ def _reading(text: str, max_line_bytes: int, max_dropped: float) -> ReadSettings
     return parse(ReadSettings, asked, "langue tokenizer")
 
 
-def _texts(files: Iterable[str], settings: ReadSettings, doing: str) -> Iterator[str]:
+def _texts(files: Iterable[str], settings: ReadSettings, doing: str, tally: Tally) -> Iterator[str]:
     """The text of all files, piece by piece, with a bar that shows how far reading has come."""
     from langue.console import progress, say
-    from langue.data import Tally, find_sources, read_documents
+    from langue.data import find_sources, read_documents
 
-    origins, tally = find_sources(list(files)), Tally()
+    origins = find_sources(list(files))
     with progress(doing, sum(origin.size for origin in origins) or None, "bytes") as advance:
         for piece in read_documents(origins, settings, tally):
             advance(piece.size)

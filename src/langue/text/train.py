@@ -176,7 +176,7 @@ def _unigram(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
     try:
         engine.train_from_iterator(_until(texts, SENTENCES), trainer)
     except BaseException as error:  # the engine panics on a vocabulary below its alphabet
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if isinstance(error, KeyboardInterrupt | SystemExit | LangueError):
             raise
         raise LangueError(f"no unigram tokenizer of {settings.vocab_size} tokens can be learnt: {error}") from None
     return engine
