@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
     lines = (tmp_path / "said" / "SST-2.tsv").read_text().splitlines()
     assert lines[0] == "index\tprediction"
     assert len(lines) == 151
+    # A task that cannot be measured stops no other, and there is no average of fewer.
+    shutil.copytree(tmp_path / "runs" / "sst2", tmp_path / "runs" / "cola")
+    recipe = tmp_path / "runs" / "cola" / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("glue/SST-2", "glue/CoLA"))
+    assert cli.run(["evaluate", str(tmp_path / "runs"), "--suite", "glue", "--data", str(data), "--json"]) == 1
+    shown = capsys.readouterr()
+    again = json.loads(shown.out)
+    assert again["tasks"]["glue/SST-2"]["metrics"] == found["tasks"]["glue/SST-2"]["metrics"]
+    assert (list(again["failed"]), again["metrics"]) == (["glue/CoLA"], {})
+    assert "glue/CoLA could not be measured: " in shown.err
     assert complaint(capsys, "evaluate", tmp_path, "--suite", "squad", "--data", data).endswith("--data.benchmark")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,15 +42,14 @@ def answer(
     as_json
         Print one JSON object for each question, with the place and score of each answer.
     """
-    from langue.data.labelled import Labelled
     from langue.tasks import load
 
     if (question is None) != (context is None):
         raise LangueError("--question and --context go together")
     typed = on_command_line([] if question is None else [(question, context)], "--question")
-    rows = (Input(place, {"question": asked, "context": text}, fault) for place, (asked, text), fault in typed)
+    rows = (Input("--question", {"question": asked, "context": text}, fault) for _, (asked, text), fault in typed)
     inputs = Inputs("question", [*rows, *read_inputs(file)])
-    inputs.change(lambda values, place: Labelled(place, values))
+    inputs.change(_asked)
     task = load(run, device)
     check_task(task, "answer")
     inputs.check(task.check_input)
@@ -62,8 +61,22 @@ def answer(
     return inputs.end()
 
 
+def _asked(values: Mapping[str, Any], place: str) -> Any:
+    """A row with a question and a text.
+
+    Raises:
+        LangueError: it lacks one.
+    """
+    from langue.data.labelled import Labelled, text_of
+
+    row = Labelled(place, values)
+    for name in ("question", "context"):
+        text_of(row, name)
+    return row
+
+
 def _object(row: Any, found: Sequence[Any], fault: str) -> dict[str, Any]:
-    values = {} if row is None else row.values
+    values = row if isinstance(row, Mapping) else {} if row is None else row.values
     known = {name: values[name] for name in ("id", "question") if name in values}
     if fault:
         return {**known, "error": fault}

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import json_line
-from langue.console import table
+from langue.cli.inputs import OK, SOME_FAILED, json_line
+from langue.console import say, table
 from langue.report.words import in_words
 
 
@@ -31,7 +31,7 @@ def evaluate(
     language: str | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-) -> None:
+) -> int:
     """Measure a model by what it was trained for.
 
     A writer by how well it predicts a text, each token once: loss, perplexity, bits per byte and per character.
@@ -99,6 +99,9 @@ def evaluate(
         _print_suite(found)
     else:
         _print(found)
+    for name, reason in found.get("failed", {}).items():
+        say(f"{name} could not be measured: {reason}")
+    return SOME_FAILED if found.get("failed") else OK
 
 
 def _print(found: dict[str, Any]) -> None:

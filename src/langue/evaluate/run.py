@@ -234,28 +234,35 @@ def evaluate_suite(
         device: cpu, cuda, ….
 
     Returns:
-        `suite`, `data`, `tasks`: the metrics of each, and `metrics`: their average as `score`.
+        `suite`, `data`, `tasks`: the metrics of each, `failed`: why others could not be measured, and `metrics`: their
+        average as `score`, unless some failed: an average of fewer tasks is another one.
 
     Raises:
-        LangueError: there is no run for any task of the suite.
+        LangueError: there is no run for any task of the suite, or none could be measured.
     """
     begun = time.perf_counter()
     by_task = _runs_by_benchmark(Path(runs), suite)
     tasks: dict[str, Any] = {}
     scores: dict[tuple[str, str], dict[str, float]] = {}
+    failed: dict[str, str] = {}
     for name, part in suite_parts(suite, split):
         run = by_task.get(DIAGNOSTICS.get(name, name))
         if run is None or (name in DIAGNOSTICS and not _is_there(name, data, part)):
             continue
-        task = load(run, device)
-        found, answers, rows = _on_benchmark(task, name, data, part)
         shown = name if part == split else f"{name} ({part.removeprefix(f'{split}_')})"
+        try:
+            found, answers, rows = _on_benchmark(load(run, device), name, data, part)
+        except LangueError as error:
+            failed[shown] = str(error)
+            continue
         tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": found}
         if found:
             scores[name, part] = found
         if predictions is not None:
             predictions.mkdir(parents=True, exist_ok=True)
             _write_predictions(predictions / _file_name(name, part), name, rows, answers)
+    if failed and not tasks:
+        raise LangueError(next(iter(failed.values())))
     if not tasks:
         raise LangueError(f"{runs} holds no run that was trained on a task of {suite}; train one with --data.benchmark")
     return {
@@ -264,7 +271,8 @@ def evaluate_suite(
         "data": data,
         "examples": sum(part["examples"] for part in tasks.values()),
         "tasks": tasks,
-        "metrics": {"score": average(scores)} if scores else {},
+        "failed": failed,
+        "metrics": {"score": average(scores)} if scores and not failed else {},
         "seconds": round(time.perf_counter() - begun, 3),
     }
 
