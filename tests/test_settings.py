@@ -13,7 +13,7 @@ from pydantic import ValidationError
 import langue
 from langue.content import read_yaml
 from langue.errors import LangueError
-from langue.recipe import Recipe
+from langue.recipe import Recipe, read_recipe
 from langue.settings import Settings, override, parse
 
 
@@ -145,6 +145,13 @@ def kinds(base: type[Settings] = Settings) -> set[type[Settings]]:
         rest += (found := rest.pop().__subclasses__())
         every |= {kind for kind in found if kind.__module__.startswith("langue.")}
     return every
+
+
+def test_all_that_is_missing_or_unknown_is_named_at_once() -> None:
+    with pytest.raises(LangueError, match=r"^the recipe: task is missing; data is missing$"):
+        read_recipe({})
+    with pytest.raises(LangueError, match=r"unknown key training\.stps; did you mean steps\?; unknown key tsk"):
+        read_recipe({"tsk": 1, "task": "generate", "data": {"train": "x"}, "training": {"stps": 1}})
 
 
 def test_every_field_of_every_kind_of_settings_is_described() -> None:

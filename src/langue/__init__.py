@@ -1,7 +1,7 @@
 """Langue: the whole life of a language model in one small PyTorch library.
 
 `langue.train(recipe, out)` makes a run folder, `langue.load(path)` gives the task object of one, and
-`langue.evaluate(path, data)` says how good it is.
+`langue.evaluate(path, data)` says how good it is. What a user can mend is a `langue.LangueError`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ _PUBLIC = {
     "load": "langue.tasks:load",
     "read_recipe": "langue.recipe:read_recipe",
     "open_index": "langue.search:open_index",
+    "LangueError": "langue.errors:LangueError",
 }
 _ROOMS = ("train", "evaluate")  # public functions that bear the name of a room, which makes itself callable
 

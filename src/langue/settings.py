@@ -19,6 +19,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+TOLD_AT_ONCE = ("missing", "extra_forbidden")
+"""Faults of which all are named, since each is mended without the others."""
+
 Kind = TypeVar("Kind", bound=Settings)
 
 
@@ -69,23 +72,28 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
         try:
             return kind.model_validate(content)
         except ValidationError as error:
-            first = _telling(error.errors(), content)
+            errors: list[Mapping[str, Any]] = [
+                {**each, "loc": _within(each["loc"], content, missing=each["type"] == "missing")}
+                for each in error.errors()
+            ]
+            first = _telling(errors)
     name = ".".join(str(part) for part in first["loc"])
     unknown = first["type"] == "extra_forbidden"
     for change in changed:
         if f"{name}.".startswith(f"{change}.") or (unknown and change.startswith(f"{name}.")):
-            where = f"--{change}"
-    raise LangueError(f"{where}: " + _explain(kind, first))
+            raise LangueError(f"--{change}: " + _explain(kind, first))
+    every = errors if first["type"] in TOLD_AT_ONCE else [first]
+    faults = dict.fromkeys(_explain(kind, error) for error in every if error["type"] == first["type"])
+    raise LangueError(f"{where}: " + "; ".join(faults))
 
 
-def _telling(errors: Sequence[Mapping[str, Any]], content: Mapping[str, Any]) -> Mapping[str, Any]:
+def _telling(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The first error, and of those of a field that may be of several kinds, the one that came furthest.
 
     Such errors bear the name of the kind that was tried in their place, which says nothing to a reader of the recipe.
     """
-    told = [{**error, "loc": _within(error["loc"], content, missing=error["type"] == "missing")} for error in errors]
-    field = told[0]["loc"]
-    return max((error for error in told if error["loc"][: len(field)] == field), key=lambda error: len(error["loc"]))
+    field = errors[0]["loc"]
+    return max((error for error in errors if error["loc"][: len(field)] == field), key=lambda error: len(error["loc"]))
 
 
 def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple[int | str, ...]:

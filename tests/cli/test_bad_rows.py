@@ -152,7 +152,10 @@ def test_recipes(arguments, said, here, capsys):
         (["evaluate", "run-answer", "--data", ".", "--benchmark", "glue/SST-2"], "has its dev split in dev.tsv"),
         (["classify", "run-classify", "--file", "answer.jsonl"], "has no column text; it has question"),
         (["answer", "run-answer", "--question", "who", "--context", ""], "context is empty"),
-        (["answer", "run-answer", "--file", "classify.jsonl"], "has no column question; it has text, label"),
+        (
+            ["answer", "run-answer", "--file", "classify.jsonl"],
+            "no columns question and context; it has text, label",
+        ),
         (["tag", "run-tag", " "], "text 1: text is empty"),
         (["tag", "run-classify", "a"], "the model was trained to classify; use it by: langue classify"),
     ],

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import langue.report.extra
 from langue.cli import run
 from langue.cli.demo import demo, show_texts, what_next
 from langue.cli.verbs import VERBS, Verb
@@ -60,6 +61,22 @@ def test_what_to_try_next_names_verbs_and_the_best_model():
 
 def test_attention_is_offered_where_there_is_some():
     assert "inspect" not in what_next(result_of("lstm-nano"), Path("x"))
+
+
+def test_a_page_and_pictures_are_offered_where_they_can_be_drawn(tmp_path, monkeypatch):
+    result = result_of("lstm-nano", "gpt-nano")
+    assert "report.html" not in what_next(result, tmp_path)
+    (tmp_path / "report.html").touch()
+    said = what_next(result, tmp_path)
+    assert f"{tmp_path}/report.html" in said
+    assert "inspect attention" in said
+    monkeypatch.setattr(langue.report.extra, "find_spec", lambda name: None)
+    assert "inspect attention" not in what_next(result, tmp_path)
+
+
+def test_commands_hold_for_a_folder_of_any_name():
+    found = commands(what_next(result_of("lstm-nano"), Path("my runs/demo (1)")))
+    assert found[0][1] == "my runs/demo (1)/lstm-nano"
 
 
 @pytest.mark.slow

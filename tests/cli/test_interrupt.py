@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: exit status 130 or 143, no traceback, and what was learnt is saved."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -85,3 +86,15 @@ def test_a_command_that_trains_nothing_ends_in_one_line(number, status):
         if line.rstrip().endswith(" numpy"):
             process.send_signal(number)
     assert (process.wait(), said) == (status, "langue: interrupted\n")
+
+
+def test_the_command_that_goes_on_can_be_pasted(recipe, tmp_path):
+    options = ["--training.batch_size", "2", "--model.context", "8", "--samples.prompt", "the king", "--no-report"]
+    status, said = interrupt(signal.SIGINT, "dev loss", "train", recipe, *options, "--out", tmp_path / "my run")
+    assert status == 130, said
+    command = shlex.split(said.partition("; go on with: ")[2].partition("\n")[0])
+    assert command[0] == "langue"
+    assert command[-3:] == ["--out", str(tmp_path / "my run"), "--resume"]
+    status, said = interrupt(signal.SIGINT, "dev loss", *command[1:])
+    assert status == 130, said
+    assert ", from step " in said

@@ -76,7 +76,7 @@ def test_files_of_different_lengths_are_refused(sources):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.tsv", "english\tgerman\na\tb\n", "has no column source; it has english, german"),
+        ("a.tsv", "english\tgerman\na\tb\n", "has no columns source and target; it has english, german"),
         ("a.txt", "a\n", "is no table of pairs; give csv, tsv, jsonl or parquet with the columns source and target"),
     ],
 )

@@ -106,7 +106,7 @@ def test_groups_are_those_of_scikit_learns_k_means(folder):
     [
         ([], "no rows to evaluate on"),
         ([{"sentence1": "w1", "sentence2": "w2", "score": "high"}], "rows, row 1: the score of a pair should be a num"),
-        ([{"sentence1": "w1", "sentence2": "w2", "score": np.nan}], "should be a number, got nan"),
+        ([{"sentence1": "w1", "sentence2": "w2", "score": np.nan}], "score is empty"),
         ([{"sentence1": "w1", "sentence2": "w2", "label": "similar"}], "should be a number, got 'similar'"),
         ([{"sentence1": "w1", "sentence2": "w2"}], "rows, row 1 has no column label"),
         ([{"sentence1": "w1", "sentence2": " ", "score": 1}], "rows, row 1: sentence2 is empty"),

@@ -107,7 +107,7 @@ def test_the_command_writes_rows_for_either_task(model, tmp_path, capsys):
     ]
     plainly = [each for each in words if each not in columns]
     assert cli.run([*map(str, plainly), str(tmp_path / "x.jsonl"), "--anchor", "title"]) == 2
-    assert "line 1 has no column title" in capsys.readouterr().err
+    assert "line 1 has no columns title and positive; it has short, long\n" in capsys.readouterr().err
     assert cli.run([*map(str, words), str(tmp_path / "x.jsonl"), "--depth", "0"]) == 2
     assert "depth" in capsys.readouterr().err
     assert not list(tmp_path.glob("x.jsonl*"))

@@ -51,7 +51,7 @@ def answer(
     inputs = Inputs("question", [*rows, *read_inputs(file)])
     inputs.change(_asked)
     task = load(run, device)
-    check_task(task, "answer")
+    check_task(task, "answer", run)
     inputs.check(task.check_input)
     for row, found, fault in inputs.results(task.find(inputs.sound_values)):
         if as_json:

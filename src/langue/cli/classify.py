@@ -45,7 +45,7 @@ def classify(
     typed = texts if second is None else [(text, second) for text in texts]
     inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)])
     task = load(run, device)
-    check_task(task, "classify")
+    check_task(task, "classify", run)
     inputs.check(task.check_input)
     for text, found, fault in inputs.results(task.classify(inputs.sound_values, scores=True)):
         print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import textwrap
 from pathlib import Path
@@ -23,14 +24,14 @@ Everything goes to {out}. Ctrl-C saves, and the same command then goes on.
 
 NEXT = """\
 Try next:
-  open {out}/report.html in a browser, on a phone too: curves, context, texts
-  langue generate {out}/{best} "The module" --temperature 0.7
+{page}  langue generate {out}/{best} "The module" --temperature 0.7
   langue train {out}/recipe.yaml --model.preset {best} --out runs/longer
   langue evaluate {out}/{best} --data {out}/data/dev
 {attention}  langue race {out}/recipe.yaml gpt-nano llama-nano gpt2-nano --seconds 60 --out runs/transformers
 With a text of your own, add --data.train FILE to train or race.
 """
 
+PAGE = "  look at {out}/report.html in a browser, on a phone too: curves, context, texts\n"
 ATTENTION = '  langue inspect attention {out}/gpt-nano "The list is sorted in place." --out attention.html\n'
 
 
@@ -101,6 +102,10 @@ def show_texts(result: RaceResult) -> None:
 
 def what_next(result: RaceResult, out: Path) -> str:
     """Commands that work as they stand."""
+    from langue.report import missing_extra
+
     known = {member.name for member in result.members}
-    attention = ATTENTION.format(out=out) if "gpt-nano" in known else ""
-    return NEXT.format(out=out, best=result.ranked()[0].name, attention=attention)
+    place = shlex.quote(str(out))
+    page = PAGE.format(out=out) if (out / "report.html").is_file() else ""
+    attention = ATTENTION.format(out=place) if "gpt-nano" in known and missing_extra() is None else ""
+    return NEXT.format(out=place, best=result.ranked()[0].name, page=page, attention=attention)

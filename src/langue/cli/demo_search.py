@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ NEXT = """\
 Try next:
   langue index search {out} "parse a date" --k 3
   langue index search {out} "merge sorted inputs" --where kind=function --json
-  langue index build FOLDER --model MODEL --out runs/index     (your own txt, md, html, pdf, jsonl)
+  langue index build FOLDER --model MODEL --out runs/index     # your own txt, md, html, pdf, jsonl
 """
 
 
@@ -46,7 +47,7 @@ def demo_search(out: Path, model: Path | None, queries: tuple[str, ...]) -> None
     for query in queries or QUESTIONS:
         print(f"── {query}")
         show(index, query, k=3, mode=None, where=())
-    print(NEXT.format(out=place))
+    print(NEXT.format(out=shlex.quote(str(place))))
 
 
 def docstrings() -> Iterator[dict[str, Any]]:

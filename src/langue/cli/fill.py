@@ -43,7 +43,7 @@ def fill(
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
     inputs.change(lambda value, place: text_in(value, place, "text"))
     task = load(run, device)
-    check_task(task, "fill")
+    check_task(task, "fill", run)
     inputs.check(task.check_input)
     for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top)):
         if as_json:

@@ -58,7 +58,7 @@ def generate(
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
     inputs = Inputs("prompt", [*typed, *(read_texts(file) if file else ())])
     task = load(run, device)
-    check_task(task, "generate")
+    check_task(task, "generate", run)
     inputs.check(lambda prompt, place: task.check_input(prompt, place, special))
     if len(inputs) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
         _stream(task, inputs.values[0], options)

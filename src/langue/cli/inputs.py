@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -211,23 +212,30 @@ def text_in(value: Any, place: str, column: str) -> str:
     Raises:
         LangueError: the row has no such column.
     """
-    from langue.data.labelled import missing_column
+    from langue.data.labelled import missing_columns
 
     if not isinstance(value, Mapping):
         return value
     if column not in value:
-        raise missing_column(place, column, value)
+        raise missing_columns(place, (column,), value)
     return str(value[column] or "")
 
 
-def check_task(task: Any, verb: str) -> None:
+def check_task(task: Any, verb: str, run: Path) -> None:
     """Refuse a model that was made for something else.
 
     Raises:
-        LangueError: names the verb that fits.
+        LangueError: names the command that fits.
     """
-    if task.name != verb:
-        raise LangueError(f"the model was trained to {task.name}; use it by: langue {task.name} …")
+    from langue.cli.verbs import VERBS
+
+    if task.name == verb:
+        return
+    if task.name in VERBS:
+        hint = f"use it by: langue {task.name} {shlex.quote(str(run))}"
+    else:
+        hint = f"others begin from it, by --start-from {shlex.quote(str(run))} of langue train"
+    raise LangueError(f"the model was trained to {task.name}; {hint}")
 
 
 def one_line(text: str) -> str:

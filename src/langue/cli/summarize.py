@@ -66,7 +66,7 @@ def summarize(
     if task.name == "generate":
         task = Prompted(task, prompt, instruction or "")
     else:
-        check_task(task, "summarize")
+        check_task(task, "summarize", run)
         options["instruction"] = instruction
     if scores:
         _score(task, run, file, {**search.given(), **options})

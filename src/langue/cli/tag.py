@@ -40,7 +40,7 @@ def tag(
 
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
     task = load(run, device)
-    check_task(task, "tag")
+    check_task(task, "tag", run)
     inputs.check(task.check_input)
     for text, found, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):
         print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,9 +68,20 @@ def train(
     found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
     if processes.is_first():
         if found.interrupted:
-            say(f"interrupted at step {found.step:,}; go on with: langue train {recipe} … --out {out} --resume")
+            say(f"interrupted at step {found.step:,}; go on with: {_going_on(out)}")
         print(json.dumps(found.summary()) if as_json else _closing(found))
     return ended_by(found.signal if found.interrupted else None)
+
+
+def _going_on(out: Path) -> str:
+    """The command that goes on with a run, whose own recipe holds all that was said when it began."""
+    launcher = ["langue"]
+    if (world := int(os.environ.get("WORLD_SIZE", 1))) > 1:
+        machines = world // int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        launcher = ["torchrun", f"--nproc-per-node={world // machines}", "-m", "langue"]
+        if machines > 1:
+            launcher[1:1] = [f"--nnodes={machines}", f"--master-addr={os.environ['MASTER_ADDR']}"]
+    return shlex.join([*launcher, "train", str(out / "recipe.yaml"), "--out", str(out), "--resume"])
 
 
 def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> int:

@@ -72,7 +72,7 @@ def transcribe(
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device)
-    check_task(task, "transcribe")
+    check_task(task, "transcribe", run)
     inputs.change(lambda value, place: _asked(value, truncated or task.settings.truncated, mistakes is not None))
     options = how.given()
     if how.language_model is not None:
@@ -111,11 +111,12 @@ def _asked(value: Any, truncated: Literal["refuse", "accept"], with_text: bool) 
     Raises:
         LangueError: the row has no such columns.
     """
-    from langue.data.labelled import Labelled, text_of
+    from langue.data.labelled import Labelled, require, text_of
     from langue.data.recordings import recording_of
 
     if not isinstance(value, Labelled):
         return _Asked(value._replace(truncated=truncated), "")
+    require(value, "audio", *(("text",) if with_text else ()))
     return _Asked(recording_of(value, truncated), text_of(value, "text") if with_text else "")
 
 

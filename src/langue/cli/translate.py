@@ -63,7 +63,7 @@ def translate(
     from langue.tasks import load
 
     task = load(run, device, "translate")
-    check_task(task, "translate")
+    check_task(task, "translate", run)
     if ensemble:
         task.join([load(other, device) for other in ensemble])
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction}

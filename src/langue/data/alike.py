@@ -9,7 +9,7 @@ from typing import Any, Literal
 from langue.console import remark
 from langue.data.benchmarks import is_beir, read_beir
 from langue.data.documents import read_documents
-from langue.data.labelled import Labelled, list_of, missing_column, number_of, read_labelled, read_split, text_of
+from langue.data.labelled import Labelled, list_of, number_of, read_labelled, read_split, require, text_of
 from langue.data.records import is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import find_sources
@@ -93,6 +93,7 @@ def texts_in(row: Labelled, kind: RowKind) -> list[str]:
     """
     if kind == "texts":
         return [text_of(row, "text")]
+    require(row, *(("sentence1", "sentence2") if kind == "graded" else ("anchor", "positive")))
     if kind == "graded":
         return [text_of(row, "sentence1"), text_of(row, "sentence2")]
     return [text_of(row, "anchor"), text_of(row, "positive"), *_negatives(row)]
@@ -120,8 +121,7 @@ def grade_of(row: Labelled) -> float:
         LangueError: there is none, or it is no number; names the place.
     """
     name = "label" if "score" not in row.values and "label" in row.values else "score"
-    if name not in row.values:
-        raise missing_column(row.place, "score", row.values)
+    require(row, "sentence1", "sentence2", name)
     return number_of(row.place, name, row.values[name])
 
 
@@ -131,8 +131,7 @@ def scores_of(row: Labelled, texts: int) -> list[float]:
     Raises:
         LangueError: there is none, or not one for each; names the place.
     """
-    if "scores" not in row.values:
-        raise missing_column(row.place, "scores", row.values)
+    require(row, "scores")
     given = list_of(row.place, "scores", row.values["scores"])
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != texts - 1:
         raise LangueError(f"{row.place}: scores should be a list of {texts - 1} numbers, got {given!r:.60}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,9 +143,8 @@ def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled | Broken]:
 def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:
     if not columns:
         return values
-    missing = [theirs for theirs in columns.values() if theirs not in values]
-    if missing:
-        raise missing_column(place, missing[0], values)
+    if any(theirs not in values for theirs in columns.values()):
+        raise missing_columns(place, columns, values)
     return {**values, **{ours: values[theirs] for ours, theirs in columns.items()}}
 
 
@@ -175,8 +175,7 @@ def text_of(row: Labelled, name: str) -> str:
     Raises:
         LangueError: it is missing, no text, or empty; names the place.
     """
-    if name not in row.values:
-        raise missing_column(row.place, name, row.values)
+    require(row, name)
     text = row.values[name]
     if not isinstance(text, str):
         raise LangueError(f"{row.place}: {name} should be text, got {text!r:.60}")
@@ -209,8 +208,45 @@ def number_of(place: str, name: str, given: Any) -> float:
     return number
 
 
-def missing_column(place: str, name: str, values: Mapping[str, Any]) -> LangueError:
-    """What to say when a column is not there."""
-    return LangueError(
-        f"{place} has no column {name}; it has {listed(values)}; say which it is: --data.columns '{{{name}: …}}'"
-    )
+def require(row: Labelled, *names: str) -> None:
+    """Refuse a row that lacks one of the columns, and name all that it lacks.
+
+    Raises:
+        LangueError: so it is.
+    """
+    if any(name not in row.values for name in names):
+        raise missing_columns(row.place, names, row.values)
+
+
+def missing_columns(place: str, names: Sequence[str] | Mapping[str, str], values: Mapping[str, Any]) -> LangueError:
+    """The error that names all columns which are not there, of those that are needed, and what might stand for them.
+
+    Args:
+        place: of the row.
+        names: the columns; or by column what somebody has said that the table calls it, and knows how to say anew.
+        values: of the row.
+    """
+    wanted = names if isinstance(names, Mapping) else {name: name for name in names}
+    missing = {ours: theirs for ours, theirs in wanted.items() if theirs not in values}
+    others = [str(column) for column in values if column not in wanted.values()]
+    there = f"; it has {listed(values)}" if values else ""
+    advice = ""
+    if not isinstance(names, Mapping) and len(others) >= len(missing):
+        guessed = _guessed(missing, others)
+        named = ", ".join(f"{name}: {guessed[name]}" for name in missing)
+        which, it = ("say which it is", "it") if len(missing) == 1 else ("say which they are", "them")
+        advice = f"; {which}, as in --data.columns '{{{named}}}' of langue train, or rename {it}"
+    lacking = " and ".join(missing.values())
+    return LangueError(f"{place} has no column{'s' * (len(missing) > 1)} {lacking}{there}{advice}")
+
+
+def _guessed(names: Iterable[str], others: list[str]) -> dict[str, str]:
+    """A column for each name: the one most like it, else the first that nothing stands for yet."""
+    found: dict[str, str] = {}
+    for cutoff in (0.6, 0.0):
+        for name in names:
+            rest = [column for column in others if column not in found.values()]
+            nearest = difflib.get_close_matches(name, rest, n=1, cutoff=cutoff) if cutoff else rest[:1]
+            if name not in found and nearest:
+                found[name] = nearest[0]
+    return found

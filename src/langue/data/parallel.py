@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from langue.data.labelled import missing_column
+from langue.data.labelled import missing_columns
 from langue.data.lines import Line, read_lines
 from langue.data.order import Permutation
 from langue.data.records import Dropped, excerpt, is_blank
@@ -95,9 +95,9 @@ def _table(origin: Origin, data: DataSettings, columns: tuple[str, str], corpus:
         if isinstance(row, Dropped):
             yield row
             continue
-        for ours, theirs in zip(columns, names, strict=True):
-            if theirs not in row.values:
-                raise missing_column(f"{origin.name}, row {row.number}", ours, row.values)
+        if any(name not in row.values for name in names):
+            named = dict(zip(columns, names, strict=True)) if data.columns else columns
+            raise missing_columns(f"{origin.name}, row {row.number}", named, row.values)
         texts = [row.values[name] for name in names]
         size = row.size or 0
         if not all(isinstance(text, str) for text in texts):

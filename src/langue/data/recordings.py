@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from langue.data.audio import Truncated, read_audio, read_blocks, seconds_of
-from langue.data.labelled import Labelled, missing_column
+from langue.data.labelled import Labelled, require
 from langue.data.values import finite, is_missing
 from langue.errors import LangueError, reading
 
@@ -56,9 +56,10 @@ def recording_of(row: Labelled, truncated: Truncated = "refuse") -> Recording:
     Raises:
         LangueError: there is no such column, or its value is no recording; names the place.
     """
-    audio = row.values.get("audio")
+    require(row, "audio")
+    audio = row.values["audio"]
     if audio is None:
-        raise missing_column(row.place, "audio", row.values)
+        raise LangueError(f"{row.place}: audio is empty")
     start, end = (_seconds(row, name) for name in ("start", "end"))
     if isinstance(audio, str | Path) and row.folder is not None:
         with reading(f"{row.place}, {str(audio)!r:.60}"):  # a name may be longer than any system allows

@@ -12,7 +12,7 @@ from langue import metrics
 from langue.console import progress
 from langue.data.alike import texts_in
 from langue.data.benchmarks import find_benchmark
-from langue.data.labelled import Labelled, missing_column, number_of, text_of
+from langue.data.labelled import Labelled, number_of, require, text_of
 from langue.errors import LangueError
 from langue.metrics.regression import ranks
 from langue.metrics.significance import bootstrap
@@ -55,6 +55,8 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
         return found_again(task, rows)
     if "sentence1" not in rows[0].values:
         return groups(task, rows)
+    for row in rows:
+        require(row, "sentence1", "sentence2")
     pairs = [(text_of(row, "sentence1"), text_of(row, "sentence2")) for row in rows]
     column = "score" if "score" in rows[0].values else "label"
     given = [_value(row, column) for row in rows]
@@ -119,8 +121,9 @@ def _vectors(task: Any, texts: Sequence[str], purpose: str | None = None) -> np.
 def _value(row: Labelled, column: str) -> Any:
     if column == "label":
         return label_of(row)
-    if row.values.get(column) in (None, ""):
-        raise missing_column(row.place, column, row.values)
+    require(row, column)
+    if row.values[column] in (None, ""):
+        raise LangueError(f"{row.place}: {column} is empty")
     return row.values[column]
 
 

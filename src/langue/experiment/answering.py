@@ -30,7 +30,7 @@ class Answering(Tables):
         call='print(model.answer("Who came?", "Anna came first."))',
         limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
     )
-    column = "question"
+    columns = ("question", "context", "answers")
 
     @classmethod
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:

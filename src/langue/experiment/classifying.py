@@ -52,6 +52,8 @@ class Classifying(Tables):
         "probabilities mean little.",
     )
 
+    columns = ("text", "label")
+
     @classmethod
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         recipe = with_vocabulary(recipe, tokenizer)

@@ -108,7 +108,7 @@ class Embedding(Tables):
         if settings.loss in ("margin", "divergence") and max(map(len, encoded)) < 3:
             raise LangueError(
                 f"embed.loss: {settings.loss} compares an anchor's positive with its negatives, but no row has any; "
-                f"langue index mine finds some"
+                f"to find some: langue index mine INDEX --data FILE --out mined.jsonl"
             )
         if settings.teacher is None:
             targets = own_targets(rows, kind, settings.loss)

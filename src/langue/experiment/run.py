@@ -65,7 +65,9 @@ class RunFolder:
             LangueError: the folder holds no run.
         """
         if not self.is_run():
-            raise LangueError(f"{self.path} is no run folder: recipe.yaml or environment.json is missing")
+            lacking = [file.name for file in (self.recipe_file, self.environment_file) if not file.is_file()]
+            verb = "is" if len(lacking) == 1 else "are"
+            raise LangueError(f"{self.path} is no run folder: {' and '.join(lacking)} {verb} missing")
         check_folder(self.path)
         return read_recipe(self.recipe_file)
 

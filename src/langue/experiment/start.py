@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,8 @@ def read_start(path: Path) -> Start:
         config, weights = run.recipe().model.architecture(), load(path).tensors["model"]
         return Start(config, weights, _tokenizer(run.path), source_tokenizer=_tokenizer(run.model, SOURCE_TOKENIZER))
     if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
-        raise LangueError(f"{path} has to become a folder to begin from: langue import {path} DIR")
+        command = shlex.join(["langue", "import", str(path), path.stem])
+        raise LangueError(f"{path} has to become a folder to begin from: {command}")
     raise LangueError(
         f"{path} holds no model: name a run, one of its checkpoints, a model's folder (Hugging Face's too), or "
         f"hf:OWNER/NAME"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from langue.data.buckets import Buckets
-from langue.data.labelled import Labelled, missing_column, read_split, texts_of
+from langue.data.labelled import Labelled, missing_columns, read_split, texts_of
 from langue.data.settings import DataSettings
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import score, task_score
@@ -24,8 +24,8 @@ from langue.text import Tokenizer
 class Tables(Course):
     """A course on tables."""
 
-    column: ClassVar[str] = "text"
-    """The column that no row can do without, as errors call it."""
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    """The columns that no row can do without, as errors call them; the first holds what is read."""
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
         super().__init__(recipe, tokenizer, folder)
@@ -61,8 +61,8 @@ class Tables(Course):
     def texts(cls, recipe: Recipe) -> Iterator[str]:
         for row in cls.learnt(recipe):
             texts = list(texts_of(row.values))
-            if not texts and cls.column not in row.values:  # what is wrong with a column that is there, is said later
-                raise missing_column(row.place, cls.column, row.values)
+            if not texts and cls.columns[0] not in row.values:  # what is wrong with one that is there, is said later
+                raise missing_columns(row.place, cls.columns, row.values)
             yield from texts
 
     @abstractmethod

@@ -29,7 +29,7 @@ class Tagging(Tables):
         call="print(model.tag({prompt}))",
         limits="The model has learnt what its training data call by which name, in texts of their kind.",
     )
-    column = "tokens"
+    columns = ("tokens", "tags")
 
     @classmethod
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:

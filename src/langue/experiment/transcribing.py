@@ -15,7 +15,7 @@ from langue.batch import Example
 from langue.console import progress, say
 from langue.data import Tally
 from langue.data.examples import ByNumber
-from langue.data.labelled import Labelled, missing_column, read_split, text_of
+from langue.data.labelled import Labelled, read_split, require, text_of
 from langue.data.order import Permutation
 from langue.data.recordings import recording_of
 from langue.data.records import Dropped
@@ -87,7 +87,7 @@ class Transcribing(Tables):
         limits="The model knows the voices, the words and the microphones that it was trained on. What it writes of "
         "others it heard\nas if it were like them.",
     )
-    column = "audio"
+    columns = ("audio", "text")
 
     @classmethod
     def texts(cls, recipe: Recipe) -> Iterator[str]:
@@ -95,9 +95,7 @@ class Transcribing(Tables):
         if not rows:
             raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
         for row in rows:
-            for name in ("audio", "text"):
-                if name not in row.values:
-                    raise missing_column(row.place, name, row.values)
+            require(row, "audio", "text")
             yield _written(row, recipe)
 
     @classmethod
@@ -138,6 +136,7 @@ class Transcribing(Tables):
         return Spoken(SoundStore(self.folder / STORE), self._outlined.encode)
 
     def check(self, row: Labelled) -> None:
+        require(row, "audio", "text")
         text_of(row, "text")
         recording_of(row, self.recipe.transcribe.truncated).read()
 

@@ -8,6 +8,7 @@ bytes of each file, so that damage is named.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -128,7 +129,8 @@ class FolderStore:
         if settings is None:
             unfinished = "; its building was broken off before it was done" if is_unfinished(path) else ""
             raise LangueError(
-                f"there is no index in {path}{unfinished}: langue index build DOCS … --out {path} makes one"
+                f"there is no index in {path}{unfinished}; to make one: "
+                f"langue index build DOCS --out {shlex.quote(str(path))}"
             )
         if path.exists() and not is_free(path):
             raise LangueError(_taken(path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -111,11 +112,14 @@ class Index:
         before = index.store.manifest
         manifest = before or Manifest(settings=settings, model=index._record())
         if manifest.settings != settings:
-            other = ", ".join(name for name, value in settings if value != getattr(manifest.settings, name))
-            raise LangueError(f"{place} was made with another {other}; remove it, or build beside it")
+            there = " ".join(_options(manifest.settings, settings))
+            raise LangueError(f"{place} was made with {there}; give the same, or build beside it")
         if (manifest.model is None) != (model is None):
-            made = "without a model" if manifest.model is None else f"by the model {manifest.model.path}"
-            raise LangueError(f"{place} was made {made}; say so again, or build beside it")
+            if manifest.model is None:
+                raise LangueError(f"{place} was made without a model; leave out --model, or build beside it")
+            raise LangueError(
+                f"{place} was made by a model; name it: {_model_option(manifest.model)}, or build beside it"
+            )
         index._update(given, manifest, whole=True)
         return index
 
@@ -150,7 +154,7 @@ class Index:
                 )
             given = self._given or record.path
             if given is None:
-                raise LangueError(f"{self.place} was made by a model that had no folder; name it")
+                raise LangueError(f"{self.place} was made by a model that had no folder; name it: --model DIR")
             self._model = self._checked(load_embedder(given, self.device)[0])
         return self._model
 
@@ -285,3 +289,17 @@ def _reranked(rerank: Rerank, query: str, hits: Sequence[Hit]) -> list[Hit]:
 
 
 open_index = Index.open
+
+
+def _options(old: IndexSettings, new: IndexSettings) -> Iterator[str]:
+    """The options of the command line by which the old settings come about, where the new ones differ."""
+    for name, value in old:
+        if value != getattr(new, name):
+            values = value if isinstance(value, tuple | list) else (value,)
+            yield from (f"--{name} {shlex.quote(str(each))}" for each in values if each is not None)
+            if value is None or values == ():
+                yield f"no --{name}"
+
+
+def _model_option(record: ModelRecord) -> str:
+    return f"--model {'DIR' if record.path is None else shlex.quote(record.path)}"

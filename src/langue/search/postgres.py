@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from langue.errors import LangueError, reason
 from langue.extra import need
 from langue.search.postings import K1, B
 from langue.search.settings import IndexSettings
-from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest
+from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest, shown
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import NEGATIVE, Condition, Where
 from langue.search.words import words as words_of
@@ -102,7 +103,8 @@ class PostgresStore:
             raise LangueError(f"the database has no pgvector, or lets nobody create it: {reason(error)}") from None
         store = cls(connection, name, settings)
         if store.manifest is None and settings is None:
-            raise LangueError(f"there is no index {name} in the database; langue index build DOCS … --out makes one")
+            command = f"langue index build DOCS --out {shlex.quote(shown(place))}"
+            raise LangueError(f"there is no index {name} in the database; to make one: {command}")
         return store
 
     def read(self) -> Manifest | None:

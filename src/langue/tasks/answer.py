@@ -14,7 +14,7 @@ import torch
 
 from langue import metrics
 from langue.data.examples import Encoded
-from langue.data.labelled import Labelled, missing_column, text_of
+from langue.data.labelled import Labelled, missing_columns, require, text_of
 from langue.data.values import is_missing, place_near, spelt, whole
 from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
@@ -225,6 +225,8 @@ def windows_of(
     Raises:
         LangueError: a question or a text is missing or empty, or the context is too small for both.
     """
+    for row in rows:
+        require(row, "question", "context")
     questions = tokenizer.encode_batch([text_of(row, "question") for row in rows])
     texts = [text_of(row, "context") for row in rows]
     known: dict[str, tuple[list[int], np.ndarray]] = {}
@@ -286,7 +288,7 @@ def answers_of(row: Labelled) -> list[dict[str, Any]]:
     given = row.values.get("answers")
     if given is None:
         if "answer" not in row.values:
-            raise missing_column(row.place, "answers", row.values)
+            raise missing_columns(row.place, _columns(row), row.values)
         text = row.values["answer"]
         nothing = is_missing(text) or text == ""
         return [] if nothing else [{"text": label_name(text), "start": _start(row, row.values.get("start"))}]
@@ -362,9 +364,15 @@ def check(row: Labelled) -> None:
         LangueError: the question or the context is missing or empty, or the answer does not stand in the context; names
             the place.
     """
+    require(row, *_columns(row))
     text_of(row, "question")
     text_of(row, "context")
     span_of(row)
+
+
+def _columns(row: Labelled) -> tuple[str, ...]:
+    """The columns of a row to learn from."""
+    return ("question", "context", "answer" if "answer" in row.values else "answers")
 
 
 def encoded_windows(
@@ -375,6 +383,8 @@ def encoded_windows(
     Raises:
         LangueError: an answer does not stand in its context, or a question or text is empty; names the place.
     """
+    for row in rows:
+        require(row, *_columns(row))
     for row, windows in zip(rows, windows_of(tokenizer, rows, settings, context), strict=True):
         span = span_of(row)
         for window in windows:

@@ -10,7 +10,7 @@ import torch
 
 from langue import metrics
 from langue.data.examples import Encoded
-from langue.data.labelled import Labelled, list_of, missing_column, number_of, text_of
+from langue.data.labelled import Labelled, list_of, missing_columns, number_of, text_of
 from langue.data.records import is_blank
 from langue.data.values import is_missing, whole
 from langue.decode.finite import refuse_not_finite
@@ -250,12 +250,16 @@ def choices_of(row: Labelled) -> list[str]:
 
 
 def texts_of_row(row: Labelled) -> tuple[str, str | None]:
+    """One text or two."""
+    first, *second = (text_of(row, name) for name in _text_columns(row))
+    return first, second[0] if second else None
+
+
+def _text_columns(row: Labelled) -> tuple[str, ...]:
     """`text`, or `sentence1` and `sentence2`; `sentence` is taken for `text`, as SST-2's files call it."""
     if "sentence1" in row.values:
-        return text_of(row, "sentence1"), text_of(row, "sentence2")
-    if "text" not in row.values and "sentence" in row.values:
-        return text_of(row, "sentence"), None
-    return text_of(row, "text"), None
+        return ("sentence1", "sentence2")
+    return ("sentence",) if "text" not in row.values and "sentence" in row.values else ("text",)
 
 
 def target_of(row: Labelled, settings: ClassifySettings) -> Any:
@@ -285,7 +289,7 @@ def label_of(row: Labelled) -> Any:
         LangueError: there is none; names the place.
     """
     if "label" not in row.values:
-        raise missing_column(row.place, "label", row.values)
+        raise missing_columns(row.place, (*_text_columns(row), "label"), row.values)
     label = row.values["label"]
     if is_missing(label) or (isinstance(label, str) and is_blank(label)):
         raise LangueError(f"{row.place}: label is empty")

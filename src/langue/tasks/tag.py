@@ -12,7 +12,7 @@ import torch
 from langue import metrics
 from langue.batch import IGNORE
 from langue.data.examples import Encoded
-from langue.data.labelled import Labelled, list_of, missing_column
+from langue.data.labelled import Labelled, list_of, require
 from langue.data.values import is_missing
 from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
@@ -175,8 +175,7 @@ def words_of(row: Labelled) -> list[str]:
     Raises:
         LangueError: there are none; names the place.
     """
-    if "tokens" not in row.values:
-        raise missing_column(row.place, "tokens", row.values)
+    require(row, "tokens")
     given = list_of(row.place, "tokens", row.values["tokens"])
     words = given.split() if isinstance(given, str) else _listed(given, "tokens", row)
     if not words:
@@ -192,8 +191,7 @@ def tags_of(row: Labelled) -> list[str]:
     Raises:
         LangueError: there are none, or not as many as words; names the place.
     """
-    if "tags" not in row.values:
-        raise missing_column(row.place, "tags", row.values)
+    require(row, "tokens", "tags")
     given = list_of(row.place, "tags", row.values["tags"])
     tags = given.split() if isinstance(given, str) else _listed(given, "tags", row)
     if any(is_missing(tag) or tag == "" for tag in tags):

@@ -12,7 +12,7 @@ import torch
 
 from langue.console import with_article
 from langue.data.audio import RATE, Sound, read_blocks
-from langue.data.labelled import Labelled, text_of
+from langue.data.labelled import Labelled, require, text_of
 from langue.data.playback import Pieces, Playback
 from langue.data.recordings import recording_of
 from langue.data.voice import Voice, detector_of
@@ -183,6 +183,8 @@ class Transcribe(ABC):
         self, rows: Sequence[Labelled], precision: str = "fp32", sounds: Sequence[np.ndarray] | None = None
     ) -> tuple[dict[str, float], list[str]]:
         """Loss, error rates and the transcripts of labelled rows, whose recordings may have been read already."""
+        for row in rows:
+            require(row, "audio", "text")
         texts = [text_of(row, "text") for row in rows]
         if sounds is None:
             sounds = [recording_of(row, self.settings.truncated).read() for row in rows]
