@@ -94,8 +94,8 @@ def roles_of(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, str]:
     numbers = {"pad_token": tokenizer.pad, "unk_token": tokenizer.unknown}
     if config.form == "encoder":
         numbers |= {"cls_token": tokenizer.start, "sep_token": tokenizer.separator, "mask_token": tokenizer.mask}
-    else:  # a writer begins where a document ended
-        numbers |= {"bos_token": tokenizer.end, "eos_token": tokenizer.end}
+    else:  # a writer begins where a document ended, unless something opens each text
+        numbers |= {"bos_token": (*tokenizer.opening, tokenizer.end)[0], "eos_token": tokenizer.end}
     return {role: _name(tokenizer, number) for role, number in numbers.items() if number is not None}
 
 
