@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from tests.hub.published import save
 
 from langue.errors import LangueError
 from langue.experiment.start import read_start, to_judge
+from langue.hub.folder import WEIGHTS
+from langue.hub.read import read_published
 from langue.hub.sentence import read_sentence
 from langue.models.config import EmbedderConfig
 
@@ -71,3 +75,37 @@ def test_a_damaged_or_hostile_list_is_named(tmp_path: Path, content: str, said: 
     (tmp_path / "modules.json").write_text(content)
     with pytest.raises(LangueError, match=said):
         read_sentence(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("modules.json", "[" * 100_000, "nested too deeply"),
+        (
+            "modules.json",
+            '[{"path": "", "type": "a.T"}, {"path": "\\u0000", "type": "a.Pooling"}]',
+            "config.json|modules.json",
+        ),
+        ("1_Pooling/config.json", '{"pooling_mode": {"a": [1]}}', "pooling by a"),
+        ("1_Pooling/config.json", '{"pooling_mode": 3}', "cannot be read"),
+        (
+            "2_Dense/config.json",
+            '{"in_features": 32, "out_features": 1000000000}',
+            "bias should be 1000000000 but is 8",
+        ),
+        ("2_Dense/config.json", '{"in_features": 32, "out_features": "many"}', "does not say how many numbers"),
+    ],
+)
+def test_each_file_of_it_is_guarded(tmp_path: Path, file: str, content: str, said: str) -> None:
+    save("bert", tmp_path)
+    write_modules(tmp_path, mean_tokens=True)
+    (tmp_path / "2_Dense").mkdir()
+    save_file({"linear.weight": torch.ones(8, 32), "linear.bias": torch.ones(8)}, tmp_path / "2_Dense" / WEIGHTS)
+    (tmp_path / "2_Dense" / "config.json").write_text('{"in_features": 32, "out_features": 8}')
+    modules = json.loads((tmp_path / "modules.json").read_text())
+    dense = {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}
+    (tmp_path / "modules.json").write_text(json.dumps([*modules, dense]))
+    read_published(tmp_path)
+    (tmp_path / file).write_text(content)
+    with pytest.raises(LangueError, match=said):
+        read_published(tmp_path)

@@ -75,7 +75,8 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
     if folder.generation:
         origin["generation_config"] = folder.generation
-    sentence = read_sentence(path)
+    with reading(path):
+        sentence = read_sentence(path)
     if sentence is not None:
         set_embedder(model, sentence.config, sentence.weights)
     tokenizer, source = read_tokenizer(path), read_source_tokenizer(path)

@@ -100,6 +100,8 @@ def _modules(path: Path) -> list[tuple[str, Path]]:
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
         modules = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in told]
+    except RecursionError:
+        raise LangueError(f"{file} is damaged: it is nested too deeply") from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise LangueError(f"{file} is damaged: it does not list modules with path and type") from None
     for _, place in modules:

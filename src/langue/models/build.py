@@ -105,15 +105,17 @@ def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[s
     if config is None:
         model.embedder = None
         return
-    head = make_embedder(config, model.config.read_width)
+    with torch.device("meta"):  # since nobody has looked at its sizes yet
+        blank = make_embedder(config, model.config.read_width)
+    expected = {name: each.shape for name, each in blank.state_dict().items()}
     given = {name: each.shape for name, each in (weights or {}).items()}
-    expected = {name: each.shape for name, each in head.state_dict().items()}
     wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
     if wrong:
         raise LangueError(
             f"the head that represents does not fit its configuration: {wrong[0]} should be "
             f"{_shape(expected.get(wrong[0]))} but is {_shape(given.get(wrong[0]))}"
         )
+    head = make_embedder(config, model.config.read_width)
     head.load_state_dict(dict(weights or {}))
     model.embedder = head.to(model.device).train(model.training)
 
