@@ -29,6 +29,7 @@ def check(some, folder, rounds, seed=0):
         log = undisturbed.with_suffix(".log")
         assert run(scene.command(undisturbed), log) == 0, log.read_text()
         seconds, expected = time.monotonic() - start, scene.whole(undisturbed)
+        print(f"{name}: {seconds:.1f} s", flush=True)
         for number in range(rounds):
             way = WAYS[count % len(WAYS)]
             place = folder / name.replace(" ", "-") / str(number)
