@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import resource
 import signal
@@ -20,6 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+_IMPORTED = (
+    "torch._dynamo",  # which every optimizer imports
+    "matplotlib.figure",
+    "langue.experiment.training",
+    "langue.hub.formats",
+    "langue.hub.onnx",
+    "langue.report.run",
+    "langue.search",
+    "langue.cli.train",
+)
 
 WAYS = ("kill", "terminate", "interrupt", "full", "read-only", "second")
 """SIGKILL, SIGTERM, Ctrl-C, a disk that is full, one that becomes read-only, and a second process beside the first."""
@@ -60,6 +72,8 @@ class Round:
 
 def start(arguments: Sequence[str], log: Path, largest: int | None = None) -> int:
     """Run a command line in a child; returns its process id."""
+    for module in _IMPORTED:
+        importlib.import_module(module)
     child = os.fork()
     if child:
         return child

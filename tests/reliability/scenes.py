@@ -46,7 +46,10 @@ _RECIPES: dict[str, Callable[[Path], Path]] = {
     "embed": _write_alike,
     "transcribe": spoken_rows.write_spoken,
 }
-_STEPS = ("--training.steps", "8", "--training.checkpoint_every", "3", "--training.evaluate_every", "4")
+_STEPS = (
+    *("--training.steps", "8", "--training.checkpoint_every", "3", "--training.evaluate_every", "4"),
+    *("--training.device", "cpu", "--no-report"),
+)
 
 
 def scenes(ready: Path, server: str | None) -> dict[str, Scene]:
@@ -78,7 +81,7 @@ def _prepare(ready: Path) -> None:
     log = ready / "log"
     for task in ("generate", "translate", "embed", "transcribe"):
         recipe = _RECIPES[task](ready / task)
-        arguments = ["train", str(recipe), "--out", str(ready / task / "run"), *_STEPS, "--training.device", "cpu"]
+        arguments = ["train", str(recipe), "--out", str(ready / task / "run"), *_STEPS]
         assert run(arguments, log) == 0, log.read_text()
     llama = tiny.write_tiny(
         ready / "llama", tiny.RECIPE.replace("{layers: 1, width: 16", "{preset: llama-nano, width: 16")
@@ -110,7 +113,7 @@ def _unless(target: Path, arguments: Sequence[str]) -> Sequence[str]:
 
 def _train(task: str) -> Scene:
     def command(folder: Path) -> list[str]:
-        return ["train", str(folder / "recipe.yaml"), "--out", str(folder / "run"), *_STEPS, "--training.device", "cpu"]
+        return ["train", str(folder / "recipe.yaml"), "--out", str(folder / "run"), *_STEPS]
 
     def again(folder: Path) -> list[str]:
         return [*command(folder), *(["--resume"] if RunFolder(folder / "run").is_run() else [])]
