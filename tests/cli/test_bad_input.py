@@ -91,7 +91,7 @@ TRAIN = [
     (["recipe.yaml", "--task", "translat"], "--task: "),
     (["broken.yaml"], "broken.yaml, line 2 is not valid YAML"),
     (["binary.yaml"], "binary.yaml"),
-    (["."], "cannot be read"),
+    (["."], "is a folder; name the recipe in it"),
     # an empty corpus
     (["recipe.yaml", "--data.train", "empty.txt"], "there is no text in"),
     (["recipe.yaml", "--data.train", "blank.txt"], "there is no text in"),
@@ -166,7 +166,7 @@ def test_the_command_itself(arguments: list[str], here: Path) -> None:
 def test_a_damaged_model_is_named(here: Path, capsys) -> None:
     path = here / "run" / "model" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-9])
-    assert "model.safetensors is damaged" in complain(["generate", "run", "the"], here, capsys)
+    assert "is damaged: model.safetensors" in complain(["generate", "run", "the"], here, capsys)
 
 
 def test_a_text_that_is_long_enough_passes(here: Path) -> None:

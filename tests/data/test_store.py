@@ -83,8 +83,8 @@ def test_a_missing_or_shortened_file_is_named(store):
     [
         (b"{", "is damaged"),
         (b"\xff", "is damaged"),
-        (b"[]", "does not describe a token store"),
-        (b'{"format": "other"}', "does not describe a token store"),
+        (b"[]", "holds no token store: manifest.json describes something else"),
+        (b'{"format": "other"}', "holds no token store: manifest.json describes something else"),
         (b'{"format": "langue-tokens", "version": 99}', "is of version 99"),
         (b'{"format": "langue-tokens", "version": 1}', "is damaged"),
     ],

@@ -67,10 +67,12 @@ def _asked(values: Mapping[str, Any], place: str) -> Any:
     Raises:
         LangueError: it lacks one.
     """
-    from langue.data.labelled import Labelled, text_of
+    from langue.data.labelled import Labelled, missing_columns, text_of
 
-    row = Labelled(place, values)
-    for name in ("question", "context"):
+    row, names = Labelled(place, values), ("question", "context")
+    if any(values.get(name) is None for name in names):
+        raise missing_columns(place, names, values)
+    for name in names:
         text_of(row, name)
     return row
 

@@ -86,7 +86,7 @@ class TokenStore:
         except FileNotFoundError:
             raise LangueError(f"{folder} holds no token store: {MANIFEST} is missing") from None
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise LangueError(f"{path} does not describe a token store")
+            raise LangueError(f"{folder} holds no token store: {MANIFEST} describes something else")
         if manifest.get("version") != VERSION:
             raise LangueError(f"{path} is of version {manifest.get('version')}; this Langue reads version {VERSION}")
         if manifest.get("sha256") != manifest_digest(manifest):

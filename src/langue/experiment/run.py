@@ -86,7 +86,7 @@ class RunFolder:
         if not resume and self.is_run():
             raise LangueError(f"{self.path} holds a run; go on with it by --resume, or choose another --out")
         busy = f"{self.path} is being trained by another process; wait for it or stop it"
-        taken = f"{self.path} is not empty and what is in it is not Langue's; choose another --out"
+        taken = f"{self.path} is not empty; choose another --out"
         with claim(self.path, self.is_run, busy=busy, taken=taken):
             yield
 

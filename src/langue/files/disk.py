@@ -16,6 +16,8 @@ from langue.files import ledger
 SUFFIX = ".writing"
 """The end of the names of folders in which things are written before they take their places."""
 
+FULL = "the disk is full"
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -41,9 +43,9 @@ def make_folders(folder: Path) -> list[Path]:
         if not place.is_dir():
             try:
                 place.mkdir()
-            except FileExistsError:  # another process was faster, or a file stands there
-                if not place.is_dir():
-                    raise
+            except FileExistsError:
+                if not place.is_dir():  # and not another process was faster
+                    raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(place)) from None
             else:
                 made.append(place)
                 ledger.note(place)
@@ -74,13 +76,17 @@ def reason(error: Exception) -> str:
     if number is None and match:
         number = int(match[1])
     if number in _FULL:
-        return "the disk is full"
+        return FULL
     return os.strerror(number) if number is not None else str(error)
 
 
 @contextmanager
 def write_errors(path: Path, advice: str) -> Iterator[None]:
     """Turn what the disk refuses into one sentence; errors about other files pass, since they are not of writing.
+
+    Args:
+        path: what is written.
+        advice: what to do about a full disk.
 
     Raises:
         LangueError: the disk is full, read-only, or the like.
@@ -93,4 +99,5 @@ def write_errors(path: Path, advice: str) -> Iterator[None]:
         name = getattr(error, "filename", None)
         if isinstance(name, str) and SUFFIX not in name and Path(name) not in (path, *path.parents):
             raise
-        raise LangueError(f"{path} could not be written: {reason(error)}; {advice}") from None
+        full = f"; {advice}" if reason(error) == FULL else ""
+        raise LangueError(f"{path} could not be written: {reason(error)}{full}") from None

@@ -92,5 +92,5 @@ def test_mistakes_are_a_sentence(tmp_path, name, rows, predictions, said):
 
 def test_a_path_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(LangueError, match="cannot be written"):
+    with pytest.raises(LangueError, match="could not be written: Not a directory"):
         write_submission("glue/CoLA", [{"index": 0}], ["acceptable"], tmp_path / "file" / "inside.tsv")
