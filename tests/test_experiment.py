@@ -73,7 +73,16 @@ def finished(tmp_path_factory) -> Path:
 
 def test_a_run_folder_holds_all_that_a_run_is(finished: Path) -> None:
     found = {path.name for path in finished.iterdir()}
-    expected = {"recipe.yaml", "environment.json", "metrics.jsonl", "tokenizer.json", "model", "checkpoints", "data"}
+    expected = {
+        "recipe.yaml",
+        "environment.json",
+        "sources.json",
+        "metrics.jsonl",
+        "tokenizer.json",
+        "model",
+        "checkpoints",
+        "data",
+    }
     assert found == expected | {"report.html", "README.md", "manifest.json", ".langue.lock"}
     assert {path.name for path in (finished / "checkpoints").iterdir()} == {"step-00000004", "step-00000008"}
     recipe, tokenizer = RunFolder(finished).recipe(), Tokenizer.load(finished)

@@ -73,7 +73,7 @@ def test_an_interrupted_training_saves_and_says_how_to_go_on(
     wait_for(tmp_path / "run" / "metrics.jsonl", process)
     process.send_signal(number)
     said, told = process.communicate(timeout=60)
-    assert process.returncode == 0, told
+    assert process.returncode == 128 + number, told
     assert "go on with: langue train recipe.yaml … --out run --resume" in told
     assert "interrupted" in said
     step = int(next((tmp_path / "run" / "checkpoints").iterdir()).name.removeprefix("step-"))
@@ -93,7 +93,7 @@ def test_an_interrupted_set_up_leaves_nothing(tmp_path: Path) -> None:
     wait_for(tmp_path / "run" / "tokenizer.json", process)
     process.send_signal(signal.SIGTERM)
     said, told = process.communicate(timeout=60)
-    assert (process.returncode, said, told) == (130, "", "langue: interrupted\n")
+    assert (process.returncode, said, told) == (143, "", "langue: interrupted\n")
     assert not (tmp_path / "run").exists()
 
 
@@ -120,3 +120,15 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, bytes_of_a_file: int) -> No
     assert "Traceback" not in told
     assert told.splitlines()[-1].startswith("langue: ")
     assert "the disk is full" in told
+
+
+def test_the_same_command_begins_and_goes_on(tmp_path: Path, capsys) -> None:
+    recipe = write_tiny(tmp_path)
+    for out, more in (("one", []), ("several", ["--seeds", "2"])):
+        command = ["train", str(recipe), "--out", str(tmp_path / out), "--training.steps", "2", "--no-report", *more]
+        for way in (["--resume", "auto"], ["--resume=auto"]):
+            assert cli.run([*command, *way]) == 0
+    assert "it had ended before" in capsys.readouterr().out
+    assert cli.run([*command[:-2], "--resume"]) == 2  # whose folder is of several, not a run
+    assert "holds no run to go on with" in capsys.readouterr().err
+    assert cli.run(["train", str(recipe), "--out", str(tmp_path / "one"), "--training.steps", "2", "--resume"]) == 0

@@ -114,10 +114,10 @@ from datetime import timedelta
 import torch
 from langue.errors import LangueError
 from langue.train import processes
-processes.STEP = timedelta(seconds=1)
+processes.STEP = timedelta(seconds=5)
 rank, _ = processes.start(torch.device("cpu"))
 if rank == 0:
-    time.sleep(3)
+    time.sleep(7)
     if sys.argv[1] == "fails":
         sys.exit(2)
 try:
@@ -131,7 +131,7 @@ except LangueError as error:
     ("first", "statuses", "said"),
     [
         ("sets up", [0, 0], ""),
-        ("fails", [2, 1], "another process of this training has ended; its own message says why\n"),
+        ("fails", [2, 1], "another process of this training has ended; its message says why\n"),
     ],
 )
 def test_a_set_up_may_take_longer_than_a_step(first, statuses, said):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from langue.cli.fields import gather_fields
+from langue.cli.fields import complete_resume, gather_fields
 from langue.cli.status import OK, USER_ERROR
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
 from langue.entry import main, say_interrupted
@@ -65,11 +65,11 @@ def _run(arguments: list[str]) -> int:
     assert isinstance(chosen, Verb)
     arguments, verify = _take(VERIFY, arguments)
     if not verify:
-        return _call(gather_fields(arguments) if chosen.recipe else arguments)
+        return _call(complete_resume(gather_fields(arguments)) if chosen.recipe else arguments)
     from langue.files import every_byte
 
     with every_byte():
-        return _call(gather_fields(arguments) if chosen.recipe else arguments)
+        return _call(complete_resume(gather_fields(arguments)) if chosen.recipe else arguments)
 
 
 def _take(flag: str, arguments: list[str]) -> tuple[list[str], bool]:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from langue.errors import LangueError
 
+_RESUME, _WAYS = "--resume", ("always", "auto")
+"""An option that may stand alone, and what else may stand behind it."""
+
 _FIELD = re.compile(r"--(task|[a-z_]+(?:\.[A-Za-z0-9_-]+)+)(?:=(.*))?", re.DOTALL)
 
 
@@ -32,6 +35,16 @@ def gather_fields(arguments: Sequence[str]) -> list[str]:
             raise LangueError(f"{argument} needs a value")
         gathered.append(f"--set={name}={value}")
     return gathered
+
+
+def complete_resume(arguments: Sequence[str]) -> list[str]:
+    """With `--resume always` for a `--resume` that stands alone."""
+    found = []
+    for argument, behind in zip(arguments, [*arguments[1:], ""], strict=True):
+        found.append(argument)
+        if argument == _RESUME and behind not in _WAYS:
+            found.append(_WAYS[0])
+    return found
 
 
 def read_fields(changes: Sequence[str]) -> dict[str, str]:

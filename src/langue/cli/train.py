@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from langue.recipe import Recipe
 
 
+_RESUME: dict[str | None, bool | Literal["auto"]] = {None: False, "always": True, "auto": "auto"}
+
+
 def train(
     recipe: Path,
     /,
     *,
     out: Path,
     start_from: Path | None = None,
-    resume: Annotated[bool, Parameter(negative="")] = False,
+    resume: Literal["always", "auto"] | None = None,
     seeds: int | None = None,
     report: bool = True,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -47,7 +50,8 @@ def train(
     start_from
         A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights to begin with.
     resume
-        Go on with the run in OUT from its last whole checkpoint.
+        Go on with the run in OUT from its last whole checkpoint; with auto behind it, begin one where there is none, so
+        that a job can be queued again as it is.
     seeds
         Train so many times, with seeds from training.seed on, in OUT/seed-N; tell mean and deviation. What was begun
         before is gone on with.
@@ -65,7 +69,7 @@ def train(
     asked = read_recipe(recipe, read_fields(changes))
     if seeds is not None:
         return _train_seeds(asked, out, seeds, start_from, report, as_json)
-    found = experiment.train(asked, out, start_from=start_from, resume=resume, report=report)
+    found = experiment.train(asked, out, start_from=start_from, resume=_RESUME[resume], report=report)
     if processes.is_first():
         if found.interrupted:
             say(f"interrupted at step {found.step:,}; go on with: {_going_on(out)}")

@@ -17,13 +17,13 @@ class Part:
     """Tokens first … first + count − 1 of a store, by which a share of a prepared corpus is set aside.
 
     Attributes:
-        tokens, documents, text_bytes, text_characters, fingerprint, opening: as of a store; a cut document counts as
-            one.
+        tokens, documents, text_bytes, text_characters, fingerprint, opening, manifest: as of a store; a cut document
+            counts as one.
     """
 
     def __init__(self, store: TokenStore, first: int, count: int, tokenizer: Tokenizer):
         self.folder, self.fingerprint, self.dtype = store.folder, store.fingerprint, store.dtype
-        self.opening = store.opening
+        self.opening, self.manifest = store.opening, store.manifest
         self.tokens = count
         self._store, self._first, self._tokenizer = store, first, tokenizer
 

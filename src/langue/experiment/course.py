@@ -135,6 +135,12 @@ class Course(ABC):
         """The largest forward pass over all processes; None where nobody worked it out."""
         return self.known_shape(self.recipe)
 
+    @property
+    @abstractmethod
+    def fingerprints(self) -> Mapping[str, str]:
+        """SHA-256 of what was read of each source outside the run, by the source's name; a resumed run reads it again
+        and must find the same."""
+
     @abstractmethod
     def describe(self) -> str:
         """What there is to learn from, such as "1.2M tokens"."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,17 @@ class Language(Course):
     @property
     def steps_per_epoch(self) -> float:
         return self._stream.size / (self.known_shape(self.recipe).rows * self.recipe.training.accumulate)
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """Of the stores, whose bytes are compared with their manifests when they are opened."""
+        stores = [*self.splits.train, *self.splits.dev, *self.splits.test]
+        return {self._name(store.folder): store.manifest["sha256"] for store in stores}
+
+    def _name(self, store: Path) -> str:
+        """One's own are called by their place in the run, which may be moved."""
+        own = store.is_relative_to(self.folder)
+        return str(store.relative_to(self.folder.parent) if own else store)
 
     def describe(self) -> str:
         return f"{short(sum(store.tokens for store in self.splits.train))} tokens"

@@ -16,6 +16,7 @@ from langue.data.sides import PairExamples, Shares, Sides, training_examples, wa
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
 from langue.experiment.fit import Shape
+from langue.experiment.sources import Fingerprints
 from langue.files import make_folders
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.models import Model
@@ -44,6 +45,7 @@ class Pairing(Course):
         opening = opening_of(recipe.model, tokenizer)
         self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context, opening)
         # The test part as well, lest a training of hours end with a file that is not there.
+        self._read = Fingerprints()
         self._dev, self._test = self._whole("dev"), self._whole("test")
 
     @cached_property
@@ -51,7 +53,7 @@ class Pairing(Course):
         """What is learnt from; what was left out is told and quarantined."""
         settings = self._settings(self.recipe)
         tally = Tally(self.folder / "quarantine.jsonl" if self.folder.exists() else None)
-        pairs = read_pairs(self.recipe.data, "train", self.task.columns)
+        pairs = self._read.of_pairs(read_pairs(self.recipe.data, "train", self.task.columns))
         kept = without_empty(pairs, duplicates=settings.duplicates)
         examples = training_examples(kept, self.sides, settings, tally)
         tally.close()
@@ -142,6 +144,11 @@ class Pairing(Course):
                 found, most = Shape(len(members), target, source), len(members) * left
         return found
 
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        assert len(self.train)  # which are read at the first question
+        return self._read.found()
+
     def describe(self) -> str:
         source, target = self.train.lengths.mean(0)
         return f"{len(self.train):,} pairs of {short(source)} and {short(target)} tokens"
@@ -187,7 +194,8 @@ class Pairing(Course):
     def _whole(self, split: str) -> list[Pair]:
         data = self.recipe.data
         source = data.train if split == "dev" and isinstance(data.dev, float) else getattr(data, split)
-        pairs, left = sound_pairs(read_pairs(data, split, self.task.columns), source, data, data.option)
+        read = self._read.of_pairs(read_pairs(data, split, self.task.columns))
+        pairs, left = sound_pairs(read, source, data, data.option)
         if left:
             remark(f"left out of {len(pairs):,} {split} pairs: {left}")
         return pairs

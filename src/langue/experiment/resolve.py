@@ -39,10 +39,7 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
         LangueError: there are no such weights, or the recipe wants another architecture.
     """
     if start_from is not None:
-        given = recipe.model.model_copy(
-            update={"path": Path(start_from) if is_remote(start_from) else Path(start_from).absolute()}
-        )
-        recipe = recipe.model_copy(update={"model": given})
+        recipe = with_start(recipe, start_from)
     if recipe.model.path is None:
         return recipe
     start = read_start(recipe.model.path)
@@ -61,13 +58,19 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     return recipe.model_copy(update={"model": continue_config(recipe.model, config), "tokenizer": tokenizer})
 
 
+def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:
+    """A recipe that begins with the weights of a folder, or of a remote name."""
+    path = Path(start_from) if is_remote(start_from) else Path(start_from).absolute()
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"path": path})})
+
+
 def with_reading(recipe: Recipe, reading: Reading) -> Recipe:
     """A recipe by which texts are read as the weights know them, unless it says otherwise itself."""
     said = {name: getattr(recipe.embed, name) for name in recipe.embed.model_fields_set}
     return recipe.model_copy(update={"embed": EmbedSettings(**{**reading.model_dump(), **said})})
 
 
-def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
+def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None = None) -> Recipe:
     """A recipe by which a run goes on, with the weights from which it began, as the run's own recipe knows them.
 
     Those weights are not read again: they may be gone by now, and a run with a checkpoint has no need of them.
@@ -76,6 +79,8 @@ def go_on_from(recipe: Recipe, folder: RunFolder) -> Recipe:
         LangueError: the recipe wants other weights than can be read, or another architecture.
     """
     old = folder.recipe()
+    if start_from is not None:
+        recipe = with_start(recipe, start_from)
     if old.model.path is None or recipe.model.path not in (None, old.model.path):
         return begin_from(recipe, None)
     model = recipe.model.model_copy(update={"path": old.model.path})

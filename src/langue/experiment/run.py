@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
+from langue.experiment.sources import FILE
 from langue.files import check_folder, claim, is_unfinished
 from langue.recipe import Recipe, read_recipe
 from langue.train.trainer import INTERRUPTED
@@ -29,6 +30,11 @@ class RunFolder:
     def environment_file(self) -> Path:
         """Versions and machine, which tell a run from a folder that holds a recipe."""
         return self.path / "environment.json"
+
+    @property
+    def sources_file(self) -> Path:
+        """Fingerprints of what the run has read."""
+        return self.path / FILE
 
     @property
     def metrics_file(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from langue.data.settings import DataSettings
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import score, task_score
 from langue.experiment.course import Course
+from langue.experiment.sources import Fingerprints
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import Recipe
@@ -98,6 +99,13 @@ class Tables(Course):
     @cached_property
     def steps_per_epoch(self) -> float:
         return self.batches(0, 1).steps_per_epoch
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:  # type: ignore[override]
+        found = Fingerprints()
+        for rows in self.rows.values():
+            found.of_rows(rows)
+        return found.found()
 
     @property
     def tokens_per_target(self) -> float:

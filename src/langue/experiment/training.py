@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 
@@ -19,6 +19,7 @@ from langue.experiment.fit import Shape, check_fit
 from langue.experiment.given import kept_data, write_given
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
+from langue.experiment.sources import check_sources, in_text, of_weights
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
@@ -39,7 +40,7 @@ def train(
     *,
     data: Any = None,
     start_from: Path | str | None = None,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
     report: bool = True,
 ) -> Run:
     """Train a model by a recipe.
@@ -51,7 +52,8 @@ def train(
             by column name, or a mapping with such for train, dev and test, as a `datasets.DatasetDict` is. The run
             keeps its own copy as JSON lines, which it is resumed from; to resume, `data` is not read again.
         start_from: a run, a checkpoint or a model's folder whose weights to begin with; a resumed run knows its own.
-        resume: go on with the run in `out` from its last whole checkpoint, bit for bit.
+        resume: go on with the run in `out` from its last whole checkpoint, bit for bit; "auto" does so where there is a
+            run, and begins one where there is none.
         report: draw report.html when training is over.
 
     Returns:
@@ -65,17 +67,17 @@ def train(
     folder = RunFolder(Path(out))
     device = choose_device(recipe.training.device)
     processes.start(device)
+    resume = folder.is_run() if resume == "auto" else resume
     with folder.claim(resume=resume) if processes.is_first() else nullcontext():
         if processes.is_first():
-            known = resume and start_from is None
             if data is not None:
                 recipe = kept_data(recipe, folder) if resume else write_given(data, recipe, folder.data)
-            recipe = go_on_from(recipe, folder) if known else begin_from(recipe, start_from)
+            recipe = go_on_from(recipe, folder, start_from) if resume else begin_from(recipe, start_from)
             trainer = (_resume if resume else _begin)(recipe, folder)
             processes.wait()
         else:
             processes.wait()
-            trainer = _build(folder.recipe(), folder)
+            trainer = _build(folder.recipe(), folder).trainer
         return _run(trainer, folder, report)
 
 
@@ -87,19 +89,20 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     _check_fit(recipe, course.known_shape(recipe))
     tokenizer.save(folder.path)
     course.prepare(recipe, tokenizer, folder.data)
-    trainer = _build(recipe, folder)
+    built = _build(recipe, folder)
     with replacing_listed(folder.path) as stage:
         content = json.dumps(environment(), indent=2) + "\n"
         (stage / folder.environment_file.name).write_text(content, encoding="utf-8")
+        (stage / folder.sources_file.name).write_text(in_text(built.data, built.weights), encoding="utf-8")
     write_recipe(recipe, folder.recipe_file)
-    return trainer
+    return built.trainer
 
 
 def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Go on with a run, from its beginning if it has no checkpoint yet."""
     recipe = reconcile(recipe, folder)
     _check_fit(recipe, course_of(recipe).known_shape(recipe))
-    trainer = _build(recipe, folder)
+    trainer = _build(recipe, folder).trainer
     write_recipe(recipe, folder.recipe_file)
     return trainer
 
@@ -113,21 +116,40 @@ def _check_fit(recipe: Recipe, shape: Shape | None) -> None:
         check_fit(recipe.model.architecture(), recipe.training, mine, device)
 
 
-def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
-    """The trainer of a run whose data stand, at its last checkpoint."""
+class _Built(NamedTuple):
+    """A trainer, and fingerprints of what was read for it, by name."""
+
+    trainer: Trainer
+    data: Mapping[str, str]
+    weights: Mapping[str, str]
+
+
+def _build(recipe: Recipe, folder: RunFolder) -> _Built:
+    """The trainer of a run whose data stand, at its last checkpoint.
+
+    Raises:
+        LangueError: something that it reads is not what it was when the run began.
+    """
     training = recipe.training
     course = course_of(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
     _check_fit(recipe, course.largest)
     device = choose_device(training.device)
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)
+    weights: dict[str, str] = {}
     if checkpoint is None and recipe.model.path is not None:
-        new = copy_weights(model, read_start(recipe.model.path), course.labels)
+        start = read_start(recipe.model.path)
+        weights = {str(recipe.model.path): of_weights(start.config.model_dump(), start.weights)}
+        new = copy_weights(model, start, course.labels)
         if new and processes.is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
     model.to(device)
     batches = course.batches(*processes.start(device))
+    if folder.sources_file.exists():
+        check_sources(folder.sources_file, course.fingerprints, "data")
+        if weights:
+            check_sources(folder.sources_file, weights, "weights")
     watch = build_watch(course, folder, device)
     trainer = Trainer(
         model, course.objective(), batches, build_optimizer(model, training), training, folder.path, watch
@@ -135,7 +157,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> Trainer:
     if checkpoint is not None:
         trainer.resume(checkpoint)
     _announce(trainer, course)
-    return trainer
+    return _Built(trainer, course.fingerprints, weights)
 
 
 def _announce(trainer: Trainer, course: Course) -> None:

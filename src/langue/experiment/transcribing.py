@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from langue.data.sounds import SoundStore, write_sounds
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
-from langue.files import make_folders
+from langue.files import digest, make_folders
 from langue.models import Model
 from langue.models.build import outline
 from langue.models.config import AudioConfig
@@ -147,6 +147,13 @@ class Transcribing(Tables):
     def _outlined(self) -> Transcribe:
         """The task of a model without content, which knows how it is taught."""
         return self._task(outline(self.recipe.model.architecture()))
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Of the manifests, and of the recordings that are heard again; those to learn from lie in the run."""
+        places = (recording_of(row).audio for split in ("dev", "test") for row in self.rows[split])
+        files = {str(path): digest(Path(path)) for path in places if isinstance(path, str | Path)}
+        return {**super().fingerprints, **files}
 
     def describe(self) -> str:
         count, seconds = len(self.train), self.train.tokens / FRAMES

@@ -1,0 +1,113 @@
+"""What a run has read, by fingerprints: a resumed run reads some of it again, and goes on only if it is the same."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from langue.data.labelled import Labelled
+from langue.data.parallel import Pair
+from langue.errors import LangueError
+
+FILE = "sources.json"
+"""In a run's folder: SHA-256 by the name of the source."""
+NAMED = 5
+"""Sources that a message names."""
+
+
+class Fingerprints:
+    """SHA-256 of what is read of each source, taken while it is read."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, Any] = {}
+
+    def add(self, source: str, content: Any) -> None:
+        """Take in what comes next in a source: a row, a text, or a fingerprint of something larger."""
+        text = json.dumps(content, default=_plain, skipkeys=True)
+        self._hashes.setdefault(source, hashlib.sha256()).update(text.encode() + b"\n")
+
+    def of_rows(self, rows: Iterable[Labelled]) -> None:
+        """Take in rows of tables, each under the name of the file that its place begins with."""
+        for row in rows:
+            self.add(row.place.rpartition(", ")[0], row.values)
+
+    def of_pairs(self, pairs: Iterable[Any]) -> Iterator[Any]:
+        """Take in pairs that somebody else reads, one after the other."""
+        for pair in pairs:
+            if isinstance(pair, Pair):
+                self.add(pair.place, [pair.source, pair.target, pair.tags])
+            yield pair
+
+    def found(self) -> dict[str, str]:
+        """Of each source so far."""
+        return {source: digest.hexdigest() for source, digest in self._hashes.items()}
+
+
+def of_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
+    """The fingerprint of a model that a training begins with."""
+    digest = hashlib.sha256(json.dumps(config, default=str, sort_keys=True).encode())
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def check_sources(path: Path, found: Mapping[str, str], what: str) -> None:
+    """Compare what was read just now with what a run has written down when it began.
+
+    Args:
+        path: the file that it has written.
+        found: fingerprints by name.
+        what: "data", of which all must be found again, or "weights".
+
+    Raises:
+        LangueError: names what has changed, is new or is gone.
+    """
+    known = read_sources(path).get(what, {})
+    others = [name for name, digest in known.items() if found.get(name, digest) != digest]
+    gone = [name for name in known if name not in found]
+    new = [name for name in found if name not in known]
+    changes = [(others, "changed"), (gone, "gone"), (new, "new")]
+    said = "; ".join(f"{word} since then: {_named(names)}" for names, word in changes if names)
+    if said:
+        raise LangueError(
+            f"the {what} are not those that {path.parent} began with: {said}; put back what was there, or train anew "
+            f"with another --out"
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def read_sources(path: Path) -> dict[str, dict[str, str]]:
+    """What a run has written down; nothing where it is only being set up."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def in_text(data: Mapping[str, str], weights: Mapping[str, str]) -> str:
+    """What a run writes down."""
+    return json.dumps({"data": dict(data), "weights": dict(weights)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """What JSON cannot say, so that the same is always said of the same."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, datetime.date | datetime.time | datetime.timedelta | decimal.Decimal | Path):
+        return str(value)
+    return type(value).__name__
