@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +195,33 @@ def test_what_we_do_not_know_is_said_in_one_sentence(
     write_gguf(tiny_gguf.model("llama"), tokenizer, tmp_path / "model.gguf")
     with pytest.raises(LangueError, match=word):
         read_gguf(edited(tmp_path / "model.gguf", **settings))
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+import tiny_gguf
+from langue.errors import LangueError
+from langue.hub.gguf import write_gguf
+from langue.text import TokenizerSettings, train_tokenizer
+tokenizer = train_tokenizer(TokenizerSettings(kind="byte-bpe", vocab_size=300), ["the old king " * 50])
+model = tiny_gguf.model("llama", vocab_size=tokenizer.vocab_size)
+write_gguf(model, tokenizer, Path({folder!r}) / "whole.gguf")
+size = (Path({folder!r}) / "whole.gguf").stat().st_size
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for short in (1, 100, 1000, 3000, 5000, 9000, size // 2):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - short, resource.RLIM_INFINITY))
+    try:
+        write_gguf(model, tokenizer, Path({folder!r}) / "cut.gguf")
+        print("written")
+    except LangueError as error:
+        print("full" if "the disk is full" in str(error) else error)
+"""
+
+
+def test_a_disk_that_fills_up_in_the_last_tensor_is_said(tmp_path: Path) -> None:
+    code = FULL.format(path=[str(Path(__file__).parent)], folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["full"] * 7, done.stderr
+    assert not (tmp_path / "cut.gguf").exists()

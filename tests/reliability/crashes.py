@@ -47,7 +47,7 @@ class Scene:
     Attributes:
         set_up: makes in a folder (on the disk that is used up or killed on) what the command needs.
         command: its arguments, for a folder.
-        again: the arguments of a second start, which ends the work.
+        again: the arguments of a second start, which ends the work; none where it is done already.
         whole: everything that counts of what was written, when the work is done; the same after each round.
         target: what the command writes, relative to the folder; all else must stay as it was.
         sound: checks what is left after a crash, before the second start: whole or not there.
@@ -176,7 +176,8 @@ def play(scene: Scene, way: str, folder: Path, draws: np.random.Generator, secon
         except BaseException as error:
             result.faults.append(f"not sound after it: {type(error).__name__}: {error}")
         result.faults += _differences("after it", before, snapshot(folder, scene.target), passing=True)
-        again = run((scene.again or scene.command)(folder), log)
+        arguments = (scene.again or scene.command)(folder)
+        again = run(arguments, log) if arguments else 0
         if again != 0:
             result.faults.append(f"a second start ends with {again}")
         else:

@@ -236,11 +236,18 @@ def _index(ready: Path, verb: str, kind: str, server: str | None) -> Scene:
         hits = [line for line in out.read_bytes().split(b"\n") if line.startswith(b"{")]
         return b"\n".join(hits) if status == 0 else None
 
+    def again(folder: Path) -> Sequence[str]:
+        """To delete what is gone is a mistake of the user's, so that a delete that is done is not done again."""
+        out = folder.with_suffix(".info")
+        out.unlink(missing_ok=True)
+        assert verb != "delete" or run(["index", "info", place(folder), "--json"], out) == 0
+        return [] if verb == "delete" and b'"documents":20' in out.read_bytes() else command(folder)
+
     def sound(folder: Path) -> None:
         if verb != "build":
             assert search(folder) is not None, "the index that was there cannot be searched"
 
-    return Scene(set_up, command, search, "index", None, sound)
+    return Scene(set_up, command, search, "index", again, sound)
 
 
 def _plain(build: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from langue.data.alike import kind_of, texts_in
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.files import check_file, replacing_listed
+from langue.files.arrays import write_array
 from langue.objectives.settings import EmbedSettings
 from langue.tasks import load
 
@@ -46,7 +47,7 @@ def write_lesson(settings: EmbedSettings, rows: Sequence[Labelled], folder: Path
             told.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
             advance(len(some))
     with replacing_listed(folder) as stage:
-        np.save(stage / LESSON, np.concatenate(told), allow_pickle=False)
+        write_array(stage / LESSON, np.concatenate(told))
 
 
 def _vectors(teacher: Any, rows: Sequence[Sequence[str]], kind: str) -> np.ndarray:

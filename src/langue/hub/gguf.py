@@ -359,10 +359,19 @@ def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind, ggu
         rows = parameters[place.parameter][place.rows].detach().float().cpu()
         if place.heads and architecture not in _NEIGHBOURS:
             rows = to_halves(rows, place.heads)
-        writer.write_tensor_data(_pack(name, rows.contiguous().numpy(), packed_as[name], gguf))
+        _append(writer, _pack(name, rows.contiguous().numpy(), packed_as[name], gguf))
     if factors is not None:
-        writer.write_tensor_data(factors)
+        _append(writer, factors)
     writer.close()
+
+
+def _append(writer: Any, content: np.ndarray) -> None:
+    """Write the next tensor. The library's own way goes by `ndarray.tofile`, whose last bytes are lost without a word
+    when the disk fills up just then."""
+    file = writer.fout[0]
+    writer.write_padding(file, file.tell())
+    file.write(np.ascontiguousarray(content).data)
+    writer.write_padding(file, content.nbytes)
 
 
 def _declare(writer: Any, name: str, shape: tuple[int, ...], kind: Any, gguf: Any) -> None:

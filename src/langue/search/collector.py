@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from langue.search.flat import FlatFile, write_array
+from langue.files.arrays import FlatFile, write_array
 from langue.search.postings import Postings
 
 BLOCK = 1 << 16

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from langue.files import replacing_listed
-from langue.search.flat import write_array
+from langue.files.arrays import write_array
 from langue.search.postings import best
 from langue.search.settings import Storage
 from langue.search.store import Manifest, Passage, Scored, ranked

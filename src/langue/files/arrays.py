@@ -10,7 +10,8 @@ import numpy as np
 class FlatFile:
     """An array of a known shape that is written in parts, so that nobody need hold all of it.
 
-    A full disk raises an OSError with its number; what NumPy itself raises then says neither what happened nor where.
+    A full disk raises an OSError with its number. NumPy's own `save` and `tofile` write by a buffer of C's, whose last
+    bytes are lost without a word when the disk fills up just then.
     """
 
     def __init__(self, path: Path, kind: np.dtype | type, shape: tuple[int, ...]):
