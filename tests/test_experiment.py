@@ -448,7 +448,7 @@ def test_weights_keep_their_architecture(finished: Path, tmp_path: Path) -> None
     with pytest.raises(LangueError, match="holds no model: name a run, one of its checkpoints, a model's folder"):
         run_tiny(tmp_path, start_from=tmp_path)
     (tmp_path / "model.gguf").touch()
-    with pytest.raises(LangueError, match=r"has to become a folder to begin from: langue import .*model\.gguf DIR"):
+    with pytest.raises(LangueError, match=r"has to become a folder to begin from: langue import .*model\.gguf model"):
         run_tiny(tmp_path, start_from=tmp_path / "model.gguf")
     assert not (tmp_path / "run").exists()
 
