@@ -100,7 +100,8 @@ def length_of(path: Path) -> float | None:
 def cut_short(name: str, seconds: float) -> LangueError:
     """What to say of a recording that ends before it should."""
     return LangueError(
-        f"{name} is cut short or damaged after {seconds:.1f} seconds; mend it, or take what is there: truncated accept"
+        f"{name} is cut short or damaged after {seconds:.1f} seconds; mend it, or take what is there by "
+        "--truncated accept (in a recipe: transcribe.truncated)"
     )
 
 
