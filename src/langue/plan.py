@@ -40,6 +40,7 @@ class Plan:
     """What a training will need.
 
     Attributes:
+        model: its preset, or how its positions exchange information.
         device: where it will compute.
         vocabulary: tokens of the model.
         parameters: numbers that it learns.
@@ -57,6 +58,7 @@ class Plan:
         batch_tokens: tokens that a batch is to hold, where batches are counted by them.
     """
 
+    model: str
     device: str
     vocabulary: int
     parameters: int
@@ -125,6 +127,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
     needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source)
     return Plan(
+        model=recipe.model.preset or load.config.mixer,
         device=str(device),
         vocabulary=load.config.vocab_size,
         parameters=learned,

@@ -8,7 +8,7 @@ from langue.cli import run
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.experiment.training import _course
-from langue.models import build, load_model
+from langue.models import ModelConfig, build, load_model, save_model
 from langue.models.count import flops_per_token, memory
 from langue.plan import make_plan, usual_share
 from langue.randomness import RowRandomness
@@ -218,3 +218,13 @@ def test_the_command_prints_words_or_json(file, capsys):
 def test_mistakes_end_in_a_sentence_and_status_2(file, capsys, options, sentence):
     assert run(["plan", str(file), *options]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_plan_tells_the_model_whose_weights_it_begins_with(file, tmp_path, capsys):
+    tokenizer = train_tokenizer(recipe_of(file).tokenizer, [(tmp_path / "text.txt").read_text()])
+    tokenizer.save(tmp_path / "base")
+    config = ModelConfig(mixer="lstm", position="none", layers=1, width=16, context=32, vocab_size=tokenizer.vocab_size)
+    save_model(build(config), tmp_path / "base" / "model")
+    (tmp_path / "bare.yaml").write_text("task: generate\ndata: {train: text.txt}\n")
+    assert run(["plan", str(tmp_path / "bare.yaml"), "--start-from", str(tmp_path / "base")]) == 0
+    assert capsys.readouterr().out.startswith("lstm, ")

@@ -48,11 +48,11 @@ def plan(
         derived = {"flops": made.flops, "memory_needed": made.memory_needed}
         print(json.dumps({**asdict(made), **derived}))
     else:
-        print("\n".join(describe(made, asked.model.preset or asked.model.mixer)))
+        print("\n".join(describe(made)))
     made.check()
 
 
-def describe(made: Plan, name: str) -> list[str]:
+def describe(made: Plan) -> list[str]:
     """The plan in words."""
     from langue.plan import PROGRAM
     from langue.report.words import duration, short, size
@@ -63,7 +63,7 @@ def describe(made: Plan, name: str) -> list[str]:
         rows, kind = f"{made.rows:,} pairs of {made.source:,} and {made.context:,} tokens at most", "target tokens"
     held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
     return [
-        f"{name}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
+        f"{made.model}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
         _line(
             "training",
             f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} {kind}: {short(made.tokens)} tokens, "
