@@ -44,6 +44,8 @@ HOSTILE = {
     "no date": "task: 2024-13-45\n",
     "twice": "task: generate\ntask: fill\n",
     "binary": "task: !!binary '*'\n",
+    "no truth value": "task: !!bool maybe\n",
+    "no time": "task: !!timestamp x\n",
     "list key": "? [a]\n: b\n",
     "number key": "1: 2\n",
     "null byte": 'task: generate\ndata: {train: "a\\0b"}\nmodel: {preset: [x]}\n',

@@ -99,8 +99,10 @@ def parse_yaml(text: str) -> Any:
         content = loader.construct_document(node)
     except RecursionError:
         raise OutOfBounds(problem="it is nested too deeply") from None
-    except (ValueError, OverflowError) as error:  # a date that is none, a number of thousands of digits
-        raise yaml.MarkedYAMLError(problem=str(error)) from None
+    except yaml.YAMLError:
+        raise
+    except Exception as error:  # a date, a truth value, a number that is none: constructors raise anything
+        raise yaml.MarkedYAMLError(problem=reason(error)) from None
     finally:
         loader.dispose()
     return content
