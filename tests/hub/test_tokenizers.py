@@ -146,3 +146,14 @@ def test_what_is_no_tokenizer_of_theirs_is_said(tmp_path: Path, files: dict[str,
         (tmp_path / name).write_text(content)
     with pytest.raises(LangueError, match=sentence):
         Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "byte-bpe"])
+def test_a_number_out_of_all_proportion_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """By such numbers the engine would make a list of two billion places before it wrote itself down."""
+    engine = train_tokenizer(TokenizerSettings.model_validate({"kind": kind, "vocab_size": 300}), ["the sea"]).engine
+    content = json.loads(engine.to_str())
+    content["model"]["vocab"]["the"] = 2**31
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(LangueError, match="its token 'the' has the number 2147483648"):
+        Tokenizer.load(tmp_path)

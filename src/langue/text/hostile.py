@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,23 @@ LONGEST_TEXT = 1000
 LONGEST_FRAME = 100
 """Tokens around a text."""
 
+LARGEST_NUMBER = 1 << 24
+"""Of a token; the largest vocabulary that is published has a quarter of a million. The engine keeps a place for each
+number below the largest."""
+
 _PUT = {"Replace": "content", "Prepend": "prepend", "Append": "append"}
 """Steps that put text of their own, by the field that says which."""
+
+
+def check_numbers(numbers: Mapping[str, int]) -> None:
+    """Look at the numbers of all tokens, before a list of as many is made.
+
+    Raises:
+        LangueError: one of them is out of all proportion.
+    """
+    name = max(numbers, key=lambda token: numbers[token], default="")
+    if numbers.get(name, 0) > LARGEST_NUMBER:
+        raise LangueError(f"the tokenizer is hostile or damaged: its token {name!r:.60} has the number {numbers[name]}")
 
 
 def check_engine(engine: Engine, path: Path) -> None:

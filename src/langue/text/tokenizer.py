@@ -26,7 +26,7 @@ from langue.text.beside import (
 )
 from langue.text.foreign import MARIAN, build_engine, build_marian
 from langue.text.frame import Frame, classic_frame, read_frame
-from langue.text.hostile import check_engine
+from langue.text.hostile import check_engine, check_numbers
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
 
 FILE = "tokenizer.json"
@@ -69,6 +69,7 @@ class Tokenizer:
         engine.no_padding()
         engine.no_truncation()
         known = engine.get_vocab(with_added_tokens=True)
+        check_numbers(known)
         added = {token.content: number for number, token in engine.get_added_tokens_decoder().items() if token.special}
         self.roles = {role: name for role, name in (roles or {}).items() if name in known}
         self.specials = frozenset(added.values()) | {known[name] for name in self.roles.values()}
