@@ -13,8 +13,10 @@ import pytest
 from tests.search.small import Counting, rows
 
 from langue.errors import LangueError
+from langue.files.manifest import MANIFEST, describe
 from langue.randomness import numpy_generator
 from langue.search import Index, IndexSettings
+from langue.search.store import read_manifest
 
 KINDS = ("memory", "lance")
 ROOT = Path(__file__).parents[2]
@@ -237,3 +239,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_version_before(place, kind, 
     assert {name for name in set(files(place)) - before if not name.startswith("lance/")} == set()
     Index.open(place, Counting()).add([{"id": "later", "text": "There is room again."}])
     assert len(answers(place)[0][0]) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("passages-000001/passages.bin", lambda content: content[:-9]),
+        ("passages-000001/passages.bin", lambda content: content.replace(b"[", b"\xff")),
+        ("passages-000001/keys.npy", lambda content: content.replace(b"(40,)", b"(39,)")),
+        ("postings-000001/rows.npy", lambda content: content[:128] + b"\xff" * (len(content) - 128)),
+        ("postings-000001/keys.npy", lambda content: content[:128] + b"\x7f" * (len(content) - 128)),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_one_sentence_whatever_their_hashes_say(place, name, change):
+    Index.build(rows(40), place, Counting(), IndexSettings(kind="memory"))
+    (place / name).write_bytes(change((place / name).read_bytes()))
+    manifest = read_manifest((place / MANIFEST).read_text(), str(place))
+    listed = {**manifest.files, name: describe(place / name)}
+    (place / MANIFEST).write_text(manifest.model_copy(update={"files": listed}).text())
+    with pytest.raises(LangueError, match=r"index.* cannot be read: .*; remove it and build it again"):
+        answers(place)

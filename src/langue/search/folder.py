@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from langue.files.manifest import Entry, describe
 from langue.search.collector import Collector
 from langue.search.postings import Postings
 from langue.search.settings import IndexSettings
-from langue.search.store import Manifest, Passage, Scored, read_manifest
+from langue.search.store import ADVICE, Manifest, Passage, Scored, read_manifest
 from langue.search.where import Where
 from langue.search.words import words as words_of
 
@@ -142,7 +142,8 @@ class FolderStore:
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
         """See `Store`."""
-        return self._postings.search(words, k, self._table.allowed(where) if where else None)
+        with self._reading():
+            return self._postings.search(words, k, self._table.allowed(where) if where else None)
 
     def both(self, vector: np.ndarray, words: Sequence[str], k: int, where: Where) -> tuple[list[Scored], list[Scored]]:
         """See `Store`. LanceDB and NumPy let other threads run while they work."""
@@ -153,7 +154,13 @@ class FolderStore:
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Store`."""
-        return self._table.passages(keys)
+        with self._reading():
+            return self._table.passages(keys)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """Guard around what takes numbers from the files, which come from the disk only when they are needed, for
+        places in others: those that do not fit together lead beyond an end."""
+        return reading(self.path, ADVICE)
 
     @contextmanager
     def writing(self) -> Iterator[_Writer]:
@@ -179,7 +186,7 @@ class FolderStore:
         """
         if check:
             _check(self.path, manifest)
-        with reading(self.path, "remove it and build it again"):
+        with self._reading():
             self.manifest, self.settings = manifest, manifest.settings
             self._table = open_table(self.path, manifest.settings, manifest)
             self._postings = Postings.load(self.path / _postings(manifest.generation))

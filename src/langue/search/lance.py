@@ -167,11 +167,12 @@ class LanceTable:
         """See `Table`."""
         if not keys:
             return []
-        places = self._rows.places(np.array(keys, np.int64)).tolist()
+        rows = self._rows
         with self._reading():
-            rows = self._table.take_row_ids(places).select(list(Passage._fields)).to_arrow().to_pylist()
-        found = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in rows}
-        return [found[key] for key in keys]
+            places = rows.places(np.array(keys, np.int64)).tolist()
+            taken = self._table.take_row_ids(places).select(list(Passage._fields)).to_arrow().to_pylist()
+            found = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in taken}
+            return [found[key] for key in keys]
 
     def allowed(self, where: Where) -> np.ndarray:
         """See `Table`."""

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from langue.errors import reading
 from langue.files import replacing_listed
 from langue.files.arrays import write_array
 from langue.search.postings import best
 from langue.search.settings import Storage
-from langue.search.store import Manifest, Passage, Scored, ranked
+from langue.search.store import ADVICE, Manifest, Passage, Scored, ranked
 from langue.search.vectors import CANDIDATES, cosines, differing, stored, to_bits
 from langue.search.where import Where, holds
 
@@ -61,6 +62,8 @@ class MemoryTable:
         names = (*MAIN, *manifest.place["kept"])
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
         keys, ends = (arrays.pop(name) for name in MAIN)
+        if not all(len(array) == len(keys) for array in (ends, *arrays.values())):
+            raise ValueError("its arrays are of different lengths")
         return cls(path, keys, arrays, np.fromfile(folder / "passages.bin", np.uint8), ends, storage)
 
     @cached_property
@@ -68,8 +71,9 @@ class MemoryTable:
         return [self._passage(row) for row in range(len(self.keys))]
 
     def _passage(self, row: int) -> Passage:
-        start = int(self.ends[row - 1]) if row else 0
-        return Passage(*json.loads(self.records[start : int(self.ends[row])].tobytes()))
+        with reading(self.path, ADVICE):
+            start = int(self.ends[row - 1]) if row else 0
+            return Passage(*json.loads(self.records[start : int(self.ends[row])].tobytes()))
 
     def digests(self) -> dict[str, str]:
         """See `Table`."""

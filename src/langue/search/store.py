@@ -19,6 +19,8 @@ from langue.search.where import Where
 from langue.settings import Settings
 
 VERSION = 2
+ADVICE = "remove it and build it again"
+"""What to do about an index in a folder that is damaged."""
 
 Scored = tuple[int, float]
 """The key of a passage, and its score: the greater, the better."""
