@@ -180,3 +180,9 @@ def test_garbage_is_named_and_refused(content, tmp_path):
     for sound in (tmp_path / "a.wav", io.BytesIO(content), content):
         with pytest.raises(LangueError):
             read_audio(sound, name="a.wav")
+
+
+def test_a_name_that_no_file_can_have_is_no_recording():
+    assert seconds_of("a\0b.wav") is None
+    with pytest.raises(LangueError, match="there is no recording"):
+        read_audio("a\0b.wav")

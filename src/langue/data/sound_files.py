@@ -93,7 +93,7 @@ def length_of(path: Path) -> float | None:
     try:
         with path.open("rb") as raw, _container(raw, str(path), "") as container:
             return None if container.duration is None else container.duration / 1_000_000
-    except (LangueError, OSError):
+    except (LangueError, OSError, ValueError):  # the last of a name with a NUL in it
         return None
 
 
