@@ -15,6 +15,7 @@ NAMES = (
     "start",
     "data",
     "step_speed",
+    "busy",
     "time_to_loss",
     "fine_tuning",
     "fine_tuning_rte",

@@ -13,6 +13,7 @@ from langue.recipe import Recipe
 from langue.report import write_race_report
 from langue.report.result import read_result
 from langue.settings import parse
+from langue.train import latest
 
 PRESETS = ("mlp-nano", "gpt-nano")
 TOKENS = 12 * 16 * 20
@@ -159,3 +160,41 @@ def test_two_budgets_are_one_too_many(text, tmp_path, capsys):
     command = ["race", str(recipe), "--tokens", "400", "--seconds", "3", "--out", str(tmp_path / "race")]
     assert run_command(command) == 2
     assert "a race needs one budget" in capsys.readouterr().err
+
+
+def test_members_take_turns_and_are_held_against_the_machine(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(langue.race, "TURN", 0.0)  # a step each
+    turns = []
+    take = langue.race.Turns.take
+
+    def watched(self, seconds, pace):
+        before = self.training.trainer.progress.step
+        take(self, seconds, pace)
+        turns.append((self.training.folder.path.name, self.training.trainer.progress.step - before))
+
+    monkeypatch.setattr(langue.race.Turns, "take", watched)
+    result = race(recipe_of(text), PRESETS, Budget(tokens=12 * 16 * 3), tmp_path / "race")
+    mlp, gpt = (("mlp-nano", 1), ("gpt-nano", 1))
+    assert turns == [mlp, gpt, gpt, mlp, mlp, gpt]
+    assert [member.steps for member in result.members] == [3, 3]
+    assert all(0 < member.machine_share <= 1 for member in result.members)
+
+
+def test_what_is_interrupted_in_its_turn_leaves_all_saved(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(langue.race, "TURN", 0.0)
+    whole = race(recipe_of(text), PRESETS, Budget(tokens=12 * 16 * 6), tmp_path / "whole")
+    take = langue.race.Turns.take
+
+    def interrupted(self, seconds, pace):
+        take(self, seconds, pace)
+        if self.training.trainer.progress.step == 3 and self.training.folder.path.name == "gpt-nano":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(langue.race.Turns, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        race(recipe_of(text), PRESETS, Budget(tokens=12 * 16 * 6), tmp_path / "race")
+    steps = [latest(tmp_path / "race" / name / "checkpoints").step for name in PRESETS]
+    assert steps in ([3, 3], [2, 3])
+    monkeypatch.setattr(langue.race.Turns, "take", take)
+    result = race(recipe_of(text), PRESETS, Budget(tokens=12 * 16 * 6), tmp_path / "race")
+    assert [m.bits_per_byte for m in result.members] == [m.bits_per_byte for m in whole.members]

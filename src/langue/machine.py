@@ -98,12 +98,28 @@ def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype | None = 
     import torch
 
     device = torch.device(device)
-    width = 4096 if device.type == "cuda" else 1024
+    return max(_matmul_speeds(device, 4096 if device.type == "cuda" else 1024, dtype, seconds))
+
+
+def matmul_speed(device: torch.device, seconds: float) -> tuple[float, float]:
+    """FLOP/s of a smaller product within some seconds: of all together, and of the best of them.
+
+    The first is what the machine gives a program just now, however much others take of it.
+    """
+    speeds = _matmul_speeds(device, 2048 if device.type == "cuda" else 512, None, seconds)
+    return len(speeds) / sum(1 / speed for speed in speeds), max(speeds)
+
+
+def _matmul_speeds(device: torch.device, width: int, dtype: torch.dtype | None, seconds: float) -> list[float]:
+    """Of one product after the other."""
+    import torch
+
     left, right = (torch.randn(width, width, device=device, dtype=dtype) for _ in range(2))
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end or best == float("inf"):
-        best = min(best, _time_once(left, right))
-    return 2 * width**3 / best
+    speeds: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or not speeds:
+        speeds.append(2 * width**3 / _time_once(left, right))
+    return speeds
 
 
 def _time_once(left: torch.Tensor, right: torch.Tensor) -> float:

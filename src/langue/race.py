@@ -1,9 +1,11 @@
-"""A race: several models on the same text with the same budget, one after the other, so that they can be compared."""
+"""A race: several models on the same text with the same budget, in turns, so that they can be compared."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import signal
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from langue.console import no_remarks, say
 from langue.data import DataSettings
 from langue.errors import Interrupted, LangueError
 from langue.evaluate.positions import loss_by_position, rows_of
-from langue.experiment import RunFolder, train
+from langue.experiment import RunFolder
+from langue.experiment import training as train
 from langue.experiment.card import source_names
 from langue.experiment.data import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
 from langue.models import load_model
@@ -29,6 +32,7 @@ from langue.settings import Settings
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.kind import describe
 from langue.train import TrainingSettings, choose_device
+from langue.turns import Pace, Turns
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
 """One small model of each family, all of one size."""
@@ -38,6 +42,8 @@ LOOKS = 24
 """How often a member looks at the dev data, so that its curve has so many points."""
 LOOKING = 0.2
 """The share of a member's budget that may go into looking."""
+TURN = 5.0
+"""Seconds for which a member trains before it is the next one's turn."""
 USUAL_SHARE = 0.4
 """What a small model gets out of the machine's matrix multiplication; its order of magnitude is all that is used."""
 
@@ -76,7 +82,9 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
     """Train presets by one recipe, and compare them.
 
     The members share one tokenizer and one preparation of the text; context and dropout are the recipe's, all else of
-    a model is its preset's. A race that was interrupted goes on where it stopped when it is called again as before.
+    a model is its preset's. They train in turns of a few seconds, so that whatever else the machine does befalls all
+    alike; how much of the machine they had is measured, and where that was little, nothing is concluded about speed.
+    A race that was interrupted goes on where it stopped when it is called again as before.
 
     Args:
         recipe: everything but the models and the budget.
@@ -95,20 +103,62 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
     out = out.absolute()
     tokenizer, recipe = _prepare(recipe, out)
     result = _begin(recipe, budget, tokenizer, out)
+    before = [member.name for member in result.members]
+    recipes = {name: _member_recipe(recipe, name, budget, tokenizer, out) for name in presets if name not in before}
     for name in presets:
-        if any(member.name == name for member in result.members):
+        if name in before:
             say(f"{name} was trained before")
-            continue
-        member = _member_recipe(recipe, name, budget, tokenizer, out)
-        with no_remarks():
-            run = train(member, out / name, resume=RunFolder(out / name).is_run())
-        if run.signal is not None:
-            raise Interrupted(run.signal)
-        measured = _measure(member, name, tokenizer, out)
-        say(f"{name}: {measured.bits_per_byte:.3f} bits per byte after {short(measured.tokens)} tokens")
-        result = result.model_copy(update={"members": (*result.members, measured)})
-        write_result(out, result)
+    order = [*before, *recipes]
+    with closing(_finished(recipes, budget, out)) as finished:
+        for name, share in finished:
+            measured = _measure(recipes[name], name, tokenizer, out, share)
+            say(f"{name}: {measured.bits_per_byte:.3f} bits per byte after {short(measured.tokens)} tokens")
+            ranks = sorted((*result.members, measured), key=lambda member: order.index(member.name))
+            result = result.model_copy(update={"members": tuple(ranks)})
+            write_result(out, result)
     return result
+
+
+def _finished(recipes: Mapping[str, Recipe], budget: Budget, out: Path) -> Generator[tuple[str, float]]:
+    """Train members in turns, each round in the other direction, and give those that are done, with the share of the
+    machine that they had.
+
+    Raises:
+        Interrupted: by a signal; what all have learnt is saved.
+    """
+    with ExitStack() as stack:
+        running: dict[str, Turns] = {}
+        waiting, pace = list(recipes), None
+        try:
+            while waiting:
+                for name in list(waiting):
+                    with no_remarks():
+                        if name not in running:
+                            resume = RunFolder(out / name).is_run()
+                            running[name] = Turns(stack.enter_context(train(recipes[name], out / name, resume=resume)))
+                        turns = running[name]
+                        pace = pace or Pace(turns.training.trainer.device)
+                        turns.take(_turn(budget), pace)
+                        if not turns.training.is_over:
+                            continue
+                        run = turns.training.finish()
+                    if run.interrupted:
+                        raise Interrupted(run.signal or signal.SIGINT)
+                    waiting.remove(name)
+                    yield name, turns.share(pace)
+                    if run.signal is not None and waiting:
+                        raise Interrupted(run.signal)
+                waiting.reverse()
+        except BaseException:  # also where what is done with a result goes wrong
+            for turns in running.values():
+                if not turns.training.is_over:
+                    turns.training.trainer.save()
+            raise
+
+
+def _turn(budget: Budget) -> float:
+    """Seconds of one turn: short against whatever disturbs a machine, long against a step."""
+    return TURN if budget.seconds is None else min(TURN, budget.seconds / 10)
 
 
 def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
@@ -139,6 +189,7 @@ def _begin(recipe: Recipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> R
     result = RaceResult(
         data=_name(recipe, sum(store.text_bytes for store in _open(recipe, tokenizer, out).train)),
         budget=str(budget),
+        timed=budget.seconds is not None,
         machine=f"{machine.cores()} cores of {machine.processor()}",
         tokenizer=describe(tokenizer),
         prompt=recipe.samples.prompt,
@@ -203,7 +254,7 @@ def _open(member: Recipe, tokenizer: Tokenizer, out: Path) -> Splits:
     return open_data(member, tokenizer, out / "data")
 
 
-def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path) -> MemberResult:
+def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path, share: float) -> MemberResult:
     """What the run folder of a finished member tells, and its loss by position."""
     folder = RunFolder(out / name)
     record = read_record(folder.path)
@@ -221,6 +272,7 @@ def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path) -> Memb
         tokens=record.tokens,
         seconds=record.seconds,
         tokens_per_second=typical_speed(record) or 0.0,
+        machine_share=share,
         bits_per_byte=best["bits_per_byte"],
         positions=tuple(float(loss) * to_bits for loss in loss_by_position(model, rows)),
         sample=samples[-1]["sample"].removeprefix(member.samples.prompt) if samples else "",

@@ -8,7 +8,7 @@ import pytest
 from langue.errors import LangueError
 from langue.report import write_race_report
 from langue.report.compare import by_half_octaves
-from langue.report.result import findings, read_result
+from langue.report.result import findings, read_result, write_result
 from pages import Page, check_self_contained
 
 
@@ -94,3 +94,29 @@ def test_no_name_in_a_race_becomes_markup_or_an_address(race):
     assert not {"u", "i"} & set(page.tags)
     assert "<u>$x$</u>" in page.text
     ElementTree.fromstring((race / "race.svg").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("shares", "had"), [((0.31, 0.44), "31 to 44 %"), ((0.95, 0.78), "78 to 95 %")])
+def test_nothing_is_concluded_from_a_disturbed_machine(race, shares, had):
+    result = read_result(race)
+    pairs = zip(result.members, shares, strict=True)
+    members = [member.model_copy(update={"machine_share": share}) for member, share in pairs]
+    counted = result.model_copy(update={"members": tuple(members)})
+    first, second, *_ = findings(counted)
+    assert f"the models had {had} of what it can do, so their speeds cannot be compared" in first
+    assert second.startswith("gpt-nano predicts unseen text best")
+    assert not any("trains fastest" in sentence for sentence in findings(counted))
+    timed = counted.model_copy(update={"timed": True})
+    (only,) = findings(timed)
+    assert "the table says what came out and not which model is better or faster" in only
+    write_result(race, timed)
+    write_race_report(race)
+    page = Page((race / "report.html").read_text(encoding="utf-8"))
+    assert "2 models on a disturbed machine" in page.text
+    assert "comes first" not in page.text
+
+
+def test_an_even_share_is_no_disturbance(race):
+    result = read_result(race)
+    members = tuple(member.model_copy(update={"machine_share": 0.86}) for member in result.members)
+    assert any("trains fastest" in sentence for sentence in findings(result.model_copy(update={"members": members})))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -62,6 +62,59 @@ def train(
     Raises:
         LangueError: whatever is wrong with recipe, data or folder, in one sentence.
     """
+    with training(recipe, out, data=data, start_from=start_from, resume=resume) as session:
+        session.run()
+        return session.finish(report=report)
+
+
+class Training:
+    """A training that is set up, to be gone through at once or in turns.
+
+    Args:
+        trainer: at the step from which it goes on.
+        folder: the run's.
+    """
+
+    def __init__(self, trainer: Trainer, folder: RunFolder):
+        self.trainer, self.folder = trainer, folder
+        patience = trainer.config.patience
+        if trainer.used_budget() >= 1 or (patience is not None and trainer.progress.since_best >= patience):
+            trainer.stopped = "it had ended before"
+
+    @property
+    def is_over(self) -> bool:
+        return self.trainer.stopped is not None
+
+    def run(self, pause: Callable[[], bool] = lambda: False) -> None:
+        """Train on, to the end or until `pause` says so after a step; see `Trainer.run`."""
+        if not self.is_over:
+            self.trainer.run(pause)
+
+    def finish(self, *, report: bool = True) -> Run:
+        """Complete the folder of a training that is over."""
+        trainer, folder = self.trainer, self.folder
+        if processes.is_first():
+            if trainer.watch.evaluate is None or not folder.model.exists():
+                with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
+                    keep(cast(Model, trainer.model), folder, _course(folder).notes)
+            if trainer.stopped != INTERRUPTED:
+                _test(folder, trainer.device, trainer.progress.step)
+            if report:
+                remark(write_report(folder.path))
+            write_card(folder)
+        return _result(trainer, folder)
+
+
+@contextmanager
+def training(
+    recipe: Recipe | Path | str | Mapping[str, Any],
+    out: Path | str,
+    *,
+    data: Any = None,
+    start_from: Path | str | None = None,
+    resume: bool | Literal["auto"] = False,
+) -> Iterator[Training]:
+    """Set up what `train` goes through, and hold its folder inside."""
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe, {} if data is None else {"data.train": "given"})
     folder = RunFolder(Path(out))
@@ -78,7 +131,7 @@ def train(
         else:
             processes.wait()
             trainer = _build(folder.recipe(), folder).trainer
-        return _run(trainer, folder, report)
+        yield Training(trainer, folder)
 
 
 def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
@@ -170,25 +223,6 @@ def _announce(trainer: Trainer, course: Course) -> None:
         f"training {model.preset or model.mixer} of {short(count)} parameters on {course.describe()}, "
         f"on {trainer.device}{begun}"
     )
-
-
-def _run(trainer: Trainer, folder: RunFolder, report: bool) -> Run:
-    """Train to the end, and complete the folder."""
-    patience = trainer.config.patience
-    if trainer.used_budget() >= 1 or (patience is not None and trainer.progress.since_best >= patience):
-        trainer.stopped = "it had ended before"
-    else:
-        trainer.run()
-    if processes.is_first():
-        if trainer.watch.evaluate is None or not folder.model.exists():
-            with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
-                keep(cast(Model, trainer.model), folder, _course(folder).notes)
-        if trainer.stopped != INTERRUPTED:
-            _test(folder, trainer.device, trainer.progress.step)
-        if report:
-            remark(write_report(folder.path))
-        write_card(folder)
-    return _result(trainer, folder)
 
 
 def _course(folder: RunFolder) -> Course:

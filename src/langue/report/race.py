@@ -42,7 +42,7 @@ def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -
     first = records[result.members[0].name]
     return render(
         "race.html",
-        title=f"{result.ranked()[0].name} comes first of {len(result.members)}",
+        title=_title(result),
         result=result,
         findings=findings(result),
         rows=rows,
@@ -50,6 +50,12 @@ def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -
         settings=tables({**with_a_say(first.recipe), "model": "by preset, see each report"}, "recipe"),
         machine=tables(first.environment, "machine"),
     )
+
+
+def _title(result: RaceResult) -> str:
+    if result.is_disturbed() and result.timed:
+        return f"{len(result.members)} models on a disturbed machine"
+    return f"{result.ranked()[0].name} comes first of {len(result.members)}"
 
 
 def _row(member: MemberResult, runner: Runner, best: dict[str, float]) -> dict[str, object]:

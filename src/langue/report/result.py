@@ -14,6 +14,10 @@ from langue.settings import Settings, parse
 RESULT = "race.json"
 
 
+DISTURBED, UNEVEN = 0.7, 0.85
+"""A member's share of the machine below which a race was disturbed, and its ratio to the largest share."""
+
+
 class MemberResult(Settings):
     """One model of a race, after its budget was spent."""
 
@@ -31,6 +35,8 @@ class MemberResult(Settings):
     """Wall time of its training."""
     tokens_per_second: float
     """Training speed."""
+    machine_share: float = 1.0
+    """What the machine gave to its training, as a share of what it can do; little where other programs ran."""
     bits_per_byte: float
     """Over the whole dev text, each token predicted once."""
     positions: tuple[float, ...]
@@ -61,6 +67,8 @@ class RaceResult(Settings):
     """What the text is and how much there is of it."""
     budget: str
     """What each member could spend, in words."""
+    timed: bool = False
+    """Whether that was time, of which a disturbed machine makes less."""
     machine: str
     """What it ran on."""
     tokenizer: str
@@ -69,6 +77,12 @@ class RaceResult(Settings):
     """The words that each member went on from."""
     members: tuple[MemberResult, ...]
     """Those who have spent their budget, in the order in which they ran."""
+
+    def is_disturbed(self) -> bool:
+        """Whether other programs took so much of the machine, or so much more from one member than from another, that
+        times say little."""
+        shares = [member.machine_share for member in self.members]
+        return min(shares) < DISTURBED or min(shares) < UNEVEN * max(shares)
 
     def ranked(self) -> list[MemberResult]:
         """The members, the best first."""
@@ -99,19 +113,21 @@ def findings(result: RaceResult) -> list[str]:
     """What the numbers say, in sentences; nothing that they do not say."""
     ranked = result.ranked()
     first, second = ranked[0], ranked[1] if len(ranked) > 1 else None
+    disturbed = result.is_disturbed()
+    said = [_disturbance(result)] if disturbed else []
     if second is None:
-        return [f"{first.name} reached {first.bits_per_byte:.3f} bits per byte."]
+        return [*said, f"{first.name} reached {first.bits_per_byte:.3f} bits per byte."]
+    if disturbed and result.timed:
+        return said
     others = [second] if len(ranked) == 2 else [second, ranked[-1]]
     fewer = [
         f"{100 * (1 - first.bits_per_byte / other.bits_per_byte):.1f} % fewer than {other.name}" for other in others
     ]
-    said = [f"{first.name} predicts unseen text best: {first.bits_per_byte:.3f} bits per byte, {' and '.join(fewer)}."]
-    fastest = max(result.members, key=lambda member: member.tokens_per_second)
-    slowest = min(result.members, key=lambda member: member.tokens_per_second)
     said.append(
-        f"{fastest.name} trains fastest, at {short(fastest.tokens_per_second)} tokens per second, "
-        f"{fastest.tokens_per_second / slowest.tokens_per_second:.1f} times {slowest.name}."
+        f"{first.name} predicts unseen text best: {first.bits_per_byte:.3f} bits per byte, {' and '.join(fewer)}."
     )
+    if not disturbed:
+        said.append(_speeds(result))
     most = max(result.members, key=MemberResult.gain)
     least = min(result.members, key=MemberResult.gain)
     if most.gain() > 0.02:
@@ -120,3 +136,23 @@ def findings(result: RaceResult) -> list[str]:
             f"the context to its second half; {least.name} makes least of it, {least.gain():z.2f}."
         )
     return said
+
+
+def _speeds(result: RaceResult) -> str:
+    fastest = max(result.members, key=lambda member: member.tokens_per_second)
+    slowest = min(result.members, key=lambda member: member.tokens_per_second)
+    return (
+        f"{fastest.name} trains fastest, at {short(fastest.tokens_per_second)} tokens per second, "
+        f"{fastest.tokens_per_second / slowest.tokens_per_second:.1f} times {slowest.name}."
+    )
+
+
+def _disturbance(result: RaceResult) -> str:
+    shares = sorted(round(100 * member.machine_share) for member in result.members)
+    had = f"{shares[0]} %" if shares[0] == shares[-1] else f"{shares[0]} to {shares[-1]} %"
+    lost = (
+        "the table says what came out and not which model is better or faster"
+        if result.timed
+        else ("their speeds cannot be compared")
+    )
+    return f"Other programs ran on this machine meanwhile: the models had {had} of what it can do, so {lost}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -77,7 +77,7 @@ class Trainer:
         self._log: Log | None = None
         self._asked = Asked()
         self._saved_step = -1
-        self._begun = time.perf_counter()
+        self._begun, self._is_running = time.perf_counter(), True
         self._since_log = _SinceLog()
 
     # One step -------------------------------------------------------------------------------------------------------
@@ -162,21 +162,30 @@ class Trainer:
 
     # The whole training ---------------------------------------------------------------------------------------------
 
-    def run(self) -> None:
+    def run(self, pause: Callable[[], bool] = lambda: False) -> None:
         """Train to the end of the budget, evaluating, writing down and saving on the way.
 
         SIGTERM and Ctrl-C let the step finish, save, and return with `stopped` and `signal` set; a second Ctrl-C stops
         at once.
+
+        Args:
+            pause: asked after each step whether to return for now, with `stopped` not set; called again, the training
+                goes on. What lies in between costs it no time.
         """
-        self._log = Log(self._file("metrics.jsonl"), self.progress.step)
-        self._begun = time.perf_counter()
+        if self._log is None:
+            self._log = Log(self._file("metrics.jsonl"), self.progress.step)
+        self._begun, self._is_running = time.perf_counter(), True
         self.model.train()
         with self._asked.listening(), self._bar() as advance:
+            advance(self.used_budget())
             while self.stopped is None:
                 used = self.used_budget()
                 metrics = self.step()
                 advance(self.used_budget() - used, f"loss {metrics.loss:.3f}")
                 self._after_step(metrics)
+                if self.stopped is None and pause():
+                    self.progress.seconds, self._is_running = self._clock(), False
+                    return
             if self._saved_step != self.progress.step:
                 self.save()
             asked = torch.tensor([float(times) for times in self._asked.times.values()], device=self.device)
@@ -291,7 +300,7 @@ class Trainer:
 
     def _clock(self) -> float:
         """Seconds of training so far, over all its sessions."""
-        return self.progress.seconds + time.perf_counter() - self._begun
+        return self.progress.seconds + (time.perf_counter() - self._begun if self._is_running else 0.0)
 
     def _file(self, name: str) -> Path | None:
         return self.folder / name if self.folder is not None and processes.is_first() else None
