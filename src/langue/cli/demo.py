@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PLAN = """\
 Five language models of one size learn to write like Python's own documentation: an MLP, an RNN, a GRU, an LSTM and a
 Transformer. Their text is on this machine already: the language reference and the docstrings inside Python, about 2 MB,
-of which 2 % are kept apart to judge by. Each model trains for {each}, in turns with the others; with all that is around it
-this takes about {whole}.
+of which 2 % are kept apart to judge by. Each model trains for {each}, in turns of a few seconds; with all that is
+around it this takes about {whole}.
 Everything goes to {out}. Ctrl-C saves, and the same command then goes on.
 """
 
