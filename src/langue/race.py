@@ -18,9 +18,9 @@ from langue.data import DataSettings
 from langue.errors import Interrupted, LangueError
 from langue.evaluate.positions import loss_by_position, rows_of
 from langue.experiment import RunFolder
-from langue.experiment import training as train
 from langue.experiment.card import source_names
 from langue.experiment.data import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
+from langue.experiment.training import set_up as train
 from langue.models import load_model
 from langue.models.count import flops_per_token
 from langue.models.presets import preset

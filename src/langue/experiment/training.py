@@ -62,7 +62,7 @@ def train(
     Raises:
         LangueError: whatever is wrong with recipe, data or folder, in one sentence.
     """
-    with training(recipe, out, data=data, start_from=start_from, resume=resume) as session:
+    with set_up(recipe, out, data=data, start_from=start_from, resume=resume) as session:
         session.run()
         return session.finish(report=report)
 
@@ -106,7 +106,7 @@ class Training:
 
 
 @contextmanager
-def training(
+def set_up(
     recipe: Recipe | Path | str | Mapping[str, Any],
     out: Path | str,
     *,
