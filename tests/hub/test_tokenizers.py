@@ -139,6 +139,10 @@ def test_added_tokens_keep_their_numbers(tmp_path: Path) -> None:
         ),
         ({"vocab.json": "{}", "merges.txt": "", "config.json": '{"model_type": "qwen2"}'}, "tokenizers, not qwen2"),
         ({"other.json": "{}"}, "holds no tokenizer"),
+        (
+            {"vocab.txt": "[UNK]\n[SEP]\n[PAD]\n[CLS]\n[MASK]\n", "tokenizer_config.json": '{"do_lower_case": 7}'},
+            "'int' object is not an instance of 'bool'.*; its tokenizer is damaged",
+        ),
     ],
 )
 def test_what_is_no_tokenizer_of_theirs_is_said(tmp_path: Path, files: dict[str, str], sentence: str) -> None:

@@ -45,7 +45,7 @@ CHEAP = (
     "PDF",
 )
 CHEAP += ("aligned files", "audio", "manifest of recordings", "token store, sealed again", "benchmarks", "BEIR")
-CHEAP += ("race",)
+
 """Doors whose sound files are made without a training and without another library's models."""
 
 
@@ -65,6 +65,6 @@ def test_a_mutation_is_told_again_by_its_number():
         made = [mutate(name, content, b"other bytes", Random(f"{name} {number}")) for number in range(200)]
         again = [mutate(name, content, b"other bytes", Random(f"{name} {number}")) for number in range(200)]
         assert made == again
-        assert len({changed for changed, _ in made} - {content}) > 150
+        assert len({changed for changed, _ in made} - {content}) > 100
     done = {kind for number in range(500) for kind in mutate("x.json", content, b"other", Random(number))[1]}
     assert done >= {kind.__name__ for kind in (*BYTES, STRUCTURED["json"])} - {"splice"}

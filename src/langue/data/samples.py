@@ -117,7 +117,7 @@ def _array(given: Any, name: str) -> np.ndarray:
 def _understood(array: np.ndarray, rate: Any, name: str, *, oriented: bool = False) -> Samples:
     try:
         known = checked_rate(float(rate), name)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise LangueError(f"{name}: sampling_rate should be samples a second, got {rate!r:.60}") from None
     if array.dtype.kind not in "iuf" or array.ndim not in (1, 2):
         raise LangueError(

@@ -242,10 +242,11 @@ class Tokenizer:
         file = path / FILE if path.is_dir() else path
         beside = read_beside(file.parent)
         built = None
-        if path.name in MARIAN:
-            built = build_marian(path.parent, beside.settings, path.name)
-        elif path.is_dir() and not file.exists():
-            built = build_engine(path, beside.settings)
+        with reading(path, "its tokenizer is damaged"):
+            if path.name in MARIAN:
+                built = build_marian(path.parent, beside.settings, path.name)
+            elif path.is_dir() and not file.exists():
+                built = build_engine(path, beside.settings)
         if built is not None:
             return cls(built[0], {**built[1], **beside.roles}, beside.ends, beside.chat_templates)
         if not file.is_file():
