@@ -191,7 +191,7 @@ def _outcome(door: Door, work: Path) -> dict[str, Any]:
         causes = [raised]
         while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
             causes.append(cause)
-        greedy = any(isinstance(cause, MemoryError) or "allocate memory" in str(cause) for cause in causes)
+        greedy = any(_is_greed(cause) for cause in causes)
         outcome = GREEDY if greedy else REFUSED if isinstance(raised, LangueError) else TRACEBACK
         if outcome != REFUSED:
             frames = [frame for cause in causes for frame in traceback.extract_tb(cause.__traceback__)]
@@ -202,6 +202,12 @@ def _outcome(door: Door, work: Path) -> dict[str, Any]:
     if seconds > SECONDS and outcome in (ACCEPTED, REFUSED):
         outcome, fault = SLOW, work.suffix
     return {"outcome": outcome, "key": fault, "error": error, "seconds": round(seconds, 2)}
+
+
+def _is_greed(error: BaseException) -> bool:
+    """Whether there was too little memory. FFmpeg says so as well of a size that it knows to be absurd."""
+    asked = isinstance(error, MemoryError) or "allocate memory" in str(error)
+    return asked and not type(error).__module__.startswith("av.")
 
 
 def _tell(writer: int, about: dict[str, Any]) -> None:
