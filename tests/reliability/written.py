@@ -114,7 +114,7 @@ def _read_gguf(folder: Path) -> Any:
 def _make_race(folder: Path) -> None:
     member = dict.fromkeys(MemberResult.model_fields, 1)
     member |= {"name": "gru-nano", "run": "gru-nano", "positions": (1.0, 2.0), "sample": "so"}
-    fields = dict.fromkeys(RaceResult.model_fields, "x") | {"members": (member,)}
+    fields = dict.fromkeys(RaceResult.model_fields, "x") | {"timed": True, "members": (member,)}
     write_result(folder, RaceResult.model_validate(fields))
 
 
