@@ -40,6 +40,14 @@ def test_the_peak_is_at_least_what_a_small_product_reaches():
     assert 1e8 < peak < 1e15
 
 
+def test_measuring_takes_no_random_numbers_from_a_training():
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    machine.matmul_speed(torch.device("cpu"), 0.01, torch.bfloat16)
+    assert torch.equal(torch.rand(4), expected)
+
+
 def test_a_compiler_needs_the_headers_of_python(monkeypatch, tmp_path):
     monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
     assert machine.compiler() is None

@@ -101,20 +101,21 @@ def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype | None = 
     return max(_matmul_speeds(device, 4096 if device.type == "cuda" else 1024, dtype, seconds))
 
 
-def matmul_speed(device: torch.device, seconds: float) -> tuple[float, float]:
+def matmul_speed(device: torch.device, seconds: float, dtype: torch.dtype | None = None) -> tuple[float, float]:
     """FLOP/s of a smaller product within some seconds: of all together, and of the best of them.
 
     The first is what the machine gives a program just now, however much others take of it.
     """
-    speeds = _matmul_speeds(device, 2048 if device.type == "cuda" else 512, None, seconds)
+    speeds = _matmul_speeds(device, 2048 if device.type == "cuda" else 512, dtype, seconds)
     return len(speeds) / sum(1 / speed for speed in speeds), max(speeds)
 
 
 def _matmul_speeds(device: torch.device, width: int, dtype: torch.dtype | None, seconds: float) -> list[float]:
-    """Of one product after the other."""
+    """Of one product after the other; takes no random numbers from a training in progress."""
     import torch
 
-    left, right = (torch.randn(width, width, device=device, dtype=dtype) for _ in range(2))
+    own = torch.Generator(device).manual_seed(0)
+    left, right = (torch.randn(width, width, device=device, dtype=dtype, generator=own) for _ in range(2))
     speeds: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or not speeds:

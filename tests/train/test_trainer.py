@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from langue.batch import Loss
 from langue.errors import LangueError
 from langue.objectives import Causal
 from langue.train import Deciding, TrainingSettings, Watch
+from langue.train.pace import Pace
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -180,7 +182,11 @@ def test_a_training_without_a_bound_is_refused():
 
 def test_metrics_are_whole_lines_with_each_step_once(tmp_path):
     watch = Watch(
-        evaluate=watching().evaluate, sample=lambda model: "said", bytes_per_token=2.0, flops_per_token=10.0, peak=1e3
+        evaluate=watching().evaluate,
+        sample=lambda model: "said",
+        bytes_per_token=2.0,
+        flops_per_token=10.0,
+        peak=lambda: 1e3,
     )
     training = trainer(tmp_path, watch=watch)
     training.run()
@@ -195,6 +201,23 @@ def test_metrics_are_whole_lines_with_each_step_once(tmp_path):
         assert {"seconds", "tokens", "learning_rate", "gradient_norm", "skipped"} <= line.keys()
     assert all(line["sample"] == "said" for line in dev)
     assert [line["tokens"] for line in train] == sorted(line["tokens"] for line in train)
+
+
+def test_use_of_the_machine_is_a_share_of_what_it_gives_at_the_time(tmp_path):
+    speeds = iter([1e3, 3e3, *[1e3] * 100])
+    trainer(tmp_path, watch=Watch(flops_per_token=10.0, peak=lambda: next(speeds))).run()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    paces = [10 * line["tokens_per_second"] / line["peak_share"] for line in lines]
+    assert paces == pytest.approx([2e3, 2e3, 1e3, 1e3, 1e3, 1e3])  # the mean of before and after
+
+
+def test_looking_at_the_machine_takes_a_hundredth_of_the_time():
+    looks = []
+    pace = Pace(lambda: looks.append(time.sleep(0.002)) or 7.0)
+    end = time.perf_counter() + 0.5
+    while time.perf_counter() < end:
+        assert pace.look() == 7.0
+    assert 1 <= len(looks) <= 3
 
 
 def test_epochs_bound_a_training():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,6 +17,9 @@ from langue.report.words import in_words
 from langue.train import Watch, processes
 from langue.train.device import autocast
 
+LOOKING = 0.03
+"""Seconds in which it is measured how fast the machine is."""
+
 
 def build_watch(course: Course, folder: RunFolder, device: torch.device) -> Watch:
     """Everything that the trainer asks of its surroundings."""
@@ -29,8 +31,7 @@ def build_watch(course: Course, folder: RunFolder, device: torch.device) -> Watc
         sample=course.sample if course.has_samples else None,  # type: ignore[arg-type]
         bytes_per_token=course.bytes_per_target,
         flops_per_token=course.flops_per_target,
-        # Processes share the cores of one CPU, but each has a GPU of its own.
-        peak=_peak(device, precision) * (processes.start(device)[1] if device.type == "cuda" else 1),
+        peak=_pace(device, precision),
         steps_per_epoch=course.steps_per_epoch,
     )
 
@@ -64,9 +65,10 @@ def keep(model: Model, folder: RunFolder, notes: Mapping[str, str] | None = None
             (stage / name).write_text(text, encoding="utf-8")
 
 
-@lru_cache
-def _peak(device: torch.device, precision: str) -> float:
-    """FLOP/s of the machine's matrix multiplication in the precision of the training, measured once a process."""
+def _pace(device: torch.device, precision: str) -> Callable[[], float]:
+    """FLOP/s of matrix products in the precision of the training, on all devices that it has."""
     with autocast(device, precision):
         dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
-    return machine.matmul_peak(device, dtype)
+    # Processes share the cores of one CPU, but each has a GPU of its own.
+    devices = processes.start(device)[1] if device.type == "cuda" else 1
+    return lambda: devices * machine.matmul_speed(device, LOOKING, dtype)[0]

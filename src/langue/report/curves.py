@@ -41,7 +41,7 @@ def curves_of(record: Record) -> list[Curve]:
         ("tokens_per_second", "Speed", f"{counted(record.recipe.get('task'))} per second, by step"),
         ("learning_rate", "Learning rate", "by step"),
         ("gradient_norm", "Gradient norm", "before clipping, by step"),
-        ("peak_share", "Use of the machine", "% of its matrix-multiply peak, by step"),
+        ("peak_share", "Use of the machine", "% of what it multiplies matrices by at the time, by step"),
     ):
         x, y = points(record.train, key)
         if len(x) > 1:

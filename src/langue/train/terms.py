@@ -102,7 +102,8 @@ class Watch:
         bytes_per_token: turns nats per token into bits per byte.
         flops_per_token: of training on one target; turns targets per second into a share of `peak`, and counts for the
             budget of FLOPs.
-        peak: what the machine can do, in FLOP/s.
+        peak: what the machine gives this program just now, in FLOP/s of matrix products; looked at between steps, in at
+            most a hundredth of the time.
         steps_per_epoch: counts for a budget of epochs.
     """
 
@@ -112,5 +113,5 @@ class Watch:
     sample: Callable[[Any], str] | None = None
     bytes_per_token: float | None = None
     flops_per_token: float | None = None
-    peak: float | None = None
+    peak: Callable[[], float] | None = None
     steps_per_epoch: float | None = None

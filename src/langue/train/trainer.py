@@ -25,6 +25,7 @@ from langue.train.checkpoint import Checkpoint
 from langue.train.device import autocast, choose_device
 from langue.train.log import Log
 from langue.train.optimizer import Optimizers
+from langue.train.pace import Pace
 from langue.train.schedule import learning_rate_factor
 from langue.train.settings import TrainingSettings
 from langue.train.signals import Asked
@@ -79,6 +80,7 @@ class Trainer:
         self._saved_step = -1
         self._begun, self._is_running = time.perf_counter(), True
         self._since_log = _SinceLog()
+        self._pace = Pace(self.watch.peak) if self.watch.peak and self.watch.flops_per_token else None
 
     # One step -------------------------------------------------------------------------------------------------------
 
@@ -174,6 +176,8 @@ class Trainer:
         """
         if self._log is None:
             self._log = Log(self._file("metrics.jsonl"), self.progress.step)
+        if self._pace is not None and processes.is_first():
+            self._pace.look()
         self._begun, self._is_running = time.perf_counter(), True
         self.model.train()
         with self._asked.listening(), self._bar() as advance:
@@ -286,11 +290,11 @@ class Trainer:
         values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate, "waited": waited}
         if self.watch.bytes_per_token:
             values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
-        if self.watch.peak and self.watch.flops_per_token:
-            values["peak_share"] = rate * self.watch.flops_per_token / self.watch.peak
+        if self._pace is not None and processes.is_first():
+            values["peak_share"] = rate * self.watch.flops_per_token / self._pace.look()
         values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
         self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
-        self._since_log = _SinceLog(self.progress.seconds)
+        self._since_log = _SinceLog(self._clock())
         done.unlogged_loss, done.unlogged_targets = 0.0, 0
 
     def _write(self, **values: Any) -> None:
