@@ -9,13 +9,12 @@ import sys
 import time
 
 from benchmarks.harness import HERE, Options, Result, say
-from langue.entry import settle_waiting
 
 UNSET = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 SETTINGS = {
-    "the library's own": {},
-    "Langue's": {"settled": "1"},
+    "the library's own": {"GOMP_SPINCOUNT": "300000"},
+    "Langue's": {},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
@@ -51,10 +50,7 @@ def run(options: Options) -> Result:
 def _measure(setting: dict[str, str], beside: str, seconds: float) -> float:
     """Milliseconds of one step; of two trainings, the mean of both."""
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
-    if "settled" in setting:
-        settle_waiting(environment)
-    else:
-        environment |= setting
+    environment |= setting
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"])] if beside == "one busy core" else []
     try:
         command = [sys.executable, "-m", "benchmarks.busy", str(seconds)]

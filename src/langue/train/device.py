@@ -8,6 +8,7 @@ import torch
 
 from langue.errors import LangueError
 from langue.memory import keep_freed
+from langue.openmp import watch_other_programs
 
 
 def choose_device(name: str) -> torch.device:
@@ -26,6 +27,7 @@ def choose_device(name: str) -> torch.device:
         raise LangueError(f"device {name} is not to be had here: {str(error).splitlines()[0]}") from None
     if device.type == "cpu":
         keep_freed()
+        watch_other_programs()
     return device
 
 
