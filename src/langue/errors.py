@@ -69,7 +69,7 @@ def reason(error: BaseException) -> str:
         return "it asks for more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    words = _one_line(str(error))
+    words = one_line(str(error))
     if not isinstance(error, ValueError | OSError | RuntimeError) or not words:
         words = f"{type(error).__name__}{words and f': {words}'}"
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
@@ -77,9 +77,10 @@ def reason(error: BaseException) -> str:
 
 def listed(names: Iterable[object]) -> str:
     """The names that somebody else gave to things, for a message: not too many, each on one line and not too long."""
-    shown = [_one_line(str(name))[:LONGEST_NAME] for name in islice(names, MOST_NAMES + 1)]
+    shown = [one_line(str(name))[:LONGEST_NAME] for name in islice(names, MOST_NAMES + 1)]
     return ", ".join([*shown[:MOST_NAMES], *(["…"] if len(shown) > MOST_NAMES else [])])
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text that somebody else wrote, for a message: without breaks and signs that cannot be printed."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

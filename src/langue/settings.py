@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from langue.content import OutOfBounds, parse_yaml
-from langue.errors import LangueError, reading
+from langue.errors import LONGEST_REASON, LangueError, one_line, reading
 
 
 class Settings(BaseModel):
@@ -114,7 +114,7 @@ def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple
 
 def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:
     place = tuple(part for part in first["loc"])
-    name = ".".join(str(part) for part in place)
+    name = one_line(".".join(str(part) for part in place))[:LONGEST_REASON]
     if first["type"] == "extra_forbidden":
         known = _keys_at(kind, place[:-1])
         nearest = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)

@@ -77,9 +77,16 @@ def _tokenizer(path: Path) -> None:
 
     for tokenizer in (read_tokenizer(path), read_source_tokenizer(path)):
         if tokenizer is not None:
-            ids = tokenizer.encode("the old King saw a red boat, 42 日本 \n")
-            tokenizer.decode(ids)
-            tokenizer.encode("a" * 2000)
+            _use_tokenizer(tokenizer)
+
+
+def _use_tokenizer(tokenizer: Any) -> None:
+    for text in ("the old King saw a red boat, 42 日本 \n", "a <|end|> é " * 5, "a" * 2000, ""):
+        ids = tokenizer.encode(text)
+        tokenizer.decode(ids)
+        tokenizer.pair(ids)
+        tokenizer.prompt(text, special=True)
+    tokenizer.encode_batch(["the boat", "42"])
 
 
 def _documents(path: Path) -> None:
@@ -227,8 +234,7 @@ def _beir(path: Path) -> None:
 def _own_tokenizer(path: Path) -> None:
     from langue.text import Tokenizer
 
-    tokenizer = Tokenizer.load(path)
-    tokenizer.decode(tokenizer.encode("the old King saw a red boat, 42 日本 \n"))
+    _use_tokenizer(Tokenizer.load(path))
 
 
 def seal_files(folder: Path) -> None:

@@ -31,8 +31,8 @@ from mutations import mutate
 from langue.errors import LangueError
 
 ACCEPTED, REFUSED = "accepted", "refused"
-TRACEBACK, SLOW, GREEDY, HANG, CRASH = "traceback", "slow", "greedy", "hang", "crash"
-FAULTS = (TRACEBACK, SLOW, GREEDY, HANG, CRASH)
+TRACEBACK, LINES, SLOW, GREEDY, HANG, CRASH = "traceback", "several lines", "slow", "greedy", "hang", "crash"
+FAULTS = (TRACEBACK, LINES, SLOW, GREEDY, HANG, CRASH)
 
 SECONDS = 5.0
 """Of a processor for one opening; a sound file takes hundredths of one."""
@@ -193,6 +193,8 @@ def _outcome(door: Door, work: Path) -> dict[str, Any]:
             causes.append(cause)
         greedy = any(_is_greed(cause) for cause in causes)
         outcome = GREEDY if greedy else REFUSED if isinstance(raised, LangueError) else TRACEBACK
+        if outcome == REFUSED and "\n" in str(raised):
+            outcome = LINES
         if outcome != REFUSED:
             frames = [frame for cause in causes for frame in traceback.extract_tb(cause.__traceback__)]
             ours = [f"{Path(f.filename).name}:{f.lineno}" for f in frames if "/langue/" in f.filename]

@@ -88,7 +88,7 @@ def sounds(folder: Path) -> None:
 
 
 PUBLISHED = ("gpt2", "llama 3", "llama yarn", "qwen2", "bert classes", "roberta words", "t5 1.1", "bart", "marian")
-PUBLISHED += ("whisper", "bert number", "llama trunk")
+PUBLISHED += ("whisper", "bert number", "llama trunk", "llama", "bert words", "t5")
 
 
 def published(folder: Path) -> None:
@@ -150,6 +150,7 @@ def tokenizers(folder: Path) -> None:
         (folder / kind / "tokenizer_config.json").write_text(json.dumps(told))
         (folder / kind / "special_tokens_map.json").write_text(json.dumps(roles))
         (folder / kind / "added_tokens.json").write_text(json.dumps({"<x>": number, "<y>": number + 1}))
+        (folder / kind / "generation_config.json").write_text(json.dumps({"eos_token_id": [3, 4]}))
     piece_files.write_marian(_new(folder / "marian"))
     for name, options in (("t5", piece_files.T5), ("llama", piece_files.LLAMA)):
         smaller = {"vocab_size": 150} if name == "t5" else {}
