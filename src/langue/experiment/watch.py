@@ -58,7 +58,7 @@ def keep(model: Model, folder: RunFolder, notes: Mapping[str, str] | None = None
     """
     # The configuration is the same in all of a run, so that weights and configuration fit at any time.
     with replacing_listed(
-        folder.model, advice="earlier weights are whole, so make room and continue with --resume"
+        folder.model, advice="earlier weights are whole, so make room and go on by --resume of langue train"
     ) as stage:
         write_model(model, stage)
         for name, text in (notes or {}).items():

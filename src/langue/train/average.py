@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -37,7 +37,7 @@ class Average:
         for name, parameter in model.named_parameters():
             parameter.data, self.weights[name] = self.weights[name], parameter.data
 
-    def load(self, weights: dict[str, Tensor]) -> None:
+    def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take up the average of a checkpoint."""
         for name, value in self.weights.items():
             value.copy_(weights[name])

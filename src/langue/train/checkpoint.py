@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from langue.content import read_json
-from langue.errors import LangueError, reading
+from langue.errors import LangueError, listed, reading
 from langue.files import MANIFEST, Manifest, check_folder, remove_files, replacing, seal
+from langue.settings import parse
+from langue.train.terms import Progress
 
 STATE = "state.json"
 SUFFIX = ".safetensors"
@@ -29,11 +31,61 @@ class Checkpoint:
         step: updates so far.
         state: everything that is no tensor: counts, best loss, ….
         tensors: by file: "model", "optimizer" and perhaps "average", each name → tensor.
+        path: where it was read; None of one that is to be written.
     """
 
     step: int
     state: Mapping[str, Any]
     tensors: Mapping[str, Mapping[str, Tensor]]
+    path: Path | None = None
+
+    def progress(self) -> Progress:
+        """How far the training had come.
+
+        Raises:
+            LangueError: names the file and what in it no training could have written.
+        """
+        file, state = self._file(STATE), {**self.state, "step": self.step}
+        missing = [name for name in Progress.model_fields if name not in state]
+        if missing:
+            raise self._refusal(f"{file} is damaged: it does not say {listed(missing)}")
+        try:
+            return parse(Progress, state, f"{file} is damaged")
+        except LangueError as error:
+            raise self._refusal(str(error)) from None
+
+    def part(self, name: str, expected: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
+        """The tensors of one file.
+
+        Args:
+            name: of the file, without its ending.
+            expected: tensors of the names, shapes and kinds that they must have; None takes any.
+
+        Raises:
+            LangueError: names the file and the first tensor that is not as expected.
+        """
+        file, found = self._file(f"{name}{SUFFIX}"), self.tensors.get(name)
+        if found is None:
+            raise self._refusal(f"{file} is missing")
+        for key in () if expected is None else sorted(expected.keys() | found.keys()):
+            right, actual = _outline(expected.get(key)), _outline(found.get(key))
+            if right != actual:
+                raise self._refusal(f"{file} does not fit the training: {key!r:.100} should be {right} but is {actual}")
+        return found
+
+    def _file(self, name: str) -> str:
+        return f"{name} of step {self.step}" if self.path is None else str(self.path / name)
+
+    def _refusal(self, fault: str) -> LangueError:
+        there = "" if self.path is None else f"; move {self.path} away to go on from the checkpoint before"
+        return LangueError(f"{fault}{there}")
+
+
+def _outline(tensor: Tensor | None) -> str:
+    """Shape and kind of a tensor, in words."""
+    if tensor is None:
+        return "missing"
+    return f"{'×'.join(map(str, tensor.shape)) or 'a number'} of {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
@@ -47,7 +99,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """
     final = folder / f"step-{checkpoint.step:08d}"
     old = final.with_name(f"{final.name}.old")
-    advice = "earlier checkpoints are whole, so make room and continue with --resume"
+    advice = "earlier checkpoints are whole, so make room and go on by --resume of langue train"
     with replacing(final, advice=advice) as stage:
         stage.mkdir()
         for name, tensors in checkpoint.tensors.items():
@@ -88,10 +140,17 @@ def load(path: Path) -> Checkpoint:
         LangueError: names the file that is missing or damaged.
     """
     names = verify(path)
-    with reading(path):
+    with reading(path / STATE):
         state = read_json(path / STATE)
-        tensors = {name.removesuffix(SUFFIX): load_file(path / name) for name in names if name.endswith(SUFFIX)}
-        return Checkpoint(int(state.pop("step")), state, tensors)
+    step = state.pop("step", None)
+    if type(step) is not int or step < 0 or (_is_step(path) and step != _number(path)):
+        raise LangueError(f"{path / STATE} is damaged: step cannot be {step!r:.60} in {path.name}")
+    tensors = {}
+    for name in names:
+        if name.endswith(SUFFIX):
+            with reading(path / name):
+                tensors[name.removesuffix(SUFFIX)] = load_file(path / name)
+    return Checkpoint(step, state, tensors, path)
 
 
 def verify(path: Path) -> list[str]:
@@ -112,8 +171,12 @@ def verify(path: Path) -> list[str]:
 
 def _steps(folder: Path) -> list[Path]:
     """The checkpoints of a folder, the last one last; one that is being replaced comes before the new one."""
-    paths = [path for path in folder.glob("step-*") if path.name.removesuffix(".old")[5:].isdigit()]
+    paths = [path for path in folder.glob("step-*") if _is_step(path)]
     return sorted(paths, key=lambda path: (_number(path), path.suffix != ".old"))
+
+
+def _is_step(path: Path) -> bool:
+    return path.name.startswith("step-") and path.name.removesuffix(".old")[5:].isdecimal()
 
 
 def _number(path: Path) -> int:

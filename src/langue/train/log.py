@@ -9,7 +9,7 @@ from langue.files import replacing, sync
 from langue.files.disk import write_errors
 from langue.files.rows import read_lines, write_line
 
-ADVICE = "checkpoints are whole, so make room and continue with --resume"
+ADVICE = "checkpoints are whole, so make room and go on by --resume of langue train"
 
 
 class Log:

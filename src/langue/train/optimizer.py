@@ -40,19 +40,39 @@ class Optimizers:
             for quantity, value in state.items()
         }
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up a state that `state` gave."""
-        owners = {
-            self.names[parameter]: (optimizer, parameter)
-            for optimizer, _ in self.parts
-            for group in optimizer.param_groups
-            for parameter in group["params"]
+    def outline(self, state: Iterable[str]) -> dict[str, Tensor]:
+        """Tensors of the shapes and kinds that a state must have, for all parameters that it names."""
+        begun = {name.rpartition("/")[0] for name in state}
+        return {
+            f"{name}/{quantity}": like
+            for name, (optimizer, parameter) in self._owners().items()
+            if name in begun
+            for quantity, like in _quantities(optimizer, parameter).items()
         }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take up a state that `state` gave."""
+        owners = self._owners()
         for name, value in state.items():
             owner, quantity = name.rsplit("/", 1)
             optimizer, parameter = owners[owner]
             # A count of steps stays on the CPU unless the fused kernel wants it beside the parameter.
             optimizer.state[parameter][quantity] = value.to(parameter.device, copy=True)
+
+    def _owners(self) -> dict[str, tuple[torch.optim.Optimizer, Tensor]]:
+        return {
+            self.names[parameter]: (optimizer, parameter)
+            for optimizer, _ in self.parts
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        }
+
+
+def _quantities(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    """What an optimizer keeps of a parameter, by tensors of the same shapes and kinds."""
+    if isinstance(optimizer, Muon):
+        return {"momentum": parameter}
+    return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": parameter, "exp_avg_sq": parameter}
 
 
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:

@@ -7,12 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pydantic import ConfigDict, Field, model_validator
+
 from langue.batch import Batch, Example, Loss
 from langue.randomness import RowRandomness
+from langue.settings import Settings
+
+LONGEST = 1e10
+"""Seconds of a training at most: three centuries."""
 
 
 class MicroBatch(Protocol):
-    """The rows of one forward pass, and the number of the first in the stream of all rows."""
+    """The rows of one forward pass, and the number of the first in the stream of all rows.
+
+    There may be none for this process, where there are fewer than processes.
+    """
 
     @property
     def examples(self) -> Sequence[Example]: ...
@@ -33,23 +42,34 @@ class Objective(Protocol):
     def loss(self, model: Any, batch: Batch) -> Loss: ...
 
 
-@dataclass
-class Progress:
+class Progress(Settings):
     """Everything about a training that is no tensor, and that a checkpoint keeps.
 
     What is unlogged has been summed up since the last line of metrics, so that the next is whole after a resumption.
     """
 
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    skipped: int = 0
-    skipped_in_a_row: int = 0
+    model_config = ConfigDict(frozen=False, strict=True)
+
+    seed: int = 0
+    step: int = Field(default=0, ge=0)
+    tokens: int = Field(default=0, ge=0)
+    seconds: float = Field(default=0.0, ge=0, le=LONGEST)
+    skipped: int = Field(default=0, ge=0)
+    skipped_in_a_row: int = Field(default=0, ge=0)
     best: float | None = None
-    best_step: int = -1
-    since_best: int = 0
+    best_step: int = Field(default=-1, ge=-1)
+    since_best: int = Field(default=0, ge=0)
     unlogged_loss: float = 0.0
-    unlogged_targets: int = 0
+    unlogged_targets: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Progress:
+        bounds = {"best_step": "step", "since_best": "step", "skipped": "step"}
+        bounds |= {"skipped_in_a_row": "skipped", "unlogged_targets": "tokens"}
+        for name, most in bounds.items():
+            if getattr(self, name) > getattr(self, most):
+                raise ValueError(f"{name} is {getattr(self, name)}, which is more than {most}: {getattr(self, most)}")
+        return self
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ class Trainer:
             raise LangueError("training.epochs needs a watch that knows steps_per_epoch, since it counts by them")
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.average = Average(model, config.average) if config.average else None
-        self.progress = Progress()
+        self.progress = Progress(seed=config.seed)
         self.stopped: str | None = None
         self.signal: int | None = None
         self._ahead = Ahead(batches, objective, config.seed, alone=self.device.type == "cpu")
@@ -255,28 +254,33 @@ class Trainer:
         }
         if self.average is not None:
             tensors["average"] = self.average.weights
-        state: dict[str, Any] = {**asdict(self.progress), "seed": self.config.seed}
+        state = self.progress.model_dump()
         return Checkpoint(state.pop("step"), state, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint, bit for bit as if nothing had happened.
 
         Raises:
-            LangueError: it belongs to a training with another seed, whose order and dropout are others.
+            LangueError: it belongs to a training with another seed, whose order and dropout are others, or holds what
+                this training could not have written; nothing is changed then.
         """
-        if checkpoint.state["seed"] != self.config.seed:
+        progress = checkpoint.progress()
+        if progress.seed != self.config.seed:
             raise LangueError(
-                f"the checkpoint of step {checkpoint.step} was made with training.seed {checkpoint.state['seed']}, "
+                f"the checkpoint of step {checkpoint.step} was made with training.seed {progress.seed}, "
                 f"not {self.config.seed}; set it back, or begin anew"
             )
+        parameters = dict(self.model.named_parameters())
+        weights = checkpoint.part("model", parameters)
+        average = None if self.average is None else checkpoint.part("average", parameters)
+        state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
         with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(checkpoint.tensors["model"][name])
-        self.optimizer.load(dict(checkpoint.tensors["optimizer"]))
-        if self.average is not None:
-            self.average.load(dict(checkpoint.tensors["average"]))
-        state = {key: value for key, value in checkpoint.state.items() if key != "seed"}
-        self.progress = Progress(step=checkpoint.step, **state)
+            for name, parameter in parameters.items():
+                parameter.copy_(weights[name])
+        self.optimizer.load(state)
+        if self.average is not None and average is not None:
+            self.average.load(average)
+        self.progress = progress
         self._saved_step = checkpoint.step
         self._since_log = _SinceLog(self.progress.seconds)
 
