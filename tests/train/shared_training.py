@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from tiny_training import Rows, everything, trainer
 
 from langue.data import Loader
+from langue.data.buckets import Buckets
 from langue.train import Trainer, Watch, processes
 
 
@@ -66,6 +68,21 @@ def timed(rank: int, world: int, folder: Path) -> Trainer:
     return trainer(folder, rows=Loader(Stream(), 4, 1, rank, world), **changes)
 
 
+def uneven(rank: int, world: int) -> Trainer:
+    """Batches of so many tokens, of which some have a single example, and one of the processes has none."""
+    return trainer(rows=uneven_batches(rank, world), optimizer="adamw", average=0.9, steps=UNEVEN_STEPS)
+
+
+UNEVEN_STEPS = 20
+
+
+def uneven_batches(rank: int, world: int) -> Buckets:
+    """One example in seven is said to be long."""
+    examples = [Rows().row(number) for number in range(40)]
+    lengths = np.array([60 if number % 7 == 0 else 3 + number % 4 for number in range(40)])
+    return Buckets(examples, lengths, 0, batch_size=4, batch_tokens=40, rank=rank, world=world)
+
+
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     (folder / "broken-off").mkdir(exist_ok=True)
@@ -73,6 +90,7 @@ def main(folder: Path) -> None:
     first, stream = plain(rank, world)
     found = {"plain": first, "stopping": stopping(rank, world), "patient": patient(rank, world)}
     found["broken-off"] = plain(rank, world, folder / "broken-off", watch=shot(rank))[0]
+    found["uneven"] = uneven(rank, world)
     found["timed"] = timed(rank, world, folder / "timed")
     ends = {}
     for name, training in found.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from shared_training import plain
+from shared_training import UNEVEN_STEPS, plain, uneven, uneven_batches
 from tiny_training import everything, same
 
 from langue.train import latest
@@ -85,7 +85,19 @@ def test_one_goes_on_where_two_were_stopped_as_one_from_the_beginning(folder):
         torch.testing.assert_close(everything(resumed)[name], value, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["plain", "stopping", "patient", "timed"])
+def test_batches_with_fewer_examples_than_processes_are_those_of_one(folder):
+    sizes = [[len(uneven_batches(rank, 2)[step][0].examples) for rank in range(2)] for step in range(UNEVEN_STEPS)]
+    assert [0, 1] in sizes
+    assert [len(uneven_batches(0, 1)[step][0].examples) for step in range(UNEVEN_STEPS)] == [sum(n) for n in sizes]
+    alone = uneven(0, 1)
+    alone.run()
+    expected, found = everything(alone), tensors(folder, "uneven", 0)
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected[name], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["plain", "stopping", "patient", "timed", "uneven"])
 def test_their_weights_never_part(folder, name):
     assert same(tensors(folder, name, 0), tensors(folder, name, 1))
     assert ends(folder, 0)[name] == ends(folder, 1)[name]

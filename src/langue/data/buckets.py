@@ -26,7 +26,8 @@ class Buckets:
     into batches, and all batches of the epoch are permuted by key. So a batch is a pure function of (seed, number), and
     each epoch asks for each example once. With `batch_tokens` a pool is cut where its tokens are shared out evenly
     rather than its examples, so that an epoch has as many batches as any other. Examples with two lengths, a source's
-    and a target's, are not sorted but halved again and again, each time by the side that leaves less padding.
+    and a target's, are not sorted but halved again and again, each time by the side that leaves less padding. How many
+    ranks share a batch changes nothing about it: of one with fewer examples than there are ranks, some get none.
 
     Args:
         examples: by number.
@@ -41,7 +42,7 @@ class Buckets:
             once.
 
     Raises:
-        LangueError: there are too few examples, or the ranks would have none in some batch.
+        LangueError: an even share of the examples is less than one for each rank.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Buckets:
         return self.batches / self.accumulate
 
     def __getitem__(self, step: int) -> list[MicroBatch]:
-        """This rank's micro-batches of a step."""
+        """This rank's micro-batches of a step, of which some may have no examples."""
         return [self._micro(step * self.accumulate + number) for number in range(self.accumulate)]
 
     def _micro(self, number: int) -> MicroBatch:
@@ -115,15 +116,15 @@ class Buckets:
         return order, np.array(bounds), Permutation(self.batches, self.seed, epoch, "batches")[np.arange(self.batches)]
 
     def _cuts(self, lengths: np.ndarray, parts: int) -> np.ndarray:
-        """Where each of the parts of a sorted pool ends; each has enough for all ranks."""
+        """Where each of the parts of a sorted pool ends; each has at least one."""
         even = len(lengths) * np.arange(1, parts + 1) // parts
         if not self._by_tokens:
             return even
         shares = lengths.sum() * np.arange(1, parts + 1) / parts
         cuts = np.searchsorted(np.cumsum(lengths), shares - 1e-9) + 1
-        least = self.world * np.arange(1, parts + 1)
+        least = np.arange(1, parts + 1)
         cuts = np.maximum.accumulate(np.maximum(cuts - least, 0)) + least
-        return np.minimum(cuts, len(lengths) - least[::-1] + self.world)
+        return np.minimum(cuts, len(lengths) - least[::-1] + 1)
 
     def _halve(self, members: np.ndarray, parts: int) -> list[np.ndarray]:
         """Cut examples of two lengths into parts of about as many tokens, or examples, whose sides are alike."""
@@ -135,7 +136,7 @@ class Buckets:
             order = np.lexsort((lengths[:, 1 - side], lengths[:, side]))
             costs = np.cumsum(lengths[order].sum(1) if self._by_tokens else np.ones(len(order)))
             cut = int(np.searchsorted(costs, costs[-1] * left / parts - 1e-9)) + 1
-            cut = min(max(cut, left * self.world), len(order) - (parts - left) * self.world)
+            cut = min(max(cut, left), len(order) - (parts - left))
             first, second = order[:cut], order[cut:]
             padded = sum(int(lengths[half].max(0).sum()) * len(half) for half in (first, second))
             halves.append((padded, side, first, second))

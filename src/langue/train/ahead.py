@@ -26,14 +26,14 @@ class Made(NamedTuple):
         step: of the update that it belongs to.
         first_row: the number of its first row, from which every random draw for it follows.
         examples: how many rows of the stream it is made of; several of its own may stand for one.
-        batch: its tensors.
+        batch: its tensors; None where another process has all of its rows.
         is_last: whether the step has no other after it.
     """
 
     step: int
     first_row: int
     examples: int
-    batch: Batch
+    batch: Batch | None
     is_last: bool
 
 
@@ -117,5 +117,6 @@ def _all_from(step: int, batches: Batches, objective: Objective, seed: int) -> I
     for number in itertools.count(step):
         micros = batches[number]
         for place, micro in enumerate(micros, 1):
-            batch = objective.batch(micro.examples, RowRandomness(seed, micro.first_row))
+            rng = RowRandomness(seed, micro.first_row)
+            batch = objective.batch(micro.examples, rng) if len(micro.examples) else None
             yield Made(number, micro.first_row, len(micro.examples), batch, place == len(micros))

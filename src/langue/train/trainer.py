@@ -86,11 +86,15 @@ class Trainer:
     def step(self) -> StepMetrics:
         """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it."""
         # The only time that a step waits for the device.
-        total, count, norm, self.progress.seconds, *asked = self._add_up_gradients().tolist()
+        total, count, norm, self.progress.seconds, *told = self._add_up_gradients().tolist()
+        asked, having = told[: len(self._asked.times)], told[len(self._asked.times) :]
         self.signal = self._signal_in(asked)
         # After the clock of the first process has been heard, which all go by.
         factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
         skipped = not (math.isfinite(total) and math.isfinite(norm)) or count == 0
+        for parameter, processes_with in zip(self.parameters, having, strict=True):
+            if not processes_with:
+                parameter.grad = None  # as if there were one process
         if not skipped:
             self._apply(factor, count, norm)
         for parameter in self.parameters:
@@ -102,9 +106,15 @@ class Trainer:
         return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor)
 
     def _add_up_gradients(self) -> Tensor:
-        """Gradients of the summed loss over micro-batches and processes; (total, count, norm, seconds, signals …)."""
-        totals, counts = [], []
+        """Gradients of the summed loss over micro-batches and processes.
+
+        Returns:
+            (total, count, norm, seconds, signals …, of each parameter how many processes have a gradient …).
+        """
+        totals, counts = [torch.zeros((), device=self.device)], [torch.zeros((), device=self.device)]
         for made in self._ahead[self.progress.step]:
+            if made.batch is None:
+                continue
             seed_torch(self.config.seed, "dropout", made.first_row)
             keys = row_keys(self.config.seed, made.first_row, made.examples, len(made.batch.ids) // made.examples)
             with autocast(self.device, self.config.precision), dropping_by(keys):
@@ -112,13 +122,16 @@ class Trainer:
             loss.total.backward()
             totals.append(loss.total.detach())
             counts.append(loss.count)
-        grads = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        having = [float(parameter.grad is not None) for parameter in self.parameters]
+        grads = [torch.zeros_like(part) if part.grad is None else part.grad for part in self.parameters]
+        for parameter, grad in zip(self.parameters, grads, strict=True):
+            parameter.grad = grad  # in which another process may have something
         now = self.progress.seconds + time.perf_counter() - self._begun if processes.is_first() else 0.0
         self._begun = time.perf_counter()
-        told = torch.tensor([now, *self._asked.times.values()], dtype=torch.float64)
+        told = torch.tensor([now, *self._asked.times.values(), *having], dtype=torch.float64)
         place = torch.device("cpu") if self.device.type == "mps" else self.device  # which knows no float64
-        parts = [torch.stack(totals).sum(), torch.stack(counts).sum()]
-        sums = torch.cat([*(part.to(place).double()[None] for part in parts), told.to(place)])
+        parts = [torch.stack([part.to(place).double() for part in every]).sum()[None] for every in (totals, counts)]
+        sums = torch.cat([*parts, told.to(place)])
         processes.add_up([*grads, sums])
         norm = torch.nn.utils.get_total_norm(grads) if grads else torch.zeros(())
         return torch.cat([sums[:2], norm.detach().to(place).double()[None], sums[2:]])
