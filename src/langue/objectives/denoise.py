@@ -12,6 +12,7 @@ from langue.objectives.seq2seq import Seq2Seq
 from langue.objectives.settings import DenoiseKind, DenoiseSettings
 from langue.randomness import RowRandomness
 from langue.text import Tokenizer
+from langue.text.sentences import STOPS
 
 Sides = tuple[np.ndarray, np.ndarray]
 """What the encoder reads, and what the decoder is to write."""
@@ -191,7 +192,7 @@ def sentence_ends(tokenizer: Tokenizer) -> np.ndarray:
     ends = np.zeros(tokenizer.vocab_size, bool)
     names: Mapping[str, int] = tokenizer.engine.get_vocab(with_added_tokens=True)
     for number in names.values():
-        ends[number] = tokenizer.decode([number]).rstrip(" ").endswith((".", "!", "?", "\n", "。"))
+        ends[number] = tokenizer.decode([number]).rstrip(" ").endswith((*STOPS, "\n"))
     ends[tokenizer.end] = True
     return ends
 

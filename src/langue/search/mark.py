@@ -8,9 +8,9 @@ import numpy as np
 
 from langue.search.collector import Collector
 from langue.search.embedder import Embedder
-from langue.search.passages import Span, sentences
 from langue.search.vectors import unit
 from langue.search.words import words
+from langue.text.sentences import Span, sentences
 
 
 def best_sentences(

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_QUOTES = "\"'”’»›)\\]}"
-_SPLIT = re.compile(
-    rf"""
-      (?P<stop>[.!?…]+[{_QUOTES}]*)(?=\s)           # Latin, Greek, Cyrillic: only before white space
-    | [。！？｡︒]+[」』”’）】]*                       # Chinese and Japanese: no white space follows
-    | [।॥؟۔։።፧၊။។៕།༎]+[{_QUOTES}]*                # Devanagari, Arabic, Armenian, Ethiopic, Burmese, Khmer, Tibetan
-    | \n[^\S\n]*\n                                  # paragraphs
-    | \n(?=[^\S\n]*(?:[\#>|*+•-]|\d+[.)])\s)        # items and headings of Markdown begin one
-    | (?m:^)[^\S\n]*\#+[^\n]*(?=\n)                  # and a heading's line ends one
-    """,
-    re.VERBOSE,
-)
-_WORD_BEFORE = re.compile(r"[^\W\d_][\w.]*\Z")
-_ABBREVIATIONS = frozenset(
-    [
-        *("mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "cf", "fig", "eq", "no", "vol", "pp", "ed", "al"),
-        *("approx", "dept", "est", "inc", "ltd", "co", "ca", "bzw", "vgl", "nr", "abb", "bspw", "mme", "mlle", "chap"),
-    ]
-)
-"""Words after which a full stop ends no sentence; letters alone, and words with a stop inside, go by their form."""
-
-Span = tuple[int, int]
+from langue.text.sentences import Span, sentences, stripped
 
 
 class Cut(NamedTuple):
@@ -36,36 +14,6 @@ class Cut(NamedTuple):
 
     start: int
     end: int
-
-
-def sentences(text: str) -> list[Span]:
-    """Start and end of each sentence, in characters and without white space around it; all else is in one.
-
-    By rules of punctuation alone, which hold for most scripts and need no model. What has none, such as Thai, comes as
-    one sentence for each paragraph, which `cut` shortens.
-    """
-    ends = [match.end() for match in _SPLIT.finditer(text) if not _goes_on(text, match)]
-    spans = (_stripped(text, start, end) for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
-    return [span for span in spans if span[0] < span[1]]
-
-
-def _goes_on(text: str, match: re.Match[str]) -> bool:
-    """Whether a full stop belongs to an abbreviation or a number, or a small letter follows."""
-    stop = match["stop"]
-    if stop is None or not stop.startswith("."):
-        return False
-    following = text[match.end() : match.end() + 40].lstrip()
-    if following[:1].islower() and "\n\n" not in text[match.end() : match.end() + 40 - len(following)]:
-        return True
-    word = _WORD_BEFORE.search(text, max(0, match.start() - 20), match.start())
-    if word is None:
-        return False
-    return len(word[0]) == 1 or "." in word[0] or word[0].lower() in _ABBREVIATIONS
-
-
-def _stripped(text: str, start: int, end: int) -> Span:
-    part = text[start:end]
-    return start + len(part) - len(part.lstrip()), end - (len(part) - len(part.rstrip()))
 
 
 def cut(text: str, size: int, overlap: int) -> list[Cut]:
@@ -110,8 +58,8 @@ def _shortened(text: str, span: Span, size: int) -> Iterator[Span]:
             return
         fits = start + len(text[start : start + size].encode()[:size].decode(errors="ignore"))
         middle = _break(text, start, fits)
-        yield _stripped(text, start, middle)
-        start = _stripped(text, middle, end)[0]
+        yield stripped(text, start, middle)
+        start = stripped(text, middle, end)[0]
 
 
 def _break(text: str, start: int, fits: int) -> int:

@@ -29,6 +29,7 @@ from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say
 from langue.tasks.sources import Long, Sources, read_sources
 from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
+from langue.text.sentences import joined
 from langue.train.device import autocast
 
 TOGETHER = 256
@@ -229,7 +230,7 @@ class Rewrite(ABC):
                 answers.append(Rewritten(texts[0], texts, scores, best[0], sources.ids[numbers[0]]))
                 continue
             firsts = [written[number][0] for number in numbers]
-            text = " ".join(self.tokenizer.decode(found.tokens).strip() for found in firsts)
+            text = joined(self.tokenizer.decode(found.tokens).strip() for found in firsts)
             scores = [sum(found.score for found in firsts)] if firsts else []
             answers.append(Rewritten(text, [text] if firsts else [], scores))
         return answers

@@ -11,11 +11,24 @@ from typing import Literal
 from langue.data.records import is_blank
 from langue.data.sides import Sides
 from langue.decode.task import Asked
+from langue.metrics.scripts import UNSPACED
 from langue.text import Tokenizer
+from langue.text.sentences import Span, sentences
 
 Long = Literal["split", "cut"]
 
-_SENTENCE = re.compile(r"(?<=[.!?…。！？;:])\s+")
+_LETTER = f"[{''.join(UNSPACED.values())}]"
+_WITHIN = re.compile(
+    rf"""
+      (?<=[.!?…;:؛。！？])\s+                 # also where no rule finds the end of a sentence
+    | (?<=[；：])
+    | (?<={_LETTER}[.!?…])(?={_LETTER})       # scripts without spaces with the marks of others
+    | (?<={_LETTER})\s+(?={_LETTER})          # Thai and Lao have a space between sentences, and no mark
+    | \n\s*
+    """,
+    re.VERBOSE,
+)
+"""Where a sentence is split that is too long by itself."""
 
 
 @dataclass
@@ -98,15 +111,20 @@ def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: 
 
 
 def _pieces(text: str, encode: Callable[[str], list[int]], room: int) -> list[list[int]]:
-    """As many sentences together as there is room for; one that is too long by itself stays so."""
-    pieces: list[str] = []
-    for sentence in _SENTENCE.split(text):
-        longer = f"{pieces[-1]} {sentence}" if pieces else sentence
-        if pieces and len(encode(longer)) <= room:
-            pieces[-1] = longer
-        else:
-            pieces.append(sentence)
-    return [encode(piece) for piece in pieces]
+    """As many sentences together as there is room for; one that is too long by itself is split where it has a pause,
+    and without any stays so."""
+    spans: list[Span] = []
+    for start, end in sentences(text):
+        breaks = [] if len(encode(text[start:end])) <= room else [*_WITHIN.finditer(text, start, end)]
+        starts, ends = [start, *(found.end() for found in breaks)], [*(found.start() for found in breaks), end]
+        for part in zip(starts, ends, strict=True):
+            if part[0] == part[1]:
+                continue
+            if spans and len(encode(text[spans[-1][0] : part[1]])) <= room:
+                spans[-1] = spans[-1][0], part[1]
+            else:
+                spans.append(part)
+    return [encode(text[start:end]) for start, end in spans]
 
 
 def note_unknown(counts: dict[str, int], text: str, ids: Sequence[int], tokenizer: Tokenizer) -> None:
