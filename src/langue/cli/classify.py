@@ -18,6 +18,7 @@ def classify(
     *,
     second: str | None = None,
     file: Path | None = None,
+    special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -35,6 +36,9 @@ def classify(
         The second text of a pair, whose first is the one text given.
     file
         A file with one more text on each line, or a table with the columns of the training data.
+    special
+        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
+        like any other.
     device
         cpu, cuda, …
     as_json
@@ -46,8 +50,9 @@ def classify(
     inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)])
     task = load(run, device)
     check_task(task, "classify", run)
-    inputs.check(task.check_input)
-    for text, found, fault in inputs.results(task.classify(inputs.sound_values, scores=True)):
+    inputs.check(lambda text, place: task.check_input(text, place, special))
+    judged = task.classify(inputs.sound_values, scores=True, special=special)
+    for text, found, fault in inputs.results(judged):
         print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))
     return inputs.end()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -26,6 +26,7 @@ def embed(
     prompt: str | None = None,
     size: int | None = None,
     out: Path | None = None,
+    special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -51,6 +52,9 @@ def embed(
         Take so many of the first numbers of each vector alone.
     out
         A .npy file to be written: an array (texts, size) of float32, with NaN in the row of a text that cannot be read.
+    special
+        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
+        like any other.
     device
         cpu, cuda, …
     as_json
@@ -60,15 +64,16 @@ def embed(
     from langue.tasks import load
 
     task = load(run, device, task="embed")
+    how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special}
     given = chain(on_command_line(texts), read_inputs(file))
     if out is not None:
         faults = Faults("text")
-        found = task.embed_stream(_readable(given, column, faults), prompt=prompt, size=size)
+        found = task.embed_stream(_readable(given, column, faults), **how)
         count = write_vectors(_without(found, faults), out)
         say(f"{out}: {count:,} vectors of {size or task.size} numbers, by the model {task.fingerprint}")
         return faults.status(count)
     inputs = Inputs("text", given).change(lambda value, place: text_in(value, place, column))
-    vectors = task.embed(inputs.sound_values, prompt=prompt, size=size)
+    vectors = task.embed(inputs.sound_values, **how)
     for text, made, fault in inputs.results(zip(vectors, _cosines(vectors), strict=True)):
         if as_json:
             numbers = {"error": fault} if made is None else {"vector": [float(str(number)) for number in made[0]]}

@@ -18,6 +18,7 @@ def fill(
     *,
     file: Path | None = None,
     top: int = 5,
+    special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -33,6 +34,9 @@ def fill(
         A file with one more text on each line, or a table with a column text.
     top
         Guesses for each gap.
+    special
+        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
+        like any other.
     device
         cpu, cuda, …
     as_json
@@ -44,8 +48,8 @@ def fill(
     inputs.change(lambda value, place: text_in(value, place, "text"))
     task = load(run, device)
     check_task(task, "fill", run)
-    inputs.check(task.check_input)
-    for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top)):
+    inputs.check(lambda text, place: task.check_input(text, place, special))
+    for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top, special=special)):
         if as_json:
             print(json_line({"text": text, "error": fault} if fault else {"text": text, "gaps": gaps}))
         else:

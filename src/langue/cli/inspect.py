@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from langue.errors import LangueError
 
@@ -15,7 +17,15 @@ if TYPE_CHECKING:
 ENDINGS = (".html", ".svg", ".png")
 
 
-def attention(run: Path, text: str, target: str | None = None, /, *, out: Path = Path("attention.html")) -> None:
+def attention(
+    run: Path,
+    text: str,
+    target: str | None = None,
+    /,
+    *,
+    out: Path = Path("attention.html"),
+    special: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Draw a model's attention weights over a sentence, for each layer and head; of a pair, their mean as well.
 
     Args:
@@ -24,6 +34,8 @@ def attention(run: Path, text: str, target: str | None = None, /, *, out: Path =
         target: of an encoder–decoder, what is written about the text and looks at it; without one, what a translator or
             summariser writes itself.
         out: the picture: .html to look around in, .svg or .png to put into a text.
+        special: let the names of special tokens in the texts be these tokens, as they are to Transformers; otherwise
+            they are text like any other.
     """
     from langue.report import missing_extra
 
@@ -40,13 +52,13 @@ def attention(run: Path, text: str, target: str | None = None, /, *, out: Path =
     name, run = run.name if is_remote(run) else run.resolve().name, local(run)
     task = _task(run)
     if isinstance(task, Rewrite):
-        looks = look_at_source(task, text, target, name)
+        looks = look_at_source(task, text, target, name, special)
     else:
         found = read_model(run)[0] if task is None else task
         if found.tokenizer is None:
             raise LangueError(f"{run} holds no tokenizer; put its tokenizer.json there")
         reads, source = (text, None) if target is None else (target, text)
-        looks = look(found.model, found.tokenizer, reads, source, name=name)
+        looks = look(found.model, found.tokenizer.reading_specials(special), reads, source, name=name)
     write_attention(looks, out)
     print(f"{len(looks.layers)} layers of {looks.layers[0].shape[0]} heads, {len(looks.tokens)} tokens: {out}")
 
@@ -60,11 +72,11 @@ def _task(run: Path) -> Any:
     return load(run) if RunFolder(run).is_run() or is_published(run) else None
 
 
-def look_at_source(task: Any, source: str, target: str | None, name: str) -> Looks:
+def look_at_source(task: Any, source: str, target: str | None, name: str, special: bool = False) -> Looks:
     """Let a translator or summariser write, or read what it is given to have written, and note how it looks."""
     from langue.report.attention import Looks
 
-    tokens, read, maps = task.attention(source, target)
+    tokens, read, maps = task.attention(source, target, special=special)
     return Looks(name, tokens, read, [heads.float().cpu().numpy() for heads in maps])
 
 

@@ -25,6 +25,7 @@ def translate(
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     long: Literal["split", "cut"] = "split",
     instruction: str | None = None,
+    special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -54,6 +55,9 @@ def translate(
         What becomes of texts that the model has no room for: split between sentences, or cut.
     instruction
         What stands before each text, such as "translate English to German: " for a T5; a run knows its own.
+    special
+        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
+        like any other.
     device
         cpu, cuda, …
     as_json
@@ -66,7 +70,7 @@ def translate(
     check_task(task, "translate", run)
     if ensemble:
         task.join([load(other, device) for other in ensemble])
-    options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction}
+    options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction, "special": special}
     if target_language is not None:
         options["tags"] = (target_language,)
     return rewrite_all(task, read_asked(texts, file, "source"), search, out, as_json=as_json, **options)

@@ -69,12 +69,13 @@ class Classify:
         """What it learns by."""
         return Objective(self.kind)
 
-    def classify(self, texts: Text | Sequence[Text], *, scores: bool = False) -> Any:
+    def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
         """Judge one text or many.
 
         Args:
             texts: a text, a pair of texts as a tuple, a row with the columns of the training data, or a list of such.
             scores: tell the probability of each label or choice as well.
+            special: let the names of special tokens in a text be these tokens; otherwise they are letters.
 
         Returns:
             For each text its label, its labels, its number, or the index of the right choice; with `scores` a mapping
@@ -86,16 +87,16 @@ class Classify:
         one = isinstance(texts, str | tuple | Mapping)
         many: Sequence[Any] = [texts] if one else list(texts)  # type: ignore[list-item]
         rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
-        found = self._answers(self.scores(self.encode(rows)), scores)
+        found = self._answers(self.scores(self.encode(rows, special)), scores)
         return found[0] if one else found
 
-    def check_input(self, given: Text, place: str) -> None:
+    def check_input(self, given: Text, place: str, special: bool = False) -> None:
         """Refuse what cannot be judged.
 
         Raises:
             LangueError: a column is missing or empty; names the place.
         """
-        self.encode([_row(given, place)])
+        self.encode([_row(given, place)], special)
 
     def predict(self, inputs: Sequence[Text], **options: Any) -> list[Any]:
         """`classify` for a list."""
@@ -123,14 +124,14 @@ class Classify:
                 found["f1"] = metrics.f1(predicted, expected, self.settings.labels[1])
         return found
 
-    def encode(self, rows: Sequence[Labelled]) -> list[Any]:
+    def encode(self, rows: Sequence[Labelled], special: bool = False) -> list[Any]:
         """Framed token numbers of each row; of choices, a list of them.
 
         Raises:
             LangueError: a column is missing or empty; names the place.
         """
         context = self.model.config.context
-        return encode(self.tokenizer, rows, self.kind, context)
+        return encode(self.tokenizer.reading_specials(special), rows, self.kind, context)
 
     @torch.inference_mode()
     def scores(self, encoded: Sequence[Any]) -> list[np.ndarray]:

@@ -86,6 +86,7 @@ class Embed:
         *,
         prompt: str | None = None,
         size: int | None = None,
+        special: bool = False,
         batch_tokens: int | None = None,
         advance: Callable[[int], Any] | None = None,
     ) -> np.ndarray:
@@ -96,6 +97,7 @@ class Embed:
             prompt: what they are for: "query", "document", or the name of another prompt of the model; None takes the
                 one that the model takes where nothing is said.
             size: take the first numbers of each vector alone, see `Embedder.finish`; None takes all.
+            special: let the names of special tokens in a text be these tokens; otherwise they are letters.
             batch_tokens: tokens of one forward pass, padding included; None takes what is fastest on most machines.
             advance: called with how many texts are done.
 
@@ -106,10 +108,11 @@ class Embed:
             LangueError: there is no such prompt or size.
         """
         if isinstance(texts, str):
-            return self.embed([texts], prompt=prompt, size=size)[0]
+            return self.embed([texts], prompt=prompt, size=size, special=special)[0]
         found = np.zeros((len(texts), self._checked(size)), np.float32)
         done = 0
-        for vectors in self.embed_stream(texts, prompt=prompt, size=size, batch_tokens=batch_tokens):
+        how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special, "batch_tokens": batch_tokens}
+        for vectors in self.embed_stream(texts, **how):
             found[done : done + len(vectors)] = vectors
             done += len(vectors)
             if advance is not None:
@@ -122,6 +125,7 @@ class Embed:
         *,
         prompt: str | None = None,
         size: int | None = None,
+        special: bool = False,
         batch_tokens: int | None = None,
     ) -> Iterator[np.ndarray]:
         """The same for texts of any number, which are asked for as they are needed.
@@ -133,10 +137,10 @@ class Embed:
             LangueError: there is no such prompt or size.
         """
         self._checked(size)
+        tokenizer = self.tokenizer.reading_specials(special)
         for pool in _pools(texts):
-            yield self._vectors(
-                self.reading.encode(self.tokenizer, pool, self.model.config.context, prompt), size, batch_tokens
-            )
+            rows = self.reading.encode(tokenizer, pool, self.model.config.context, prompt)
+            yield self._vectors(rows, size, batch_tokens)
 
     def predict(self, inputs: Sequence[str], **options: Any) -> list[np.ndarray]:
         """`embed` for a list."""

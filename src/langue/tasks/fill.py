@@ -73,12 +73,13 @@ class Fill:
         if tokenizer.unknown is not None and tokenizer.unknown in tokenizer.encode(text.replace(name, "")):
             raise LangueError(f"the model's tokenizer does not know some characters of {text!r:.60}")
 
-    def fill(self, texts: str | Sequence[str], *, top: int = 5) -> Any:
+    def fill(self, texts: str | Sequence[str], *, top: int = 5, special: bool = False) -> Any:
         """Say what may stand in the gaps of one text or many.
 
         Args:
             texts: with the mask's name, such as <|mask|>, in each gap.
             top: guesses for each gap.
+            special: let the names of other special tokens in a text be these tokens too; otherwise they are letters.
 
         Returns:
             For one text a list of its gaps, each a list of `{"token": …, "probability": …}`, the likeliest first; for
@@ -90,20 +91,20 @@ class Fill:
         if top < 1:
             raise LangueError(f"top must be at least 1, not {top}")
         many = [texts] if isinstance(texts, str) else list(texts)
-        rows = [self._encode(text) for text in many]
+        rows = [self._encode(text, special) for text in many]
         found: list[Any] = [None] * len(rows)
         for numbers in by_length([len(ids) for ids, _ in rows], BATCH_TOKENS.get(self.model.device.type, 1 << 14)):
             for number, gaps in zip(numbers.tolist(), self._guess([rows[n] for n in numbers], top), strict=True):
                 found[number] = gaps
         return found[0] if isinstance(texts, str) else found
 
-    def check_input(self, given: str, place: str) -> None:
+    def check_input(self, given: str, place: str, special: bool = False) -> None:
         """Refuse a text that `fill` cannot take.
 
         Raises:
             LangueError: it has no gap, or is longer than the model's context.
         """
-        self._encode(given)
+        self._encode(given, special)
 
     def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
         """`fill` for a list."""
@@ -117,15 +118,16 @@ class Fill:
         guesses = [guesses[0]["token"].strip() for gaps in predicted for guesses in gaps]
         return {"accuracy": accuracy(guesses, [token.strip() for right in expected for token in right])}
 
-    def _encode(self, text: str) -> tuple[list[int], list[int]]:
-        self.check(self.tokenizer, text)
+    def _encode(self, text: str, special: bool) -> tuple[list[int], list[int]]:
+        tokenizer = self.tokenizer.reading_specials(special)
+        self.check(tokenizer, text)
         assert self.tokenizer.mask is not None
         ids: list[int] = []
         pieces = text.split(self.mask_name(self.tokenizer))
         for number, piece in enumerate(pieces):
             # What byte-level pieces begin with is the space before a word, which belongs to the gap.
             kept = piece if number == len(pieces) - 1 or not self._joins_spaces else piece.removesuffix(" ")
-            ids += ([self.tokenizer.mask] if number else []) + self.tokenizer.encode(kept)
+            ids += ([self.tokenizer.mask] if number else []) + tokenizer.encode(kept)
         framed = self.tokenizer.pair(ids)
         if len(framed[0]) > self.model.config.context:
             raise LangueError(f"{text!r:.40} has {len(framed[0])} tokens; the model sees {self.model.config.context}")

@@ -61,6 +61,7 @@ class Prompted:
         *,
         prefix: Prefix = "",
         must: Must = (),
+        special: bool = False,
         advance: Callable[[int], Any] | None = None,
         **options: Any,
     ) -> list[Rewritten]:
@@ -71,12 +72,12 @@ class Prompted:
         tokenizer, limit = self.task.tokenizer, self.task.model.context_limit
         prefixes = prefix_tokens(prefix, len(texts), tokenizer) or [[]] * len(texts)
         phrases = phrase_tokens(must, len(texts), tokenizer) or [[]] * len(texts)
-        asked = tokenizer.encode(self.prompt)
+        asked = tokenizer.encode(self.prompt, special)
         search = Search(self.task.model, settings, tokenizer.ends, self.task.never())
         found, done = [], Sources()
         firsts: list[list[int]] = []
         for text, begins, words in zip(texts, prefixes, phrases, strict=True):
-            ids = tokenizer.prompt(f"{self.instruction}{text}")
+            ids = tokenizer.prompt(f"{self.instruction}{text}", special)
             room = len(ids) if limit is None else max(1, limit - len(asked) - settings.max_tokens)
             done.cut += len(ids) > room
             note_unknown(done.unknown, text, ids, tokenizer)

@@ -141,6 +141,7 @@ class Rewrite(ABC):
         instruction: str | None = None,
         prefix: Prefix = "",
         must: Must = (),
+        special: bool = False,
         advance: Callable[[int], Any] | None = None,
         **options: Any,
     ) -> list[Rewritten]:
@@ -154,6 +155,7 @@ class Rewrite(ABC):
             instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
             prefix: how what is written begins: all alike, or a list with one for each.
             must: words that have to stand in it: the same for all, or a list of lists with one for each.
+            special: let the names of special tokens in what is read be these tokens; otherwise they are letters.
             advance: called with how many pieces are done.
             options: the fields of `SearchSettings`.
 
@@ -163,7 +165,8 @@ class Rewrite(ABC):
         given = self.usual_tags() if tags is None else tuple(tags)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
         phrases = phrase_tokens(must, len(texts), self.tokenizer)
-        sides = self.sides if instruction is None else replace(self.sides, instruction=instruction)
+        sides = replace(self.sides, source=self.sides.source.reading_specials(special))
+        sides = sides if instruction is None else replace(sides, instruction=instruction)
         sources = read_sources(texts, sides, given, long or self.long)
         for warning in sources.warnings():
             say(f"{warning}")
@@ -247,7 +250,7 @@ class Rewrite(ABC):
 
     @torch.inference_mode()
     def attention(
-        self, source: str, target: str | None = None, tags: Sequence[str] = ()
+        self, source: str, target: str | None = None, tags: Sequence[str] = (), special: bool = False
     ) -> tuple[list[str], list[str], list[Tensor]]:
         """How the model looks at a source while it writes a target, or what it would write itself.
 
@@ -258,17 +261,18 @@ class Rewrite(ABC):
         Raises:
             LangueError: there is nothing to read, or no room for the target.
         """
-        sources = read_sources([source], self.sides, tags, "cut")
+        sides = replace(self.sides, source=self.sides.source.reading_specials(special))
+        sources = read_sources([source], sides, tags, "cut")
         if not sources.ids:
             raise LangueError("there is nothing to look at: the text has no tokens")
         if target is None:  # a search says itself what it did to its source
-            best = self.rewrite([source], tags=tags, long="cut")[0].best
+            best = self.rewrite([source], tags=tags, long="cut", special=special)[0].best
             assert best is not None
             written = best.tokens
         else:
             for warning in sources.warnings():
                 say(warning)
-            written = self.tokenizer.encode(target)
+            written = self.tokenizer.encode(target, special)
             room = self.sides.max_target - 1 - len(self.sides.opening)
             if len(written) > room:
                 raise LangueError(

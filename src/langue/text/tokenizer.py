@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -133,13 +134,12 @@ class Tokenizer:
         Raises:
             LangueError: the text is no Unicode, or the tokenizer's own rules fail on it.
         """
-        engine = self._reading_specials if special else self.engine
         with encoding((text,)):
-            return engine.encode(text, add_special_tokens=False).ids
+            return self.reading_specials(special).engine.encode(text, add_special_tokens=False).ids
 
     def encode_batch(self, texts: Sequence[str], special: bool = False) -> list[list[int]]:
         """The same for many texts, on all cores."""
-        engine = self._reading_specials if special else self.engine
+        engine = self.reading_specials(special).engine
         with encoding(texts):
             return [encoding.ids for encoding in engine.encode_batch_fast(list(texts), add_special_tokens=False)]
 
@@ -176,12 +176,18 @@ class Tokenizer:
         doubled = special and self.opening and ids[: len(self.opening)] == self.opening
         return (ids if doubled else [*self.opening, *ids]) or [self.end]
 
+    def reading_specials(self, special: bool = True) -> Tokenizer:
+        """This tokenizer, or the same for which a special token's name in a text is that token, as it is for
+        Transformers; both may be used side by side."""
+        return self._reading_specials if special else self
+
     @cached_property
-    def _reading_specials(self) -> Engine:
-        """The same engine, for which a special token's name is that token; threads may use both side by side."""
-        engine = Engine.from_str(self.engine.to_str())
-        engine.encode_special_tokens = False
-        return engine
+    def _reading_specials(self) -> Tokenizer:
+        found = copy(self)
+        found.engine = Engine.from_str(self.engine.to_str())
+        found.engine.encode_special_tokens = False
+        found.__dict__["_reading_specials"] = found
+        return found
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """The text of token numbers."""
