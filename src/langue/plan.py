@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
 from langue import machine
 from langue.data import Tally, find_sources, read_documents
+from langue.data.tally import left_out
 from langue.errors import LangueError
 from langue.experiment.course import course_of
-from langue.experiment.data import is_store, members
+from langue.experiment.data import check_data, is_store, members
 from langue.experiment.denoising import Denoising, room_of
 from langue.experiment.fit import free_memory, refuse, rows_of
 from langue.experiment.language import Language
@@ -56,6 +57,7 @@ class Plan:
         share: what a model of this kind and size usually gets out of that.
         seconds: how long it will take.
         batch_tokens: tokens that a batch is to hold, where batches are counted by them.
+        dropped: how many records the training will leave out, by reason.
     """
 
     model: str
@@ -74,6 +76,7 @@ class Plan:
     share: float
     seconds: float
     batch_tokens: int | None
+    dropped: Mapping[str, int]
 
     @property
     def flops(self) -> float:
@@ -98,11 +101,12 @@ class Plan:
 def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     """Work out a plan; the machine is measured for a moment.
 
-    Of running text up to a megabyte is read; labelled rows and pairs are all read and encoded, since how long they are
-    decides.
+    Running text is read once, for what of it cannot be used; labelled rows and pairs are encoded as well, since how
+    long they are decides.
 
     Raises:
-        LangueError: the data or the tokenizer cannot be read, or a row does not fit into a batch.
+        LangueError: the data or the tokenizer cannot be read, a training would refuse the data because too much of them
+            would be left out, or a row does not fit into a batch.
     """
     recipe = begin_from(recipe, start_from)
     load = _of_text(recipe) if issubclass(course_of(recipe), Language) else _of_examples(recipe)
@@ -143,6 +147,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         share=share,
         seconds=steps * a_step / rate,
         batch_tokens=training.batch_tokens,
+        dropped=load.dropped,
     )
 
 
@@ -160,6 +165,7 @@ class Load:
         tokens_per_target: 1 where each token has a target.
         predicts_tokens: whether there are logits of the whole vocabulary.
         source: positions of its longest source, where there are sources.
+        dropped: how many records are left out, by reason.
     """
 
     config: ModelConfig
@@ -171,19 +177,19 @@ class Load:
     tokens_per_target: float = 1.0
     predicts_tokens: bool = True
     source: int | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 def _of_text(recipe: Recipe) -> Load:
-    for source in members(recipe.data):
-        find_sources(source)
+    dropped = check_data(recipe.data)
     training, context = recipe.training, recipe.model.context
     config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
     rows = rows_of(training, context)
     if recipe.task == "denoise":
-        return _of_spoilt_text(recipe, config, rows)
+        return replace(_of_spoilt_text(recipe, config, rows), dropped=dropped)
     asked = recipe.masking.rate if recipe.task == "fill" else 1.0
     a_step = rows * context * training.accumulate
-    return Load(config, rows, context, a_step, math.inf, flops_per_token(config), 1 / asked)
+    return Load(config, rows, context, a_step, math.inf, flops_per_token(config), 1 / asked, dropped=dropped)
 
 
 def _of_spoilt_text(recipe: Recipe, config: ModelConfig, rows: int) -> Load:
@@ -210,10 +216,11 @@ def _of_examples(recipe: Recipe) -> Load:
     with tempfile.TemporaryDirectory() as folder:
         kind.prepare(recipe, tokenizer, Path(folder))
         course = kind(recipe, tokenizer, Path(folder))
+        dropped = left_out(Path(folder))
     if isinstance(course, Pairing):
         return _of_pairs(course)
     assert isinstance(course, Tables)
-    return _of_rows(course)
+    return replace(_of_rows(course), dropped=dropped)
 
 
 def _of_pairs(course: Pairing) -> Load:
@@ -226,6 +233,7 @@ def _of_pairs(course: Pairing) -> Load:
         steps_per_epoch=course.steps_per_epoch,
         flops_per_token=round(course.flops_per_target),
         source=largest.source,
+        dropped=course.dropped,
     )
 
 

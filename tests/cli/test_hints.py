@@ -6,7 +6,9 @@ import ast
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -17,6 +19,7 @@ from langue.data.labelled import missing_columns
 from langue.errors import LangueError
 from langue.experiment import RunFolder
 from langue.models import ModelConfig, build, save_model
+from langue.recipe import Recipe
 from langue.text import TokenizerSettings, train_tokenizer
 from tiny import text, write_tiny
 
@@ -54,6 +57,129 @@ def test_every_verb_in_a_sentence_is_one():
             assert verb in VERBS, (place, sentence)
             inner = VERBS[verb]
             assert isinstance(inner, Verb) or not second or second in inner, (place, sentence)
+
+
+VERB_LIST = [(name, *([] if isinstance(verb, Verb) else [inner])) for name, verb in VERBS.items()
+             for inner in ([""] if isinstance(verb, Verb) else verb)]  # fmt: skip
+"""All verbs, as they are typed: `("tokenizer", "train")`."""
+
+RECIPE_VERBS = [("train",), ("plan",), ("race",)]
+
+
+def options_of(verb: tuple[str, ...]) -> set[str]:
+    """The options of a verb, with their dashes."""
+    app = cli._app(VERBS, "langue")
+    for name in verb:
+        app = app[name]
+    return {name for argument in app.assemble_argument_collection() for name in argument.names if name[:2] == "--"}
+
+
+def has(verb: tuple[str, ...], option: str) -> bool:
+    """Whether a verb has an option, which may be a field of its recipe."""
+    if "." not in option:
+        return option in options_of(verb)
+    place: type = Recipe
+    for name in option.removeprefix("--").split("."):
+        kinds = [place.model_fields[name].annotation, *get_args(place.model_fields[name].annotation)]
+        place = next((kind for kind in kinds if hasattr(kind, "model_fields")), str)
+    return verb in RECIPE_VERBS
+
+
+TRAINS = [("train",)]
+READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
+SPOKEN_BY = {
+    "--data.dev": RECIPE_VERBS,
+    "--file": [*READS_FILES, ("transcribe",)],
+    "--format": [("export",)],
+    "--language": [("evaluate",)],
+    "--metadata": [("index", "build")],
+    "--mistakes": [("transcribe",)],
+    "--model": [("index", name) for name in ("build", "add", "search", "mine")],
+    "--model.audio.strides": [("train",), ("plan",)],
+    "--out": [("train",), ("race",), ("average",), ("transcribe",), ("index", "build")],
+    "--predictions": [("evaluate",)],
+    "--question": [("answer",)],
+    "--context": [("answer",)],
+    "--rerank": [("evaluate",)],
+    "--resume": TRAINS,
+    "--scores": [("summarize",)],
+    "--seeds": TRAINS,
+    "--set": RECIPE_VERBS,
+    "--target-language": [("summarize",)],
+    "--tokenizer.path": RECIPE_VERBS,
+    "--training.batch_size": RECIPE_VERBS,
+    "--training.batch_tokens": RECIPE_VERBS,
+    "--json": [("transcribe",)],
+}
+"""Which verbs can say a sentence that names an option and no verb."""
+
+
+def test_an_option_in_a_sentence_is_one_of_the_verb_that_says_it():
+    commands = rf"langue (?:{'|'.join(VERBS)})\b"
+    for place, sentence in sentences():
+        if " " not in sentence or sentence.startswith(("\n", "<")) or re.match(r" *langue |Try next", sentence):
+            continue
+        for match in re.finditer(r"(?<![\w-])--([a-z][\w.-]*\w)", sentence):
+            option, before = match[0], sentence[: match.start()]
+            named = re.match(
+                r"[^;.(]*? of langue ([a-z]+)((?: and langue [a-z]+)*)(?: (build)\b)?", sentence[match.end() :]
+            )
+            if named is not None:
+                verbs = [named[1], *re.findall(r"langue ([a-z]+)", named[2])]
+                for verb in verbs:
+                    assert has((verb, *([named[3]] if named[3] else [])), option), (place, sentence)
+            elif not re.search(commands, before.rpartition(";")[2]):
+                assert option in SPOKEN_BY, (place, sentence)
+    for option, verbs in SPOKEN_BY.items():
+        for verb in verbs:
+            assert has(verb, option), (verb, option)
+
+
+LOSING = {
+    ("tokenizer", "train"): ["bad.txt --out new", "bad.jsonl --out new"],
+    ("tokenizer", "report"): ["writer bad.txt", "writer bad.jsonl"],
+    ("data", "prepare"): [
+        "bad.txt --tokenizer writer --out new --documents line",
+        "bad.jsonl --tokenizer writer --out new",
+    ],
+    ("train",): ["write.yaml --out new", "write.yaml --data.train bad.jsonl --out new", "pairs.yaml --out new"],
+    ("plan",): ["write.yaml", "write.yaml --data.train bad.jsonl", "pairs.yaml"],
+    ("race",): ["write.yaml --out new", "write.yaml --data.train bad.jsonl --out new"],
+    ("evaluate",): ["writer --data bad.txt --documents line", "writer --data bad.jsonl", "rewriter --data pairs.jsonl"],
+    ("summarize",): ["rewriter --file pairs.jsonl --scores"],
+    ("compare",): ["rewriter rewriter --data pairs.jsonl"],
+}
+"""Command lines that lose too much of their data, for each verb that counts what it loses."""
+
+KEEPING = {("generate",), ("fill",), ("classify",), ("answer",), ("tag",), ("translate",), ("transcribe",), ("embed",)}
+KEEPING |= {("index", name) for name in ("build", "add", "delete", "info", "search", "mine")} | {
+    ("inspect", "attention")
+}
+KEEPING |= {("data", "verify"), ("data", "inspect"), ("demo",), ("average",), ("import",), ("export",), ("doctor",)}
+"""Verbs that go on without what cannot be used, refuse it all, or read no data."""
+
+
+def test_all_verbs_are_known_for_what_they_do_with_data_that_cannot_be_used():
+    assert set(VERB_LIST) == {*LOSING, *KEEPING}
+    assert not set(LOSING) & KEEPING
+
+
+@pytest.mark.parametrize("verb", LOSING, ids=" ".join)
+def test_a_verb_that_loses_too_much_has_the_options_that_its_sentence_names(verb, losing, monkeypatch, capsys):
+    monkeypatch.chdir(losing)
+    for line in LOSING[verb]:
+        command = [*verb, *shlex.split(line)]
+        assert cli.run(command) == 2
+        said = capsys.readouterr().err.strip().split("\n")[-1]
+        named = re.findall(r"--[a-z][\w.-]*\w", said)
+        assert any("max" in option for option in named), (line, said)
+        for option in named:
+            assert has(verb, option), (line, said)
+        allowed = re.search(r"allow it by (--\S+) (\S+)", said)
+        assert allowed is not None, said
+        if verb not in (("train",), ("race",)):  # which then take seconds
+            assert cli.run([*command, allowed[1], "1"]) == 0, (line, capsys.readouterr().err)
+            shutil.rmtree("new", ignore_errors=True)
 
 
 def test_names_that_the_documents_use_exist():

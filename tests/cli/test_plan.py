@@ -156,6 +156,47 @@ def test_a_plan_for_spoilt_text_is_what_its_training_does(tmp_path, kind):
     assert run(["plan", str(tmp_path / "recipe.yaml"), "--training.steps", "3"]) == 0
 
 
+def refusals(recipe: Path, capsys, *options: str) -> list[str]:
+    """What plan says, and what train says; both have to refuse."""
+    said = []
+    for command in (["plan", str(recipe)], ["train", str(recipe), "--out", str(recipe.parent / "run")]):
+        assert run([*command, *options]) == 2
+        said.append(capsys.readouterr().err.strip().split("\n")[-1])
+    return said
+
+
+@pytest.mark.parametrize("options", [[], ["--data.dev", "null"], ["--tokenizer.kind", "byte"]])
+@pytest.mark.parametrize("place", ["train", "dev", "test", "mix"])
+def test_text_that_a_training_would_refuse_is_refused_by_the_plan(file, capsys, place, options):
+    (file.parent / "bad.txt").write_bytes(b"one line\n\xff\xfe broken\n" * 20)
+    path = "{text.txt: 1, bad.txt: 2}" if place == "mix" else "bad.txt"
+    changes = [*options, f"--data.{'train' if place == 'mix' else place}", path, "--data.documents", "line"]
+    planned, trained = refusals(file, capsys, *changes)
+    assert "would be lost, and 5.0% may be" in planned
+    assert "--data.max_dropped" in planned
+    assert planned == trained
+    assert run(["plan", str(file), *changes, "--data.max_dropped", "1"]) == 0
+
+
+def test_rows_without_text_and_text_of_nothing(file, capsys):
+    rows = [{"text": "a row"}, {"text": None}, {"text": 3}]
+    (file.parent / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 9))
+    (file.parent / "blank.txt").write_text(" \n" * 9)
+    for name, words in (("rows.jsonl", "would be lost"), ("blank.txt", "there is no text in")):
+        planned, trained = refusals(file, capsys, "--data.train", name)
+        assert words in planned
+        assert planned == trained
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_pairs_that_a_training_would_refuse_are_refused_by_the_plan(tmp_path, capsys, split):
+    recipe = write_pairs(tmp_path, "translate")
+    (tmp_path / "bad.tsv").write_text("source\ttarget\n" + "a day\tein tag\na night\t\n" * 9)
+    planned, trained = refusals(recipe, capsys, f"--data.{split}", "bad.tsv")
+    assert "9 one side empty" in planned
+    assert planned == trained
+
+
 def test_pairs_that_cannot_fit_are_refused_with_the_tokens_that_would(tmp_path, monkeypatch, capsys):
     path = write_pairs(tmp_path, "translate")
     monkeypatch.setattr(machine, "memory", lambda: (2**34, 401 * 2**20))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
+from langue.cli.inputs import json_line
 from langue.console import table
+
+if TYPE_CHECKING:
+    from langue.data import DataSettings, Tally
 
 
 def compare(
@@ -21,6 +24,8 @@ def compare(
     data: str,
     samples: int = 1000,
     beams: int = 4,
+    max_line_bytes: int | None = None,
+    max_dropped: float | None = None,
     language: str | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -42,28 +47,36 @@ def compare(
         Shuffles of the test.
     beams
         Hypotheses that are followed at once.
+    max_line_bytes
+        Longer lines are left out, and of recordings refused; a MiB, or as in training.
+    max_dropped
+        The share of records, or of their bytes, that may be left out for their faults; 0.05, or as in training.
     language
         Code of the language that they write, which decides how BLEU, TER and ROUGE split it; by default as the recipe
         or tags of FIRST say, or by the script of what people wrote.
     device
         cpu, cuda, …
     as_json
-        Print one JSON object.
+        Print one JSON object, with counts of what was left out under dropped.
     """
+    from langue.data import Tally
     from langue.evaluate.pairs import compare as compare_tasks
+    from langue.evaluate.run import reading_as, recipe_data
     from langue.tasks import load
 
+    reading, tally = recipe_data(first, reading_as(max_line_bytes, max_dropped, "compare")), Tally()
     tasks = [load(run, device) for run in (first, second)]
     for task in tasks:
         _check(task)
-    compared = (_spoken if tasks[0].name == "transcribe" else _written)(tasks[0], data, first, beams)
+    compared = (_spoken if tasks[0].name == "transcribe" else _written)(tasks[0], data, reading, tally, beams)
     expected, languages = compared.expected, language or compared.languages
     found, signatures = compare_tasks(
         tasks[0], tasks[1], expected, samples=samples, write=compared.write, languages=languages
     )
     if as_json:
         metrics = {name: asdict(difference) for name, difference in found.items()}
-        print(json.dumps({"data": data, "examples": len(expected), "metrics": metrics, "signatures": signatures}))
+        counts = {"examples": len(expected), "dropped": tally.dropped()}
+        print(json_line({"data": data, **counts, "metrics": metrics, "signatures": signatures}))
         return
     rows = [
         [
@@ -90,24 +103,21 @@ class _Compared(NamedTuple):
     languages: Any = None
 
 
-def _written(task: Any, data: str, run: Path, beams: int) -> _Compared:
+def _written(task: Any, data: str, reading: DataSettings, tally: Tally, beams: int) -> _Compared:
     """Of texts."""
     from langue.evaluate.pairs import read_pairs_of
-    from langue.evaluate.run import recipe_data
 
-    pairs = read_pairs_of(task, data, recipe_data(run))
+    pairs = read_pairs_of(task, data, reading, tally)
     expected = [pair.target for pair in pairs]
     return _Compared(expected, lambda task: task.write(pairs, beams=beams), task.languages_of(pairs))
 
 
-def _spoken(task: Any, data: str, run: Path, beams: int) -> _Compared:
+def _spoken(task: Any, data: str, reading: DataSettings, tally: Tally, beams: int) -> _Compared:
     """Of recordings."""
-    from langue.data import DataSettings
     from langue.data.labelled import read_labelled, text_of
     from langue.data.recordings import recording_of
-    from langue.evaluate.run import recipe_data
 
-    rows = list(read_labelled(data, DataSettings(train="", columns=recipe_data(run).columns)))
+    rows = list(read_labelled(data, reading, tally))
     sounds = [recording_of(row, task.settings.truncated).read() for row in rows]
     expected = [text_of(row, "text") for row in rows]
     return _Compared(expected, lambda task: [each.text for each in task.hear(sounds, beams=beams)])

@@ -26,6 +26,7 @@ def mine(
     margin: float | None = None,
     mode: Literal["dense", "text", "hybrid"] = "dense",
     layout: Literal["embed", "classify"] = "embed",
+    max_line_bytes: int | None = None,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -61,13 +62,16 @@ def mine(
         Search by meaning, by words, or by both.
     layout
         Rows for a recipe of the task embed, or of the task classify, which learns to judge pairs and can rerank.
+    max_line_bytes
+        Longer lines are refused; a MiB by default.
     device
         cpu, cuda, …
     as_json
         Print the counts as one JSON object.
     """
-    from langue.data import DataSettings
+    from langue.data import DataSettings, Tally
     from langue.data.labelled import read_labelled, text_of
+    from langue.evaluate.run import reading_as
     from langue.search.index import Index
     from langue.search.mine import MineSettings, write_mined
     from langue.search.mine import mine as find
@@ -76,10 +80,11 @@ def mine(
     asked = {"negatives": negatives, "depth": depth, "skip": skip, "margin": margin, "mode": mode}
     settings = parse(MineSettings, asked, "langue index mine")
     columns = {"anchor": anchor, "positive": positive}
-    rows = read_labelled(data, DataSettings(train="", columns=columns))
+    reading, tally = reading_as(max_line_bytes, None, "langue index mine"), Tally()
+    rows = read_labelled(data, DataSettings(train="", columns=columns, **reading), tally)
     pairs = [(text_of(row, "anchor"), text_of(row, "positive")) for row in rows]
     counts = write_mined(out, find(Index.open(index, model, device), pairs, settings), layout)
     if as_json:
-        print(json.dumps(counts))
+        print(json.dumps({**counts, "dropped": tally.dropped()}))
     else:
         say(f"{counts['negatives']:,} negatives for {counts['pairs']:,} pairs; {counts['without']:,} pairs have none")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task
+from langue.cli.inputs import check_task, json_line
 from langue.cli.rewriting import read_asked, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
 from langue.console import table
+from langue.errors import LangueError
+
+if TYPE_CHECKING:
+    from langue.data import DataSettings
 
 
 def summarize(
@@ -24,7 +28,11 @@ def summarize(
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     instruction: str | None = None,
     prompt: str = "\nTL;DR:",
+    target_language: str | None = None,
     scores: Annotated[bool, Parameter(negative="")] = False,
+    max_line_bytes: int | None = None,
+    max_dropped: float | None = None,
+    special: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -49,44 +57,68 @@ def summarize(
         What stands before each text, such as "summarize: " for a T5; a run knows its own.
     prompt
         What a decoder reads after the text (Radford et al. 2019, section 3.6).
+    target_language
+        The language to write, for a model that knows several.
     scores
         Of a table with a column summary, print ROUGE of the model beside that of a text's first sentence (lead) and
         of its best one (oracle), instead of the summaries.
+    max_line_bytes
+        Of --scores: longer lines are left out; a MiB, or as in training.
+    max_dropped
+        Of --scores: the share of records, or of their bytes, that may be left out for their faults; 0.05, or as in
+        training.
+    special
+        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
+        like any other.
     device
         cpu, cuda, …
     as_json
         One JSON object for each text: text, summary, its log-probability as score, all texts and scores where samples
-        are several, its tokens and the log-probability of each.
+        are several, its tokens and the log-probability of each. With --scores one of all scores, and of how many rows
+        were left out.
     """
     from langue.tasks import load
     from langue.tasks.prompted import Prompted
 
     task = load(run, device, "summarize")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"special": special}
     if task.name == "generate":
+        if target_language is not None:
+            raise LangueError("the model was trained to generate, and is told no language; leave out --target-language")
         task = Prompted(task, prompt, instruction or "")
     else:
         check_task(task, "summarize", run)
         options["instruction"] = instruction
     if scores:
-        _score(task, run, file, {**search.given(), **options})
+        from langue.evaluate.run import reading_as, recipe_data
+
+        data = recipe_data(run, reading_as(max_line_bytes, max_dropped, "summarize"))
+        if target_language is not None:
+            data = data.model_copy(update={"pairs": data.pairs.model_copy(update={"tag": target_language})})
+        _score(task, run, file, data, {**search.given(), **options}, as_json)
         return OK
+    if target_language is not None:
+        options["tags"] = (target_language,)
     return rewrite_all(task, read_asked(texts, file, "text"), search, out, as_json=as_json, **options)
 
 
-def _score(task: Any, run: Path, file: Path | None, options: dict[str, Any]) -> None:
-    from langue.errors import LangueError
+def _score(task: Any, run: Path, file: Path | None, data: DataSettings, options: dict[str, Any], as_json: bool) -> None:
+    from langue.data import Tally
     from langue.evaluate.pairs import baselines, read_pairs_of
-    from langue.evaluate.run import recipe_data
     from langue.metrics.scripts import one_language
 
     if file is None:
         raise LangueError("--scores needs --file with a table of texts and summaries")
-    pairs = read_pairs_of(task, str(file), recipe_data(run))
+    tally = Tally()
+    pairs = read_pairs_of(task, str(file), data, tally)
     answers = task.write(pairs, **options)
     summaries, languages = [pair.target for pair in pairs], task.languages_of(pairs)
     lead_and_oracle = baselines([pair.source for pair in pairs], summaries, one_language(languages))
     found = {str(run): task.score(answers, summaries, languages), **lead_and_oracle}
+    if as_json:
+        counts = {"examples": len(pairs), "dropped": tally.dropped()}
+        print(json_line({"data": str(file), **counts, "metrics": found.pop(str(run)), "baselines": found}))
+        return
     names = list(found[str(run)])
     rows = [[name, *(f"{100 * each[metric]:.2f}" for metric in names)] for name, each in found.items()]
     table(f"{file}: {len(pairs):,} texts, F1 in %", ["", *(name.replace("_", " ") for name in names)], rows)

@@ -74,6 +74,7 @@ def report(
     text: str = "text",
     max_line_bytes: int = 1 << 20,
     max_dropped: float = 0.05,
+    special: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Tell how many tokens a tokenizer spends on each file.
@@ -90,6 +91,9 @@ def report(
         Longer lines are left out.
     max_dropped
         The share of records, or of their bytes, that may be left out for their faults.
+    special
+        Let the names of special tokens in the text be these tokens, as they are to Transformers; otherwise they are
+        text like any other.
     as_json
         Print one JSON object for each file.
     """
@@ -98,12 +102,14 @@ def report(
     from langue.text import Tokenizer, fertility
 
     settings = _reading(text, max_line_bytes, max_dropped)
+    tallies = {name: Tally() for name in files}
     rows = fertility(
-        Tokenizer.load(tokenizer), {name: _texts([name], settings, f"reading {name}", Tally()) for name in files}
+        Tokenizer.load(tokenizer).reading_specials(special),
+        {name: _texts([name], settings, f"reading {name}", tally) for name, tally in tallies.items()},
     )
     if as_json:
         for row in rows:
-            print(json.dumps(row.as_dict(), ensure_ascii=False))
+            print(json.dumps({**row.as_dict(), "dropped": tallies[row.name].dropped()}, ensure_ascii=False))
         return
     columns = ("file", "words", "bytes", "tokens", "tokens / word", "bytes / token", "lost")
     cells = [

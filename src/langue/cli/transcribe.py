@@ -170,6 +170,7 @@ def _listed(file: Path | None) -> Iterator[Input]:
         return
     from langue.data import DataSettings
     from langue.data.labelled import Broken, read_rows
+    from langue.data.lines import LONGEST
 
-    for row in read_rows(str(file), DataSettings(train="")):
+    for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LONGEST)):
         yield Input(row.place, None, row.reason) if isinstance(row, Broken) else Input(row.place, row)

@@ -81,7 +81,8 @@ def kind_of(rows: Sequence[Labelled]) -> RowKind:
     there = listed(values)
     raise LangueError(
         f"{rows[0].place} has the columns {there}; vectors are learnt from anchor and positive, from sentence1, "
-        f"sentence2 and score, or from text; say which is which: --data.columns '{{anchor: …, positive: …}}'"
+        f"sentence2 and score, or from text; say which is which: --data.columns '{{anchor: …, positive: …}}' "
+        f"of langue train"
     )
 
 

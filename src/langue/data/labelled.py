@@ -16,7 +16,7 @@ from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import Given, Origin, find_sources
 from langue.data.tables import rows
-from langue.data.tally import EMPTY
+from langue.data.tally import EMPTY, Tally
 from langue.data.values import finite, unlisted
 from langue.errors import LangueError, listed
 
@@ -97,20 +97,29 @@ def _aside(rows: int, count: int) -> set[int]:
     return set(Permutation(rows, "dev")[np.arange(count)].tolist()) if rows else set()
 
 
-def read_labelled(source: Given | Mapping[str, float], data: DataSettings) -> Iterator[Labelled]:
+def read_labelled(
+    source: Given | Mapping[str, float], data: DataSettings, tally: Tally | None = None
+) -> Iterator[Labelled]:
     """The rows of any table, in order; unlike a corpus, a table with a broken row is refused.
+
+    Args:
+        source: where they are.
+        data: how they are read.
+        tally: gets what is left out, which is empty.
 
     Raises:
         LangueError: names the file and line that cannot be read.
     """
-    for row in read_rows(source, data):
+    for row in read_rows(source, data, tally):
         if isinstance(row, Broken):
             raise LangueError(f"{row.place}: {row.reason}")
         yield row
 
 
-def read_rows(source: Given | Mapping[str, float], data: DataSettings) -> Iterator[Labelled | Broken]:
-    """The rows of any table, in order, those that cannot be read among them.
+def read_rows(
+    source: Given | Mapping[str, float], data: DataSettings, tally: Tally | None = None
+) -> Iterator[Labelled | Broken]:
+    """The rows of any table, in order, those that cannot be read among them; the tally gets the empty ones.
 
     Raises:
         LangueError: the table as a whole cannot be read.
@@ -125,10 +134,10 @@ def read_rows(source: Given | Mapping[str, float], data: DataSettings) -> Iterat
     for origin in find_sources(source):
         if origin.kind in ("text", "embedded"):
             raise LangueError(f"{origin.name} is no table; a task with labels reads csv, tsv, jsonl, parquet or hf:")
-        yield from _table(origin, data)
+        yield from _table(origin, data, tally)
 
 
-def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled | Broken]:
+def _table(origin: Origin, data: DataSettings, tally: Tally | None) -> Iterator[Labelled | Broken]:
     unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
     for row in rows(origin, data.max_line_bytes, with_names=True):
         place = f"{origin.name}, {unit} {row.number}"
@@ -138,6 +147,8 @@ def _table(origin: Origin, data: DataSettings) -> Iterator[Labelled | Broken]:
         elif row.reason != EMPTY:
             more = f"; it is read where max_line_bytes is {row.size}" if row.reason == "line too long" else ""
             yield Broken(place, row.reason + more)
+        elif tally is not None:
+            tally.drop(row)
 
 
 def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:

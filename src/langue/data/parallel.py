@@ -150,14 +150,14 @@ def without_empty(pairs: Iterable[Pair | Dropped], *, duplicates: bool) -> Itera
 
 
 def sound_pairs(
-    pairs: Iterable[Pair | Dropped], names: Any, data: DataSettings, option: Option
-) -> tuple[list[Pair], str]:
-    """The pairs with two sides to measure by, and what was left out, in words.
+    pairs: Iterable[Pair | Dropped], names: Any, data: DataSettings, option: Option, tally: Tally
+) -> list[Pair]:
+    """The pairs with two sides to measure by; the tally gets what is left out.
 
     Raises:
         LangueError: too much would be left out; see `Tally.check`.
     """
-    tally, kept = Tally(), []
+    kept = []
     for pair in without_empty(pairs, duplicates=True):
         if isinstance(pair, Dropped):
             tally.drop(pair)
@@ -165,7 +165,7 @@ def sound_pairs(
             tally.keep(pair.size)
             kept.append(pair)
     tally.check([str(names)], data.max_dropped, option)
-    return kept, tally.words()
+    return kept
 
 
 def dropped(pair: Pair, reason: str) -> Dropped:

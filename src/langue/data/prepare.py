@@ -16,7 +16,7 @@ from langue.data.records import Dropped, Piece
 from langue.data.settings import ReadSettings
 from langue.data.sources import Given, find_sources
 from langue.data.store import TokenStore
-from langue.data.tally import Tally
+from langue.data.tally import QUARANTINE, Tally
 from langue.data.writer import Encoded, Writer
 from langue.errors import LangueError
 from langue.files import replacing
@@ -75,7 +75,7 @@ def prepare(
     settings = settings or ReadSettings()
     names = [origin.name for origin in origins]
     total = sum(origin.size for origin in origins) or None
-    with replacing(out) as beside, closing(Tally(beside / "quarantine.jsonl")) as tally:
+    with replacing(out) as beside, closing(Tally(beside / QUARANTINE)) as tally:
         beside.mkdir()
         events = read_events(origins, settings)
         pieces = tally.count((select or iter)(events))

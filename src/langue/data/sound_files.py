@@ -101,7 +101,7 @@ def cut_short(name: str, seconds: float) -> LangueError:
     """What to say of a recording that ends before it should."""
     return LangueError(
         f"{name} is cut short or damaged after {seconds:.1f} seconds; mend it, or take what is there by "
-        "--truncated accept (in a recipe: transcribe.truncated)"
+        "--truncated accept of langue transcribe (in a recipe: transcribe.truncated)"
     )
 
 

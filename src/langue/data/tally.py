@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from langue.data.records import Dropped, Piece
-from langue.errors import LangueError
+from langue.errors import LangueError, reading
 from langue.files import note
+
+QUARANTINE = "quarantine.jsonl"
+"""What a file of records that were left out is called."""
 
 EMPTY = "empty"
 """The reason of what is left out without a loss."""
@@ -105,6 +108,10 @@ class Tally:
             for name, dropped in (("records", self.records), ("bytes", self.bytes))
         }
 
+    def dropped(self) -> dict[str, int]:
+        """How many records were left out, by reason, as answers in JSON have it."""
+        return dict(sorted(self.records.items()))
+
     def words(self) -> str:
         """The account of what was dropped, such as "3 empty, 1 line too long"; nothing where all was kept."""
         return ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.records.items()))
@@ -140,6 +147,19 @@ class Tally:
         largest, count = self.largest[reason], self.records[reason]
         place = f"{largest.origin}, record {largest.number}"
         return f"{count:,} {reason}, {self.bytes[reason]:,} bytes (the largest: {place}, {largest.size:,} bytes)"
+
+
+def left_out(folder: Path) -> dict[str, int]:
+    """How many records stand in the quarantines of a folder and of those in it, by reason.
+
+    Raises:
+        LangueError: one of them is damaged.
+    """
+    counts: Counter[str] = Counter()
+    for path in folder.rglob(QUARANTINE):
+        with reading(path), path.open(encoding="utf-8") as lines:
+            counts.update(json.loads(line)["reason"] for line in lines)
+    return dict(sorted(counts.items()))
 
 
 def _share(lost: Iterable[str], dropped: Counter[str], kept: int) -> float:

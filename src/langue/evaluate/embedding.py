@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.console import remark
-from langue.data import DataSettings
+from langue.data import DataSettings, Tally
 from langue.data.benchmarks import read_beir
 from langue.data.labelled import Labelled, read_labelled, read_task
 from langue.errors import LangueError
@@ -34,7 +34,9 @@ def evaluate_searches(
     if predictions is not None:
         _write_rankings(predictions, rankings)
     counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}
-    return {"task": task.name, "data": data, **counts, **found}
+    dropped = {"query without judgements": given.unjudged, "judged document that is missing": given.missing}
+    dropped = {reason: count for reason, count in dropped.items() if count}
+    return {"task": task.name, "data": data, **counts, "dropped": dropped, **found}
 
 
 def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> None:
@@ -58,16 +60,19 @@ def evaluate_table(
     """
     if predictions is not None:
         raise LangueError("vectors are no answers that can be written; leave out --predictions")
+    tally = Tally()
     if benchmark is not None:
         rows = read_task(benchmark, data, split)
     else:
-        rows = _renamed(list(read_labelled(data, DataSettings(train=""))), recipe.columns)
+        reading = recipe.model_copy(update={"columns": {}})
+        rows = _renamed(list(read_labelled(data, reading, tally)), recipe.columns)
     shown = data if isinstance(data, str) else "rows"
     return {
         "task": task.name,
         "data": shown,
         "examples": len(rows),
         "rows": len(rows),
+        "dropped": tally.dropped(),
         **evaluate_vectors(task, rows, benchmark),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from langue.console import say
-from langue.data import DataSettings, ReadSettings
+from langue.data import DataSettings, ReadSettings, Tally
 from langue.data.parallel import Pair, read_any_pairs, sound_pairs
 from langue.errors import LangueError
 from langue.metrics.rouge import KINDS as ROUGE
@@ -63,16 +63,19 @@ def statistics(
     return found, {metric.kind: metric.signature for metric in metrics}
 
 
-def read_pairs_of(task: Any, data: Any, settings: DataSettings) -> list[Pair]:
-    """The pairs of a source, under the column names that the task reads or that its training read.
+def read_pairs_of(task: Any, data: Any, settings: DataSettings, tally: Tally | None = None) -> list[Pair]:
+    """The pairs of a source, under the column names that the task reads or that its training read; the tally gets what
+    is left out.
 
     Raises:
         LangueError: it has none, too much would be left out, or they do not say what the model has to be told.
     """
     events = read_any_pairs(data, settings, task.columns)
-    pairs, left = sound_pairs(events, data if isinstance(data, str) else "the rows", settings, ReadSettings().option)
-    if left:
-        say(f"left out of {len(pairs):,} pairs: {left}")
+    tally = tally or Tally()
+    names = data if isinstance(data, str) else "the rows"
+    pairs = sound_pairs(events, names, settings, ReadSettings().option, tally)
+    if tally.records:
+        say(f"left out of {len(pairs):,} pairs: {tally.words()}")
     if not pairs:
         raise LangueError(f"there are no pairs of texts in {data}")
     if not isinstance(task, Rewrite) or all(pair.tags for pair in pairs):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from langue.console import remark, say
-from langue.data import DataSettings, ReadSettings, TokenStore, prepare
+from langue.data import DataSettings, ReadSettings, Tally, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import Given
@@ -76,7 +77,8 @@ def evaluate(
         device: where a model that is named is loaded.
 
     Returns:
-        What `langue evaluate --json` prints: task, data, examples, metrics by name, seconds, counts of what was read.
+        What `langue evaluate --json` prints: task, data, examples, metrics by name, seconds, counts of what was read,
+        and under `dropped` how many records were left out, by reason.
 
     Raises:
         LangueError: there is no such model, or the data are not what it can be measured on.
@@ -85,9 +87,7 @@ def evaluate(
     named = isinstance(model, Path | str)
     task = load(model, device) if named else model
     data = str(data) if isinstance(data, Path) else data
-    asked = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    reading = parse(ReadSettings, asked, "evaluate").model_dump(include=set(asked))
+    reading = reading_as(max_line_bytes, max_dropped, "evaluate")
     if language is not None and task.name not in PAIR_TASKS:
         raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
     if task.name in TEXT_TASKS:
@@ -98,7 +98,7 @@ def evaluate(
     elif rerank is not None:
         raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
-        recipe = (recipe_data(model) if named else DataSettings(train="")).model_copy(update=reading)
+        recipe = recipe_data(model, reading) if named else DataSettings(train="", **reading)
         pairs = partial(_on_pairs, language=language)
         on = {"embed": evaluate_table, **dict.fromkeys(PAIR_TASKS, pairs)}.get(task.name, _on_rows)
         found = on(task, data, recipe, benchmark, split or "dev", predictions)
@@ -110,11 +110,12 @@ def _on_rows(
 ) -> dict[str, Any]:
     its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
     name = benchmark or (recipe.benchmark if its_own else None)
+    tally = Tally()
     if name is not None:
         metrics, answers, rows = _on_benchmark(task, name, data, split)
     else:
         columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
-        rows = list(read_labelled(data, recipe.model_copy(update={"columns": columns})))
+        rows = list(read_labelled(data, recipe.model_copy(update={"columns": columns}), tally))
         metrics, answers = task.evaluate(rows)
     if predictions is not None:
         _write_predictions(predictions, name, rows, answers)
@@ -123,6 +124,7 @@ def _on_rows(
         "data": data if isinstance(data, str) else "rows",
         "examples": len(rows),
         "rows": len(rows),
+        "dropped": tally.dropped(),
         "metrics": metrics,
         **_intervals(task, answers, rows),
     }
@@ -146,21 +148,35 @@ def _on_pairs(
 ) -> dict[str, Any]:
     if benchmark is not None:
         raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
-    pairs = read_pairs_of(task, data, recipe)
+    tally = Tally()
+    pairs = read_pairs_of(task, data, recipe, tally)
     found, answers = evaluate_pairs(task, pairs, language)
     if predictions is not None:
         write_text(predictions, "".join(answer.replace("\n", " ") + "\n" for answer in answers))
     shown = data if isinstance(data, str) else "rows"
-    return {"task": task.name, "data": shown, "examples": len(pairs), "rows": len(pairs), **found}
+    counts = {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped()}
+    return {"task": task.name, "data": shown, **counts, **found}
 
 
-def recipe_data(run: Path | str) -> DataSettings:
+def reading_as(max_line_bytes: int | None, max_dropped: float | None, verb: str) -> dict[str, Any]:
+    """The settings of reading that a user gave a verb, by name.
+
+    Raises:
+        LangueError: one cannot be so.
+    """
+    given = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
+    given = {name: value for name, value in given.items() if value is not None}
+    return parse(ReadSettings, given, verb).model_dump(include=set(given))
+
+
+def recipe_data(run: Path | str, reading: Mapping[str, Any] = MappingProxyType({})) -> DataSettings:
+    """How the training of a run read its data, with the settings that a user gave now."""
     from langue.recipe import read_recipe
 
     for place in () if is_remote(run) else (Path(run), *Path(run).parents[:2]):
         if (place / "recipe.yaml").is_file():
-            return read_recipe(place / "recipe.yaml").data
-    return DataSettings(train="")
+            return read_recipe(place / "recipe.yaml").data.model_copy(update=dict(reading))
+    return DataSettings(train="", **reading)
 
 
 def _on_text(task: Any, data: Given, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
@@ -182,6 +198,7 @@ def _on_text(task: Any, data: Given, settings: ReadSettings, stride: int | None)
             "examples": store.documents,
             "documents": store.documents,
             "tokens": store.tokens,
+            "dropped": store.manifest["records"]["dropped"],
             "metrics": metrics,
         }
 
@@ -264,7 +281,9 @@ def evaluate_suite(
     if failed and not tasks:
         raise LangueError(next(iter(failed.values())))
     if not tasks:
-        raise LangueError(f"{runs} holds no run that was trained on a task of {suite}; train one with --data.benchmark")
+        raise LangueError(
+            f"{runs} holds no run that was trained on a task of {suite}; train one: --data.benchmark of langue train"
+        )
     return {
         "task": "suite",
         "suite": suite,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from langue.console import say
+from langue.console import progress, say
 from langue.content import read_json
 from langue.data import (
     DataSettings,
@@ -28,7 +29,7 @@ from langue.data.loader import Stream
 from langue.data.part import Part
 from langue.data.prepare import Event
 from langue.data.settings import Aligned
-from langue.data.sources import Given
+from langue.data.sources import Given, Origin
 from langue.data.store import FORMAT, MANIFEST
 from langue.errors import LangueError
 from langue.recipe import Recipe
@@ -103,6 +104,28 @@ def prepare_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> None:
             _prepare(source, tokenizer, folder / store_name(split, 0), data, None)
 
 
+def check_data(data: DataSettings) -> dict[str, int]:
+    """Read all text that a training would prepare, and refuse it where the training would.
+
+    Returns:
+        How many records it would leave out, by reason.
+
+    Raises:
+        LangueError: a source cannot be read, has no text, or too much of it would be left out; see `Tally.check`.
+    """
+    others = [source for source in (data.dev, data.test) if isinstance(source, str | list)]
+    places = [find_sources(source) for source in (*members(data), *others) if not is_store(source)]
+    total = sum(origin.size for place in places for origin in place)
+    counts: Counter[str] = Counter()
+    with progress("reading the text", float(total) or None, "bytes") as advance:
+        for place in places:
+            tally = Tally()
+            for piece in _with_text(place, read_documents(place, data, tally)):
+                advance(piece.size)
+            counts.update(tally.records)
+    return dict(sorted(counts.items()))
+
+
 def open_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> Splits:
     """Open the stores of a recipe, prepared before or by `prepare_data`.
 
@@ -169,13 +192,22 @@ def _pieces(source: Given, data: DataSettings) -> Iterator[Piece]:
 def _train_pieces(data: DataSettings) -> Iterator[Piece]:
     for source in members(data):
         cut = _cut(source, data)
-        found = False
-        for piece in _pieces(source, data) if cut is None else before(_pieces(source, data), cut):
-            found = found or bool(piece.text.strip())
-            yield piece
-        if not found:
-            names = ", ".join(origin.name for origin in find_sources(source))
-            raise LangueError(f"there is no text in {names}")
+        pieces = _pieces(source, data)
+        yield from _with_text(find_sources(source), pieces if cut is None else before(pieces, cut))
+
+
+def _with_text(places: list[Origin], pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The same pieces.
+
+    Raises:
+        LangueError: at the end, none of them has said anything.
+    """
+    empty = True
+    for piece in pieces:
+        empty = empty and not piece.text.strip()
+        yield piece
+    if empty:
+        raise LangueError(f"there is no text in {', '.join(origin.name for origin in places)}")
 
 
 def _prepare(source: Given, tokenizer: Tokenizer, out: Path, data: DataSettings, select: Select | None) -> None:

@@ -13,6 +13,7 @@ from langue.data.buckets import Buckets
 from langue.data.parallel import Pair, read_pairs, sound_pairs, without_empty
 from langue.data.settings import PairSettings
 from langue.data.sides import PairExamples, Shares, Sides, training_examples, wanted
+from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
 from langue.experiment.fit import Shape
@@ -33,7 +34,11 @@ SAMPLES = 3
 
 
 class Pairing(Course):
-    """A course on pairs of texts."""
+    """A course on pairs of texts.
+
+    Attributes:
+        dropped: how many of the pairs to learn from were left out, by reason, once they have been read.
+    """
 
     task: ClassVar[type[Rewrite]]
     usual_too_long: ClassVar[str]
@@ -46,17 +51,19 @@ class Pairing(Course):
         self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context, opening)
         # The test part as well, lest a training of hours end with a file that is not there.
         self._read = Fingerprints()
+        self.dropped: Mapping[str, int] = {}
         self._dev, self._test = self._whole("dev"), self._whole("test")
 
     @cached_property
     def train(self) -> PairExamples:
         """What is learnt from; what was left out is told and quarantined."""
         settings = self._settings(self.recipe)
-        tally = Tally(self.folder / "quarantine.jsonl" if self.folder.exists() else None)
+        tally = Tally(self.folder / QUARANTINE if self.folder.exists() else None)
         pairs = self._read.of_pairs(read_pairs(self.recipe.data, "train", self.task.columns))
         kept = without_empty(pairs, duplicates=settings.duplicates)
         examples = training_examples(kept, self.sides, settings, tally)
         tally.close()
+        self.dropped = tally.dropped()
         data, account = self.recipe.data, tally.account()["records"]
         tally.check([str(data.train)], data.max_dropped, data.option, wanted(data.pairs))
         if account["dropped"]:
@@ -195,9 +202,10 @@ class Pairing(Course):
         data = self.recipe.data
         source = data.train if split == "dev" and isinstance(data.dev, float) else getattr(data, split)
         read = self._read.of_pairs(read_pairs(data, split, self.task.columns))
-        pairs, left = sound_pairs(read, source, data, data.option)
-        if left:
-            remark(f"left out of {len(pairs):,} {split} pairs: {left}")
+        tally = Tally()
+        pairs = sound_pairs(read, source, data, data.option, tally)
+        if tally.records:
+            remark(f"left out of {len(pairs):,} {split} pairs: {tally.words()}")
         return pairs
 
     def _settings(self, recipe: Recipe) -> PairSettings:

@@ -110,6 +110,7 @@ class Run:
         metrics: of the kept weights: loss in nats per token and bits_per_byte on dev data, where there is any, and
             test_loss and test_bits_per_byte on test data.
         stopped: why it ended.
+        dropped: how many records were left out when the run prepared its data, by reason.
         signal: the number of the signal that asked for an end, also where it came too late to interrupt anything.
     """
 
@@ -120,6 +121,7 @@ class Run:
     best_step: int
     metrics: Mapping[str, float]
     stopped: str
+    dropped: Mapping[str, int]
     signal: int | None = None
 
     @property
@@ -137,4 +139,5 @@ class Run:
             "best_step": self.best_step,
             "metrics": dict(self.metrics),
             "stopped": self.stopped,
+            "dropped": dict(self.dropped),
         }

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 import torch
 
 from langue.console import remark, say
+from langue.data.tally import left_out
 from langue.experiment.card import write_card
 from langue.experiment.course import Course, course_of
 from langue.experiment.environment import environment
@@ -245,7 +246,8 @@ def _result(trainer: Trainer, folder: RunFolder) -> Run:
     metrics = _metrics(best) if best.get("split") == "dev" else {}
     step = best.get("step", done.step) if metrics else done.step
     metrics |= {f"test_{name}": value for row in record.test for name, value in _metrics(row).items()}
-    return Run(folder, done.step, done.tokens, done.seconds, step, metrics, trainer.stopped or "", trainer.signal)
+    why, lost = trainer.stopped or "", left_out(folder.data)
+    return Run(folder, done.step, done.tokens, done.seconds, step, metrics, why, lost, trainer.signal)
 
 
 def _metrics(row: Row) -> dict[str, float]:

@@ -20,6 +20,7 @@ from langue.data.order import Permutation
 from langue.data.recordings import recording_of
 from langue.data.records import Dropped
 from langue.data.sounds import SoundStore, write_sounds
+from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.experiment.course import Words, with_vocabulary
 from langue.experiment.tables import Tables
@@ -113,7 +114,7 @@ class Transcribing(Tables):
         """All recordings to learn from, at one rate, in one file; what is left out is told and quarantined."""
         rows = read_split(recipe.data, "train")
         make_folders(folder)
-        tally = Tally(folder / "quarantine.jsonl")
+        tally = Tally(folder / QUARANTINE)
         with progress("reading recordings", float(len(rows)), "recordings") as advance:
             write_sounds(folder / STORE, _learnable(rows, recipe, tokenizer, tally, advance))
         tally.close()

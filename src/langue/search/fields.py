@@ -64,14 +64,16 @@ class Fields:
             if kind_of(each) != kind:
                 raise LangueError(
                     f"the field {field!r} is a {kind} in other documents and a {kind_of(each)} in {name}: "
-                    f"{_short(each)}; make it one kind in all of them, or name by --metadata the fields to filter by"
+                    f"{_short(each)}; make it one kind in all of them, or name the fields to filter by, with "
+                    f"--metadata of langue index build"
                 )
         several = len(values) > 1 or bool(known and known.several)
         if known is None or known.several != several:
             self.known[field] = FieldRecord(kind=kind, several=several)
         if len(self.known) > MOST_FIELDS:
             raise LangueError(
-                f"documents have more than {MOST_FIELDS} different fields; say by --metadata which ones to filter by"
+                f"documents have more than {MOST_FIELDS} different fields; name those to filter by, with --metadata of "
+                f"langue index build"
             )
         return values if isinstance(value, list) else values[0]
 

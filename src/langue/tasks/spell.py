@@ -99,8 +99,8 @@ class Spell(Transcribe):
             raise LangueError(f"a language model is a decoder, and this one was trained to {task.name}")
         if task.tokenizer.fingerprint != self.tokenizer.fingerprint:
             raise LangueError(
-                "the language model has another tokenizer; train it with this one's: --tokenizer.path RUN, on the "
-                "transcripts' kind of text in lower case"
+                "the language model has another tokenizer; train it with this one's, by --tokenizer.path RUN of "
+                "langue train, on the transcripts' kind of text in lower case"
             )
         model, start = task.model, self.tokenizer.prompt("")
 
