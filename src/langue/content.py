@@ -77,7 +77,8 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise LangueError(f"{path}{line} is not valid YAML: {one_line(str(getattr(error, 'problem', error)))}") from None
+        problem = one_line(str(getattr(error, "problem", error)))
+        raise LangueError(f"{path}{line} is not valid YAML: {problem}") from None
     if not isinstance(content, dict):
         what = "nothing" if content is None else type(content).__name__
         raise LangueError(f"{path} must hold settings by name, but holds {what}")

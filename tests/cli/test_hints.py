@@ -122,7 +122,7 @@ def test_an_option_in_a_sentence_is_one_of_the_verb_that_says_it():
         for match in re.finditer(r"(?<![\w-])--([a-z][\w.-]*\w)", sentence):
             option, before = match[0], sentence[: match.start()]
             named = re.match(
-                r"[^;.(]*? of langue ([a-z]+)((?: and langue [a-z]+)*)(?: (build)\b)?", sentence[match.end() :]
+                r"[^;.(]*? of langue ([a-z]+)((?: or langue [a-z]+)*)(?: (build)\b)?", sentence[match.end() :]
             )
             if named is not None:
                 verbs = [named[1], *re.findall(r"langue ([a-z]+)", named[2])]

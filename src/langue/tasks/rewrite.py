@@ -188,7 +188,7 @@ class Rewrite(ABC):
             return known if self.settings.tagged else ()
         raise LangueError(
             f"the model was always told one of {', '.join(known)}; say which it is now: --target-language {known[0]} "
-            f"of langue translate and langue summarize, or of pairs in a column target_language"
+            f"of langue translate or langue summarize, or in a column target_language"
         )
 
     def _write(self, asked: Asked, options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:

@@ -67,7 +67,8 @@ class Checkpoint:
         file, found = self._file(f"{name}{SUFFIX}"), self.tensors.get(name)
         if found is None:
             raise self._refusal(f"{file} is missing")
-        for key in () if expected is None else sorted(expected.keys() | found.keys()):
+        expected = found if expected is None else expected
+        for key in sorted(expected.keys() | found.keys()):
             right, actual = _outline(expected.get(key)), _outline(found.get(key))
             if right != actual:
                 raise self._refusal(f"{file} does not fit the training: {key!r:.100} should be {right} but is {actual}")

@@ -51,16 +51,27 @@ class Progress(Settings):
     model_config = ConfigDict(frozen=False, strict=True)
 
     seed: int = 0
+    """Of all draws."""
     step: int = Field(default=0, ge=0)
+    """Updates so far."""
     tokens: int = Field(default=0, ge=0)
+    """Targets so far."""
     seconds: float = Field(default=0.0, ge=0, le=LONGEST)
+    """Of training so far."""
     skipped: int = Field(default=0, ge=0)
+    """Steps that were not finite and changed nothing."""
     skipped_in_a_row: int = Field(default=0, ge=0)
+    """Those of them since the last that did."""
     best: float | None = None
+    """The deciding metric at its best."""
     best_step: int = Field(default=-1, ge=-1)
+    """When that was; −1 before any."""
     since_best: int = Field(default=0, ge=0)
+    """Evaluations since then."""
     unlogged_loss: float = 0.0
+    """Summed since the last line of metrics."""
     unlogged_targets: int = Field(default=0, ge=0)
+    """Targets that it is the sum over."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Progress:
