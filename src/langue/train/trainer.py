@@ -188,7 +188,7 @@ class Trainer:
         """
         if self._log is None:
             self._log = Log(self._file("metrics.jsonl"), self.progress.step)
-        if self._pace is not None and processes.is_first():
+        if self._pace is not None and self.watch.flops_per_token and processes.is_first():
             self._pace.look()
         self._begun, self._is_running = time.perf_counter(), True
         self.model.train()
@@ -307,7 +307,7 @@ class Trainer:
         values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate, "waited": waited}
         if self.watch.bytes_per_token:
             values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
-        if self._pace is not None and processes.is_first():
+        if self._pace is not None and self.watch.flops_per_token and processes.is_first():
             values["peak_share"] = rate * self.watch.flops_per_token / self._pace.look()
         values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
         self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
