@@ -126,7 +126,7 @@ def _matmul_speeds(device: torch.device, width: int, dtype: torch.dtype | None, 
 def _time_once(left: torch.Tensor, right: torch.Tensor) -> float:
     import torch
 
-    from langue.matmul import multiply
+    from langue.kernels import multiply
 
     wait = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(left.device.type)
     if wait:

@@ -10,8 +10,8 @@ from torch import Tensor
 from variants import CAUSAL, assert_close, batch_of, model_of, other_ids, precise_model_of, random_ids
 
 from langue.batch import Batch
+from langue.kernels import dot_product
 from langue.models import Model
-from langue.nn import attention
 from langue.nn.state import Owners, State
 
 LENGTH = 5
@@ -139,7 +139,7 @@ def test_rows_that_share_equal_their_own_full_passes(
     variant: str, padded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that share a beginning and a source part, die out, and leave with their source: hypotheses of a beam."""
-    monkeypatch.setattr(attention, "FEW", 2)  # so that three positions at once are copied together to be looked at
+    monkeypatch.setattr(dot_product, "FEW", 2)  # so that three positions at once are copied together to be looked at
     model = precise_model_of(variant)
     ids = random_ids(3, LENGTH)
     valid = left_padding(LENGTH, LENGTH, 2, 4) if padded else None

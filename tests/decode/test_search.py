@@ -8,11 +8,11 @@ from toys import END, MIXERS, every_text, log_probabilities, make, without_end
 
 import langue.decode.rows
 import langue.decode.search
-from langue import matmul
 from langue.batch import Batch
 from langue.decode import Search, SearchSettings, Writing
 from langue.decode.beam import Beams
 from langue.errors import LangueError
+from langue.kernels import products
 from langue.models.seq2seq import Seq2Seq
 
 SOURCES = [[1, 2, 4], [4, 4, 0, 2, 1], [2]]
@@ -198,7 +198,7 @@ def test_a_search_sees_weights_that_were_changed_since_the_last(options):
     first = write(model)
     model.load_state_dict(others.state_dict())
     assert write(model) == write(others) != first
-    assert matmul._settled.get() is None
+    assert products._settled.get() is None
 
 
 @pytest.mark.parametrize(

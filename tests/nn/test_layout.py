@@ -73,19 +73,6 @@ def test_positions_go_on_after_a_padded_past() -> None:
     assert where.positions()[:, 3:].tolist() == [[2, 3], [3, 4]]
 
 
-def test_segments_are_the_real_sequences() -> None:
-    valid = torch.tensor([[False, True, True, True], [False] * 4, [True, True, False, False]])
-    index, lengths, rows = layout(4, valid).segments()
-    assert index.tolist() == [[1, 2, 3], [8, 9, 9]]
-    assert lengths.tolist() == [3, 2]
-    assert rows.tolist() == [0, 2]
-    documents = torch.tensor([[1, 1, 2, 2], [2, 2, 2, 2], [2, 3, 4, 4]])
-    index, lengths, rows = layout(4, documents=documents).segments()
-    assert lengths.tolist() == [2, 2, 4, 1, 1, 2]
-    assert rows.tolist() == [0, 0, 1, 2, 2, 2]
-    assert index[5].tolist() == [10, 11, 11, 11]
-
-
 def test_one_mask_serves_all_layers() -> None:
     where = layout(4)
     assert where.mask(2) is where.mask(2)

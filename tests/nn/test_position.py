@@ -9,9 +9,10 @@ import torch
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 from transformers.models.t5.modeling_t5 import T5Attention
 
+from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.position import LearnedPosition, Position, RelativePosition, SinusoidalPosition
-from langue.nn.rotary import RotaryPosition, rotate
+from langue.nn.rotary import RotaryPosition
 
 
 def layout(length: int, valid: torch.Tensor | None = None, causal: bool = True) -> Layout:
@@ -67,7 +68,7 @@ def test_rotary_positions_are_transformers(theta: float, dtype: torch.dtype) -> 
     # The table is made for 16 positions and grows as it must.
     rotation = turns(RotaryPosition(16, width, theta), layout(length))
     for given, turned in zip((queries, keys), expected, strict=True):
-        found = rotate(neighbours(given), rotation)
+        found = kernels.rotate(neighbours(given), rotation)
         assert found.dtype == dtype
         torch.testing.assert_close(found, neighbours(turned), atol=1e-5, rtol=1e-5)
 
@@ -76,8 +77,8 @@ def test_rotation_depends_on_distance_alone() -> None:
     """Su et al. 2021, equation 11: the product of a rotated query and key is the same for every shift of both."""
     query, key = torch.randn(2, 1, 1, 1, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     rotation = turns(RotaryPosition(30, 8, 10_000.0), layout(30))
-    queries = rotate(query.expand(1, 30, 1, 8), rotation)[0, :, 0]
-    keys = rotate(key.expand(1, 30, 1, 8), rotation)[0, :, 0]
+    queries = kernels.rotate(query.expand(1, 30, 1, 8), rotation)[0, :, 0]
+    keys = kernels.rotate(key.expand(1, 30, 1, 8), rotation)[0, :, 0]
     scores = queries @ keys.T
     for distance in range(-29, 30):
         line = scores.diagonal(distance)
@@ -99,7 +100,7 @@ def test_a_table_that_an_evaluation_made_longer_serves_the_training_after_it() -
     layout = Layout.of(torch.zeros(1, 9), None, None, causal=True)
     position.guide(layout)
     assert layout.rotation is not None
-    rotate(x, layout.rotation).sum().backward()
+    kernels.rotate(x, layout.rotation).sum().backward()
     assert x.grad is not None
 
 

@@ -12,8 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from langue.batch import IGNORE
+from langue.kernels import entropy
 from langue.nn.embedding import Embedding, Head
-from langue.objectives import cross_entropy, linear_cross_entropy
+from langue.objectives import linear_cross_entropy, log_probabilities
 
 ROWS, WIDTH, VOCABULARY = 11, 6, 13
 
@@ -41,8 +42,8 @@ def gradients(loss: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
 
 def chunks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the work into chunks of this many rows."""
-    monkeypatch.setattr(cross_entropy, "CHUNK", {"cpu": rows * VOCABULARY})
-    monkeypatch.setattr(cross_entropy, "LEAST_ROWS", 1)
+    monkeypatch.setattr(entropy, "CHUNK", {"cpu": rows * VOCABULARY})
+    monkeypatch.setattr(entropy, "LEAST_ROWS", 1)
 
 
 # Chunks of one row, of a number that does not divide eleven, of exactly all, and of more than all.
@@ -187,8 +188,115 @@ def test_all_logits_never_stand_in_memory_at_once() -> None:
     hidden, targets = torch.zeros(rows, width, requires_grad=True), torch.zeros(rows, dtype=torch.long)
     with Largest() as largest:
         linear_cross_entropy(hidden, head, targets, smoothing=0.1).total.backward()
-    assert largest.numbers == cross_entropy.LEAST_ROWS * vocabulary
+    assert largest.numbers == entropy.LEAST_ROWS * vocabulary
     assert largest.numbers < rows * vocabulary / 7
     with Largest() as plain:
         F.cross_entropy(head(hidden[:400]), targets[:400]).backward()
     assert plain.numbers == 400 * vocabulary
+
+
+@pytest.mark.parametrize("rows", [1, 4, 11, 50])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("bias", [True, False])
+def test_positions_may_weigh_anything(bias: bool, smoothing: float, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks_of(rows, monkeypatch)
+    head, (hidden, targets) = make_head(bias), make_inputs()
+    weights = torch.linspace(-2, 3, ROWS, dtype=torch.float64, requires_grad=True)
+    losses = F.cross_entropy(head(hidden), targets, ignore_index=IGNORE, label_smoothing=smoothing, reduction="none")
+    expected = (losses * weights).sum()
+    loss = linear_cross_entropy(hidden, head, targets, smoothing, weights)
+    torch.testing.assert_close(loss.total, expected)
+    assert int(loss.count) == 7
+    with torch.no_grad():
+        torch.testing.assert_close(linear_cross_entropy(hidden, head, targets, smoothing, weights).total, expected)
+    inputs = (hidden, weights, *head.parameters())
+    for ours, theirs in zip(gradients(loss.total / 3, *inputs), gradients(expected / 3, *inputs), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_weights_of_one_change_nothing_and_of_what_is_not_asked_do_not_matter() -> None:
+    head, (hidden, targets) = make_head(bias=True), make_inputs()
+    ones = torch.ones(ROWS, dtype=torch.float64)
+    spoilt = ones.masked_fill(targets == IGNORE, float("nan"))
+    plain, weighted, other = (linear_cross_entropy(hidden, head, targets, 0.1, w).total for w in (None, ones, spoilt))
+    torch.testing.assert_close(weighted, plain)
+    assert torch.equal(other, weighted)
+    for ours, theirs in zip(
+        gradients(other, hidden, head.weight), gradients(weighted, hidden, head.weight), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 11, 50])
+@pytest.mark.parametrize("bias", [True, False])
+def test_log_probabilities_are_log_softmaxs(bias: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks_of(rows, monkeypatch)
+    head, (hidden, targets) = make_head(bias), make_inputs()
+    counted = targets != IGNORE
+    logits = head(hidden).log_softmax(-1)
+    expected = logits.gather(1, targets.where(counted, 0)[:, None])[:, 0].masked_fill(~counted, 0.0)
+    ours = log_probabilities(hidden, head, targets)
+    torch.testing.assert_close(ours, expected)
+    assert not ours[~counted].any()
+    torch.testing.assert_close(-ours.sum(), linear_cross_entropy(hidden, head, targets).total)
+    upstream = torch.linspace(-2, 3, ROWS, dtype=torch.float64)
+    inputs = (hidden, *head.parameters())
+    ours, theirs = (torch.autograd.grad(x, inputs, upstream) for x in (ours, expected))
+    for mine, reference in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, reference)
+
+
+def test_the_log_probability_of_a_row_is_the_sum_over_its_positions() -> None:
+    head, (hidden, targets) = make_head(bias=True), make_inputs()
+    rows = log_probabilities(hidden[:10].view(2, 5, WIDTH), head, targets[:10].view(2, 5))
+    assert rows.shape == (2, 5)
+    for row, piece in zip(rows.sum(-1), (slice(0, 5), slice(5, 10)), strict=True):
+        torch.testing.assert_close(row, -linear_cross_entropy(hidden[piece], head, targets[piece]).total)
+
+
+def test_slopes_of_log_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks_of(3, monkeypatch)
+    head, (hidden, targets) = make_head(bias=True), make_inputs()
+
+    def ratio(*inputs: Tensor) -> Tensor:
+        """A policy's clipped ratio, whose gradient at each position depends on what stands upstream."""
+        return log_probabilities(inputs[0], head, targets).exp().clamp(0.01, 0.2)
+
+    assert torch.autograd.gradcheck(ratio, (hidden, *head.parameters()))
+
+
+def test_log_probabilities_of_no_rows_and_of_nothing_asked() -> None:
+    head, (hidden, targets) = make_head(bias=True), make_inputs()
+    assert log_probabilities(hidden[:0].view(2, 0, WIDTH), head, targets[:0].view(2, 0)).shape == (2, 0)
+    rows = log_probabilities(hidden, head, targets.fill_(IGNORE))
+    assert not rows.any()
+    assert all(not grad.any() for grad in gradients(rows.sum(), hidden, *head.parameters()))
+
+
+@pytest.mark.parametrize("of_rows", [False, True])
+def test_neither_weights_nor_log_probabilities_need_all_logits(of_rows: bool) -> None:
+    rows, width, vocabulary = 2000, 8, 50_257
+    head = Head(vocabulary, width, bias=True, tied=None)
+    nn.init.zeros_(head.weight)
+    hidden, targets = torch.zeros(rows, width, requires_grad=True), torch.zeros(rows, dtype=torch.long)
+    with Largest() as largest:
+        if of_rows:
+            log_probabilities(hidden, head, targets).square().sum().backward()
+        else:
+            linear_cross_entropy(hidden, head, targets, weights=torch.ones(rows)).total.backward()
+    assert largest.numbers == entropy.LEAST_ROWS * vocabulary
+
+
+def test_log_probabilities_under_autocast_are_of_fp32() -> None:
+    head, (hidden, targets) = make_head(bias=True, dtype=torch.float32), make_inputs(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = log_probabilities(hidden, head, targets)
+        rows.sum().backward()
+    exact = log_probabilities(hidden, head, targets)
+    assert rows.dtype == torch.float32
+    torch.testing.assert_close(rows, exact, atol=0.1, rtol=0.05)
+    assert hidden.grad is not None
+    assert hidden.grad.dtype == torch.float32
+    assert head.weight.grad is not None
+    (right,) = torch.autograd.grad(exact.sum(), head.weight)
+    assert error(head.weight.grad, right.double()) < 0.02

@@ -16,7 +16,7 @@ from langue.decode.settings import SearchSettings
 from langue.decode.task import Asked, Chooser, Rule
 from langue.decode.writing import Writing
 from langue.errors import LangueError
-from langue.matmul import settled_weights
+from langue.kernels import settled_weights
 from langue.models import Model
 
 LATE_SHARE = 8

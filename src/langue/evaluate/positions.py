@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from langue.batch import Batch
 from langue.models import Model
+from langue.objectives import log_probabilities
 
 ROWS = 16
 """Rows of one forward pass."""
@@ -32,9 +32,8 @@ def loss_by_position(model: Model, rows: Tensor) -> Tensor:
     with torch.inference_mode():
         for piece in rows.split(ROWS):
             piece = piece.to(device)
-            logits = model(Batch(piece[:, :-1])).float()
-            losses = F.cross_entropy(logits.transpose(1, 2), piece[:, 1:], reduction="none")
-            total += losses.double().sum(0).cpu()
+            gains = log_probabilities(model.hidden(Batch(piece[:, :-1])), model.head, piece[:, 1:])
+            total -= gains.double().sum(0).cpu()
     return total / rows.shape[0]
 
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from langue.matmul import can_look_up, products_with_rows, sums_of_rows, weighted_sums
-from langue.nn.dropped_attention import attend_dropping
+from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
-from langue.nn.norm import rms_norm
-from langue.nn.rotary import rotate
 from langue.nn.state import LayerState, Memory, Owners, Paths, joined
-from langue.tracing import is_exporting
 
 AttentionBias = Literal["none", "query_key_value", "all"]
 QueryKeyNorm = Literal["none", "plain", "weighted"]
@@ -167,26 +162,12 @@ class Attention(Mixer):
         mask = layout.mask(self.window)
         if layout.bias is not None:
             mask = _with_bias(layout.bias, mask, layout)
-        if layout.paths is not None and few(queries) and can_look_up(queries):
-            mixed = attend_along(queries, keys, values, layout.places(self.key_heads), mask)
+        if layout.paths is not None:
+            mixed = kernels.attention_along_rows(queries, keys, values, layout.places(self.key_heads), mask)
         else:
-            if layout.paths is not None:
-                keys, values = (F.embedding(layout.places(self.key_heads), x) for x in (keys, values))
-            mixed = self._mix(queries, keys, values, mask, causal=mask is None and layout.is_plain_causal(self.window))
+            causal, dropout = mask is None and layout.is_plain_causal(self.window), self.dropout * self.training
+            mixed = kernels.attention(queries, keys, values, mask, causal=causal, dropout=dropout)
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
-
-    def _mix(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
-        grouped = self.key_heads != self.heads
-        if grouped and is_exporting():
-            # The exporter knows no grouped heads.
-            grouped, keys, values = False, self._spread(keys), self._spread(values)
-        if few(queries) and not causal:
-            return attend(queries, keys, values, mask)
-        if self.training and self.dropout:
-            return attend_dropping(queries, keys, values, mask, self.dropout, causal=causal)
-        return F.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=mask, is_causal=causal, enable_gqa=grouped
-        )
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         queries, keys, _ = self._project(x, layout)
@@ -209,7 +190,7 @@ class Attention(Mixer):
         if self.norm != "none":
             both = self._normalise(both)
         if layout.rotation is not None:
-            both = rotate(both, layout.rotation)
+            both = kernels.rotate(both, layout.rotation)
         both, values = both.transpose(1, 2), values.transpose(1, 2)
         queries, keys = both.split([self.heads, self.key_heads], 1)
         return _stretched(queries, self.scale), keys, values
@@ -219,7 +200,7 @@ class Attention(Mixer):
         return x[:, :, None].expand(-1, -1, self.heads // self.key_heads, -1, -1).flatten(1, 2)
 
     def _normalise(self, both: Tensor) -> Tensor:
-        normed = rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
+        normed = kernels.rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
         if self.query_norm is None or self.key_norm is None:
             return normed
         weight = torch.cat([self.query_norm.expand(self.heads, -1), self.key_norm.expand(self.key_heads, -1)])
@@ -229,73 +210,6 @@ class Attention(Mixer):
 def _stretched(queries: Tensor, scale: bool) -> Tensor:
     """Queries (…, head width) whose scores come out as they are, where they are not to be scaled."""
     return queries if scale else queries * queries.shape[-1] ** 0.5
-
-
-FEW = 16
-"""Positions up to which attention is two plain products."""
-
-
-def few(queries: Tensor) -> bool:
-    """Whether queries (B, heads, T, head width) are the next step of texts under way on a CPU.
-
-    There the fused kernel, which is made for long rows, takes up to six times as long as `attend`.
-    """
-    return queries.shape[2] <= FEW and queries.device.type == "cpu" and not torch.is_grad_enabled()
-
-
-def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """softmax(queries·keysᵀ / √width + mask)·values, written out, of T queries that may see what the mask says.
-
-    Args:
-        queries: (B, heads, T, head width).
-        keys: (B, key heads, S, head width), each for heads / key heads in succession.
-        values: the same.
-        mask: (1 or B, 1 or heads, T or 1, S), bool or to be added; None sees all.
-    """
-    rows, heads, length, width = queries.shape
-    if keys.shape[1] == heads:
-        return weighted_sums(_scores(queries, keys, mask).softmax(-1), values)
-    # Heads that share keys ask them together, as if they were more positions of one head.
-    scores = _scores(queries.reshape(rows, keys.shape[1], -1, width), keys, None).view(rows, heads, length, -1)
-    weights = _masked(scores, mask).softmax(-1)
-    weights = weights.view(rows, keys.shape[1], -1, weights.shape[-1])
-    return weighted_sums(weights, values).view(rows, heads, length, width)
-
-
-def attend_along(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
-    """What `attend` gives for rows that find their keys and values in tables.
-
-    Args:
-        queries: (B, heads, T, head width).
-        keys: a table (N, head width).
-        values: the same.
-        places: (B, key heads, S) int64, the rows of the tables.
-        mask: (1 or B, 1 or heads, 1 or T, S), bool or to be added; None sees all.
-    """
-    rows, heads, length, width = queries.shape
-    asked = queries.transpose(1, 2) * width**-0.5
-    shared = heads // places.shape[1]
-    columns = places[:, None, :, None].expand(-1, length, -1, shared, -1).flatten(0, 3)
-    scores = products_with_rows(asked.reshape(-1, width), keys, columns).view(rows, length, heads, -1)
-    weights = _masked(scores, None if mask is None else mask.transpose(1, 2)).softmax(-1)
-    mixed = sums_of_rows(weights.view(columns.shape), values, columns)
-    return mixed.view(rows, length, heads, width).transpose(1, 2)
-
-
-def _scores(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
-    scaled = queries * queries.shape[-1] ** -0.5
-    turned = keys.transpose(2, 3)
-    return _masked(weighted_sums(scaled, turned) if few(queries) else scaled @ turned, mask)
-
-
-def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """In place: scores are as many as there are keys, and nobody else has them."""
-    if mask is None:
-        return scores
-    if mask.dtype == torch.bool:
-        # Heads share a mask, and adding takes a fifth of the time of filling.
-        mask = scores.new_zeros(mask.shape).masked_fill_(~mask, float("-inf"))
-    return scores.add_(mask)
 
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
@@ -340,21 +254,16 @@ class CrossAttention(nn.Module):
         # Rows that share a source ask it together, as if they were more positions of one row.
         queries = self._queries(x, keys.shape[0])
         if memory.looks is not None:
-            looks = _scores(queries, keys, memory.mask()).softmax(-1)
+            looks = kernels.attention_weights(queries, keys, memory.mask())
             shared = x.shape[0] // keys.shape[0]
             memory.looks.append(looks.unflatten(2, (shared, -1)).transpose(1, 2).flatten(0, 1))
-        if few(queries):
-            mixed = attend(queries, keys, values, memory.mask())
-        elif self.training and self.dropout:
-            mixed = attend_dropping(queries, keys, values, memory.mask(), self.dropout)
-        else:
-            mixed = F.scaled_dot_product_attention(queries, keys, values, memory.mask())
+        mixed = kernels.attention(queries, keys, values, memory.mask(), dropout=self.dropout * self.training)
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
         keys, _ = self._remember(memory)
-        return _scores(self._queries(x, keys.shape[0]), keys, memory.mask()).softmax(-1)
+        return kernels.attention_weights(self._queries(x, keys.shape[0]), keys, memory.mask())
 
     def _queries(self, x: Tensor, sources: int) -> Tensor:
         return _stretched(self._heads(self.query(x).view(sources, -1, self.heads * self.head_width)), self.scale)

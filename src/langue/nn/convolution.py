@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.state import LayerState
@@ -44,7 +45,10 @@ class Convolution(nn.Module):
         x = F.glu(self.input(x), -1)
         if layout.new_valid is not None:
             x = x * layout.new_valid[..., None]
-        mixed = self._along(x, state) if layout.documents is None else self._apart(x, layout)
+        if layout.documents is None:
+            mixed = self._along(x, state)
+        else:
+            mixed = kernels.convolve_apart(x, self.weight, self.after, layout.new_valid, layout.documents)
         return self.output(F.silu(self.norm(mixed)))
 
     def _along(self, x: Tensor, state: LayerState | None) -> Tensor:
@@ -53,15 +57,4 @@ class Convolution(nn.Module):
         wide = F.pad(x, (0, 0, self.before, self.after)) if old is None else torch.cat([old, x], 1)
         if isinstance(state, WindowState):
             state.inputs = wide[:, wide.shape[1] - self.before :]
-        # As a picture one pixel high whose colours come last, which is how x lies in memory: oneDNN has a kernel for
-        # that, several times as fast as any for (B, width, T).
-        picture = wide.transpose(1, 2)[:, :, None]
-        return F.conv2d(picture, self.weight[:, None, None], groups=len(self.weight))[:, :, 0].transpose(1, 2)
-
-    def _apart(self, x: Tensor, layout: Layout) -> Tensor:
-        """Along each document by itself."""
-        index, lengths, _ = layout.segments()
-        real = torch.arange(index.shape[1], device=x.device) < lengths[:, None]
-        flat = x.flatten(0, 1)
-        mixed = self._along(flat[index] * real[..., None], None)
-        return torch.zeros_like(flat).index_copy(0, index[real], mixed[real]).view_as(x)
+        return kernels.convolve(wide, self.weight)

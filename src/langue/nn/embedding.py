@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from langue.matmul import linear
+from langue import kernels
 
 
 class Embedding(nn.Module):
@@ -45,7 +45,7 @@ class Head(nn.Module):
         self.prepare = prepare or nn.Identity()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return linear(self.prepare(hidden), self.weight, self.bias)
+        return kernels.linear(self.prepare(hidden), self.weight, self.bias)
 
 
 class Scale(nn.Module):

@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from langue import kernels
 from langue.nn.linear import Linear
-from langue.tracing import is_exporting
 
 FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "none"]
-
-
-class _ReluSquared(torch.autograd.Function):
-    """Keeps one tensor and takes one pass back; torch's own chain of relu and square takes five (a tenth of a step)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        positive = F.relu(x)
-        ctx.save_for_backward(positive)
-        return positive * positive
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
-        (positive,) = ctx.saved_tensors
-        return (grad * positive).mul_(2)
-
-
-def relu_squared(x: Tensor) -> Tensor:
-    """max(x, 0)² (So et al. 2021, "Primer", section 3)."""
-    return F.relu(x).square() if is_exporting() else _ReluSquared.apply(x)
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
@@ -44,7 +24,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": gelu_tanh,
     "relu": F.relu,
-    "relu2": relu_squared,
+    "relu2": kernels.relu_squared,
     "silu": F.silu,
     "swiglu": F.silu,
     "geglu": gelu_tanh,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from langue import kernels
 from langue.nn.state import Paths, State
-from langue.tracing import is_exporting
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Layout:
         if self.documents is not None:
             return _positions_in_documents(self.documents, self.valid)
         if self.valid is not None:
-            return (self.valid.long().cumsum(1) - 1).clamp_(min=0)
+            return (self.valid.long().cumsum(1) - 1).clamp(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
 
     def places(self, key_heads: int) -> Tensor:
@@ -103,8 +103,7 @@ class Layout:
 
     def _make_mask(self, window: int | None) -> Tensor | None:
         total = self.past + self.length
-        # A graph is written for rows of any length, however short the ones it is written from.
-        narrow = window is not None and (window < total or is_exporting())
+        narrow = window is not None and kernels.window_hides(window, total)
         triangular = self.causal and self.past > 0 and self.length > 1
         if not (narrow or triangular or self.valid is not None or self.documents is not None):
             return None
@@ -122,26 +121,6 @@ class Layout:
             mask = mask & (self.documents[:, None, :, None] == self.documents[:, None, None, :])
         return mask
 
-    def segments(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The sequences that the rows really hold, for mixers that walk through them.
-
-        Returns:
-            index: (N, L) int64 into the flattened (B·T) positions; past a sequence's end it repeats its last position.
-            lengths: (N,) int64.
-            rows: (N,) int64, the row that each sequence stands in; a row of nothing but padding has none.
-        """
-        starts = self.length * torch.arange(self.rows, device=self.device)[:, None]
-        flat = (starts + torch.arange(self.length, device=self.device)).flatten()
-        number = 0 if self.documents is None else _ordinals(self.documents)
-        owner = (starts + number).expand(-1, self.length).flatten()
-        if self.new_valid is not None:
-            flat, owner = flat[self.new_valid.flatten()], owner[self.new_valid.flatten()]
-        owner, lengths = owner.unique_consecutive(return_counts=True)
-        first = lengths.cumsum(0) - lengths
-        steps = torch.arange(int(lengths.max()) if len(lengths) else 0, device=self.device)
-        index = flat[first[:, None] + torch.minimum(steps, lengths[:, None] - 1)]
-        return index, lengths, owner // self.length
-
 
 def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
     counted = torch.ones_like(documents) if valid is None else valid.long()
@@ -149,10 +128,3 @@ def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
     starts = torch.ones_like(documents, dtype=torch.bool)
     starts[:, 1:] = documents[:, 1:] != documents[:, :-1]
     return before - torch.where(starts, before, 0).cummax(1).values
-
-
-def _ordinals(documents: Tensor) -> Tensor:
-    """Number the documents of each row 0, 1, 2, … from left to right."""
-    changes = torch.zeros_like(documents)
-    changes[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    return changes.cumsum(1)

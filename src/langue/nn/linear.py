@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from langue.matmul import linear
+from langue import kernels
 
 
 class Linear(nn.Linear):
@@ -22,7 +22,7 @@ class Linear(nn.Linear):
         self.blocks = blocks
 
     def forward(self, input: Tensor) -> Tensor:
-        return linear(input, self.weight, self.bias)
+        return kernels.linear(input, self.weight, self.bias)
 
     def reset_parameters(self) -> None:
         """Leave the memory as it is: first values come from `langue.models.initialize` or from a file."""

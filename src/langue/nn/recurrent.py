@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from langue.nn.gathered import walk_gathered
+from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState, Owners, Paths
-from langue.nn.unrolled import can_walk, walk
-from langue.tracing import is_exporting
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
 
@@ -64,37 +61,7 @@ class Recurrent(Mixer):
 
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
         hidden = state.hidden if isinstance(state, HiddenState) else None
-        if is_exporting() and layout.new_valid is not None:
-            return walk_gathered(self.cell, x, layout.new_valid)
-        if layout.new_valid is None and layout.documents is None:
-            output, hidden = self._walk(x, hidden)
-        else:
-            output, hidden = self._walk_segments(x, layout, hidden)
+        output, hidden = kernels.recurrent(x, self.cell, hidden, layout.new_valid, layout.documents)
         if isinstance(state, HiddenState):
             state.hidden = hidden
         return output
-
-    def _walk(self, x: Any, hidden: Hidden | None) -> tuple[Any, Hidden]:
-        is_pair = isinstance(self.cell, nn.LSTM)
-        if isinstance(x, Tensor) and can_walk(self.cell, x):
-            output, last = walk(self.cell, x, None if hidden is None else hidden[0])
-            return output, (last,)
-        output, after = self.cell(x, hidden if hidden is None or is_pair else hidden[0])
-        return output, after if is_pair else (after,)
-
-    def _walk_segments(self, x: Tensor, layout: Layout, hidden: Hidden | None) -> tuple[Tensor, Hidden | None]:
-        """Walk through each sequence that the rows hold by itself, whatever padding or neighbours stand beside it."""
-        flat = x.flatten(0, 1)
-        output = x.new_zeros(flat.shape[0], self.width)
-        index, lengths, rows = layout.segments()
-        if len(rows):
-            packed = pack_padded_sequence(flat[index], lengths.cpu(), batch_first=True, enforce_sorted=False)
-            old = None if hidden is None else tuple(part.index_select(1, rows) for part in hidden)
-            packed, new = self._walk(packed, old)
-            walked, _ = pad_packed_sequence(packed, batch_first=True)
-            real = torch.arange(index.shape[1], device=x.device) < lengths[:, None]
-            output = output.to(walked.dtype).index_copy(0, index[real], walked[real])
-            # A row that held nothing but padding keeps what it had.
-            hidden = hidden or tuple(part.new_zeros(part.shape[0], layout.rows, part.shape[2]) for part in new)
-            hidden = tuple(before.index_copy(1, rows, part) for before, part in zip(hidden, new, strict=True))
-        return output.unflatten(0, x.shape[:2]), hidden

@@ -12,7 +12,6 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.position import Position
 from langue.settings import Settings
-from langue.tracing import is_traced
 
 FIRST = 4096
 """Positions of the table at first; one for a context of a million would be half a gigabyte, used or not."""
@@ -66,7 +65,8 @@ class RotaryPosition(Position):
         total = layout.past + layout.length
         # A model that was cast to another precision took its table along, and gets an exact one again.
         if total > self.turns.shape[0] or self.turns.dtype != torch.float32:
-            with torch.inference_mode(False):  # what an evaluation makes, the training after it is to use
+            # What an evaluation makes, or a transform of torch.func, is used by whatever comes after it.
+            with torch.inference_mode(False), torch._C._DisableFuncTorch():
                 self.turns = self._table(2 * total).to(self.turns.device)
         if layout.valid is None and layout.documents is None:
             layout.rotation = self.turns[layout.past : total, None]
@@ -105,17 +105,3 @@ def attention_factor(scaling: RotaryScaling) -> float:
     if scaling.kind != "yarn":
         return 1.0
     return scaling.attention_factor or 0.1 * math.log(scaling.factor) + 1.0
-
-
-def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn the neighbouring pairs of x (B, T, heads, head width) by cosines and sines.
-
-    `rotation` is (1 or B, T, 1, head width / 2, 2). Complex arithmetic is eight times as fast on a CPU as the same
-    formula in real numbers; a compiler wants the latter.
-    """
-    pairs = x.unflatten(-1, (-1, 2))
-    if is_traced() or x.dtype != torch.float32:
-        cosine, sine = rotation.to(x.dtype).unbind(-1)
-        left, right = pairs.unbind(-1)
-        return torch.stack([left * cosine - right * sine, right * cosine + left * sine], -1).flatten(-2)
-    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(rotation)).flatten(-2)

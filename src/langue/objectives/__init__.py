@@ -2,7 +2,7 @@
 
 from langue.objectives.causal import Causal
 from langue.objectives.classify import Classify
-from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.cross_entropy import linear_cross_entropy, log_probabilities
 from langue.objectives.ctc import CTC
 from langue.objectives.denoise import Denoise
 from langue.objectives.dictation import Dictation
@@ -40,4 +40,5 @@ __all__ = [
     "TagSettings",
     "TranscribeSettings",
     "linear_cross_entropy",
+    "log_probabilities",
 ]

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from langue import kernels
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
-from langue.nn.dropout import of_rows
 from langue.objectives import similarity
 from langue.objectives.padding import by_length, padded
 from langue.objectives.settings import EmbedSettings
@@ -82,7 +82,7 @@ class Embed:
             longest, shortest = lengths[numbers[0]], lengths[numbers[-1]]
             chosen = torch.from_numpy(numbers).to(batch.ids.device)
             piece = Batch(batch.ids[chosen, :longest], valid=None if longest == shortest else valid[chosen, :longest])
-            represent = of_rows(numbers, model.represent)
+            represent = kernels.of_rows(numbers, model.represent)
             call = partial(checkpoint, represent, use_reentrant=False) if self.settings.cached else represent
             parts.append(call(piece))
             order.append(chosen)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from langue.console import progress
 from langue.errors import LangueError
-from langue.nn.dropout import dropping_by
+from langue.kernels import dropping_by
 from langue.randomness import row_keys, seed_torch
 from langue.train import checkpoint as checkpoints
 from langue.train import processes

@@ -12,56 +12,68 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from langue.matmul import multiply, multiply_transposed
-from langue.tracing import is_exporting
+from langue.kernels.function import Function, backward_of_result, keep
+from langue.kernels.products import multiply, multiply_transposed
+from langue.kernels.recurrence import Hidden, weights_of
 
 
-def can_walk(cell: nn.RNNBase, x: Tensor) -> bool:
-    """Whether this file knows a faster way for a cell: one layer of a GRU or RNN, forward only, on a CPU."""
-    plain = isinstance(cell, nn.GRU | nn.RNN) and not cell.bidirectional and cell.batch_first
-    return plain and not is_exporting() and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+def is_known(cell: nn.RNNBase) -> bool:
+    """Whether this file knows a cell: one layer of a GRU or RNN, forward only."""
+    return isinstance(cell, nn.GRU | nn.RNN) and not cell.bidirectional
 
 
-def walk(cell: nn.RNNBase, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
-    """What `cell(x, hidden)` gives: (B, T, width) and the last hidden state (1, B, width)."""
-    start = x.new_zeros(x.shape[0], cell.hidden_size) if hidden is None else hidden[0]
+def walk(
+    x: Tensor,
+    cell: nn.RNNBase,
+    hidden: Hidden | None = None,
+    valid: Tensor | None = None,
+    documents: Tensor | None = None,
+) -> tuple[Tensor, Hidden]:
+    """See `langue.kernels.recurrent`."""
+    start = x.new_zeros(x.shape[0], cell.hidden_size) if hidden is None else hidden[0][0]
     function = _GRU if isinstance(cell, nn.GRU) else _RNN
-    weights = cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, cell.bias_hh_l0
-    output = function.apply(x.transpose(0, 1).contiguous(), *weights, start)
-    return output.transpose(0, 1), output[-1][None]
+    arguments = x.transpose(0, 1).contiguous(), *weights_of(cell), start
+    output = (function.apply if torch.is_grad_enabled() else function.forward)(*arguments)[0]
+    return output.transpose(0, 1), (output[-1][None],)
 
 
-class _GRU(torch.autograd.Function):
+class _GRU(Function):
     """x (T, B, input), gates stacked as reset, update, new (torch's order), h₀ (B, width) → (T, B, width)."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
-    ) -> Tensor:
+    def forward(  # type: ignore[override]
+        x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
+    ) -> tuple[Tensor, ...]:
         length, rows, _ = x.shape
         width = h0.shape[1]
-        given = multiply(x, w_in, b_in)
+        gates = multiply(x, w_in, b_in)
         own = x.new_empty(length, rows, 3 * width)
         states = x.new_empty(length + 1, rows, width)
         states[0] = h0
-        for before, after, gates, sums in zip(states[:-1], states[1:], given, own, strict=True):
+        for before, after, here, sums in zip(states[:-1], states[1:], gates, own, strict=True):
             sums.copy_(multiply(before, w_hidden, b_hidden))
-            gates[:, : 2 * width].add_(sums[:, : 2 * width]).sigmoid_()
-            reset, update, new = gates.chunk(3, 1)
+            here[:, : 2 * width].add_(sums[:, : 2 * width]).sigmoid_()
+            reset, update, new = here.chunk(3, 1)
             new.addcmul_(reset, sums[:, 2 * width :]).tanh_()
             torch.lerp(new, before, update, out=after)
-        ctx.save_for_backward(x, w_in, w_hidden, given, own, states)
-        return states[1:]
+        return states[1:], states, gates, own
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        _, states, gates, own = output
+        keep(ctx, states, gates, own)
+        ctx.save_for_backward(*inputs[:3], gates, own, states)
+
+    @staticmethod
+    @backward_of_result
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        x, w_in, w_hidden, given, own, states = ctx.saved_tensors
+        x, w_in, w_hidden, gates, own, states = ctx.saved_tensors
         length, rows, _ = x.shape
         width = states.shape[2]
-        reset, update, new = given.chunk(3, 2)
+        reset, update, new = gates.chunk(3, 2)
         # The gradient of each gate's sum is the hidden state's, times a factor that is known beforehand. In columns:
         # new (through the hidden side), reset, update, new (through the input side).
-        factors = given.new_empty(length, rows, 4, width)
+        factors = gates.new_empty(length, rows, 4, width)
         of_hidden, of_reset, of_update, of_input = factors.unbind(2)
         torch.mul(1 - update, 1 - new * new, out=of_input)
         torch.mul(of_input, reset, out=of_hidden)
@@ -90,23 +102,28 @@ class _GRU(torch.autograd.Function):
         )
 
 
-class _RNN(torch.autograd.Function):
+class _RNN(Function):
     """x (T, B, input), h₀ (B, width) → (T, B, width), each state tanh of the sum of both products."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
-    ) -> Tensor:
+    def forward(  # type: ignore[override]
+        x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
+    ) -> tuple[Tensor, ...]:
         length, rows, _ = x.shape
-        given = multiply(x, w_in, b_in + b_hidden)
+        inputs = multiply(x, w_in, b_in + b_hidden)
         states = x.new_empty(length + 1, rows, h0.shape[1])
         states[0] = h0
-        for before, after, sums in zip(states[:-1], states[1:], given, strict=True):
+        for before, after, sums in zip(states[:-1], states[1:], inputs, strict=True):
             torch.add(multiply(before, w_hidden), sums, out=after).tanh_()
-        ctx.save_for_backward(x, w_in, w_hidden, states)
-        return states[1:]
+        return states[1:], states
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        keep(ctx, output[1])
+        ctx.save_for_backward(*inputs[:3], output[1])
+
+    @staticmethod
+    @backward_of_result
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         x, w_in, w_hidden, states = ctx.saved_tensors
         factors = 1 - states[1:] * states[1:]

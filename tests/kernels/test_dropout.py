@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from langue.nn.dropout import Dropout, drop, dropping_by, of_rows
-from langue.nn.dropped_attention import attend_dropping
+from langue import kernels
+from langue.kernels.dropout import drop, dropping_by, of_rows
+from langue.nn.dropout import Dropout
 from langue.randomness import row_keys
 
 
@@ -113,12 +114,14 @@ def test_attention_is_torchs_but_for_what_is_dropped(key_heads, seen):
         queries, keys, values, mask, is_causal=seen == "causal", enable_gqa=True
     )  # fmt: skip
     with dropping_by(KEYS):
-        assert torch.allclose(attend_dropping(queries, keys, values, mask, 0.0, causal=seen == "causal"), plain)
+        assert torch.allclose(
+            kernels.attention(queries, keys, values, mask, dropout=0.0, causal=seen == "causal"), plain
+        )
     identity = torch.eye(6).double().expand(4, key_heads, 6, 6)
     weights = F.scaled_dot_product_attention(
         queries, keys, identity, mask, is_causal=seen == "causal", enable_gqa=True
     )  # fmt: skip
     with dropping_by(KEYS):
-        found = attend_dropping(queries, keys, identity, mask, 0.5, causal=seen == "causal")
+        found = kernels.attention(queries, keys, identity, mask, dropout=0.5, causal=seen == "causal")
     kept = ~dropped((4, 4, 6, 6), probability=0.5)
     assert torch.allclose(found, weights * kept * 2)

@@ -1,0 +1,44 @@
+"""Hand-written kernels, each beside its plain reference, and the one table that chooses between them.
+
+Layers call what is named here and never ask for a device, a precision, or who follows along.
+"""
+
+from langue.kernels.dropout import drop, dropping_by, of_rows
+from langue.kernels.products import multiply
+from langue.kernels.table import (
+    attention,
+    attention_along_rows,
+    attention_weights,
+    convolve,
+    convolve_apart,
+    cross_entropy,
+    linear,
+    log_probabilities,
+    recurrent,
+    relu_squared,
+    rms_norm,
+    rotate,
+    settled_weights,
+    window_hides,
+)
+
+__all__ = [
+    "attention",
+    "attention_along_rows",
+    "attention_weights",
+    "convolve",
+    "convolve_apart",
+    "cross_entropy",
+    "drop",
+    "dropping_by",
+    "linear",
+    "log_probabilities",
+    "multiply",
+    "of_rows",
+    "recurrent",
+    "relu_squared",
+    "rms_norm",
+    "rotate",
+    "settled_weights",
+    "window_hides",
+]

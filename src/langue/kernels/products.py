@@ -1,0 +1,149 @@
+"""Matrix products in fp32 on a CPU, by the fastest of the libraries that PyTorch brings along.
+
+PyTorch multiplies matrices by Intel's MKL, which leaves AVX-512 unused on AMD's processors; oneDNN, which PyTorch keeps
+for other things, uses it there. Measured on two cores of a Zen 5 with torch 2.13: 210 GFLOP/s by MKL, 460 by oneDNN,
+from the products of a model of 1M parameters to those of a large one. Both round each product of fp32 once, so results
+differ in the last digits alone, as they do between any two processors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from langue.kernels.dispatch import work_out
+from langue.kernels.function import Function, backward_of_result
+
+
+def reference(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x·weightᵀ (+ bias) of (…, k) and (n, k), by torch's own choice of library."""
+    return F.linear(x, weight, bias)
+
+
+def by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The same by oneDNN, gradient and all."""
+    return _Linear.apply(x, weight, bias) if torch.is_grad_enabled() else multiply_by_onednn(x, weight, bias)
+
+
+def suit_onednn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
+    """Whether oneDNN is to multiply numbers of fp32 on a CPU."""
+    return weight.dtype == torch.float32 and x.numel() > 0 and onednn_is_faster()
+
+
+@cache
+def onednn_is_faster() -> bool:
+    """Whether this is a processor of AMD's with AVX-512; not measured, lest a resumed training take another library."""
+    if not torch.backends.mkldnn.is_available() or torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    try:
+        return "AuthenticAMD" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+class _Linear(Function):
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # type: ignore[override]
+        return multiply_by_onednn(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    @backward_of_result
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        by_x, by_weight, by_bias = ctx.needs_input_grad
+        flat = grad.flatten(0, -2)
+        return (
+            multiply(grad, weight.t()) if by_x else None,
+            multiply_transposed(flat, x.flatten(0, -2)) if by_weight else None,
+            flat.sum(0) if by_bias else None,
+        )
+
+
+def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x·weightᵀ (+ bias) of (…, k) and (n, k), of any strides, without a gradient: for other kernels."""
+    return work_out("product", x, weight, bias)
+
+
+def multiply_transposed(grad: Tensor, x: Tensor) -> Tensor:
+    """gradᵀ·x of (m, n) and (m, k): the gradient of a weight (n, k), without a gradient of its own."""
+    return work_out("transposed_product", grad, x)
+
+
+def transposed_reference(grad: Tensor, x: Tensor) -> Tensor:
+    """gradᵀ·x."""
+    return grad.t() @ x
+
+
+def transposed_by_onednn(grad: Tensor, x: Tensor) -> Tensor:
+    """The same by oneDNN."""
+    # The narrow side in front is half again as fast, even though its result must be turned round.
+    if grad.shape[1] > x.shape[1]:
+        return multiply(x.t(), grad.t()).t().contiguous()
+    return multiply(grad.t(), x.t())
+
+
+def multiply_by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The same as the reference, without a gradient; a search's weights in the order that they are settled in."""
+    settled = _settled.get()
+    # A single row is read straight through, in which the order does not matter.
+    if settled is not None and isinstance(weight, nn.Parameter) and x.numel() > x.shape[-1]:
+        ordered = settled.find(weight)
+    else:
+        ordered = _dense(weight)
+    return torch.ops.mkldnn._linear_pointwise(_dense(x), ordered, bias, "none", [], "")
+
+
+def _dense(x: Tensor) -> Tensor:
+    """Rows or columns without gaps: for anything else oneDNN has but a loop, which takes a hundred times as long."""
+    return x if x.is_contiguous() or (x.ndim == 2 and x.t().is_contiguous()) else x.contiguous()
+
+
+class _Settled:
+    """Weights in the order that oneDNN works on, which it otherwise puts them into at every product."""
+
+    USES = 8
+    """Products after which a weight is reordered, which takes as long as is won by about so many."""
+    ROWS = 256
+    """What oneDNN is told to prepare for; more or fewer rows take the same order."""
+
+    def __init__(self, room: int):
+        self._room = room
+        self._uses: dict[nn.Parameter, int] = {}
+        self._reordered: dict[nn.Parameter, Tensor] = {}
+
+    def find(self, weight: nn.Parameter) -> Tensor:
+        """The weight, in whichever order is best by now."""
+        reordered = self._reordered.get(weight)
+        if reordered is not None:
+            return reordered
+        uses = self._uses[weight] = self._uses.get(weight, 0) + 1
+        if uses <= self.USES or weight.nbytes > self._room:
+            return weight
+        self._room -= weight.nbytes
+        reordered = torch.ops.mkldnn._reorder_linear_weight(_dense(weight), self.ROWS)
+        return self._reordered.setdefault(weight, reordered)
+
+
+_settled: ContextVar[_Settled | None] = ContextVar("settled", default=None)
+
+
+@contextmanager
+def settled(room: int) -> Iterator[None]:
+    """See `langue.kernels.settled_weights`."""
+    token = _settled.set(_Settled(room) if onednn_is_faster() else None)
+    try:
+        yield
+    finally:
+        _settled.reset(token)

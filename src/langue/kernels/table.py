@@ -1,0 +1,277 @@
+"""The one table of kernels: for each operation its ways, the fastest first, and where each may be taken.
+
+A plain reference stands beside each of them, and is what `torch.func` batches and differentiates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from langue.kernels import (
+    activation,
+    convolution,
+    dispatch,
+    dot_product,
+    dropout,
+    entropy,
+    norm,
+    products,
+    recurrence,
+    rotation,
+    rows,
+    unrolled,
+)
+from langue.kernels.dispatch import Mode, Way, work_out
+
+_CPU = ("cpu",)
+_PRECISE = (torch.float32, torch.float64)
+_ALONE: tuple[Mode, ...] = ("eager", "autocast")
+_TRANSFORMED: tuple[Mode, ...] = ("transformed",)
+_EXPORTED: tuple[Mode, ...] = ("exported",)
+
+dispatch.TABLE.update(
+    {
+        "linear": (
+            Way(products.by_onednn, _CPU, (torch.float32,), ("eager",), when=products.suit_onednn),
+            Way(products.reference),
+        ),
+        # Without a gradient, in a precision that is chosen already.
+        "product": (
+            Way(products.multiply_by_onednn, _CPU, (torch.float32,), _ALONE, when=products.suit_onednn),
+            Way(products.reference),
+        ),
+        "transposed_product": (
+            Way(products.transposed_by_onednn, _CPU, (torch.float32,), _ALONE, when=products.suit_onednn),
+            Way(products.transposed_reference),
+        ),
+        "weighted_sums": (
+            Way(rows.by_bags, _CPU, (torch.float32,), _ALONE, when=rows.suit_bags),
+            Way(torch.matmul),
+        ),
+        "rms_norm": (
+            Way(norm.fused, ("cpu", "meta"), modes=("eager",)),
+            Way(norm.reference, modes=("transformed", "exported")),
+            Way(norm.by_torch),
+        ),
+        "relu_squared": (
+            Way(activation.fused, modes=_ALONE),
+            Way(activation.reference),
+        ),
+        "rotate": (
+            Way(rotation.by_complex_numbers, dtypes=(torch.float32,), modes=_ALONE),
+            Way(rotation.reference),
+        ),
+        "attention": (
+            Way(dot_product.reference, modes=_TRANSFORMED),
+            Way(dot_product.by_torch, ("cuda",), when=lambda *arguments: arguments[5] > 0),
+            Way(dot_product.reference, when=lambda *arguments: arguments[5] > 0),
+            Way(dot_product.step, _CPU, when=lambda *arguments: not arguments[4] and dot_product.is_step(arguments[0])),
+            Way(dot_product.spread, modes=_EXPORTED),
+            Way(dot_product.by_torch),
+        ),
+        "attention_weights": (
+            Way(dot_product.step_weights, _CPU, modes=_ALONE, when=lambda queries, *_: dot_product.is_step(queries)),
+            Way(dot_product.weights_reference),
+        ),
+        "attention_along_rows": (
+            Way(dot_product.along_rows, _CPU, _PRECISE, _ALONE, when=lambda queries, *_: dot_product.is_step(queries)),
+            Way(dot_product.along_rows_reference),
+        ),
+        "recurrent": (
+            Way(recurrence.reference, modes=_TRANSFORMED),
+            Way(
+                recurrence.gathered,
+                modes=_EXPORTED,
+                when=lambda x, cell, hidden, valid, documents: valid is not None and documents is None,
+            ),
+            Way(
+                recurrence.packed,
+                when=lambda x, cell, hidden, valid, documents: valid is not None or documents is not None,
+            ),
+            Way(unrolled.walk, _CPU, modes=("eager",), when=lambda x, cell, *_: unrolled.is_known(cell)),
+            Way(recurrence.by_torch),
+        ),
+        "convolve_apart": (
+            Way(convolution.apart, modes=_ALONE),
+            Way(convolution.apart_reference),
+        ),
+        "cross_entropy": (
+            Way(entropy.reference, modes=("transformed", "exported")),
+            Way(entropy.chunked),
+        ),
+        "log_probabilities": (
+            Way(entropy.log_reference, modes=("transformed", "exported")),
+            Way(entropy.log_chunked),
+        ),
+        "dice": (
+            Way(dropout.by_row, modes=_TRANSFORMED),
+            Way(dropout.thrown, _CPU, modes=_ALONE, when=lambda x, *_: x.ndim == 3),
+            Way(dropout.mixed),
+        ),
+    }
+)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x·weightᵀ (+ bias) of (…, k) and (n, k)."""
+    return work_out("linear", x, weight, bias)
+
+
+@contextmanager
+def settled_weights(room: int) -> Iterator[None]:
+    """For many products of the same weights, which may not change meanwhile: decoding.
+
+    Of few rows a product takes half as long, of 256 a twentieth less, and it gives the same bits.
+
+    Args:
+        room: bytes of memory that may be taken, of as many as the weights take already.
+    """
+    try:
+        with products.settled(room):
+            yield
+    finally:
+        rows.forget()
+
+
+def rms_norm(x: Tensor, weight: Tensor | None, epsilon: float) -> Tensor:
+    """x / √(mean(x²) + ε), times a weight (width,) if there is one, over the last dimension."""
+    return work_out("rms_norm", x, weight, epsilon)
+
+
+def relu_squared(x: Tensor) -> Tensor:
+    """max(x, 0)² (So et al. 2021, "Primer", section 3)."""
+    return work_out("relu_squared", x)
+
+
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    """Turn the neighbouring pairs of x (B, T, heads, head width) by cosines and sines.
+
+    `rotation` is (1 or B, T, 1, head width / 2, 2).
+    """
+    return work_out("rotate", x, rotation)
+
+
+def attention(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    *,
+    causal: bool = False,
+    dropout: float = 0.0,
+) -> Tensor:
+    """dropout(softmax(queries·keysᵀ / √width + mask))·values.
+
+    Args:
+        queries: (B, heads, T, head width).
+        keys: (B, key heads, S, head width), each for heads / key heads in succession.
+        values: the same.
+        mask: (1 or B, 1 or heads, T or 1, S), bool or to be added; None sees all.
+        causal: no position sees a later one; without a mask.
+        dropout: probability of dropping a weight.
+
+    Returns:
+        (B, heads, T, head width).
+    """
+    return work_out("attention", queries, keys, values, mask, causal, dropout)
+
+
+def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+    """softmax(queries·keysᵀ / √width + mask), (B, heads, T, S), where each head has keys of its own."""
+    return work_out("attention_weights", queries, keys, mask)
+
+
+def attention_along_rows(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
+    """`attention` of texts under way whose keys and values are rows of tables.
+
+    Args:
+        queries: (B, heads, T, head width).
+        keys: a table (N, head width).
+        values: the same.
+        places: (B, key heads, S) int64, the rows of the tables.
+        mask: (1 or B, 1 or heads, 1 or T, S), bool or to be added; None sees all.
+    """
+    return work_out("attention_along_rows", queries, keys, values, places, mask)
+
+
+def window_hides(window: int, length: int) -> bool:
+    """Whether some of so many positions do not see each other through a window.
+
+    A graph is written for rows of any length, however short the ones it is written from.
+    """
+    return window < length or dispatch.current_mode("cpu") == "exported"
+
+
+def recurrent(
+    x: Tensor,
+    cell: nn.RNNBase,
+    hidden: tuple[Tensor, ...] | None,
+    valid: Tensor | None = None,
+    documents: Tensor | None = None,
+) -> tuple[Tensor, tuple[Tensor, ...] | None]:
+    """A recurrent layer over the sequences that rows hold.
+
+    Args:
+        x: (B, T, input).
+        cell: one layer of torch's with batches first, forward only or both ways, whose outputs then stand side by side.
+        hidden: what the rows begin with, (1, B, width) for each state that a cell has; None for zeros.
+        valid: (B, T) bool, False on padding, which is passed over; None when nothing is padding.
+        documents: (B, T) int64; each document of a row begins with zeros. None when each row is one.
+
+    Returns:
+        (B, T, width), zero on padding, and the states after the last position, or None while there are none.
+    """
+    return work_out("recurrent", x, cell, hidden, valid, documents)
+
+
+def convolve(x: Tensor, weight: Tensor) -> Tensor:
+    """Each number of a vector by itself along (B, T + size − 1, width), by weights (width, size): (B, T, width)."""
+    return convolution.along(x, weight)
+
+
+def convolve_apart(x: Tensor, weight: Tensor, after: int, valid: Tensor | None, documents: Tensor) -> Tensor:
+    """The same of each document by itself, with silence around it: (B, T, width) to (B, T, width).
+
+    Args:
+        x: (B, T, width).
+        weight: (width, size), of which `after` positions are on the right.
+        after: positions on the right.
+        valid: (B, T) bool, False on padding; None when nothing is padding.
+        documents: (B, T) int64.
+    """
+    return work_out("convolve_apart", x, weight, after, valid, documents)
+
+
+def cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    counted: Tensor,
+    smoothing: float = 0.0,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of hidden·weightᵀ + bias, summed over rows, in nats; in chunks of bounded memory.
+
+    Args:
+        hidden: (N, width).
+        weight: (V, width).
+        bias: (V,).
+        targets: (N,) int64 below V, where they count.
+        counted: (N,) bool; where it is False nothing is asked, whatever stands there.
+        smoothing: ε of label smoothing: the target gets 1 − ε, and ε is spread over all tokens.
+        weights: (N,) what each row's loss is multiplied by; None for ones.
+    """
+    return work_out("cross_entropy", hidden, weight, bias, targets, counted, smoothing, weights)
+
+
+def log_probabilities(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
+    """log softmax(hidden·weightᵀ + bias) at the targets, (N,), 0 where nothing counts; in chunks of bounded memory.
+
+    Its arguments are those of `cross_entropy`.
+    """
+    return work_out("log_probabilities", hidden, weight, bias, targets, counted)
