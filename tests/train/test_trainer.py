@@ -6,13 +6,13 @@ import time
 
 import pytest
 import torch
-from langue.train.pace import Pace
 from tiny_training import Rows, everything, same, settings, trainer, watching
 
 from langue.batch import Loss
 from langue.errors import LangueError
 from langue.objectives import Causal
 from langue.train import Deciding, TrainingSettings, Watch
+from langue.train.pace import Pace
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
