@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import mean
 
 import torch
 
@@ -115,7 +116,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         half = torch.is_autocast_enabled(device.type)
     peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
     learned = parameters(load.config)
-    share = usual_share(load.config.mixer, learned)
+    share = mean(usual_share(spec.mixer.kind, learned) for spec in load.config.layer_pattern)
     a_step, rate = load.tokens_per_step, peak * share / load.flops_per_token
     bounds = {
         "steps": (training.steps or math.inf) * a_step,
@@ -131,7 +132,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
     needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source)
     return Plan(
-        model=recipe.model.preset or load.config.mixer,
+        model=recipe.model.preset or load.config.described_mixers,
         device=str(device),
         vocabulary=load.config.vocab_size,
         parameters=learned,

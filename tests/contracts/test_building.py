@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from variants import ALL, batch_of, config_of, model_of, random_ids
+from variants import ALL, batch_of, config_of, model_of, more_layers, random_ids
 
 from langue.errors import LangueError
 from langue.models import Model, build, load_model, save_model
@@ -38,12 +38,14 @@ def test_building_is_a_pure_function_of_configuration_and_seed(variant: str) -> 
 
 @pytest.mark.parametrize("variant", ALL)
 def test_more_layers_leave_the_first_ones_as_they_were(variant: str) -> None:
-    shallow, deep = values(build(config_of(variant))), values(build(config_of(variant, layers=3)))
+    config = config_of(variant)
+    shallow, deep = values(build(config)), values(build(config_of(variant, layers=more_layers(config))))
+    more = config_of(variant, layers=more_layers(config)).layer_count / config.layer_count
     assert shallow.keys() < deep.keys()
     for name, value in shallow.items():
         # The last matrix of a sublayer is the smaller, the more layers add theirs to the sum.
         is_scaled = name.endswith("output.weight") and "stack" in name
-        scaled = deep[name] * math.sqrt(3 / 2) if is_scaled else deep[name]
+        scaled = deep[name] * math.sqrt(more) if is_scaled else deep[name]
         if name.startswith("encoder.") and name.endswith("output.weight"):
             continue  # its encoder may have a number of layers of its own
         torch.testing.assert_close(value, scaled, atol=0, rtol=1e-6 if is_scaled else 0)

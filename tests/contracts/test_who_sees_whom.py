@@ -123,4 +123,4 @@ def test_a_window_reaches_exactly_as_far_as_it_says(form: str, window: int) -> N
 @pytest.mark.parametrize("name", MIXED)
 def test_mixed_variants_really_mix(name: str) -> None:
     model = model_of(f"seq2seq:{name}")
-    assert model.config.encoder_config().mixer != model.config.mixer
+    assert model.config.encoder_config().mixers != model.config.mixers

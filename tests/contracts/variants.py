@@ -9,6 +9,7 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.models import Model, ModelConfig, build
+from langue.models.layers import LayerPattern
 
 VOCABULARY = 29
 WIDTH = 16
@@ -83,6 +84,30 @@ MIXERS: dict[str, dict[str, Any]] = {
         "feedforward": "silu",
     },
     "conformer-gru": {"mixer": "gru", "position": "none", "block": "conformer", "convolution": 4},
+    "gru-gru-attention": {"layers": ["gru", "gru", "attention"], "position": "rotary"},
+    "attention-over-lstm": {"layers": {"pattern": ["lstm", "attention"], "repeat": 2}, "position": "learned"},
+    "lstm-over-attention": {
+        "layers": ["attention", "lstm"],
+        "position": "relative",
+        "relative_buckets": 8,
+        "relative_reach": 10,
+    },
+    "sliding-and-full": {
+        "layers": [
+            {"window": 3, "key_heads": 2},
+            {"rotary_theta": 1e6},
+            {"position": "none", "norm": "layer", "norm_place": "post", "feedforward": "swiglu"},
+        ]
+    },
+    "window-rnn-conformer": {
+        "window": 3,
+        "layers": [
+            "window",
+            {"mixer": "rnn", "feedforward": "none"},
+            {"block": "conformer", "convolution": 3, "window": None},
+        ],
+        "position": "rotary",
+    },
     "window-plain": {"mixer": "window", "position": "none", "window": 4, **_PLAIN},
 }
 
@@ -101,6 +126,7 @@ MIXED: dict[str, dict[str, Any]] = {
         "encoder": {"mixer": "attention", "position": "rotary", "width": 24, "window": None},
     },
     "lstm+conformer-encoder": {**MIXERS["lstm"], "encoder": {**MIXERS["conformer"], "layers": 1}},
+    "attention+hybrid-encoder": {**MIXERS["attention-rotary"], "encoder": {"layers": ["lstm", "attention"]}},
     "relative+window-encoder": {
         **MIXERS["attention-relative"],
         "encoder": {"mixer": "window", "position": "none", "window": 3, "norm": "rms", "feedforward": "relu"},
@@ -122,6 +148,11 @@ OTHERS: dict[str, dict[str, Any]] = {
         "cross": "luong",
         "encoder": {"mixer": "attention", "position": "rotary"},
     },
+    "attention-over-gru-luong": {
+        "layers": ["gru", "attention"],
+        "cross": "luong",
+        "encoder": {"layers": ["attention", "gru"]},
+    },
     "attention-two-vocabularies": {**MIXERS["attention-rotary"], "source_vocab_size": 31},
 }
 
@@ -136,6 +167,15 @@ def config_of(variant: str, **changes: Any) -> ModelConfig:
     """The configuration of a variant such as `decoder:lstm`."""
     form, name = variant.split(":")
     return ModelConfig.model_validate({**_COMMON, "form": form, **(MIXERS | MIXED | OTHERS)[name], **changes})
+
+
+def more_layers(config: ModelConfig) -> Any:
+    """The same layers with one or more behind them."""
+    if isinstance(config.layers, int):
+        return config.layers + 1
+    if isinstance(config.layers, LayerPattern):
+        return {**config.layers.model_dump(), "repeat": config.layers.repeat + 1}
+    return [*config.layers, config.layers[0]]
 
 
 def model_of(variant: str, **changes: Any) -> Model:

@@ -228,7 +228,7 @@ def t5_weights(theirs: Mapping[str, Tensor], layers: int, gated: bool, tied: boo
         weights["head.weight"] = theirs["lm_head.weight"]
     for side, other in (("encoder", "encoder"), ("stack", "decoder")):
         relative = f"{other}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-        weights[f"{side}.position.weight"] = theirs[relative]
+        weights[f"{side}.attention_positions.0.weight"] = theirs[relative]
         weights[f"{side}.norm.weight"] = theirs[f"{other}.final_layer_norm.weight"]
         has_cross = side == "stack"
         last = 2 if has_cross else 1

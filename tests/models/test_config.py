@@ -44,7 +44,7 @@ def test_nano_models_of_all_mixers_are_of_one_size(name: str, vocabulary: int) -
 
 
 def test_there_is_a_nano_model_of_every_mixer() -> None:
-    assert {PRESETS[name]["mixer"] for name in PRESETS if name.endswith("-nano")} == {
+    assert {mixer for name in PRESETS if name.endswith("-nano") for mixer in config_of(preset=name).mixers} == {
         "attention",
         "lstm",
         "gru",
@@ -100,6 +100,8 @@ def test_a_model_may_have_no_blocks_at_all() -> None:
         ({"mixer": "lstm", "position": "learned", "context": 9}, 9),
         ({"mixer": "window", "position": "sinusoidal", "window": 3}, None),
         ({"form": "encoder", "mixer": "lstm", "position": "none", "context": 9}, 9),
+        ({"layers": ["gru", "attention"], "context": 9}, 9),
+        ({"layers": ["gru", "lstm"], "position": "none"}, None),
     ],
 )
 def test_how_far_a_model_can_be_trusted(fields: dict[str, Any], limit: int | None) -> None:
@@ -150,6 +152,30 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"embedding_width": 60}, "tie_embeddings needs embeddings as wide as the stack, not 60 and 128"),
     ({"encoder": {"layers": 2}}, "encoder: is for form: seq2seq, not for decoder"),
+    ({"layers": ["gru", "atention"]}, "layers.1: mixer: input should be 'attention', 'lstm', "),
+    ({"layers": ["gru", {"widow": 3}]}, "layers.1: unknown key widow; did you mean window?"),
+    ({"layers": ["gru", {"width": 3}]}, "layers.1: width belongs to the whole model, so set it beside layers"),
+    ({"layers": {"pattern": ["gru", {"widow": 3}]}}, "layers.pattern.1: unknown key widow; did you mean window?"),
+    ({"layers": {"pattern": ["gru", "attention"], "repeat": 0}}, "layers.repeat: input should be greater than"),
+    ({"layers": {"pattern": ["gru"], "repeat": 2, "times": 2}}, "unknown key layers.times; did you mean "),
+    ({"layers": ["gru", "window"]}, "layers.1: the window mixer needs a window, such as window: 8"),
+    ({"layers": ["gru", {"heads": 3}]}, "layers.1: width 128 cannot be shared out among 3 heads"),
+    ({"layers": ["gru", {"heads": 1, "head_width": 3}]}, "layers.1: rotary positions need an even head width, not 3"),
+    ({"layers": ["gru", {"position": "learned"}]}, "layers.1: learned positions are added to the embeddings"),
+    (
+        {"layers": ["attention", {"mixer": "gru", "position": "rotary"}]},
+        "layers.1: rotary positions guide attention; the gru mixer has none",
+    ),
+    ({"layers": ["gru", "lstm"]}, "rotary positions guide attention; the gru mixer wants position: none"),
+    (
+        {"layers": ["gru", {"block": "conformer", "norm_place": "post"}]},
+        "layers.1: block: conformer wants norm_place: ",
+    ),
+    (
+        {"form": "encoder", "layers": ["attention", "gru"], "width": 7, "head_width": 4},
+        "a bidirectional gru needs an even width, not 7",
+    ),
+    ({"form": "seq2seq", "encoder": {"layers": ["gru", "grru"]}}, "encoder: layers.1: mixer: input should be "),
     ({"form": "seq2seq", "encoder": {"layer": 2}}, "encoder: unknown key layer; did you mean layers?"),
     ({"form": "seq2seq", "encoder": {"preset": "lstm"}}, "there is no preset 'lstm'; did you mean "),
     ({"form": "seq2seq", "encoder": {"vocab_size": 9}}, "encoder: vocab_size belongs to the whole model"),
@@ -173,6 +199,55 @@ def test_an_encoder_is_its_decoders_twin_but_for_what_it_says() -> None:
     assert (encoder.heads, encoder.position, encoder.resolved_embedding_width) == (4, "rotary", 64)
     assert config_of(form="seq2seq", encoder={"preset": "gru-nano"}).encoder_config().mixer == "gru"
     assert config_of(form="seq2seq", encoder={"preset": "gru-nano", "layers": 9}).encoder_config().layers == 9
+
+
+LISTED = [
+    (["gru", "gru"], {"mixer": "gru", "layers": 2}),
+    ({"pattern": [{"window": 5}], "repeat": 3}, {"window": 5, "layers": 3}),
+    ([{"mixer": "lstm", "bias": True}] * 4, {"mixer": "lstm", "bias": True, "layers": 4}),
+    ([], {"layers": 0}),
+]
+
+
+@pytest.mark.parametrize(("layers", "short"), LISTED, ids=str)
+def test_layers_that_are_all_alike_are_a_number_however_they_are_listed(layers: Any, short: dict[str, Any]) -> None:
+    assert config_of(position="none", layers=layers) == config_of(**{"position": "none", **short})
+
+
+def test_an_item_of_layers_says_where_it_differs() -> None:
+    config = config_of(
+        width=32, heads=4, window=64, layers=["gru", "attention", {"window": None, "rotary_theta": 1e6, "heads": 2}]
+    )
+    gru, sliding, full = config.layer_specs
+    assert (gru.mixer.kind, gru.position, gru.feedforward) == ("gru", None, sliding.feedforward)
+    assert (sliding.mixer.window, sliding.mixer.heads, sliding.position.theta) == (64, 4, 10_000)
+    assert (full.mixer.window, full.mixer.heads, full.position.theta) == (None, 2, 1e6)
+    assert config.attention_positions == (sliding.position, full.position)
+    assert (config.layer_count, config.mixers, config.attention_layers) == (3, ("gru", "attention"), (2, 3))
+
+
+def test_a_pattern_is_repeated_and_equal_positions_are_one() -> None:
+    config = config_of(layers={"pattern": ["gru", {"mixer": "attention"}], "repeat": 500_000_000})
+    assert config.layer_count == 1_000_000_000  # which takes no time, nor room for so many
+    config = config_of(layers={"pattern": ["gru", "attention"], "repeat": 4})
+    assert [spec.mixer.kind for spec in config.layer_specs] == ["gru", "attention"] * 4
+    assert len(config.attention_positions) == 1
+    assert len(build(config).stack.attention_positions) == 1
+
+
+def test_a_changed_copy_has_layers_of_its_own() -> None:
+    config = config_of(layers=["gru", "attention"])
+    assert config.layer_specs[0].dropout == 0
+    assert config.model_copy(update={"dropout": 0.5}).layer_specs[0].dropout == 0.5
+
+
+def test_the_encoder_of_a_hybrid_is_one_unless_it_names_a_mixer() -> None:
+    hybrid = config_of(form="seq2seq", layers=["gru", "attention", "gru"])
+    assert hybrid.encoder_config().layer_specs[0].mixer.kind == "gru"
+    assert hybrid.encoder_config().mixers == ("gru", "attention")
+    other = config_of(form="seq2seq", layers=["gru", "attention", "gru"], encoder={"mixer": "attention"})
+    assert (other.encoder_config().layers, other.encoder_config().mixers) == (3, ("attention",))
+    assert config_of(form="seq2seq", encoder={"layers": ["lstm", "attention"]}).encoder_config().layer_count == 2
 
 
 def test_forms_say_what_they_cannot_do() -> None:

@@ -27,7 +27,7 @@ def test_published_sizes(preset, expected):
 
 
 @pytest.mark.parametrize("form", ["decoder", "encoder", "seq2seq"])
-@pytest.mark.parametrize("preset", ["gpt-nano", "llama-nano", "mlp-nano", "lstm-nano", "conformer-nano"])
+@pytest.mark.parametrize("preset", ["gpt-nano", "llama-nano", "mlp-nano", "lstm-nano", "conformer-nano", "hybrid-nano"])
 def test_parameters_are_those_of_the_built_model(preset, form):
     config = config_of(preset=preset, form=form)
     assert parameters(config) == sum(parameter.numel() for parameter in build(config).parameters())
@@ -43,6 +43,8 @@ def test_parameters_are_those_of_the_built_model(preset, form):
         {"preset": "gpt2-nano", "form": "seq2seq", "encoder": {"layers": 2}},
         {"preset": "conformer-nano"},
         {"preset": "gpt-nano", "form": "seq2seq", "encoder": {"preset": "conformer-nano"}},
+        {"preset": "gpt-nano", "layers": ["attention", {"head_width": 48, "key_heads": 1, "feedforward_width": 60}]},
+        {"preset": "gpt-nano", "layers": [{"mixer": "window", "window": 4}, "attention"], "form": "seq2seq"},
     ],
 )
 def test_flops_are_those_that_torch_counts(fields):
@@ -104,6 +106,7 @@ def _really_kept(config: ModelConfig, rows: int, context: int, source: int | Non
         ({"preset": "lstm-nano"}, 0.35),
         ({"preset": "gpt2-nano", "form": "seq2seq"}, 0.1),
         ({"preset": "conformer-nano", "dropout": 0.1}, 0.1),
+        ({"preset": "hybrid-nano"}, 0.1),
     ],
 )
 def test_activations_are_those_that_autograd_keeps(fields, tolerance):
@@ -121,6 +124,7 @@ def test_activations_are_those_that_autograd_keeps(fields, tolerance):
         {"position": "relative"},
         {"form": "encoder"},
         {"form": "seq2seq", "encoder": {"heads": 4}},
+        {"layers": [{"window": 16}, {"dropout": 0.1}, {"position": "none"}]},
     ],
     ids=str,
 )
@@ -176,6 +180,7 @@ class Living(TorchDispatchMode):
         {"preset": "gpt2-nano", "tie_embeddings": False},
         {"preset": "mlp-nano"},
         {"preset": "lstm-nano"},
+        {"preset": "hybrid-nano"},
         {"preset": "lstm-classic"},
         {"preset": "gpt2-nano", "form": "seq2seq"},
     ],
@@ -213,6 +218,11 @@ CEILED += [
     {"preset": "conformer-nano", "feedforward": "swiglu", "feedforward_width": 9000, "layers": 1, "context": 1},
     {"preset": "conformer-nano", "convolution": 255, "layers": 1, "context": 40},
     {"preset": "gpt-nano", "layers": 24, "dropout": 0.1, "context": 40},
+    {
+        "preset": "gpt-nano",
+        "layers": ["lstm", {"heads": 8, "head_width": 64}, {"mixer": "window", "window": 32}],
+        "context": 40,
+    },
 ]
 
 

@@ -11,7 +11,7 @@ from transformers.models.t5.modeling_t5 import T5Attention
 
 from langue import kernels
 from langue.nn.layout import Layout
-from langue.nn.position import LearnedPosition, Position, RelativePosition, SinusoidalPosition
+from langue.nn.position import EmbeddingPosition, LearnedPosition, RelativePosition, SinusoidalPosition
 from langue.nn.rotary import RotaryPosition
 
 
@@ -22,10 +22,10 @@ def layout(length: int, valid: torch.Tensor | None = None, causal: bool = True) 
 
 def test_no_positions_leave_everything_alone() -> None:
     where = layout(3)
-    assert Position().added(where.positions()) is None
-    Position().guide(where)
-    assert where.rotation is None
-    assert where.bias is None
+    assert EmbeddingPosition().added(where.positions()) is None
+    guide = where.guide(None)
+    assert guide.rotation is None
+    assert guide.bias is None
 
 
 def test_learned_positions_are_rows_of_a_table() -> None:
@@ -52,9 +52,9 @@ def neighbours(x: torch.Tensor) -> torch.Tensor:
 
 
 def turns(position: RotaryPosition, where: Layout) -> torch.Tensor:
-    position.guide(where)
-    assert where.rotation is not None
-    return where.rotation
+    rotation = position.guide(where).rotation
+    assert rotation is not None
+    return rotation
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -98,9 +98,9 @@ def test_a_table_that_an_evaluation_made_longer_serves_the_training_after_it() -
         position.guide(Layout.of(torch.zeros(1, 9), None, None, causal=True))
     x = torch.ones(1, 9, 1, 8, requires_grad=True)
     layout = Layout.of(torch.zeros(1, 9), None, None, causal=True)
-    position.guide(layout)
-    assert layout.rotation is not None
-    kernels.rotate(x, layout.rotation).sum().backward()
+    rotation = position.guide(layout).rotation
+    assert rotation is not None
+    kernels.rotate(x, rotation).sum().backward()
     assert x.grad is not None
 
 
@@ -128,10 +128,10 @@ def test_relative_bias_stands_at_its_distance(causal: bool) -> None:
     with torch.no_grad():
         position.weight.copy_(torch.arange(16.0).view(8, 2))
     where = layout(6, causal=causal)
-    position.guide(where)
-    assert where.bias is not None
-    assert where.bias.shape == (1, 2, 6, 6)
+    bias = position.guide(where).bias
+    assert bias is not None
+    assert bias.shape == (1, 2, 6, 6)
     for query in range(6):
         for key in range(6):
             bucket = position.bucket(torch.tensor(key - query), causal)
-            assert torch.equal(where.bias[0, :, query, key], position.weight[bucket])
+            assert torch.equal(bias[0, :, query, key], position.weight[bucket])

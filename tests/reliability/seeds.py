@@ -111,13 +111,13 @@ def sentence(folder: Path) -> None:
     from langue.hub import read_source
     from langue.hub.formats import write_format
     from langue.models.build import set_embedder
-    from langue.models.config import EmbedderConfig, LayerConfig
+    from langue.models.heads import DenseConfig, EmbedderConfig
     from sentence_folder import save_sentence_folder
 
     save_sentence_folder(folder / "made")
     (folder / "made" / "sentence").rename(folder / "theirs")
     checkpoint = read_source(str(folder / "theirs"))
-    layers = (LayerConfig(width=8, bias=True, activation="tanh"),)
+    layers = (DenseConfig(width=8, bias=True, activation="tanh"),)
     config = EmbedderConfig(pooling="mean", layers=layers, normalise=True)
     weights = {"layers.0.linear.weight": torch.rand(8, 32), "layers.0.linear.bias": torch.rand(8)}
     set_embedder(checkpoint.model, config, weights)

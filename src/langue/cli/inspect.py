@@ -99,8 +99,12 @@ def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name
     with torch.inference_mode():
         maps = model.attention(Batch(torch.tensor([ids]), source=None if source is None else torch.tensor([read])))
     if not maps:
-        raise LangueError(f"{name} has no attention to draw: its positions exchange by {model.config.mixer} alone")
-    return Looks(name, tokenizer.names(ids), tokenizer.names(read), [heads[0].float().numpy() for heads in maps])
+        raise LangueError(
+            f"{name} has no attention to draw: its positions exchange by {model.config.described_mixers} alone"
+        )
+    numbers = model.config.attention_layers if source is None else None
+    layers = [heads[0].float().numpy() for heads in maps]
+    return Looks(name, tokenizer.names(ids), tokenizer.names(read), layers, numbers)
 
 
 def _ids(model: Model, tokenizer: Tokenizer, text: str) -> list[int]:

@@ -28,7 +28,7 @@ _CARD = """\
 ---
 library_name: langue
 pipeline_tag: {pipeline}
-tags: [langue, {mixer}, {form}]
+tags: [{tags}]
 {base}---
 
 # {name}
@@ -76,9 +76,10 @@ def card(folder: RunFolder) -> str:
         limits=words.limits,
         form=model.form,
         form_of=with_article(model.form).capitalize(),
-        mixer=model.mixer,
-        layers=model.layers,
-        blocks="block" if model.layers == 1 else "blocks",
+        mixer=model.described_mixers,
+        tags=", ".join(["langue", *model.mixers, model.form]),
+        layers=model.layer_count,
+        blocks="block" if model.layer_count == 1 else "blocks",
         preset=f" ({model.preset})" if is_preset(model) else "",
         parameters=f"{record.parameters or 0:,}",
         base="" if base is None else f"base_model: {json.dumps(base)}\n",
@@ -99,11 +100,11 @@ def base_name(path: Path) -> str:
 
 def is_preset(model: ModelSettings) -> bool:
     """Whether a model is what its preset says, but for the length of its context and its dropout."""
-    return model.preset is not None and all(
-        getattr(model, name) == value
-        for name, value in preset(model.preset).items()
-        if name not in ("context", "dropout")
-    )
+    if model.preset is None:
+        return False
+    published = ModelSettings(preset=model.preset)
+    names = preset(model.preset).keys() - {"context", "dropout"}
+    return all(getattr(model, name) == getattr(published, name) for name in names)
 
 
 def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokenizer) -> list[tuple[str, str]]:

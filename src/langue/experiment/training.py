@@ -221,7 +221,7 @@ def _announce(trainer: Trainer, course: Course) -> None:
     count, model = sum(parameter.numel() for parameter in trainer.model.parameters()), course.recipe.model
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
     say(
-        f"training {model.preset or model.mixer} of {short(count)} parameters on {course.describe()}, "
+        f"training {model.preset or model.described_mixers} of {short(count)} parameters on {course.describe()}, "
         f"on {trainer.device}{begun}"
     )
 

@@ -20,6 +20,7 @@ from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
 from langue.hub.read import Precision
+from langue.hub.settings import refuse_hybrid
 from langue.models import Decoder, Model, ModelConfig
 from langue.models.build import check_outline, outline
 from langue.settings import parse
@@ -295,6 +296,7 @@ def _write_checkpoint(checkpoint: Checkpoint, folder: Path, kind: Kind) -> None:
 
 def _architecture(config: ModelConfig) -> str:
     """The name of a model's architecture in llama.cpp."""
+    refuse_hybrid(config, "GGUF's Llama family has")
     for field, needed in _FAMILY.items():
         if getattr(config, field) != needed:
             found = getattr(config, field)

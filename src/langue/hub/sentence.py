@@ -13,7 +13,8 @@ from langue.console import with_article
 from langue.errors import LangueError
 from langue.hub.folder import WEIGHTS, read_json
 from langue.hub.weights import Weights, read_weights
-from langue.models.config import EmbedderConfig, LayerConfig, ModelConfig
+from langue.models.config import ModelConfig
+from langue.models.heads import DenseConfig, EmbedderConfig
 from langue.nn.dense import DenseKind
 from langue.nn.embedder import Embedder
 from langue.nn.pooling import Pooling
@@ -73,7 +74,7 @@ def read_sentence(path: Path) -> Sentence | None:
     if not (path / MODULES).is_file():
         return None
     pooling: Pooling | None = None
-    layers: list[LayerConfig] = []
+    layers: list[DenseConfig] = []
     weights: dict[str, Tensor] = {}
     normalise = False
     for kind, folder in _modules(path)[1:]:
@@ -122,7 +123,7 @@ def _pooling(file: Path) -> Pooling:
     return POOLINGS[asked[0]]
 
 
-def _dense(file: Path) -> LayerConfig:
+def _dense(file: Path) -> DenseConfig:
     settings = read_json(file)
     activation = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")[2]
     inputs = (settings.get("module_input_name", "sentence_embedding"), settings.get("use_residual", False))
@@ -130,7 +131,7 @@ def _dense(file: Path) -> LayerConfig:
         known = ", ".join(ACTIVATIONS)
         raise LangueError(f"{file}: a Dense of {settings} is not supported; activations known: {known}")
     try:
-        return LayerConfig(
+        return DenseConfig(
             width=settings["out_features"], activation=ACTIVATIONS[activation], bias=settings.get("bias", True)
         )
     except (KeyError, ValueError):
@@ -197,7 +198,7 @@ def write_sentence(embedder: Embedder, config: ModelConfig, reading: Reading, fo
     _write(folder / PROMPTS, {"prompts": reading.prompts, "default_prompt_name": reading.prompt})
 
 
-def _said_of(layer: LayerConfig) -> dict[str, Any]:
+def _said_of(layer: DenseConfig) -> dict[str, Any]:
     if layer.activation not in CLASSES:
         known = ", ".join(CLASSES)
         raise LangueError(f"sentence-transformers has no layer with the activation {layer.activation}; it has {known}")

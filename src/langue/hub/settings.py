@@ -147,6 +147,22 @@ def read_names(config: Mapping[str, Any], path: Path) -> list[str] | None:
     return [str(name) for name in names]
 
 
+def refuse_hybrid(config: ModelConfig, who: str) -> None:
+    """Refuse a model whose layers differ, for a format that says the same of all.
+
+    Args:
+        config: of the model.
+        who: the format as the beginning of a sentence, such as "GGUF's Llama family has".
+
+    Raises:
+        LangueError: they differ.
+    """
+    for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
+        if not side.are_layers_alike:
+            kinds = side.described_mixers if len(side.mixers) > 1 else f"{side.mixers[0]} of several kinds"
+            raise LangueError(f"{who} layers that are all alike, not {kinds}; export this model to ONNX instead")
+
+
 def choose_counterpart(
     config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
 ) -> tuple[Family, Head]:
@@ -155,6 +171,7 @@ def choose_counterpart(
     Raises:
         LangueError: there is none; names what of the model the nearest family does not have.
     """
+    refuse_hybrid(config, "Hugging Face's families have")
     nearest: tuple[list[str], Family] | None = None
     # What was read as one of several families that it would fit is written as that one.
     for family in sorted(FAMILIES.values(), key=lambda family: family.model_type != origin.get("model_type")):

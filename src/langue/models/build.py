@@ -20,6 +20,7 @@ from langue.models.config import EmbedderConfig, Form, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
 from langue.models.initialize import initialize
+from langue.models.layers import AttentionSpec
 from langue.models.model import Model, make_embedder
 from langue.models.seq2seq import Seq2Seq
 from langue.settings import parse
@@ -61,14 +62,14 @@ def check_outline(config: ModelConfig, tensors: int, numbers: int, where: str | 
         LangueError: the configuration asks for more.
     """
     for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
-        if side.layers > tensors:
-            raise LangueError(f"{where} does not fit its weights: {side.layers:,} layers but {tensors:,} tensors")
-        queries = side.heads * side.resolved_head_width * side.width
-        if side.mixer == "attention" and side.layers and queries > numbers:
-            raise LangueError(
-                f"{where} does not fit its weights: {side.heads:,} heads of {side.resolved_head_width:,} on a width of "
-                f"{side.width:,} but {numbers:,} numbers in all"
-            )
+        if side.layer_count > tensors:
+            raise LangueError(f"{where} does not fit its weights: {side.layer_count:,} layers but {tensors:,} tensors")
+        for mixer in (spec.mixer for spec in side.layer_pattern if side.layer_count):
+            if isinstance(mixer, AttentionSpec) and mixer.heads * mixer.head_width * side.width > numbers:
+                raise LangueError(
+                    f"{where} does not fit its weights: {mixer.heads:,} heads of {mixer.head_width:,} on a width of "
+                    f"{side.width:,} but {numbers:,} numbers in all"
+                )
 
 
 def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Path) -> None:
@@ -81,8 +82,8 @@ def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Pa
     for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
         sizes = {"vocab_size": side.vocab_size, "width": side.width, "embedding_width": side.resolved_embedding_width}
         sizes |= {"source_vocab_size": side.source_vocab_size, "segments": side.segments}
-        if side.layers and side.feedforward != "none":
-            sizes["feedforward_width"] = side.resolved_feedforward_width
+        feedforwards = [spec.feedforward.width for spec in side.layer_pattern if spec.feedforward is not None]
+        sizes["feedforward_width"] = max(feedforwards, default=0) if side.layer_count else 0
         if side.position == "learned":
             sizes["context"] = side.context + side.position_offset
         for name, size in sizes.items():

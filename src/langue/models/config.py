@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from langue.errors import LangueError
+from langue.models.heads import ClassifierConfig, EmbedderConfig
+from langue.models.layers import (
+    LayerFields,
+    LayerItem,
+    LayerPattern,
+    Layers,
+    LayerSpec,
+    MixerKind,
+    PositionSpec,
+    RecurrentSpec,
+    collapsed,
+    differing,
+)
 from langue.models.presets import PRESETS, preset
-from langue.nn.attention import AttentionBias, QueryKeyNorm
-from langue.nn.block import BlockKind, NormPlace
 from langue.nn.classic_attention import CrossKind
 from langue.nn.dense import DenseKind
-from langue.nn.feedforward import FeedforwardKind
 from langue.nn.mel import FeatureKind
-from langue.nn.norm import NormKind
-from langue.nn.pooling import Pooling
-from langue.nn.position import PositionKind
-from langue.nn.rotary import RotaryScaling
+from langue.nn.position import ADDED, GUIDING
 from langue.settings import Settings, parse
 
-MixerKind = Literal["attention", "lstm", "gru", "rnn", "window"]
 Form = Literal["decoder", "encoder", "seq2seq"]
 
 # What belongs to a whole seq2seq: vocabularies, embeddings, the head, and how the one side looks at the other.
@@ -46,43 +54,6 @@ _SHARED = {
     "embedder",
     "audio",
 }
-
-
-class ClassifierConfig(Settings):
-    """A head that gives some numbers for a whole text, or for each of its positions."""
-
-    each: Literal["text", "position"] = "text"
-    """What gets the numbers: the text, or each position."""
-    outputs: int = Field(default=0, ge=0)
-    """How many: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""
-    pooling: Pooling = "mean"
-    """The vector of a text: its first position's, its last one's, or the mean of all."""
-    dense: DenseKind = "none"
-    """A dense layer of this activation before the outputs, as BERT has one (tanh)."""
-    bias: bool = True
-    """A bias for each output."""
-
-
-class LayerConfig(Settings):
-    """A dense layer that a text's vector goes through."""
-
-    width: int = Field(ge=1)
-    """How many numbers it gives."""
-    activation: DenseKind = "none"
-    """What it does to each of them."""
-    bias: bool = True
-    """A bias for each."""
-
-
-class EmbedderConfig(Settings):
-    """A head that gives a vector for a whole text."""
-
-    pooling: Pooling = "mean"
-    """The vector of a text: its first position's, its last one's, or the mean of all; see `langue.nn.pooling`."""
-    layers: tuple[LayerConfig, ...] = ()
-    """Dense layers after it."""
-    normalise: bool = True
-    """Whether vectors have the length 1, so that a dot product is the cosine."""
 
 
 class AudioConfig(Settings):
@@ -123,21 +94,15 @@ class AudioConfig(Settings):
         return math.prod(self.strides)
 
 
-class ModelConfig(Settings):
-    """The architecture of a model; `preset: NAME` fills in what is not given.
+class ModelConfig(LayerFields):
+    """The architecture of a model: embeddings, layers and heads; `preset: NAME` fills in what is not given.
 
-    Sizes are in units of one number: a width is the length of a vector, a context a number of positions.
+    The fields of a layer (`LayerFields`) hold for all layers, but for what an item of `layers` says of its own. Sizes
+    are in units of one number: a width is the length of a vector, a context a number of positions.
     """
 
     form: Form = "decoder"
     """Who sees whom: a decoder its past, an encoder everything, a seq2seq's decoder also its encoder's output."""
-    mixer: MixerKind = "attention"
-    """How positions exchange information."""
-    block: BlockKind = "plain"
-    """What stands around the mixer: a feedforward layer after it, or, of a Conformer, one half before it and one half
-    after it, and a convolution over the nearest positions between (Gulati et al. 2020)."""
-    convolution: int = Field(default=31, ge=1)
-    """Positions that a Conformer's convolution sees, itself included."""
     vocab_size: int = Field(default=0, ge=0)
     """Number of tokens; 0 takes the tokenizer's."""
     source_vocab_size: int = Field(default=0, ge=0)
@@ -149,57 +114,16 @@ class ModelConfig(Settings):
     context: int = Field(default=256, ge=1)
     """Positions of a training row; attention is never asked to look farther."""
     width: int = Field(default=128, ge=1)
-    """Width of the stack: what one block passes to the next."""
-    layers: int = Field(default=4, ge=0)
-    """Number of blocks."""
-
-    heads: int = Field(default=4, ge=1)
-    """Heads of attention."""
-    key_heads: int | None = Field(default=None, ge=1)
-    """Heads of keys and values, which groups of heads share; null gives each head its own."""
-    head_width: int | None = Field(default=None, ge=1)
-    """Width of one head; null takes width / heads."""
-    window: int | None = Field(default=None, ge=1)
-    """How many positions a position sees, itself included: attention's sliding window, or the window mixer's size."""
-    query_key_norm: QueryKeyNorm = "none"
-    """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3)."""
-    query_key_norm_epsilon: float | None = Field(default=None, gt=0)
-    """Added to their mean square; null takes the smallest difference that numbers near 1 can have."""
-    score_scale: bool = True
-    """Divide attention's scores by √(head width); T5 does not."""
+    """Width of the stack: what one layer passes to the next."""
+    layers: Layers = 4
+    """Number of layers, all alike; or a list of them, each a mixer's name or the fields of a layer in which it differs
+    from what stands beside (`[gru, gru, attention]`, `[attention, {window: 64, rotary_theta: 1e6}]`); or
+    `{pattern: […], repeat: 4}`."""
     cross: CrossKind = "attention"
     """How a seq2seq's decoder looks at its source: attention of many heads, or as Bahdanau and Luong did with one."""
-    attention_bias: AttentionBias | None = None
-    """Biases of attention's projections, where they differ from `bias`: none, query_key_value (Qwen2), or all."""
 
-    position: PositionKind = "rotary"
-    """How attention knows the order; recurrence and windows know it by themselves and want `none`."""
     position_offset: int = Field(default=0, ge=0)
     """The number of the first learned position; RoBERTa counts from 2."""
-    rotary_theta: float = Field(default=10_000.0, gt=0)
-    """The slowest rotary wavelength, in radians' worth of positions."""
-    rotary_scaling: RotaryScaling | None = None
-    """How rotary positions were stretched to a longer context than they were learned for."""
-    relative_buckets: int = Field(default=32, ge=4)
-    """Buckets of relative positions."""
-    relative_reach: int = Field(default=128, ge=2)
-    """Distance from which on all relative positions share the last bucket."""
-
-    norm: NormKind = "rms"
-    """Normalisation of the sublayers."""
-    norm_place: NormPlace = "pre"
-    """Before a sublayer, or after its shortcut."""
-    norm_epsilon: float = Field(default=1e-5, gt=0)
-    """Added to a variance before its root is taken."""
-    residual: bool = True
-    """Shortcuts around the sublayers."""
-    feedforward: FeedforwardKind = "relu2"
-    """The feedforward layer's activation, or none."""
-    feedforward_width: int | None = Field(default=None, ge=1)
-    """Width inside the feedforward layer; null takes 4 × width."""
-    bias: bool = False
-    """Biases in the projections and in LayerNorm."""
-
     embedding_width: int | None = Field(default=None, ge=1)
     """Width of the embedding; null takes the stack's."""
     embedding_bias: bool = False
@@ -229,8 +153,6 @@ class ModelConfig(Settings):
     audio: AudioConfig | None = None
     """How the encoder of recordings hears, instead of reading tokens: a seq2seq's, or one whose head writes (CTC)."""
 
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Probability of dropping a number after the embedding, attention's softmax, and each sublayer."""
     initial_deviation: float | None = Field(default=None, gt=0)
     """Standard deviation of new matrices; null takes 1/√(input width)."""
     zero_output: bool = False
@@ -250,49 +172,60 @@ class ModelConfig(Settings):
                 raise ValueError(str(error)) from None
         return given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _collapse_layers(cls, given: Any) -> Any:
+        return collapsed(given) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
-    def _check(self) -> ModelConfig:
-        has_heads = self.mixer == "attention" or self.form == "seq2seq"
-        if has_heads and self.head_width is None and self.width % self.heads:
-            raise ValueError(f"width {self.width} cannot be shared out among {self.heads} heads")
-        if self.heads % self.resolved_key_heads:
-            raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
-        if self.head_norm and self.head_dense == "none":
-            raise ValueError("head_norm normalises what head_dense gives, which is none")
-        if self.mixer == "window" and self.window is None:
-            raise ValueError("the window mixer needs a window, such as window: 8")
-        if self.mixer == "attention" and self.position == "rotary" and self.resolved_head_width % 2:
-            raise ValueError(f"rotary positions need an even head width, not {self.resolved_head_width}")
-        if self.mixer != "attention" and self.position in ("rotary", "relative"):
-            raise ValueError(f"{self.position} positions guide attention; the {self.mixer} mixer wants position: none")
-        if self.block == "conformer":
-            for name, wanted in (("residual", True), ("norm_place", "pre")):
-                if getattr(self, name) != wanted:
-                    raise ValueError(f"block: conformer wants {name}: {str(wanted).lower()}")
-            if self.feedforward == "none":
-                raise ValueError("block: conformer wants a feedforward layer, such as silu")
-        if self.position == "relative" and self.relative_reach <= self.relative_buckets // 2:
-            raise ValueError(
-                f"relative_reach {self.relative_reach} must exceed half of the {self.relative_buckets} relative_buckets"
-            )
-        inside = self.width if self.residual else self.resolved_embedding_width
+    def _check_layers(self) -> ModelConfig:
+        try:
+            specs = self.layer_pattern
+        except LangueError as error:
+            raise ValueError(str(error)) from None
+        kinds = [spec.mixer.kind for spec in specs]
+        if self.position in GUIDING and "attention" not in kinds:
+            raise ValueError(f"{self.position} positions guide attention; the {kinds[0]} mixer wants position: none")
+        for spec in specs:
+            if isinstance(spec.mixer, RecurrentSpec) and self.form == "encoder" and self.width % 2:
+                raise ValueError(f"a bidirectional {spec.mixer.kind} needs an even width, not {self.width}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_embeddings(self) -> ModelConfig:
+        inside = self.width if self.layer_pattern[0].residual else self.resolved_embedding_width
         if self.position == "sinusoidal" and inside % 2:
             raise ValueError(f"sinusoidal positions need an even width, not {inside}")
-        if self.mixer in ("lstm", "gru", "rnn") and self.form == "encoder" and self.width % 2:
-            raise ValueError(f"a bidirectional {self.mixer} needs an even width, not {self.width}")
-        if self.audio is not None and self.form == "decoder":
-            raise ValueError("audio is for encoders, of form: encoder or seq2seq")
-        if self.audio is not None and self.audio.spells and self.form == "encoder":
-            raise ValueError("audio.spells is for form: seq2seq, since an encoder alone spells in any case")
-        for block, head in () if self.audio is None else self.audio.alignment_heads:
-            if not (0 <= block < self.layers and 0 <= head < self.heads):
-                raise ValueError(f"audio.alignment_heads names head {head} of block {block}, which there is not")
         if self.audio is not None and self.form == "encoder" and self.tie_embeddings:
             raise ValueError("an encoder of audio has no embeddings, so it takes tie_embeddings: false")
         if self.tie_embeddings and self.resolved_embedding_width != self.width:
             raise ValueError(
                 f"tie_embeddings needs embeddings as wide as the stack, not {self.embedding_width} and {self.width}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_head(self) -> ModelConfig:
+        if self.head_norm and self.head_dense == "none":
+            raise ValueError("head_norm normalises what head_dense gives, which is none")
+        return self
+
+    @model_validator(mode="after")
+    def _check_audio(self) -> ModelConfig:
+        if self.audio is None:
+            return self
+        if self.form == "decoder":
+            raise ValueError("audio is for encoders, of form: encoder or seq2seq")
+        if self.audio.spells and self.form == "encoder":
+            raise ValueError("audio.spells is for form: seq2seq, since an encoder alone spells in any case")
+        for block, head in self.audio.alignment_heads:
+            cross = self.layer_pattern[block % len(self.layer_pattern)].cross
+            if not (0 <= block < self.layer_count and 0 <= head < (self.heads if cross is None else cross.heads)):
+                raise ValueError(f"audio.alignment_heads names head {head} of block {block}, which there is not")
+        return self
+
+    @model_validator(mode="after")
+    def _check_form(self) -> ModelConfig:
         if self.form == "seq2seq":
             for name, token in (("decoder_start", self.decoder_start), ("forced_start", self.forced_start)):
                 if token is not None and 0 < self.vocab_size <= token:
@@ -307,13 +240,86 @@ class ModelConfig(Settings):
                 raise ValueError(f"{name}: is for form: seq2seq, not for {self.form}")
         return self
 
-    @property
-    def resolved_key_heads(self) -> int:
-        return self.key_heads or self.heads
+    @cached_property
+    def layer_pattern(self) -> tuple[LayerSpec, ...]:
+        """The specifications of layers that come again and again, `layer_count` in all; one where all are alike.
+
+        Raises:
+            LangueError: an item of `layers` is none.
+            ValueError: says in a sentence which fields of a layer do not go together.
+        """
+        cross = self.cross if self.form == "seq2seq" else None
+        items = self._layer_items
+        if not items:
+            return (self.spec(self.width, cross),)
+        return tuple(self._spec_of(item, place, cross) for place, item in items)
 
     @property
-    def resolved_attention_bias(self) -> AttentionBias:
-        return self.attention_bias or ("all" if self.bias else "none")
+    def layer_count(self) -> int:
+        """How many layers there are."""
+        if isinstance(self.layers, LayerPattern):
+            return len(self.layers.pattern) * self.layers.repeat
+        return self.layers if isinstance(self.layers, int) else len(self.layers)
+
+    @cached_property
+    def layer_specs(self) -> tuple[LayerSpec, ...]:
+        """What each layer is made of, from the first to the last."""
+        pattern = self.layer_pattern
+        return pattern * (self.layer_count // len(pattern))
+
+    @property
+    def mixers(self) -> tuple[MixerKind, ...]:
+        """The mixers that there are, without repetition."""
+        return tuple(dict.fromkeys(spec.mixer.kind for spec in self.layer_pattern))
+
+    @property
+    def described_mixers(self) -> str:
+        """Their names, for people."""
+        return " and ".join(self.mixers)
+
+    @property
+    def are_layers_alike(self) -> bool:
+        """Whether the fields beside `layers` hold for all of them."""
+        return isinstance(self.layers, int)
+
+    @property
+    def attention_layers(self) -> tuple[int, ...]:
+        """The numbers of the layers whose mixer is attention, the first being 1."""
+        return tuple(n for n, spec in enumerate(self.layer_specs, 1) if spec.mixer.kind == "attention")
+
+    @property
+    def attention_positions(self) -> tuple[PositionSpec, ...]:
+        """The positions that guide attention, without repetition."""
+        return tuple(dict.fromkeys(spec.position for spec in self.layer_specs if spec.position is not None))
+
+    @property
+    def _layer_items(self) -> Sequence[tuple[str, LayerItem]]:
+        """What is said of single layers, with the place where it is."""
+        if isinstance(self.layers, LayerPattern):
+            return [(f"layers.pattern.{number}", item) for number, item in enumerate(self.layers.pattern)]
+        if isinstance(self.layers, tuple):
+            return [(f"layers.{number}", item) for number, item in enumerate(self.layers)]
+        return []
+
+    def _spec_of(self, item: LayerItem, place: str, cross: CrossKind | None) -> LayerSpec:
+        own = differing(item)
+        if wrong := sorted(own.keys() & (ModelConfig.model_fields.keys() - LayerFields.model_fields.keys())):
+            raise LangueError(
+                f"{place}: {wrong[0]} belongs to the whole model, so set it beside layers, not inside them"
+            )
+        shared = {name: getattr(self, name) for name in LayerFields.model_fields}
+        fields = parse(LayerFields, {**shared, **own}, place)
+        position = own.get("position")
+        if position in ADDED:
+            raise LangueError(
+                f"{place}: {position} positions are added to the embeddings, so set them beside layers, not inside them"
+            )
+        if position in GUIDING and fields.mixer != "attention":
+            raise LangueError(f"{place}: {position} positions guide attention; the {fields.mixer} mixer has none")
+        try:
+            return fields.spec(self.width, cross)
+        except ValueError as error:
+            raise LangueError(f"{place}: {error}") from None
 
     @property
     def resolved_head_width(self) -> int:
@@ -351,6 +357,8 @@ class ModelConfig(Settings):
         heads = {"classifier", "embedder"}
         only = {"encoder", "audio", "source_vocab_size", "decoder_start", "forced_start", "cross"}
         own = self.model_dump(exclude=heads | only)
+        if "mixer" in given:  # which names all layers of the encoder, whatever those of the decoder are
+            own["layers"] = self.layer_count
         return parse(ModelConfig, {**own, **given, **shared}, "encoder")
 
 

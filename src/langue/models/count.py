@@ -11,6 +11,7 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.models.build import outline
 from langue.models.config import ModelConfig
+from langue.models.layers import AttentionSpec, CrossSpec, LayerSpec, RelativeSpec, WindowSpec
 from langue.nn.convolution import Convolution
 
 
@@ -45,14 +46,17 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
     looked_at: float = _looked_at(config, length)
     if config.form == "seq2seq":
         looked_at += _looked_at(config.encoder_config(), read) * share
-        looked_at += config.layers * config.heads * config.resolved_head_width * read
+        looked_at += sum(spec.cross.heads * spec.cross.head_width for spec in config.layer_specs if spec.cross) * read
     return round(6 * multiplied + 12 * looked_at)
 
 
 def _looked_at(config: ModelConfig, length: float) -> float:
-    if config.mixer != "attention":
-        return 0
-    return config.layers * config.heads * config.resolved_head_width * min(length, config.window or length)
+    mixers = [spec.mixer for spec in config.layer_specs]
+    return sum(
+        mixer.heads * mixer.head_width * min(length, mixer.window or length)
+        for mixer in mixers
+        if isinstance(mixer, AttentionSpec)
+    )
 
 
 def activations(config: ModelConfig, rows: int, context: int, source: int | None = None) -> int:
@@ -95,15 +99,16 @@ def _never_kept(config: ModelConfig, rows: int, context: int, source: int) -> in
     Real ones go through fused attention, which keeps no weights, but for a mask of the window; with dropout or a bias
     of positions a CPU has none, and keeps the weights.
     """
-    if config.dropout or config.position == "relative":
-        return 0
-    kept = config.layers * config.heads * rows if config.mixer == "attention" else 0
-    if config.mixer == "attention" and config.window is not None:
-        kept -= config.layers
-    if config.form == "seq2seq":
-        own = _never_kept(config.encoder_config(), rows, source, source)
-        return own + 4 * context * (context * kept + source * config.layers * config.heads * rows)
-    return 4 * context**2 * kept
+    kept = 0
+    for spec in config.layer_specs:
+        if spec.dropout or isinstance(spec.position, RelativeSpec):
+            continue
+        if isinstance(spec.mixer, AttentionSpec):
+            kept += context**2 * (spec.mixer.heads * rows - (spec.mixer.window is not None))
+        if spec.cross is not None and spec.cross.kind == "attention":
+            kept += context * source * spec.cross.heads * rows
+    own = _never_kept(config.encoder_config(), rows, source, source) if config.form == "seq2seq" else 0
+    return own + 4 * kept
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,29 @@ def memory(
     )
 
 
+@dataclass(frozen=True)
+class _Bound:
+    """Sizes that nothing in a layer exceeds, but for what is inside it."""
+
+    width: int
+    inside: int
+    heads: int
+    buckets: int
+
+    @classmethod
+    def of(cls, spec: LayerSpec, width: int) -> _Bound:
+        """Of a layer whose input and output are no wider."""
+        looks = [look for look in (spec.mixer, spec.cross) if isinstance(look, AttentionSpec | CrossSpec)]
+        width = max([width, *(look.heads * look.head_width for look in looks)])
+        inside = 4 * spec.width if spec.feedforward is None else spec.feedforward.width
+        if isinstance(spec.mixer, WindowSpec):
+            inside = max(inside, width * spec.mixer.size)
+        if spec.convolution is not None:
+            inside = 2 * inside + spec.convolution
+        buckets = spec.position.buckets if isinstance(spec.position, RelativeSpec) else 0
+        return cls(width, inside, max([0, *(look.heads for look in looks)]), buckets)
+
+
 def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
     """Bytes that `memory` stays below, by arithmetic alone: its outline of a model costs a second, recurrence several.
 
@@ -168,12 +196,11 @@ def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
     learned = 2 * config.vocab_size * max(config.width, config.resolved_embedding_width)
     kept = 0
     for side in sides:
-        width = max(side.width, side.resolved_embedding_width, side.heads * side.resolved_head_width)
-        wide = width * (side.window or 1) if side.mixer == "window" else side.resolved_feedforward_width
-        wide = max(wide, side.resolved_feedforward_width)
-        if side.block == "conformer":
-            wide = 2 * wide + side.convolution
-        learned += side.layers * (40 * width**2 + 3 * width * wide) + (length + side.relative_buckets + 9) * width
-        kept += (side.layers + 1) * (40 * width + 4 * wide + 2 * side.heads * length)
+        pattern, repeat = side.layer_pattern, side.layer_count // len(side.layer_pattern)
+        bounds = [_Bound.of(spec, max(side.width, side.resolved_embedding_width)) for spec in pattern]
+        width = max(bound.width for bound in bounds)
+        learned += sum(repeat * (40 * bound.width**2 + 3 * bound.width * bound.inside) for bound in bounds)
+        learned += (length + sum(bound.buckets for bound in bounds) + 9) * width
+        kept += sum((repeat + 1) * (40 * bound.width + 4 * bound.inside + 2 * bound.heads * length) for bound in bounds)
     at_once = 2 * config.vocab_size * max(256, config.width) + 2 * (1 << 21)
     return 4 * (4 * learned + 4 * rows * length * kept + at_once) + (1 << 20)

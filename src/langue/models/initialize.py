@@ -67,7 +67,7 @@ def _first_value(
     value.normal_(std=config.initial_deviation or usual, generator=draws)
     if not config.score_scale and place.endswith((".query_key_value", ".cross.query")):
         value[: config.heads * config.resolved_head_width] *= config.resolved_head_width**-0.5
-    return value / math.sqrt(2 * config.layers) if is_output else value
+    return value / math.sqrt(2 * config.layer_count) if is_output else value
 
 
 def _recurrent(cell: nn.RNNBase, name: str, value: Tensor, draws: torch.Generator) -> Tensor:

@@ -106,7 +106,8 @@ class Model(nn.Module):
     @property
     def context_limit(self) -> int | None:
         """How many positions the model can be trusted with, or None when it carries its memory on without end."""
-        return self.config.context if self.config.mixer == "attention" or self.config.position == "learned" else None
+        limited = "attention" in self.config.mixers or self.config.position == "learned"
+        return self.config.context if limited else None
 
     @property
     def depth(self) -> int:

@@ -1,4 +1,4 @@
-"""Models by name: published ones at their published size, and small ones of every mixer at one size."""
+"""Models by name: published ones at their published size, and small ones of every mixer, or of several, at one size."""
 
 from __future__ import annotations
 
@@ -85,6 +85,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gru-nano": {**_RECURRENT, "mixer": "gru", "layers": 3, "width": 128, "feedforward_width": 640},
     "rnn-nano": {**_RECURRENT, "mixer": "rnn", "layers": 4, "width": 128, "feedforward_width": 640},
     "mlp-nano": {**_RECURRENT, "mixer": "window", "window": 8, "layers": 3, "width": 128, "feedforward_width": 512},
+    # De et al. 2024, "Griffin", section 2: two recurrent layers, then one of attention, which alone has positions.
+    "hybrid-nano": {
+        **_MODERN,
+        "layers": ["gru", "gru", "attention"],
+        "heads": 4,
+        "width": 128,
+        "feedforward_width": 680,
+    },
     "conformer-nano": {
         # Gulati et al. 2020, section 2, with rotary positions; narrower feedforward layers, for a block has two.
         **_MODERN,

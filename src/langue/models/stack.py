@@ -1,12 +1,23 @@
-"""A stack: positions, blocks and the last norm, built from a configuration."""
+"""A stack: positions, blocks and the last norm, built from the specifications of layers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from langue.models.config import ModelConfig
+from langue.models.layers import (
+    AttentionSpec,
+    CrossSpec,
+    FeedforwardSpec,
+    LayerSpec,
+    NormSpec,
+    PositionSpec,
+    RotarySpec,
+    WindowSpec,
+)
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.block import Block, Sublayer
 from langue.nn.classic_attention import ClassicAttention
@@ -17,7 +28,13 @@ from langue.nn.layout import Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import make_norm
-from langue.nn.position import LearnedPosition, Position, RelativePosition, SinusoidalPosition
+from langue.nn.position import (
+    AttentionPosition,
+    EmbeddingPosition,
+    LearnedPosition,
+    RelativePosition,
+    SinusoidalPosition,
+)
 from langue.nn.recurrent import Recurrent
 from langue.nn.rotary import RotaryPosition
 from langue.nn.state import Memory, State
@@ -28,7 +45,7 @@ class Stack(nn.Module):
     """Embedded tokens (B, T, embedding width) in, hidden vectors (B, T, width) out.
 
     Args:
-        config: what the blocks are made of.
+        config: what the layers are made of.
         causal: positions see their past only.
         memory_width: width of the encoded source that the blocks look at; None for blocks that look at none.
     """
@@ -36,19 +53,22 @@ class Stack(nn.Module):
     def __init__(self, config: ModelConfig, *, causal: bool, memory_width: int | None = None):
         super().__init__()
         self.causal = causal
-        width, outside = config.width, config.resolved_embedding_width
+        width, outside, first = config.width, config.resolved_embedding_width, config.layer_pattern[0]
         # A shortcut needs the same width on both sides; without it the first mixer itself changes the width.
-        self.projection = Linear(outside, (width,), config.bias) if config.residual and outside != width else None
+        self.projection = Linear(outside, (width,), config.bias) if first.residual and outside != width else None
         inside = outside if self.projection is None else width
+        norm = config.norm_spec()
         self.position = _make_position(config, inside)
-        self.embedding_norm = _norm(config, inside) if config.embedding_norm else nn.Identity()
+        self.embedding_norm = _norm(norm, inside) if config.embedding_norm else nn.Identity()
         self.dropout = Dropout(config.dropout)
+        guides = config.attention_positions
+        self.attention_positions = nn.ModuleList(_make_guide(spec, config.context) for spec in guides)
         self.blocks = nn.ModuleList(
-            _make_block(config, inside if number == 0 else width, causal, memory_width)
-            for number in range(config.layers)
+            _make_block(spec, guides, inside if number == 0 else width, causal, memory_width)
+            for number, spec in enumerate(config.layer_specs)
         )
-        normed = config.norm_place == "post" or config.block == "conformer"
-        self.norm = nn.Identity() if normed else _norm(config, width)
+        last = config.layer_pattern[-1]
+        self.norm = nn.Identity() if last.is_normed else _norm(norm, width)
 
     def start(self) -> State:
         """A state that has seen nothing."""
@@ -71,100 +91,110 @@ class Stack(nn.Module):
         added = self.position.added(layout.positions()[:, layout.past :])
         if added is not None:
             x = x + added
-        self.position.guide(layout)
+        layout.guides = [
+            position.guide(layout) for position in self.attention_positions if isinstance(position, AttentionPosition)
+        ]
         return self.dropout(self.embedding_norm(x))
 
 
-def _make_block(config: ModelConfig, input_width: int, causal: bool, memory_width: int | None) -> Block:
-    if config.block == "conformer":
-        return _make_conformer(config, input_width, causal, memory_width)
-    mixer = _make_mixer(config, input_width, causal)
-    sublayers = [_sublayer(config, input_width if config.norm_place == "pre" else config.width)]
-    cross = feedforward = None
-    if memory_width is not None:
-        cross = _make_cross(config, memory_width)
-        sublayers.append(_sublayer(config, config.width))
-    if config.feedforward != "none":
-        feedforward = _make_feedforward(config)
-        sublayers.append(_sublayer(config, config.width))
+def _make_block(
+    spec: LayerSpec, guides: Sequence[PositionSpec], input_width: int, causal: bool, memory_width: int | None
+) -> Block:
+    position = None if spec.position is None else guides.index(spec.position)
+    mixer = _make_mixer(spec, input_width, causal, position)
+    cross = None if memory_width is None or spec.cross is None else _make_cross(spec, spec.cross, memory_width)
+    if spec.block == "conformer":
+        return _make_conformer(spec, mixer, cross, input_width, causal)
+    sublayers = [_sublayer(spec, input_width if spec.norm_place == "pre" else spec.width)]
+    if cross is not None:
+        sublayers.append(_sublayer(spec, spec.width))
+    feedforward = None
+    if spec.feedforward is not None:
+        feedforward = _make_feedforward(spec, spec.feedforward)
+        sublayers.append(_sublayer(spec, spec.width))
     return Block(mixer, cross, feedforward, sublayers)
 
 
-def _make_conformer(config: ModelConfig, width: int, causal: bool, memory_width: int | None) -> Block:
-    cross = None if memory_width is None else _make_cross(config, memory_width)
+def _make_conformer(
+    spec: LayerSpec, mixer: Mixer, cross: CrossAttention | ClassicAttention | None, width: int, causal: bool
+) -> Block:
+    assert spec.feedforward is not None
+    assert spec.convolution is not None
     steps = [0.5, 1.0, 1.0, 0.5] if cross is None else [0.5, 1.0, 1.0, 1.0, 0.5]
     return Block(
-        _make_mixer(config, width, causal),
+        mixer,
         cross,
-        _make_feedforward(config),
-        [_sublayer(config, width, step) for step in steps],
-        opening=_make_feedforward(config),
+        _make_feedforward(spec, spec.feedforward),
+        [_sublayer(spec, width, step) for step in steps],
+        opening=_make_feedforward(spec, spec.feedforward),
         convolution=Convolution(
-            width, size=config.convolution, causal=causal, norm=_norm(config, width), bias=config.bias
+            width, size=spec.convolution, causal=causal, norm=_norm(spec.norm, width), bias=spec.bias
         ),
-        norm=_norm(config, width),
+        norm=_norm(spec.norm, width),
     )
 
 
-def _make_feedforward(config: ModelConfig) -> Feedforward:
-    assert config.feedforward != "none"
-    return Feedforward(config.feedforward, config.width, config.resolved_feedforward_width, bias=config.bias)
+def _make_feedforward(spec: LayerSpec, feedforward: FeedforwardSpec) -> Feedforward:
+    return Feedforward(feedforward.kind, spec.width, feedforward.width, bias=spec.bias)
 
 
-def _make_cross(config: ModelConfig, memory_width: int) -> CrossAttention | ClassicAttention:
-    if config.cross != "attention":
-        return ClassicAttention(config.cross, config.width, memory_width, bias=config.bias)
+def _make_cross(spec: LayerSpec, cross: CrossSpec, memory_width: int) -> CrossAttention | ClassicAttention:
+    if cross.kind != "attention":
+        return ClassicAttention(cross.kind, spec.width, memory_width, bias=spec.bias)
     return CrossAttention(
-        config.width,
+        spec.width,
         memory_width,
-        heads=config.heads,
-        head_width=config.resolved_head_width,
-        bias=config.bias,
-        scale=config.score_scale,
-        dropout=config.dropout,
+        heads=cross.heads,
+        head_width=cross.head_width,
+        bias=spec.bias,
+        scale=cross.scale,
+        dropout=spec.dropout,
     )
 
 
-def _make_mixer(config: ModelConfig, input_width: int, causal: bool) -> Mixer:
-    if config.mixer == "attention":
+def _make_mixer(spec: LayerSpec, input_width: int, causal: bool, position: int | None) -> Mixer:
+    mixer = spec.mixer
+    if isinstance(mixer, AttentionSpec):
         return Attention(
             input_width,
-            config.width,
-            heads=config.heads,
-            key_heads=config.resolved_key_heads,
-            head_width=config.resolved_head_width,
-            bias=config.resolved_attention_bias,
-            norm=config.query_key_norm,
-            epsilon=config.query_key_norm_epsilon,
-            window=config.window,
-            scale=config.score_scale,
-            dropout=config.dropout,
+            spec.width,
+            heads=mixer.heads,
+            key_heads=mixer.key_heads,
+            head_width=mixer.head_width,
+            bias=mixer.bias,
+            norm=mixer.norm,
+            epsilon=mixer.norm_epsilon,
+            window=mixer.window,
+            scale=mixer.scale,
+            dropout=spec.dropout,
+            position=position,
         )
-    if config.mixer == "window":
-        assert config.window is not None
-        return Window(input_width, config.width, size=config.window, causal=causal)
-    return Recurrent(config.mixer, input_width, config.width, causal=causal)
+    if isinstance(mixer, WindowSpec):
+        return Window(input_width, spec.width, size=mixer.size, causal=causal)
+    return Recurrent(mixer.kind, input_width, spec.width, causal=causal)
 
 
-def _make_position(config: ModelConfig, width: int) -> Position:
+def _make_position(config: ModelConfig, width: int) -> EmbeddingPosition:
     if config.position == "learned":
         return LearnedPosition(config.context, width, config.position_offset)
     if config.position == "sinusoidal":
         return SinusoidalPosition(width)
-    if config.position == "rotary":
-        return RotaryPosition(config.context, config.resolved_head_width, config.rotary_theta, config.rotary_scaling)
-    if config.position == "relative":
-        return RelativePosition(config.heads, config.relative_buckets, config.relative_reach)
-    return Position()
+    return EmbeddingPosition()
 
 
-def _norm(config: ModelConfig, width: int) -> nn.Module:
-    return make_norm(config.norm, width, config.norm_epsilon, config.bias)
+def _make_guide(spec: PositionSpec, context: int) -> AttentionPosition:
+    if isinstance(spec, RotarySpec):
+        return RotaryPosition(context, spec.head_width, spec.theta, spec.scaling)
+    return RelativePosition(spec.heads, spec.buckets, spec.reach)
 
 
-def _sublayer(config: ModelConfig, norm_width: int, step: float = 1.0) -> Sublayer:
-    norm = _norm(config, norm_width)
-    return Sublayer(norm, place=config.norm_place, residual=config.residual, dropout=config.dropout, step=step)
+def _norm(spec: NormSpec, width: int) -> nn.Module:
+    return make_norm(spec.kind, width, spec.epsilon, spec.bias)
+
+
+def _sublayer(spec: LayerSpec, norm_width: int, step: float = 1.0) -> Sublayer:
+    norm = _norm(spec.norm, norm_width)
+    return Sublayer(norm, place=spec.norm_place, residual=spec.residual, dropout=spec.dropout, step=step)
 
 
 def embedding_scale(config: ModelConfig) -> float:

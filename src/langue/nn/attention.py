@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from langue import kernels
-from langue.nn.layout import Layout
+from langue.nn.layout import Guide, Layout
 from langue.nn.linear import Linear
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState, Memory, Owners, Paths, joined
@@ -125,6 +125,7 @@ class Attention(Mixer):
         window: see `Layout.mask`; None sees everything that the form allows.
         dropout: probability of dropping an attention weight.
         scale: divide scores by √(head width).
+        position: which of the stack's positions guides this layer; None for none.
     """
 
     def __init__(
@@ -141,8 +142,10 @@ class Attention(Mixer):
         window: int | None,
         dropout: float,
         scale: bool = True,
+        position: int | None = None,
     ):
         super().__init__()
+        self.position = position
         self.heads, self.key_heads, self.head_width, self.scale = heads, key_heads, head_width, scale
         self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
         self.query_key_value = Linear(
@@ -156,12 +159,13 @@ class Attention(Mixer):
         return KeyValueState(self.key_heads)
 
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
-        queries, keys, values = self._project(x, layout)
+        guide = layout.guide(self.position)
+        queries, keys, values = self._project(x, guide)
         if isinstance(state, KeyValueState):
             keys, values = state.append(keys, values, layout)
         mask = layout.mask(self.window)
-        if layout.bias is not None:
-            mask = _with_bias(layout.bias, mask, layout)
+        if guide.bias is not None:
+            mask = _with_bias(guide.bias, mask, layout)
         if layout.paths is not None:
             mixed = kernels.attention_along_rows(queries, keys, values, layout.places(self.key_heads), mask)
         else:
@@ -170,11 +174,12 @@ class Attention(Mixer):
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
-        queries, keys, _ = self._project(x, layout)
+        guide = layout.guide(self.position)
+        queries, keys, _ = self._project(x, guide)
         keys = self._spread(keys)
         scores = queries @ keys.transpose(2, 3) * self.head_width**-0.5
-        if layout.bias is not None:
-            scores = scores + layout.bias
+        if guide.bias is not None:
+            scores = scores + guide.bias
         mask = layout.mask(self.window)
         if mask is None and layout.causal:
             mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
@@ -182,15 +187,15 @@ class Attention(Mixer):
             scores = scores.masked_fill(~mask, float("-inf"))
         return scores.softmax(-1)
 
-    def _project(self, x: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, x: Tensor, guide: Guide) -> tuple[Tensor, Tensor, Tensor]:
         rows, length, _ = x.shape
         # Norm and rotation work on (B, T, heads, head width), which lies in memory as the projection wrote it.
         fused = self.query_key_value(x).view(rows, length, -1, self.head_width)
         both, values = fused.split([self.heads + self.key_heads, self.key_heads], 2)
         if self.norm != "none":
             both = self._normalise(both)
-        if layout.rotation is not None:
-            both = kernels.rotate(both, layout.rotation)
+        if guide.rotation is not None:
+            both = kernels.rotate(both, guide.rotation)
         both, values = both.transpose(1, 2), values.transpose(1, 2)
         queries, keys = both.split([self.heads, self.key_heads], 1)
         return _stretched(queries, self.scale), keys, values

@@ -11,6 +11,19 @@ from langue import kernels
 from langue.nn.state import Paths, State
 
 
+@dataclass(frozen=True)
+class Guide:
+    """The say that positions have in attention; nothing unless they say it.
+
+    Attributes:
+        rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for queries and keys.
+        bias: (1 or B, heads, T, S) added to the scores.
+    """
+
+    rotation: Tensor | None = None
+    bias: Tensor | None = None
+
+
 @dataclass
 class Layout:
     """The geometry of one forward pass, worked out once for all layers. B rows, T new and S visible positions.
@@ -26,9 +39,7 @@ class Layout:
         device: where masks are made.
         paths: in which slots attention finds its keys and values, of the new positions too; None when each row keeps
             its own.
-        rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for attention's queries and keys, set by the
-            stack's positions.
-        bias: (1 or B, heads, T, S) added to attention's scores, set by the stack's positions.
+        guides: of the stack's positions that guide attention, in their order; each layer knows the number of its own.
     """
 
     rows: int
@@ -40,8 +51,7 @@ class Layout:
     documents: Tensor | None
     device: torch.device
     paths: Paths | None = None
-    rotation: Tensor | None = None
-    bias: Tensor | None = None
+    guides: list[Guide] = field(default_factory=list)
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
     _places: dict[int, Tensor] = field(default_factory=dict)
 
@@ -67,6 +77,10 @@ class Layout:
             documents=documents,
             device=ids.device,
         )
+
+    def guide(self, number: int | None) -> Guide:
+        """The guidance of positions by their number; none for a layer without."""
+        return Guide() if number is None else self.guides[number]
 
     def positions(self) -> Tensor:
         """Number of each visible position in its own sequence: (1, S) or (B, S) int64.

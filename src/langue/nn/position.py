@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from abc import abstractmethod
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from langue.nn.layout import Layout
+from langue.nn.layout import Guide, Layout
 
+AddedKind = Literal["learned", "sinusoidal"]
+GuidingKind = Literal["rotary", "relative"]
 PositionKind = Literal["learned", "sinusoidal", "rotary", "relative", "none"]
+ADDED, GUIDING = get_args(AddedKind), get_args(GuidingKind)
 
 
-class Position(nn.Module):
-    """No positions; the base of the others. A kind may add to the embeddings, rotate attention, or bias its scores."""
+class EmbeddingPosition(nn.Module):
+    """No positions; the base of those that are added to the embeddings."""
 
     def added(self, positions: Tensor) -> Tensor | None:
         """(1 or B, T, width) to be added to the embeddings of positions (1 or B, T)."""
         return None
 
-    def guide(self, layout: Layout) -> None:
-        """Write `rotation` or `bias` into the layout for attention to use."""
+
+class AttentionPosition(nn.Module):
+    """The base of positions that guide attention: they turn queries and keys, or bias the scores."""
+
+    @abstractmethod
+    def guide(self, layout: Layout) -> Guide:
+        """The guidance of one forward pass, for all layers of these positions."""
 
 
-class LearnedPosition(Position):
+class LearnedPosition(EmbeddingPosition):
     """A vector learned for each position (Gehring et al. 2017; GPT, BERT)."""
 
     def __init__(self, context: int, width: int, offset: int = 0):
@@ -36,7 +45,7 @@ class LearnedPosition(Position):
         return self.weight[positions + self.offset]
 
 
-class SinusoidalPosition(Position):
+class SinusoidalPosition(EmbeddingPosition):
     """Sines and cosines of geometric wavelengths (Vaswani et al. 2017, section 3.5), sines first, then cosines."""
 
     def __init__(self, width: int):
@@ -49,8 +58,8 @@ class SinusoidalPosition(Position):
         return torch.cat([angle.sin(), angle.cos()], -1)
 
 
-class RelativePosition(Position):
-    """A bias learned for each head and bucket of distances, shared by all layers (Raffel et al. 2020, section 2.1).
+class RelativePosition(AttentionPosition):
+    """A bias learned for each head and bucket of distances, shared by layers (Raffel et al. 2020, section 2.1).
 
     Half of the buckets hold one small distance each, the rest grow logarithmically up to `reach`; when not causal, the
     two directions share the buckets out among themselves.
@@ -61,10 +70,11 @@ class RelativePosition(Position):
         self.weight = nn.Parameter(torch.empty(buckets, heads))
         self.reach = reach
 
-    def guide(self, layout: Layout) -> None:
+    def guide(self, layout: Layout) -> Guide:
         positions = layout.positions()
         distance = positions[:, None, :] - positions[:, layout.past :, None]
-        layout.bias = self.weight[self.bucket(distance, layout.causal)].permute(0, 3, 1, 2)
+        bias = self.weight[self.bucket(distance, layout.causal)].permute(0, 3, 1, 2)
+        return Guide(bias=bias)
 
     def bucket(self, distance: Tensor, causal: bool) -> Tensor:
         """Bucket of each distance key − query, int64 of the same shape."""

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from langue.nn.layout import Layout
-from langue.nn.position import Position
+from langue.nn.layout import Guide, Layout
+from langue.nn.position import AttentionPosition
 from langue.settings import Settings
 
 FIRST = 4096
@@ -36,7 +36,7 @@ class RotaryScaling(Settings):
     """yarn: round the pairs between which it fades to whole ones."""
 
 
-class RotaryPosition(Position):
+class RotaryPosition(AttentionPosition):
     """Rotary positions (Su et al. 2021, section 3.2): neighbours (x_0, x_1), (x_2, x_3), … are turned as pairs.
 
     Other code bases pair x_i with x_{i + width/2} instead, which is the same model with the rows of its query and key
@@ -61,7 +61,7 @@ class RotaryPosition(Position):
         angle = torch.arange(length, dtype=torch.float64, device="cpu")[:, None] * rates
         return (size * torch.stack([angle.cos(), angle.sin()], -1)).float()
 
-    def guide(self, layout: Layout) -> None:
+    def guide(self, layout: Layout) -> Guide:
         total = layout.past + layout.length
         # A model that was cast to another precision took its table along, and gets an exact one again.
         if total > self.turns.shape[0] or self.turns.dtype != torch.float32:
@@ -69,9 +69,8 @@ class RotaryPosition(Position):
             with torch.inference_mode(False), torch._C._DisableFuncTorch():
                 self.turns = self._table(2 * total).to(self.turns.device)
         if layout.valid is None and layout.documents is None:
-            layout.rotation = self.turns[layout.past : total, None]
-        else:
-            layout.rotation = self.turns[layout.positions()[:, layout.past :]][:, :, None]
+            return Guide(rotation=self.turns[layout.past : total, None])
+        return Guide(rotation=self.turns[layout.positions()[:, layout.past :]][:, :, None])
 
 
 def scaled(rates: Tensor, theta: float, scaling: RotaryScaling) -> Tensor:

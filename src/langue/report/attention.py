@@ -31,13 +31,20 @@ class Looks:
         name: the model's name.
         tokens: what looks, T texts.
         targets: what is looked at, S texts; the same as `tokens` unless a decoder looks at its source.
-        layers: for each layer (heads, T, S) weights between 0 and 1, each row's sum 1.
+        layers: for each layer with attention (heads, T, S) weights between 0 and 1, each row's sum 1.
+        numbers: of these layers, the first of a model being 1; None when all layers have attention.
     """
 
     name: str
     tokens: Sequence[str]
     targets: Sequence[str]
     layers: Sequence[np.ndarray]
+    numbers: Sequence[int] | None = None
+
+    @property
+    def numbered(self) -> list[tuple[int, np.ndarray]]:
+        """The layers with their numbers."""
+        return list(zip(self.numbers or range(1, len(self.layers) + 1), self.layers, strict=True))
 
     @property
     def is_pair(self) -> bool:
@@ -59,10 +66,10 @@ def attention_page(looks: Looks) -> str:
     """A page on which a tap on a token shows what it looks at, in each head."""
     layers = [
         [
-            {"layer": layer + 1, "head": head + 1, "map": _map(weights), "weights": _packed(weights)}
+            {"layer": layer, "head": head + 1, "map": _map(weights), "weights": _packed(weights)}
             for head, weights in enumerate(heads)
         ]
-        for layer, heads in enumerate(looks.layers)
+        for layer, heads in looks.numbered
     ]
     return render(
         "attention.html",
@@ -82,10 +89,7 @@ def write_attention(looks: Looks, path: Path) -> None:
     if path.suffix == ".html":
         write_text(path, attention_page(looks))
         return
-    drawn = [
-        [(f"layer {n}, head {h}", weights) for h, weights in enumerate(heads, 1)]
-        for n, heads in enumerate(looks.layers, 1)
-    ]
+    drawn = [[(f"layer {n}, head {h}", weights) for h, weights in enumerate(heads, 1)] for n, heads in looks.numbered]
     if looks.has_alignment:
         drawn.insert(0, [("alignment: mean of all", looks.mean)])
     rows, columns = len(drawn), max(map(len, drawn))

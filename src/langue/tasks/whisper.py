@@ -119,7 +119,9 @@ class Whisper(Transcribe):
         self.rule = Timestamps(self.tokens.first, tokenizer.end)
         self.stride = self.audio.stride * HOP
         self.window = config.encoder_config().context * self.stride
-        looked_at = 2 * config.layers * config.encoder_config().context * config.heads * config.resolved_head_width
+        crosses = [spec.cross for spec in config.layer_specs if spec.cross is not None]
+        width = sum(cross.heads * cross.head_width for cross in crosses)
+        looked_at = 2 * config.encoder_config().context * width
         # Side by side, windows share the reading of the head, which is most of what a small decoder does.
         self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
         self.never = sorted({*self.tokens.unsaid(), *range(tokenizer.end + 1, self.tokens.first)})

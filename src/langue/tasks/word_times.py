@@ -53,7 +53,9 @@ def heads_of(model: Model) -> Sequence[tuple[int, int]]:
     config = model.config
     if config.audio is not None and config.audio.alignment_heads:
         return config.audio.alignment_heads
-    return [(block, head) for block in range(config.layers // 2, config.layers) for head in range(config.heads)]
+    crosses = [spec.cross for spec in config.layer_specs if spec.cross is not None]
+    later = range(len(crosses) // 2, len(crosses))
+    return [(block, head) for block in later for head in range(crosses[block].heads)]
 
 
 @torch.inference_mode()

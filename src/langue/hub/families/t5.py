@@ -84,7 +84,10 @@ def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
     )
     return (
         # It stands in the first layer and counts for all.
-        Key(f"{ours}.position.weight", f"{theirs}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"),
+        Key(
+            f"{ours}.attention_positions.0.weight",
+            f"{theirs}.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+        ),
         Key(
             f"{block}.mixer.query_key_value.weight",
             tuple(f"{layer}.0.SelfAttention.{part}.weight" for part in ("q", "k", "v")),

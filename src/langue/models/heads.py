@@ -1,0 +1,48 @@
+"""The heads of a model as data: those that judge a text, and those that represent it by a vector."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from langue.nn.dense import DenseKind
+from langue.nn.pooling import Pooling
+from langue.settings import Settings
+
+
+class ClassifierConfig(Settings):
+    """A head that gives some numbers for a whole text, or for each of its positions."""
+
+    each: Literal["text", "position"] = "text"
+    """What gets the numbers: the text, or each position."""
+    outputs: int = Field(default=0, ge=0)
+    """How many: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""
+    pooling: Pooling = "mean"
+    """The vector of a text: its first position's, its last one's, or the mean of all."""
+    dense: DenseKind = "none"
+    """A dense layer of this activation before the outputs, as BERT has one (tanh)."""
+    bias: bool = True
+    """A bias for each output."""
+
+
+class DenseConfig(Settings):
+    """A dense layer that a text's vector goes through."""
+
+    width: int = Field(ge=1)
+    """How many numbers it gives."""
+    activation: DenseKind = "none"
+    """What it does to each of them."""
+    bias: bool = True
+    """A bias for each."""
+
+
+class EmbedderConfig(Settings):
+    """A head that gives a vector for a whole text."""
+
+    pooling: Pooling = "mean"
+    """The vector of a text: its first position's, its last one's, or the mean of all; see `langue.nn.pooling`."""
+    layers: tuple[DenseConfig, ...] = ()
+    """Dense layers after it."""
+    normalise: bool = True
+    """Whether vectors have the length 1, so that a dot product is the cosine."""

@@ -1,0 +1,324 @@
+"""A layer as data: a specification for each of its parts, and the flat fields from which one is worked out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, ValidationError, model_validator
+
+from langue.nn.attention import AttentionBias, QueryKeyNorm
+from langue.nn.block import BlockKind, NormPlace
+from langue.nn.classic_attention import CrossKind
+from langue.nn.feedforward import FeedforwardKind
+from langue.nn.norm import NormKind
+from langue.nn.position import PositionKind
+from langue.nn.recurrent import RecurrentKind
+from langue.nn.rotary import RotaryScaling
+from langue.settings import Settings
+
+MixerKind = Literal["attention", "lstm", "gru", "rnn", "window"]
+
+
+class RotarySpec(Settings):
+    """Rotary positions: queries and keys are turned."""
+
+    kind: Literal["rotary"] = "rotary"
+    head_width: int
+    theta: float
+    scaling: RotaryScaling | None
+
+    @model_validator(mode="after")
+    def _check(self) -> RotarySpec:
+        if self.head_width % 2:
+            raise ValueError(f"rotary positions need an even head width, not {self.head_width}")
+        return self
+
+
+class RelativeSpec(Settings):
+    """Relative positions: a bias of attention's scores."""
+
+    kind: Literal["relative"] = "relative"
+    heads: int
+    buckets: int
+    reach: int
+
+    @model_validator(mode="after")
+    def _check(self) -> RelativeSpec:
+        if self.reach <= self.buckets // 2:
+            raise ValueError(f"relative_reach {self.reach} must exceed half of the {self.buckets} relative_buckets")
+        return self
+
+
+class AttentionSpec(Settings):
+    """A mixer of attention; null is resolved but for the window, where it sees everything."""
+
+    kind: Literal["attention"] = "attention"
+    heads: int
+    key_heads: int
+    head_width: int
+    window: int | None
+    bias: AttentionBias
+    norm: QueryKeyNorm
+    norm_epsilon: float | None
+    scale: bool
+
+    @model_validator(mode="after")
+    def _check(self) -> AttentionSpec:
+        if self.heads % self.key_heads:
+            raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
+        return self
+
+
+class RecurrentSpec(Settings):
+    """A mixer that walks through the positions."""
+
+    kind: RecurrentKind
+
+
+class WindowSpec(Settings):
+    """A mixer of the last few inputs side by side."""
+
+    kind: Literal["window"] = "window"
+    size: int
+
+
+class CrossSpec(Settings):
+    """A decoder's look at its source; the older kinds have one head as wide as the layer."""
+
+    kind: CrossKind
+    heads: int
+    head_width: int
+    scale: bool
+
+
+class FeedforwardSpec(Settings):
+    """A feedforward layer."""
+
+    kind: FeedforwardKind
+    width: int
+
+
+class NormSpec(Settings):
+    """A norm of whatever width."""
+
+    kind: NormKind
+    epsilon: float
+    bias: bool
+
+
+PositionSpec = RotarySpec | RelativeSpec
+MixerSpec = Annotated[AttentionSpec | RecurrentSpec | WindowSpec, Field(discriminator="kind")]
+
+
+class LayerSpec(Settings):
+    """All that one layer is made of; the width is that of the stack."""
+
+    width: int
+    block: BlockKind
+    mixer: MixerSpec
+    position: Annotated[PositionSpec, Field(discriminator="kind")] | None
+    """What guides its attention; recurrence and windows know the order by themselves."""
+    cross: CrossSpec | None
+    feedforward: FeedforwardSpec | None
+    convolution: int | None
+    """Positions that a Conformer's convolution sees."""
+    norm: NormSpec
+    norm_place: NormPlace
+    residual: bool
+    bias: bool
+    dropout: float
+
+    @property
+    def is_normed(self) -> bool:
+        """Whether what comes out is normed already."""
+        return self.norm_place == "post" or self.block == "conformer"
+
+    @model_validator(mode="after")
+    def _check(self) -> LayerSpec:
+        if self.block == "conformer":
+            for name, wanted in (("residual", True), ("norm_place", "pre")):
+                if getattr(self, name) != wanted:
+                    raise ValueError(f"block: conformer wants {name}: {str(wanted).lower()}")
+            if self.feedforward is None:
+                raise ValueError("block: conformer wants a feedforward layer, such as silu")
+        return self
+
+
+class LayerFields(Settings):
+    """The fields of a layer: beside `layers` they hold for all layers, in an item of `layers` for that one alone."""
+
+    mixer: MixerKind = "attention"
+    """How positions exchange information."""
+    block: BlockKind = "plain"
+    """What stands around the mixer: a feedforward layer after it, or, of a Conformer, one half before it and one half
+    after it, and a convolution over the nearest positions between (Gulati et al. 2020)."""
+    convolution: int = Field(default=31, ge=1)
+    """Positions that a Conformer's convolution sees, itself included."""
+
+    heads: int = Field(default=4, ge=1)
+    """Heads of attention."""
+    key_heads: int | None = Field(default=None, ge=1)
+    """Heads of keys and values, which groups of heads share; null gives each head its own."""
+    head_width: int | None = Field(default=None, ge=1)
+    """Width of one head; null takes width / heads."""
+    window: int | None = Field(default=None, ge=1)
+    """How many positions a position sees, itself included: attention's sliding window, or the window mixer's size."""
+    query_key_norm: QueryKeyNorm = "none"
+    """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3)."""
+    query_key_norm_epsilon: float | None = Field(default=None, gt=0)
+    """Added to their mean square; null takes the smallest difference that numbers near 1 can have."""
+    score_scale: bool = True
+    """Divide attention's scores by √(head width); T5 does not."""
+    attention_bias: AttentionBias | None = None
+    """Biases of attention's projections, where they differ from `bias`: none, query_key_value (Qwen2), or all."""
+
+    position: PositionKind = "rotary"
+    """How attention knows the order; recurrence and windows know it by themselves and want `none`. Learned and
+    sinusoidal ones are added to the embeddings, rotary and relative ones guide the layers that have attention."""
+    rotary_theta: float = Field(default=10_000.0, gt=0)
+    """The slowest rotary wavelength, in radians' worth of positions."""
+    rotary_scaling: RotaryScaling | None = None
+    """How rotary positions were stretched to a longer context than they were learned for."""
+    relative_buckets: int = Field(default=32, ge=4)
+    """Buckets of relative positions."""
+    relative_reach: int = Field(default=128, ge=2)
+    """Distance from which on all relative positions share the last bucket."""
+
+    norm: NormKind = "rms"
+    """Normalisation of the sublayers."""
+    norm_place: NormPlace = "pre"
+    """Before a sublayer, or after its shortcut."""
+    norm_epsilon: float = Field(default=1e-5, gt=0)
+    """Added to a variance before its root is taken."""
+    residual: bool = True
+    """Shortcuts around the sublayers."""
+    feedforward: FeedforwardKind = "relu2"
+    """The feedforward layer's activation, or none."""
+    feedforward_width: int | None = Field(default=None, ge=1)
+    """Width inside the feedforward layer; null takes 4 × width."""
+    bias: bool = False
+    """Biases in the projections and in LayerNorm."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Probability of dropping a number after the embedding, attention's softmax, and each sublayer."""
+
+    @property
+    def resolved_key_heads(self) -> int:
+        return self.key_heads or self.heads
+
+    @property
+    def resolved_attention_bias(self) -> AttentionBias:
+        return self.attention_bias or ("all" if self.bias else "none")
+
+    def norm_spec(self) -> NormSpec:
+        """The norm of the sublayers."""
+        return NormSpec(kind=self.norm, epsilon=self.norm_epsilon, bias=self.bias)
+
+    def spec(self, width: int, cross: CrossKind | None) -> LayerSpec:
+        """The layer that these fields describe, in a stack of a width.
+
+        Args:
+            width: of the stack.
+            cross: how the layer looks at a source; None for one that has none to look at.
+
+        Raises:
+            ValueError: says in a sentence which fields do not go together.
+        """
+        try:
+            return LayerSpec(
+                width=width,
+                block=self.block,
+                mixer=self._mixer(width),
+                position=self._position(width),
+                cross=None if cross is None else self._cross(width, cross),
+                feedforward=self._feedforward(width),
+                convolution=self.convolution if self.block == "conformer" else None,
+                norm=self.norm_spec(),
+                norm_place=self.norm_place,
+                residual=self.residual,
+                bias=self.bias,
+                dropout=self.dropout,
+            )
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    def _mixer(self, width: int) -> AttentionSpec | RecurrentSpec | WindowSpec:
+        if self.mixer == "attention":
+            return AttentionSpec(
+                heads=self.heads,
+                key_heads=self.resolved_key_heads,
+                head_width=self._head_width(width),
+                window=self.window,
+                bias=self.resolved_attention_bias,
+                norm=self.query_key_norm,
+                norm_epsilon=self.query_key_norm_epsilon,
+                scale=self.score_scale,
+            )
+        if self.mixer == "window":
+            if self.window is None:
+                raise ValueError("the window mixer needs a window, such as window: 8")
+            return WindowSpec(size=self.window)
+        return RecurrentSpec(kind=self.mixer)
+
+    def _position(self, width: int) -> PositionSpec | None:
+        if self.mixer != "attention":
+            return None
+        if self.position == "rotary":
+            head_width = self._head_width(width)
+            return RotarySpec(head_width=head_width, theta=self.rotary_theta, scaling=self.rotary_scaling)
+        if self.position == "relative":
+            return RelativeSpec(heads=self.heads, buckets=self.relative_buckets, reach=self.relative_reach)
+        return None
+
+    def _cross(self, width: int, kind: CrossKind) -> CrossSpec:
+        heads, head_width = (self.heads, self._head_width(width)) if kind == "attention" else (1, width)
+        return CrossSpec(kind=kind, heads=heads, head_width=head_width, scale=self.score_scale)
+
+    def _feedforward(self, width: int) -> FeedforwardSpec | None:
+        if self.feedforward == "none":
+            return None
+        return FeedforwardSpec(kind=self.feedforward, width=self.feedforward_width or 4 * width)
+
+    def _head_width(self, width: int) -> int:
+        if self.head_width is None and width % self.heads:
+            raise ValueError(f"width {width} cannot be shared out among {self.heads} heads")
+        return self.head_width or width // self.heads
+
+
+LayerItem = str | dict[str, Any]
+"""A layer that differs: the name of its mixer, or the fields of `LayerFields` in which it does."""
+
+
+class LayerPattern(Settings):
+    """Layers that come again and again."""
+
+    pattern: tuple[LayerItem, ...] = Field(min_length=1)
+    """Layers in their order: each a mixer's name, or the fields in which it differs from those beside `layers`."""
+    repeat: int = Field(default=1, ge=1)
+    """How many times they come."""
+
+
+Layers = Annotated[int, Field(ge=0)] | tuple[LayerItem, ...] | LayerPattern
+
+
+def differing(item: LayerItem) -> dict[str, Any]:
+    """The fields that an item of `layers` names."""
+    return {"mixer": item} if isinstance(item, str) else dict(item)
+
+
+def collapsed(content: dict[str, Any]) -> dict[str, Any]:
+    """A configuration's content in which layers that are all alike are a number, whichever way they were listed."""
+    layers: Any = content.get("layers")
+    repeat = 1
+    if isinstance(layers, LayerPattern):
+        layers = layers.model_dump()
+    if isinstance(layers, dict) and layers.keys() <= {"pattern", "repeat"} and layers.get("pattern"):
+        layers, repeat = layers.get("pattern"), layers.get("repeat", 1)
+    listed = isinstance(layers, list | tuple) and all(isinstance(item, str | dict) for item in layers)
+    if not listed or type(repeat) is not int or repeat < 1:
+        return content
+    if not layers:
+        return {**content, "layers": 0}
+    items = [differing(item) for item in cast(list[LayerItem], layers)]
+    if any(item != items[0] for item in items) or not items[0].keys() <= LayerFields.model_fields.keys():
+        return content
+    return {**content, **items[0], "layers": len(items) * repeat}
