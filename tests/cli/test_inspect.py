@@ -9,6 +9,7 @@ from langue.cli import run
 from langue.cli.inspect import attention, look
 from langue.errors import LangueError
 from langue.models import Model, ModelConfig, build, save_model
+from langue.report.attention import attention_page
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 TEXT = "Look, a fox!\n"
@@ -47,6 +48,15 @@ def test_tokens_are_named_by_their_text(folder, tokenizer):
     assert list(looks.tokens) == list(TEXT)
     assert [layer.shape for layer in looks.layers] == [(4, 13, 13)] * 2
     assert np.triu(looks.layers[0][0], 1).max() == 0
+
+
+def test_layers_of_a_hybrid_keep_their_numbers(tokenizer):
+    layers = ["gru", "attention", "gru", {"mixer": "attention", "heads": 2}]
+    looks = look(model_of(tokenizer, layers=layers), tokenizer, TEXT, None, "fox")
+    assert [layer.shape[0] for layer in looks.layers] == [4, 2]
+    assert looks.numbers == (2, 4)
+    assert "layer 4, head 2" in attention_page(looks)
+    assert "layer 1, head 1" not in attention_page(looks)
 
 
 def test_an_encoder_decoder_looks_at_its_source(tokenizer):

@@ -119,6 +119,7 @@ def test_orders_of_rows_are_each_others_way_back() -> None:
         ({"form": "encoder"}, "form is decoder"),
         ({"position": "learned"}, "position is rotary"),
         ({"window": 8}, "sliding window"),
+        ({"layers": ["gru", "attention"]}, "layers that are all alike, not gru and attention"),
         ({"query_key_norm": "plain"}, "query_key_norm"),
         ({"classifier": {"outputs": 2}}, "classifier"),
         ({"rotary_scaling": {**YARN, "fast": 16.0}}, "yarn"),

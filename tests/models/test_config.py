@@ -157,7 +157,7 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
     ({"layers": ["gru", {"width": 3}]}, "layers.1: width belongs to the whole model, so set it beside layers"),
     ({"layers": {"pattern": ["gru", {"widow": 3}]}}, "layers.pattern.1: unknown key widow; did you mean window?"),
     ({"layers": {"pattern": ["gru", "attention"], "repeat": 0}}, "layers.repeat: input should be greater than"),
-    ({"layers": {"pattern": ["gru"], "repeat": 2, "times": 2}}, "unknown key layers.times; did you mean "),
+    ({"layers": {"pattern": ["gru"], "repeat": 2, "times": 2}}, "unknown key layers.times; known: pattern, repeat"),
     ({"layers": ["gru", "window"]}, "layers.1: the window mixer needs a window, such as window: 8"),
     ({"layers": ["gru", {"heads": 3}]}, "layers.1: width 128 cannot be shared out among 3 heads"),
     ({"layers": ["gru", {"heads": 1, "head_width": 3}]}, "layers.1: rotary positions need an even head width, not 3"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from langue.nn.attention import Attention, CrossAttention
-from langue.nn.layout import Layout
+from langue.nn.layout import Guide, Layout
 from langue.nn.state import Memory
 
 ROWS, LENGTH, WIDTH, HEADS, HEAD_WIDTH = 2, 7, 12, 4, 6
@@ -42,6 +42,10 @@ def make(**changes: Any) -> Attention:
 
 def inputs(rows: int = ROWS, length: int = LENGTH, seed: int = 0) -> Tensor:
     return torch.randn(rows, length, WIDTH, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def random_bias() -> Tensor:
+    return torch.randn(1, HEADS, LENGTH, LENGTH, generator=torch.Generator().manual_seed(4)).double()
 
 
 def layout(causal: bool, valid: Tensor | None = None) -> Layout:
@@ -97,10 +101,9 @@ def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | Non
 @pytest.mark.parametrize("with_bias", [False, True])
 @torch.no_grad()
 def test_attention_is_its_formula(changes: dict[str, Any], causal: bool, with_bias: bool) -> None:
-    attention, x, where = make(**changes), inputs(), layout(causal)
-    if with_bias:
-        where.bias = torch.randn(1, HEADS, LENGTH, LENGTH, generator=torch.Generator().manual_seed(4)).double()
-    expected = by_formula(attention, x, causal, where.bias)
+    attention, x, where = make(**changes, position=0), inputs(), layout(causal)
+    where.guides = [Guide(bias=random_bias() if with_bias else None)]
+    expected = by_formula(attention, x, causal, where.guides[0].bias)
     torch.testing.assert_close(attention(x, where), expected, atol=1e-9, rtol=1e-9)
 
 
@@ -135,8 +138,8 @@ def test_attention_is_torchs(causal: bool, padded: bool) -> None:
 @pytest.mark.parametrize("causal", [True, False])
 @torch.no_grad()
 def test_the_weights_shown_are_the_weights_used(changes: dict[str, Any], causal: bool) -> None:
-    attention, x, where = make(**changes), inputs(), layout(causal)
-    where.bias = torch.randn(1, HEADS, LENGTH, LENGTH, generator=torch.Generator().manual_seed(4)).double()
+    attention, x, where = make(**changes, position=0), inputs(), layout(causal)
+    where.guides = [Guide(bias=random_bias())]
     looks = attention.weights(x, where)
     torch.testing.assert_close(looks.sum(-1), torch.ones(ROWS, HEADS, LENGTH, dtype=x.dtype))
     few = attention.key_heads * HEAD_WIDTH

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from langue.nn.layout import Layout
-from langue.nn.window import Window
+from langue.nn.window import WindowMixer
 
 LENGTH, INPUT, WIDTH = 7, 3, 5
 
 
-def by_formula(window: Window, x: Tensor, before: int, after: int) -> Tensor:
+def by_formula(window: WindowMixer, x: Tensor, before: int, after: int) -> Tensor:
     outputs = []
     for t in range(LENGTH):
         side_by_side = [
@@ -27,7 +27,7 @@ def by_formula(window: Window, x: Tensor, before: int, after: int) -> Tensor:
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
 @torch.no_grad()
 def test_window_is_its_formula(size: int, causal: bool) -> None:
-    window = Window(INPUT, WIDTH, size=size, causal=causal).double()
+    window = WindowMixer(INPUT, WIDTH, size=size, causal=causal).double()
     draws = torch.Generator().manual_seed(0)
     for parameter in window.parameters():
         parameter.copy_(torch.randn(parameter.shape, generator=draws))
@@ -39,7 +39,7 @@ def test_window_is_its_formula(size: int, causal: bool) -> None:
 
 
 def test_its_state_is_as_small_as_the_window() -> None:
-    window = Window(INPUT, WIDTH, size=4, causal=True)
+    window = WindowMixer(INPUT, WIDTH, size=4, causal=True)
     torch.nn.init.zeros_(window.hidden.weight)
     state = window.start()
     for _ in range(3):

@@ -66,6 +66,19 @@ def test_a_signal_saves_and_the_rest_follows_bit_for_bit(whole, tmp_path, step, 
         ).read_bytes()
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_hybrid_goes_on_bit_for_bit(tmp_path, optimizer):
+    layers = ["gru", "attention", {"mixer": "window", "window": 3}]
+    expected = trainer(layers=layers, optimizer=optimizer)
+    expected.run()
+    first = trainer(tmp_path, layers=layers, optimizer=optimizer, objective=Interrupt(5, signal.SIGTERM))
+    first.run()
+    second = trainer(tmp_path, layers=layers, optimizer=optimizer)
+    second.resume(latest(tmp_path / "checkpoints"))
+    second.run()
+    assert same(everything(second), everything(expected))
+
+
 @pytest.mark.parametrize("moment", ["evaluate", "keep_best", "sample", "save_file"])
 def test_a_signal_between_steps_spoils_nothing(whole, tmp_path, monkeypatch, moment):
     """It comes while something else is going on, which is finished first; so is the step after."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,10 +41,11 @@ def settings(**changes) -> TrainingSettings:
 
 def trainer(
     folder: Path | None = None, *, rows: Rows | None = None, objective=None, watch: Watch | None = None,
-    dropout: float = 0.2, double: bool = False, **changes,
+    dropout: float = 0.2, double: bool = False, layers: Any = 2, **changes,
 ) -> Trainer:  # fmt: skip
     config = settings(**changes)
-    model = build(ModelConfig(vocab_size=VOCAB, width=16, layers=2, heads=2, context=CONTEXT, dropout=dropout), seed=1)
+    fields = {"vocab_size": VOCAB, "width": 16, "layers": layers, "heads": 2, "context": CONTEXT, "dropout": dropout}
+    model = build(ModelConfig(**fields), seed=1)
     model = model.double() if double else model
     return Trainer(
         model,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
@@ -20,8 +20,6 @@ from langue.models.config import ClassifierConfig
 from langue.recipe import ModelSettings
 from langue.text.reading import Reading
 from langue.train.checkpoint import load
-
-OUTPUT = "classifier.output."
 
 FREE = {"preset", "path", "dropout", "classifier", "embedder"}
 """What may differ from the model whose weights are taken; context too, but for learned positions."""
@@ -141,14 +139,21 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
         or model.config.classifier is None
         or head.each != model.config.classifier.each
     )
+    anew = _parameters(None if model.classifier is None else model.classifier.output) if others else set()
+    optional = _parameters(model.classifier) | _parameters(model.embedder)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             given = start.weights.get(name)
-            if given is not None and given.shape == parameter.shape and not (others and name.startswith(OUTPUT)):
+            if given is not None and given.shape == parameter.shape and parameter not in anew:
                 parameter.copy_(given)
-            elif name.startswith(("classifier.", "embedder.")):
+            elif parameter in optional:
                 new.append(name)
             else:
                 there = "is missing" if given is None else f"has the shape {tuple(given.shape)}"
                 raise LangueError(f"{name} should have the shape {tuple(parameter.shape)}, but {there} in the weights")
     return new
+
+
+def _parameters(part: nn.Module | None) -> set[Tensor]:
+    """The parameters of a part of a model, if there is one."""
+    return set() if part is None else set(part.parameters())

@@ -22,7 +22,7 @@ from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
 from langue.hub.read import Precision
 from langue.hub.settings import refuse_hybrid
 from langue.models import Decoder, Model, ModelConfig
-from langue.models.build import check_outline, outline
+from langue.models.build import check_outline, outline, plain
 from langue.settings import parse
 from langue.text import Tokenizer
 
@@ -181,7 +181,7 @@ def _places(config: ModelConfig) -> dict[str, Place]:
     if not config.tie_embeddings:
         places["output.weight"] = Place("head.weight", whole)
     kinds = {"none": (), "query_key_value": ("bias",), "all": ("bias",)}[config.resolved_attention_bias]
-    for layer in range(config.layers):
+    for layer in range(config.layer_count):
         theirs, ours = f"blk.{layer}", f"stack.blocks.{layer}"
         for kind in ("weight", *kinds):
             fused = f"{ours}.mixer.query_key_value.{kind}"
@@ -255,7 +255,7 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
             kind, or the disk is full.
     """
     gguf = need("gguf", "formats", "writing GGUF")
-    path = Path(path)
+    path, model = Path(path), plain(model)
     architecture = _architecture(model.config)
     with replacing(path) as place:
         writer = gguf.GGUFWriter(place, architecture)
@@ -328,7 +328,7 @@ def _write_config(writer: Any, config: ModelConfig, kind: Kind, gguf: Any) -> No
     writer.add_vocab_size(config.vocab_size)
     writer.add_context_length(config.context)
     writer.add_embedding_length(config.width)
-    writer.add_block_count(config.layers)
+    writer.add_block_count(config.layer_count)
     writer.add_feed_forward_length(config.resolved_feedforward_width)
     writer.add_head_count(config.heads)
     writer.add_head_count_kv(config.resolved_key_heads)

@@ -14,8 +14,8 @@ from langue.console import say, with_article
 from langue.errors import LangueError
 from langue.hub.family import NOTHING, Family, Head, Key, pattern
 from langue.hub.weights import Weights
-from langue.models import Model
-from langue.nn.linear import Linear
+from langue.models import Model, ModelConfig
+from langue.nn.roles import roles
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,10 @@ def _halves(part: Tensor, head_width: int) -> Tensor:
 def lines(family: Family, head: Head, model: Model) -> list[Line]:
     """Where each parameter of a model is; the words' head is left out where theirs has none."""
     found = []
+    named = roles(model)
     for name, parameter in model.named_parameters():
-        line = _line((*family.keys, *head.keys), name, parameter, model)
+        rows = (parameter.shape[0],)
+        line = _line((*family.keys, *head.keys), name, named[name].blocks or rows, rows, model.config)
         if line is not None:
             found.append(line)
         elif head.words or not name.startswith("head."):
@@ -114,16 +116,17 @@ def lines(family: Family, head: Head, model: Model) -> list[Line]:
     return found
 
 
-def _line(keys: Iterable[Key], name: str, parameter: Tensor, model: Model) -> Line | None:
+def _line(
+    keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: tuple[int], config: ModelConfig
+) -> Line | None:
     for key in keys:
         groups = key.match(name)
         if groups is not None:
             theirs = tuple(source.format(**groups) for source in key.sources)
-            module = model.get_submodule(name.rpartition(".")[0])
-            blocks = module.blocks if isinstance(module, Linear) and len(theirs) > 1 else (parameter.shape[0],)
-            if len(blocks) != len(theirs):  # another line knows it in fewer parts
+            parts = blocks if len(theirs) > 1 else rows
+            if len(parts) != len(theirs):  # another line knows it in fewer parts
                 continue
-            return Line(name, theirs, key, blocks, model.config.resolved_head_width)
+            return Line(name, theirs, key, parts, config.resolved_head_width)
     return None
 
 

@@ -20,6 +20,7 @@ from langue.extra import need
 from langue.files import STAMP, replacing_listed, write_stamp
 from langue.hub.checkpoint import LABELS, Checkpoint, write_source_tokenizer
 from langue.models import Model, Seq2Seq
+from langue.models.build import plain
 from langue.nn.layout import Layout
 from langue.nn.mel import HOP, RATE, WINDOW
 from langue.nn.state import Memory
@@ -102,7 +103,7 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     if output == "scores" and model.classifier is None:
         raise LangueError("the model has no classifier that could give scores; ask for logits or hidden")
     folder = Path(folder)
-    ready = copy.deepcopy(model).to("cpu", torch.float32).eval()
+    ready = copy.deepcopy(plain(model)).to("cpu", torch.float32).eval()
     with replacing_listed(folder) as beside:
         # torch puts a module back into the mode that it was in, and all within it: dropout must not come back.
         graphs = [graph.eval() for graph in _graphs(ready, output)]

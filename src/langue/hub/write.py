@@ -26,7 +26,7 @@ from langue.hub.sentence import write_sentence
 from langue.hub.settings import choose_counterpart, write_settings
 from langue.hub.tokenizer import roles_of, write_tokenizer, write_tokenizers
 from langue.models import Model, ModelConfig
-from langue.models.build import empty
+from langue.models.build import empty, plain
 from langue.nn.embedder import Embedder
 from langue.text import Tokenizer
 from langue.text.beside import ENDS
@@ -46,7 +46,7 @@ def write_published(checkpoint: Checkpoint, folder: Path) -> None:
     Raises:
         LangueError: no family of Hugging Face's has such a model, or the disk is full.
     """
-    whole = checkpoint.model.eval()
+    whole = plain(checkpoint.model.eval())
     model = _with_segments(_without_embedder(whole))
     family, head = choose_counterpart(model.config, checkpoint.labels, checkpoint.origin)
     _remark_loss(model.config, head)

@@ -23,6 +23,7 @@ from langue.models.initialize import initialize
 from langue.models.layers import AttentionSpec
 from langue.models.model import Model, make_embedder
 from langue.models.seq2seq import Seq2Seq
+from langue.nn.linear import Linear, linear_factory, plain_parameters
 from langue.settings import parse
 
 _FORMS: dict[Form, type[Model]] = {"decoder": Decoder, "encoder": Encoder, "seq2seq": Seq2Seq}
@@ -34,7 +35,7 @@ CONFIG = "config.json"
 def build(config: ModelConfig, seed: int = 0) -> Model:
     """A new model, whose first weights are a pure function of its configuration and the seed."""
     model = _FORMS[config.form](config)
-    initialize(model, config, seed)
+    initialize(model, seed)
     return model
 
 
@@ -91,6 +92,25 @@ def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Pa
                 raise LangueError(f"{where} does not fit its weights: {name} {size:,} but {numbers:,} numbers in all")
 
 
+def plain(model: Model) -> Model:
+    """The same model with linear layers of nothing but W and b, for formats that know no others; itself where it has.
+
+    Raises:
+        LangueError: a layer has no plain weights that fit.
+    """
+    weights = plain_parameters(model)
+    if all(weights.get(name) is parameter for name, parameter in model.named_parameters()):
+        return model
+    with linear_factory(Linear):
+        made = empty(model.config)
+    expected = {name: parameter.shape for name, parameter in made.named_parameters()}
+    if wrong := _first_difference(expected, {name: value.shape for name, value in weights.items()}):
+        raise LangueError(f"a layer of the model has no plain weight: {wrong}")
+    made.load_state_dict(weights, strict=False, assign=True)
+    made.tie()
+    return made.to(model.device, model.dtype).train(model.training)
+
+
 def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[str, Tensor] | None = None) -> None:
     """Put another head that represents in the place of a model's own.
 
@@ -110,12 +130,8 @@ def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[s
         blank = make_embedder(config, model.config.read_width)
     expected = {name: each.shape for name, each in blank.state_dict().items()}
     given = {name: each.shape for name, each in (weights or {}).items()}
-    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
-    if wrong:
-        raise LangueError(
-            f"the head that represents does not fit its configuration: {wrong[0]} should be "
-            f"{_shape(expected.get(wrong[0]))} but is {_shape(given.get(wrong[0]))}"
-        )
+    if wrong := _first_difference(expected, given):
+        raise LangueError(f"the head that represents does not fit its configuration: {wrong}")
     head = make_embedder(config, model.config.read_width)
     head.load_state_dict(dict(weights or {}))
     model.embedder = head.to(model.device).train(model.training)
@@ -172,13 +188,8 @@ def load_weights(config: ModelConfig, file: Path, device: str | torch.device = "
     check_sizes(config, len(found), sum(shape.numel() for shape in found.values()), file.parent / CONFIG)
     model = empty(config)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
-    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-    if wrong:
-        name = wrong[0]
-        raise LangueError(
-            f"{file} does not fit its model's configuration: {name} should be "
-            f"{_shape(expected.get(name))} but is {_shape(found.get(name))}"
-        )
+    if wrong := _first_difference(expected, found):
+        raise LangueError(f"{file} does not fit its model's configuration: {wrong}")
     model.load_state_dict(_read_weights(file, device), strict=False, assign=True)
     model.tie()
     return model.to(device).eval()
@@ -210,6 +221,14 @@ def _opened(path: Path, device: str) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise LangueError(f"{path} is damaged: {error}") from None
+
+
+def _first_difference(expected: Mapping[str, torch.Size], found: Mapping[str, torch.Size]) -> str | None:
+    """The first tensor by name that should have another shape, in words."""
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if not wrong:
+        return None
+    return f"{wrong[0]} should be {_shape(expected.get(wrong[0]))} but is {_shape(found.get(wrong[0]))}"
 
 
 def _shape(shape: torch.Size | None) -> str:

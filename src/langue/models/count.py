@@ -12,7 +12,7 @@ from langue.batch import Batch
 from langue.models.build import outline
 from langue.models.config import ModelConfig
 from langue.models.layers import AttentionSpec, CrossSpec, LayerSpec, RelativeSpec, WindowSpec
-from langue.nn.convolution import Convolution
+from langue.nn.roles import roles
 
 
 def parameters(config: ModelConfig) -> int:
@@ -23,10 +23,11 @@ def parameters(config: ModelConfig) -> int:
 def flops_per_token(config: ModelConfig, context: int | None = None, source: float | None = None) -> int:
     """Floating-point operations of training on one token: forward, and twice as many backward.
 
-    6 for each number of a matrix or a convolution that is multiplied with (embeddings are looked up, not multiplied),
-    and 12 · width of all heads · visible positions for each layer of attention (Chowdhery et al. 2022, "PaLM", appendix
-    B, which counts a causal layer as if it saw everything). For an encoder–decoder this is one token of the target
-    together with its share of the source: one token, where they are of one length.
+    6 for each number of a matrix, a convolution or an adapter that is multiplied with (embeddings are looked up, not
+    multiplied), 4 for one that does not learn, and 12 · width of all heads · visible positions for each layer of
+    attention (Chowdhery et al. 2022, "PaLM", appendix B, which counts a causal layer as if it saw everything). For an
+    encoder–decoder this is one token of the target together with its share of the source: one token, where they are of
+    one length.
 
     Args:
         config: the model.
@@ -38,11 +39,14 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
     read = length if source is None else source
     share = read / length
     multiplied = float(model.head.weight.numel())
-    convolutions = [f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Convolution)]
-    for name in [*model.matrices(), *convolutions]:
-        # What works on the source: its encoder, and what the decoder makes of what it has read.
-        on_source = name.startswith("encoder.") or ".cross.key" in name
-        multiplied += model.get_parameter(name).numel() * (share if on_source else 1)
+    for stack in model.stacks:
+        named = roles(stack)
+        for name, parameter in stack.named_parameters():
+            if named[name].is_multiplied:
+                # What works on the source: its encoder, and what the decoder makes of what it has read.
+                of_source = stack is not model.stacks[-1] or named[name].of_source
+                learning = 1 if parameter.requires_grad else 4 / 6
+                multiplied += parameter.numel() * learning * (share if of_source else 1)
     looked_at: float = _looked_at(config, length)
     if config.form == "seq2seq":
         looked_at += _looked_at(config.encoder_config(), read) * share
@@ -146,16 +150,17 @@ def memory(
     """
     model = outline(config)
     length = context or config.context
-    learned = sum(parameter.numel() for parameter in model.parameters())
+    every = dict(model.named_parameters())
+    learned = {name: parameter.numel() for name, parameter in every.items() if parameter.requires_grad}
     fixed = sum(buffer.nbytes for buffer in model.buffers())
-    in_matrices = sum(model.get_parameter(name).numel() for name in model.matrices())
-    kept = 2 * learned - (in_matrices if optimizer == "muon" else 0)
+    in_matrices = sum(learned.get(name, 0) for name in model.matrices())
+    kept = 2 * sum(learned.values()) - (in_matrices if optimizer == "muon" else 0)
     # The loss holds some rows' logits and their logarithms, and the head's gradient before and after it is scaled.
     vocabulary = config.vocab_size
     at_once = min(rows * length * vocabulary, max(256 * vocabulary, 1 << 21))
     return TrainingMemory(
-        weights=4 * learned + fixed,
-        gradients=4 * learned,
+        weights=4 * sum(parameter.numel() for parameter in every.values()) + fixed,
+        gradients=4 * sum(learned.values()),
         optimizer=4 * kept,
         activations=activations(config, rows, length, source),
         logits=4 * (2 * at_once + 2 * vocabulary * config.width),

@@ -1,4 +1,4 @@
-"""The first value of every parameter, as one table.
+"""The first value of every parameter, a function of its role.
 
 | parameter                                              | first value                                               |
 |--------------------------------------------------------|-----------------------------------------------------------|
@@ -14,8 +14,9 @@
 | the last matrix of attention, feedforward, convolution | as a matrix, ÷ √(2·layers) (GPT-2); zero with `zero_output` |
 | every other matrix, a convolution's included            | normal, deviation `initial_deviation` or 1/√(inputs)     |
 
-Each parameter draws from its own generator, keyed by the seed and its name, so that its first value depends on nothing
-else: not on the order of construction, not on what other parameters there are.
+The layers declare it (`langue.nn.roles`). Each parameter draws from its own generator, keyed by the seed and its name,
+so that its first value depends on nothing else: not on the order of construction, not on what other parameters there
+are.
 """
 
 from __future__ import annotations
@@ -23,56 +24,42 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from langue.models.config import ModelConfig
-from langue.nn.embedding import Embedding, Head
-from langue.nn.norm import LayerNorm, RMSNorm
-from langue.nn.position import LearnedPosition, RelativePosition
+from langue.models.model import Model
+from langue.nn.roles import Role, roles
 from langue.randomness import torch_generator
 
 
 @torch.no_grad()
-def initialize(model: nn.Module, config: ModelConfig, seed: int) -> None:
+def initialize(model: Model, seed: int) -> None:
     """Give every parameter of a model its first value."""
-    encoder = config.encoder_config() if config.form == "seq2seq" else config
-    done: set[int] = set()
-    for place, module in model.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if id(parameter) not in done:
-                draws = torch_generator(seed, "initialize", f"{place}.{name}")
-                own = encoder if place.startswith("encoder.") else config
-                parameter.copy_(_first_value(module, place, name, parameter, own, draws))
-                done.add(id(parameter))
+    # A seq2seq's sides have settings of their own.
+    configs = {id(parameter): stack.config for stack in model.stacks for parameter in stack.parameters()}
+    named = roles(model)
+    for name, parameter in model.named_parameters():
+        config = configs.get(id(parameter), model.config)
+        draws = torch_generator(seed, "initialize", name)
+        parameter.copy_(_first_value(named[name], parameter.shape, config, draws))
 
 
-def _first_value(
-    module: nn.Module, place: str, name: str, parameter: Tensor, config: ModelConfig, draws: torch.Generator
-) -> Tensor:
-    value = torch.empty(parameter.shape)
-    if isinstance(module, nn.RNNBase):
-        return _recurrent(module, name, value, draws)
-    if name == "bias" or isinstance(module, RelativePosition):
+def _first_value(role: Role, shape: torch.Size, config: ModelConfig, draws: torch.Generator) -> Tensor:
+    value, initial = torch.empty(shape), role.initial
+    if config.zero_output and initial.ends is not None:
         return value.zero_()
-    if isinstance(module, LayerNorm | RMSNorm) or name in ("query_norm", "key_norm"):
-        return value.fill_(1.0)
-    # Of a block, where it adds to what came before.
-    is_output = ".blocks." in place and place.endswith(".output")
-    if config.zero_output and (is_output or isinstance(module, Head)):
-        return value.zero_()
-    # A classifier begins as good as undecided; from larger values it would first have to unlearn its own opinion.
-    small = isinstance(module, Embedding | LearnedPosition) or place == "classifier.output"
-    inputs = parameter.shape[1:].numel() if parameter.ndim > 1 else parameter.shape[-1]
-    usual = 0.02 if small else inputs**-0.5
-    value.normal_(std=config.initial_deviation or usual, generator=draws)
-    if not config.score_scale and place.endswith((".query_key_value", ".cross.query")):
-        value[: config.heads * config.resolved_head_width] *= config.resolved_head_width**-0.5
-    return value / math.sqrt(2 * config.layer_count) if is_output else value
-
-
-def _recurrent(cell: nn.RNNBase, name: str, value: Tensor, draws: torch.Generator) -> Tensor:
-    width = cell.hidden_size
-    value.uniform_(-(width**-0.5), width**-0.5, generator=draws)
-    if isinstance(cell, nn.LSTM) and name.startswith("bias_ih"):
-        value[width : 2 * width] = 1.0  # torch stacks an LSTM's gates as input, forget, cell, output
-    return value
+    if initial.draw == "constant":
+        return value.fill_(initial.size or 0.0)
+    inputs = shape[1:].numel() if len(shape) > 1 else shape[-1]
+    size = inputs**-0.5 if initial.size is None else initial.size
+    if initial.draw == "uniform":
+        value.uniform_(-size, size, generator=draws)
+    else:
+        value.normal_(std=config.initial_deviation or size, generator=draws)
+    for block, rows in enumerate(value.split(list(role.blocks)) if role.blocks else ()):
+        if initial.factors:
+            rows.mul_(initial.factors[block])
+        constant = initial.constants[block] if initial.constants else None
+        if constant is not None:
+            rows.fill_(constant)
+    return value / math.sqrt(2 * config.layer_count) if initial.ends == "sublayer" else value

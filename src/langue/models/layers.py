@@ -23,9 +23,13 @@ class RotarySpec(Settings):
     """Rotary positions: queries and keys are turned."""
 
     kind: Literal["rotary"] = "rotary"
+    """Of positions."""
     head_width: int
+    """Width of what is turned."""
     theta: float
+    """The slowest wavelength."""
     scaling: RotaryScaling | None
+    """How they were stretched, if they were."""
 
     @model_validator(mode="after")
     def _check(self) -> RotarySpec:
@@ -38,9 +42,13 @@ class RelativeSpec(Settings):
     """Relative positions: a bias of attention's scores."""
 
     kind: Literal["relative"] = "relative"
+    """Of positions."""
     heads: int
+    """Heads, each with a bias of its own."""
     buckets: int
+    """Buckets of distances."""
     reach: int
+    """Distance from which on all share the last bucket."""
 
     @model_validator(mode="after")
     def _check(self) -> RelativeSpec:
@@ -50,17 +58,26 @@ class RelativeSpec(Settings):
 
 
 class AttentionSpec(Settings):
-    """A mixer of attention; null is resolved but for the window, where it sees everything."""
+    """A mixer of attention."""
 
     kind: Literal["attention"] = "attention"
+    """Of mixer."""
     heads: int
+    """Heads that look."""
     key_heads: int
+    """Heads that are looked at."""
     head_width: int
+    """Width of one head."""
     window: int | None
+    """Positions that are seen, itself included; null sees everything."""
     bias: AttentionBias
+    """Projections that have one."""
     norm: QueryKeyNorm
+    """Normalisation of queries and keys."""
     norm_epsilon: float | None
+    """Its ε; null takes the smallest difference that numbers near 1 can have."""
     scale: bool
+    """Divide scores by √(head width)."""
 
     @model_validator(mode="after")
     def _check(self) -> AttentionSpec:
@@ -73,37 +90,49 @@ class RecurrentSpec(Settings):
     """A mixer that walks through the positions."""
 
     kind: RecurrentKind
+    """Of mixer: the cell."""
 
 
 class WindowSpec(Settings):
     """A mixer of the last few inputs side by side."""
 
     kind: Literal["window"] = "window"
+    """Of mixer."""
     size: int
+    """Inputs side by side."""
 
 
 class CrossSpec(Settings):
     """A decoder's look at its source; the older kinds have one head as wide as the layer."""
 
     kind: CrossKind
+    """Attention of many heads, or an older one."""
     heads: int
+    """Heads that look."""
     head_width: int
+    """Width of one head."""
     scale: bool
+    """Divide scores by √(head width)."""
 
 
 class FeedforwardSpec(Settings):
     """A feedforward layer."""
 
     kind: FeedforwardKind
+    """Its activation."""
     width: int
+    """Width inside."""
 
 
 class NormSpec(Settings):
     """A norm of whatever width."""
 
     kind: NormKind
+    """Of norm."""
     epsilon: float
+    """Added to a variance before its root is taken."""
     bias: bool
+    """A shift, where the kind may have one."""
 
 
 PositionSpec = RotarySpec | RelativeSpec
@@ -114,19 +143,29 @@ class LayerSpec(Settings):
     """All that one layer is made of; the width is that of the stack."""
 
     width: int
+    """Of the stack."""
     block: BlockKind
+    """What stands around the mixer."""
     mixer: MixerSpec
+    """How positions exchange information."""
     position: Annotated[PositionSpec, Field(discriminator="kind")] | None
     """What guides its attention; recurrence and windows know the order by themselves."""
     cross: CrossSpec | None
+    """The look at a source, where there is one."""
     feedforward: FeedforwardSpec | None
+    """What each position does by itself, if anything."""
     convolution: int | None
     """Positions that a Conformer's convolution sees."""
     norm: NormSpec
+    """Of each sublayer."""
     norm_place: NormPlace
+    """Before a sublayer, or after its shortcut."""
     residual: bool
+    """Shortcuts around the sublayers."""
     bias: bool
+    """Biases in the projections."""
     dropout: float
+    """Probability of dropping a number."""
 
     @property
     def is_normed(self) -> bool:
@@ -288,16 +327,20 @@ LayerItem = str | dict[str, Any]
 """A layer that differs: the name of its mixer, or the fields of `LayerFields` in which it does."""
 
 
+LONGEST_LIST = 4096
+"""Items of `layers`, each of which takes a fraction of a millisecond to be understood."""
+
+
 class LayerPattern(Settings):
     """Layers that come again and again."""
 
-    pattern: tuple[LayerItem, ...] = Field(min_length=1)
+    pattern: tuple[LayerItem, ...] = Field(min_length=1, max_length=LONGEST_LIST)
     """Layers in their order: each a mixer's name, or the fields in which it differs from those beside `layers`."""
     repeat: int = Field(default=1, ge=1)
     """How many times they come."""
 
 
-Layers = Annotated[int, Field(ge=0)] | tuple[LayerItem, ...] | LayerPattern
+Layers = Annotated[int, Field(ge=0)] | Annotated[tuple[LayerItem, ...], Field(max_length=LONGEST_LIST)] | LayerPattern
 
 
 def differing(item: LayerItem) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from langue.nn.dense import Dense
 from langue.nn.embedder import Embedder
 from langue.nn.embedding import Embedding, Head, Scale
 from langue.nn.hearing import Hearing
-from langue.nn.linear import Linear
 from langue.nn.norm import make_norm
-from langue.nn.recurrent import Recurrent
+from langue.nn.roles import roles
 from langue.nn.state import State
 
 
@@ -110,40 +109,43 @@ class Model(nn.Module):
         return self.config.context if limited else None
 
     @property
+    def stacks(self) -> list[Stack]:
+        """The stack that reads, where there are two, and the one whose output the head gets."""
+        return [part for part in self.children() if isinstance(part, Stack)]
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        """All that makes something of hidden vectors."""
+        return [head for head in (self.head, self.classifier, self.embedder) if head is not None]
+
+    @property
+    def reading_parts(self) -> list[nn.Module]:
+        """All that only a source goes through; nothing of a model of one side."""
+        return []
+
+    @property
     def depth(self) -> int:
         """What `depths` says of heads: one more than there are blocks, on the deeper side."""
-        return 1 + max(len(module.blocks) for module in self.modules() if isinstance(module, Stack))
+        return 1 + max(len(stack.blocks) for stack in self.stacks)
 
     def depths(self) -> dict[str, int]:
         """How many layers each parameter stands above the input: embeddings 0, blocks 1, 2, …, heads one above all.
 
-        What stands after the last block belongs to it. An encoder–decoder's sides are counted each by itself.
+        What stands after the last block belongs to it. An encoder–decoder's sides are counted each by itself; a matrix
+        that a head shares with the embedding is the embedding's.
         """
-        layers = self.depth - 1
-        found = {}
-        for name, _ in self.named_parameters():
-            side, _, rest = name.partition(".")
-            if side in ("head", "classifier", "embedder", "speller"):
-                found[name] = layers + 1
-            elif rest.startswith("blocks."):
-                found[name] = int(rest.split(".")[1]) + 1
-            else:
-                found[name] = layers if rest.startswith("norm.") else 0
-        return found
+        found = {id(parameter): self.depth for head in self.heads for parameter in head.parameters()}
+        for stack in self.stacks:
+            for number, block in enumerate(stack.blocks, 1):
+                found |= {id(parameter): number for parameter in block.parameters()}
+            found |= {id(parameter): len(stack.blocks) for parameter in stack.norm.parameters()}
+        if self.embedding is not None:
+            found |= {id(parameter): 0 for parameter in self.embedding.parameters()}
+        return {name: found.get(id(parameter), 0) for name, parameter in self.named_parameters()}
 
     def matrices(self) -> dict[str, tuple[int, ...]]:
         """Names of the parameters between embedding and head that are matrices, with the rows of each stacked one."""
-        found = {}
-        for name, module in self.named_modules():
-            if not name.startswith(("stack.", "encoder.")):
-                continue
-            if isinstance(module, Linear):
-                found[f"{name}.weight"] = module.blocks
-            elif isinstance(module, Recurrent):
-                for inner, parameter in module.cell.named_parameters():
-                    if parameter.ndim == 2:
-                        found[f"{name}.cell.{inner}"] = (parameter.shape[0] // module.gates,) * module.gates
-        return found
+        return {name: role.blocks for name, role in roles(self).items() if role.kind == "matrix"}
 
 
 def _prepare(config: ModelConfig) -> nn.Module | None:

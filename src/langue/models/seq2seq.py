@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.models.config import ModelConfig
@@ -39,6 +39,14 @@ class Seq2Seq(Model):
         self.stack = Stack(config, causal=True, memory_width=encoder.width)
         spells = config.audio is not None and config.audio.spells
         self.speller = Head(config.vocab_size, encoder.width, bias=False, tied=None) if spells else None
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        return [*super().heads, *([] if self.speller is None else [self.speller])]
+
+    @property
+    def reading_parts(self) -> list[nn.Module]:
+        return [part for part in (self.encoder, self.hearing, self.source_embedding) if part is not None]
 
     def encode(self, batch: Batch) -> Memory:
         """Read the source: what the decoder may look at."""

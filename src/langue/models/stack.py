@@ -25,7 +25,7 @@ from langue.nn.convolution import Convolution
 from langue.nn.dropout import Dropout
 from langue.nn.feedforward import Feedforward
 from langue.nn.layout import Layout
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
 from langue.nn.norm import make_norm
 from langue.nn.position import (
@@ -38,7 +38,7 @@ from langue.nn.position import (
 from langue.nn.recurrent import Recurrent
 from langue.nn.rotary import RotaryPosition
 from langue.nn.state import Memory, State
-from langue.nn.window import Window
+from langue.nn.window import WindowMixer
 
 
 class Stack(nn.Module):
@@ -52,10 +52,10 @@ class Stack(nn.Module):
 
     def __init__(self, config: ModelConfig, *, causal: bool, memory_width: int | None = None):
         super().__init__()
-        self.causal = causal
+        self.config, self.causal = config, causal
         width, outside, first = config.width, config.resolved_embedding_width, config.layer_pattern[0]
         # A shortcut needs the same width on both sides; without it the first mixer itself changes the width.
-        self.projection = Linear(outside, (width,), config.bias) if first.residual and outside != width else None
+        self.projection = make_linear(outside, (width,), config.bias) if first.residual and outside != width else None
         inside = outside if self.projection is None else width
         norm = config.norm_spec()
         self.position = _make_position(config, inside)
@@ -170,7 +170,7 @@ def _make_mixer(spec: LayerSpec, input_width: int, causal: bool, position: int |
             position=position,
         )
     if isinstance(mixer, WindowSpec):
-        return Window(input_width, spec.width, size=mixer.size, causal=causal)
+        return WindowMixer(input_width, spec.width, size=mixer.size, causal=causal)
     return Recurrent(mixer.kind, input_width, spec.width, causal=causal)
 
 

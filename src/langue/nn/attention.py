@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from langue import kernels
 from langue.nn.layout import Guide, Layout
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
+from langue.nn.roles import GAIN, MATRIX, OUTPUT, Initial, Role
 from langue.nn.state import LayerState, Memory, Owners, Paths, joined
 
 AttentionBias = Literal["none", "query_key_value", "all"]
@@ -148,12 +149,13 @@ class Attention(Mixer):
         self.position = position
         self.heads, self.key_heads, self.head_width, self.scale = heads, key_heads, head_width, scale
         self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
-        self.query_key_value = Linear(
-            input_width, (heads * head_width, key_heads * head_width, key_heads * head_width), bias != "none"
-        )
-        self.output = Linear(heads * head_width, (width,), bias == "all")
+        blocks = (heads * head_width, key_heads * head_width, key_heads * head_width)
+        role = MATRIX if scale else Role("matrix", Initial(factors=(head_width**-0.5, 1.0, 1.0)))
+        self.query_key_value = make_linear(input_width, blocks, bias != "none", role)
+        self.output = make_linear(heads * head_width, (width,), bias == "all", OUTPUT)
         self.query_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
         self.key_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
+        self.roles = {"query_norm": GAIN, "key_norm": GAIN} if norm == "weighted" else {}
 
     def start(self) -> KeyValueState:
         return KeyValueState(self.key_heads)
@@ -240,9 +242,11 @@ class CrossAttention(nn.Module):
     ):
         super().__init__()
         self.heads, self.head_width, self.scale, self.dropout = heads, head_width, scale, dropout
-        self.query = Linear(width, (heads * head_width,), bias)
-        self.key_value = Linear(memory_width, (heads * head_width, heads * head_width), bias)
-        self.output = Linear(heads * head_width, (width,), bias)
+        role = MATRIX if scale else Role("matrix", Initial(factors=(head_width**-0.5,)))
+        self.query = make_linear(width, (heads * head_width,), bias, role)
+        blocks = (heads * head_width, heads * head_width)
+        self.key_value = make_linear(memory_width, blocks, bias, Role("matrix", of_source=True))
+        self.output = make_linear(heads * head_width, (width,), bias, OUTPUT)
 
     def start(self) -> SourceState:
         return SourceState()

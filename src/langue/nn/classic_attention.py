@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from langue.nn.attention import SourceState
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
+from langue.nn.roles import OUTPUT, Role
 from langue.nn.state import LayerState, Memory
 
 CrossKind = Literal["attention", "bahdanau", "luong"]
@@ -32,10 +33,11 @@ class ClassicAttention(nn.Module):
 
     def __init__(self, kind: CrossKind, width: int, memory_width: int, *, bias: bool):
         super().__init__()
-        self.key = Linear(memory_width, (width,), bias)
-        self.query = Linear(width, (width,), False) if kind == "bahdanau" else None
+        self.key = make_linear(memory_width, (width,), bias, Role("matrix", of_source=True))
+        self.query = make_linear(width, (width,), False) if kind == "bahdanau" else None
         self.energy = nn.Parameter(torch.empty(width)) if kind == "bahdanau" else None
-        self.output = Linear(memory_width + width, (width,), bias)
+        self.output = make_linear(memory_width + width, (width,), bias, OUTPUT)
+        self.roles = {} if self.energy is None else {"energy": Role("vector")}
 
     def start(self) -> SourceState:
         return SourceState()

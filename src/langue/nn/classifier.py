@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from langue.nn.dense import Dense, DenseKind
 from langue.nn.dropout import Dropout
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
 from langue.nn.pooling import Pooling, pool
+from langue.nn.roles import SMALL, Role
 
 
 class Classifier(nn.Module):
@@ -40,7 +41,8 @@ class Classifier(nn.Module):
         self.pooling = pooling if each == "text" else None
         self.dense = Dense(width, dense) if dense != "none" else nn.Identity()
         self.dropout = Dropout(dropout)
-        self.output = Linear(width, (outputs,), bias) if outputs else nn.Identity()
+        # It begins as good as undecided; from larger values it would first have to unlearn its own opinion.
+        self.output = make_linear(width, (outputs,), bias, Role("head", SMALL)) if outputs else nn.Identity()
 
     def forward(self, hidden: Tensor, valid: Tensor | None) -> Tensor:
         """Hidden vectors (B, T, width), of which `valid` (B, T) are no padding, as (B, outputs) or (B, T, outputs)."""

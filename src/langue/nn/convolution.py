@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from langue import kernels
 from langue.nn.layout import Layout
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
+from langue.nn.roles import OUTPUT, Role
 from langue.nn.state import LayerState
 from langue.nn.window import WindowState
 
@@ -32,10 +33,11 @@ class Convolution(nn.Module):
         super().__init__()
         self.after = 0 if causal else size // 2
         self.before = size - 1 - self.after
-        self.input = Linear(width, (width, width), bias)
+        self.input = make_linear(width, (width, width), bias)
         self.weight = nn.Parameter(torch.empty(width, size))
+        self.roles = {"weight": Role("convolution")}
         self.norm = norm
-        self.output = Linear(width, (width,), bias)
+        self.output = make_linear(width, (width,), bias, OUTPUT)
 
     def start(self) -> WindowState:
         return WindowState()

@@ -7,7 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from langue.nn.feedforward import ACTIVATIONS
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
+from langue.nn.roles import HEAD
 
 DenseKind = Literal["none", "tanh", "relu", "gelu", "gelu_tanh"]
 
@@ -24,7 +25,7 @@ class Dense(nn.Module):
 
     def __init__(self, width: int, activation: DenseKind, outputs: int | None = None, *, bias: bool = True):
         super().__init__()
-        self.linear = Linear(width, (outputs or width,), bias=bias)
+        self.linear = make_linear(width, (outputs or width,), bias, HEAD)
         self.activation = nn.Identity() if activation == "none" else ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from langue import kernels
+from langue.nn.roles import SHIFT, SMALL, Initial, Role
 
 
 class Embedding(nn.Module):
@@ -17,6 +18,7 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(torch.empty(vocab_size, width))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.scale = scale
+        self.roles = {"weight": Role("embedding", SMALL), **({"bias": SHIFT} if bias else {})}
 
     def forward(self, ids: Tensor) -> Tensor:
         x = F.embedding(ids, self.weight)
@@ -43,6 +45,7 @@ class Head(nn.Module):
         self.weight = nn.Parameter(torch.empty(vocab_size, width)) if tied is None else tied.weight
         self.bias = nn.Parameter(torch.zeros(vocab_size)) if bias else None
         self.prepare = prepare or nn.Identity()
+        self.roles = {"weight": Role("head", Initial(ends="model")), **({"bias": SHIFT} if bias else {})}
 
     def forward(self, hidden: Tensor) -> Tensor:
         return kernels.linear(self.prepare(hidden), self.weight, self.bias)

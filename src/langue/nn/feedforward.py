@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from langue import kernels
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
+from langue.nn.roles import OUTPUT
 
 FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "none"]
 
@@ -40,8 +41,8 @@ class Feedforward(nn.Module):
         super().__init__()
         self.activation = ACTIVATIONS[kind]
         self.gated = kind in GATED
-        self.input = Linear(width, (hidden_width, hidden_width) if self.gated else (hidden_width,), bias)
-        self.output = Linear(hidden_width, (width,), bias)
+        self.input = make_linear(width, (hidden_width, hidden_width) if self.gated else (hidden_width,), bias)
+        self.output = make_linear(hidden_width, (width,), bias, OUTPUT)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.input(x)

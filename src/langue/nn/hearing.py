@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from langue.nn.roles import SHIFT, Role
 
-class Convolution(nn.Module):
+
+class FrameConvolution(nn.Module):
     """A convolution over time of three frames, whose padding stays silent."""
 
     def __init__(self, input_width: int, width: int, stride: int):
@@ -17,6 +19,7 @@ class Convolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(width, input_width, 3))
         self.bias = nn.Parameter(torch.zeros(width))
         self.stride = stride
+        self.roles = {"weight": Role("convolution"), "bias": SHIFT}
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, input width, frames) to (B, width, frames / stride, rounded up)."""
@@ -38,9 +41,8 @@ class Hearing(nn.Module):
     def __init__(self, bins: int, width: int, strides: Sequence[int]):
         super().__init__()
         widths = [bins] + [width] * len(strides)
-        self.layers = nn.ModuleList(
-            Convolution(before, after, step) for before, after, step in zip(widths, widths[1:], strides, strict=False)
-        )
+        sizes = zip(widths, widths[1:], strides, strict=False)
+        self.layers = nn.ModuleList(FrameConvolution(before, after, step) for before, after, step in sizes)
 
     def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """What is heard, and which of it is no padding.
@@ -54,7 +56,7 @@ class Hearing(nn.Module):
         """
         x = features.transpose(1, 2)
         for layer in self.layers:
-            assert isinstance(layer, Convolution)
+            assert isinstance(layer, FrameConvolution)
             if valid is not None:
                 x = x * valid[:, None]
                 valid = valid[:, :: layer.stride]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from langue import kernels
+from langue.nn.roles import GAIN, SHIFT
 
 NormKind = Literal["layer", "rms", "none"]
 
@@ -21,6 +22,7 @@ class LayerNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.epsilon = epsilon
+        self.roles = {"weight": GAIN, **({"bias": SHIFT} if bias else {})}
 
     def forward(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
@@ -33,6 +35,7 @@ class RMSNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
         self.epsilon = epsilon
+        self.roles = {"weight": GAIN}
 
     def forward(self, x: Tensor) -> Tensor:
         return kernels.rms_norm(x, self.weight, self.epsilon)

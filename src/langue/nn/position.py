@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from langue.nn.layout import Guide, Layout
+from langue.nn.roles import SMALL, ZEROS, Role
 
 AddedKind = Literal["learned", "sinusoidal"]
 GuidingKind = Literal["rotary", "relative"]
@@ -40,6 +41,7 @@ class LearnedPosition(EmbeddingPosition):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(context + offset, width))
         self.offset = offset
+        self.roles = {"weight": Role("position", SMALL)}
 
     def added(self, positions: Tensor) -> Tensor:
         return self.weight[positions + self.offset]
@@ -69,6 +71,7 @@ class RelativePosition(AttentionPosition):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(buckets, heads))
         self.reach = reach
+        self.roles = {"weight": Role("position", ZEROS)}
 
     def guide(self, layout: Layout) -> Guide:
         positions = layout.positions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
+from langue.nn.roles import Initial, Role
 from langue.nn.state import LayerState, Owners, Paths
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
@@ -37,6 +39,16 @@ class HiddenState(LayerState):
             self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))
 
 
+def _role(kind: RecurrentKind, name: str, width: int) -> Role:
+    """The role of a parameter of torch's cell, which stacks those of all gates."""
+    gates = _GATES[kind]
+    initial = Initial("uniform", width**-0.5)
+    if kind == "lstm" and name.startswith("bias_ih"):
+        # torch stacks an LSTM's gates as input, forget, cell, output; the forget gate is open at first.
+        initial = replace(initial, constants=(None, 1.0, None, None))
+    return Role("matrix" if name.startswith("weight") else "vector", initial, (width,) * gates)
+
+
 class Recurrent(Mixer):
     """A recurrent layer; when not causal, two of half the width walk in opposite directions (Schuster & Paliwal 1997).
 
@@ -53,8 +65,8 @@ class Recurrent(Mixer):
         # On no device first: torch would draw first values from its global generator, only for them to be replaced.
         cell = _CELLS[kind](input_width, one_way, batch_first=True, bidirectional=not causal, device="meta")
         self.cell = cell.to_empty(device=torch.get_default_device())
-        self.gates = _GATES[kind]
         self.width = width
+        self.roles = {f"cell.{name}": _role(kind, name, one_way) for name, _ in cell.named_parameters()}
 
     def start(self) -> HiddenState:
         return HiddenState()

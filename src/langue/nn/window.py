@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from langue.nn.layout import Layout
-from langue.nn.linear import Linear
+from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
 from langue.nn.state import LayerState, Owners, Paths
 
@@ -27,7 +27,7 @@ class WindowState(LayerState):
             self.inputs = torch.cat([self.inputs, other.inputs])
 
 
-class Window(Mixer):
+class WindowMixer(Mixer):
     """tanh(H·[x_{t−size+1}; …; x_t] + d) (Bengio et al. 2003, section 2); before the text's start stand zeros.
 
     When not causal the window is centred: size // 2 positions on the right, the rest on the left.
@@ -37,7 +37,7 @@ class Window(Mixer):
         super().__init__()
         self.size = size
         self.after = 0 if causal else size // 2
-        self.hidden = Linear(size * input_width, (width,), bias=True)
+        self.hidden = make_linear(size * input_width, (width,), True)
 
     def start(self) -> WindowState:
         return WindowState()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from langue.errors import LangueError
+from langue.models import Model
+from langue.nn.roles import roles
 from langue.train.muon import Muon
 from langue.train.settings import TrainingSettings
 
@@ -75,10 +77,10 @@ def _quantities(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str
     return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": parameter, "exp_avg_sq": parameter}
 
 
-def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:
+def build_optimizer(model: Model, settings: TrainingSettings) -> Optimizers:
     """The optimizer that the settings name, over all parameters of a model that learn.
 
-    Weight decay shrinks the trunk's matrices and the embedding's, and leaves vectors alone (Loshchilov & Hutter 2019).
+    Muon takes the trunk's matrices. Weight decay shrinks what is no vector (Loshchilov & Hutter 2019).
     With `layer_decay`, a parameter d layers below the head learns at layer_decay^d of the rate (Howard & Ruder 2018,
     section 3.2; Clark et al. 2020, "ELECTRA", appendix B).
 
@@ -89,32 +91,33 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:
     if not parameters:
         raise LangueError("training.freeze leaves nothing to learn")
     names: dict[Tensor, str] = {parameter: name for name, parameter in parameters.items()}
-    matrices: dict[str, tuple[int, ...]] = model.matrices() if settings.optimizer == "muon" else {}  # type: ignore[operator]
+    named = roles(model)
+    matrices = model.matrices() if settings.optimizer == "muon" else {}
     parts: list[tuple[torch.optim.Optimizer, float]] = []
     for scale, group in _by_scale(model, parameters, settings.layer_decay).items():
         stacked = {name: matrices[name] for name in group if name in matrices}
-        rest = [parameter for name, parameter in group.items() if name not in stacked]
+        rest = [name for name in group if name not in stacked]
         if rest:
-            parts.append((_adamw(rest, settings), settings.learning_rate * scale))
+            shrinking = {group[name]: named[name].decays for name in rest}
+            parts.append((_adamw(shrinking, settings), settings.learning_rate * scale))
         if stacked:
             rate = (settings.matrix_learning_rate or settings.learning_rate) * scale
             parts.append((_muon([group[name] for name in stacked], stacked.values(), rate, settings), rate))
     return Optimizers(parts, names)
 
 
-def _by_scale(model: nn.Module, parameters: Mapping[str, Tensor], decay: float) -> dict[float, dict[str, Tensor]]:
+def _by_scale(model: Model, parameters: Mapping[str, Tensor], decay: float) -> dict[float, dict[str, Tensor]]:
     """Parameters by what their learning rate is multiplied with."""
     if decay == 1.0:
         return {1.0: dict(parameters)}
-    depths: dict[str, int] = model.depths()  # type: ignore[operator]
-    top: int = model.depth  # type: ignore[assignment]
+    depths, top = model.depths(), model.depth
     found: dict[float, dict[str, Tensor]] = {}
     for name, parameter in parameters.items():
         found.setdefault(decay ** (top - depths[name]), {})[name] = parameter
     return found
 
 
-def freeze(model: nn.Module, settings: TrainingSettings) -> None:
+def freeze(model: Model, settings: TrainingSettings) -> None:
     """Let the parameters that `training.freeze` names keep their values.
 
     Raises:
@@ -125,8 +128,7 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
     if settings.freeze == "encoder":
         _freeze_encoder(model)
         return
-    depths: dict[str, int] = model.depths()  # type: ignore[operator]
-    top: int = model.depth  # type: ignore[assignment]
+    depths, top = model.depths(), model.depth
     frozen = {"embeddings": 0, "all-but-head": top - 1}.get(str(settings.freeze), settings.freeze)
     if not isinstance(frozen, int) or not 0 <= frozen < top:
         raise LangueError(f"training.freeze is {settings.freeze}, but the model has {top - 1} layers")
@@ -134,11 +136,10 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
         parameter.requires_grad_(depths[name] > frozen)
 
 
-def _freeze_encoder(model: nn.Module) -> None:
-    parts = [part for name, part in model.named_children() if name in ("encoder", "hearing", "source_embedding")]
-    if "encoder" not in dict(model.named_children()):
+def _freeze_encoder(model: Model) -> None:
+    if not model.reading_parts:
         raise LangueError("training.freeze: encoder is for models of form: seq2seq")
-    for part in parts:
+    for part in model.reading_parts:
         part.requires_grad_(False)
 
 
@@ -155,10 +156,11 @@ def _muon(
     )
 
 
-def _adamw(parameters: Sequence[Tensor], settings: TrainingSettings) -> torch.optim.AdamW:
+def _adamw(shrinking: Mapping[Tensor, bool], settings: TrainingSettings) -> torch.optim.AdamW:
+    """AdamW over parameters, each with whether weight decay shrinks it."""
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p, decays in shrinking.items() if decays], "weight_decay": settings.weight_decay},
+        {"params": [p for p, decays in shrinking.items() if not decays], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
