@@ -71,7 +71,7 @@ def _step_for(seconds: float) -> float:
     from langue.data import MicroBatch
     from langue.models import ModelConfig, build
     from langue.objectives import Causal
-    from langue.train import Trainer, TrainingSettings, build_optimizer
+    from langue.train import Supervised, Trainer, TrainingSettings
 
     class Batches:
         def __getitem__(self, step: int) -> list[MicroBatch]:
@@ -80,7 +80,7 @@ def _step_for(seconds: float) -> float:
 
     config = TrainingSettings(device="cpu")
     model = build(ModelConfig(vocab_size=1024, width=128, layers=4, heads=4, context=64), seed=1)
-    trainer = Trainer(model, Causal(), Batches(), build_optimizer(model, config), config)
+    trainer = Trainer(model, Supervised(Causal(), Batches(), config.seed), config)
     for _ in range(3):
         trainer.step()
     steps, begun = 0, time.perf_counter()

@@ -122,10 +122,10 @@ def product_maker() -> Callable[[], object]:
     """A matrix product large enough to show what the machine can do, by the fastest library at hand."""
     import torch
 
-    from langue import matmul
+    from langue import kernels
 
     left, right = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
-    return lambda: matmul.multiply(left, right)
+    return lambda: kernels.multiply(left, right)
 
 
 def _cost(contestant: Contestant, race: Race) -> tuple[int | None, float]:
@@ -163,7 +163,7 @@ def langue_step_maker(*, fields: Mapping[str, Any], batch: int, context: int, **
     from benchmarks.peers.loop import random_ids
     from langue.models import build
     from langue.objectives import Causal
-    from langue.train import Trainer, TrainingSettings, build_optimizer
+    from langue.train import Supervised, Trainer, TrainingSettings
 
     model = build(configuration(fields, context=context, **shape)).train()
     settings = TrainingSettings(
@@ -172,4 +172,4 @@ def langue_step_maker(*, fields: Mapping[str, Any], batch: int, context: int, **
     )  # fmt: skip
     rows = random_ids(shape["vocab_size"], batch, context).numpy()
     batches = _SameBatch([{"ids": row} for row in rows])
-    return Trainer(model, Causal(), batches, build_optimizer(model, settings), settings).step
+    return Trainer(model, Supervised(Causal(), batches, settings.seed), settings).step

@@ -58,7 +58,7 @@ class Loss:
     Attributes:
         total: scalar, the sum over targets.
         count: scalar, how many targets were asked.
-        metrics: further sums over the same targets, by name.
+        metrics: what else is worth looking at, by name: (2,) a sum, and over how many it goes.
     """
 
     total: Tensor

@@ -20,7 +20,8 @@ from tiny_training import Rows, everything, trainer
 
 from langue.data import Loader
 from langue.data.buckets import Buckets
-from langue.train import Trainer, Watch, processes
+from langue.parallel import process_group, wait
+from langue.train import Trainer, Watch
 
 
 class Stream(Rows):
@@ -86,7 +87,7 @@ def uneven_batches(rank: int, world: int) -> Buckets:
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     (folder / "broken-off").mkdir(exist_ok=True)
-    rank, world = processes.start(torch.device("cpu"))
+    rank, world = process_group(torch.device("cpu"))
     first, stream = plain(rank, world)
     found = {"plain": first, "stopping": stopping(rank, world), "patient": patient(rank, world)}
     found["broken-off"] = plain(rank, world, folder / "broken-off", watch=shot(rank))[0]
@@ -100,7 +101,7 @@ def main(folder: Path) -> None:
         save_file(everything(training), folder / f"{name}-{rank}.safetensors")
         ends[name] = {"step": training.progress.step, "stopped": training.stopped}
     (folder / f"ends-{rank}.json").write_text(json.dumps({**ends, "rows": stream.asked, "seconds of timed": wall}))
-    processes.wait()
+    wait()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def test_one_batch_of_many_rows_and_many_batches_of_one_give_the_same_weights(op
 def test_the_gradient_is_the_mean_over_all_targets_and_is_clipped():
     training = trainer(rows=Rows(2, 3), dropout=0.0, clip_norm=0.05)
     model, objective = training.model, Causal()
-    micros = training.batches[0]
+    micros = training.algorithm.batches[0]
     total = sum(objective.loss(model, objective.batch(micro.examples)).total for micro in micros)
     count = sum(int(objective.loss(model, objective.batch(micro.examples)).count) for micro in micros)
     expected = torch.autograd.grad(total / count, list(model.parameters()))

@@ -11,7 +11,7 @@ import torch
 from langue.data import MicroBatch
 from langue.models import ModelConfig, build
 from langue.objectives import Causal
-from langue.train import Trainer, TrainingSettings, Watch, build_optimizer
+from langue.train import Supervised, Trainer, TrainingSettings, Watch
 
 VOCAB, CONTEXT = 11, 8
 
@@ -49,9 +49,7 @@ def trainer(
     model = model.double() if double else model
     return Trainer(
         model,
-        objective or Causal(),
-        rows or Rows(),
-        build_optimizer(model, config),
+        Supervised(objective or Causal(), rows or Rows(), config.seed),
         config,
         folder,
         watch or watching(),

@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator
 
 from langue import cli
-from langue.train.ahead import Ahead, Made
+from langue.train.prefetch import Pass, Prefetch
 
-batches = Ahead.__getitem__
+batches = Prefetch.__getitem__
 
 
-def watched(self: Ahead, step: int) -> Iterator[Made]:
+def watched(self: Prefetch, step: int) -> Iterator[Pass]:
     """Rows that were made and never learnt from are not written down."""
     rows, firsts = hashlib.sha256(), []
     for made in batches(self, step):
@@ -24,5 +24,5 @@ def watched(self: Ahead, step: int) -> Iterator[Made]:
 
 
 if __name__ == "__main__":
-    Ahead.__getitem__ = watched  # type: ignore[method-assign]
+    Prefetch.__getitem__ = watched  # type: ignore[method-assign]
     cli.main()

@@ -63,14 +63,14 @@ def train(
         Another way to write --section.field VALUE: --set section.field=VALUE.
     """
     from langue import experiment
+    from langue.parallel import is_first
     from langue.recipe import read_recipe
-    from langue.train import processes
 
     asked = read_recipe(recipe, read_fields(changes))
     if seeds is not None:
         return _train_seeds(asked, out, seeds, start_from, report, as_json)
     found = experiment.train(asked, out, start_from=start_from, resume=_RESUME[resume], report=report)
-    if processes.is_first():
+    if is_first():
         if found.interrupted:
             say(f"interrupted at step {found.step:,}; go on with: {_going_on(out)}")
         print(json.dumps(found.summary()) if as_json else _closing(found))
@@ -90,13 +90,13 @@ def _going_on(out: Path) -> str:
 
 def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> int:
     from langue.experiment.seeds import train_seeds
-    from langue.train import processes
+    from langue.parallel import is_first
 
     found = train_seeds(recipe, out, count, start_from=start_from, report=report)
     last = found.runs[-1]
     more_to_do = last.interrupted or len(found.runs) < count
     status = ended_by(last.signal if more_to_do else None)
-    if not processes.is_first():
+    if not is_first():
         return status
     if more_to_do:
         say(f"interrupted in {last.folder.path}; the same command goes on")

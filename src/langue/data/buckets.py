@@ -83,7 +83,9 @@ class Buckets:
         members, first = self.members(epoch, place)
         share = [len(members) * rank // self.world for rank in (self.rank, self.rank + 1)]
         chosen = members[share[0] : share[1]].tolist()
-        return MicroBatch([self.examples[index] for index in chosen], epoch * len(self.examples) + first + share[0])
+        first_row = epoch * len(self.examples) + first + share[0]
+        stand_in = None if chosen else self.examples[int(members[0])]
+        return MicroBatch([self.examples[index] for index in chosen], first_row, stand_in)
 
     def members(self, epoch: int, place: int) -> tuple[np.ndarray, int]:
         """The examples of a batch, shortest first, and how many of the epoch's come before them where it is sorted."""

@@ -19,10 +19,12 @@ class MicroBatch:
     Attributes:
         examples: the rows.
         first_row: the number of the first in the stream, from which every random draw for them follows.
+        stand_in: a row of another process, where this one has none.
     """
 
     examples: Sequence[Example]
     first_row: int
+    stand_in: Example | None = None
 
     def stack(self, name: str) -> np.ndarray:
         """One array of all rows, (rows, …); where they came from a stream, it is there already."""

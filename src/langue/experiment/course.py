@@ -22,7 +22,7 @@ from langue.models.count import flops_per_token
 from langue.recipe import Recipe
 from langue.text import Tokenizer
 from langue.train import Deciding
-from langue.train.terms import Batches, Objective
+from langue.train.types import Batches, Objective
 
 # Imported when they are asked for: module and class of each task's course.
 COURSES = {

@@ -25,12 +25,13 @@ from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
 from langue.models import Model, build, load_model
+from langue.parallel import is_first, process_group, wait
 from langue.recipe import Recipe, read_recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
 from langue.report.words import short
 from langue.text import Tokenizer, train_tokenizer
-from langue.train import Trainer, build_optimizer, choose_device, freeze, latest, processes
+from langue.train import Supervised, Trainer, choose_device, freeze, latest
 from langue.train.log import Log
 from langue.train.trainer import INTERRUPTED
 
@@ -94,7 +95,7 @@ class Training:
     def finish(self, *, report: bool = True) -> Run:
         """Complete the folder of a training that is over."""
         trainer, folder = self.trainer, self.folder
-        if processes.is_first():
+        if is_first():
             if trainer.watch.evaluate is None or not folder.model.exists():
                 with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
                     keep(cast(Model, trainer.model), folder, _course(folder).notes)
@@ -120,17 +121,17 @@ def set_up(
         recipe = read_recipe(recipe, {} if data is None else {"data.train": "given"})
     folder = RunFolder(Path(out))
     device = choose_device(recipe.training.device)
-    processes.start(device)
+    process_group(device)
     resume = folder.is_run() if resume == "auto" else resume
-    with folder.claim(resume=resume) if processes.is_first() else nullcontext():
-        if processes.is_first():
+    with folder.claim(resume=resume) if is_first() else nullcontext():
+        if is_first():
             if data is not None:
                 recipe = kept_data(recipe, folder) if resume else write_given(data, recipe, folder.data)
             recipe = go_on_from(recipe, folder, start_from) if resume else begin_from(recipe, start_from)
             trainer = (_resume if resume else _begin)(recipe, folder)
-            processes.wait()
+            wait()
         else:
-            processes.wait()
+            wait()
             trainer = _build(folder.recipe(), folder).trainer
         yield Training(trainer, folder)
 
@@ -165,7 +166,7 @@ def _check_fit(recipe: Recipe, shape: Shape | None) -> None:
     """Refuse what cannot fit before the model is built."""
     if shape is not None:
         device = choose_device(recipe.training.device)
-        _, world = processes.start(device)
+        _, world = process_group(device)
         mine = shape._replace(rows=math.ceil(shape.rows / world))
         check_fit(recipe.model.architecture(), recipe.training, mine, device)
 
@@ -195,19 +196,18 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
         start = read_start(recipe.model.path)
         weights = {str(recipe.model.path): of_weights(start.config.model_dump(), start.weights)}
         new = copy_weights(model, start, course.labels)
-        if new and processes.is_first():
+        if new and is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
     model.to(device)
-    batches = course.batches(*processes.start(device))
+    batches = course.batches(*process_group(device))
     if folder.sources_file.exists():
         check_sources(folder.sources_file, course.fingerprints, "data")
         if weights:
             check_sources(folder.sources_file, weights, "weights")
     watch = build_watch(course, folder, device)
-    trainer = Trainer(
-        model, course.objective(), batches, build_optimizer(model, training), training, folder.path, watch
-    )
+    algorithm = Supervised(course.objective(), batches, training.seed, alone=device.type == "cpu")
+    trainer = Trainer(model, algorithm, training, folder.path, watch)
     if checkpoint is not None:
         trainer.resume(checkpoint)
     _announce(trainer, course)
@@ -216,7 +216,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
 
 def _announce(trainer: Trainer, course: Course) -> None:
     """What is about to happen, in one line."""
-    if not processes.is_first():
+    if not is_first():
         return
     count, model = sum(parameter.numel() for parameter in trainer.model.parameters()), course.recipe.model
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""

@@ -13,8 +13,9 @@ from langue.experiment.course import Course
 from langue.experiment.run import RunFolder
 from langue.files import replacing_listed
 from langue.models import Model, write_model
+from langue.parallel import is_first, process_group
 from langue.report.words import in_words
-from langue.train import Watch, processes
+from langue.train import Watch
 from langue.train.device import autocast
 
 LOOKING = 0.03
@@ -41,7 +42,7 @@ def _evaluation(course: Course) -> Callable[[Any], Mapping[str, float]]:
 
     def evaluate(model: Model) -> Mapping[str, float]:
         found = course.evaluate(model)
-        if processes.is_first():
+        if is_first():
             remark(f"dev {in_words(found)}")
         return found
 
@@ -70,5 +71,5 @@ def _pace(device: torch.device, precision: str) -> Callable[[], float]:
     with autocast(device, precision):
         dtype = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
     # Processes share the cores of one CPU, but each has a GPU of its own.
-    devices = processes.start(device)[1] if device.type == "cuda" else 1
+    devices = process_group(device)[1] if device.type == "cuda" else 1
     return lambda: devices * machine.matmul_speed(device, LOOKING, dtype)[0]

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from langue.parallel import part_of
+
 
 class Average:
     """average ← decay · average + (1 − decay) · weights, after each step; begun with the weights of the first."""
@@ -34,10 +36,13 @@ class Average:
 
     @torch.no_grad()
     def _swap(self, model: nn.Module) -> None:
+        # In place, since whoever shares parameters out among processes holds on to their memory.
         for name, parameter in model.named_parameters():
-            parameter.data, self.weights[name] = self.weights[name], parameter.data
+            own = parameter.clone()
+            parameter.copy_(self.weights[name])
+            self.weights[name].copy_(own)
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take up the average of a checkpoint."""
         for name, value in self.weights.items():
-            value.copy_(weights[name])
+            value.copy_(part_of(weights[name], value))

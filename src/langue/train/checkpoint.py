@@ -17,7 +17,7 @@ from langue.content import read_json
 from langue.errors import LangueError, listed, reading
 from langue.files import MANIFEST, Manifest, check_folder, remove_files, replacing, seal
 from langue.settings import parse
-from langue.train.terms import Progress
+from langue.train.types import Progress
 
 STATE = "state.json"
 SUFFIX = ".safetensors"

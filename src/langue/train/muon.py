@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from langue import machine
+from langue.parallel import part_of, whole
 
 # Polar Express (Amsel, Persson, Musco & Gower 2025, section 3): the best odd quintics, one after the other, for
 # singular values from 10⁻³ to 1. Rounding may lift a value above 1, from where they would send it to infinity; so each
@@ -91,16 +92,17 @@ class Muon(torch.optim.Optimizer):
             raise ValueError("Muon needs a gradient for every one of its matrices")
         momenta = [self._momentum(parameter) for parameter in params]
         torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
-        updates = torch._foreach_lerp(grads, momenta, group["momentum"])
+        # A direction is that of a whole matrix, of which a process may hold a part.
+        updates = [whole(update) for update in torch._foreach_lerp(grads, momenta, group["momentum"])]
         if group["weight_decay"]:
             torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
-        for shape, pairs in self._by_shape(params, list(updates)).items():
-            stacked = torch.stack([update for update, _ in pairs])
+        for shape, pieces in self._by_shape(updates).items():
+            stacked = torch.stack(pieces)
             if stacked.dtype == torch.float32 and _multiplies_bf16(stacked.device):
                 stacked = stacked.bfloat16()
-            found = orthogonalise(stacked, self.iterations).to(pairs[0][1].dtype)
-            scale = -group["lr"] * 0.2 * math.sqrt(max(shape))
-            torch._foreach_add_([matrix for _, matrix in pairs], list(found.unbind()), alpha=scale)
+            directions = orthogonalise(stacked, self.iterations) * (-group["lr"] * 0.2 * math.sqrt(max(shape)))
+            torch._foreach_copy_(pieces, list(directions.to(pieces[0].dtype).unbind()))
+        torch._foreach_add_(params, [part_of(update, like) for update, like in zip(updates, params, strict=True)])
 
     def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]
@@ -108,14 +110,11 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         return state["momentum"]
 
-    def _by_shape(
-        self, params: list[Tensor], updates: list[Tensor]
-    ) -> Mapping[tuple[int, int], list[tuple[Tensor, Tensor]]]:
-        """Updates and matrices, lying down, by shape."""
-        found: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
-        for parameter, update, rows in zip(params, updates, self.blocks, strict=True):
-            for piece, matrix in zip(update.split(rows), parameter.split(rows), strict=True):
-                if piece.shape[0] > piece.shape[1]:
-                    piece, matrix = piece.mT, matrix.mT
-                found.setdefault((piece.shape[0], piece.shape[1]), []).append((piece, matrix))
-        return found
+    def _by_shape(self, updates: list[Tensor]) -> Mapping[tuple[int, int], list[Tensor]]:
+        """Views of all single matrices, lying down, by shape."""
+        pieces: dict[tuple[int, int], list[Tensor]] = {}
+        for update, rows in zip(updates, self.blocks, strict=True):
+            for piece in update.split(rows):
+                piece = piece.mT if piece.shape[0] > piece.shape[1] else piece
+                pieces.setdefault((piece.shape[0], piece.shape[1]), []).append(piece)
+        return pieces

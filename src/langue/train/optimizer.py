@@ -10,6 +10,7 @@ from torch import Tensor
 from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.roles import roles
+from langue.parallel import part_of
 from langue.train.muon import Muon
 from langue.train.settings import TrainingSettings
 
@@ -59,7 +60,7 @@ class Optimizers:
             owner, quantity = name.rsplit("/", 1)
             optimizer, parameter = owners[owner]
             # A count of steps stays on the CPU unless the fused kernel wants it beside the parameter.
-            optimizer.state[parameter][quantity] = value.to(parameter.device, copy=True)
+            optimizer.state[parameter][quantity] = part_of(value, parameter).clone()
 
     def _owners(self) -> dict[str, tuple[torch.optim.Optimizer, Tensor]]:
         return {

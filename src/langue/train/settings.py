@@ -10,6 +10,7 @@ from langue.settings import Settings
 
 ScheduleKind = Literal["cosine", "wsd", "linear", "inverse_sqrt", "constant"]
 OptimizerKind = Literal["muon", "adamw"]
+ParallelKind = Literal["replicated", "sharded"]
 
 BOUNDS = ("steps", "seconds", "tokens", "flops", "epochs")
 
@@ -83,6 +84,9 @@ class TrainingSettings(Settings):
     """cpu, cuda, mps, …; auto takes the fastest there is."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of matrix multiplications; auto takes bf16 on a GPU that knows it, and fp32 elsewhere."""
+    parallel: ParallelKind = "replicated"
+    """What each of several processes holds: a copy of the model, or a share of every parameter (FSDP), for models that
+    are too large for one device."""
     compile: bool = False
     """Let torch compile the forward and backward pass; needs a C++ compiler."""
 

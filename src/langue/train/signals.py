@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from langue.errors import Interrupted
 
 
-class Asked:
+class Signals:
     """How often somebody asked for an end, by Ctrl-C and by SIGTERM."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The one training loop. It knows neither text nor tasks: it lowers the loss that an objective makes of examples."""
+"""The one training loop. It knows neither text nor tasks: it lowers the loss that an algorithm measures."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ from torch import Tensor, nn
 from langue.console import progress
 from langue.errors import LangueError
 from langue.kernels import dropping_by
+from langue.models import Model
+from langue.parallel import Strategy, broadcast_number, is_first, part_of, strategy_of, total_norm, wait, whole_all
 from langue.randomness import row_keys, seed_torch
 from langue.train import checkpoint as checkpoints
-from langue.train import processes
-from langue.train.ahead import Ahead
+from langue.train.algorithm import Algorithm
 from langue.train.average import Average
 from langue.train.checkpoint import Checkpoint
 from langue.train.device import autocast, choose_device
 from langue.train.log import Log
-from langue.train.optimizer import Optimizers
+from langue.train.loss_module import LossModule
+from langue.train.optimizer import build_optimizer
 from langue.train.pace import Pace
+from langue.train.prefetch import Pass
 from langue.train.schedule import learning_rate_factor
 from langue.train.settings import TrainingSettings
-from langue.train.signals import Asked
-from langue.train.terms import Batches, Objective, Progress, StepMetrics, Watch
+from langue.train.signals import Signals
+from langue.train.types import Progress, StepMetrics, Watch
 
 INTERRUPTED = "interrupted"
 """Why a training stopped that a signal has stopped."""
 
 
 class Trainer:
-    """Lowers an objective over batches until a budget is used up.
+    """Lowers the loss of an algorithm until a budget is used up.
 
     Args:
-        model: what is trained; it is moved to the device of the settings.
-        objective: examples → batch → summed loss.
-        batches: `batches[step]` gives this process's micro-batches.
-        optimizer: from `build_optimizer`.
+        model: what is trained; it is moved to the device of the settings, and shared out as the strategy says.
+        algorithm: the passes of each update, and their loss.
         config: how to train.
         folder: a run's folder, for metrics.jsonl and checkpoints/; None writes nothing.
         watch: evaluation, samples and the like.
+        strategy: of several processes; None takes the one that the settings name.
 
     Raises:
         LangueError: the device is not there, or there is a budget of FLOPs or epochs that nobody can count.
@@ -52,30 +54,36 @@ class Trainer:
 
     def __init__(
         self,
-        model: nn.Module,
-        objective: Objective,
-        batches: Batches,
-        optimizer: Optimizers,
+        model: Model,
+        algorithm: Algorithm,
         config: TrainingSettings,
         folder: Path | None = None,
         watch: Watch | None = None,
+        strategy: Strategy | None = None,
     ):
         self.device = choose_device(config.device)
-        self.model, self.objective, self.batches = model.to(self.device), objective, batches
-        self.optimizer, self.config, self.folder, self.watch = optimizer, config, folder, watch or Watch()
+        self.strategy = strategy or strategy_of(config.parallel, self.device)
+        self.model, self.algorithm = model.to(self.device), algorithm
+        self.config, self.folder, self.watch = config, folder, watch or Watch()
         if config.flops is not None and not self.watch.flops_per_token:
             raise LangueError("training.flops needs a watch that knows flops_per_token, since it counts by them")
         if config.epochs is not None and not self.watch.steps_per_epoch:
             raise LangueError("training.epochs needs a watch that knows steps_per_epoch, since it counts by them")
+        self.module = LossModule(model, algorithm.loss)
+        self.strategy.place(self.module)
+        # Of the parameters as they are placed, which hold this process's part alone.
+        self.optimizer = build_optimizer(model, config)
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress(seed=config.seed)
         self.stopped: str | None = None
         self.signal: int | None = None
-        self._ahead = Ahead(batches, objective, config.seed, alone=self.device.type == "cpu")
-        self._loss = torch.compile(objective.loss) if config.compile else objective.loss
+        if config.compile:
+            self.module.compile()
+        self._call: nn.Module = self.module
+        self._call = self.strategy.wrap(self.module, self._try_out)
         self._log: Log | None = None
-        self._asked = Asked()
+        self._signals = Signals()
         self._saved_step = -1
         self._begun, self._is_running = time.perf_counter(), True
         self._since_log = _SinceLog()
@@ -85,60 +93,71 @@ class Trainer:
 
     def step(self) -> StepMetrics:
         """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it."""
-        # The only time that a step waits for the device.
-        total, count, norm, self.progress.seconds, *told = self._add_up_gradients().tolist()
-        asked, having = told[: len(self._asked.times)], told[len(self._asked.times) :]
-        self.signal = self._signal_in(asked)
+        norm, counts, sums = self._gradients()
+        total, count = sums["loss"]
+        self.progress.seconds, *signals = counts
+        self.signal = self._signal_in(signals)
         # After the clock of the first process has been heard, which all go by.
         factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
         skipped = not (math.isfinite(total) and math.isfinite(norm)) or count == 0
-        for parameter, processes_with in zip(self.parameters, having, strict=True):
-            if not processes_with:
-                parameter.grad = None  # as if there were one process
         if not skipped:
             self._apply(factor, count, norm)
         for parameter in self.parameters:
             parameter.grad = None
         if not skipped:
-            self.progress.unlogged_loss += total
-            self.progress.unlogged_targets += int(count)
+            self._note(sums)
         self._count(int(count), skipped)
-        return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor)
+        return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor, sums)
 
-    def _add_up_gradients(self) -> Tensor:
-        """Gradients of the summed loss over micro-batches and processes.
+    def _gradients(self) -> tuple[float, list[float], dict[str, tuple[float, float]]]:
+        """Gradients of the summed loss over passes and processes.
 
         Returns:
-            (total, count, norm, seconds, signals …, of each parameter how many processes have a gradient …).
+            Their norm; the seconds of training so far and how often each signal came; and the sums of `StepMetrics`.
         """
-        totals, counts = [torch.zeros((), device=self.device)], [torch.zeros((), device=self.device)]
-        for made in self._ahead[self.progress.step]:
-            if made.batch is None:
-                continue
-            seed_torch(self.config.seed, "dropout", made.first_row)
-            keys = row_keys(self.config.seed, made.first_row, made.examples, len(made.batch.ids) // made.examples)
-            with autocast(self.device, self.config.precision), dropping_by(keys):
-                loss = self._loss(self.model, made.batch.to(self.device))
-            loss.total.backward()
-            totals.append(loss.total.detach())
-            counts.append(loss.count)
-        having = [float(parameter.grad is not None) for parameter in self.parameters]
-        grads = [torch.zeros_like(part) if part.grad is None else part.grad for part in self.parameters]
-        for parameter, grad in zip(self.parameters, grads, strict=True):
-            parameter.grad = grad  # in which another process may have something
-        now = self.progress.seconds + time.perf_counter() - self._begun if processes.is_first() else 0.0
+        losses = [self._pass(made) for made in self.algorithm.passes(self.progress.step, self.model)]
+        metrics = {name: torch.stack([loss[name] for loss in losses]).sum(0) for name in losses[0]}
+        now = self.progress.seconds + time.perf_counter() - self._begun if is_first() else 0.0
         self._begun = time.perf_counter()
-        told = torch.tensor([now, *self._asked.times.values(), *having], dtype=torch.float64)
-        place = torch.device("cpu") if self.device.type == "mps" else self.device  # which knows no float64
-        parts = [torch.stack([part.to(place).double() for part in every]).sum()[None] for every in (totals, counts)]
-        sums = torch.cat([*parts, told.to(place)])
-        processes.add_up([*grads, sums])
-        norm = torch.nn.utils.get_total_norm(grads) if grads else torch.zeros(())
-        return torch.cat([sums[:2], norm.detach().to(place).double()[None], sums[2:]])
+        counts = self._exact(torch.tensor([now, *self._signals.times.values()], dtype=torch.float64))
+        numbers = torch.cat([counts, *metrics.values()])
+        self.strategy.add_up(numbers)
+        norm = total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        # The only time that a step waits for the device.
+        norm_value, *values = torch.cat([self._exact(norm)[None], numbers]).tolist()
+        rest = values[len(counts) :]
+        sums = zip(rest[::2], rest[1::2], strict=True)
+        return norm_value, values[: len(counts)], dict(zip(metrics, sums, strict=True))
 
-    def _signal_in(self, asked: list[float]) -> int | None:
+    def _try_out(self) -> None:
+        for made in self.algorithm.passes(0, self.model):
+            self._pass(made)
+
+    def _pass(self, made: Pass) -> dict[str, Tensor]:
+        """One pass forward and backward; (2,) a sum and its count of the loss and of whatever else it measured."""
+        seed_torch(self.config.seed, "dropout", made.first_row)
+        keys = row_keys(self.config.seed, made.first_row, made.examples, len(made.batch.ids) // made.examples)
+        with self.strategy.accumulating(self._call, made.is_last):
+            with autocast(self.device, self.config.precision), dropping_by(keys):
+                total, count, metrics = self._call(made.batch.to(self.device))
+                if not made.counts:
+                    total, count, metrics = total * 0, count * 0, {name: sum_ * 0 for name, sum_ in metrics.items()}
+            total.backward()
+        return {name: self._exact(sum_) for name, sum_ in {"loss": torch.stack([total, count]), **metrics}.items()}
+
+    def _exact(self, numbers: Tensor) -> Tensor:
+        """Numbers without a gradient in float64, on the device unless that has no such thing."""
+        return numbers.detach().to("cpu" if self.device.type == "mps" else self.device).double()
+
+    def _note(self, sums: Mapping[str, tuple[float, float]]) -> None:
+        unlogged = self.progress.unlogged
+        for name, (total, count) in sums.items():
+            before = unlogged.get(name, [0.0, 0.0])
+            unlogged[name] = [before[0] + total, before[1] + count]
+
+    def _signal_in(self, times: list[float]) -> int | None:
         """The signal that all processes end by, of how often each came to any of them; SIGTERM goes before Ctrl-C."""
-        return max((number for number, times in zip(self._asked.times, asked, strict=True) if times), default=None)
+        return max((number for number, count in zip(self._signals.times, times, strict=True) if count), default=None)
 
     def _apply(self, factor: float, count: float, norm: float) -> None:
         """Divide by the number of targets, clip, and let the optimizer act."""
@@ -188,11 +207,11 @@ class Trainer:
         """
         if self._log is None:
             self._log = Log(self._file("metrics.jsonl"), self.progress.step)
-        if self._pace is not None and self.watch.flops_per_token and processes.is_first():
+        if self._pace is not None and is_first():
             self._pace.look()
         self._begun, self._is_running = time.perf_counter(), True
         self.model.train()
-        with self._asked.listening(), self._bar() as advance:
+        with self._signals.listening(), self._bar() as advance:
             advance(self.used_budget())
             while self.stopped is None:
                 used = self.used_budget()
@@ -204,9 +223,9 @@ class Trainer:
                     return
             if self._saved_step != self.progress.step:
                 self.save()
-            asked = torch.tensor([float(times) for times in self._asked.times.values()], device=self.device)
-            processes.add_up([asked])
-            self.signal = self._signal_in(asked.tolist())  # also one that came while the last step was seen to
+            times = torch.tensor([float(times) for times in self._signals.times.values()], device=self.device)
+            self.strategy.add_up(times)
+            self.signal = self._signal_in(times.tolist())  # also one that came while the last step was seen to
 
     def _after_step(self, metrics: StepMetrics) -> None:
         step, over = self.progress.step, self.used_budget() >= 1.0
@@ -229,13 +248,13 @@ class Trainer:
         if self.watch.evaluate is None:
             return None
         self.model.eval()
-        with self._averaged(), torch.no_grad():
+        with self._averaged(), self.strategy.gathered(self.module), torch.no_grad():
             metrics = self.watch.evaluate(self.model)
-            value = processes.of_first(metrics[self.watch.deciding.metric])
+            value = broadcast_number(metrics[self.watch.deciding.metric])
             is_best = self.watch.deciding.is_better(value, self.progress.best)
-            if is_best and self.watch.keep_best is not None and processes.is_first():
+            if is_best and self.watch.keep_best is not None and is_first():
                 self.watch.keep_best(self.model)
-            sample = self.watch.sample(self.model) if self.watch.sample and processes.is_first() else None
+            sample = self.watch.sample(self.model) if self.watch.sample and is_first() else None
         self.model.train()
         if is_best:
             self.progress.best, self.progress.best_step = value, self.progress.step
@@ -250,23 +269,25 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint, if there is a folder; all processes wait for the first, which writes it."""
         folder = self._file("checkpoints")
+        tensors = self._tensors()  # of which every process may hold a part
         if folder is not None:
             self.progress.seconds = self._clock()
             self._begun = time.perf_counter()
             if self._log is not None:
                 self._log.sync()
-            checkpoints.save(folder, self._snapshot(), self.config.keep)
+            checkpoints.save(folder, self._checkpoint(tensors), self.config.keep)
             self._since_log.pause(self._clock())
         self._saved_step = self.progress.step
-        processes.wait()
+        wait()
 
-    def _snapshot(self) -> Checkpoint:
-        tensors: dict[str, dict[str, Tensor]] = {
-            "model": dict(self.model.named_parameters()),
-            "optimizer": self.optimizer.state(),
-        }
+    def _tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Everything that a checkpoint keeps and that is a tensor, whole."""
+        tensors = {"model": dict(self.model.named_parameters()), "optimizer": self.optimizer.state()}
         if self.average is not None:
             tensors["average"] = self.average.weights
+        return {name: whole_all(group) for name, group in tensors.items()}
+
+    def _checkpoint(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> Checkpoint:
         state = self.progress.model_dump()
         return Checkpoint(state.pop("step"), state, tensors)
 
@@ -288,8 +309,8 @@ class Trainer:
         average = None if self.average is None else checkpoint.part("average", parameters)
         state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
         with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(weights[name])
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(part_of(weights[name], parameter))
         self.optimizer.load(state)
         if self.average is not None and average is not None:
             self.average.load(average)
@@ -302,20 +323,20 @@ class Trainer:
     def _write_train_line(self, metrics: StepMetrics) -> None:
         rate = self._since_log.tokens_per_second()
         done = self.progress
-        loss = done.unlogged_loss / done.unlogged_targets if done.unlogged_targets else math.nan
-        waited = self._ahead.waited(self._since_log.spent)
-        values: dict[str, Any] = {"loss": loss, "tokens_per_second": rate, "waited": waited}
+        means = {name: total / count if count else math.nan for name, (total, count) in done.unlogged.items()}
+        waited = self.algorithm.waited(self._since_log.spent)
+        values: dict[str, Any] = {"loss": math.nan, **means, "tokens_per_second": rate, "waited": waited}
         if self.watch.bytes_per_token:
             values["bits_per_byte"] = values["loss"] / math.log(2) / self.watch.bytes_per_token
-        if self._pace is not None and self.watch.flops_per_token and processes.is_first():
+        if self._pace is not None and self.watch.flops_per_token and is_first():
             values["peak_share"] = rate * self.watch.flops_per_token / self._pace.look()
         values["learning_rate"] = self.config.learning_rate * metrics.learning_rate_factor
         self._write(split="train", gradient_norm=metrics.gradient_norm, skipped=self.progress.skipped, **values)
         self._since_log = _SinceLog(self._clock())
-        done.unlogged_loss, done.unlogged_targets = 0.0, 0
+        done.unlogged = {}
 
     def _write(self, **values: Any) -> None:
-        if self._log is not None and processes.is_first():
+        if self._log is not None and is_first():
             done = {"step": self.progress.step, "tokens": self.progress.tokens, "seconds": round(self._clock(), 3)}
             self._log.write(step=done.pop("step"), split=values.pop("split"), **values, **done)
 
@@ -324,13 +345,13 @@ class Trainer:
         return self.progress.seconds + (time.perf_counter() - self._begun if self._is_running else 0.0)
 
     def _file(self, name: str) -> Path | None:
-        return self.folder / name if self.folder is not None and processes.is_first() else None
+        return self.folder / name if self.folder is not None and is_first() else None
 
     def _averaged(self) -> Any:
         return nullcontext() if self.average is None else self.average.applied(self.model)
 
     def _bar(self) -> Any:
-        quiet = self.folder is None or not processes.is_first()
+        quiet = self.folder is None or not is_first()
         return nullcontext(lambda amount, note="": None) if quiet else progress("training", 1.0)
 
 

@@ -1,11 +1,11 @@
-"""What the loop stands on: where rows and losses come from, what it counts, and what it tells to the world."""
+"""Interfaces and records of the training loop."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -20,13 +20,15 @@ LONGEST = 1e10
 class MicroBatch(Protocol):
     """The rows of one forward pass, and the number of the first in the stream of all rows.
 
-    There may be none for this process, where there are fewer than processes.
+    There may be none for this process, where there are fewer than processes; then a row of another stands in.
     """
 
     @property
     def examples(self) -> Sequence[Example]: ...
     @property
     def first_row(self) -> int: ...
+    @property
+    def stand_in(self) -> Example | None: ...
 
 
 class Batches(Protocol):
@@ -45,7 +47,8 @@ class Objective(Protocol):
 class Progress(Settings):
     """Everything about a training that is no tensor, and that a checkpoint keeps.
 
-    What is unlogged has been summed up since the last line of metrics, so that the next is whole after a resumption.
+    `unlogged` has sums since the last line of metrics, so that the next is whole after a resumption: by name, a sum and
+    over how many it goes.
     """
 
     model_config = ConfigDict(frozen=False, strict=True)
@@ -68,15 +71,13 @@ class Progress(Settings):
     """When that was; −1 before any."""
     since_best: int = Field(default=0, ge=0)
     """Evaluations since then."""
-    unlogged_loss: float = 0.0
-    """Summed since the last line of metrics."""
-    unlogged_targets: int = Field(default=0, ge=0)
-    """Targets that it is the sum over."""
+    unlogged: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(default_factory=dict)
+    """Sums since the last line of metrics, and over how many each goes, by name."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Progress:
         bounds = {"best_step": "step", "since_best": "step", "skipped": "step"}
-        bounds |= {"skipped_in_a_row": "skipped", "unlogged_targets": "tokens"}
+        bounds |= {"skipped_in_a_row": "skipped"}
         for name, most in bounds.items():
             if getattr(self, name) > getattr(self, most):
                 raise ValueError(f"{name} is {getattr(self, name)}, which is more than {most}: {getattr(self, most)}")
@@ -93,6 +94,7 @@ class StepMetrics:
         gradient_norm: before clipping.
         skipped: loss or gradient was not finite, and nothing was changed.
         learning_rate_factor: share of the greatest learning rate.
+        sums: of everything that the losses measured, by name: a sum, and over how many it goes; the loss is among them.
     """
 
     loss: float
@@ -100,6 +102,7 @@ class StepMetrics:
     gradient_norm: float
     skipped: bool
     learning_rate_factor: float
+    sums: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

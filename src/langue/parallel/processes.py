@@ -1,15 +1,13 @@
-"""Several processes that train as one, through torch.distributed; one process needs nothing of it."""
+"""The group of processes that train as one, through torch.distributed; one process needs nothing of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as distributed
-from torch import Tensor
 
 from langue.errors import LangueError
 
@@ -23,7 +21,7 @@ class _Waiting:
     group: Any = None
 
 
-def start(device: torch.device) -> tuple[int, int]:
+def process_group(device: torch.device) -> tuple[int, int]:
     """Rank and world size; joins the group that `torchrun` describes in the environment, if it does."""
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
         return 0, 1
@@ -40,28 +38,14 @@ def is_first() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
-def add_up(tensors: Iterable[Tensor]) -> None:
-    """Replace each tensor by its sum over all processes, all of them in one message per kind of number."""
-    if not distributed.is_initialized():
-        return
-    groups: dict[torch.dtype, list[Tensor]] = {}
-    for tensor in tensors:
-        groups.setdefault(tensor.dtype, []).append(tensor)
-    for group in groups.values():
-        flat = torch.cat([tensor.reshape(-1) for tensor in group])
-        distributed.all_reduce(flat)
-        for tensor, piece in zip(group, flat.split([tensor.numel() for tensor in group]), strict=True):
-            tensor.copy_(piece.view_as(tensor))
-
-
-def of_first(number: float) -> float:
+def broadcast_number(number: float) -> float:
     """The number that the first process has, in all of them, so that they decide alike."""
     if not distributed.is_initialized():
         return number
     place = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    told = torch.tensor([number if is_first() else 0.0], dtype=torch.float64, device=place)
-    distributed.broadcast(told, src=0)
-    return told.item()
+    sent = torch.tensor([number if is_first() else 0.0], dtype=torch.float64, device=place)
+    distributed.broadcast(sent, src=0)
+    return sent.item()
 
 
 def wait() -> None:

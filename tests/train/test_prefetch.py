@@ -18,7 +18,7 @@ from langue.data.loader import MicroBatch
 from langue.errors import LangueError
 from langue.objectives import Causal
 from langue.randomness import RowRandomness
-from langue.train.ahead import Ahead
+from langue.train.prefetch import Prefetch
 
 
 class Rows:
@@ -50,8 +50,8 @@ class Drawn:
         raise NotImplementedError
 
 
-def ahead_of(rows: Rows, objective: Drawn, *, alone: bool = False, by_thread: bool = True) -> Ahead:
-    ahead = Ahead(rows, objective, seed=3, alone=alone)
+def ahead_of(rows: Rows, objective: Drawn, *, alone: bool = False, by_thread: bool = True) -> Prefetch:
+    ahead = Prefetch(rows, objective, seed=3, alone=alone)
     if by_thread:
         ahead.start()
     return ahead
@@ -112,7 +112,7 @@ class Slow(Drawn):
 
 def test_a_thread_begins_once_it_was_waited_for_long() -> None:
     slow = Slow()
-    ahead = Ahead(Rows(9), slow, seed=3)
+    ahead = Prefetch(Rows(9), slow, seed=3)
     list(ahead[0])
     assert 0.001 <= ahead.waited(100.0) < 0.02
     list(ahead[1])

@@ -1,4 +1,4 @@
-"""One batch ahead: where making batches takes a while, a thread makes the next while the device works on this one."""
+"""Prefetching: where making batches takes a while, a thread makes the next while the device works on this one."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ import torch
 
 from langue.batch import Batch
 from langue.randomness import RowRandomness
-from langue.train.terms import Batches, Objective
+from langue.train.types import Batches, Objective
 
 WORTH = 0.02
 """The share of a training's time that batches have to take to be worth a thread, which costs a small step as much."""
 
 
-class Made(NamedTuple):
+class Pass(NamedTuple):
     """What one forward pass takes.
 
     Attributes:
         step: of the update that it belongs to.
         first_row: the number of its first row, from which every random draw for it follows.
         examples: how many rows of the stream it is made of; several of its own may stand for one.
-        batch: its tensors; None where another process has all of its rows.
+        batch: its tensors.
         is_last: whether the step has no other after it.
+        counts: False for a stand-in of a process that has no rows, whose loss is nothing.
     """
 
     step: int
     first_row: int
     examples: int
-    batch: Batch | None
+    batch: Batch
     is_last: bool
+    counts: bool = True
 
 
-class Ahead:
+class Prefetch:
     """The batches of any step, of which, once it pays, the one after the last that was asked for is being made already.
 
     They are a pure function of seed and step, so it makes no difference who makes them, or when. What was made and not
@@ -55,10 +57,10 @@ class Ahead:
         self.batches, self.objective, self.seed, self.alone = batches, objective, seed, alone
         self._waited = 0.0
         self._thread: ThreadPoolExecutor | None = None
-        self._made: Iterator[Made] = iter(())
-        self._next: tuple[int, Callable[[], Made]] | None = None
+        self._made: Iterator[Pass] = iter(())
+        self._next: tuple[int, Callable[[], Pass]] | None = None
 
-    def __getitem__(self, step: int) -> Iterator[Made]:
+    def __getitem__(self, step: int) -> Iterator[Pass]:
         """Those of a step, one after the other.
 
         Raises:
@@ -96,12 +98,12 @@ class Ahead:
             self._thread.submit(_take_one_core).result()
             torch.set_num_threads(cores)  # of threads to come; this one has kept its own
 
-    def _begin(self, step: int) -> Callable[[], Made]:
+    def _begin(self, step: int) -> Callable[[], Pass]:
         """Leave what is being made, for the first batch of another step."""
         self._made = _all_from(step, self.batches, self.objective, self.seed)
         return self._soon()
 
-    def _soon(self) -> Callable[[], Made]:
+    def _soon(self) -> Callable[[], Pass]:
         """What gives the next batch: by the thread, which begins at once, or when it is called."""
         return partial(next, self._made) if self._thread is None else self._thread.submit(next, self._made).result
 
@@ -112,11 +114,13 @@ def _take_one_core() -> None:
     torch.set_num_threads(1)
 
 
-def _all_from(step: int, batches: Batches, objective: Objective, seed: int) -> Iterator[Made]:
-    """All batches from a step on; it knows no `Ahead`, which could otherwise never be let go."""
+def _all_from(step: int, batches: Batches, objective: Objective, seed: int) -> Iterator[Pass]:
+    """All batches from a step on; it knows no `Prefetch`, which could otherwise never be let go."""
     for number in itertools.count(step):
         micros = batches[number]
         for place, micro in enumerate(micros, 1):
-            rng = RowRandomness(seed, micro.first_row)
-            batch = objective.batch(micro.examples, rng) if len(micro.examples) else None
-            yield Made(number, micro.first_row, len(micro.examples), batch, place == len(micros))
+            # A process without rows of its own takes part in what all do together.
+            examples = micro.examples if micro.stand_in is None else [micro.stand_in]
+            batch = objective.batch(examples, RowRandomness(seed, micro.first_row))
+            is_last = place == len(micros)
+            yield Pass(number, micro.first_row, len(examples), batch, is_last, counts=micro.stand_in is None)
