@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import trainer
+from safetensors.torch import load_file
+from tiny_training import everything, same, trainer
 
 import langue
 from langue.errors import LangueError
+from langue.models import build
 from langue.train import checkpoint
 from langue.train.checkpoint import Checkpoint, latest, load, save, verify
 
@@ -197,6 +199,7 @@ FULL = """
 import resource, sys, torch
 from pathlib import Path
 from langue.errors import LangueError
+from langue.models import build
 from langue.train.checkpoint import Checkpoint, save
 folder = Path(sys.argv[1])
 save(folder, Checkpoint(1, {}, {"model": {"w": torch.zeros(10)}}), keep=1)
@@ -216,3 +219,44 @@ def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_is_whole(tmp_path):
     assert "earlier checkpoints are whole" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     assert latest(tmp_path).step == 1
+
+
+def test_what_is_not_trained_is_written_once_for_all_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr("tiny_training.build", lambda *arguments, **options: half_frozen(build(*arguments, **options)))
+    whole = trainer(None, average=0.9, steps=8)
+    whole.run()
+    training = trainer(tmp_path, average=0.9, steps=8, checkpoint_every=3)
+    training.run(pause=lambda: training.progress.step == 7)
+    names = {name for name, parameter in training.model.named_parameters() if not parameter.requires_grad}
+    (file,) = (tmp_path / "checkpoints").glob("frozen-*.safetensors")
+    assert load_file(file).keys() == names
+    found = latest(tmp_path / "checkpoints")
+    assert not names & (found.tensors["model"].keys() | found.tensors["average"].keys())
+    assert found.weights(averaged=True).keys() == dict(training.model.named_parameters()).keys()
+    # A first value that became another meanwhile is the run's own again.
+    again = trainer(tmp_path, average=0.9, steps=8, checkpoint_every=3)
+    with torch.no_grad():
+        again.model.embedding.weight.add_(1)
+    again.resume(found)
+    again.run()
+    assert same(everything(again), everything(whole))
+
+
+def half_frozen(model):
+    model.embedding.requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize("fault", ["missing", "flipped"])
+def test_damaged_frozen_weights_are_named(tmp_path, monkeypatch, fault):
+    monkeypatch.setattr("tiny_training.build", lambda *arguments, **options: half_frozen(build(*arguments, **options)))
+    trainer(tmp_path, steps=2).run()
+    (file,) = (tmp_path / "checkpoints").glob("frozen-*.safetensors")
+    if fault == "missing":
+        file.unlink()
+    else:
+        content = bytearray(file.read_bytes())
+        content[-3] ^= 4
+        file.write_bytes(content)
+    with pytest.raises(LangueError, match=file.name):
+        checkpoint.load(next((tmp_path / "checkpoints").glob("step-*")))

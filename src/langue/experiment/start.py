@@ -68,7 +68,7 @@ def read_start(path: Path) -> Start:
         return _of_model(path, path.parent)
     run = RunFolder(path.absolute().parent.parent)
     if path.name.startswith("step-") and run.is_run():
-        config, weights = run.recipe().model.architecture(), load(path).part("model")
+        config, weights = run.recipe().model.architecture(), load(path).weights(averaged=False)
         return Start(config, weights, _tokenizer(run.path), source_tokenizer=_tokenizer(run.model, SOURCE_TOKENIZER))
     if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
         command = shlex.join(["langue", "import", str(path), path.stem])

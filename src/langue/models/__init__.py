@@ -1,6 +1,6 @@
 """Models: from a configuration, which is data, to a decoder, an encoder or an encoder–decoder of any mixer."""
 
-from langue.models.build import build, load_model, load_weights, read_config, save_model, write_model
+from langue.models.build import assemble, build, load_model, read_config, save_model, write_model
 from langue.models.config import PRESETS, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
@@ -14,9 +14,9 @@ __all__ = [
     "Model",
     "ModelConfig",
     "Seq2Seq",
+    "assemble",
     "build",
     "load_model",
-    "load_weights",
     "read_config",
     "save_model",
     "write_model",

@@ -175,30 +175,32 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
     """
     folder = Path(folder)
     check_folder(folder)
-    return load_weights(read_config(folder), folder / WEIGHTS, device)
+    config = read_config(folder)
+    return assemble(config, _read_weights(folder / WEIGHTS, device), folder, device)
 
 
-def load_weights(config: ModelConfig, file: Path, device: str | torch.device = "cpu") -> Model:
-    """A model of a configuration with the weights of a safetensors file.
+def assemble(
+    config: ModelConfig, weights: Mapping[str, Tensor], where: Path, device: str | torch.device = "cpu"
+) -> Model:
+    """A model of a configuration with given weights, to be used.
+
+    Args:
+        config: the model's.
+        weights: all of its parameters, by name.
+        where: the folder that they were read from, for errors.
+        device: of the model.
 
     Raises:
-        LangueError: the file is missing or damaged, or does not fit the configuration.
+        LangueError: the weights do not fit the configuration.
     """
-    found = _read_shapes(file)
-    check_sizes(config, len(found), sum(shape.numel() for shape in found.values()), file.parent / CONFIG)
+    check_sizes(config, len(weights), sum(weight.numel() for weight in weights.values()), where / CONFIG)
     model = empty(config)
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
-    if wrong := _first_difference(expected, found):
-        raise LangueError(f"{file} does not fit its model's configuration: {wrong}")
-    model.load_state_dict(_read_weights(file, device), strict=False, assign=True)
+    if wrong := _first_difference(expected, {name: weight.shape for name, weight in weights.items()}):
+        raise LangueError(f"{where} does not fit its model's configuration: {wrong}")
+    model.load_state_dict(dict(weights), strict=False, assign=True)
     model.tie()
     return model.to(device).eval()
-
-
-def _read_shapes(path: Path) -> dict[str, torch.Size]:
-    """The shapes of a file's tensors by name."""
-    with _opened(path, "cpu") as file:
-        return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
 def _read_weights(path: Path, device: str | torch.device) -> dict[str, torch.Tensor]:

@@ -109,15 +109,14 @@ def _weights(path: Path) -> Path:
 
 def _model(weights: Path, recipe: Recipe | None) -> Model:
     """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
-    from langue.models import load_model, load_weights
+    from langue.models import assemble, load_model
     from langue.train import checkpoint
 
     if recipe is None or not (weights / checkpoint.STATE).is_file():
         return load_model(weights)
-    checkpoint.verify(weights)
     # Where weights are averaged, their average is what the training evaluates and keeps.
-    files = (weights / f"{name}.safetensors" for name in ("average", "model"))
-    return load_weights(recipe.model.architecture(), next(file for file in files if file.is_file()))
+    tensors = checkpoint.load(weights).weights(averaged=True)
+    return assemble(recipe.model.architecture(), tensors, weights)
 
 
 def _recipe(path: Path) -> Recipe | None:

@@ -16,13 +16,13 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float):
         self.decay = decay
-        self.weights = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+        self.weights = {name: parameter.detach().clone() for name, parameter in _trained(model)}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after a step; early on the memory is short, so that the beginning is soon forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        current: list[Tensor] = list(model.parameters())
+        current: list[Tensor] = [parameter for _, parameter in _trained(model)]
         torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
 
     @contextmanager
@@ -37,7 +37,7 @@ class Average:
     @torch.no_grad()
     def _swap(self, model: nn.Module) -> None:
         # In place, since whoever shares parameters out among processes holds on to their memory.
-        for name, parameter in model.named_parameters():
+        for name, parameter in _trained(model):
             own = parameter.clone()
             parameter.copy_(self.weights[name])
             self.weights[name].copy_(own)
@@ -46,3 +46,7 @@ class Average:
         """Take up the average of a checkpoint."""
         for name, value in self.weights.items():
             value.copy_(part_of(weights[name], value))
+
+
+def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)

@@ -23,7 +23,7 @@ def mean_weights(places: Sequence[Path]) -> dict[str, Tensor]:
     total: dict[str, Tensor] = {}
     kinds: dict[str, torch.dtype] = {}
     for place in places:
-        weights = load(place).part("model")
+        weights = load(place).weights(averaged=False)
         if not total:
             total = {name: value.double() for name, value in weights.items()}
             kinds = {name: value.dtype for name, value in weights.items()}

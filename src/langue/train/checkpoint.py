@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from langue.content import read_json
 from langue.errors import LangueError, listed, reading
-from langue.files import MANIFEST, Manifest, check_folder, remove_files, replacing, seal
+from langue.files import MANIFEST, Manifest, check_folder, digest, remove_files, replacing, seal
 from langue.settings import parse
 from langue.train.types import Progress
 
@@ -30,7 +33,8 @@ class Checkpoint:
     Attributes:
         step: updates so far.
         state: everything that is no tensor: counts, best loss, ….
-        tensors: by file: "model", "optimizer" and perhaps "average", each name → tensor.
+        tensors: by file, then by name: "model" (what is trained), "optimizer", and perhaps "average" and "frozen".
+        frozen: SHA-256 of the file of what is not trained, which all checkpoints of a run share; None where all is.
         path: where it was read; None of one that is to be written.
     """
 
@@ -38,6 +42,12 @@ class Checkpoint:
     state: Mapping[str, Any]
     tensors: Mapping[str, Mapping[str, Tensor]]
     path: Path | None = None
+    frozen: str | None = None
+
+    def weights(self, *, averaged: bool) -> dict[str, Tensor]:
+        """All parameters of the model; with `averaged`, their average where the training keeps one."""
+        trained = "average" if averaged and "average" in self.tensors else "model"
+        return {**self.tensors.get("frozen", {}), **self.part(trained)}
 
     def progress(self) -> Progress:
         """How far the training had come.
@@ -89,6 +99,31 @@ def _outline(tensor: Tensor | None) -> str:
     return f"{'×'.join(map(str, tensor.shape)) or 'a number'} of {str(tensor.dtype).removeprefix('torch.')}"
 
 
+def save_frozen(folder: Path, tensors: Mapping[str, Tensor]) -> str | None:
+    """Write what a training does not change, once for all of its checkpoints.
+
+    Returns:
+        The file's SHA-256, by which `save` refers to it; None where there are no such tensors.
+
+    Raises:
+        LangueError: the disk is full or cannot be written.
+    """
+    if not tensors:
+        return None
+    content = serialize({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    fingerprint = hashlib.sha256(content).hexdigest()
+    file = _frozen_file(folder, fingerprint)
+    if not (file.is_file() and digest(file) == fingerprint):
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as stage:
+            stage.write_bytes(content)
+    return fingerprint
+
+
+def _frozen_file(folder: Path, fingerprint: str) -> Path:
+    return folder / f"frozen-{fingerprint[:16]}{SUFFIX}"
+
+
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write `step-NNNNNNNN` into a folder: beside its place, synced, with a manifest of hashes, then renamed.
 
@@ -104,10 +139,10 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     with replacing(final, advice=advice) as stage:
         stage.mkdir()
         for name, tensors in checkpoint.tensors.items():
-            save_file(
-                {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, stage / f"{name}{SUFFIX}"
-            )
-        (stage / STATE).write_text(json.dumps({"step": checkpoint.step, **checkpoint.state}, indent=2) + "\n")
+            on_cpu = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+            save_file(on_cpu, stage / f"{name}{SUFFIX}")
+        state = {"step": checkpoint.step, **checkpoint.state, "frozen": checkpoint.frozen}
+        (stage / STATE).write_text(json.dumps(state, indent=2) + "\n")
         seal(stage)
         if final.exists():
             _remove(old)
@@ -151,7 +186,22 @@ def load(path: Path) -> Checkpoint:
         if name.endswith(SUFFIX):
             with reading(path / name):
                 tensors[name.removesuffix(SUFFIX)] = load_file(path / name)
-    return Checkpoint(step, state, tensors, path)
+    fingerprint = state.pop("frozen", None)
+    if fingerprint is not None:
+        tensors["frozen"] = _load_frozen(path.parent, fingerprint)
+    return Checkpoint(step, state, tensors, path, fingerprint)
+
+
+def _load_frozen(folder: Path, fingerprint: Any) -> dict[str, Tensor]:
+    if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{64}", fingerprint):
+        raise LangueError(f"{folder} is damaged: {str(fingerprint)!r:.80} is no fingerprint of frozen weights")
+    file = _frozen_file(folder, fingerprint)
+    if not file.is_file():
+        raise LangueError(f"{file} is missing, which holds the weights that the training does not change")
+    with reading(file):
+        if digest(file) != fingerprint:
+            raise LangueError(f"{file} is damaged: its bytes are not those that were written")
+        return load_file(file)
 
 
 def verify(path: Path) -> list[str]:

@@ -85,6 +85,7 @@ class Trainer:
         self._log: Log | None = None
         self._signals = Signals()
         self._saved_step = -1
+        self._frozen: str | None = None
         self._begun, self._is_running = time.perf_counter(), True
         self._since_log = _SinceLog()
         self._pace = Pace(self.watch.peak) if self.watch.peak and self.watch.flops_per_token else None
@@ -270,6 +271,9 @@ class Trainer:
         """Write a checkpoint, if there is a folder; all processes wait for the first, which writes it."""
         folder = self._file("checkpoints")
         tensors = self._tensors()  # of which every process may hold a part
+        if self._saved_step < 0:
+            frozen = whole_all(self._named(trained=False))
+            self._frozen = None if folder is None else checkpoints.save_frozen(folder, frozen)
         if folder is not None:
             self.progress.seconds = self._clock()
             self._begun = time.perf_counter()
@@ -281,15 +285,19 @@ class Trainer:
         wait()
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Everything that a checkpoint keeps and that is a tensor, whole."""
-        tensors = {"model": dict(self.model.named_parameters()), "optimizer": self.optimizer.state()}
+        """Everything that the training changes and that is a tensor, whole."""
+        tensors = {"model": dict(self._named(trained=True)), "optimizer": self.optimizer.state()}
         if self.average is not None:
             tensors["average"] = self.average.weights
         return {name: whole_all(group) for name, group in tensors.items()}
 
     def _checkpoint(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> Checkpoint:
         state = self.progress.model_dump()
-        return Checkpoint(state.pop("step"), state, tensors)
+        return Checkpoint(state.pop("step"), state, tensors, frozen=self._frozen)
+
+    def _named(self, *, trained: bool) -> dict[str, nn.Parameter]:
+        named = self.model.named_parameters()
+        return {name: parameter for name, parameter in named if parameter.requires_grad == trained}
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint, bit for bit as if nothing had happened.
@@ -304,10 +312,12 @@ class Trainer:
                 f"the checkpoint of step {checkpoint.step} was made with training.seed {progress.seed}, "
                 f"not {self.config.seed}; set it back, or begin anew"
             )
-        parameters = dict(self.model.named_parameters())
+        parameters, frozen = self._named(trained=True), self._named(trained=False)
         weights = checkpoint.part("model", parameters)
         average = None if self.average is None else checkpoint.part("average", parameters)
         state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
+        if frozen:
+            weights = {**weights, **checkpoint.part("frozen", frozen)}
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(part_of(weights[name], parameter))
@@ -315,7 +325,7 @@ class Trainer:
         if self.average is not None and average is not None:
             self.average.load(average)
         self.progress = progress
-        self._saved_step = checkpoint.step
+        self._saved_step, self._frozen = checkpoint.step, checkpoint.frozen
         self._since_log = _SinceLog(self.progress.seconds)
 
     # What is written down -------------------------------------------------------------------------------------------
