@@ -23,6 +23,7 @@ NAMES = (
     "classify",
     "embed",
     "checkpoints",
+    "decode",
     "beam",
     "translation",
     "whisper",
@@ -46,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--model",
         type=Path,
-        help="a Hugging Face folder of a BERT (fine_tuning, classify, embed), a run (beam), a GGUF file (checkpoints), "
-        "a Whisper of faster-whisper's (whisper), or a model that embeds (search_index, retrieval)",
+        help="a Hugging Face folder of a BERT (fine_tuning, classify, embed), a run (beam), a GGUF file (checkpoints, "
+        "decode), a Whisper of faster-whisper's (whisper), or a model that embeds (search_index, retrieval)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)

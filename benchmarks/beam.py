@@ -109,11 +109,11 @@ def _trained(data: Path, out: Path, seconds: int) -> Path:
 
 def langue_maker(*, folder: str, sources: str, answers: str, stopping: str) -> Callable[[], object]:
     """Every source of a JSON list once; the answers go into a file."""
-    search = _search(folder, stopping=stopping, max_tokens=MOST)
+    write = _writer(folder, stopping=stopping, max_tokens=MOST)
     given = json.loads(Path(sources).read_text(encoding="utf-8"))
 
     def step() -> None:
-        found = search.run([[search.start]] * len(given), given)
+        found = write(given)
         Path(answers).write_text(json.dumps([each[0].tokens for each in found]), encoding="utf-8")
 
     return step
@@ -121,19 +121,18 @@ def langue_maker(*, folder: str, sources: str, answers: str, stopping: str) -> C
 
 def length_maker(*, folder: str, sources: str, length: int) -> Callable[[], object]:
     """Texts of one length about the same 64 sources."""
-    search = _search(folder, max_tokens=length, min_tokens=length)
+    write = _writer(folder, max_tokens=length, min_tokens=length)
     given = json.loads(Path(sources).read_text(encoding="utf-8"))[:64]
-    return lambda: search.run([[search.start]] * len(given), given)
+    return lambda: write(given)
 
 
-def _search(folder: str, **options: Any) -> Any:
-    from langue.decode import Search, SearchSettings
+def _writer(folder: str, **options: Any) -> Callable[[list[list[int]]], Any]:
+    from langue.engine import Engine, Request, SamplingSettings
     from langue.tasks import load
 
     task = load(folder, device="cpu")
-    search = Search(task.model.eval(), SearchSettings(beams=BEAMS, **options), task.tokenizer.end)
-    search.start = task.start
-    return search
+    engine, settings = Engine(task.model.eval()), SamplingSettings(beams=BEAMS, **options)
+    return lambda sources: engine.run([Request([task.start], settings, task.tokenizer.ends, ids) for ids in sources])
 
 
 def _costs(run_folder: Path, sources: str, rounds: int) -> dict[int, float]:

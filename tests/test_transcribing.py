@@ -22,7 +22,7 @@ from langue.batch import Batch
 from langue.cli import run as command
 from langue.data.audio import RATE, read_audio
 from langue.data.playback import Playback
-from langue.decode import Hypothesis
+from langue.engine import Hypothesis
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.models import ModelConfig, build

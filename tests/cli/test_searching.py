@@ -11,7 +11,7 @@ import pytest
 import langue
 from langue.cli import run
 from langue.cli.searching import RewriteOptions, SearchOptions
-from langue.decode import SearchSettings
+from langue.engine import GenerationSettings
 from langue.experiment import train
 from langue.recipe import read_recipe
 from pair_rows import write_pairs
@@ -42,9 +42,9 @@ def told(arguments: list[str], capsys) -> list[dict]:
 def test_every_setting_of_the_search_is_an_option():
     options = {field.name for field in fields(RewriteOptions)}
     elsewhere = {"ensemble", "max_tokens_per_source"}  # --mean, and what --max-tokens replaces
-    assert set(SearchSettings.model_fields) - elsewhere <= options
+    assert set(GenerationSettings.model_fields) - elsewhere <= options
     assert {field.name for field in fields(SearchOptions)} < options
-    assert options - set(SearchSettings.model_fields) == {"must", "prefix"}
+    assert options - set(GenerationSettings.model_fields) == {"must", "prefix"}
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,35 @@ def test_rows_that_share_equal_their_own_full_passes(
             assert_close(logits[row], model(alone)[0, -pieces:])
 
 
+@pytest.mark.parametrize("variant", CAUSAL)
+@torch.no_grad()
+def test_sources_are_shared_by_as_many_rows_as_there_are(variant: str) -> None:
+    """One row of a source, three of another; others join, and some leave."""
+    model = precise_model_of(variant)
+    ids, more = random_ids(2, LENGTH), random_ids(1, 3, seed=2)
+    sources = [None, None] if model.config.form != "seq2seq" else [random_ids(2, 5, seed=6), random_ids(1, 4, seed=7)]
+    state, other = model.start(Batch(ids, source=sources[0])), model.start(Batch(more, source=sources[1]))
+    model(Batch(ids), state)
+    model(Batch(more), other)
+    rows = torch.tensor([1, 0, 0, 0])
+    state.select(rows, torch.tensor([1, 0]), [1, 3])
+    other.select(torch.tensor([0, 0]), torch.tensor([0]), [2])
+    state.join(other, [1, 3, 2])
+    texts = [*ids[rows], *more.expand(2, -1)]
+    about = [None] * 6 if sources[0] is None else [*sources[0][rows], *sources[1].expand(2, -1)]
+    for step, (kept, left, counts) in enumerate(
+        [([0, 1, 2, 3, 4, 5], [0, 1, 2], [1, 3, 2]), ([5, 4, 2, 1], [2, 1], [2, 2]), ([1, 3, 3], [0, 1], [1, 2])]
+    ):
+        state.select(torch.tensor(kept), torch.tensor(left), counts)
+        new = random_ids(len(kept), 1 + step % 2, seed=10 + step)
+        texts = [torch.cat([texts[row], new[place]]) for place, row in enumerate(kept)]
+        about = [about[row] for row in kept]
+        logits = model(Batch(new), state)
+        for place, (text, source) in enumerate(zip(texts, about, strict=True)):
+            alone = model(Batch(text[None], source=None if source is None else source[None]))
+            assert_close(logits[place], alone[0, -new.shape[1] :])
+
+
 @torch.no_grad()
 def test_what_was_given_encoded_stays_as_it_is() -> None:
     model = precise_model_of("seq2seq:attention-rotary")
@@ -289,7 +318,7 @@ def test_what_rows_that_share_cannot_do() -> None:
         model(Batch(random_ids(4, 1), valid=torch.ones(4, 1, dtype=torch.bool)), shared(model, ids))
     alone = model.start(Batch(ids))
     model(Batch(ids), alone)
-    with pytest.raises(ValueError, match="selected by their sources before"):
+    with pytest.raises(ValueError, match="share what they remember before"):
         shared(model, ids).join(alone)
 
 

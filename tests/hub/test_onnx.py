@@ -158,7 +158,7 @@ def test_an_exported_translator_writes_what_langue_writes(tmp_path: Path) -> Non
         row = torch.tensor([ids])
         valid = torch.ones_like(row, dtype=torch.bool)
         logits = run(out / "decoder.onnx", ids=row, valid=valid, memory=memory, source_valid=seen)[0, -1]
-        logits[model._never()] = -np.inf
+        logits[list(model.suppress_tokens)] = -np.inf
         ids.append(int(logits.argmax()))
     found = model.rewrite([text], beams=1, max_tokens=12)[0].best
     assert found.tokens == (ids[1 : ids.index(tokenizer.end)] if tokenizer.end in ids[1:] else ids[1:])

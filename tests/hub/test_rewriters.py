@@ -15,7 +15,7 @@ from tokenizers import processors
 import langue
 from langue import cli
 from langue.data.parallel import Pair
-from langue.decode import Search, SearchSettings
+from langue.engine import Engine, GenerationSettings, Request
 from langue.hub import Checkpoint, read_published
 from langue.hub.write import write_published
 from langue.models import ModelConfig, build
@@ -78,12 +78,11 @@ def test_the_same_texts(name: str, beams: int, mine: dict[str, Any], other: dict
     begin = [each for each in (config.decoder_start, config.forced_start) if each is not None]
     assert len(begin) == (2 if name == "bart deep" else 1)
     more = len(begin) - 1
-    settings = SearchSettings(
+    settings = GenerationSettings(
         beams=beams, temperature=0.0, max_tokens=LENGTH - more, length_offset=float(more), no_repeat_ngram=2, **mine
     )
-    found = Search(model, settings, end).run(
-        [begin] * len(sources), [row[keep].tolist() for row, keep in zip(sources, valid, strict=True)]
-    )
+    texts = [row[keep].tolist() for row, keep in zip(sources, valid, strict=True)]
+    found = Engine(model, settings).run([Request(begin, settings, [end], source=text) for text in texts])
     expected = texts_of(rows.tolist(), end)
     assert [[*begin[1:], *each[0].tokens] for each in found] == expected
     assert len({tuple(row) for row in expected}) > 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from langue.decode import Search, SearchSettings
+from langue.engine import Engine, Request, SamplingSettings
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
 from langue.models.config import ClassifierConfig, EmbedderConfig
@@ -82,4 +82,4 @@ def test_a_search_of_no_numbers_ends_at_once():
     with torch.no_grad():
         model.embedding.weight.fill_(float("nan"))
     with pytest.raises(LangueError, match="output is not finite"):
-        Search(model, SearchSettings(max_tokens=100_000), TOKENIZER.end).run([[1]])
+        Engine(model).run([Request([1], SamplingSettings(max_tokens=100_000), TOKENIZER.ends)])

@@ -17,7 +17,7 @@ import langue
 from langue import cli
 from langue.data.audio import RATE, read_blocks
 from langue.data.playback import Playback
-from langue.decode.rank import Hypothesis
+from langue.engine.hypothesis import Hypothesis
 from langue.errors import LangueError
 from langue.hub import Checkpoint, read_published
 from langue.hub.write import write_published
@@ -265,14 +265,14 @@ def test_transformers_generates_from_a_folder_of_ours(
     assert "alignment_heads" not in json.loads((tmp_path / "config.json").read_text())
     theirs, ours = WhisperForConditionalGeneration.from_pretrained(tmp_path), Whisper(timed, tokenizer)
     extractor = WhisperFeatureExtractor.from_pretrained(tmp_path)
-    assert set(theirs.generation_config.suppress_tokens) <= set(ours.never)
+    assert set(theirs.generation_config.suppress_tokens) <= set(ours.suppress_tokens)
     sound = sounds()[1][:RATE]
     features = ours._window(sound).T[None]
     assert extractor(sound, sampling_rate=RATE, return_tensors="pt").input_features.shape == features.shape
     said = {}
     for language in LANGUAGES:
         options = {"language": language, "task": "transcribe", "return_timestamps": True, "max_new_tokens": 20}
-        row = theirs.generate(features, suppress_tokens=ours.never, **options)[0].tolist()
+        row = theirs.generate(features, suppress_tokens=list(ours.suppress_tokens), **options)[0].tolist()
         row = [token for token in row if token < tokenizer.end or token >= ours.tokens.first]
         each = _Listening(Playback([sound]), [], language=ours.tokens.languages[language])
         ours._goes_on(each, print)
@@ -345,7 +345,7 @@ def test_long_recordings_go_on_as_transformers_generate_does(
         expected = theirs.generate(
             features, attention_mask=torch.ones(features.shape[::2]), return_timestamps=True, return_segments=True,
             temperature=(0.0,), num_beams=beams, renormalize_logits=True, condition_on_prev_tokens=previous,
-            suppress_tokens=task.never, max_new_tokens=model.config.context // 2 - 1,
+            suppress_tokens=list(task.suppress_tokens), max_new_tokens=model.config.context // 2 - 1,
         )["segments"][0]  # fmt: skip
         told = [(task.tokens.text(each["tokens"].tolist()).strip(), each["start"], each["end"]) for each in expected]
         # Theirs may end behind the recording.

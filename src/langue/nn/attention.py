@@ -103,6 +103,10 @@ class SourceState(LayerState):
         self.keys = None if self.keys is None else owners.within(self.keys)
         self.values = None if self.values is None else owners.within(self.values)
 
+    def trim(self, length: int) -> None:
+        self.keys = None if self.keys is None else self.keys[..., :length]
+        self.values = None if self.values is None else self.values[..., :length, :]
+
     def join(self, other: SourceState, theirs: Paths, mine: Paths) -> None:
         if self.keys is not None and other.keys is not None:
             self.keys = joined(self.keys, other.keys, -1)
@@ -260,22 +264,20 @@ class CrossAttention(nn.Module):
             keys, values = state.keys.transpose(2, 3), state.values
         else:
             keys, values = self._remember(memory)
-        # Rows that share a source ask it together, as if they were more positions of one row.
-        queries = self._queries(x, keys.shape[0])
+        queries = self._queries(x, memory)
         if memory.looks is not None:
             looks = kernels.attention_weights(queries, keys, memory.mask())
-            shared = x.shape[0] // keys.shape[0]
-            memory.looks.append(looks.unflatten(2, (shared, -1)).transpose(1, 2).flatten(0, 1))
+            memory.looks.append(memory.by_row(looks.transpose(1, 2), x.shape[1]).transpose(1, 2))
         mixed = kernels.attention(queries, keys, values, memory.mask(), dropout=self.dropout * self.training)
-        return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
+        return self.output(memory.by_row(mixed.transpose(1, 2).flatten(2), x.shape[1]))
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
         keys, _ = self._remember(memory)
-        return kernels.attention_weights(self._queries(x, keys.shape[0]), keys, memory.mask())
+        return kernels.attention_weights(self._queries(x, memory), keys, memory.mask())
 
-    def _queries(self, x: Tensor, sources: int) -> Tensor:
-        return _stretched(self._heads(self.query(x).view(sources, -1, self.heads * self.head_width)), self.scale)
+    def _queries(self, x: Tensor, memory: Memory) -> Tensor:
+        return _stretched(self._heads(memory.by_source(self.query(x))), self.scale)
 
     def _remember(self, memory: Memory) -> tuple[Tensor, Tensor]:
         keys, values = self.key_value(memory.hidden).chunk(2, -1)

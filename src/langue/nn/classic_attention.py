@@ -50,11 +50,10 @@ class ClassicAttention(nn.Module):
             keys = state.values
         else:
             keys = self.key(memory.hidden)
-        # Rows that share a source ask it together, as if they were more positions of one row.
-        weights = self._weights(x.reshape(keys.shape[0], -1, x.shape[-1]), keys, memory)
+        weights = self._weights(memory.by_source(x), keys, memory)
         if memory.looks is not None:
-            memory.looks.append(weights.view(x.shape[0], 1, x.shape[1], -1))
-        context = (weights @ memory.hidden).view(*x.shape[:2], -1)
+            memory.looks.append(memory.by_row(weights, x.shape[1])[:, None])
+        context = memory.by_row(weights @ memory.hidden, x.shape[1])
         return self.output(torch.cat([context, x], -1)).tanh()
 
     def weights(self, x: Tensor, memory: Memory) -> Tensor:

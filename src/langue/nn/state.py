@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -64,6 +65,10 @@ class LayerState(ABC):
 
     def share(self, rows: Tensor) -> None:
         """Keep from now on in slots what is remembered of each position: first of these rows (N,), one by one."""
+        return
+
+    def trim(self, length: int) -> None:
+        """Forget source positions behind the first few, which are padding."""
         return
 
 
@@ -147,24 +152,73 @@ class Paths:
         return -(-self.count // self.run) * self.run * heads
 
 
+class Grid(NamedTuple):
+    """Rows of sources that not as many share: where each row stands where every source has room for the most.
+
+    Attributes:
+        width: rows that the most shared source has.
+        cells: (rows,) int64, the source's number times the width, and which of the source's rows it is.
+    """
+
+    width: int
+    cells: Tensor
+
+    @classmethod
+    def of(cls, counts: Sequence[int], device: torch.device) -> Grid | None:
+        """Of how many rows in succession share each source; None where all counts are alike, and nothing need move."""
+        if len(set(counts)) <= 1:
+            return None
+        width, rows = max(counts), torch.tensor(counts)
+        cells = torch.arange(len(counts) * width).view(-1, width)[torch.arange(width) < rows[:, None]]
+        return cls(width, cells.to(device))
+
+
 @dataclass
 class Memory:
     """What a decoder may read of its source: the encoder's output.
 
     Attributes:
-        hidden: (B, S, width). A decoder may have a multiple of B rows; then as many in succession share a source.
+        hidden: (B, S, width). Several of the decoder's rows in succession may share a source.
         valid: (B, S) bool, or None when nothing is padding.
         looks: where each cross-attention in turn adds how the decoder's rows looked at the source, (rows, heads, T, S);
             None when nobody asks.
+        grid: how rows share sources; None when as many share each.
     """
 
     hidden: Tensor
     valid: Tensor | None
     looks: list[Tensor] | None = None
+    grid: Grid | None = None
+
+    def share(self, counts: Sequence[int]) -> None:
+        """Let so many rows in succession share each source."""
+        self.grid = Grid.of(counts, self.hidden.device)
+
+    def by_source(self, x: Tensor) -> Tensor:
+        """(rows, T, …) → (B, N, …): what rows ask together of the source that they share, as positions of one row.
+
+        Of rows that not as many share, N has room for the most, which costs less than copies of what they look at.
+        """
+        if self.grid is not None:
+            room = x.new_zeros(len(self.hidden) * self.grid.width, *x.shape[1:])
+            x = room.index_copy_(0, self.grid.cells, x)
+        return x.reshape(self.hidden.shape[0], -1, *x.shape[2:])
+
+    def by_row(self, x: Tensor, length: int) -> Tensor:
+        """(B, N, …) → (rows, T, …): the way back, of T positions a row."""
+        x = x.reshape(-1, length, *x.shape[2:])
+        return x if self.grid is None else x.index_select(0, self.grid.cells)
 
     def mask(self) -> Tensor | None:
         """(B, 1, 1, S) bool: True where a decoder may look."""
         return None if self.valid is None else self.valid[:, None, None, :]
+
+    def trim(self) -> int:
+        """Cut off what is padding of all sources; how many positions are left."""
+        if self.valid is not None:
+            longest = int(self.valid.any(0).nonzero()[-1]) + 1
+            self.hidden, self.valid = self.hidden[:, :longest], self.valid[:, :longest]
+        return self.hidden.shape[1]
 
     def select(self, sources: Owners) -> None:
         if sources.are_all(len(self.hidden)):
@@ -197,39 +251,46 @@ class State:
     memory: Memory | None = field(default=None)
     paths: Paths | None = None
 
-    def select(self, rows: Tensor, sources: Tensor | None = None) -> None:
+    def select(self, rows: Tensor, sources: Tensor | None = None, counts: Sequence[int] = ()) -> None:
         """Keep, reorder or repeat rows of the batch: all that a beam needs.
+
+        Rows that are repeated share from now on what they remember of their beginnings: beams need no copies.
 
         Args:
             rows: (B',) int64.
-            sources: (B'',) int64, which sources are kept, where as many rows in succession share each, and from now on
-                also what they remember of their beginnings: beams need no copies. None when each row takes its own
-                along.
+            sources: (B'',) int64, which sources are kept, where several rows in succession share one. None when each
+                row takes its own along.
+            counts: how many rows share each of these; none when as many share each.
         """
         own = Owners(rows)
         owners: dict[Owner, Owners] = {"row": own, "source": own if sources is None else Owners(sources)}
         if self.memory is not None:
             self.memory.select(owners["source"])
+            self.memory.share(counts)
         if self.paths is not None:
             self.paths = self.paths.select(rows)
-        elif sources is not None:
-            self._share(rows)
+        elif len(rows.unique()) < len(rows):
+            self.share(rows)
         for layer in self.layers:
             for state in layer:
                 state.select(owners[state.owner])
         self.valid = None if self.valid is None else own.of(self.valid)
 
-    def join(self, other: State) -> None:
-        """Let rows of another state go on behind those of this one; as many share each source.
+    def join(self, other: State, counts: Sequence[int] = ()) -> None:
+        """Let rows of another state go on behind those of this one.
 
         However far they have come, all end side by side: the younger are padded on the left.
 
+        Args:
+            other: of the same layers.
+            counts: how many rows share each source, these and the others'; none when as many share each.
+
         Raises:
-            ValueError: rows of either were never selected by their sources.
+            ValueError: the rows of either keep what they remember to themselves; see `share`.
         """
         mine, theirs = self.paths, other.paths
         if mine is None or theirs is None:
-            raise ValueError("rows are selected by their sources before others join them")
+            raise ValueError("rows share what they remember before others join them")
         length = max(self.length, other.length)
         every = [
             pad(_valid(state.valid, paths.slots.shape, paths.slots.device), (length - state.length, 0))
@@ -241,13 +302,17 @@ class State:
         self.length = self.valid.shape[1]
         self.paths, theirs, mine = mine.joined(theirs, self.length)
         if self.memory is not None and other.memory is not None:
+            longest = self.memory.trim()
+            for state in (state for layer in self.layers for state in layer):
+                state.trim(longest)
             self.memory.join(other.memory)
+            self.memory.share(counts)
         for old_layer, new_layer in zip(self.layers, other.layers, strict=True):
             for old, new in zip(old_layer, new_layer, strict=True):
                 old.join(new, theirs, mine)
 
-    def _share(self, rows: Tensor) -> None:
-        """Let rows (B',) of the batch have in common what is remembered of those that they repeat."""
+    def share(self, rows: Tensor) -> None:
+        """Let rows (B',) of the batch have in common what is remembered of those that they repeat, in pages."""
         needed, numbers = rows.unique(return_inverse=True)
         for layer in self.layers:
             for state in layer:

@@ -16,9 +16,9 @@ from langue import metrics
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, missing_columns, require, text_of
 from langue.data.values import is_missing, place_near, spelt, whole
-from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
+from langue.models.finite import refuse_not_finite
 from langue.objectives import AnswerSettings, Extract
 from langue.objectives.extract import span_scores
 from langue.objectives.padding import by_length, padded

@@ -13,9 +13,9 @@ from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, list_of, missing_columns, number_of, text_of
 from langue.data.records import is_blank
 from langue.data.values import is_missing, whole
-from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
+from langue.models.finite import refuse_not_finite
 from langue.objectives import Classify as Objective
 from langue.objectives.padding import by_length, padded
 from langue.objectives.settings import ClassifySettings

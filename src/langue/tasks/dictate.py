@@ -12,7 +12,7 @@ from torch import Tensor
 from langue.batch import IGNORE, Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
-from langue.decode import Hypothesis, Search, SearchSettings
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.mel import HOP
@@ -48,16 +48,16 @@ class Dictate(Transcribe):
         return Dictation(self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank)
 
     def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
-        """See `hear`; options are the fields of `SearchSettings`, of which beams is 5 unless said otherwise.
+        """See `hear`; options are the fields of `GenerationSettings`, of which beams is 5 unless said otherwise.
 
         Where the encoder spells as well, the beams' texts are judged by both (Watanabe et al. 2017, equation 9).
         """
-        search = self._search(options)
+        settings = self._settings(options)
         played: list[Playback] = []
         segments: dict[int, list[Segment]] = defaultdict(list)
         scores: dict[int, float] = defaultdict(float)
         for pieces in pieces_of(sounds, self.longest, played):
-            for piece, best in zip(pieces, self._written(pieces, search), strict=True):
+            for piece, best in zip(pieces, self._written(pieces, settings), strict=True):
                 text, sound = " ".join(self.tokenizer.decode(best.tokens).split()), played[piece.owner]
                 scores[piece.owner] += best.score
                 if text:
@@ -74,19 +74,23 @@ class Dictate(Transcribe):
             for number, sound in enumerate(played)
         ]
 
-    def _search(self, options: dict[str, Any]) -> Search:
+    def _settings(self, options: dict[str, Any]) -> GenerationSettings:
         beams = int(options.get("beams") or 5)
         samples = beams if self.audio.spells and beams > 1 else 1
         usual = {"beams": 5, "samples": samples, "temperature": 0.0}
         usual["max_tokens"] = self.model.config.context - 1
-        settings = parse(SearchSettings, {**usual, **options}, self.name)
-        never = sorted(self.tokenizer.specials | set(range(self.tokenizer.vocab_size, self.model.config.vocab_size)))
-        return Search(self.model, settings, self.tokenizer.ends, never)
+        return parse(GenerationSettings, {**usual, **options}, self.name)
 
-    def _written(self, pieces: Sequence[Piece], search: Search) -> list[Hypothesis]:
+    def _written(self, pieces: Sequence[Piece], settings: GenerationSettings) -> list[Hypothesis]:
         """The best text of each piece."""
+        unused = range(self.tokenizer.vocab_size, self.model.config.vocab_size)
+        suppress_tokens = (*sorted(self.tokenizer.specials), *unused)
         features = [features_of(piece.samples, self.audio) for piece in pieces]
-        found = search.run([self.prompt] * len(pieces), features)
+        requests = [
+            Request(self.prompt, settings, self.tokenizer.ends, source=heard, suppress_tokens=suppress_tokens)
+            for heard in features
+        ]
+        found = Engine(self.model, settings).run(requests)
         if self.audio.spells:
             found = [self._judged(each, heard) for each, heard in zip(found, features, strict=True)]
         return [best for best, *_ in found]

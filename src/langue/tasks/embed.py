@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import EmbedderConfig
+from langue.models.finite import refuse_not_finite
 from langue.models.model import make_embedder
 from langue.objectives.padding import by_length, padded
 from langue.tasks.texts import BATCH_TOKENS

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.metrics.check import check_columns
 from langue.metrics.classification import accuracy
 from langue.models import Model
+from langue.models.finite import refuse_not_finite
 from langue.objectives import Masked, MaskingSettings
 from langue.objectives.padding import by_length, padded
 from langue.tasks.texts import BATCH_TOKENS

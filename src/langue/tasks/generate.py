@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from langue.batch import Batch
-from langue.decode import Hypothesis, Search, SearchSettings, StopStrings, Writing
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request, SamplingSettings, StopStrings
 from langue.errors import LangueError
 from langue.metrics.classification import accuracy
 from langue.models import Model
@@ -14,9 +15,6 @@ from langue.objectives import Causal
 from langue.settings import parse
 from langue.tasks.demands import Must, phrase_tokens, say_what_is_lacking
 from langue.text import Tokenizer
-
-ROWS = 64
-"""Texts that are written side by side."""
 
 
 class Generate:
@@ -68,8 +66,8 @@ class Generate:
             must: words that have to stand in the new text, of beams: the same in all, or a list for each prompt.
             special: let the names of special tokens in a prompt be these tokens, as in an instruct model's own form;
                 otherwise they are text like any other.
-            options: the fields of `SearchSettings`: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty,
-                samples, beams, length_penalty, seed, ….
+            options: the fields of `GenerationSettings`: max_tokens, temperature, top_k, top_p, min_p,
+                repetition_penalty, samples, beams, length_penalty, seed, ….
 
         Returns:
             The new text, without the prompt: a string for one prompt, a list for several; a list of `samples` strings
@@ -102,32 +100,31 @@ class Generate:
         Raises:
             LangueError: as of `generate`.
         """
-        settings = parse(SearchSettings, options, "generate")
+        settings = parse(GenerationSettings, options, "generate")
         phrases = phrase_tokens(must, len(prompts), self.tokenizer)
-        encoded = [self._encode(prompt, special) for prompt in prompts]
-        found: list[list[Hypothesis]] = []
-        for start in range(0, len(prompts), ROWS):
-            part = slice(start, start + ROWS)
-            found += self._write(encoded[part], settings, _strings(stop), None if phrases is None else phrases[part])
+        requests = [
+            self._request(self._encode(prompt, special), settings, _strings(stop), words)
+            for prompt, words in zip(prompts, phrases or [()] * len(prompts), strict=True)
+        ]
+        hypotheses = Engine(self.model, settings).run(requests)
         if phrases is not None:
-            say_what_is_lacking([each[0].tokens for each in found], phrases)
-        return found
+            say_what_is_lacking([best[0].tokens for best in hypotheses], phrases)
+        return hypotheses
 
     def stream(
         self, prompt: str = "", *, stop: Sequence[str] = (), special: bool = False, **options: Any
     ) -> Iterator[str]:
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
         a stop string."""
-        settings = parse(SearchSettings, {**options, "samples": 1, "beams": 1}, "generate")
+        settings = parse(GenerationSettings, {**options, "samples": 1, "beams": 1}, "generate")
         ids = self._encode(prompt, special)
-        writing = Writing(self._search(settings), [ids])
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
-        for row, token in writing.tokens():
-            piece = stops.push(reader.push(token))
+        for event in Engine(self.model, settings).stream(self._request(ids, settings)):
+            piece = "" if event.token is None else stops.push(reader.push(event.token))
             if piece:
                 yield piece
             if stops.stopped:
-                writing.stop(row)
+                break
         yield stops.push(reader.flush()) + stops.flush()
 
     def check_input(self, given: str, place: str, special: bool = False) -> None:
@@ -158,31 +155,32 @@ class Generate:
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
         return self.tokenizer.names(ids), [each[0] for each in weights]
 
-    def _write(
-        self, ids: Sequence[list[int]], settings: SearchSettings, stop: Sequence[str], phrases: Sequence[Any] | None
-    ) -> list[list[Hypothesis]]:
-        search = self._search(settings)
-        if settings.beams > 1 or phrases is not None:  # which says what is wrong with phrases and no beams
-            return search.run(ids, phrases=phrases)
-        writing = Writing(search, ids)
-        readers = [self.tokenizer.stream(ids[row // settings.samples]) for row in range(len(writing.hypotheses))]
-        watchers = [StopStrings(stop) for _ in writing.hypotheses]
-        for row, token in writing.tokens():
-            if stop:
-                watchers[row].push(readers[row].push(token))
-                if watchers[row].stopped:
-                    writing.stop(row)
-        found = writing.hypotheses
-        return [found[place : place + settings.samples] for place in range(0, len(found), settings.samples)]
+    def _request(
+        self, ids: list[int], settings: SamplingSettings, stop: Sequence[str] = (), phrases: Sequence[Any] = ()
+    ) -> Request:
+        """A prompt of these tokens; stop strings end what is sampled."""
+        watchers = [(self.tokenizer.stream(ids), StopStrings(stop)) for _ in range(settings.samples if stop else 0)]
 
-    def _search(self, settings: SearchSettings) -> Search:
-        return Search(self.model, settings, self.tokenizer.ends, self.never())
+        def is_stopped(sample: int, token: int) -> bool:
+            reader, stops = watchers[sample]
+            stops.push(reader.push(token))
+            return stops.stopped
 
-    def never(self) -> list[int]:
+        return Request(
+            ids,
+            settings,
+            self.tokenizer.ends,
+            suppress_tokens=self.suppress_tokens,
+            phrases=phrases,
+            stop=is_stopped if stop else None,
+        )
+
+    @cached_property
+    def suppress_tokens(self) -> tuple[int, ...]:
         """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
         unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
-        return sorted(self.tokenizer.specials | unknown | unused)
+        return tuple(sorted(self.tokenizer.specials | unknown | unused))
 
     def cut(
         self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "", special: bool = False

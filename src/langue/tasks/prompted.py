@@ -8,7 +8,7 @@ from typing import Any
 from langue.console import say
 from langue.data.parallel import Pair
 from langue.data.records import is_blank
-from langue.decode import Search, SearchSettings
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.metrics.rouge import rouge
 from langue.metrics.scripts import one_language
 from langue.metrics.translation import Languages
@@ -38,7 +38,7 @@ class Prompted:
         self.task, self.prompt, self.instruction = task, prompt, instruction
 
     def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
-        """Summarise one text or many; options are the fields of `SearchSettings`."""
+        """Summarise one text or many; options are the fields of `GenerationSettings`."""
         found = [each.text for each in self.rewrite([texts] if isinstance(texts, str) else texts, **options)]
         return found[0] if isinstance(texts, str) else found
 
@@ -66,32 +66,39 @@ class Prompted:
         **options: Any,
     ) -> list[Rewritten]:
         """What becomes of each text, in order; a text is cut where the context has no room for it and its summary."""
-        settings = parse(
-            SearchSettings, {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS, **options}, self.name
-        )
-        tokenizer, limit = self.task.tokenizer, self.task.model.context_limit
-        prefixes = prefix_tokens(prefix, len(texts), tokenizer) or [[]] * len(texts)
-        phrases = phrase_tokens(must, len(texts), tokenizer) or [[]] * len(texts)
-        asked = tokenizer.encode(self.prompt, special)
-        search = Search(self.task.model, settings, tokenizer.ends, self.task.never())
-        found, done = [], Sources()
-        firsts: list[list[int]] = []
-        for text, begins, words in zip(texts, prefixes, phrases, strict=True):
-            ids = tokenizer.prompt(f"{self.instruction}{text}", special)
-            room = len(ids) if limit is None else max(1, limit - len(asked) - settings.max_tokens)
-            done.cut += len(ids) > room
-            note_unknown(done.unknown, text, ids, tokenizer)
-            prompts = [[*ids[:room], *asked]]
-            best = [] if is_blank(text) else search.run(prompts, prefixes=[begins], phrases=[words])[0]
-            firsts.append(best[0].tokens if best else [])
-            written = [tokenizer.decode(each.tokens).strip().partition("\n")[0] for each in best]
-            found.append(Rewritten(written[0] if written else "", written, [each.score for each in best]))
-            if advance is not None:
-                advance(1)
-        for warning in done.warnings():
+        usual = {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS}
+        settings = parse(GenerationSettings, {**usual, **options}, self.name)
+        prefixes = prefix_tokens(prefix, len(texts), self.tokenizer) or [[]] * len(texts)
+        phrases = phrase_tokens(must, len(texts), self.tokenizer) or [[]] * len(texts)
+        sources = Sources()
+        numbers = [number for number, text in enumerate(texts) if not is_blank(text)]
+        requests = [
+            Request(
+                self._read(texts[number], settings.max_tokens, special, sources), settings, self.tokenizer.ends,
+                suppress_tokens=self.task.suppress_tokens, prefix=prefixes[number], phrases=phrases[number],
+            )
+            for number in numbers
+        ]  # fmt: skip
+        written = dict(zip(numbers, Engine(self.task.model, settings).run(requests, advance), strict=True))
+        if advance is not None:
+            advance(len(texts) - len(numbers))
+        for warning in sources.warnings():
             say(warning)
-        say_what_is_lacking(firsts, [words if first else [] for first, words in zip(firsts, phrases, strict=True)])
-        return found
+        say_what_is_lacking([written[n][0].tokens for n in numbers], [phrases[n] for n in numbers])
+        return [self._rewritten(written.get(number, [])) for number in range(len(texts))]
+
+    def _read(self, text: str, max_tokens: int, special: bool, sources: Sources) -> list[int]:
+        """Tokens of a text and the prompt behind it, cut where the context has no room for them and a summary."""
+        limit, prompt = self.task.model.context_limit, self.tokenizer.encode(self.prompt, special)
+        ids = self.tokenizer.prompt(f"{self.instruction}{text}", special)
+        room = len(ids) if limit is None else max(1, limit - len(prompt) - max_tokens)
+        sources.cut += len(ids) > room
+        note_unknown(sources.unknown, text, ids, self.tokenizer)
+        return [*ids[:room], *prompt]
+
+    def _rewritten(self, hypotheses: Sequence[Hypothesis]) -> Rewritten:
+        texts = [self.tokenizer.decode(each.tokens).strip().partition("\n")[0] for each in hypotheses]
+        return Rewritten(texts[0] if texts else "", texts, [each.score for each in hypotheses])
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """As of a model that was trained to summarise."""

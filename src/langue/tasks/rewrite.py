@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -17,8 +18,7 @@ from langue.console import say, with_article
 from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
 from langue.data.sides import Sides
-from langue.decode import Hypothesis, Search, SearchSettings
-from langue.decode.task import Asked
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.errors import LangueError
 from langue.metrics.scripts import is_unspaced
 from langue.metrics.translation import Languages
@@ -31,9 +31,6 @@ from langue.tasks.texts import BATCH_TOKENS
 from langue.text import Tokenizer
 from langue.text.sentences import joined
 from langue.train.device import autocast
-
-TOGETHER = 256
-"""Pieces between two signs of progress."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +154,7 @@ class Rewrite(ABC):
             must: words that have to stand in it: the same for all, or a list of lists with one for each.
             special: let the names of special tokens in what is read be these tokens; otherwise they are letters.
             advance: called with how many pieces are done.
-            options: the fields of `SearchSettings`.
+            options: the fields of `GenerationSettings`.
 
         Raises:
             LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
@@ -170,9 +167,10 @@ class Rewrite(ABC):
         sources = read_sources(texts, sides, given, long or self.long)
         for warning in sources.warnings():
             say(f"{warning}")
-        asked = sources.asked([self.start, *self.sides.opening], prefixes, phrases)
-        written = self._write(asked, options, advance)
-        _say_what_is_missing(asked, written, sources, phrases)
+        settings, start = self._settings(options), [self.start, *self.sides.opening]
+        requests = sources.requests(start, settings, self.tokenizer.ends, self.suppress_tokens, prefixes, phrases)
+        written = Engine(self.models, settings).run(requests, advance)
+        _say_what_is_missing(requests, written, sources, phrases)
         return self._together(len(texts), sources, written)
 
     def usual_tags(self) -> tuple[str, ...]:
@@ -191,34 +189,22 @@ class Rewrite(ABC):
             f"of langue translate or langue summarize, or in a column target_language"
         )
 
-    def _write(self, asked: Asked, options: dict[str, Any], advance: Any) -> list[list[Hypothesis]]:
-        """The hypotheses of each piece, best first.
+    def _settings(self, options: dict[str, Any]) -> GenerationSettings:
+        """How to write, where nobody says otherwise.
 
         How much may be written at most follows from a piece's own length, never from its neighbours'.
         """
         bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
         # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
         usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
-        settings = parse(SearchSettings, {**usual, **bounds, **options}, self.name)
-        search = Search(self.models, settings, self.tokenizer.ends, self._never())
-        assert asked.sources is not None
-        lengths = [len(source) for source in asked.sources]
-        order = sorted(range(len(asked)), key=lambda number: -lengths[number])
-        found: list[list[Hypothesis]] = [[] for _ in order]
-        for start in range(0, len(order), TOGETHER):
-            numbers = order[start : start + TOGETHER]
-            part = asked.take(numbers)
-            written = search.run(part.prompts, part.sources, prefixes=part.prefixes, phrases=part.phrases)
-            for number, hypotheses in zip(numbers, written, strict=True):
-                found[number] = hypotheses
-            if advance is not None:
-                advance(len(numbers))
-        return found
+        return parse(GenerationSettings, {**usual, **bounds, **options}, self.name)
 
-    def _never(self) -> list[int]:
+    @cached_property
+    def suppress_tokens(self) -> tuple[int, ...]:
+        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
         unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
         unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
-        return sorted(self.tokenizer.specials | unknown | unused)
+        return tuple(sorted(self.tokenizer.specials | unknown | unused))
 
     def _together(self, count: int, sources: Sources, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
         pieces: list[list[int]] = [[] for _ in range(count)]
@@ -336,14 +322,14 @@ class Rewrite(ABC):
 
 
 def _say_what_is_missing(
-    asked: Asked, written: Sequence[list[Hypothesis]], sources: Sources, phrases: Sequence[Any] | None
+    requests: Sequence[Request], written: Sequence[list[Hypothesis]], sources: Sources, phrases: Sequence[Any] | None
 ) -> None:
-    if phrases is None or asked.phrases is None:
+    if phrases is None:
         return
     pieces = Counter(sources.owners)
     if free := sum(bool(phrases[owner]) for owner, count in pieces.items() if count > 1):
         say(f"{free:,} texts were split, and nothing was asked of their parts")
-    say_what_is_lacking([found[0].tokens for found in written], asked.phrases)
+    say_what_is_lacking([best[0].tokens for best in written], [request.phrases for request in requests])
 
 
 def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:

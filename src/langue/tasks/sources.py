@@ -10,7 +10,7 @@ from typing import Literal
 
 from langue.data.records import is_blank
 from langue.data.sides import Sides
-from langue.decode.task import Asked
+from langue.engine import GenerationSettings, Request
 from langue.metrics.scripts import UNSPACED
 from langue.text import Tokenizer
 from langue.text.sentences import Span, sentences
@@ -51,21 +51,31 @@ class Sources:
     cut: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
 
-    def asked(
-        self, start: list[int], prefixes: Sequence[list[int]] | None, phrases: Sequence[list[list[int]]] | None
-    ) -> Asked:
-        """The pieces as a search gets them, each with what is asked of its text: of the first how it begins, and of a
-        text in one piece what has to stand in it."""
+    def requests(
+        self,
+        start: list[int],
+        settings: GenerationSettings,
+        ends: Sequence[int],
+        suppress_tokens: Sequence[int],
+        prefixes: Sequence[list[int]] | None,
+        phrases: Sequence[list[list[int]]] | None,
+    ) -> list[Request]:
+        """The pieces as an engine gets them: of a text's first it is known how it begins, and of a text in one piece
+        what has to stand in it."""
         counts = Counter(self.owners)
         firsts = [not number or owner != self.owners[number - 1] for number, owner in enumerate(self.owners)]
-        return Asked(
-            [start] * len(self.ids),
-            self.ids,
-            None
-            if prefixes is None
-            else [prefixes[owner] if first else [] for owner, first in zip(self.owners, firsts, strict=True)],
-            None if phrases is None else [phrases[owner] if counts[owner] == 1 else [] for owner in self.owners],
-        )
+        return [
+            Request(
+                start,
+                settings,
+                ends,
+                source=ids,
+                suppress_tokens=suppress_tokens,
+                prefix=prefixes[owner] if prefixes and first else (),
+                phrases=phrases[owner] if phrases and counts[owner] == 1 else (),
+            )
+            for ids, owner, first in zip(self.ids, self.owners, firsts, strict=True)
+        ]
 
     def warnings(self) -> list[str]:
         """What a user should know, in sentences."""

@@ -13,12 +13,12 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
-from langue.decode.ctc import Fusion, Heard, decode
-from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
+from langue.models.finite import refuse_not_finite
 from langue.nn.mel import HOP
 from langue.objectives import CTC, TranscribeSettings
+from langue.tasks.ctc_search import Fusion, Heard, decode
 from langue.tasks.transcribe import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, pieces_of
 from langue.text import Tokenizer
 

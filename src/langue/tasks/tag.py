@@ -14,9 +14,9 @@ from langue.batch import IGNORE
 from langue.data.examples import Encoded
 from langue.data.labelled import Labelled, list_of, require
 from langue.data.values import is_missing
-from langue.decode.finite import refuse_not_finite
 from langue.errors import LangueError
 from langue.models import Model
+from langue.models.finite import refuse_not_finite
 from langue.objectives import Tag as Objective
 from langue.objectives import TagSettings
 from langue.objectives.padding import by_length, padded

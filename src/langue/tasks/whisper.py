@@ -15,8 +15,8 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
-from langue.decode import Encoded, Hypothesis, Search, SearchSettings
-from langue.decode.timestamps import Part, Timestamps
+from langue.engine import Encoded, Engine, EngineSettings, Hypothesis, Request, SamplingSettings
+from langue.engine.timestamps import Part, Timestamps
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
@@ -124,7 +124,7 @@ class Whisper(Transcribe):
         looked_at = 2 * config.encoder_config().context * width
         # Side by side, windows share the reading of the head, which is most of what a small decoder does.
         self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
-        self.never = sorted({*self.tokens.unsaid(), *range(tokenizer.end + 1, self.tokens.first)})
+        self.suppress_tokens = tuple(sorted({*self.tokens.unsaid(), *range(tokenizer.end + 1, self.tokens.first)}))
 
     def objective(self, smoothing: float = 0.0) -> Dictation:
         """A text and the times at which its recording begins and ends, half a minute's window at a time."""
@@ -219,13 +219,18 @@ class Whisper(Transcribe):
         left = list(range(len(active)))
         for temperature in asked.temperatures:
             drawn = temperature > 0
-            settings = SearchSettings(
+            settings = SamplingSettings(
                 beams=1 if drawn else asked.beams, samples=asked.draws if drawn else 1, temperature=temperature,
-                max_tokens=self.model.config.context // 2, batch_tokens=1 << 40,
+                max_tokens=self.model.config.context // 2,
             )  # fmt: skip
-            search = Search(self.model, settings, self.tokenizer.ends, self.never, self.rule)
-            prompts = [self._prompt(active[number], asked) for number in left]
-            texts = search.run(prompts, [Encoded(active[number].window) for number in left])
+            requests = [
+                Request(
+                    self._prompt(active[number], asked), settings, self.tokenizer.ends,
+                    source=Encoded(active[number].window), suppress_tokens=self.suppress_tokens, processor=self.rule,
+                )
+                for number in left
+            ]  # fmt: skip
+            texts = Engine(self.model, EngineSettings(batch_tokens=1 << 40)).run(requests)
             best = [max(each, key=_likelihood) for each in texts]
             if not found:
                 found = [(each, temperature) for each in best]

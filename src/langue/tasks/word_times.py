@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from langue.batch import Batch
-from langue.decode.alignment import token_positions
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.state import Memory
+from langue.tasks.alignment import token_positions
 from langue.text.whisper_tokens import TICKS, WhisperTokens
 
 UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}

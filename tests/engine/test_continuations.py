@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langue.decode.select import Continuations, best_tokens, likeliest
+from langue.engine.continuations import Continuations, best_tokens, likeliest
 
 
 @settings(max_examples=150, deadline=None)

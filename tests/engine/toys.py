@@ -9,6 +9,7 @@ from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput, Seq2SeqLMOutput
 
 from langue.batch import Batch
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.models import ModelConfig, build
 
 END = 3
@@ -29,6 +30,28 @@ def make(mixer="attention", vocab_size=5, context=16, form="decoder", seed=3, **
         **{**MIXERS[mixer], **more},
     )  # fmt: skip
     return build(config, seed=seed).eval()
+
+
+class Writer:
+    """An engine of one model or several that writes columns of prompts by the same settings."""
+
+    def __init__(self, model, settings: GenerationSettings, ends=END, suppress_tokens=()):
+        self.engine, self.settings = Engine(model, settings), settings
+        self.ends, self.suppress_tokens = [ends] if isinstance(ends, int) else ends, suppress_tokens
+
+    def requests(self, prompts, sources=None, prefixes=None, phrases=None) -> list[Request]:
+        return [
+            Request(
+                prompt, self.settings, self.ends, None if sources is None else sources[number],
+                suppress_tokens=self.suppress_tokens,
+                prefix=() if prefixes is None else prefixes[number],
+                phrases=() if phrases is None else phrases[number],
+            )
+            for number, prompt in enumerate(prompts)
+        ]  # fmt: skip
+
+    def run(self, *columns, **more) -> list[list[Hypothesis]]:
+        return self.engine.run(self.requests(*columns, **more))
 
 
 def log_probabilities(model, prompt, text, source=None):

@@ -1,4 +1,4 @@
-"""Which continuations a beam follows: the likeliest, or those of groups that avoid each other."""
+"""Continuations that a beam follows: the likeliest, or those of groups that avoid each other."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ class Step:
 
 def is_one_of(tokens: Tensor, numbers: Sequence[int]) -> Tensor:
     """Which tokens are one of few numbers, of which there is mostly one."""
-    found = tokens == numbers[0]
-    for number in numbers[1:]:
-        found |= tokens == number
-    return found
+    is_one = torch.zeros_like(tokens, dtype=torch.bool)
+    for number in numbers:
+        is_one |= tokens == number
+    return is_one
 
 
 def likeliest(found: Continuations, width: int, ends: Sequence[int], order: Tensor | None = None) -> Step:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from langue.decode.filters import NOTHING, RULED_OUT
+from langue.engine.processors import NOTHING, RULED_OUT
 from langue.text.whisper_tokens import LATEST_START
 
 

@@ -1,21 +1,27 @@
-"""The one search: beams against exhaustive enumeration, batches against single rows, draws against their law."""
+"""The one loop: beams against exhaustive enumeration, batches against single rows, draws against their law."""
 
 import math
 
 import pytest
 import torch
-from toys import END, MIXERS, every_text, log_probabilities, make, without_end
+from toys import END, MIXERS, Writer, every_text, log_probabilities, make, without_end
 
-import langue.decode.rows
-import langue.decode.search
 from langue.batch import Batch
-from langue.decode import Search, SearchSettings, Writing
-from langue.decode.beam import Beams
+from langue.engine import Engine, GenerationSettings, Request, SamplingSettings, scheduler, sources
+from langue.engine.batch import DecodingBatch
 from langue.errors import LangueError
 from langue.kernels import products
 from langue.models.seq2seq import Seq2Seq
 
 SOURCES = [[1, 2, 4], [4, 4, 0, 2, 1], [2]]
+
+
+def noted_joins(monkeypatch):
+    """How many rows join others, each time."""
+    joins, join = [], DecodingBatch.join
+    note = lambda self, other, counts: (joins.append(len(other)), join(self, other, counts))[1]  # noqa: E731
+    monkeypatch.setattr(DecodingBatch, "join", note)
+    return joins
 
 
 def exhaustive(model, prompt, source, length, rank=lambda score, size: score / size):
@@ -34,8 +40,8 @@ def test_a_beam_of_full_width_is_exhaustive_search(mixer, form, stopping):
     model, length = make(mixer, form=form), 3
     prompts = [[1, 0], [2, 4], [0, 0]] if form == "decoder" else [[0]] * 3
     sources = None if form == "decoder" else SOURCES
-    settings = SearchSettings(beams=5**length, samples=5, max_tokens=length, stopping=stopping)
-    found = Search(model, settings, END).run(prompts, sources)
+    settings = GenerationSettings(beams=5**length, samples=5, max_tokens=length, stopping=stopping)
+    found = Writer(model, settings).run(prompts, sources)
     for number, hypotheses in enumerate(found):
         best = exhaustive(model, prompts[number], None if sources is None else sources[number], length)[:5]
         assert [hypothesis.tokens for hypothesis in hypotheses] == [without_end(text) for _, text, _ in best]
@@ -56,16 +62,16 @@ def test_a_beam_of_full_width_is_exhaustive_search(mixer, form, stopping):
 )
 def test_ranks_follow_the_formula(options, rank):
     model = make()
-    settings = SearchSettings(beams=125, samples=5, max_tokens=3, **options)
-    found = Search(model, settings, END).run([[1, 0]])[0]
+    settings = GenerationSettings(beams=125, samples=5, max_tokens=3, **options)
+    found = Writer(model, settings).run([[1, 0]])[0]
     best = exhaustive(model, [1, 0], None, 3, rank)[:5]
     assert [hypothesis.tokens for hypothesis in found] == [without_end(text) for _, text, _ in best]
 
 
 def test_coverage_is_gnmts():
     model, source = make(form="seq2seq"), [1, 2, 4]
-    settings = SearchSettings(beams=125, samples=5, max_tokens=3, coverage_penalty=0.7, alignments=True)
-    found = Search(model, settings, END).run([[0], [0]], [source, [1, 4, 0, 2]])[0]
+    settings = GenerationSettings(beams=125, samples=5, max_tokens=3, coverage_penalty=0.7, alignments=True)
+    found = Writer(model, settings).run([[0], [0]], [source, [1, 4, 0, 2]])[0]
     scored = []
     for text in every_text(5, 3):
         ids = torch.tensor([[0, *text[:-1]]])
@@ -85,7 +91,7 @@ def test_coverage_is_gnmts():
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_alignments_are_those_of_a_full_pass(mixer, options):
     model = make(mixer, form="seq2seq", vocab_size=20)
-    search = Search(model, SearchSettings(max_tokens=6, alignments=True, **options), END)
+    search = Writer(model, GenerationSettings(max_tokens=6, alignments=True, **options))
     found = zip(SOURCES, search.run([[0, 1]] * 3, SOURCES), strict=True)
     for source, each in [(source, each) for source, several in found for each in several]:
         text = [*each.tokens, *([END] if each.ended else [])]
@@ -97,8 +103,8 @@ def test_alignments_are_those_of_a_full_pass(mixer, options):
 
 @pytest.mark.parametrize("options", [{}, {"groups": 3}, {"length_penalty": 0.3}, {"stopping": "likely"}])
 def test_hypotheses_are_sorted_and_distinct(options):
-    settings = SearchSettings(beams=6, samples=6, max_tokens=6, **options)
-    for found in Search(make(), settings, END).run([[1], [2], [4]]):
+    settings = GenerationSettings(beams=6, samples=6, max_tokens=6, **options)
+    for found in Writer(make(), settings).run([[1], [2], [4]]):
         ranks = [hypothesis.rank for hypothesis in found]
         assert ranks == sorted(ranks, reverse=True)
         assert len({(tuple(hypothesis.tokens), hypothesis.ended) for hypothesis in found}) == len(found)
@@ -111,14 +117,14 @@ def test_stopping_early_changes_nothing():
     prompts = [[token] for token in range(20)]
     for penalty in (0.0, 0.5, 1.0):
         options = {"beams": 4, "max_tokens": 12, "length_penalty": penalty}
-        found = Search(model, SearchSettings(**options), END).run(prompts)
-        whole = Search(model, SearchSettings(samples=4, **options), END).run(prompts)
+        found = Writer(model, GenerationSettings(**options)).run(prompts)
+        whole = Writer(model, GenerationSettings(samples=4, **options)).run(prompts)
         assert [row[0].tokens for row in found] == [row[0].tokens for row in whole]
 
 
 def test_a_beam_of_one_is_greedy():
     model = make()
-    greedy = Search(model, SearchSettings(temperature=0, max_tokens=8), END).run([[1, 2]])[0][0]
+    greedy = Writer(model, GenerationSettings(temperature=0, max_tokens=8)).run([[1, 2]])[0][0]
     text = []
     for _ in range(8):
         with torch.inference_mode():
@@ -143,10 +149,10 @@ def test_a_beam_of_one_is_greedy():
         {"beams": 4, "groups": 2, "no_repeat_ngram": 3},
     ],
 )
-def test_a_row_does_not_depend_on_its_neighbours(mixer, options):
+def test_a_text_does_not_depend_on_its_neighbours(mixer, options):
     model = make(mixer, vocab_size=30, context=12)
     prompts = [[1], [5, 6, 7, 8, 9, 10], [2, 2], list(range(4, 20))]
-    search = Search(model, SearchSettings(max_tokens=20, **options), END)
+    search = Writer(model, GenerationSettings(max_tokens=20, **options))
     together = search.run(prompts)
     alone = [search.run([prompt])[0] for prompt in prompts]
     assert [[h.tokens for h in row] for row in together] == [[h.tokens for h in row] for row in alone]
@@ -161,7 +167,7 @@ def test_batches_of_any_size_write_the_same_about_sources(mixer, options):
     options = {"max_tokens": 3, "max_tokens_per_source": 1.5, **options}
     run = lambda **bounds: [  # noqa: E731
         [hypothesis.tokens for hypothesis in row]
-        for row in Search(model, SearchSettings(**options, **bounds), END).run([[0]] * 7, sources)
+        for row in Writer(model, GenerationSettings(**options, **bounds)).run([[0]] * 7, sources)
     ]
     expected = run(batch_rows=1)
     assert run() == run(batch_rows=8) == run(batch_tokens=40) == expected
@@ -174,14 +180,14 @@ def test_batches_of_any_size_write_the_same_about_sources(mixer, options):
 def test_sources_are_read_in_groups_that_fit(monkeypatch):
     """They change nothing, of models that read them differently too."""
     models = [make(mixer, vocab_size=30, form="seq2seq", context=40) for mixer in ("attention", "lstm")]
-    sources = [[(7 * row + 3 * place) % 30 for place in range(9 - row)] for row in range(9)]
-    settings = SearchSettings(beams=3, max_tokens=5, alignments=True)
-    whole = Search(models, settings, END).run([[0]] * 9, sources)
+    texts = [[(7 * row + 3 * place) % 30 for place in range(9 - row)] for row in range(9)]
+    settings = GenerationSettings(beams=3, max_tokens=5, alignments=True)
+    whole = Writer(models, settings).run([[0]] * 9, texts)
     shapes, encode = [], Seq2Seq.encode
     note = lambda model, batch: (shapes.append(tuple(batch.source.shape)), encode(model, batch))[1]  # noqa: E731
     monkeypatch.setattr(Seq2Seq, "encode", note)
-    monkeypatch.setattr(langue.decode.rows, "GROUP_POSITIONS", 20)
-    found = Search(models, settings, END).run([[0]] * 9, sources)
+    monkeypatch.setattr(sources, "GROUP_POSITIONS", 20)
+    found = Writer(models, settings).run([[0]] * 9, texts)
     assert shapes == 2 * [(2, 9), (2, 7), (4, 5), (1, 1)]
     for mine, expected in zip(found, whole, strict=True):
         assert [each.tokens for each in mine] == [each.tokens for each in expected]
@@ -193,8 +199,8 @@ def test_sources_are_read_in_groups_that_fit(monkeypatch):
 def test_a_search_sees_weights_that_were_changed_since_the_last(options):
     """Though within one it works on weights in another order."""
     model, others = make(vocab_size=30, context=60), make(vocab_size=30, context=60, seed=4)
-    settings = SearchSettings(max_tokens=30, min_tokens=30, **options)
-    write = lambda who: [each[0].tokens for each in Search(who, settings, END).run([[0], [5], [9]])]  # noqa: E731
+    settings = GenerationSettings(max_tokens=30, min_tokens=30, **options)
+    write = lambda who: [each[0].tokens for each in Writer(who, settings).run([[0], [5], [9]])]  # noqa: E731
     first = write(model)
     model.load_state_dict(others.state_dict())
     assert write(model) == write(others) != first
@@ -213,9 +219,8 @@ def test_a_search_sees_weights_that_were_changed_since_the_last(options):
 )
 def test_prompts_that_take_longest_go_on_with_those_of_other_batches(mixer, form, options, monkeypatch):
     """However far each has come, and however often others join, it writes what it would have written alone."""
-    monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
-    joins, join = [], Beams.join
-    monkeypatch.setattr(Beams, "join", lambda self, other: (joins.append(len(other.live)), join(self, other)))
+    monkeypatch.setattr(scheduler, "SHARE", 100)
+    joins = noted_joins(monkeypatch)
     seeds = (3, 4) if options else (3,)
     models = [make(mixer, vocab_size=9, form=form, context=40, seed=seed) for seed in seeds]
     prompts = [[1 + (row * place) % 7 for place in range(1 + row % 4)] for row in range(16)]
@@ -224,7 +229,7 @@ def test_prompts_that_take_longest_go_on_with_those_of_other_batches(mixer, form
     given = {"stopping": "likely", "length_penalty": 0.1, "max_tokens": 9, "max_tokens_per_source": 1.0, **options}
 
     def run(numbers):
-        search = Search(models, SearchSettings(beams=3, batch_rows=12, **given), END)
+        search = Writer(models, GenerationSettings(beams=3, batch_rows=12, **given))
         about = [sources[number] for number in numbers] if form == "seq2seq" else None
         return search.run([prompts[row] for row in numbers], about, prefixes=[prefixes[row] for row in numbers])
 
@@ -242,12 +247,12 @@ def test_prompts_that_take_longest_go_on_with_those_of_other_batches(mixer, form
 @pytest.mark.parametrize("form", ["decoder", "seq2seq"])
 def test_memory_that_nobody_wrote_to_is_never_looked_at(form, monkeypatch):
     """Texts of unlike length join, branch and are given up, while new memory is full of NaN."""
-    monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
+    monkeypatch.setattr(scheduler, "SHARE", 100)
     model = make(vocab_size=30, form=form, context=100)
     prompts = [[1 + (row * place) % 7 for place in range(1 + 5 * (row % 4))] for row in range(16)]
     sources = [[(7 * row + 3 * place) % 30 for place in range(1 + row % 7)] for row in range(16)]
-    settings = SearchSettings(beams=4, batch_rows=12, max_tokens=50, max_tokens_per_source=3.0)
-    write = lambda: Search(model, settings, END).run(prompts, sources if form == "seq2seq" else None)  # noqa: E731
+    settings = GenerationSettings(beams=4, batch_rows=12, max_tokens=50, max_tokens_per_source=3.0)
+    write = lambda: Writer(model, settings).run(prompts, sources if form == "seq2seq" else None)  # noqa: E731
     expected = write()
     torch.use_deterministic_algorithms(True)
     try:
@@ -261,15 +266,14 @@ def test_memory_that_nobody_wrote_to_is_never_looked_at(form, monkeypatch):
 @pytest.mark.parametrize(("context", "most"), [(8, 12), (40, 12), (40, 6)])
 def test_phrases_and_long_texts_go_on_with_those_of_other_batches(context, most, monkeypatch):
     """Also those that were read again from half of what the model can see."""
-    monkeypatch.setattr(langue.decode.search, "LATE_SHARE", 2)
-    joins, join = [], Beams.join
-    monkeypatch.setattr(Beams, "join", lambda self, other: (joins.append(len(other.live)), join(self, other)))
+    monkeypatch.setattr(scheduler, "SHARE", 100)
+    joins = noted_joins(monkeypatch)
     model = make(vocab_size=9, context=context)
     prompts = [[1 + (row * place) % 6 for place in range(1 + row % 6)] for row in range(16)]
     phrases = [[[5, 6]] * (row % 3 > 0) + [[7]] * (row % 2) for row in range(16)]
 
     def run(numbers, **bounds):
-        search = Search(model, SearchSettings(beams=4, max_tokens=most, stopping="early", **bounds), END)
+        search = Writer(model, GenerationSettings(beams=4, max_tokens=most, stopping="early", **bounds))
         return search.run([prompts[row] for row in numbers], phrases=[phrases[row] for row in numbers])
 
     together = run(range(16), batch_rows=16)
@@ -277,24 +281,26 @@ def test_phrases_and_long_texts_go_on_with_those_of_other_batches(context, most,
     assert [row[0].tokens for row in together] == [run([number])[0][0].tokens for number in range(16)]
 
 
-def test_batches_are_bounded_and_of_like_length():
-    from langue.decode.task import Asked
-
-    search = Search(make(), SearchSettings(beams=4, batch_rows=20, batch_tokens=100), END)
+def test_the_batch_is_bounded(monkeypatch):
+    """By rows, and by positions with their padding when others join; a first prompt goes on however long it is."""
+    sizes, read = [], DecodingBatch.read
+    monkeypatch.setattr(DecodingBatch, "read", lambda self, wanted: (sizes.append(len(self)), read(self, wanted))[1])
     prompts = [[1] * length for length in (3, 9, 30, 4, 4, 2, 7, 1, 1, 1, 1, 1, 1)]
-    batches = list(search.batches(Asked(prompts)))
-    assert sorted(number for batch in batches for number in batch) == list(range(len(prompts)))
-    for batch in batches:
-        longest = max(len(prompts[number]) for number in batch)
-        assert len(batch) == 1 or (4 * len(batch) <= 20 and 4 * len(batch) * longest <= 100)
-    lengths = [len(prompts[number]) for batch in batches for number in batch]
-    assert lengths == sorted(lengths, reverse=True)
-    assert len(batches) == 4
+    settings = {"beams": 4, "max_tokens": 6, "min_tokens": 6}
+    run = lambda **bounds: Writer(make(), GenerationSettings(**settings, **bounds)).run(prompts)  # noqa: E731
+    expected = run()
+    assert max(sizes) == 4 * len(prompts)
+    sizes.clear()
+    assert [row[0].tokens for row in run(batch_rows=20, batch_tokens=100)] == [row[0].tokens for row in expected]
+    assert max(sizes) == 20
+    sizes.clear()
+    run(batch_tokens=4)
+    assert set(sizes) == {4}
 
 
 def test_a_text_longer_than_the_context_goes_on_from_half_of_it():
     model = make(vocab_size=30, context=8)
-    search = Search(model, SearchSettings(temperature=0, max_tokens=30, min_tokens=30), END)
+    search = Writer(model, GenerationSettings(temperature=0, max_tokens=30, min_tokens=30))
     found = search.run([[1, 2, 4]])[0][0].tokens
     text, seen = [1, 2, 4], [1, 2, 4]
     for _ in range(30):
@@ -313,7 +319,7 @@ def test_samples_follow_the_model():
     with torch.inference_mode():
         expected = model(Batch(torch.tensor([[1, 2]])))[0, -1].softmax(-1)
     counts = torch.zeros(6)
-    for hypothesis in Search(model, SearchSettings(samples=4000, max_tokens=1), END).run([[1, 2]])[0]:
+    for hypothesis in Writer(model, GenerationSettings(samples=4000, max_tokens=1)).run([[1, 2]])[0]:
         counts[hypothesis.tokens[0] if hypothesis.tokens else END] += 1
     # Five standard deviations of the worst case.
     assert (counts / 4000 - expected).abs().max() < 5 * (0.25 / 4000) ** 0.5
@@ -323,12 +329,17 @@ def test_samples_follow_the_model():
 def test_samples_share_their_source_and_are_as_likely_as_the_model_says(mixer):
     model = make(mixer, vocab_size=8, form="seq2seq", context=40)
     prompts, sources = [[0], [0, 1], [2]], [[1, 4, 2], [5, 6], [7, 7, 7, 1]]
-    settings = SearchSettings(samples=5, max_tokens=4, max_tokens_per_source=2, temperature=4.0)
-    writing = Writing(Search(model, settings, END), prompts, sources)
-    kept = [len(writing.rows._states[0].memory.hidden) for _ in writing.tokens()]
+    settings = GenerationSettings(samples=5, max_tokens=4, max_tokens_per_source=2, temperature=4.0)
+    writer, kept, ended = Writer(model, settings), [], {}
+    for request in writer.requests(prompts, sources):
+        writer.engine.submit(request)
+    while not writer.engine.is_idle:
+        ended |= {event.request: event.hypotheses for event in writer.engine.step() if event.hypotheses}
+        if writer.engine._batch is not None:
+            kept.append(len(writer.engine._batch._states[0].memory.hidden))
     assert max(kept) == 3  # and not fifteen
     assert min(kept) < 3  # once all samples of a prompt have ended
-    found = writing.hypotheses
+    found = [each for prompt in prompts for request in ended if request.prompt == prompt for each in ended[request]]
     assert len({len(each.tokens) for each in found}) > 3
     for row, each in enumerate(found):
         text = [*each.tokens, *([END] if each.ended else [])]
@@ -338,8 +349,8 @@ def test_samples_share_their_source_and_are_as_likely_as_the_model_says(mixer):
 
 def test_the_seed_decides_and_special_tokens_are_never_sampled():
     model = make(vocab_size=30)
-    run = lambda seed: Search(  # noqa: E731
-        model, SearchSettings(samples=20, max_tokens=20, temperature=3.0, seed=seed), END, never=range(10)
+    run = lambda seed: Writer(  # noqa: E731
+        model, GenerationSettings(samples=20, max_tokens=20, temperature=3.0, seed=seed), END, suppress_tokens=range(10)
     ).run([[1]])[0]
     first = [hypothesis.tokens for hypothesis in run(1)]
     assert first == [hypothesis.tokens for hypothesis in run(1)]
@@ -350,29 +361,34 @@ def test_the_seed_decides_and_special_tokens_are_never_sampled():
 
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"beams": 4, "samples": 4}, {"repetition_penalty": 1.4}])
 def test_what_may_never_be_chosen_is_not(options):
-    settings = SearchSettings(max_tokens=10, min_tokens=4, **options)
-    for hypothesis in Search(make(vocab_size=30), settings, END, never=range(10)).run([[12]])[0]:
+    settings = GenerationSettings(max_tokens=10, min_tokens=4, **options)
+    for hypothesis in Writer(make(vocab_size=30), settings, END, suppress_tokens=range(10)).run([[12]])[0]:
         assert min(hypothesis.tokens) >= 10
         assert len(hypothesis.tokens) >= 4
 
 
-def test_a_stopped_row_leaves_and_the_others_go_on():
-    model = make(vocab_size=30)
-    search = Search(model, SearchSettings(temperature=0, max_tokens=12, min_tokens=12), END)
+def test_a_text_that_is_stopped_leaves_and_the_others_go_on():
+    settings = SamplingSettings(samples=2, max_tokens=12, min_tokens=12)
     prompts = [[1, 2], [4, 5, 6], [9]]
-    expected = [row[0].tokens for row in search.run(prompts)]
-    writing = Writing(search, prompts)
-    for row, _ in writing.tokens():
-        if row == 0 and len(writing.hypotheses[0].tokens) == 5:
-            writing.stop(0)
-    assert writing.hypotheses[0].tokens == expected[0][:5]
-    assert [writing.hypotheses[row].tokens for row in (1, 2)] == expected[1:]
+    counts = {0: 0, 1: 0}
+
+    def stop(sample, token):
+        counts[sample] += 1
+        return sample == 1 and counts[sample] == 5
+
+    requests = [Request(prompt, settings, [END], stop=stop if prompt == [1, 2] else None) for prompt in prompts]
+    found = Engine(make(vocab_size=30)).run(requests)
+    expected = Writer(make(vocab_size=30), GenerationSettings(samples=2, max_tokens=12, min_tokens=12)).run(prompts)
+    assert found[0][1].tokens == expected[0][1].tokens[:5]
+    assert not found[0][1].ended
+    assert counts == {0: 12, 1: 5}
+    assert [each.tokens for row in found for each in row][2:] == [each.tokens for row in expected for each in row][2:]
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"beams": 3}, {"beams": 4, "groups": 2}])
 def test_a_text_begins_with_its_prefix(options):
     model = make(vocab_size=20)
-    search = Search(model, SearchSettings(max_tokens=8, **options), END)
+    search = Writer(model, GenerationSettings(max_tokens=8, **options))
     prefixes = [[7, 8], [], [9]]
     found = search.run([[1], [1], [1]], prefixes=prefixes)
     for prefix, hypotheses in zip(prefixes, found, strict=True):
@@ -389,7 +405,7 @@ def test_phrases_stand_in_the_text(form):
     model = make(vocab_size=20, form=form)
     phrases = [[[7, 8, 9]], [[4], [5, 4]], [], [[1], [2]]]
     sources = None if form == "decoder" else [[1, 2], [4], [5, 6, 7], [8]]
-    search = Search(model, SearchSettings(beams=6, max_tokens=10), END)
+    search = Writer(model, GenerationSettings(beams=6, max_tokens=10))
     found = search.run([[1]] * 4, sources, phrases=phrases)
     for wanted, hypotheses in zip(phrases, found, strict=True):
         tokens = hypotheses[0].tokens
@@ -401,7 +417,7 @@ def test_phrases_stand_in_the_text(form):
 
 def test_a_full_beam_with_phrases_is_exhaustive_search():
     model = make()
-    search = Search(model, SearchSettings(beams=250, max_tokens=3), END)
+    search = Writer(model, GenerationSettings(beams=250, max_tokens=3))
     for phrase in ([4, 2], [0], [1, 1, 1]):
         found = search.run([[1, 0]], phrases=[[phrase]])[0][0]
         best = next(
@@ -415,8 +431,8 @@ def test_a_full_beam_with_phrases_is_exhaustive_search():
 def test_diverse_groups_are_one_beam_each_that_avoids_the_others():
     """Two groups of one hypothesis against the same, step by step and by hand."""
     model, strength = make(vocab_size=20), 2.0
-    settings = SearchSettings(beams=2, samples=2, groups=2, diversity=strength, max_tokens=5, min_tokens=5)
-    found = Search(model, settings, END).run([[1]])[0]
+    settings = GenerationSettings(beams=2, samples=2, groups=2, diversity=strength, max_tokens=5, min_tokens=5)
+    found = Writer(model, settings).run([[1]])[0]
     texts, scores = [[], []], [0.0, 0.0]
     for _ in range(5):
         chosen = []
@@ -457,8 +473,8 @@ def test_an_ensemble_is_the_mean_of_its_models(form, kind):
             total += math.log(float(mean[token] / mean.sum()))
         return total
 
-    settings = SearchSettings(beams=25, samples=3, max_tokens=2, ensemble=kind)
-    found = Search(models, settings, END).run([[1]], None if source is None else [source])[0]
+    settings = GenerationSettings(beams=25, samples=3, max_tokens=2, ensemble=kind)
+    found = Writer(models, settings).run([[1]], None if source is None else [source])[0]
     best = sorted(((logs(text) / len(text), text) for text in every_text(5, 2)), reverse=True)[:3]
     assert [hypothesis.tokens for hypothesis in found] == [without_end(text) for _, text in best]
     assert [hypothesis.rank for hypothesis in found] == pytest.approx([rank for rank, _ in best], abs=1e-4)
@@ -466,21 +482,21 @@ def test_an_ensemble_is_the_mean_of_its_models(form, kind):
 
 def test_an_ensemble_of_one_model_twice_is_that_model():
     model = make(vocab_size=20)
-    settings = SearchSettings(beams=4, samples=4, max_tokens=8)
-    one, two = (Search(kind, settings, END).run([[1], [2, 5]]) for kind in (model, [model, model]))
+    settings = GenerationSettings(beams=4, samples=4, max_tokens=8)
+    one, two = (Writer(kind, settings).run([[1], [2, 5]]) for kind in (model, [model, model]))
     assert [[h.tokens for h in row] for row in one] == [[h.tokens for h in row] for row in two]
 
 
 def test_mistakes_are_said():
     model = make()
     with pytest.raises(LangueError, match="of 5 tokens, decoders of 6 tokens"):
-        Search([model, make(vocab_size=6)], SearchSettings(), END)
+        Writer([model, make(vocab_size=6)], GenerationSettings())
     with pytest.raises(LangueError, match="set beams to 2 or more"):
-        Search(model, SearchSettings(), END).run([[1]], phrases=[[[2]]])
+        Writer(model, GenerationSettings()).run([[1]], phrases=[[[2]]])
     with pytest.raises(LangueError, match="do not fit into 2 new tokens"):
-        Search(model, SearchSettings(beams=2, max_tokens=2), END).run([[1]], phrases=[[[2, 4], [1]]])
+        Writer(model, GenerationSettings(beams=2, max_tokens=2)).run([[1]], phrases=[[[2, 4], [1]]])
     with pytest.raises(LangueError, match="needs an encoder–decoder"):
-        Search(model, SearchSettings(beams=2, coverage_penalty=0.2), END).run([[1]])
+        Writer(model, GenerationSettings(beams=2, coverage_penalty=0.2)).run([[1]])
 
 
 @pytest.mark.parametrize("given", [{"beams": 3}, {"samples": 2, "temperature": 1.0}])
@@ -489,7 +505,7 @@ def test_how_texts_that_are_read_again_look_at_their_sources(given):
     model = make(vocab_size=30, form="seq2seq", context=6)
     sources = [[(7 * row + 3 * place) % 30 for place in range(1 + row % 6)] for row in range(12)]
     prefixes = [[END] if len(source) == 6 else [] for source in sources]  # the longest leave at once
-    search = Search(model, SearchSettings(max_tokens=12, alignments=True, **given), END)
+    search = Writer(model, GenerationSettings(max_tokens=12, alignments=True, **given))
     found = search.run([[1]] * 12, sources, prefixes=prefixes)
     assert max(len(row[0].tokens) for row in found) > 6
     for source, prefix, row in zip(sources, prefixes, found, strict=True):

@@ -1,4 +1,4 @@
-"""How to choose the next token, as data."""
+"""How to choose the next token, and how much is done at once, as data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from langue.settings import Settings
 
 
-class SearchSettings(Settings):
-    """Greedy by default with `temperature: 0`, sampling above 0, beam search with `beams` above 1."""
+class SamplingSettings(Settings):
+    """Greedy with `temperature: 0`, sampling above 0, beam search with `beams` above 1."""
 
     max_tokens: int = Field(default=200, ge=1)
     """New tokens at most."""
@@ -47,14 +47,8 @@ class SearchSettings(Settings):
     """Groups of beams that avoid each other's tokens; each has beams / groups."""
     diversity: float = Field(default=0.5, ge=0)
     """How much a token loses for each earlier group that has just chosen it."""
-    ensemble: Literal["probability", "logarithm"] = "probability"
-    """What several models average: probabilities, or their logarithms."""
     alignments: bool = False
     """Keep how much each token looked at each source position."""
-    batch_rows: int = Field(default=512, ge=1)
-    """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
-    batch_tokens: int = Field(default=32_768, ge=1)
-    """Positions of prompts and sources that these hypotheses may have together, padding included."""
     seed: int = 0
     """Of sampling: the same seed gives the same text."""
 
@@ -64,7 +58,7 @@ class SearchSettings(Settings):
         return self.beams if self.beams > 1 else self.samples
 
     @model_validator(mode="after")
-    def _consistent(self) -> SearchSettings:
+    def _consistent(self) -> SamplingSettings:
         if self.beams > 1 and self.samples > self.beams:
             raise ValueError(f"{self.samples} samples cannot come out of {self.beams} beams")
         if self.beams % self.groups:
@@ -72,3 +66,18 @@ class SearchSettings(Settings):
         if not self.max_tokens_per_source and self.min_tokens > self.max_tokens:
             raise ValueError(f"min_tokens {self.min_tokens} is more than max_tokens {self.max_tokens}")
         return self
+
+
+class EngineSettings(Settings):
+    """How much is done at once, and by several models how."""
+
+    batch_rows: int = Field(default=512, ge=1)
+    """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
+    batch_tokens: int = Field(default=32_768, ge=1)
+    """Positions of texts and sources that these hypotheses may have together, padding included, when others join."""
+    ensemble: Literal["probability", "logarithm"] = "probability"
+    """What several models average: probabilities, or their logarithms."""
+
+
+class GenerationSettings(SamplingSettings, EngineSettings):
+    """The options of a task that writes: both in one."""

@@ -6,8 +6,8 @@ from torch.nn.functional import pad
 from transformers import GenerationConfig
 from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
 
-from langue.decode.filters import NOTHING
-from langue.decode.timestamps import Timestamps
+from langue.engine.processors import NOTHING
+from langue.engine.timestamps import Timestamps
 
 END, FIRST, SIZE = 10, 14, 40
 PROMPT = [11, 12]

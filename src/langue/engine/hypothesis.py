@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from langue.decode.settings import SearchSettings
+from langue.engine.settings import SamplingSettings
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Hypothesis:
         return self.end is not None
 
 
-def length_norm(length: int, settings: SearchSettings) -> float:
+def length_norm(length: int, settings: SamplingSettings) -> float:
     """((offset + length) / (offset + 1))^power: Wu et al. 2016, equation 14, with their offset of 5 or another."""
     offset = settings.length_offset
     return ((offset + max(1, length)) / (offset + 1)) ** settings.length_penalty
@@ -49,7 +49,7 @@ def coverage(looks: Tensor) -> float:
     return float(looks.double().sum(0).clamp(1e-10, 1.0).log().sum())
 
 
-def rank(score: float, length: int, looks: Tensor | None, settings: SearchSettings) -> float:
+def rank(score: float, length: int, looks: Tensor | None, settings: SamplingSettings) -> float:
     """score / length norm + coverage penalty (Wu et al. 2016, section 7)."""
     found = score / length_norm(length, settings)
     if settings.coverage_penalty and looks is not None:

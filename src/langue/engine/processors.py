@@ -1,18 +1,14 @@
-"""Filters: what is done to logits before a token is chosen. Each takes and gives (rows, V); −inf rules a token out.
+"""Logits processors: what is done before a token is chosen. Each takes and gives (rows, V); −inf rules a token out.
 
 Texts are (rows, L) tokens, `NOTHING` in front of those that are shorter than the longest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from langue.decode.settings import SearchSettings
-
-Filter = Callable[[Tensor], Tensor]
+from langue.engine.settings import SamplingSettings
 
 RULED_OUT = float("-inf")
 
@@ -69,24 +65,19 @@ def no_repeat_ngram(logits: Tensor, texts: Tensor, size: int) -> Tensor:
     return logits.masked_fill(out, RULED_OUT)
 
 
-def banned(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Rule out some tokens (N,) in all rows."""
-    return logits.index_fill(1, tokens, RULED_OUT)
-
-
 def forced(logits: Tensor, tokens: Tensor) -> Tensor:
     """Leave a row nothing but its token of `tokens` (rows,); `NOTHING` leaves it free."""
     numbers = torch.arange(logits.shape[1], device=logits.device)
     return logits.masked_fill((numbers != tokens[:, None]) & (tokens != NOTHING)[:, None], RULED_OUT)
 
 
-def filtered(logits: Tensor, texts: Tensor, settings: SearchSettings) -> Tensor:
-    """Apply all filters that the settings ask for, in the order in which Transformers applies them.
+def processed(logits: Tensor, texts: Tensor, settings: SamplingSettings) -> Tensor:
+    """Apply all processors that the settings ask for, in the order in which Transformers applies them.
 
     Args:
         logits: (rows, V).
         texts: (rows, L) tokens of each row so far, its prompt included.
-        settings: which filters; those that make a draw sharper are left out where nothing is drawn.
+        settings: which processors; those that make a draw sharper are left out where nothing is drawn.
     """
     if settings.repetition_penalty != 1.0:
         logits = repetition_penalty(logits, texts, settings.repetition_penalty)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from toys import ReferenceDecoder, ReferenceSeq2Seq, make
+from toys import ReferenceDecoder, ReferenceSeq2Seq, Writer, make
 
-from langue.decode import Search, SearchSettings
+from langue.engine import GenerationSettings
 from langue.errors import LangueError
 
 ENDS = [3, 2, 6, 20, 14]
@@ -41,7 +41,7 @@ def test_each_of_them_ends_a_text_as_in_transformers(form, mine, other):
         ids, start = torch.tensor(PROMPTS), 3
         reference = ReferenceDecoder(model).generate(ids, attention_mask=torch.ones_like(ids), **options)
     prompts, sources = ([[0]] * 4, SOURCES) if form == "seq2seq" else (PROMPTS, None)
-    found = Search(model, SearchSettings(max_tokens=LENGTH, **mine), ENDS).run(prompts, sources)
+    found = Writer(model, GenerationSettings(max_tokens=LENGTH, **mine), ENDS).run(prompts, sources)
     ours = [(each.tokens, each.end) for hypotheses in found for each in hypotheses]
     assert ours == [first_end(row) for row in reference[:, start:].tolist()]
     assert any(end is not None for _, end in ours)
@@ -49,17 +49,17 @@ def test_each_of_them_ends_a_text_as_in_transformers(form, mine, other):
 
 def test_none_of_them_is_ruled_out():
     model = make(vocab_size=25, context=32)
-    free = Search(model, SearchSettings(max_tokens=LENGTH, temperature=0), ENDS).run(PROMPTS)
-    held = Search(model, SearchSettings(max_tokens=LENGTH, temperature=0), ENDS, never=ENDS).run(PROMPTS)
+    free = Writer(model, GenerationSettings(max_tokens=LENGTH, temperature=0), ENDS).run(PROMPTS)
+    held = Writer(model, GenerationSettings(max_tokens=LENGTH, temperature=0), ENDS, suppress_tokens=ENDS).run(PROMPTS)
     assert [each[0].tokens for each in free] == [each[0].tokens for each in held]
 
 
 @pytest.mark.parametrize("options", [{"beams": 3}, {"beams": 4, "groups": 2}])
 def test_phrases_and_groups_know_all_of_them(options):
     model = make(vocab_size=25, context=32)
-    settings = SearchSettings(max_tokens=LENGTH, **options)
+    settings = GenerationSettings(max_tokens=LENGTH, **options)
     phrases = None if "groups" in options else [[[4, 5]]]
-    found = Search(model, settings, ENDS).run([[1]], phrases=phrases)[0][0]
+    found = Writer(model, settings, ENDS).run([[1]], phrases=phrases)[0][0]
     assert found.end in ENDS
     assert not set(found.tokens) & set(ENDS)
     assert phrases is None or "4, 5" in str(found.tokens)
@@ -75,4 +75,4 @@ def test_damaged_weights_are_said_in_one_sentence(number, options):
     with torch.no_grad():
         model.embedding.weight[5] = number
     with pytest.raises(LangueError, match="output is not finite"):
-        Search(model, SearchSettings(max_tokens=5, **options), 3).run([[1, 5], [2]])
+        Writer(model, GenerationSettings(max_tokens=5, **options), 3).run([[1, 5], [2]])

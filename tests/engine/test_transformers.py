@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from toys import END, MIXERS, ReferenceDecoder, ReferenceSeq2Seq, make
+from toys import END, MIXERS, ReferenceDecoder, ReferenceSeq2Seq, Writer, make
 
-from langue.decode import Search, SearchSettings
+from langue.engine import GenerationSettings
 
 PROMPTS = [[1, 2, 4], [5, 6, 7], [9, 1, 1], [20, 8, 2]]
 SOURCES = [[1, 2, 4], [5, 6, 7, 8, 9], [9], [11, 12, 13, 14]]
@@ -20,8 +20,8 @@ def texts_of(rows, start):
 
 
 def ours(model, prompts, sources, **options):
-    settings = SearchSettings(max_tokens=LENGTH, **options)
-    return Search(model, settings, END).run(prompts, sources)
+    settings = GenerationSettings(max_tokens=LENGTH, **options)
+    return Writer(model, settings, END).run(prompts, sources)
 
 
 def theirs(model, sources, **options):

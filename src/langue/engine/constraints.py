@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from langue.decode.select import Chosen, Continuations, Step
+from langue.engine.continuations import Chosen, Continuations, Step
 
 Phrase = tuple[int, ...]
 
@@ -51,73 +51,41 @@ class Progress:
         return Progress((phrase, *rest), self.begun + 1, self.met + 1)
 
 
-class Constraints:
+class Constraint:
     """Shares a beam out among banks: hypotheses compete with those that have met as many tokens of their phrases.
 
     Args:
-        phrases: for each prompt, the phrases that have to stand in its text.
+        phrases: that have to stand in a request's text.
         width: how many hypotheses are followed.
         ends: the tokens that end a text, which it may not before its phrases stand in it.
     """
 
-    def __init__(self, phrases: Sequence[Sequence[Sequence[int]]], width: int, ends: Sequence[int]):
+    def __init__(self, phrases: Sequence[Sequence[int]], width: int, ends: Sequence[int]):
         self.width, self.ends = width, frozenset(ends)
-        self._progress = [[Progress(tuple(tuple(phrase) for phrase in each if phrase))] for each in phrases]
-        self._total = [sum(len(phrase) for phrase in each) for each in phrases]
-        self._satisfied = [False] * len(phrases)
+        self._progress = [Progress(tuple(tuple(phrase) for phrase in phrases if phrase))]
+        self._total = sum(len(phrase) for phrase in phrases)
+        self._satisfied = False
 
-    @classmethod
-    def of(
-        cls, phrases: Sequence[Sequence[Sequence[int]]] | None, width: int, ends: Sequence[int]
-    ) -> Constraints | None:
-        """None when nobody was asked for any."""
-        return None if phrases is None else cls(phrases, width, ends)
+    def wanted(self) -> list[list[int]]:
+        """Tokens that bring each hypothesis farther."""
+        return [progress.wanted() for progress in self._progress]
 
-    def with_wanted(self, tokens: Tensor) -> Tensor:
-        """Tokens (rows, C), and behind them those that the phrases want; a row that wants fewer repeats its first."""
-        wanted = [progress.wanted() for each in self._progress for progress in each]
-        longest = max(len(row) for row in wanted)
-        more = tokens[:, :1].expand(-1, longest).clone()
-        for row, some in enumerate(wanted):
-            more[row, : len(some)] = torch.tensor(some, dtype=torch.long, device=tokens.device)
-        return torch.cat([tokens, more], 1)
+    def follow(self, parents: Sequence[int], tokens: Sequence[int]) -> None:
+        """Go on with some hypotheses, each by a token."""
+        self._progress = [self._progress[parent].after(token) for parent, token in zip(parents, tokens, strict=True)]
 
-    def choose(self, found: Continuations) -> Step:
-        """What each prompt's beam does next."""
-        steps = [self._choose_one(number, found) for number in range(len(self._progress))]
-        return Step(*(_stacked(parts) for parts in zip(*steps, strict=True)))
-
-    def follow(self, prompts: Tensor, chosen: Chosen) -> None:
-        """Prompts that stay, and what each of their hypotheses goes on with."""
-        rows = zip(prompts.tolist(), chosen.parents.tolist(), chosen.tokens.tolist(), strict=True)
-        progress = [
-            [self._progress[number][parent].after(token) for parent, token in zip(parents, tokens, strict=True)]
-            for number, parents, tokens in rows
-        ]
-        self._total = [self._total[number] for number in prompts.tolist()]
-        self._satisfied = [self._satisfied[number] for number in prompts.tolist()]
-        self._progress = progress
-
-    def join(self, other: Constraints) -> None:
-        """Take another's prompts up behind those that there are."""
-        self._progress += other._progress
-        self._total += other._total
-        self._satisfied += other._satisfied
-
-    def _choose_one(self, number: int, found: Continuations) -> tuple[list, list, list]:
-        """Lists of (parent, token, log-probability, total): followed, ended, and last."""
+    def choose(self, tokens: Tensor, logs: Tensor, totals: Tensor) -> tuple[list, list, list]:
+        """Lists of (parent, token, log-probability, total), of continuations (W, C): followed, ended, and last."""
         candidates: dict[tuple[int, int], tuple[float, float]] = {}
-        for parent, progress in enumerate(self._progress[number]):
-            row = zip(
-                *(part[number, parent].tolist() for part in (found.tokens, found.logs, found.totals)), strict=True
-            )
+        for parent, progress in enumerate(self._progress):
+            row = zip(*(part[parent].tolist() for part in (tokens, logs, totals)), strict=True)
             for token, log, total in row:
                 if total > float("-inf") and not (token in self.ends and progress.missing):
                     candidates[parent, token] = (log, total)
         order = sorted(candidates, key=lambda key: -candidates[key][1])
-        banks: list[list[tuple[int, int]]] = [[] for _ in range(self._total[number] + 1)]
+        banks: list[list[tuple[int, int]]] = [[] for _ in range(self._total + 1)]
         for parent, token in order:
-            after = self._progress[number][parent]
+            after = self._progress[parent]
             banks[(after if token in self.ends else after.after(token)).met].append((parent, token))
 
         def full(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, float, float]]:
@@ -126,9 +94,27 @@ class Constraints:
         ended = [key for key in banks[-1][: self.width] if key[1] in self.ends]
         live = _allocated([[key for key in bank if key[1] not in self.ends] for bank in banks], self.width)
         # With no room left, what holds most of its phrases, unless a text that holds all of them has ended before.
-        last = banks[-1] if self._satisfied[number] else next((bank for bank in reversed(banks) if bank), [])
-        self._satisfied[number] = self._satisfied[number] or bool(ended)
+        last = banks[-1] if self._satisfied else next((bank for bank in reversed(banks) if bank), [])
+        self._satisfied = self._satisfied or bool(ended)
         return tuple(_filled(full(keys), self.width) for keys in (live, ended, last[: self.width]))  # type: ignore[return-value]
+
+
+def with_wanted(tokens: Tensor, wanted: Sequence[Sequence[int]]) -> Tensor:
+    """Tokens (rows, C), and behind them those that each row wants; one that wants fewer repeats its first."""
+    longest = max(len(row) for row in wanted)
+    more = tokens[:, :1].expand(-1, longest).clone()
+    for row, some in enumerate(wanted):
+        more[row, : len(some)] = torch.tensor(some, dtype=torch.long, device=tokens.device)
+    return torch.cat([tokens, more], 1)
+
+
+def constrained(constraints: Sequence[Constraint], ways: Continuations) -> Step:
+    """What each request's beam does next."""
+    steps = [
+        constraint.choose(*parts)
+        for constraint, *parts in zip(constraints, ways.tokens, ways.logs, ways.totals, strict=True)
+    ]
+    return Step(*(_stacked(parts) for parts in zip(*steps, strict=True)))
 
 
 def _allocated(banks: list[list[tuple[int, int]]], width: int) -> list[tuple[int, int]]:

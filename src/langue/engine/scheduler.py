@@ -1,0 +1,46 @@
+"""The scheduler: requests that wait, and which of them there is room for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from langue.engine.group import Running
+from langue.engine.request import Request
+from langue.engine.settings import EngineSettings
+
+SHARE = 4
+"""Others join a batch when they are at least one in so many of it, or all that wait: joining costs a copy."""
+
+
+class Scheduler:
+    """Requests in the order in which they came, the first of which are admitted when there is room for them.
+
+    Args:
+        settings: how many rows there may be, and how many positions they may have together.
+    """
+
+    def __init__(self, settings: EngineSettings):
+        self.settings = settings
+        self.waiting: deque[Request] = deque()
+
+    def admit(self, running: Sequence[Running]) -> list[Request]:
+        """Take requests that go on from now on beside those under way; a first one is taken whatever it needs."""
+        rows = total = sum(_rows(one) for one in running)
+        longest = max((one.seen + one.request.source_length for one in running), default=0)
+        taken = 0
+        for request in self.waiting:
+            wider, longest = total + request.settings.width, max(longest, request.length)
+            too_many = wider > self.settings.batch_rows or wider * longest > self.settings.batch_tokens
+            if too_many and (running or taken):
+                break
+            taken, total = taken + 1, wider
+        if taken < len(self.waiting) and SHARE * (total - rows) < rows:
+            return []
+        return [self.waiting.popleft() for _ in range(taken)]
+
+
+def _rows(one: Running) -> int:
+    """Rows that it may have yet."""
+    settings = one.request.settings
+    return settings.beams if settings.beams > 1 else len(one.samples)
