@@ -23,7 +23,7 @@ class Summarize(Rewrite):
 
         Args:
             texts: what is to be told in short.
-            options: the fields of `SearchSettings`, of which beams is 4 unless said otherwise.
+            options: the fields of `GenerationSettings`, of which beams is 4 unless said otherwise.
 
         Returns:
             A string for one text, a list for several.

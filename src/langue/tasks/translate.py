@@ -24,7 +24,7 @@ class Translate(Rewrite):
         Args:
             texts: what is to be translated.
             target_language: into which language, of a model that knows several.
-            options: the fields of `SearchSettings`, of which beams is 4 unless said otherwise, and `long`: "split"
+            options: the fields of `GenerationSettings`, of which beams is 4 unless said otherwise, and `long`: "split"
                 texts that the model has no room for between sentences, or "cut" them.
 
         Returns:
