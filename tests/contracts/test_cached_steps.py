@@ -12,7 +12,7 @@ from variants import CAUSAL, assert_close, batch_of, model_of, other_ids, precis
 from langue.batch import Batch
 from langue.kernels import dot_product
 from langue.models import Model
-from langue.nn.state import Owners, State
+from langue.nn.state import RowIndex, State
 
 LENGTH = 5
 # Every way to cut five positions into pieces: each of the four places between them is cut or not.
@@ -212,9 +212,9 @@ def test_what_was_given_up_makes_room_for_what_is_new() -> None:
     state.select(torch.tensor([0, 0, 1, 1, 2, 2]), torch.arange(3))
     for step in range(20):
         model(Batch(random_ids(6, 1, seed=step)), state)
-        assert state.paths is not None
-        assert state.paths.slots.shape == (6, LENGTH + step + 1)
-        assert state.paths.count == 3 * (LENGTH + step + 2)
+        assert state.page_table is not None
+        assert state.page_table.slots.shape == (6, LENGTH + step + 1)
+        assert state.page_table.count == 3 * (LENGTH + step + 2)
         state.select(torch.tensor([1, 1, 2, 2, 5, 5]), torch.arange(3))
 
 
@@ -222,18 +222,18 @@ def test_what_was_given_up_makes_room_for_what_is_new() -> None:
 def test_a_source_that_leaves_moves_no_other_than_the_one_that_takes_its_place() -> None:
     x = torch.randn(5, 2)
     before, same = x.clone(), x.data_ptr()
-    left = Owners(torch.tensor([0, 4, 2, 3])).within(x)
+    left = RowIndex(torch.tensor([0, 4, 2, 3])).within(x)
     assert left.data_ptr() == same
     assert torch.equal(left, before[[0, 4, 2, 3]])
-    assert torch.equal(Owners(torch.tensor([3, 2, 1, 0])).within(left), before[[3, 2, 4, 0]])
-    assert torch.equal(Owners(torch.tensor([0, 0, 1, 1, 2])).within(left), before[[0, 0, 4, 4, 2]])
+    assert torch.equal(RowIndex(torch.tensor([3, 2, 1, 0])).within(left), before[[3, 2, 4, 0]])
+    assert torch.equal(RowIndex(torch.tensor([0, 0, 1, 1, 2])).within(left), before[[0, 0, 4, 4, 2]])
 
 
 @pytest.mark.parametrize(
     ("numbers", "count", "all_of_them"), [([0, 1, 2], 3, True), ([0, 1], 3, False), ([0, 2, 1], 3, False)]
 )
 def test_all_owners_in_their_order_are_known_as_such(numbers: list[int], count: int, all_of_them: bool) -> None:
-    assert Owners(torch.tensor(numbers)).are_all(count) is all_of_them
+    assert RowIndex(torch.tensor(numbers)).are_all(count) is all_of_them
 
 
 @pytest.mark.parametrize("variant", CAUSAL)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.layout import Guide, Layout
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 
 ROWS, LENGTH, WIDTH, HEADS, HEAD_WIDTH = 2, 7, 12, 4, 6
 
@@ -165,7 +165,7 @@ def test_cross_attention_is_torchs(padded: bool) -> None:
     reference.out_proj.bias.copy_(cross.output.bias)
     valid = torch.arange(seen) < torch.tensor([[seen], [2]]) if padded else None
     hidden = torch.randn(ROWS, seen, memory_width, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    x, memory = inputs(), Memory(hidden, valid)
+    x, memory = inputs(), EncoderOutput(hidden, valid)
     expected, weights = reference(
         x, hidden, hidden, key_padding_mask=None if valid is None else ~valid, average_attn_weights=False
     )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from langue.nn.classic_attention import ClassicAttention, CrossKind
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 
 WIDTH, SOURCE_WIDTH, SEEN = 6, 5, 4
 
@@ -35,7 +35,7 @@ def test_it_is_its_formula(kind: CrossKind) -> None:
     x = torch.randn(2, 3, WIDTH, generator=draws, dtype=torch.float64)
     hidden = torch.randn(2, SEEN, SOURCE_WIDTH, generator=draws, dtype=torch.float64)
     lengths = [SEEN, 2]
-    memory = Memory(hidden, torch.arange(SEEN) < torch.tensor(lengths)[:, None])
+    memory = EncoderOutput(hidden, torch.arange(SEEN) < torch.tensor(lengths)[:, None])
     found, looks = layer(x, memory), layer.weights(x, memory)
     for row, length in enumerate(lengths):
         for position in range(3):

@@ -53,7 +53,7 @@ def test_medians_are_scipys(width, length):
 @pytest.mark.parametrize("name", ["whisper", "whisper deep"])
 def test_positions_are_those_of_transformers(name, tmp_path):
     from langue.hub import read_published
-    from langue.nn.state import Memory
+    from langue.nn.state import EncoderOutput
 
     their_model = make(name).double()
     their_model.set_attn_implementation("eager")
@@ -73,9 +73,9 @@ def test_positions_are_those_of_transformers(name, tmp_path):
         given = ModelOutput(cross_attentions=[said.cross_attentions], sequences=TARGET)
         expected = their_model._extract_token_timestamps(given, heads, num_input_ids=0)[:, :-1] / 0.02
         memory = ours.encode(Batch(TARGET, source=features))
-        memory = Memory(memory.hidden, None, looks=[])
+        memory = EncoderOutput(memory.hidden, None, attention_weights=[])
         ours.write(Batch(TARGET), memory)
-        looks = torch.stack([memory.looks[block][:, head] for block, head in heads], 1)
+        looks = torch.stack([memory.attention_weights[block][:, head] for block, head in heads], 1)
         found = [token_positions(row, slice(None)) for row in looks]
     assert len({tuple(row) for row in found}) == len(TARGET)
     assert np.array(found).tolist() == expected.round().long().tolist()

@@ -123,8 +123,8 @@ class DecodingBatch:
         pairs = list(zip(self._states, other._states, strict=True))
         for state, more in pairs:
             for each, rows in ((state, len(self)), (more, len(other))):
-                if each.paths is None:
-                    each.share(torch.arange(rows, device=self.texts.device))
+                if each.page_table is None:
+                    each.move_to_pages(torch.arange(rows, device=self.texts.device))
             state.join(more, counts)
         if self.look is None and other.look is None:
             self.attention = None
@@ -171,7 +171,7 @@ class DecodingBatch:
         logits = []
         for model, state in zip(self.models, self._states, strict=True):
             if state.memory is not None:
-                state.memory.looks = [] if wanted.attention else None
+                state.memory.attention_weights = [] if wanted.attention else None
             logits.append(model.head(model.hidden(batch, state)[:, -1]).float())
         self.look = self._look() if wanted.attention else None
         mean = logits[0] if len(logits) == 1 else self._mean(logits)
@@ -187,7 +187,7 @@ class DecodingBatch:
     def _look(self) -> Tensor | None:
         """(rows, S): the mean over models, blocks and heads of the last position's look."""
         memories = [state.memory for state in self._states if state.memory is not None]
-        looks = [look[:, :, -1].mean(1) for memory in memories for look in memory.looks or []]
+        looks = [look[:, :, -1].mean(1) for memory in memories for look in memory.attention_weights or []]
         return torch.stack(looks).mean(0).cpu() if looks else None
 
 

@@ -87,11 +87,20 @@ class Engine:
         """Read each text's last token, and the prompts of those that there is room for, and choose their next ones.
 
         Raises:
-            LangueError: the models' output is not finite.
+            LangueError: the models' output is not finite; all requests are let go.
         """
-        self._read()
-        self._admit()
-        return [] if self._batch is None else self._choose(self._batch)
+        try:
+            self._read()
+            self._admit()
+            return [] if self._batch is None else self._choose(self._batch)
+        except BaseException:  # which leaves nothing that could be gone on with
+            self.clear()
+            raise
+
+    def clear(self) -> None:
+        """Let all requests go."""
+        self._scheduler.waiting.clear()
+        self._running, self._batch, self._groups = [], None, []
 
     def run(self, requests: Sequence[Request], advance: Callable[[int], Any] | None = None) -> list[list[Hypothesis]]:
         """The hypotheses of each request; nothing else may be under way.
@@ -128,8 +137,7 @@ class Engine:
             while not self.is_idle:
                 yield from self.step()
         finally:
-            self._scheduler.waiting.clear()
-            self._running, self._batch, self._groups = [], None, []
+            self.clear()
 
     def _read(self) -> None:
         """Let the models read each text's last token; those without room are read again from their half."""

@@ -23,7 +23,7 @@ from langue.models import Model, Seq2Seq
 from langue.models.build import plain
 from langue.nn.layout import Layout
 from langue.nn.mel import HOP, RATE, WINDOW
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 
 Output = Literal["logits", "hidden", "scores", "log_probabilities"]
 
@@ -216,7 +216,7 @@ class _Decode(_Graph):
 
     def forward(self, ids: Tensor, valid: Tensor, memory: Tensor, source_valid: Tensor) -> Tensor:
         layout = Layout.of(ids, valid, None, causal=True)
-        hidden = self.whole.stack(self.whole.embed(ids), layout, memory=Memory(memory, source_valid))
+        hidden = self.whole.stack(self.whole.embed(ids), layout, memory=EncoderOutput(memory, source_valid))
         return self.finish(hidden, valid)
 
 

@@ -7,10 +7,10 @@ from torch import Tensor
 from langue.models.stack import Stack
 from langue.nn.block import Block, Sublayer
 from langue.nn.layout import Layout
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 
 
-def look(stack: Stack, x: Tensor, layout: Layout, memory: Memory | None = None) -> list[Tensor]:
+def look(stack: Stack, x: Tensor, layout: Layout, memory: EncoderOutput | None = None) -> list[Tensor]:
     """(B, heads, T, S) for each block: of its cross-attention where there is a memory, else of its mixer.
 
     Blocks whose mixer has no such weights are left out.
@@ -32,7 +32,7 @@ def _mixer_weights(block: Block, x: Tensor, layout: Layout) -> Tensor | None:
     return block.mixer.weights(wrap.norm(x) if wrap.place == "pre" else x, layout)
 
 
-def _cross_weights(block: Block, x: Tensor, layout: Layout, memory: Memory) -> Tensor | None:
+def _cross_weights(block: Block, x: Tensor, layout: Layout, memory: EncoderOutput) -> Tensor | None:
     assert block.cross is not None
     mixed = block.sublayers[block.place](block.open(x), lambda y: block.mixer(y, layout))
     wrap = block.sublayers[block.place + 1]

@@ -13,7 +13,7 @@ from langue.models.model import Model
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.embedding import Embedding, Head
 from langue.nn.layout import Layout
-from langue.nn.state import Memory, State
+from langue.nn.state import EncoderOutput, State
 
 
 class Seq2Seq(Model):
@@ -48,10 +48,10 @@ class Seq2Seq(Model):
     def reading_parts(self) -> list[nn.Module]:
         return [part for part in (self.encoder, self.hearing, self.source_embedding) if part is not None]
 
-    def encode(self, batch: Batch) -> Memory:
+    def encode(self, batch: Batch) -> EncoderOutput:
         """Read the source: what the decoder may look at."""
         if batch.encoded is not None:
-            return Memory(batch.encoded, batch.source_valid)
+            return EncoderOutput(batch.encoded, batch.source_valid)
         if batch.source is None:
             raise ValueError("an encoder–decoder needs a source in its batch")
         own, valid = self.source_embedding, batch.source_valid
@@ -59,7 +59,7 @@ class Seq2Seq(Model):
             x, valid = self.hearing(batch.source, valid)
         else:
             x = self.embed(batch.source) if own is None else own(batch.source)
-        return Memory(self.encoder(x, Layout.of(x, valid, None, causal=False)), valid)
+        return EncoderOutput(self.encoder(x, Layout.of(x, valid, None, causal=False)), valid)
 
     def hidden(self, batch: Batch, state: State | None = None) -> Tensor:
         return self.write(batch, self.encode(batch) if state is None else state.memory, state)
@@ -68,7 +68,7 @@ class Seq2Seq(Model):
         """What the encoder makes of it."""
         return self.encode(replace(batch, source=batch.ids, source_valid=batch.valid)).hidden
 
-    def write(self, batch: Batch, memory: Memory | None, state: State | None = None) -> Tensor:
+    def write(self, batch: Batch, memory: EncoderOutput | None, state: State | None = None) -> Tensor:
         """(B, T, width): what the head turns into logits, of a source that was read already."""
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True, state=state)
         return self.stack(self.embed(batch.ids, batch.segments), layout, state, memory)

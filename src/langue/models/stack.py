@@ -37,7 +37,7 @@ from langue.nn.position import (
 )
 from langue.nn.recurrent import Recurrent
 from langue.nn.rotary import RotaryPosition
-from langue.nn.state import Memory, State
+from langue.nn.state import EncoderOutput, State
 from langue.nn.window import WindowMixer
 
 
@@ -74,14 +74,16 @@ class Stack(nn.Module):
         """A state that has seen nothing."""
         return State([block.start() for block in self.blocks if isinstance(block, Block)])
 
-    def forward(self, x: Tensor, layout: Layout, state: State | None = None, memory: Memory | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, layout: Layout, state: State | None = None, memory: EncoderOutput | None = None
+    ) -> Tensor:
         x = self.enter(x, layout)
         for number, block in enumerate(self.blocks):
             x = block(x, layout, None if state is None else state.layers[number], memory)
         if state is not None:
             state.length += layout.length
             state.valid = layout.valid
-            state.paths = layout.paths
+            state.page_table = layout.page_table
         return self.norm(x)
 
     def enter(self, x: Tensor, layout: Layout) -> Tensor:

@@ -12,7 +12,7 @@ from langue.nn.layout import Guide, Layout
 from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
 from langue.nn.roles import GAIN, MATRIX, OUTPUT, Initial, Role
-from langue.nn.state import LayerState, Memory, Owners, Paths, joined
+from langue.nn.state import EncoderOutput, LayerState, PageTable, RowIndex, joined
 
 AttentionBias = Literal["none", "query_key_value", "all"]
 QueryKeyNorm = Literal["none", "plain", "weighted"]
@@ -22,7 +22,7 @@ class KeyValueState(LayerState):
     """Keys and values of all positions so far, in memory whose size doubles when it is full.
 
     Each row's own are (rows, key heads, capacity, head width). When rows share them, they are a table (key heads ·
-    capacity, head width), whose rows are found by `Paths.places`.
+    capacity, head width), whose rows are found by `PageTable.gather_indices`.
     """
 
     def __init__(self, heads: int) -> None:
@@ -31,13 +31,13 @@ class KeyValueState(LayerState):
         self.values: Tensor | None = None
         self.length = 0
         """Positions of each row, as long as it keeps its own."""
-        self.shared = False
+        self.paged = False
 
     def append(self, keys: Tensor, values: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
         """Add (rows, key heads, T, head width) and return all: (rows, key heads, length, head width), or tables."""
-        if layout.paths is not None:
-            places = layout.places(self.heads)[:, :, layout.past :]
-            return self._write(keys, values, places, layout.paths.size(self.heads))
+        if layout.page_table is not None:
+            places = layout.gather_indices(self.heads)[:, :, layout.past :]
+            return self._write(keys, values, places, layout.page_table.size(self.heads))
         begin, self.length = self.length, self.length + keys.shape[2]
         self._make_room(keys, values, 2, self.length)
         assert self.keys is not None
@@ -60,22 +60,22 @@ class KeyValueState(LayerState):
             self.keys = _with_room(self.keys, keys, dim, length)
             self.values = _with_room(self.values, values, dim, length)
 
-    def select(self, owners: Owners) -> None:
+    def select(self, owners: RowIndex) -> None:
         # With the room behind them: without it, the next positions would have all copied once more.
-        if not self.shared and self.keys is not None and self.values is not None:
+        if not self.paged and self.keys is not None and self.values is not None:
             self.keys, self.values = owners.within(self.keys), owners.within(self.values)
 
-    def share(self, rows: Tensor) -> None:
-        self.shared = True
+    def move_to_pages(self, rows: Tensor) -> None:
+        self.paged = True
         if self.keys is not None and self.values is not None:
             kept = [x[rows, :, : self.length].flatten(0, 2) for x in (self.keys, self.values)]
             self.keys, self.values = (_with_room(x, x, 0, len(x)) for x in kept)
 
-    def join(self, other: KeyValueState, theirs: Paths, mine: Paths) -> None:
+    def join(self, other: KeyValueState, theirs: PageTable, mine: PageTable) -> None:
         if other.keys is not None and other.values is not None:
-            places = theirs.places(self.heads).flatten()
+            places = theirs.gather_indices(self.heads).flatten()
             keys, values = (x.index_select(0, places) for x in (other.keys, other.values))
-            self._write(keys, values, mine.places(self.heads), mine.size(self.heads))
+            self._write(keys, values, mine.gather_indices(self.heads), mine.size(self.heads))
 
 
 def _with_room(old: Tensor | None, like: Tensor, dim: int, length: int) -> Tensor:
@@ -99,7 +99,7 @@ class SourceState(LayerState):
         self.keys: Tensor | None = None
         self.values: Tensor | None = None
 
-    def select(self, owners: Owners) -> None:
+    def select(self, owners: RowIndex) -> None:
         self.keys = None if self.keys is None else owners.within(self.keys)
         self.values = None if self.values is None else owners.within(self.values)
 
@@ -107,7 +107,7 @@ class SourceState(LayerState):
         self.keys = None if self.keys is None else self.keys[..., :length]
         self.values = None if self.values is None else self.values[..., :length, :]
 
-    def join(self, other: SourceState, theirs: Paths, mine: Paths) -> None:
+    def join(self, other: SourceState, theirs: PageTable, mine: PageTable) -> None:
         if self.keys is not None and other.keys is not None:
             self.keys = joined(self.keys, other.keys, -1)
         if self.values is not None and other.values is not None:
@@ -172,8 +172,8 @@ class Attention(Mixer):
         mask = layout.mask(self.window)
         if guide.bias is not None:
             mask = _with_bias(guide.bias, mask, layout)
-        if layout.paths is not None:
-            mixed = kernels.attention_along_rows(queries, keys, values, layout.places(self.key_heads), mask)
+        if layout.page_table is not None:
+            mixed = kernels.attention_along_rows(queries, keys, values, layout.gather_indices(self.key_heads), mask)
         else:
             causal, dropout = mask is None and layout.is_plain_causal(self.window), self.dropout * self.training
             mixed = kernels.attention(queries, keys, values, mask, causal=causal, dropout=dropout)
@@ -255,7 +255,7 @@ class CrossAttention(nn.Module):
     def start(self) -> SourceState:
         return SourceState()
 
-    def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
+    def forward(self, x: Tensor, memory: EncoderOutput, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) looks at memory; keys and values are worked out once and kept in the state."""
         if isinstance(state, SourceState):
             if state.keys is None or state.values is None:
@@ -265,21 +265,21 @@ class CrossAttention(nn.Module):
         else:
             keys, values = self._remember(memory)
         queries = self._queries(x, memory)
-        if memory.looks is not None:
+        if memory.attention_weights is not None:
             looks = kernels.attention_weights(queries, keys, memory.mask())
-            memory.looks.append(memory.by_row(looks.transpose(1, 2), x.shape[1]).transpose(1, 2))
+            memory.attention_weights.append(memory.by_row(looks.transpose(1, 2), x.shape[1]).transpose(1, 2))
         mixed = kernels.attention(queries, keys, values, memory.mask(), dropout=self.dropout * self.training)
         return self.output(memory.by_row(mixed.transpose(1, 2).flatten(2), x.shape[1]))
 
-    def weights(self, x: Tensor, memory: Memory) -> Tensor:
+    def weights(self, x: Tensor, memory: EncoderOutput) -> Tensor:
         """(B, heads, T, S): how much each position looks at each source position."""
         keys, _ = self._remember(memory)
         return kernels.attention_weights(self._queries(x, memory), keys, memory.mask())
 
-    def _queries(self, x: Tensor, memory: Memory) -> Tensor:
+    def _queries(self, x: Tensor, memory: EncoderOutput) -> Tensor:
         return _stretched(self._heads(memory.by_source(self.query(x))), self.scale)
 
-    def _remember(self, memory: Memory) -> tuple[Tensor, Tensor]:
+    def _remember(self, memory: EncoderOutput) -> tuple[Tensor, Tensor]:
         keys, values = self.key_value(memory.hidden).chunk(2, -1)
         return self._heads(keys), self._heads(values)
 

@@ -15,7 +15,7 @@ from langue.nn.convolution import Convolution
 from langue.nn.dropout import Dropout
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
-from langue.nn.state import LayerState, Memory
+from langue.nn.state import EncoderOutput, LayerState
 
 NormPlace = Literal["pre", "post"]
 BlockKind = Literal["plain", "conformer"]
@@ -89,7 +89,7 @@ class Block(nn.Module):
         return [layer.start() for layer in layers if layer is not None]
 
     def forward(
-        self, x: Tensor, layout: Layout, states: list[LayerState] | None = None, memory: Memory | None = None
+        self, x: Tensor, layout: Layout, states: list[LayerState] | None = None, memory: EncoderOutput | None = None
     ) -> Tensor:
         """(B, T, input width) → (B, T, width)."""
         x = self.open(x)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from langue.nn.attention import SourceState
 from langue.nn.linear import make_linear
 from langue.nn.roles import OUTPUT, Role
-from langue.nn.state import LayerState, Memory
+from langue.nn.state import EncoderOutput, LayerState
 
 CrossKind = Literal["attention", "bahdanau", "luong"]
 
@@ -42,7 +42,7 @@ class ClassicAttention(nn.Module):
     def start(self) -> SourceState:
         return SourceState()
 
-    def forward(self, x: Tensor, memory: Memory, state: LayerState | None = None) -> Tensor:
+    def forward(self, x: Tensor, memory: EncoderOutput, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) looks at memory; keys are worked out once and kept in the state."""
         if isinstance(state, SourceState):
             if state.values is None:
@@ -51,16 +51,16 @@ class ClassicAttention(nn.Module):
         else:
             keys = self.key(memory.hidden)
         weights = self._weights(memory.by_source(x), keys, memory)
-        if memory.looks is not None:
-            memory.looks.append(memory.by_row(weights, x.shape[1])[:, None])
+        if memory.attention_weights is not None:
+            memory.attention_weights.append(memory.by_row(weights, x.shape[1])[:, None])
         context = memory.by_row(weights @ memory.hidden, x.shape[1])
         return self.output(torch.cat([context, x], -1)).tanh()
 
-    def weights(self, x: Tensor, memory: Memory) -> Tensor:
+    def weights(self, x: Tensor, memory: EncoderOutput) -> Tensor:
         """(B, 1, T, S): how much each position looks at each source position."""
         return self._weights(x, self.key(memory.hidden), memory)[:, None]
 
-    def _weights(self, x: Tensor, keys: Tensor, memory: Memory) -> Tensor:
+    def _weights(self, x: Tensor, keys: Tensor, memory: EncoderOutput) -> Tensor:
         if self.query is None or self.energy is None:
             scores = x @ keys.transpose(1, 2)
         else:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from langue import kernels
-from langue.nn.state import Paths, State
+from langue.nn.state import PageTable, State
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Layout:
         new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
         documents: (B, T) int64; positions see their own document only. None when each row is one document.
         device: where masks are made.
-        paths: in which slots attention finds its keys and values, of the new positions too; None when each row keeps
-            its own.
+        page_table: in which slots attention finds its keys and values, of the new positions too; None when each row
+            keeps its own.
         guides: of the stack's positions that guide attention, in their order; each layer knows the number of its own.
     """
 
@@ -50,10 +50,10 @@ class Layout:
     new_valid: Tensor | None
     documents: Tensor | None
     device: torch.device
-    paths: Paths | None = None
+    page_table: PageTable | None = None
     guides: list[Guide] = field(default_factory=list)
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
-    _places: dict[int, Tensor] = field(default_factory=dict)
+    _gather_indices: dict[int, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -64,14 +64,14 @@ class Layout:
             raise ValueError("a state remembers one document a row; packed documents are for whole rows")
         rows, length = ids.shape[:2]
         past = 0 if state is None else state.length
-        if state is not None and state.paths is not None and valid is not None:
+        if state is not None and state.page_table is not None and valid is not None:
             raise ValueError("rows that share what is remembered of them go on without padding")
         return cls(
             rows=rows,
             length=length,
             causal=causal,
             past=past,
-            paths=None if state is None or state.paths is None else state.paths.grown(length),
+            page_table=None if state is None or state.page_table is None else state.page_table.grown(length),
             valid=valid if state is None else state.visible(rows, length, valid, ids.device),
             new_valid=valid,
             documents=documents,
@@ -94,12 +94,12 @@ class Layout:
             return (self.valid.long().cumsum(1) - 1).clamp(min=0)
         return torch.arange(self.past + self.length, device=self.device)[None]
 
-    def places(self, key_heads: int) -> Tensor:
-        """`Paths.places` of all visible positions, (B, key heads, S) int64, worked out once for all layers."""
-        if key_heads not in self._places:
-            assert self.paths is not None
-            self._places[key_heads] = self.paths.places(key_heads)
-        return self._places[key_heads]
+    def gather_indices(self, key_heads: int) -> Tensor:
+        """`PageTable.places` of all visible positions, (B, key heads, S) int64, worked out once for all layers."""
+        if key_heads not in self._gather_indices:
+            assert self.page_table is not None
+            self._gather_indices[key_heads] = self.page_table.gather_indices(key_heads)
+        return self._gather_indices[key_heads]
 
     def mask(self, window: int | None) -> Tensor | None:
         """Who sees whom, as a bool mask (1 or B, 1, T, S), or None when plain causal or full attention says it all.

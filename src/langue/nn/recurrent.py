@@ -12,7 +12,7 @@ from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.roles import Initial, Role
-from langue.nn.state import LayerState, Owners, Paths
+from langue.nn.state import LayerState, PageTable, RowIndex
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
 
@@ -30,11 +30,11 @@ class HiddenState(LayerState):
     def __init__(self) -> None:
         self.hidden: Hidden | None = None
 
-    def select(self, owners: Owners) -> None:
+    def select(self, owners: RowIndex) -> None:
         if self.hidden is not None:
             self.hidden = tuple(part.index_select(1, owners.numbers) for part in self.hidden)
 
-    def join(self, other: HiddenState, theirs: Paths, mine: Paths) -> None:
+    def join(self, other: HiddenState, theirs: PageTable, mine: PageTable) -> None:
         if self.hidden is not None and other.hidden is not None:
             self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))
 

@@ -1,4 +1,4 @@
-"""What decoding remembers, so that each new position costs the same however long the text is."""
+"""State of decoding: what is remembered of each position, so that a new one costs the same however long the text is."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.nn.functional import pad
 Owner = Literal["row", "source"]
 
 
-class Owners:
-    """Which of those that something is remembered of are kept, in a new order or repeated: (N,) int64 numbers."""
+class RowIndex:
+    """Numbers (N,) int64 of the rows, or sources, that a state goes on with: kept, in a new order, or repeated."""
 
     def __init__(self, numbers: Tensor):
         self.numbers = numbers
@@ -44,17 +44,17 @@ class Owners:
 
 
 class LayerState(ABC):
-    """What one layer remembers of the positions it has seen. It is empty until the layer first writes to it."""
+    """State of one layer, made of the positions it has seen. It is empty until the layer first writes to it."""
 
     owner: ClassVar[Owner] = "row"
     """Of what the layer remembers something: of each row, or of each source."""
 
     @abstractmethod
-    def select(self, owners: Owners) -> None:
+    def select(self, owners: RowIndex) -> None:
         """Keep, reorder or repeat what is remembered of some owners."""
 
     @abstractmethod
-    def join(self, other: Self, theirs: Paths, mine: Paths) -> None:
+    def join(self, other: Self, theirs: PageTable, mine: PageTable) -> None:
         """Remember of another's owners, behind those that there are, what it remembers of them.
 
         Args:
@@ -63,7 +63,7 @@ class LayerState(ABC):
             mine: the slots which these become.
         """
 
-    def share(self, rows: Tensor) -> None:
+    def move_to_pages(self, rows: Tensor) -> None:
         """Keep from now on in slots what is remembered of each position: first of these rows (N,), one by one."""
         return
 
@@ -73,7 +73,7 @@ class LayerState(ABC):
 
 
 def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
-    """Owners of two tensors behind each other, along the first dimension; zeros behind what is shorter along `dim`."""
+    """Rows of two tensors behind each other, along the first dimension; zeros behind what is shorter along `dim`."""
     length = max(old.shape[dim], new.shape[dim])
     shape = list(old.shape)
     shape[0], shape[dim] = len(old) + len(new), length
@@ -84,8 +84,8 @@ def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Where rows find what is remembered of their positions, which they share as far as their texts grew together.
+class PageTable:
+    """Page table: where rows find keys and values of their positions, which they share as far as they grew together.
 
     Keys and values of all rows lie side by side in slots, and each row knows through which its own text went. So
     hypotheses of a beam part, and are given up, while nothing that is remembered of them moves: the paged attention of
@@ -103,21 +103,21 @@ class Paths:
     run: int
 
     @classmethod
-    def of(cls, rows: int, length: int, device: torch.device) -> Paths:
+    def of(cls, rows: int, length: int, device: torch.device) -> PageTable:
         """Of rows that have nothing in common yet."""
         count = rows * length
         return cls(torch.arange(count, device=device).view(rows, length), count, max(1, length))
 
-    def select(self, rows: Tensor) -> Paths:
+    def select(self, rows: Tensor) -> PageTable:
         """Keep, reorder or repeat rows (B',) int64."""
         return replace(self, slots=self.slots.index_select(0, rows))
 
-    def grown(self, length: int) -> Paths:
+    def grown(self, length: int) -> PageTable:
         """With the next positions of each row, which others do not go through."""
         new = self._take(len(self.slots) * length)
         return replace(new, slots=torch.cat([self.slots, new.slots.view(-1, length)], 1))
 
-    def joined(self, other: Paths, length: int) -> tuple[Paths, Paths, Paths]:
+    def joined(self, other: PageTable, length: int) -> tuple[PageTable, PageTable, PageTable]:
         """With another's rows behind its own, all as if they had come so far: padded, or cut off, on the left.
 
         Returns:
@@ -133,7 +133,7 @@ class Paths:
         missing = max(0, length - self.slots.shape[1])
         return torch.cat([self.slots[:, :1].expand(-1, missing), self.slots[:, -length:]], 1)
 
-    def _take(self, wanted: int) -> Paths:
+    def _take(self, wanted: int) -> PageTable:
         """So many slots (N, 1) that no text goes through: new ones where these do not suffice."""
         device = self.slots.device
         free = torch.ones(self.count, dtype=torch.bool, device=device).index_fill_(0, self.slots.flatten(), False)
@@ -142,7 +142,7 @@ class Paths:
         new = torch.arange(self.count, count, device=device)[:, None]
         return replace(self, slots=torch.cat([old, new]), count=count)
 
-    def places(self, heads: int) -> Tensor:
+    def gather_indices(self, heads: int) -> Tensor:
         """In which row of a table each position's part for each head is, (rows, heads, L) int64."""
         head = torch.arange(heads, device=self.slots.device)[:, None]
         return (self.slots + self.slots // self.run * self.run * (heads - 1))[:, None] + head * self.run
@@ -174,20 +174,20 @@ class Grid(NamedTuple):
 
 
 @dataclass
-class Memory:
-    """What a decoder may read of its source: the encoder's output.
+class EncoderOutput:
+    """Encoder output: what a decoder may read of its source.
 
     Attributes:
         hidden: (B, S, width). Several of the decoder's rows in succession may share a source.
         valid: (B, S) bool, or None when nothing is padding.
-        looks: where each cross-attention in turn adds how the decoder's rows looked at the source, (rows, heads, T, S);
-            None when nobody asks.
+        attention_weights: where each cross-attention in turn adds how the decoder's rows looked at the source,
+            (rows, heads, T, S); None when nobody asks.
         grid: how rows share sources; None when as many share each.
     """
 
     hidden: Tensor
     valid: Tensor | None
-    looks: list[Tensor] | None = None
+    attention_weights: list[Tensor] | None = None
     grid: Grid | None = None
 
     def share(self, counts: Sequence[int]) -> None:
@@ -220,14 +220,14 @@ class Memory:
             self.hidden, self.valid = self.hidden[:, :longest], self.valid[:, :longest]
         return self.hidden.shape[1]
 
-    def select(self, sources: Owners) -> None:
+    def select(self, sources: RowIndex) -> None:
         if sources.are_all(len(self.hidden)):
             return
         # Not in place: it may be somebody's own, who gave it encoded already.
         self.hidden = sources.of(self.hidden)
         self.valid = None if self.valid is None else sources.of(self.valid)
 
-    def join(self, other: Memory) -> None:
+    def join(self, other: EncoderOutput) -> None:
         """With another's sources behind its own."""
         mine, theirs = (_valid(x.valid, x.hidden.shape[:2], x.hidden.device) for x in (self, other))
         self.hidden, self.valid = joined(self.hidden, other.hidden), joined(mine, theirs)
@@ -235,21 +235,21 @@ class Memory:
 
 @dataclass
 class State:
-    """What a whole decoder remembers.
+    """State of a whole decoder.
 
     Attributes:
         layers: one list a block: the state of its mixer and, in an encoder–decoder, of its look at the source.
         length: how many positions (padding included) have been consumed.
         valid: (B, length) bool, or None while no padding has been met.
         memory: the encoded source, for encoder–decoders.
-        paths: where rows find what is remembered of their positions, or None while each remembers its own.
+        page_table: where rows find what is remembered of their positions, or None while each remembers its own.
     """
 
     layers: list[list[LayerState]]
     length: int = 0
     valid: Tensor | None = None
-    memory: Memory | None = field(default=None)
-    paths: Paths | None = None
+    memory: EncoderOutput | None = field(default=None)
+    page_table: PageTable | None = None
 
     def select(self, rows: Tensor, sources: Tensor | None = None, counts: Sequence[int] = ()) -> None:
         """Keep, reorder or repeat rows of the batch: all that a beam needs.
@@ -262,15 +262,15 @@ class State:
                 row takes its own along.
             counts: how many rows share each of these; none when as many share each.
         """
-        own = Owners(rows)
-        owners: dict[Owner, Owners] = {"row": own, "source": own if sources is None else Owners(sources)}
+        own = RowIndex(rows)
+        owners: dict[Owner, RowIndex] = {"row": own, "source": own if sources is None else RowIndex(sources)}
         if self.memory is not None:
             self.memory.select(owners["source"])
             self.memory.share(counts)
-        if self.paths is not None:
-            self.paths = self.paths.select(rows)
+        if self.page_table is not None:
+            self.page_table = self.page_table.select(rows)
         elif len(rows.unique()) < len(rows):
-            self.share(rows)
+            self.move_to_pages(rows)
         for layer in self.layers:
             for state in layer:
                 state.select(owners[state.owner])
@@ -286,21 +286,21 @@ class State:
             counts: how many rows share each source, these and the others'; none when as many share each.
 
         Raises:
-            ValueError: the rows of either keep what they remember to themselves; see `share`.
+            ValueError: the rows of either keep what they remember to themselves; see `move_to_pages`.
         """
-        mine, theirs = self.paths, other.paths
+        mine, theirs = self.page_table, other.page_table
         if mine is None or theirs is None:
             raise ValueError("rows share what they remember before others join them")
         length = max(self.length, other.length)
         every = [
-            pad(_valid(state.valid, paths.slots.shape, paths.slots.device), (length - state.length, 0))
-            for state, paths in ((self, mine), (other, theirs))
+            pad(_valid(state.valid, page_table.slots.shape, page_table.slots.device), (length - state.length, 0))
+            for state, page_table in ((self, mine), (other, theirs))
         ]
         valid = torch.cat(every)
         # What has become padding in all of them goes, so that a state lasts however many come and leave.
         self.valid = valid[:, int(valid.any(0).byte().argmax()) :]
         self.length = self.valid.shape[1]
-        self.paths, theirs, mine = mine.joined(theirs, self.length)
+        self.page_table, theirs, mine = mine.joined(theirs, self.length)
         if self.memory is not None and other.memory is not None:
             longest = self.memory.trim()
             for state in (state for layer in self.layers for state in layer):
@@ -311,13 +311,13 @@ class State:
             for old, new in zip(old_layer, new_layer, strict=True):
                 old.join(new, theirs, mine)
 
-    def share(self, rows: Tensor) -> None:
+    def move_to_pages(self, rows: Tensor) -> None:
         """Let rows (B',) of the batch have in common what is remembered of those that they repeat, in pages."""
         needed, numbers = rows.unique(return_inverse=True)
         for layer in self.layers:
             for state in layer:
-                state.share(needed)
-        self.paths = Paths.of(len(needed), self.length, rows.device).select(numbers)
+                state.move_to_pages(needed)
+        self.page_table = PageTable.of(len(needed), self.length, rows.device).select(numbers)
 
     def visible(self, rows: int, length: int, valid: Tensor | None, device: torch.device) -> Tensor | None:
         """(B, length so far + length) bool of what new positions may see, or None while nothing is padding."""

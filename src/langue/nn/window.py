@@ -9,7 +9,7 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
-from langue.nn.state import LayerState, Owners, Paths
+from langue.nn.state import LayerState, PageTable, RowIndex
 
 
 class WindowState(LayerState):
@@ -18,11 +18,11 @@ class WindowState(LayerState):
     def __init__(self) -> None:
         self.inputs: Tensor | None = None
 
-    def select(self, owners: Owners) -> None:
+    def select(self, owners: RowIndex) -> None:
         if self.inputs is not None:
             self.inputs = owners.of(self.inputs)
 
-    def join(self, other: WindowState, theirs: Paths, mine: Paths) -> None:
+    def join(self, other: WindowState, theirs: PageTable, mine: PageTable) -> None:
         if self.inputs is not None and other.inputs is not None:
             self.inputs = torch.cat([self.inputs, other.inputs])
 

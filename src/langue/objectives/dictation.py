@@ -12,7 +12,7 @@ from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
 from langue.models.config import AudioConfig
 from langue.models.seq2seq import Seq2Seq
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.ctc import ctc_losses
 from langue.objectives.settings import TranscribeSettings
@@ -87,7 +87,7 @@ class Dictation:
         return Loss((1 - share) * dictated.total + share * spelt, dictated.count)
 
 
-def spelling(model: Seq2Seq, memory: Memory) -> tuple[Tensor, Tensor]:
+def spelling(model: Seq2Seq, memory: EncoderOutput) -> tuple[Tensor, Tensor]:
     """What an encoder writes by itself: (B, positions, V) log-probabilities, and (B,) how many positions each has."""
     assert model.speller is not None
     rows, positions = memory.hidden.shape[:2]

@@ -21,7 +21,7 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.mel import HOP
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 from langue.objectives import Dictation, TranscribeSettings
 from langue.objectives.sound import features_of, filled
 from langue.settings import Settings, parse
@@ -296,7 +296,7 @@ class Whisper(Transcribe):
             return [], 0.0
         assert isinstance(self.model, Seq2Seq)
         language = "en" if asked.translate else self._code(each)
-        memory, positions = Memory(each.window[None], None), max(1, each.length // self.stride)
+        memory, positions = EncoderOutput(each.window[None], None), max(1, each.length // self.stride)
         return window_words(self.model, self.tokens, self._beginning(each, asked), said, memory, positions, language)
 
     def _code(self, each: _Listening) -> str:

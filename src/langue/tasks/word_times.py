@@ -12,7 +12,7 @@ import torch
 from langue.batch import Batch
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
-from langue.nn.state import Memory
+from langue.nn.state import EncoderOutput
 from langue.tasks.alignment import token_positions
 from langue.text.whisper_tokens import TICKS, WhisperTokens
 
@@ -64,7 +64,7 @@ def window_words(
     told: WhisperTokens,
     beginning: Sequence[int],
     tokens: Sequence[int],
-    memory: Memory,
+    memory: EncoderOutput,
     positions: int,
     language: str,
 ) -> tuple[list[TimedWord], float]:
@@ -80,12 +80,12 @@ def window_words(
         language: the code of what is written.
     """
     row = [*beginning, told["notimestamps"], *tokens, told.end]
-    memory = replace(memory, looks=[])
+    memory = replace(memory, attention_weights=[])
     logits = model.head(model.write(Batch(torch.tensor([row], device=model.device)), memory))[0].float()
     asked = logits[len(beginning) : -2, : told.end].softmax(-1)
     chances = asked[range(len(tokens)), list(tokens)].cpu().numpy()
-    assert memory.looks is not None
-    looks = torch.stack([memory.looks[block][0, head, :, :positions] for block, head in heads_of(model)])
+    assert memory.attention_weights is not None
+    looks = torch.stack([memory.attention_weights[block][0, head, :, :positions] for block, head in heads_of(model)])
     times = token_positions(looks, slice(len(beginning), -1)) / TICKS
     words = split_words(told, tokens, language)
     places = np.cumsum([0, *(len(part) for _, part in words)])
