@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -169,4 +170,7 @@ def test_every_field_of_every_kind_of_settings_is_described() -> None:
 def test_the_schema_of_a_recipe_says_what_each_key_means() -> None:
     schema = Recipe.model_json_schema()
     assert schema["properties"]["task"]["description"] == "What the model learns to do."
+    layers = json.dumps(schema["$defs"]["ModelSettings"]["properties"]["layers"])
+    assert "The slowest rotary wavelength" in layers
+    assert "differs from what stands beside" in layers
     assert all(key["description"] for part in schema["$defs"].values() for key in part.get("properties", {}).values())

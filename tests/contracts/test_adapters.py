@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from lora import RANK, Adapted, of_trunk
 from safetensors.torch import load_file
 from variants import ALL, assert_close, batch_of, config_of, random_ids
 
 from langue.batch import Batch
 from langue.errors import LangueError
+from langue.experiment.start import Start, copy_weights
 from langue.hub.checkpoint import Checkpoint
 from langue.hub.onnx import export_onnx
 from langue.hub.read import read_published
@@ -22,7 +22,8 @@ from langue.models.count import flops_per_token, memory, parameters
 from langue.nn.linear import linear_factory
 from langue.nn.roles import roles
 from langue.objectives import Causal
-from langue.train import TrainingSettings, build_optimizer
+from langue.train import TrainingSettings, build_optimizer, freeze
+from lora import RANK, Adapted, of_trunk
 
 LLAMA = ModelConfig(preset="llama-nano", vocab_size=29, width=16, heads=4, layers=2, feedforward_width=24, context=16)
 
@@ -82,6 +83,23 @@ def test_only_adapters_and_what_is_no_linear_layer_learn(optimizer: str) -> None
     assert all(
         not name.endswith("weight") or "norm" in name or "embedding" in name for name in optimizers.names.values()
     )
+
+
+def test_freezing_a_layer_lets_no_other_go() -> None:
+    model = adapted(LLAMA)
+    freeze(model, TrainingSettings(freeze=1))
+    learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert "stack.blocks.1.mixer.output.up" in learning
+    assert not any(name.startswith("stack.blocks.0") or name in model.matrices() for name in learning)
+
+
+@torch.no_grad()
+def test_adapters_begin_beside_trained_weights() -> None:
+    trained, model = build(LLAMA, seed=5), adapted(LLAMA)
+    new = copy_weights(model, Start(LLAMA, dict(trained.named_parameters()), None))
+    assert {name.rpartition(".")[2] for name in new} == {"down", "up"}
+    batch = Batch(random_ids(2, 5))
+    assert torch.equal(model.eval()(batch), trained.eval()(batch))
 
 
 def test_adapters_are_counted() -> None:

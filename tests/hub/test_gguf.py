@@ -21,6 +21,8 @@ from langue.errors import LangueError
 from langue.hub import Checkpoint
 from langue.hub.gguf import read_gguf, to_halves, to_neighbours, write_gguf
 from langue.hub.write import write_published
+from langue.nn.linear import linear_factory
+from lora import Adapted
 
 LLAMA3 = {"kind": "llama3", "factor": 8.0}
 YARN = {"kind": "yarn", "factor": 4.0, "original_context": 32, "fast": 32.0}
@@ -53,6 +55,16 @@ def test_transformers_and_we_read_what_we_write(architecture: str, tokenizer: An
         }
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "model.gguf"]
+
+
+@torch.no_grad()
+def test_adapters_go_into_the_matrices_that_they_stand_beside(tokenizer: Any, tmp_path: Path) -> None:
+    with linear_factory(Adapted):
+        model = tiny_gguf.model("llama")
+    write_gguf(model, tokenizer, tmp_path / "model.gguf")
+    again, _ = read_gguf(tmp_path / "model.gguf")
+    expected = model(Batch(tiny_gguf.ids()))
+    assert (again(Batch(tiny_gguf.ids())) - expected).abs().max() < 1e-2 * expected.abs().max()  # which fp16 rounds
 
 
 def test_a_file_is_loaded_as_a_folder_is(tokenizer: Any, tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 from tiny_training import Rows, everything, same, trainer, watching
 
 from langue.errors import LangueError
+from langue.nn.linear import linear_factory
 from langue.objectives import Causal
 from langue.train import Watch, checkpoint, latest
+from lora import Adapted
 
 TIMES = ("seconds", "tokens_per_second", "waited", "peak_share", "crc32")
 
@@ -77,6 +80,24 @@ def test_a_hybrid_goes_on_bit_for_bit(tmp_path, optimizer):
     second.resume(latest(tmp_path / "checkpoints"))
     second.run()
     assert same(everything(second), everything(expected))
+
+
+def test_adapters_go_on_bit_for_bit(tmp_path):
+    with linear_factory(Adapted):
+        expected, first, second = (
+            trainer(),
+            trainer(tmp_path, objective=Interrupt(5, signal.SIGTERM)),
+            trainer(tmp_path),
+        )
+    before = {name: parameter.clone() for name, parameter in first.model.named_parameters()}
+    expected.run()
+    first.run()
+    second.resume(latest(tmp_path / "checkpoints"))
+    second.run()
+    assert same(everything(second), everything(expected))
+    for name, parameter in second.model.named_parameters():
+        assert parameter.requires_grad == (name not in second.model.matrices())
+        assert torch.equal(parameter, before[name]) == (name in second.model.matrices()), name
 
 
 @pytest.mark.parametrize("moment", ["evaluate", "keep_best", "sample", "save_file"])

@@ -17,6 +17,7 @@ from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig, load_model
 from langue.models.config import ClassifierConfig
+from langue.nn.roles import roles
 from langue.recipe import ModelSettings
 from langue.text.reading import Reading
 from langue.train.checkpoint import load
@@ -122,7 +123,7 @@ def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:
 
 def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list[str]:
     """Fill a model's parameters by name; a classifier's output that has another shape or other labels stays new, and so
-    does a head that the weights lack.
+    do a head and an adapter that the weights lack.
 
     Returns:
         The names of the parameters that keep their first values.
@@ -141,12 +142,13 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     )
     anew = _parameters(None if model.classifier is None else model.classifier.output) if others else set()
     optional = _parameters(model.classifier) | _parameters(model.embedder)
+    named = roles(model)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             given = start.weights.get(name)
             if given is not None and given.shape == parameter.shape and parameter not in anew:
                 parameter.copy_(given)
-            elif parameter in optional:
+            elif parameter in optional or named[name].kind == "adapter":
                 new.append(name)
             else:
                 there = "is missing" if given is None else f"has the shape {tuple(given.shape)}"

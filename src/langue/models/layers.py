@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, WithJsonSchema, model_validator
 
 from langue.nn.attention import AttentionBias, QueryKeyNorm
 from langue.nn.block import BlockKind, NormPlace
@@ -323,7 +323,14 @@ class LayerFields(Settings):
         return self.head_width or width // self.heads
 
 
-LayerItem = str | dict[str, Any]
+_CHANGES = {
+    "type": "object",
+    "description": "The fields in which a layer differs from what stands beside layers.",
+    "properties": {name: {"description": field.description} for name, field in LayerFields.model_fields.items()},
+    "additionalProperties": False,
+}
+
+LayerItem = MixerKind | Annotated[dict[str, Any], WithJsonSchema(_CHANGES)]
 """A layer that differs: the name of its mixer, or the fields of `LayerFields` in which it does."""
 
 

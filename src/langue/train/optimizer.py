@@ -134,7 +134,8 @@ def freeze(model: Model, settings: TrainingSettings) -> None:
     if not isinstance(frozen, int) or not 0 <= frozen < top:
         raise LangueError(f"training.freeze is {settings.freeze}, but the model has {top - 1} layers")
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(depths[name] > frozen)
+        if depths[name] <= frozen:
+            parameter.requires_grad_(False)
 
 
 def _freeze_encoder(model: Model) -> None:
