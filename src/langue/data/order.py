@@ -6,9 +6,11 @@ from typing import overload
 
 import numpy as np
 
-from langue.randomness import mix
+from langue.randomness import mix, row_coins
 
 _ROUNDS = 6
+_COINS = 1 << 20
+"""Coins that are tossed together, which bounds the memory they take."""
 
 
 class Permutation:
@@ -66,6 +68,22 @@ def epoch_order(rows: np.ndarray, size: int, *key: int | str) -> tuple[np.ndarra
         here = epochs == epoch
         places[here] = Permutation(size, *key, epoch)[places[here]]
     return epochs, places
+
+
+def poisson_rows(size: int, rate: float, *key: int | str) -> np.ndarray:
+    """Rows of a Poisson sample (Abadi et al. 2016, "Deep learning with differential privacy", section 3.1), ascending.
+
+    Each row is in it or not by a coin of its own, whatever others are, so how many there are varies; private training
+    counts on that.
+
+    Args:
+        size: rows to draw from.
+        rate: probability of each, 0 … 1.
+        key: what the coins are drawn from, such as seed and step.
+    """
+    starts = range(0, size, _COINS)
+    chosen = [start + np.flatnonzero(row_coins(start, min(_COINS, size - start), *key) < rate) for start in starts]
+    return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
 
 def _scramble(x: np.ndarray) -> np.ndarray:
