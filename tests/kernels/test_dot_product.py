@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from langue import kernels
-from langue.kernels import dot_product, products
+from langue.kernels import dot_product
 
 SHAPES = [(2, 4, 4, 7, 7), (3, 4, 2, 1, 9), (1, 4, 1, 5, 9), (0, 2, 2, 3, 3), (2, 2, 2, 20, 20)]
 """Rows, heads, key heads, queries, keys."""
@@ -62,14 +62,11 @@ def test_causal(shape: tuple[int, ...]) -> None:
         torch.testing.assert_close(kernels.attention(*tensors, None, causal=True), expected[0], atol=1e-12, rtol=1e-10)
 
 
-@pytest.mark.parametrize("onednn", [False, True])
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("key_heads", [1, 2, 4])
 @torch.inference_mode()
-def test_rows_of_tables_are_read_where_they_lie(
-    key_heads: int, dtype: torch.dtype, onednn: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(products, "onednn_is_faster", lambda: onednn)
+def test_rows_of_tables_are_read_where_they_lie(key_heads: int, dtype: torch.dtype) -> None:
     queries = torch.randn(3, 4, 2, 8).to(dtype)
     keys, values = torch.randn(2, 30, 8).to(dtype)
     places = torch.randint(30, (3, key_heads, 6))

@@ -5,19 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from langue import kernels
-from langue.kernels import products
+from langue.kernels import dispatch, products
 
 SIZES = st.integers(1, 40)
-
-
-@pytest.fixture(params=["oneDNN", "torch's own"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "onednn_is_faster", lambda: request.param == "oneDNN")
 
 
 @pytest.mark.usefixtures("library")
@@ -39,17 +34,10 @@ def test_linear_is_torchs_gradients_too(shape: tuple[int, ...], biased: bool) ->
         torch.testing.assert_close(mine.grad.double(), reference.grad, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("onednn", [True, False])
-@given(m=SIZES, n=SIZES, k=SIZES, turned=st.booleans(), weight_turned=st.booleans())
-def test_products_of_any_shape_and_stride(
-    onednn: bool, m: int, n: int, k: int, turned: bool, weight_turned: bool
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "onednn_is_faster", lambda: onednn)
-        check_products(m, n, k, turned, weight_turned)
-
-
-def check_products(m: int, n: int, k: int, turned: bool, weight_turned: bool) -> None:
+@pytest.mark.usefixtures("library")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SIZES, SIZES, SIZES, st.booleans(), st.booleans())
+def test_products_of_any_shape_and_stride(m: int, n: int, k: int, turned: bool, weight_turned: bool) -> None:
     x = torch.randn(k, m).t() if turned else torch.randn(m, k)
     weight = torch.randn(k, n).t() if weight_turned else torch.randn(n, k)
     torch.testing.assert_close(products.multiply(x, weight), x @ weight.t(), rtol=1e-4, atol=1e-4)
@@ -81,6 +69,7 @@ def test_autocast_computes_in_bf16() -> None:
 def reordered(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """What a library of our own was asked to reorder."""
     monkeypatch.setattr(products, "onednn_is_faster", lambda: True)
+    monkeypatch.setattr(dispatch, "_fitting", {})
     asked: list[torch.Tensor] = []
     reorder = torch.ops.mkldnn._reorder_linear_weight
 

@@ -12,11 +12,6 @@ from langue import kernels
 from langue.kernels import products, rows
 
 
-@pytest.fixture(params=["oneDNN", "torch's own"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "onednn_is_faster", lambda: request.param == "oneDNN")
-
-
 @pytest.mark.usefixtures("library")
 @torch.inference_mode()
 def test_nothing_is_kept_of_sums_when_a_search_is_over() -> None:

@@ -32,6 +32,7 @@ class Way(NamedTuple):
         devices: such as "cpu".
         dtypes: of the operation's first argument.
         modes: see `Mode`.
+        machine: whether it may be taken on this machine, which never changes.
         when: from the operation's arguments, whether it may be taken: sizes, strides, kinds.
     """
 
@@ -39,48 +40,60 @@ class Way(NamedTuple):
     devices: tuple[str, ...] | None = None
     dtypes: tuple[torch.dtype, ...] | None = None
     modes: tuple[Mode, ...] | None = None
+    machine: Callable[[], bool] | None = None
     when: Callable[..., bool] | None = None
 
 
 TABLE: dict[str, tuple[Way, ...]] = {}
 """The ways of each operation, the fastest first; the last may be taken everywhere. Filled by `langue.kernels.table`."""
 
-_fitting: dict[tuple[str, str, torch.dtype, Mode], tuple[Way, ...]] = {}
-"""The ways that are left by a device, its numbers and a mode: kept, since every layer asks at every step."""
+_Choice = tuple[Callable[..., Any], Callable[..., bool] | None]
+
+_fitting: dict[tuple[str, str, torch.dtype, Mode], tuple[_Choice, ...]] = {}
+"""Functions, and their `when`, that are left by a device, its numbers and a mode: kept, since every layer asks."""
 
 
 def work_out(operation: str, x: Tensor, *rest: Any) -> Any:
-    """Call the first way of an operation that fits its first argument's device and numbers, the mode, and the sizes."""
-    device, dtype = x.device.type, x.dtype
+    """Call the first way of an operation that fits its first argument's device and numbers, the mode, and the sizes.
+
+    Beside the operation itself that takes one or two microseconds.
+    """
+    return choose(operation, x, *rest)(x, *rest)
+
+
+def choose(operation: str, x: Tensor, *rest: Any) -> Callable[..., Any]:
+    """What `work_out` calls, for loops that call it often."""
+    device = "cpu" if x.is_cpu else x.device.type
     mode = current_mode(device)
     # A compiler would have to watch over what is kept.
-    ways = None if mode == "compiled" else _fitting.get((operation, device, dtype, mode))
-    if ways is None:
-        ways = _fit(operation, device, dtype, mode)
-    for way in ways:
-        if way.when is None or way.when(x, *rest):
-            return way.function(x, *rest)
+    choices = None if mode == "compiled" else _fitting.get((operation, device, x.dtype, mode))
+    if choices is None:
+        choices = _fit(operation, device, x.dtype, mode)
+    for function, when in choices:
+        if when is None or when(x, *rest):
+            return function
     raise AssertionError(f"the last way of {operation} fits everywhere")
 
 
-def _fit(operation: str, device: str, dtype: torch.dtype, mode: Mode) -> tuple[Way, ...]:
-    ways = tuple(
-        way
+def _fit(operation: str, device: str, dtype: torch.dtype, mode: Mode) -> tuple[_Choice, ...]:
+    choices = tuple(
+        (way.function, way.when)
         for way in TABLE[operation]
         if (way.devices is None or device in way.devices)
         and (way.dtypes is None or dtype in way.dtypes)
         and (way.modes is None or mode in way.modes)
+        and (way.machine is None or way.machine())
     )
     if mode != "compiled":
-        _fitting[operation, device, dtype, mode] = ways
-    return ways
+        _fitting[operation, device, dtype, mode] = choices
+    return choices
 
 
 def current_mode(device: str) -> Mode:
     """The mode at the moment, of operations on a device."""
     if torch.compiler.is_compiling():
         return "compiled"
-    if torch.jit.is_tracing():  # as it is in an export; to ask for that itself takes twenty times as long
+    if torch._C._is_tracing():  # as it is in an export; to ask for that itself takes twenty times as long
         return "exported"
     if torch._C._are_functorch_transforms_active():
         return "transformed"

@@ -8,7 +8,7 @@ differ in the last digits alone, as they do between any two processors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -19,13 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from langue.kernels.dispatch import work_out
+from langue.kernels.dispatch import choose, work_out
 from langue.kernels.function import Function, backward_of_result
 
-
-def reference(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x·weightᵀ (+ bias) of (…, k) and (n, k), by torch's own choice of library."""
-    return F.linear(x, weight, bias)
+reference = F.linear
+"""x·weightᵀ (+ bias) of (…, k) and (n, k), by torch's own choice of library."""
 
 
 def by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -34,8 +32,8 @@ def by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def suit_onednn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
-    """Whether oneDNN is to multiply numbers of fp32 on a CPU."""
-    return weight.dtype == torch.float32 and x.numel() > 0 and onednn_is_faster()
+    """Whether oneDNN can multiply x, of fp32, by a weight."""
+    return weight.dtype == torch.float32 and x.numel() > 0
 
 
 @cache
@@ -74,6 +72,11 @@ class _Linear(Function):
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x·weightᵀ (+ bias) of (…, k) and (n, k), of any strides, without a gradient: for other kernels."""
     return work_out("product", x, weight, bias)
+
+
+def multiplier(x: Tensor, weight: Tensor) -> Callable[..., Tensor]:
+    """What `multiply` calls, for loops over products of such numbers."""
+    return choose("product", x, weight, None)
 
 
 def multiply_transposed(grad: Tensor, x: Tensor) -> Tensor:

@@ -33,23 +33,28 @@ _ALONE: tuple[Mode, ...] = ("eager", "autocast")
 _TRANSFORMED: tuple[Mode, ...] = ("transformed",)
 _EXPORTED: tuple[Mode, ...] = ("exported",)
 
+
+def _onednn() -> bool:
+    return products.onednn_is_faster()
+
+
 dispatch.TABLE.update(
     {
         "linear": (
-            Way(products.by_onednn, _CPU, (torch.float32,), ("eager",), when=products.suit_onednn),
+            Way(products.by_onednn, _CPU, (torch.float32,), ("eager",), _onednn, products.suit_onednn),
             Way(products.reference),
         ),
         # Without a gradient, in a precision that is chosen already.
         "product": (
-            Way(products.multiply_by_onednn, _CPU, (torch.float32,), _ALONE, when=products.suit_onednn),
+            Way(products.multiply_by_onednn, _CPU, (torch.float32,), _ALONE, _onednn, products.suit_onednn),
             Way(products.reference),
         ),
         "transposed_product": (
-            Way(products.transposed_by_onednn, _CPU, (torch.float32,), _ALONE, when=products.suit_onednn),
+            Way(products.transposed_by_onednn, _CPU, (torch.float32,), _ALONE, _onednn, products.suit_onednn),
             Way(products.transposed_reference),
         ),
         "weighted_sums": (
-            Way(rows.by_bags, _CPU, (torch.float32,), _ALONE, when=rows.suit_bags),
+            Way(rows.by_bags, _CPU, (torch.float32,), _ALONE, _onednn, rows.suit_bags),
             Way(torch.matmul),
         ),
         "rms_norm": (

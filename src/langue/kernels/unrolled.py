@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from langue.kernels.function import Function, backward_of_result, keep
-from langue.kernels.products import multiply, multiply_transposed
+from langue.kernels.products import multiplier, multiply, multiply_transposed
 from langue.kernels.recurrence import Hidden, weights_of
 
 
@@ -50,8 +50,9 @@ class _GRU(Function):
         own = x.new_empty(length, rows, 3 * width)
         states = x.new_empty(length + 1, rows, width)
         states[0] = h0
+        product = multiplier(h0, w_hidden)
         for before, after, here, sums in zip(states[:-1], states[1:], gates, own, strict=True):
-            sums.copy_(multiply(before, w_hidden, b_hidden))
+            sums.copy_(product(before, w_hidden, b_hidden))
             here[:, : 2 * width].add_(sums[:, : 2 * width]).sigmoid_()
             reset, update, new = here.chunk(3, 1)
             new.addcmul_(reset, sums[:, 2 * width :]).tanh_()
@@ -82,12 +83,12 @@ class _GRU(Function):
         torch.mul(states[:-1] - new, update, out=of_update)
         of_update.mul_(1 - update)
         matrix = torch.cat([w_hidden[2 * width :], w_hidden[: 2 * width]]).t()
-        flowing = grad.new_zeros(rows, width)
+        flowing, product = grad.new_zeros(rows, width), multiplier(states, matrix)
         for step in range(length - 1, -1, -1):
             flowing = flowing + grad[step]
             factors[step].mul_(flowing[:, None])
             through = factors[step].view(rows, 4 * width)[:, : 3 * width]
-            flowing = multiply(through, matrix).addcmul_(flowing, update[step])
+            flowing = product(through, matrix, None).addcmul_(flowing, update[step])
         flat = factors.view(length * rows, 4 * width)
         hidden_side, input_side = flat[:, : 3 * width], flat[:, width:]
         by_w_hidden = multiply_transposed(hidden_side, states[:-1].flatten(0, 1))
@@ -113,8 +114,9 @@ class _RNN(Function):
         inputs = multiply(x, w_in, b_in + b_hidden)
         states = x.new_empty(length + 1, rows, h0.shape[1])
         states[0] = h0
+        product = multiplier(h0, w_hidden)
         for before, after, sums in zip(states[:-1], states[1:], inputs, strict=True):
-            torch.add(multiply(before, w_hidden), sums, out=after).tanh_()
+            torch.add(product(before, w_hidden, None), sums, out=after).tanh_()
         return states[1:], states
 
     @staticmethod
@@ -127,10 +129,11 @@ class _RNN(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         x, w_in, w_hidden, states = ctx.saved_tensors
         factors = 1 - states[1:] * states[1:]
-        flowing = grad.new_zeros(grad.shape[1:])
+        flowing, matrix = grad.new_zeros(grad.shape[1:]), w_hidden.t()
+        product = multiplier(factors, matrix)
         for step in range(x.shape[0] - 1, -1, -1):
             factors[step].mul_(flowing + grad[step])
-            flowing = multiply(factors[step], w_hidden.t())
+            flowing = product(factors[step], matrix, None)
         flat = factors.flatten(0, 1)
         by_bias = flat.sum(0)
         by_w_hidden = multiply_transposed(flat, states[:-1].flatten(0, 1))
