@@ -300,3 +300,15 @@ def test_log_probabilities_under_autocast_are_of_fp32() -> None:
     assert head.weight.grad is not None
     (right,) = torch.autograd.grad(exact.sum(), head.weight)
     assert error(head.weight.grad, right.double()) < 0.02
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_picking_out_what_is_asked_changes_nothing(weighted: bool) -> None:
+    head, (hidden, targets) = make_head(bias=True), make_inputs()
+    weights = torch.linspace(-2, 3, ROWS, dtype=torch.float64) if weighted else None
+    losses = [linear_cross_entropy(hidden, head, targets, 0.1, weights, sparse=sparse) for sparse in (False, True)]
+    torch.testing.assert_close(losses[1].total, losses[0].total)
+    assert torch.equal(losses[1].count, losses[0].count)
+    inputs = hidden, *head.parameters()
+    for ours, theirs in zip(*(gradients(loss.total, *inputs) for loss in losses), strict=True):
+        torch.testing.assert_close(ours, theirs)

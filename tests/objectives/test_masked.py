@@ -207,3 +207,30 @@ def test_only_what_is_asked_goes_through_the_head(tokenizer):
     batch = objective.batch(rows(tokenizer), RowRandomness(1, 0))
     objective.loss(model, Batch(batch.ids, batch.targets, segments=batch.segments))
     assert [shape[0] for shape in seen] == [int((batch.targets != IGNORE).sum())]
+
+
+def test_rows_have_gradients_of_their_own(tokenizer):
+    """By `torch.func`, though hidden tokens alone go through the head of a batch."""
+    objective = Masked(tokenizer, MaskingSettings(rate=0.3))
+    model = build(ModelConfig(**SMALL, vocab_size=tokenizer.vocab_size), seed=3).double()
+    batch = objective.batch(rows(tokenizer, 3), RowRandomness(0, 0))
+    named = {name: tensor for name in ("ids", "targets", "segments") if (tensor := getattr(batch, name)) is not None}
+
+    class OfRow(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, row):
+            return objective.loss(self.model, Batch(**{name: x[None] for name, x in row.items()})).total
+
+    of_row = OfRow()
+    parameters = {name: parameter.detach() for name, parameter in of_row.named_parameters()}
+    one = torch.func.grad(lambda parameters, row: torch.func.functional_call(of_row, parameters, (row,)))
+    gradients = torch.func.vmap(one, (None, 0))(parameters, named)
+    for number in range(3):
+        of_row.zero_grad()
+        of_row({name: x[number] for name, x in named.items()}).backward()
+        for name, parameter in of_row.named_parameters():
+            expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            torch.testing.assert_close(gradients[name][number], expected)

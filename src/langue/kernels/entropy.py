@@ -22,6 +22,20 @@ CHUNK_ELSEWHERE = 1 << 26
 LEAST_ROWS = 256
 
 
+def pick_reference(
+    hidden: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """All rows as they are, for transforms, which know no shapes that depend on numbers."""
+    return hidden, targets, counted, weights
+
+
+def pick(
+    hidden: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Those rows alone that count."""
+    return hidden[counted], targets[counted], counted[counted], None if weights is None else weights[counted]
+
+
 def log_reference(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
     """log softmax(hidden·weightᵀ + bias) at the targets, (N,); 0 where nothing is asked."""
     logits = F.linear(hidden, weight, bias)

@@ -104,6 +104,10 @@ dispatch.TABLE.update(
             Way(convolution.apart, modes=_ALONE),
             Way(convolution.apart_reference),
         ),
+        "pick": (
+            Way(entropy.pick_reference, modes=("transformed", "exported")),
+            Way(entropy.pick),
+        ),
         "cross_entropy": (
             Way(entropy.reference, modes=("transformed", "exported")),
             Way(entropy.chunked),
@@ -249,6 +253,13 @@ def convolve_apart(x: Tensor, weight: Tensor, after: int, valid: Tensor | None, 
         documents: (B, T) int64.
     """
     return work_out("convolve_apart", x, weight, after, valid, documents)
+
+
+def pick(
+    hidden: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Of the rows of `cross_entropy` at least those that count."""
+    return work_out("pick", hidden, targets, counted, weights)
 
 
 def cross_entropy(

@@ -10,7 +10,13 @@ from langue.nn.embedding import Head
 
 
 def linear_cross_entropy(
-    hidden: Tensor, head: Head, targets: Tensor, smoothing: float = 0.0, weights: Tensor | None = None
+    hidden: Tensor,
+    head: Head,
+    targets: Tensor,
+    smoothing: float = 0.0,
+    weights: Tensor | None = None,
+    *,
+    sparse: bool = False,
 ) -> Loss:
     """Cross-entropy between `head(hidden)` and targets, summed over the targets that are not `IGNORE`.
 
@@ -21,6 +27,7 @@ def linear_cross_entropy(
         smoothing: ε of label smoothing: the target gets 1 − ε, and ε is spread over all tokens (Szegedy et al. 2016,
             section 7).
         weights: (…) what the loss at each position is multiplied by, advantages for example; None for ones.
+        sparse: most targets are IGNORE, so that the others are picked out first.
 
     Returns:
         The loss in nats. Its count is that of the targets, whatever they weigh.
@@ -28,8 +35,11 @@ def linear_cross_entropy(
     flat = targets.reshape(-1)
     counted = flat != IGNORE
     scale = None if weights is None else weights.reshape(-1)
-    rows = head.prepare(hidden).flatten(0, -2)
-    return Loss(kernels.cross_entropy(rows, head.weight, head.bias, flat, counted, smoothing, scale), counted.sum())
+    rows, count = hidden.flatten(0, -2), counted.sum()
+    if sparse:
+        rows, flat, counted, scale = kernels.pick(rows, flat, counted, scale)
+    rows = head.prepare(rows)
+    return Loss(kernels.cross_entropy(rows, head.weight, head.bias, flat, counted, smoothing, scale), count)
 
 
 def log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:

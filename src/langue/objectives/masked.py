@@ -117,13 +117,12 @@ class Masked:
         if self.settings.pairs != "none":
             related, targets = targets[:, 0], targets.clone()
             targets[:, 0] = IGNORE
-        asked = targets != IGNORE
-        loss = linear_cross_entropy(hidden[asked], model.head, targets[asked], smoothing)
+        loss = linear_cross_entropy(hidden, model.head, targets, smoothing, sparse=True)
         if related is None:
             return loss
         assert model.classifier is not None
         scores = model.classifier(hidden, batch.valid).float()
-        second = F.cross_entropy(scores, related, reduction="none") * asked.sum(1)
+        second = F.cross_entropy(scores, related, reduction="none") * (targets != IGNORE).sum(1)
         return replace(loss, total=loss.total + second.sum())
 
 
