@@ -44,6 +44,15 @@ def test_samples_are_thinned_but_first_and_last_stay(run):
     assert "step 40 " in text
 
 
+def test_what_a_loss_measures_is_drawn(run):
+    with (run / "metrics.jsonl").open("ab") as file:
+        for step in (41, 42, 43):
+            file.write(write_line({"step": step, "split": "train", "loss": 2.0, "mean_reward": -1.5 * step}))
+    page = page_of(run)
+    assert "Mean reward" in page.text
+    assert page.tags.count("svg") == 7
+
+
 def test_skipped_steps_are_told(run):
     with (run / "metrics.jsonl").open("ab") as file:
         file.write(write_line({"step": 41, "split": "train", "loss": float("nan"), "skipped": 1}))

@@ -84,7 +84,9 @@ class Dictation:
         text = text.masked_fill(text == self.end, IGNORE)
         spelt = ctc_losses(*spelling(model, memory), text, self.blank).sum()
         share = self.settings.spelling
-        return Loss((1 - share) * dictated.total + share * spelt, dictated.count)
+        count = dictated.count
+        parts = {"attention_loss": torch.stack([dictated.total, count]), "ctc_loss": torch.stack([spelt, count])}
+        return Loss((1 - share) * dictated.total + share * spelt, count, parts)
 
 
 def spelling(model: Seq2Seq, memory: EncoderOutput) -> tuple[Tensor, Tensor]:

@@ -123,7 +123,9 @@ class Masked:
         assert model.classifier is not None
         scores = model.classifier(hidden, batch.valid).float()
         second = F.cross_entropy(scores, related, reduction="none") * (targets != IGNORE).sum(1)
-        return replace(loss, total=loss.total + second.sum())
+        parts = {"token_loss": loss.total, "pair_loss": second.sum()}
+        metrics = {name: torch.stack([part, loss.count]) for name, part in parts.items()}
+        return replace(loss, total=loss.total + second.sum(), metrics=metrics)
 
 
 def _tokens_before(tokenizer: Tokenizer) -> int:

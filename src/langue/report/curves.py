@@ -26,6 +26,13 @@ class Curve:
     narrow: str
 
 
+TRAIN_KEYS = {
+    "step", "split", "tokens", "seconds", "loss", "bits_per_byte", "tokens_per_second", "waited", "peak_share",
+    "learning_rate", "gradient_norm", "skipped", "crc32",
+}  # fmt: skip
+"""What stands in every line of training; all else is what its loss measures."""
+
+
 def curves_of(record: Record) -> list[Curve]:
     """All curves that the run's metrics hold numbers for, the loss first."""
     drawn = []
@@ -46,7 +53,19 @@ def curves_of(record: Record) -> list[Curve]:
         x, y = points(record.train, key)
         if len(x) > 1:
             drawn.append(_both(title, unit, key, lambda axes, x=x, y=y, key=key: _draw_plain(axes, x, y, key)))
+    for key in _measured(record):
+        x, y = points(record.train, key)
+        title = key.replace("_", " ").capitalize()
+        drawn.append(
+            _both(title, "training, by step", key, lambda axes, x=x, y=y, key=key: _draw_plain(axes, x, y, key))
+        )
     return drawn
+
+
+def _measured(record: Record) -> list[str]:
+    """What losses measured beside themselves, in the order of their names."""
+    names = {name for row in record.train for name in row} - TRAIN_KEYS
+    return sorted(name for name in names if len(points(record.train, name)[0]) > 1)
 
 
 def points(rows: Sequence[Row], key: str) -> Points:
@@ -107,7 +126,8 @@ def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:
         axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
     calm = list(smooth(y, max(5, len(y) // 15))) if noisy else y
     axes.plot(*thin(x, calm), color=day("blue"))
-    axes.set_ylim(0, 1.08 * float(np.percentile(y, 99)) or 1.0)
+    if min(y) >= 0:
+        axes.set_ylim(0, 1.08 * float(np.percentile(y, 99)) or 1.0)
     axes.yaxis.set_major_formatter(lambda value, _: short(value))
     # The last stretch is short and its speed a matter of chance; the middle of all says more.
     value = float(np.median(y)) if key in ("tokens_per_second", "peak_share") else calm[-1]

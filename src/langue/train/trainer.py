@@ -217,7 +217,7 @@ class Trainer:
             while self.stopped is None:
                 used = self.used_budget()
                 metrics = self.step()
-                advance(self.used_budget() - used, f"loss {metrics.loss:.3f}")
+                advance(self.used_budget() - used, metrics.in_words())
                 self._after_step(metrics)
                 if self.stopped is None and pause():
                     self.progress.seconds, self._is_running = self._clock(), False

@@ -104,6 +104,11 @@ class StepMetrics:
     learning_rate_factor: float
     sums: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    def in_words(self) -> str:
+        """The means of what was measured, the loss first."""
+        means = {name: total / count for name, (total, count) in self.sums.items() if count}
+        return " ".join(f"{name.replace('_', ' ')} {mean:.3f}" for name, mean in {"loss": self.loss, **means}.items())
+
 
 @dataclass(frozen=True)
 class Deciding:
