@@ -15,6 +15,7 @@ def choosing(onednn: bool) -> Iterator[None]:
     """Inside, products are oneDNN's, or torch's own choice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(products, "onednn_is_faster", lambda: onednn)
+        patch.setattr(products, "settling_is_faster", lambda: False)
         patch.setattr(dispatch, "_fitting", {})
         yield
 

@@ -95,6 +95,36 @@ def test_settled_weights_give_the_same_bits(size: tuple[int, int], reordered: li
 
 
 @torch.inference_mode()
+def test_where_they_alone_are_faster_they_multiply_few_rows(
+    reordered: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And MKL multiplies single rows, many rows, and weights that are not settled yet."""
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: False)
+    monkeypatch.setattr(products, "settling_is_faster", lambda: True)
+    weight, bias = nn.Parameter(torch.randn(48, 64)), torch.randn(48)
+    taken: list[int] = []
+    multiply = torch.ops.mkldnn._linear_pointwise
+
+    def note(x: torch.Tensor, *rest: object) -> torch.Tensor:
+        taken.append(x.numel() // 64)
+        return multiply(x, *rest)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", note)
+    shapes = [(1, 64), (2, 64), (4, 8, 64), (1, 1, 64), (products.FEW + 1, 64), (0, 64)]
+    with kernels.settled_weights(10_000_000):
+        for round in range(12):
+            for shape in shapes:
+                x = torch.randn(shape)
+                torch.testing.assert_close(kernels.linear(x, weight, bias), F.linear(x, weight, bias))
+            assert not taken or round >= 4
+    assert len(reordered) == 1
+    assert set(taken) == {2, 32}
+    taken.clear()
+    kernels.linear(torch.randn(2, 64), weight, bias)
+    assert not taken
+
+
+@torch.inference_mode()
 def test_settled_weights_are_parameters_and_settled_no_longer_than_asked(reordered: list[torch.Tensor]) -> None:
     weight, x = nn.Parameter(torch.randn(9, 6)), torch.randn(4, 6)
     for round in range(1, 3):

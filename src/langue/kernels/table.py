@@ -38,10 +38,15 @@ def _onednn() -> bool:
     return products.onednn_is_faster()
 
 
+def _settling() -> bool:
+    return products.settling_is_faster()
+
+
 dispatch.TABLE.update(
     {
         "linear": (
             Way(products.by_onednn, _CPU, (torch.float32,), ("eager",), _onednn, products.suit_onednn),
+            Way(products.multiply_by_onednn, _CPU, (torch.float32,), ("eager",), _settling, products.are_settled),
             Way(products.reference),
         ),
         # Without a gradient, in a precision that is chosen already.
