@@ -121,7 +121,11 @@ def test_the_text_is_cut_at_its_share_and_the_tokenizer_knows_the_first_part_alo
 def test_the_kept_weights_are_those_of_the_best_evaluation(tmp_path: Path) -> None:
     # A rate that is far too high makes the later evaluations worse than the first.
     run = run_tiny(
-        tmp_path, training__learning_rate=3, training__evaluate_every=1, training__schedule="constant", model__dropout=0
+        tmp_path,
+        training__learning_rate=30,
+        training__evaluate_every=1,
+        training__schedule="constant",
+        model__dropout=0,
     )
     folder = run.folder
     seen = {row["step"]: row["loss"] for row in rows(folder.path, "dev")}

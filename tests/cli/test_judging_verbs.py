@@ -102,7 +102,9 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
     assert again["tasks"]["glue/SST-2"]["metrics"] == found["tasks"]["glue/SST-2"]["metrics"]
     assert (list(again["failed"]), again["metrics"]) == (["glue/CoLA"], {})
     assert "glue/CoLA could not be measured: " in shown.err
-    assert complaint(capsys, "evaluate", tmp_path, "--suite", "squad", "--data", data).endswith("--data.benchmark")
+    assert complaint(capsys, "evaluate", tmp_path, "--suite", "squad", "--data", data).endswith(
+        "--data.benchmark of langue train"
+    )
 
 
 @pytest.mark.parametrize(

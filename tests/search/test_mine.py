@@ -97,6 +97,7 @@ def test_the_command_writes_rows_for_either_task(model, tmp_path, capsys):
         "pairs": 41,
         "negatives": sum(len(row["negatives"]) for row in rows),
         "without": sum(not row["negatives"] for row in rows),
+        "dropped": {},
     }
     assert cli.run([*map(str, words), str(tmp_path / "classify.jsonl"), "--layout", "classify"]) == 0
     judged = [json.loads(line) for line in (tmp_path / "classify.jsonl").read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""One of two processes that train one model by a strategy; run as a script by test_parallel, which compares them."""
+"""One of two processes that train one model by a strategy; run as a script by test_strategies, which compares them."""
 
 from __future__ import annotations
 
