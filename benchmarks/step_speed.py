@@ -147,15 +147,16 @@ def configuration(fields: Mapping[str, Any], *, batch: int = 0, **shape: int) ->
     return ModelConfig.model_validate({**fields, **shape})
 
 
-@dataclasses.dataclass(frozen=True)
 class _SameBatch:
     """Gives the same rows in every step: the loader has a benchmark of its own."""
 
-    examples: Sequence[Mapping[str, Any]]
-    first_row: int = 0
+    def __init__(self, examples: Sequence[Mapping[str, Any]]):
+        from langue.data import MicroBatch
 
-    def __getitem__(self, step: int) -> Sequence[_SameBatch]:
-        return [self]
+        self._batches = [MicroBatch(examples, first_row=0)]
+
+    def __getitem__(self, step: int) -> Sequence[Any]:
+        return self._batches
 
 
 def langue_step_maker(*, fields: Mapping[str, Any], batch: int, context: int, **shape: int) -> Callable[[], object]:

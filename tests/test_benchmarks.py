@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from benchmarks import harness, table
+from benchmarks import harness, step_speed, table
 from benchmarks.peers import nanogpt
 
 from langue import machine
@@ -121,3 +121,10 @@ def test_the_peers_schedule_warms_up_and_ends_at_its_floor():
     assert nanogpt.learning_rate(100, 2000) == pytest.approx(1e-3)
     assert nanogpt.learning_rate(1050, 2000) == pytest.approx(5.5e-4)
     assert nanogpt.learning_rate(2000, 2000) == pytest.approx(1e-4)
+
+
+def test_our_contestant_takes_a_step():
+    shape = {"vocab_size": 11, "layers": 1, "heads": 2, "width": 8, "context": 4}
+    metrics = step_speed.langue_step_maker(fields={"preset": "gpt-nano"}, batch=3, **shape)()
+    assert metrics.count == 12
+    assert 0 < metrics.loss < 10
