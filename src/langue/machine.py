@@ -49,7 +49,7 @@ def kind() -> str:
 
 def _cpuinfo(key: str) -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n")
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key), "")
@@ -66,7 +66,7 @@ def memory() -> tuple[int, int]:
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     free = total
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").split("\n"):
             if line.startswith("MemAvailable:"):
                 free = 1024 * int(line.split()[1])
         # cgroup v2; "max" stands for no limit.

@@ -92,7 +92,7 @@ class OtherPrograms:
     def _read(self) -> tuple[float, float, float]:
         """Seconds, ticks that these cores have worked, and seconds that this process has computed."""
         ticks = 0
-        for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines():
+        for line in Path("/proc/stat").read_text(encoding="utf-8").strip().split("\n"):
             name, *numbers = line.split()
             if name in self._names:
                 # user, nice, system, idle, iowait, irq, softirq, steal

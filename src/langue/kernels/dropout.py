@@ -22,7 +22,7 @@ _GOLDEN, _FIRST, _SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644
 """The odd numbers of SplitMix64 (Steele, Lea & Flood 2014), in the int64 that torch has."""
 
 
-class Rows:
+class RowKeys:
     """The keys of a batch's rows, and how often their numbers have been dropped so far.
 
     Each time is another layer's; the same layers are gone through in the same order whatever the batch.
@@ -37,7 +37,7 @@ class Rows:
 
 
 class _Current:
-    rows: Rows | None = None
+    rows: RowKeys | None = None
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def dropping_by(keys: np.ndarray | Tensor | None) -> Iterator[None]:
     """
     if isinstance(keys, np.ndarray):
         keys = torch.from_numpy(keys.view(np.int64))
-    before, _Current.rows = _Current.rows, None if keys is None else Rows(keys)
+    before, _Current.rows = _Current.rows, None if keys is None else RowKeys(keys)
     try:
         yield
     finally:
@@ -83,7 +83,7 @@ def drop(x: Tensor, probability: float) -> Tensor:
         return drop(x[None], probability)[0]
     rows = _Current.rows
     if rows is None:
-        rows = Rows(torch.randint(-(1 << 63), (1 << 63) - 1, x.shape[:1]))
+        rows = RowKeys(torch.randint(-(1 << 63), (1 << 63) - 1, x.shape[:1]))
     rows.times += 1
     kept = work_out("dice", x, rows.keys, rows.times) >= dropped - _FACES // 2
     return x * kept * (_FACES / (_FACES - dropped))

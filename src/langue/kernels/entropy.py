@@ -36,10 +36,15 @@ def pick(
     return hidden[counted], targets[counted], counted[counted], None if weights is None else weights[counted]
 
 
+def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, counted: Tensor) -> Tensor:
+    """(N, V) in at least fp32; zeros where nothing is asked, whatever would stand there."""
+    logits = F.linear(hidden, weight, bias)
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).where(counted[:, None], 0.0)
+
+
 def log_reference(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
     """log softmax(hidden·weightᵀ + bias) at the targets, (N,); 0 where nothing is asked."""
-    logits = F.linear(hidden, weight, bias)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).where(counted[:, None], 0.0)
+    logits = _logits(hidden, weight, bias, counted)
     return logits.log_softmax(-1).gather(1, targets.where(counted, 0)[:, None])[:, 0] * counted
 
 
@@ -56,8 +61,7 @@ def reference(
 
     With smoothing ε the target gets 1 − ε, and ε is spread over all tokens.
     """
-    logits = F.linear(hidden, weight, bias)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).where(counted[:, None], 0.0)
+    logits = _logits(hidden, weight, bias, counted)
     losses = F.cross_entropy(logits, targets.where(counted, 0), reduction="none", label_smoothing=smoothing) * counted
     return losses.sum() if weights is None else (losses * weights.where(counted, 0.0)).sum()
 

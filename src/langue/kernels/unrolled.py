@@ -37,6 +37,13 @@ def walk(
     return output.transpose(0, 1), (output[-1][None],)
 
 
+def _states(x: Tensor, h0: Tensor) -> Tensor:
+    """Room for the states after each step of x (T, B, input), (T + 1, B, width), the first of which is there."""
+    states = x.new_empty(x.shape[0] + 1, *h0.shape)
+    states[0] = h0
+    return states
+
+
 class _GRU(Function):
     """x (T, B, input), gates stacked as reset, update, new (torch's order), h₀ (B, width) → (T, B, width)."""
 
@@ -48,8 +55,7 @@ class _GRU(Function):
         width = h0.shape[1]
         gates = multiply(x, w_in, b_in)
         own = x.new_empty(length, rows, 3 * width)
-        states = x.new_empty(length + 1, rows, width)
-        states[0] = h0
+        states = _states(x, h0)
         product = multiplier(h0, w_hidden)
         for before, after, here, sums in zip(states[:-1], states[1:], gates, own, strict=True):
             sums.copy_(product(before, w_hidden, b_hidden))
@@ -110,10 +116,8 @@ class _RNN(Function):
     def forward(  # type: ignore[override]
         x: Tensor, w_in: Tensor, w_hidden: Tensor, b_in: Tensor, b_hidden: Tensor, h0: Tensor
     ) -> tuple[Tensor, ...]:
-        length, rows, _ = x.shape
         inputs = multiply(x, w_in, b_in + b_hidden)
-        states = x.new_empty(length + 1, rows, h0.shape[1])
-        states[0] = h0
+        states = _states(x, h0)
         product = multiplier(h0, w_hidden)
         for before, after, sums in zip(states[:-1], states[1:], inputs, strict=True):
             torch.add(product(before, w_hidden, None), sums, out=after).tanh_()
