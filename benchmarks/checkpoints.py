@@ -84,7 +84,7 @@ def _perplexity(logits: Any, ids: list[int]) -> float:
 def langue_says(model: str, text: str, folder: str) -> dict[str, Any]:
     """Perplexity and greedy texts by Langue, which leaves a Hugging Face folder for the others to load."""
     from langue.batch import Batch
-    from langue.hub import Checkpoint, save_checkpoint
+    from langue.hub import PretrainedModel, save_checkpoint
     from langue.hub.gguf import read_gguf
     from langue.tasks.generate import Generate
 
@@ -94,7 +94,7 @@ def langue_says(model: str, text: str, folder: str) -> dict[str, Any]:
     ids = tokenizer.encode(Path(text).read_text(encoding="utf-8"))
     writer = Generate(network, tokenizer)
     texts = writer.generate(list(PROMPTS), max_tokens=NEW, temperature=0)
-    save_checkpoint(Checkpoint(network, tokenizer), Path(folder))
+    save_checkpoint(PretrainedModel(network, tokenizer), Path(folder))
     return {"perplexity": _perplexity(lambda row: network(Batch(row)), ids), "texts": texts, "seconds": seconds}
 
 

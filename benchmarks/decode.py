@@ -68,12 +68,12 @@ def _contestants(place: str, rows: int, new: int) -> list[Contestant]:
 
 
 def _write_folder(model: Path, folder: str) -> None:
-    from langue.hub import Checkpoint
+    from langue.hub import PretrainedModel
     from langue.hub.gguf import read_gguf, write_gguf
     from langue.hub.write import write_published
 
     network, tokenizer = read_gguf(model)
-    write_published(Checkpoint(network, tokenizer), Path(folder))
+    write_published(PretrainedModel(network, tokenizer), Path(folder))
     if importlib.util.find_spec("llama_cpp") is not None:
         write_gguf(network, tokenizer, Path(folder) / "model.gguf")
 

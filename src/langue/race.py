@@ -32,7 +32,7 @@ from langue.settings import Settings
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.kind import describe
 from langue.train import TrainingSettings, choose_device
-from langue.turns import Pace, Turns
+from langue.turns import RelativePace, Turns
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
 """One small model of each family, all of one size."""
@@ -137,7 +137,7 @@ def _finished(recipes: Mapping[str, Recipe], budget: Budget, out: Path) -> Gener
                             resume = RunFolder(out / name).is_run()
                             running[name] = Turns(stack.enter_context(train(recipes[name], out / name, resume=resume)))
                         turns = running[name]
-                        pace = pace or Pace(turns.training.trainer.device)
+                        pace = pace or RelativePace(turns.training.trainer.device)
                         turns.take(_turn(budget), pace)
                         if not turns.training.is_over:
                             continue

@@ -14,7 +14,7 @@ LOOKING = 0.06
 """Seconds in which it is measured what the machine gives."""
 
 
-class Pace:
+class RelativePace:
     """How fast the machine is at a moment, against the fastest that it has been.
 
     Args:
@@ -46,14 +46,14 @@ class Turns:
     seconds: list[float] = field(default_factory=list)
     speeds: list[float] = field(default_factory=list)
 
-    def take(self, seconds: float, pace: Pace) -> None:
+    def take(self, seconds: float, pace: RelativePace) -> None:
         """Train for some seconds, or to the end if that is nearer; one step at least."""
         before, begun = pace.look(), time.perf_counter()
         self.training.run(pause=lambda: time.perf_counter() - begun >= seconds)
         self.seconds.append(time.perf_counter() - begun)
         self.speeds.append((before + pace.look()) / 2)
 
-    def share(self, pace: Pace) -> float:
+    def share(self, pace: RelativePace) -> float:
         """The share of the machine that the training had, 0 … 1, the mean over its time."""
         if not sum(self.seconds):
             return 1.0

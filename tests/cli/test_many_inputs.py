@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_line, read_inputs
-from langue.cli.subtitles import Writer, render
+from langue.cli.subtitles import TranscriptWriter, render
 from langue.data.recordings import Recording
 from langue.errors import LangueError
 from langue.tasks.transcribe import Segment, Transcript, Word
@@ -101,7 +101,7 @@ def test_times_that_are_no_numbers_are_refused_where_times_are_needed():
 def test_failures_keep_their_line_and_what_stood_there_goes_only_for_something(kind, tmp_path):
     out = tmp_path / "out"
     out.write_text("before")
-    with Writer(kind, out, several=True) as writer:
+    with TranscriptWriter(kind, out, several=True) as writer:
         writer.fail("a.wav", "a.wav is damaged")
         assert out.read_text() == "before"
         writer.write(RECORDING, transcript("said"))
@@ -115,7 +115,7 @@ def test_failures_keep_their_line_and_what_stood_there_goes_only_for_something(k
 
 
 def test_subtitles_of_what_failed_are_not_written(tmp_path):
-    with Writer("srt", tmp_path / "out", several=True) as writer:
+    with TranscriptWriter("srt", tmp_path / "out", several=True) as writer:
         writer.fail("a.wav", "damaged")
         assert not (tmp_path / "out").exists()
         writer.write(RECORDING, transcript("said"))

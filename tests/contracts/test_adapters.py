@@ -12,7 +12,7 @@ from variants import ALL, assert_close, batch_of, config_of, random_ids
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.experiment.start import Start, copy_weights
-from langue.hub.checkpoint import Checkpoint
+from langue.hub.checkpoint import PretrainedModel
 from langue.hub.onnx import export_onnx
 from langue.hub.read import read_published
 from langue.hub.write import write_published
@@ -137,7 +137,7 @@ def test_a_model_with_adapters_goes_out_with_plain_matrices(tmp_path: Path) -> N
     batch = Batch(random_ids(2, 5))
     for folder in ("hf", "onnx"):
         (tmp_path / folder).mkdir()
-    write_published(Checkpoint(model), tmp_path / "hf")
+    write_published(PretrainedModel(model), tmp_path / "hf")
     again = read_published(tmp_path / "hf").model
     assert dict(again.named_parameters()).keys() == dict(plain(model).named_parameters()).keys()
     torch.testing.assert_close(again(batch), model(batch), atol=1e-5, rtol=1e-5)

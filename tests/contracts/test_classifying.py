@@ -7,7 +7,7 @@ import torch
 from variants import DECODERS, ENCODERS, assert_close, precise_model_of, random_ids
 
 from langue.batch import Batch
-from langue.objectives import Classify, Extract
+from langue.objectives import ClassifyObjective, Extract
 
 TEXT = {"outputs": 3, "dense": "tanh"}
 
@@ -31,7 +31,7 @@ def test_both_objectives_reach_every_parameter_of_the_trunk(variant):
         {"ids": random_ids(n, seed=n).numpy(), "segments": [0] * n, "target": target} for n, target in ((5, 1), (8, 2))
     ]
     for objective, head, targets in (
-        (Classify("label"), {"outputs": 3, "pooling": "mean"}, None),
+        (ClassifyObjective("label"), {"outputs": 3, "pooling": "mean"}, None),
         (Extract(), {"each": "position", "outputs": 2}, (2, 4)),
     ):
         model = precise_model_of(variant, classifier=head)

@@ -12,7 +12,7 @@ import pytest
 
 from langue.data import DataSettings
 from langue.data.conll import read_conll
-from langue.data.examples import Encoded, Examples
+from langue.data.examples import EncodedExample, Examples
 from langue.data.labelled import read_labelled, read_split
 from langue.errors import LangueError
 
@@ -105,10 +105,12 @@ def test_a_benchmark_needs_its_folder():
 
 
 def test_examples_come_back_as_they_went_in():
-    one = Examples([Encoded([5, 6, 7], [0, 0, 1], 2), Encoded([9], [0], 0)])
+    one = Examples([EncodedExample([5, 6, 7], [0, 0, 1], 2), EncodedExample([9], [0], 0)])
     assert [list(example["ids"]) for example in one] == [[5, 6, 7], [9]]
     assert [list(example["segments"]) for example in one] == [[0, 0, 1], [0]]
     assert (one.lengths.tolist(), one.tokens, one[1]["target"]) == ([3, 1], 4, 0)
-    several = Examples([Encoded([[1], [2, 3]], [[0], [0, 0]], 1), Encoded([[4], [5], [6]], [[0]] * 3, 0)], several=True)
+    several = Examples(
+        [EncodedExample([[1], [2, 3]], [[0], [0, 0]], 1), EncodedExample([[4], [5], [6]], [[0]] * 3, 0)], several=True
+    )
     assert [[list(ids) for ids in example["ids"]] for example in several] == [[[1], [2, 3]], [[4], [5], [6]]]
     assert several.lengths.tolist() == [4, 3]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langue.data import Loader, MicroBatch, Mix, Packed, Rows, Windows, prepare
+from langue.data import ArrayRows, Loader, MicroBatch, Mix, Packed, Windows, prepare
 from langue.errors import LangueError
 
 CONTEXT = 16
@@ -77,7 +77,7 @@ def test_all_rows_of_a_micro_batch_are_one_array(numbered_store):
     assert all(np.shares_memory(ids, example["ids"]) for example in micro.examples)
     assert [example["ids"].tolist() for example in micro.examples[1:3]] == ids[1:3].tolist()
     assert np.array_equal(MicroBatch(list(micro.examples), 0).stack("ids"), ids)
-    assert len(Rows({"ids": ids})) == 4
+    assert len(ArrayRows({"ids": ids})) == 4
 
 
 def test_an_epoch_asks_for_every_window_once(numbered_store):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from langue.data import Mix, Rows, Stream, tempered
+from langue.data import ArrayRows, Mix, RowStream, tempered
 from langue.data.mix import BLOCK
 from langue.errors import LangueError
 
 
-class Counting(Stream):
+class Counting(RowStream):
     """A stream whose rows say where they come from."""
 
     def __init__(self, name: int, size: int):
@@ -18,8 +18,8 @@ class Counting(Stream):
     def size(self) -> int:
         return self._size
 
-    def take(self, rows: np.ndarray) -> Rows:
-        return Rows({"ids": np.stack([np.full_like(rows, self.name), rows], axis=1)})
+    def take(self, rows: np.ndarray) -> ArrayRows:
+        return ArrayRows({"ids": np.stack([np.full_like(rows, self.name), rows], axis=1)})
 
 
 def mix(shares: list[float], seed: int = 0) -> Mix:

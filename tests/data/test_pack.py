@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from langue.batch import IGNORE
 from langue.data import Packed, prepare
 from langue.data.pack import best_fit
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.errors import LangueError
 from langue.objectives import Causal
 
@@ -86,4 +86,4 @@ def test_single_tokens_give_no_rows(tmp_path, byte_tokenizer):
     store = prepare([{"text": "a"}], byte_tokenizer, tmp_path / "one")
     assert Packed(store, CONTEXT, 0).size == 1
     with pytest.raises(LangueError, match="nothing to foretell"):
-        Packed(Part(store, 1, 1, byte_tokenizer), CONTEXT, 0)
+        Packed(StorePart(store, 1, 1, byte_tokenizer), CONTEXT, 0)

@@ -14,7 +14,7 @@ from langue.data import DataSettings, Tally
 from langue.data.parallel import Pair, read_pairs, without_empty
 from langue.data.records import Dropped
 from langue.data.settings import Aligned, PairSettings
-from langue.data.sides import PairExamples, Shares, Sides, training_examples
+from langue.data.sides import PairEncoder, PairExamples, Shares, training_examples
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, train_tokenizer
 
@@ -108,7 +108,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path):
     chosen = PairSettings(max_ratio=3, duplicates=False)
     tally = Tally(tmp_path / "quarantine.jsonl")
     events = without_empty(read_pairs(settings_of(path), "train", COLUMNS), duplicates=False)
-    found = training_examples(events, Sides.of(BYTES, BYTES, chosen, 40), chosen, tally)
+    found = training_examples(events, PairEncoder.of(BYTES, BYTES, chosen, 40), chosen, tally)
     tally.close()
     account = tally.account()["records"]
     assert account["kept"] == len(found) == 2
@@ -128,7 +128,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path):
 
 def test_sides_are_tagged_ended_and_cut():
     chosen = PairSettings(tags=("de", "fr"), too_long="cut", max_target=4)
-    sides = Sides.of(BYTES, BYTES, chosen, 8)
+    sides = PairEncoder.of(BYTES, BYTES, chosen, 8)
     pair = Pair("a long text", "bonjour", ("fr",), 0, "", 1, 0)
     found = training_examples([pair], sides, chosen, Tally())[0]
     fr = BYTES.vocab_size + 1
@@ -140,7 +140,7 @@ def test_sides_are_tagged_ended_and_cut():
 
 def test_an_instruction_stands_before_every_source_and_makes_it_no_longer():
     chosen = PairSettings(instruction="summarize: ", max_ratio=2)
-    sides = Sides.of(BYTES, BYTES, chosen, 40)
+    sides = PairEncoder.of(BYTES, BYTES, chosen, 40)
     pairs = [Pair("abcd", "ab", (), 0, "", 1, 0), Pair("abcd", "abcdabcdabcd", (), 0, "", 2, 0)]
     found = training_examples(pairs, sides, chosen, Tally())
     assert [row["source"].tolist() for row in found] == [[*BYTES.encode("summarize: abcd"), BYTES.end]]

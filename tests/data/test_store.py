@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from langue.data import TokenStore, prepare
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.data.store import manifest_digest
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, train_tokenizer
@@ -118,7 +118,7 @@ def test_another_tokenizer_is_refused(store, byte_tokenizer):
 
 def test_a_part_reads_like_a_store(store, byte_tokenizer):
     first, count = 37, 500
-    part = Part(store, first, count, byte_tokenizer)
+    part = StorePart(store, first, count, byte_tokenizer)
     assert np.array_equal(part.read(5, 300), store.read(first + 5, 300))
     expected = [end - first for end in store.document_ends.tolist() if first < end < first + count]
     assert part.document_ends.tolist() == [*expected, count]

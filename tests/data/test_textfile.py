@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from langue.data import ReadSettings, Tally, find_sources, read_documents
 from langue.data.documents import read_events
 from langue.data.lines import read_lines
-from langue.data.records import Dropped, Piece
+from langue.data.records import DocumentPiece, Dropped
 from langue.errors import LangueError
 
 LINES = st.lists(
@@ -117,7 +117,7 @@ def test_a_nul_byte_further_down_spoils_its_line_only(write):
 
 def test_long_files_come_in_bounded_pieces_cut_between_visible_characters(write):
     path = write("text.txt", "a word\n\n  and more\n" * 30_000)
-    pieces = [event for event in read_events(find_sources(path), ReadSettings()) if isinstance(event, Piece)]
+    pieces = [event for event in read_events(find_sources(path), ReadSettings()) if isinstance(event, DocumentPiece)]
     assert len(pieces) > 7
     assert max(piece.size for piece in pieces) <= 2 << 16
     for one, two in pairwise(pieces):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from toys import END, MIXERS, Writer, make
 
-from langue.engine import Encoded, Engine, EngineSettings, GenerationSettings, Request, SamplingSettings
+from langue.engine import EncodedSource, Engine, EngineSettings, GenerationSettings, Request, SamplingSettings
 from langue.errors import LangueError
 
 KINDS = [
@@ -171,9 +171,9 @@ def test_a_source_that_was_encoded_before_goes_beside_others():
     model = make(vocab_size=30, form="seq2seq")
     hidden = torch.randn(5, model.config.width, generator=torch.Generator().manual_seed(1))
     settings = GenerationSettings(beams=3, max_tokens=7)
-    together = Writer(model, settings).run([[1], [2]], [Encoded(hidden), Encoded(hidden[:3])])
-    assert_alike(together[0], Writer(model, settings).run([[1]], [Encoded(hidden)])[0])
-    assert_alike(together[1], Writer(model, settings).run([[2]], [Encoded(hidden[:3])])[0])
+    together = Writer(model, settings).run([[1], [2]], [EncodedSource(hidden), EncodedSource(hidden[:3])])
+    assert_alike(together[0], Writer(model, settings).run([[1]], [EncodedSource(hidden)])[0])
+    assert_alike(together[1], Writer(model, settings).run([[2]], [EncodedSource(hidden[:3])])[0])
 
 
 def test_a_request_that_asks_too_much_is_refused_before_it_waits():

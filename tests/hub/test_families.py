@@ -11,7 +11,7 @@ import transformers
 from safetensors.torch import load_file
 from tests.hub.published import CASES, IDS, LEFT, RIGHT, THREE, assert_same, make, more, ours_say, save, theirs_say
 
-from langue.hub import Checkpoint, read_published, save_checkpoint
+from langue.hub import PretrainedModel, read_published, save_checkpoint
 from langue.hub.write import write_published
 from langue.tasks import read_model
 
@@ -134,7 +134,7 @@ def test_a_classifier_trained_on_words_is_written_without_them(
     save("bert two objectives", tmp_path / "theirs")
     found = read_published(tmp_path / "theirs")
     (tmp_path / "again").mkdir()
-    write_published(Checkpoint(found.model, labels=["bad", "good"]), tmp_path / "again")
+    write_published(PretrainedModel(found.model, labels=["bad", "good"]), tmp_path / "again")
     again = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "again").eval()
     assert again.config.id2label == {0: "bad", 1: "good"}
     assert "the head that predicts tokens is left out" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import torch
 
 from langue.batch import Batch
 from langue.cli import run
-from langue.hub import Checkpoint, save_checkpoint
+from langue.hub import PretrainedModel, save_checkpoint
 from langue.models import ModelConfig, build
 from langue.tasks import read_model
 from langue.text import TokenizerSettings, train_tokenizer
@@ -22,7 +22,7 @@ def llama(tmp_path: Path) -> Path:
         {"preset": "llama-nano", "layers": 2, "width": 32, "context": 16, "vocab_size": tokenizer.vocab_size,
          "feedforward_width": 64}
     )  # fmt: skip
-    save_checkpoint(Checkpoint(build(config), tokenizer), tmp_path / "run")
+    save_checkpoint(PretrainedModel(build(config), tokenizer), tmp_path / "run")
     return tmp_path / "run"
 
 

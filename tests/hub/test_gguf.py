@@ -18,7 +18,7 @@ import transformers
 import langue
 from langue.batch import Batch
 from langue.errors import LangueError
-from langue.hub import Checkpoint
+from langue.hub import PretrainedModel
 from langue.hub.gguf import read_gguf, to_halves, to_neighbours, write_gguf
 from langue.hub.write import write_published
 from langue.nn.linear import linear_factory
@@ -70,7 +70,7 @@ def test_adapters_go_into_the_matrices_that_they_stand_beside(tokenizer: Any, tm
 def test_a_file_is_loaded_as_a_folder_is(tokenizer: Any, tmp_path: Path) -> None:
     write_gguf(tiny_gguf.model("llama"), tokenizer, tmp_path / "model.gguf")
     (tmp_path / "folder").mkdir()
-    write_published(Checkpoint(tiny_gguf.model("llama"), tokenizer), tmp_path / "folder")
+    write_published(PretrainedModel(tiny_gguf.model("llama"), tokenizer), tmp_path / "folder")
     names = ("model.gguf", "folder", ".")  # the last holds the file and no other
     texts = [langue.load(tmp_path / name).generate("a", max_tokens=8, temperature=0.0) for name in names]
     assert texts[0] == texts[1] == texts[2]

@@ -16,7 +16,7 @@ import langue
 from langue import cli
 from langue.data.parallel import Pair
 from langue.engine import Engine, GenerationSettings, Request
-from langue.hub import Checkpoint, read_published
+from langue.hub import PretrainedModel, read_published
 from langue.hub.write import write_published
 from langue.models import ModelConfig, build
 from langue.tasks.translate import Translate
@@ -164,7 +164,7 @@ def test_what_langue_trained_goes_on_at_theirs(plain: Tokenizer, tmp_path: Path)
         encoder={"layers": 2, "heads": 2},
         initial_deviation=0.4,
     )  # fmt: skip
-    write_published(Checkpoint(build(config, seed=2), plain), tmp_path)
+    write_published(PretrainedModel(build(config, seed=2), plain), tmp_path)
     theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
     reader = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert type(theirs).__name__ == "MarianMTModel"

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import langue
 from langue import cli
 from langue.batch import Batch
-from langue.hub import Checkpoint, read_published, save_checkpoint, write
+from langue.hub import PretrainedModel, read_published, save_checkpoint, write
 from langue.hub.formats import read_source
 from langue.models import ModelConfig, build
 from langue.tasks import read_model
@@ -100,7 +100,7 @@ def test_import_and_every_verb_on_it(theirs: Path, tmp_path: Path, capsys: pytes
 def test_what_has_no_counterpart_says_so(
     fields: dict[str, object], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_checkpoint(Checkpoint(build(ModelConfig(vocab_size=61, **fields))), tmp_path / "run")
+    save_checkpoint(PretrainedModel(build(ModelConfig(vocab_size=61, **fields))), tmp_path / "run")
     assert cli.run(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
@@ -112,7 +112,7 @@ def test_what_has_no_counterpart_says_so(
 def test_our_presets_are_written(preset: str, tmp_path: Path) -> None:
     config = ModelConfig(preset=preset, vocab_size=61, width=32, context=16, feedforward_width=40)
     model = build(config, seed=1).eval()
-    save_checkpoint(Checkpoint(model), tmp_path / "run")
+    save_checkpoint(PretrainedModel(model), tmp_path / "run")
     assert cli.run(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 0
     ids = torch.randint(61, (2, 9))
     with torch.no_grad():
@@ -123,7 +123,7 @@ def test_our_presets_are_written(preset: str, tmp_path: Path) -> None:
 def test_an_encoder_without_segments_gets_one_of_zeros(tmp_path: Path) -> None:
     shape = {"form": "encoder", "norm": "layer", "norm_place": "post", "embedding_norm": True, "position": "learned"}
     model = build(ModelConfig(vocab_size=61, width=32, context=16, feedforward="gelu", bias=True, **shape)).eval()
-    save_checkpoint(Checkpoint(model), tmp_path / "run")
+    save_checkpoint(PretrainedModel(model), tmp_path / "run")
     assert cli.run(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 0
     ids = torch.randint(61, (2, 9))
     theirs = transformers.AutoModel.from_pretrained(tmp_path / "out", add_pooling_layer=False).eval()

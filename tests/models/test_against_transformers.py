@@ -12,7 +12,7 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.models import Model, ModelConfig, build
-from langue.objectives import Seq2Seq
+from langue.objectives import Seq2SeqObjective
 
 VOCABULARY = 61
 IDS = torch.randint(VOCABULARY, (3, 11), generator=torch.Generator().manual_seed(0))
@@ -297,7 +297,7 @@ def test_t5(version: str) -> None:
     )
     batch = Batch(target, labels, source=source, source_valid=valid)
     assert (model(batch) - padded.logits).abs().max() < 1e-5
-    loss = Seq2Seq().loss(model, batch)
+    loss = Seq2SeqObjective().loss(model, batch)
     assert float(loss.total / loss.count - padded.loss) == pytest.approx(0, abs=1e-5)
     looks = model.attention(batch)
     assert len(looks) == 2
@@ -395,7 +395,7 @@ def test_bart_and_marian(family: str, activation: str, ours_is: str) -> None:
     found = theirs(input_ids=source, attention_mask=valid.long(), decoder_input_ids=target, labels=labels)
     batch = Batch(target, labels, source=source, source_valid=valid)
     assert_same(model(batch), found.logits)
-    loss = Seq2Seq().loss(model, batch)
+    loss = Seq2SeqObjective().loss(model, batch)
     assert float(loss.total / loss.count - found.loss) == pytest.approx(0, abs=1e-5)
 
 

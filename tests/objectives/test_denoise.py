@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langue.batch import IGNORE
-from langue.objectives import Denoise, DenoiseSettings
+from langue.objectives import DenoiseObjective, DenoiseSettings
 from langue.objectives.denoise import (
     corrupt_spans,
     cut_in_two,
@@ -87,7 +87,7 @@ def test_sentences_change_places_whole():
 
 @pytest.mark.parametrize("kind", ["spans", "prefix", "infill"])
 def test_a_rows_draws_are_its_own(kind):
-    objective = Denoise(TOKENIZER, DenoiseSettings(kind=kind, permute=True), start=3)
+    objective = DenoiseObjective(TOKENIZER, DenoiseSettings(kind=kind, permute=True), start=3)
     examples = [{"ids": np.arange(10 + n, 60 + n)} for n in range(4)]
     whole = objective.batch(examples, RowRandomness(7, 100))
     alone = objective.batch(examples[2:3], RowRandomness(7, 102))
@@ -106,6 +106,6 @@ def test_sentinels_are_numbers_that_no_text_becomes():
     told = DenoiseSettings(sentinels=10)
     assert vocabulary(TOKENIZER, told) == TOKENIZER.vocab_size + 10
     assert first_sentinel(TOKENIZER, told) == TOKENIZER.vocab_size + 9
-    batch = Denoise(TOKENIZER, told, 3).batch([{"ids": np.arange(10, 250)}], RowRandomness(0, 0))
+    batch = DenoiseObjective(TOKENIZER, told, 3).batch([{"ids": np.arange(10, 250)}], RowRandomness(0, 0))
     assert int(batch.source.max()) == TOKENIZER.vocab_size + 9
     assert int(batch.source[batch.source >= TOKENIZER.vocab_size].min()) >= TOKENIZER.vocab_size

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from langue.batch import IGNORE, Batch
 from langue.models import ModelConfig, build
 from langue.models.config import ClassifierConfig
-from langue.objectives import Classify, Extract
+from langue.objectives import ClassifyObjective, Extract
 
 RNG = np.random.default_rng(0)
 
@@ -34,7 +34,7 @@ def model_of(outputs, each="text"):
     ],
 )
 def test_the_loss_is_torchs(kind, outputs, targets, expected):
-    objective, model = Classify(kind), model_of(outputs)
+    objective, model = ClassifyObjective(kind), model_of(outputs)
     examples = [example(length, target) for length, target in zip((3, 7, 5), targets, strict=True)]
     batch = objective.batch(examples)
     assert batch.valid.sum(1).tolist() == [3, 7, 5]
@@ -46,7 +46,7 @@ def test_the_loss_is_torchs(kind, outputs, targets, expected):
 
 
 def test_weights_and_smoothing_are_torchs():
-    objective = Classify("label", [0.5, 2.0, 1.0], smoothing=0.1)
+    objective = ClassifyObjective("label", [0.5, 2.0, 1.0], smoothing=0.1)
     scores, targets = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
     expected = F.cross_entropy(scores, targets, torch.tensor([0.5, 2.0, 1.0]), reduction="sum", label_smoothing=0.1)
     torch.testing.assert_close(objective.of_scores(scores, targets, 0.1).total, expected)
@@ -56,7 +56,7 @@ def test_weights_and_smoothing_are_torchs():
 
 
 def test_a_choice_is_scored_against_the_others_of_its_example_alone():
-    objective, model = Classify("choice"), model_of(1)
+    objective, model = ClassifyObjective("choice"), model_of(1)
     many = {
         "ids": [RNG.integers(1, 20, n) for n in (3, 4, 6)],
         "segments": [np.zeros(n) for n in (3, 4, 6)],

@@ -14,7 +14,7 @@ from torch import Tensor
 import langue
 from langue.batch import IGNORE
 from langue.models import ModelConfig, build
-from langue.objectives import Embed, EmbedSettings, similarity
+from langue.objectives import EmbedObjective, EmbedSettings, similarity
 from langue.objectives.embed import names_of
 from langue.randomness import seed_torch
 
@@ -147,7 +147,7 @@ def small(**more):
     return build(config)
 
 
-def gradients(model, objective: Embed, batch) -> dict[str, Tensor]:
+def gradients(model, objective: EmbedObjective, batch) -> dict[str, Tensor]:
     model.zero_grad(set_to_none=True)
     seed_torch(0)
     loss = objective.loss(model, batch)
@@ -155,7 +155,7 @@ def gradients(model, objective: Embed, batch) -> dict[str, Tensor]:
     return {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
 
 
-def kept_bytes(model, objective: Embed, batch) -> int:
+def kept_bytes(model, objective: EmbedObjective, batch) -> int:
     """Bytes that autograd keeps for the way back."""
     sizes: dict[int, int] = {}
 
@@ -173,14 +173,14 @@ def kept_bytes(model, objective: Embed, batch) -> int:
 def test_cached_gradients_are_those_of_the_whole_batch_and_keep_little(dropout, sizes):
     model = small(dropout=dropout).train()
     given = EmbedSettings(loss="contrastive", sizes=sizes, piece_tokens=40)
-    plain, cached = (Embed(given.model_copy(update={"cached": cached})) for cached in (False, True))
+    plain, cached = (EmbedObjective(given.model_copy(update={"cached": cached})) for cached in (False, True))
     batch = plain.batch(examples(24))
     expected, found = gradients(model, plain, batch), gradients(model, cached, batch)
     assert expected.keys() == found.keys()
     for name in expected:
         torch.testing.assert_close(found[name], expected[name], atol=1e-6, rtol=0)
     if not dropout:
-        whole = gradients(model, Embed(given.model_copy(update={"piece_tokens": 1 << 20})), batch)
+        whole = gradients(model, EmbedObjective(given.model_copy(update={"piece_tokens": 1 << 20})), batch)
         length = torch.stack([each.norm() for each in whole.values()]).norm()
         for name in whole:
             torch.testing.assert_close(found[name] / length, whole[name] / length, atol=1e-5, rtol=0)
@@ -189,17 +189,17 @@ def test_cached_gradients_are_those_of_the_whole_batch_and_keep_little(dropout, 
 
 def test_pieces_change_neither_order_nor_vectors():
     model = small().eval()
-    batch = Embed(EmbedSettings(loss="contrastive")).batch(examples(9))
+    batch = EmbedObjective(EmbedSettings(loss="contrastive")).batch(examples(9))
     with torch.no_grad():
         expected = model.represent(batch)
         for tokens in (1, 30, 1 << 20):
-            found = Embed(EmbedSettings(loss="contrastive", piece_tokens=tokens)).represent(model, batch)
+            found = EmbedObjective(EmbedSettings(loss="contrastive", piece_tokens=tokens)).represent(model, batch)
             torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
 def test_one_text_is_its_own_positive_under_another_mask():
     model = small(dropout=0.3).train()
-    objective = Embed(EmbedSettings(loss="contrastive"))
+    objective = EmbedObjective(EmbedSettings(loss="contrastive"))
     batch = objective.batch([{"ids": [np.array([1, 2, 3])], "target": 0}, {"ids": [np.array([4, 5])], "target": 0}])
     (one, same), (other, again) = batch.targets.tolist()
     assert one == same != other == again
@@ -211,7 +211,7 @@ def test_one_text_is_its_own_positive_under_another_mask():
 
 
 def test_matryoshka_sums_over_sizes():
-    found = Embed(EmbedSettings(loss="contrastive", sizes=(8, 4))).of_vectors(VECTORS.flatten(0, 1), DIFFERENT)
+    found = EmbedObjective(EmbedSettings(loss="contrastive", sizes=(8, 4))).of_vectors(VECTORS.flatten(0, 1), DIFFERENT)
     loss = theirs.MultipleNegativesRankingLoss(DUMMY)
     expected = sum(loss.compute_loss_from_embeddings(columns(VECTORS[..., :size]), None) for size in (8, 4))
     torch.testing.assert_close(found.total / found.count, expected)
@@ -221,11 +221,11 @@ def test_a_teachers_numbers_come_as_targets():
     rows = examples(3, negatives=2)
     told = [np.arange(len(row["ids"]) - 1) for row in rows]
     given = [{**row, "target": each} for row, each in zip(rows, told, strict=True)]
-    targets = Embed(EmbedSettings(loss="margin")).batch(given).targets
+    targets = EmbedObjective(EmbedSettings(loss="margin")).batch(given).targets
     assert [each[~each.isnan()].tolist() for each in targets] == [each.tolist() for each in told]
     vectors = [np.ones((2, 16), np.float32), np.zeros((2, 16), np.float32)]
     given = [{"ids": row["ids"][:2], "target": each} for row, each in zip(rows, vectors, strict=False)]
-    objective = Embed(EmbedSettings(loss="vectors"))
+    objective = EmbedObjective(EmbedSettings(loss="vectors"))
     batch = objective.batch(given)
     loss = objective.loss(small(), batch)
     assert (batch.targets.shape, int(loss.count)) == ((4, 16), 4)
@@ -252,7 +252,7 @@ def test_gradients_of_a_model_are_those_of_sentence_transformers(tmp_path: Path,
     task = langue.load(tmp_path / "sentence")
     rows = [task.reading.encode(task.tokenizer, side, 32) for side in (anchors, positives)]
     given = [{"ids": [np.array(text) for text in row], "target": 0} for row in zip(*rows, strict=True)]
-    objective = Embed(EmbedSettings(loss="contrastive", piece_tokens=64, **settings))
+    objective = EmbedObjective(EmbedSettings(loss="contrastive", piece_tokens=64, **settings))
     found = objective.loss(task.model, objective.batch(given))
     (found.total / found.count).backward()
     assert float((found.total / found.count).detach()) == pytest.approx(float(value.detach()), rel=1e-5)

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as distributed
 
 from langue.models import ModelConfig, build
-from langue.objectives import Embed, EmbedSettings
+from langue.objectives import EmbedObjective, EmbedSettings
 
 CONFIG = ModelConfig(
     form="encoder", vocab_size=50, width=16, heads=2, layers=1, context=16, embedder={"pooling": "mean"}
@@ -30,7 +30,10 @@ def examples(kind: str) -> list[dict]:
 
 def step(kind: str, some: slice) -> list[torch.Tensor]:
     """Sums of loss and count, and all gradients, of some of the rows."""
-    model, objective = build(CONFIG), Embed(EmbedSettings(loss=kind, sizes=(16, 4), symmetric=kind == "contrastive"))
+    model, objective = (
+        build(CONFIG),
+        EmbedObjective(EmbedSettings(loss=kind, sizes=(16, 4), symmetric=kind == "contrastive")),
+    )
     loss = objective.loss(model, objective.batch(examples(kind)[some]))
     loss.total.backward()
     found = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}

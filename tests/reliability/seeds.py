@@ -378,9 +378,9 @@ def index(kind: str) -> Callable[[Path], None]:
 
 def write_index_manifest(path: Path, content: dict[str, Any]) -> None:
     """Write a manifest of an index as Langue does."""
-    from langue.search.store import Manifest
+    from langue.search.store import IndexManifest
 
-    path.write_text(Manifest.model_validate(content).text())
+    path.write_text(IndexManifest.model_validate(content).text())
 
 
 def report(folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.search.small import Counting, rows
 
 from langue.search import Index
-from langue.search.rows import Rows
+from langue.search.rows import PassageRows
 from langue.search.vectors import unit
 
 
@@ -14,7 +14,7 @@ def test_a_passage_is_found_by_place_and_by_key_whatever_the_order(size):
     draws = np.random.default_rng(0)
     keys = draws.permutation(10 * size)[:size]
     places = draws.permutation(10 * size)[:size].astype(np.uint64) << np.uint64(32)
-    known = Rows(places, keys)
+    known = PassageRows(places, keys)
     some = draws.permutation(size)[:50]
     assert known.keys(places[some]).tolist() == keys[some].tolist()
     assert known.places(keys[some]).tolist() == places[some].tolist()

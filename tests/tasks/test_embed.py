@@ -13,7 +13,7 @@ import langue
 from langue import cli
 from langue.batch import Batch
 from langue.errors import LangueError
-from langue.hub import Checkpoint, save_checkpoint
+from langue.hub import PretrainedModel, save_checkpoint
 from langue.models import ModelConfig, build, save_model
 from langue.tasks import embed as module
 from langue.tasks.embed import Embed
@@ -189,7 +189,9 @@ def test_models_of_ours_give_sentence_transformers_the_same_vectors(tmp_path, fo
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)
-    save_checkpoint(Checkpoint(model, tokenizer, reading=Reading(max_tokens=12, prompts={"query": "find "})), tmp_path)
+    save_checkpoint(
+        PretrainedModel(model, tokenizer, reading=Reading(max_tokens=12, prompts={"query": "find "})), tmp_path
+    )
     assert cli.run(["export", str(tmp_path), str(tmp_path / "out")]) == 0
     task, theirs = langue.load(tmp_path), SentenceTransformer(str(tmp_path / "out"), device="cpu")
     some = ["king", "the old red boat saw the king and a boat", "Ünïcode 日本"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from langue.data.sides import Sides
+from langue.data.sides import PairEncoder
 from langue.tasks.sources import read_sources
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.sentences import joined
@@ -37,7 +37,7 @@ def test_a_long_text_is_split_between_sentences_of_any_script(script: str) -> No
     sentences = SENTENCES[script] * 9
     text = "".join(sentences)
     tokenizer = train_tokenizer(TokenizerSettings(kind="char"), [text])
-    sides = Sides(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
+    sides = PairEncoder(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
     found = read_sources([text, sentences[0]], sides, (), "split")
     assert (found.split, found.cut, found.empty) == (1, 0, 0)
     assert found.owners[-1] == 1
@@ -56,14 +56,14 @@ def test_a_long_text_is_split_between_sentences_of_any_script(script: str) -> No
 
 def test_what_has_no_pause_is_cut() -> None:
     tokenizer = train_tokenizer(TokenizerSettings(kind="char"), ["老国王看见船"])
-    sides = Sides(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
+    sides = PairEncoder(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
     found = read_sources(["老国王看见船" * 20], sides, (), "split")
     assert (found.split, found.cut, len(found.ids)) == (0, 1, 1)
 
 
 def test_a_piece_keeps_what_stands_between_its_sentences() -> None:
     tokenizer = train_tokenizer(TokenizerSettings(kind="byte"), [])
-    sides = Sides(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
+    sides = PairEncoder(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
     found = read_sources(["One  two.\nThree.  Four five six seven eight. Nine."], sides, (), "split")
     assert [tokenizer.decode(ids) for ids in found.ids] == ["One  two.\nThree.", "Four five six seven eight. Nine."]
 

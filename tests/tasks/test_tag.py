@@ -19,8 +19,7 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.metrics import f1_spans
-from langue.objectives import Tag as Objective
-from langue.objectives import TagSettings
+from langue.objectives import TagObjective, TagSettings
 from langue.tasks.tag import WORD, encoded_pieces, pieces_of
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
@@ -122,8 +121,8 @@ def test_loss_is_the_mean_over_words_and_the_batchs_company_does_not_matter(run)
     rows = [Labelled("row", row) for row in sentences(9, seed=8)]
     examples = Examples(encoded_pieces(task.tokenizer, rows, task.settings, 24))
     with torch.no_grad():
-        together = Objective().loss(task.model, Objective().batch(examples))
-        alone = [Objective().loss(task.model, Objective().batch([example])) for example in examples]
+        together = TagObjective().loss(task.model, TagObjective().batch(examples))
+        alone = [TagObjective().loss(task.model, TagObjective().batch([example])) for example in examples]
     assert int(together.count) == sum(len(row.values["tokens"]) for row in rows)
     assert float(together.total) == pytest.approx(sum(float(loss.total) for loss in alone), rel=1e-4)
     found, answers = task.evaluate(rows)

@@ -19,7 +19,7 @@ from langue.data.audio import RATE, read_blocks
 from langue.data.playback import Playback
 from langue.engine.hypothesis import Hypothesis
 from langue.errors import LangueError
-from langue.hub import Checkpoint, read_published
+from langue.hub import PretrainedModel, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
 from langue.nn.mel import HOP
@@ -235,7 +235,7 @@ def test_a_tokenizer_that_cannot_ask_is_refused(model: Model) -> None:
 def folder(model: Model, tokenizer: Tokenizer, tmp_path: Path) -> Path:
     import soundfile
 
-    write_published(Checkpoint(model, tokenizer), tmp_path)
+    write_published(PretrainedModel(model, tokenizer), tmp_path)
     for number, sound in enumerate(sounds()):
         soundfile.write(tmp_path / f"{number}.wav", sound, RATE)
     return tmp_path
@@ -258,7 +258,7 @@ def test_transformers_generates_from_a_folder_of_ours(
     monkeypatch.setattr(whisper_tokens, "MULTILINGUAL", 1)
     heads = model.config.audio.model_copy(update={"alignment_heads": ((0, 1),)})
     timed = build(model.config.model_copy(update={"audio": heads}), seed=5)
-    write_published(Checkpoint(timed, tokenizer), tmp_path)
+    write_published(PretrainedModel(timed, tokenizer), tmp_path)
     assert read_published(tmp_path).model.config.audio == heads
     told = json.loads((tmp_path / "generation_config.json").read_text())
     assert told["alignment_heads"] == [[0, 1]]
@@ -334,7 +334,7 @@ def test_long_recordings_go_on_as_transformers_generate_does(
     from transformers import WhisperForConditionalGeneration
 
     model = build(model.config.model_copy(update={"context": 160, "initial_deviation": 0.2}), seed=5)
-    write_published(Checkpoint(model, tokenizer), tmp_path)
+    write_published(PretrainedModel(model, tokenizer), tmp_path)
     theirs = WhisperForConditionalGeneration.from_pretrained(tmp_path).eval()
     task, count = WholeFile(model, tokenizer), 0
     for seed in range(3):

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as Engine
 
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.special import SPECIAL
-from langue.text.words import Words, split
+from langue.text.words import WordEncoder, split
 
 TEXT = ["The quick brown fox isn't lazy; it's 12 years old, and they'll say so.\n\n  Zwölf Boxkämpfer!\t" * 20]
 U4 = np.dtype("<u4")
@@ -70,11 +70,11 @@ def test_words_begin_and_end_where_the_engines_do(text):
 
 
 @pytest.fixture
-def memory(tokenizer, monkeypatch) -> Words:
+def memory(tokenizer, monkeypatch) -> WordEncoder:
     """One that thinks nothing too new, and forgets often."""
-    monkeypatch.setattr(sys.modules[Words.__module__], "MOST_NEW", 1.0)
-    monkeypatch.setattr(sys.modules[Words.__module__], "KNOWN", 20)
-    return Words(tokenizer.engine, U4)
+    monkeypatch.setattr(sys.modules[WordEncoder.__module__], "MOST_NEW", 1.0)
+    monkeypatch.setattr(sys.modules[WordEncoder.__module__], "KNOWN", 20)
+    return WordEncoder(tokenizer.engine, U4)
 
 
 def test_tokens_are_the_engines(tokenizer, memory):
@@ -95,7 +95,7 @@ def test_the_memory_is_bounded(memory):
 
 
 def test_text_of_which_most_is_new_is_left_to_the_engine(tokenizer):
-    words = Words(tokenizer.engine, U4)
+    words = WordEncoder(tokenizer.engine, U4)
     assert words.encode(["".join(map(chr, range(0x4E00, 0x5200)))]) is None
     assert words.encode(["the same " * 100]) is not None
 
@@ -121,18 +121,18 @@ def _with_a_token(engine: Engine) -> Engine:
 
 
 def test_only_what_is_encoded_word_by_word_fits(tokenizer):
-    assert Words.fits(tokenizer.engine)
-    assert Words.fits(_engine())
-    assert not Words.fits(_engine(add_prefix_space=True))
-    assert not Words.fits(_engine(use_regex=False))
-    assert not Words.fits(_engine(models.BPE(vocab={"a": 0, "b": 1, "ab": 2}, merges=[("a", "b")], dropout=0.5)))
-    assert not Words.fits(_engine(models.WordPiece(vocab={"a": 0, "[UNK]": 1}, unk_token="[UNK]")))
-    assert not Words.fits(_changed(_engine(), normalizer=normalizers.NFC()))
-    assert not Words.fits(_changed(_engine(), pre_tokenizer=pre_tokenizers.Whitespace()))
-    assert not Words.fits(_changed(_engine(), encode_special_tokens=False))
-    assert not Words.fits(_with_a_token(_engine()))
+    assert WordEncoder.fits(tokenizer.engine)
+    assert WordEncoder.fits(_engine())
+    assert not WordEncoder.fits(_engine(add_prefix_space=True))
+    assert not WordEncoder.fits(_engine(use_regex=False))
+    assert not WordEncoder.fits(_engine(models.BPE(vocab={"a": 0, "b": 1, "ab": 2}, merges=[("a", "b")], dropout=0.5)))
+    assert not WordEncoder.fits(_engine(models.WordPiece(vocab={"a": 0, "[UNK]": 1}, unk_token="[UNK]")))
+    assert not WordEncoder.fits(_changed(_engine(), normalizer=normalizers.NFC()))
+    assert not WordEncoder.fits(_changed(_engine(), pre_tokenizer=pre_tokenizers.Whitespace()))
+    assert not WordEncoder.fits(_changed(_engine(), encode_special_tokens=False))
+    assert not WordEncoder.fits(_with_a_token(_engine()))
 
 
 @pytest.mark.parametrize("kind", ["unigram", "wordpiece", "char", "byte"])
 def test_no_other_kind_fits(kind):
-    assert not Words.fits(train_tokenizer(TokenizerSettings(kind=kind, vocab_size=400), TEXT).engine)
+    assert not WordEncoder.fits(train_tokenizer(TokenizerSettings(kind=kind, vocab_size=400), TEXT).engine)

@@ -199,11 +199,11 @@ def read_texts(file: Path) -> Iterator[Input]:
     Raises:
         LangueError: the file cannot be read, or is no text at all.
     """
-    from langue.data.lines import LONGEST, Line, read_lines
+    from langue.data.lines import LONGEST, TextLine, read_lines
 
     for line in read_lines(file, LONGEST):
         place = f"{file}, line {line.number}"
-        yield Input(place, line.text) if isinstance(line, Line) else Input(place, None, line.reason)
+        yield Input(place, line.text) if isinstance(line, TextLine) else Input(place, None, line.reason)
 
 
 def text_in(value: Any, place: str, column: str) -> str:

@@ -11,7 +11,7 @@ from langue.cli.inputs import json_line, one_line
 from langue.errors import LangueError
 
 
-class Writer:
+class TranscriptWriter:
     """Writes transcripts to the terminal, into one file, or of several recordings' subtitles into a file each.
 
     Args:
@@ -27,7 +27,7 @@ class Writer:
         self._waiting = ""
         self._names: set[str] = set()
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> TranscriptWriter:
         return self
 
     def __exit__(self, *error: object) -> None:

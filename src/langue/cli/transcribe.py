@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from langue.cli.inputs import Input, Inputs, check_task
 from langue.cli.searching import HearOptions
-from langue.cli.subtitles import Writer
+from langue.cli.subtitles import TranscriptWriter
 from langue.console import Advance, progress
 from langue.errors import LangueError
 
@@ -80,7 +80,7 @@ def transcribe(
     texts: dict[int, str] = {}
     with ExitStack() as stack:
         options["advance"] = stack.enter_context(_progress(inputs))
-        writer = stack.enter_context(Writer(kind, out, several=len(inputs) > 1))
+        writer = stack.enter_context(TranscriptWriter(kind, out, several=len(inputs) > 1))
         for start in range(0, len(inputs), TOGETHER):
             part = range(start, min(start + TOGETHER, len(inputs)))
             begun = [number for number in part if number not in inputs.reasons]

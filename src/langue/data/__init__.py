@@ -6,26 +6,26 @@ from langue.data.mix import Mix, tempered
 from langue.data.order import Permutation
 from langue.data.pack import Packed
 from langue.data.prepare import prepare
-from langue.data.records import Piece
+from langue.data.records import DocumentPiece
 from langue.data.settings import DataSettings, ReadSettings
 from langue.data.sources import find_sources
 from langue.data.split import after, before
 from langue.data.store import TokenStore
-from langue.data.stream import Rows, Stream
+from langue.data.stream import ArrayRows, RowStream
 from langue.data.tally import Tally
 from langue.data.windows import Windows
 
 __all__ = [
+    "ArrayRows",
     "DataSettings",
+    "DocumentPiece",
     "Loader",
     "MicroBatch",
     "Mix",
     "Packed",
     "Permutation",
-    "Piece",
     "ReadSettings",
-    "Rows",
-    "Stream",
+    "RowStream",
     "Tally",
     "TokenStore",
     "Windows",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from langue.data.embedded import embedded_documents
 from langue.data.lines import BLOCK_BYTES
-from langue.data.records import Dropped, Piece, lack_of_text, left_out
+from langue.data.records import DocumentPiece, Dropped, lack_of_text, left_out
 from langue.data.settings import ReadSettings
 from langue.data.sources import Origin
 from langue.data.tables import rows
@@ -15,7 +15,7 @@ from langue.data.textfile import BY_UNIT
 from langue.errors import LangueError, listed
 
 
-def read_documents(origins: Iterable[Origin], settings: ReadSettings, tally: Tally) -> Iterator[Piece]:
+def read_documents(origins: Iterable[Origin], settings: ReadSettings, tally: Tally) -> Iterator[DocumentPiece]:
     """All documents of all places, in order; the tally gets what is handed on and what is left out.
 
     Raises:
@@ -26,7 +26,7 @@ def read_documents(origins: Iterable[Origin], settings: ReadSettings, tally: Tal
     tally.check((origin.name for origin in origins), settings.max_dropped, settings.option)
 
 
-def read_events(origins: Iterable[Origin], settings: ReadSettings) -> Iterator[Piece | Dropped]:
+def read_events(origins: Iterable[Origin], settings: ReadSettings) -> Iterator[DocumentPiece | Dropped]:
     """The same with what is left out among the pieces, where it stood.
 
     Left out are lines and texts that are no UTF-8, hold NUL bytes or are too long, rows that are broken or have no
@@ -41,7 +41,7 @@ def read_events(origins: Iterable[Origin], settings: ReadSettings) -> Iterator[P
             yield Dropped("empty", origin.name, 1, 0, "")
 
 
-def _events(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]:
+def _events(origin: Origin, settings: ReadSettings) -> Iterator[DocumentPiece | Dropped]:
     if origin.kind == "text":
         assert origin.path is not None
         return BY_UNIT[settings.documents](origin.path, settings.max_line_bytes)
@@ -50,7 +50,7 @@ def _events(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]
     return _table(origin, settings)
 
 
-def _table(origin: Origin, settings: ReadSettings) -> Iterator[Piece | Dropped]:
+def _table(origin: Origin, settings: ReadSettings) -> Iterator[DocumentPiece | Dropped]:
     found = False
     for row in rows(origin, settings.max_line_bytes, settings.text):
         if isinstance(row, Dropped):
@@ -80,7 +80,7 @@ def _fault(text: str) -> str:
     return "NUL byte" if "\0" in text else ""
 
 
-def _pieces(text: str, size: int) -> Iterator[Piece]:
+def _pieces(text: str, size: int) -> Iterator[DocumentPiece]:
     """A whole document, cut at line ends if it is long."""
     start = 0
     while len(text) - start > BLOCK_BYTES:
@@ -89,6 +89,6 @@ def _pieces(text: str, size: int) -> Iterator[Piece]:
             cut = text.find("\n", start) + 1 or len(text)
         if cut == len(text):
             break
-        yield Piece(text[start:cut], False, 0, 0)
+        yield DocumentPiece(text[start:cut], False, 0, 0)
         start = cut
-    yield Piece(text[start:], True, size)
+    yield DocumentPiece(text[start:], True, size)

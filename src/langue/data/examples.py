@@ -11,7 +11,7 @@ import numpy as np
 from langue.batch import Example
 
 
-class Encoded(NamedTuple):
+class EncodedExample(NamedTuple):
     """One example: framed token numbers, their segments, and what is to be said; of choices, lists of the first two."""
 
     ids: Any
@@ -46,7 +46,7 @@ class Examples(ByNumber):
         several: whether each has several texts, which are the choices.
     """
 
-    def __init__(self, encoded: Iterable[Encoded], *, several: bool = False):
+    def __init__(self, encoded: Iterable[EncodedExample], *, several: bool = False):
         self.several = several
         ids: list[np.ndarray] = []
         segments: list[np.ndarray] = []

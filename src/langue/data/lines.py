@@ -34,7 +34,7 @@ class UnreadableFile(LangueError):
     """A file is not what its name says, or the system gives it to nobody; where many are read, it may be left out."""
 
 
-class Block(NamedTuple):
+class ByteBlock(NamedTuple):
     """Raw bytes from the beginning of one line to the end of another."""
 
     number: int
@@ -45,7 +45,7 @@ class Block(NamedTuple):
         return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """One line without its end."""
 
     text: str
@@ -54,7 +54,7 @@ class Line(NamedTuple):
     """Its bytes in the file, line end included."""
 
 
-def read_lines(path: Path, limit: int) -> Iterator[Line | Dropped]:
+def read_lines(path: Path, limit: int) -> Iterator[TextLine | Dropped]:
     """A file line by line; lines of more than `limit` bytes are left out.
 
     Raises:
@@ -67,7 +67,7 @@ def read_lines(path: Path, limit: int) -> Iterator[Line | Dropped]:
             yield from split_block(block, path, limit)
 
 
-def sound_lines(path: Path, limit: int = LONGEST) -> Iterator[Line]:
+def sound_lines(path: Path, limit: int = LONGEST) -> Iterator[TextLine]:
     """A file line by line, for those to whom every line matters.
 
     Raises:
@@ -79,7 +79,7 @@ def sound_lines(path: Path, limit: int = LONGEST) -> Iterator[Line]:
         yield line
 
 
-def read_blocks(path: Path, limit: int) -> Iterator[Block | Dropped]:
+def read_blocks(path: Path, limit: int) -> Iterator[ByteBlock | Dropped]:
     """A file in blocks of whole lines; a line that outgrows `limit` bytes is left out without being held whole.
 
     Raises:
@@ -101,7 +101,7 @@ def _reader(file: BinaryIO) -> Callable[[int], bytes]:
     return file.read if has_lf else lambda size: file.read(size).replace(b"\r", b"\n")
 
 
-def _blocks(read: Callable[[int], bytes], path: Path, limit: int) -> Iterator[Block | Dropped]:
+def _blocks(read: Callable[[int], bytes], path: Path, limit: int) -> Iterator[ByteBlock | Dropped]:
     number, rest = 1, b""
     # To read as much again as is held keeps the work linear in the length of a line.
     while chunk := read(max(BLOCK_BYTES, len(rest))):
@@ -109,7 +109,7 @@ def _blocks(read: Callable[[int], bytes], path: Path, limit: int) -> Iterator[Bl
         if number == 1:
             _refuse_binary(path, data)
         if cut := _cut(data):
-            block = Block(number, data[:cut])
+            block = ByteBlock(number, data[:cut])
             yield block
             number, rest = number + block.count_lines(), data[cut:]
         elif len(data) <= limit + 1:  # a CR in the last place is no part of the line
@@ -119,7 +119,7 @@ def _blocks(read: Callable[[int], bytes], path: Path, limit: int) -> Iterator[Bl
             yield Dropped("line too long", str(path), number, size, excerpt(data))
             number += 1
     if rest:
-        yield Block(number, rest)
+        yield ByteBlock(number, rest)
 
 
 def _refuse_binary(path: Path, data: bytes) -> None:
@@ -157,7 +157,7 @@ def _skip_line(read: Callable[[int], bytes], size: int) -> tuple[int, bytes]:
     return size, b""
 
 
-def decode_block(block: Block, limit: int) -> str | None:
+def decode_block(block: ByteBlock, limit: int) -> str | None:
     """The text of a block in which nothing is amiss, or None; sound files are read by this alone, at full speed."""
     if len(block.data) > limit or b"\0" in block.data:
         return None
@@ -170,7 +170,7 @@ def decode_block(block: Block, limit: int) -> str | None:
     return text.replace("\r\n", "\n") if "\r" in text else text
 
 
-def split_block(block: Block, path: Path, limit: int) -> Iterator[Line | Dropped]:
+def split_block(block: ByteBlock, path: Path, limit: int) -> Iterator[TextLine | Dropped]:
     """A block line by line."""
     *ended, rest = block.data.split(b"\n")
     for number, raw in enumerate([*ended, rest] if rest else ended, block.number):
@@ -181,7 +181,7 @@ def split_block(block: Block, path: Path, limit: int) -> Iterator[Line | Dropped
         if reason:
             yield Dropped(reason, str(path), number, size, excerpt(body))
         else:
-            yield Line(text.removeprefix("\ufeff") if number == 1 else text, number, size)
+            yield TextLine(text.removeprefix("\ufeff") if number == 1 else text, number, size)
 
 
 def _decode(body: bytes) -> tuple[str, str]:

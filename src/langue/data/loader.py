@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from langue.batch import Example
-from langue.data.stream import Rows, Stream
+from langue.data.stream import ArrayRows, RowStream
 from langue.errors import LangueError
 
 
@@ -28,7 +28,7 @@ class MicroBatch:
 
     def stack(self, name: str) -> np.ndarray:
         """One array of all rows, (rows, …); where they came from a stream, it is there already."""
-        if isinstance(self.examples, Rows):
+        if isinstance(self.examples, ArrayRows):
             return self.examples.arrays[name]
         return np.stack([example[name] for example in self.examples])
 
@@ -50,7 +50,7 @@ class Loader:
         LangueError: the rows of a micro-batch cannot be shared out evenly.
     """
 
-    def __init__(self, stream: Stream, batch_size: int, accumulate: int = 1, rank: int = 0, world: int = 1):
+    def __init__(self, stream: RowStream, batch_size: int, accumulate: int = 1, rank: int = 0, world: int = 1):
         if batch_size % world:
             raise LangueError(f"a batch_size of {batch_size} cannot be shared out among {world} processes")
         self.stream, self.batch_size, self.accumulate = stream, batch_size, accumulate

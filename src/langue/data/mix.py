@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from langue.data.order import epoch_order
-from langue.data.stream import Lookahead, Rows, Stream
+from langue.data.stream import ArrayRows, Lookahead, RowStream
 from langue.errors import LangueError
 
 BLOCK = 10_000
@@ -27,7 +27,7 @@ def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, floa
     return {name: power / sum(powers.values()) for name, power in powers.items()}
 
 
-class Mix(Stream):
+class Mix(RowStream):
     """Streams with shares. Each block of 10,000 rows holds exactly its part of every stream, in an order of its own.
 
     So the row that a place of the mix stands for is known without counting through what came before.
@@ -38,7 +38,7 @@ class Mix(Stream):
         seed: of the order in a block.
     """
 
-    def __init__(self, streams: Sequence[Stream], shares: Sequence[float], seed: int):
+    def __init__(self, streams: Sequence[RowStream], shares: Sequence[float], seed: int):
         self.streams, self.seed = streams, seed
         self.quotas = _whole_numbers(np.asarray(shares) * BLOCK)
         self._bounds = np.cumsum(self.quotas)
@@ -49,7 +49,7 @@ class Mix(Stream):
         """Rows of all streams together; how often each is seen in as many rows depends on its share."""
         return sum(stream.size for stream in self.streams)
 
-    def take(self, rows: np.ndarray) -> Rows:
+    def take(self, rows: np.ndarray) -> ArrayRows:
         """The rows of these numbers, from whichever stream they come."""
         tickets = self._locate(rows)
         sources = np.searchsorted(self._bounds, tickets, side="right")
@@ -61,7 +61,7 @@ class Mix(Stream):
             here = np.flatnonzero(sources == source)
             for name, found in self.streams[source].take(own[here]).arrays.items():
                 arrays.setdefault(name, np.empty((len(rows), *found.shape[1:]), found.dtype))[here] = found
-        return Rows(arrays)
+        return ArrayRows(arrays)
 
     def _tickets(self, rows: np.ndarray) -> np.ndarray:
         """The place of each row among its block's, sorted by stream."""

@@ -7,13 +7,13 @@ from bisect import bisect_left, insort
 import numpy as np
 
 from langue.data.order import epoch_order
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.data.store import TokenStore
-from langue.data.stream import Lookahead, Rows, Stream
+from langue.data.stream import ArrayRows, Lookahead, RowStream
 from langue.errors import LangueError
 
 
-class Packed(Stream):
+class Packed(RowStream):
     """Rows of context + 1 tokens, filled with whole documents by the best fit.
 
     Each document comes with what its first token is foretold from, as when a model writes from nothing: its opening
@@ -31,7 +31,7 @@ class Packed(Stream):
         LangueError: no document has two tokens.
     """
 
-    def __init__(self, store: TokenStore | Part, context: int, seed: int, *, document_mask: bool = True):
+    def __init__(self, store: TokenStore | StorePart, context: int, seed: int, *, document_mask: bool = True):
         self.store, self.context, self.seed, self.document_mask = store, context, seed, document_mask
         starts, lengths = _parts(store.document_ends, context, 0 if store.opening else 1)
         if not len(lengths):
@@ -47,13 +47,13 @@ class Packed(Stream):
         """Rows of one pass."""
         return len(self._first) - 1
 
-    def take(self, rows: np.ndarray) -> Rows:
+    def take(self, rows: np.ndarray) -> ArrayRows:
         """`ids` and `documents` of each row, both (context + 1,) int64."""
         ids = np.zeros((len(rows), self.context + 1), np.int64)
         documents = np.zeros_like(ids)
         for number, place in enumerate(self._locate(rows).tolist()):
             self._fill(place, ids[number], documents[number])
-        return Rows({"ids": ids, "documents": documents})
+        return ArrayRows({"ids": ids, "documents": documents})
 
     def _fill(self, place: int, ids: np.ndarray, documents: np.ndarray) -> None:
         at = number = 0

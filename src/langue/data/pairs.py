@@ -6,14 +6,14 @@ from typing import Literal
 
 import numpy as np
 
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.data.store import TokenStore
-from langue.data.stream import Rows, Stream
+from langue.data.stream import ArrayRows, RowStream
 from langue.data.windows import Windows
 from langue.randomness import numpy_generator
 
 
-class Pairs(Stream):
+class Pairs(RowStream):
     """Windows of a token store, each cut in two; half of them are then spoilt.
 
     `next` puts another place's tokens after the cut (Devlin et al. 2019, section 3.1), `order` swaps the two (Lan et
@@ -26,7 +26,7 @@ class Pairs(Stream):
         kind: of the question.
     """
 
-    def __init__(self, store: TokenStore | Part, tokens: int, seed: int, kind: Literal["next", "order"]):
+    def __init__(self, store: TokenStore | StorePart, tokens: int, seed: int, kind: Literal["next", "order"]):
         self.windows = Windows(store, tokens, seed)
         self.store, self.tokens, self.seed, self.kind = store, tokens, seed, kind
 
@@ -35,7 +35,7 @@ class Pairs(Stream):
         """Rows of one pass."""
         return self.windows.size
 
-    def take(self, rows: np.ndarray) -> Rows:
+    def take(self, rows: np.ndarray) -> ArrayRows:
         """`ids` (tokens,) of each row, `cut`, where the second stretch begins, and `related`: 1 unless spoilt."""
         ids = self.windows.take(rows).arrays["ids"][:, :-1].copy()
         cuts = np.empty(len(rows), np.int64)
@@ -47,7 +47,7 @@ class Pairs(Stream):
                 related[number] = 0
                 cut = self._spoil(ids[number], cut, draws)
             cuts[number] = cut
-        return Rows({"ids": ids, "cut": cuts, "related": related})
+        return ArrayRows({"ids": ids, "cut": cuts, "related": related})
 
     def _spoil(self, ids: np.ndarray, cut: int, draws: np.random.Generator) -> int:
         """Put something else in the second place; returns where it begins now."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from langue.data.labelled import missing_columns
-from langue.data.lines import Line, read_lines
+from langue.data.lines import TextLine, read_lines
 from langue.data.order import Permutation
 from langue.data.records import Dropped, excerpt, is_blank
 from langue.data.settings import Aligned, DataSettings
@@ -119,8 +119,8 @@ def _aligned(files: Aligned, data: DataSettings) -> Iterator[Pair | Dropped]:
         if wrong is not None:
             yield wrong
             continue
-        assert isinstance(left, Line)
-        assert isinstance(right, Line)
+        assert isinstance(left, TextLine)
+        assert isinstance(right, TextLine)
         size = left.size + right.size
         yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size)
 

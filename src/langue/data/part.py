@@ -13,7 +13,7 @@ STEP = 1 << 16
 """Tokens that are decoded together."""
 
 
-class Part:
+class StorePart:
     """Tokens first … first + count − 1 of a store, by which a share of a prepared corpus is set aside.
 
     Attributes:

@@ -12,12 +12,12 @@ import numpy as np
 
 from langue.console import progress
 from langue.data.documents import read_events
-from langue.data.records import Dropped, Piece
+from langue.data.records import DocumentPiece, Dropped
 from langue.data.settings import ReadSettings
 from langue.data.sources import Given, find_sources
 from langue.data.store import TokenStore
 from langue.data.tally import QUARANTINE, Tally
-from langue.data.writer import Encoded, Writer
+from langue.data.writer import EncodedPieces, TokenStoreWriter
 from langue.errors import LangueError
 from langue.files import replacing
 from langue.text import Tokenizer
@@ -42,7 +42,7 @@ tell: a whole word, or a line without spaces, may be a single unknown one."""
 SHOWN = 5
 """Unknown stretches that a message names."""
 
-Event = Piece | Dropped
+Event = DocumentPiece | Dropped
 
 
 def prepare(
@@ -79,7 +79,10 @@ def prepare(
         beside.mkdir()
         events = read_events(origins, settings)
         pieces = tally.count((select or iter)(events))
-        with closing(Writer(beside, tokenizer, shard)) as writer, progress(out.name, total, "bytes") as advance:
+        with (
+            closing(TokenStoreWriter(beside, tokenizer, shard)) as writer,
+            progress(out.name, total, "bytes") as advance,
+        ):
             for encoded in _encode(pieces, tokenizer, writer.dtype):
                 writer.add(encoded)
                 advance(encoded.size)
@@ -91,9 +94,9 @@ def prepare(
     return TokenStore.open(out, verify=False)
 
 
-def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> Iterator[Encoded]:
+def _encode(pieces: Iterator[DocumentPiece], tokenizer: Tokenizer, dtype: np.dtype) -> Iterator[EncodedPieces]:
     """The tokens of the pieces in their order, a few batches ahead of whoever writes them."""
-    waiting: deque[Future[Encoded]] = deque()
+    waiting: deque[Future[EncodedPieces]] = deque()
     with closing(Encoders(tokenizer, dtype)) as encoders, ThreadPoolExecutor(encoders.count) as pool:
         try:
             for batch, begins in _batches(pieces):
@@ -107,7 +110,7 @@ def _encode(pieces: Iterator[Piece], tokenizer: Tokenizer, dtype: np.dtype) -> I
             pool.shutdown(cancel_futures=True)
 
 
-def _encode_batch(batch: list[Piece], begins: bool, tokenizer: Tokenizer, encoders: Encoders) -> Encoded:
+def _encode_batch(batch: list[DocumentPiece], begins: bool, tokenizer: Tokenizer, encoders: Encoders) -> EncodedPieces:
     """The tokens of pieces, of which the first begins a document or goes on with one."""
     texts = [piece.text for piece in batch]
     tokens, lengths = encoders.encode(texts)
@@ -121,7 +124,7 @@ def _encode_batch(batch: list[Piece], begins: bool, tokenizer: Tokenizer, encode
     places = np.concatenate([stops[last], np.repeat((stops - lengths)[first], len(opening))])
     order = np.argsort(places, kind="stable")
     tokens = np.insert(tokens, places[order], np.concatenate([ends, openings])[order])
-    return Encoded(
+    return EncodedPieces(
         tokens,
         ends=np.cumsum(lengths + last + first * len(opening))[last],
         unknown=0 if tokenizer.unknown is None else int((tokens == tokenizer.unknown).sum()),
@@ -140,9 +143,9 @@ def _lost(texts: list[str], tokens: np.ndarray, stops: np.ndarray, tokenizer: To
     return Counter(tokenizer.unknown_parts([texts[owner] for owner in owners.tolist()]))
 
 
-def _batches(pieces: Iterator[Piece]) -> Iterator[tuple[list[Piece], bool]]:
+def _batches(pieces: Iterator[DocumentPiece]) -> Iterator[tuple[list[DocumentPiece], bool]]:
     """Pieces that are encoded together, and whether the first of them begins a document."""
-    batch: list[Piece] = []
+    batch: list[DocumentPiece] = []
     characters, begins = 0, True
     for piece in pieces:
         batch.append(piece)
@@ -154,7 +157,7 @@ def _batches(pieces: Iterator[Piece]) -> Iterator[tuple[list[Piece], bool]]:
         yield batch, begins
 
 
-def _refuse(names: list[str], tally: Tally, writer: Writer) -> None:
+def _refuse(names: list[str], tally: Tally, writer: TokenStoreWriter) -> None:
     """End before anything is left behind that would train to nothing."""
     what = ", ".join(names)
     if writer.tokens == writer.documents * (1 + len(writer.tokenizer.document_opening)):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 EXCERPT_BYTES = 200
 
 
-class Piece(NamedTuple):
+class DocumentPiece(NamedTuple):
     """A stretch of a document; a long one comes in several, cut where lines end."""
 
     text: str

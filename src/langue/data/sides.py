@@ -23,7 +23,7 @@ TOGETHER = 4096
 
 
 @dataclass(frozen=True)
-class Sides:
+class PairEncoder:
     """How texts become the two sides of an example.
 
     Attributes:
@@ -52,7 +52,7 @@ class Sides:
         settings: PairSettings,
         context: int,
         opening: tuple[int, ...] = (),
-    ) -> Sides:
+    ) -> PairEncoder:
         """The sides of a recipe's pairs."""
         tags = {name: source.vocab_size + number for number, name in enumerate(settings.tags)}
         source_limit, target_limit = (min(n or context, context) for n in (settings.max_source, settings.max_target))
@@ -137,14 +137,14 @@ def wanted(settings: PairSettings) -> set[str]:
 
 
 def training_examples(
-    pairs: Iterable[Pair | Dropped], sides: Sides, settings: PairSettings, tally: Tally
+    pairs: Iterable[Pair | Dropped], sides: PairEncoder, settings: PairSettings, tally: Tally
 ) -> PairExamples:
     """What can be learnt from, counted as it passes: in = kept + Σ dropped."""
     return PairExamples(_learnable(pairs, sides, settings, tally))
 
 
 def _learnable(
-    pairs: Iterable[Pair | Dropped], sides: Sides, settings: PairSettings, tally: Tally
+    pairs: Iterable[Pair | Dropped], sides: PairEncoder, settings: PairSettings, tally: Tally
 ) -> Iterator[tuple[list[int], list[int], int]]:
     said = sides.around + len(sides.source.encode(sides.instruction))
     for some in _batched(pairs):

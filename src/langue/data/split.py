@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar, cast
 
-from langue.data.records import Dropped, Piece
+from langue.data.records import DocumentPiece, Dropped
 
-Event = TypeVar("Event", bound=Piece | Dropped)
+Event = TypeVar("Event", bound=DocumentPiece | Dropped)
 
 
 def before(events: Iterator[Event], characters: int) -> Iterator[Event]:
@@ -43,9 +43,9 @@ def after(events: Iterator[Event], characters: int) -> Iterator[Event]:
 
 def _parts(piece: Event, characters: int) -> tuple[Event, Event]:
     """A piece cut in two, its bytes and records shared out so that none is counted twice."""
-    assert isinstance(piece, Piece)
+    assert isinstance(piece, DocumentPiece)
     rest = piece.text[characters:]
     size = min(piece.size, len(rest.encode()))
     records = min(max(0, piece.records - 1), rest.count("\n"))
-    first = Piece(piece.text[:characters], True, piece.size - size, piece.records - records)
-    return cast(tuple[Event, Event], (first, Piece(rest, piece.ends, size, records)))
+    first = DocumentPiece(piece.text[:characters], True, piece.size - size, piece.records - records)
+    return cast(tuple[Event, Event], (first, DocumentPiece(rest, piece.ends, size, records)))

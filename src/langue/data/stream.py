@@ -14,7 +14,7 @@ LOOKAHEAD = 1024
 """Rows whose places are worked out together, since NumPy takes as long for twelve as for hundreds."""
 
 
-class Rows(Sequence[Example]):
+class ArrayRows(Sequence[Example]):
     """Rows of equal length as examples; all of them lie in one array for each name.
 
     Attributes:
@@ -30,13 +30,13 @@ class Rows(Sequence[Example]):
     @overload
     def __getitem__(self, index: int) -> Example: ...
     @overload
-    def __getitem__(self, index: slice) -> Rows: ...
-    def __getitem__(self, index: int | slice) -> Example | Rows:
+    def __getitem__(self, index: slice) -> ArrayRows: ...
+    def __getitem__(self, index: int | slice) -> Example | ArrayRows:
         chosen = {name: array[index] for name, array in self.arrays.items()}
-        return Rows(chosen) if isinstance(index, slice) else chosen
+        return ArrayRows(chosen) if isinstance(index, slice) else chosen
 
 
-class Stream(ABC):
+class RowStream(ABC):
     """Training rows, each a pure function of its number."""
 
     @property
@@ -45,13 +45,13 @@ class Stream(ABC):
         """Rows of one pass through the data."""
 
     @abstractmethod
-    def take(self, rows: np.ndarray) -> Rows:
+    def take(self, rows: np.ndarray) -> ArrayRows:
         """The rows of these numbers, (count,) int64, in their order.
 
         Each has `ids` (context + 1,) int64, and `documents` likewise where documents are told apart.
         """
 
-    def rows(self, first: int, count: int) -> Rows:
+    def rows(self, first: int, count: int) -> ArrayRows:
         """Rows first … first + count − 1."""
         return self.take(np.arange(first, first + count, dtype=np.int64))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from langue.data.lines import Line, UnreadableFile, read_lines
+from langue.data.lines import TextLine, UnreadableFile, read_lines
 from langue.data.records import Dropped, Row, excerpt, is_blank
 from langue.data.sources import Origin
 from langue.data.strict_json import parse_json
@@ -79,7 +79,7 @@ def _jsonl(path: Path, limit: int) -> Iterator[Row | Dropped]:
 
 def _delimited(path: Path, limit: int, split: Splitter) -> Iterator[Row | Dropped]:
     """The rows of a file with a header; `split` makes rows of lines."""
-    taken: list[Line] = []
+    taken: list[TextLine] = []
     left_out: list[Dropped] = []
 
     def feed() -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from langue.data.records import Dropped, Piece
+from langue.data.records import DocumentPiece, Dropped
 from langue.errors import LangueError, reading
 from langue.files import note
 
@@ -53,7 +53,7 @@ class Tally:
         self._path = quarantine
         self._file: IO[str] | None = None
 
-    def count(self, events: Iterable[Piece | Dropped]) -> Iterator[Piece]:
+    def count(self, events: Iterable[DocumentPiece | Dropped]) -> Iterator[DocumentPiece]:
         """Hand on the pieces, and count them and what stands between them as they pass."""
         for event in events:
             if isinstance(event, Dropped):

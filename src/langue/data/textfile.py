@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from langue.data.lines import BLOCK_BYTES, Block, decode_block, read_blocks, read_lines, split_block
-from langue.data.records import Dropped, Piece, is_blank
+from langue.data.lines import BLOCK_BYTES, ByteBlock, decode_block, read_blocks, read_lines, split_block
+from langue.data.records import DocumentPiece, Dropped, is_blank
 
 BLANK_PIECES = 16
 """After so many pieces of white space, it is taken for text rather than held back any longer."""
 
 
-def by_file(path: Path, limit: int) -> Iterator[Piece | Dropped]:
+def by_file(path: Path, limit: int) -> Iterator[DocumentPiece | Dropped]:
     """The whole file as one document, in pieces of some 64 KiB; a file of white space alone is an empty one."""
-    blank: list[Piece] = []
-    held: Piece | None = None
+    blank: list[DocumentPiece] = []
+    held: DocumentPiece | None = None
     for block in read_blocks(path, limit):
         for event in [block] if isinstance(block, Dropped) else _decode(block, path, limit):
             if isinstance(event, Dropped):
@@ -34,11 +34,11 @@ def by_file(path: Path, limit: int) -> Iterator[Piece | Dropped]:
         yield Dropped("empty", str(path), 1, size, "", records)
 
 
-def _decode(block: Block, path: Path, limit: int) -> Iterator[Piece | Dropped]:
+def _decode(block: ByteBlock, path: Path, limit: int) -> Iterator[DocumentPiece | Dropped]:
     """A block as one piece: at once if it is sound, else without the lines that are not."""
     text = decode_block(block, limit)
     if text is not None:
-        yield Piece(text, False, len(block.data), block.count_lines())
+        yield DocumentPiece(text, False, len(block.data), block.count_lines())
         return
     sound = []
     for line in split_block(block, path, limit):
@@ -50,10 +50,10 @@ def _decode(block: Block, path: Path, limit: int) -> Iterator[Piece | Dropped]:
         last = block.number + block.count_lines() - 1
         open_end = sound[-1].number == last and not block.data.endswith(b"\n")
         text = "\n".join(line.text for line in sound) + ("" if open_end else "\n")
-        yield Piece(text, False, sum(line.size for line in sound), len(sound))
+        yield DocumentPiece(text, False, sum(line.size for line in sound), len(sound))
 
 
-def by_line(path: Path, limit: int) -> Iterator[Piece | Dropped]:
+def by_line(path: Path, limit: int) -> Iterator[DocumentPiece | Dropped]:
     """Each line as a document, without its end."""
     for line in read_lines(path, limit):
         if isinstance(line, Dropped):
@@ -61,10 +61,10 @@ def by_line(path: Path, limit: int) -> Iterator[Piece | Dropped]:
         elif is_blank(line.text):
             yield Dropped("empty", str(path), line.number, line.size, line.text)
         else:
-            yield Piece(line.text, True, line.size)
+            yield DocumentPiece(line.text, True, line.size)
 
 
-def by_paragraph(path: Path, limit: int) -> Iterator[Piece | Dropped]:
+def by_paragraph(path: Path, limit: int) -> Iterator[DocumentPiece | Dropped]:
     """Each run of lines between blank lines as a document; blank lines count as read with the one before them."""
     held: list[str] = []
     size = records = length = 0
@@ -76,7 +76,7 @@ def by_paragraph(path: Path, limit: int) -> Iterator[Piece | Dropped]:
         # A paragraph goes on until text follows a blank line; a long one is handed on in pieces meanwhile.
         if (blank and begun and not is_blank(line.text)) or length > BLOCK_BYTES:
             ends = blank and not is_blank(line.text)
-            yield Piece("\n".join(held) + "\n" * (not blank), ends, size, records)
+            yield DocumentPiece("\n".join(held) + "\n" * (not blank), ends, size, records)
             held, size, records, length, begun = [], 0, 0, 0, not ends
         size, records, blank = size + line.size, records + 1, is_blank(line.text)
         if not blank:
@@ -84,7 +84,7 @@ def by_paragraph(path: Path, limit: int) -> Iterator[Piece | Dropped]:
             length += len(line.text)
             begun = True
     if begun:
-        yield Piece("\n".join(held), True, size, records)
+        yield DocumentPiece("\n".join(held), True, size, records)
     elif records:
         yield Dropped("empty", str(path), 1, size, "", records)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from langue.data.order import epoch_order
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.data.store import TokenStore
-from langue.data.stream import Lookahead, Rows, Stream
+from langue.data.stream import ArrayRows, Lookahead, RowStream
 from langue.errors import LangueError
 from langue.randomness import mix
 
 
-class Windows(Stream):
+class Windows(RowStream):
     """Windows of context + 1 tokens of a token store, each epoch in an order of its own.
 
     In epoch e, window i begins at token i · context + offset; order and offset are keyed by (seed, e). The last token
@@ -28,7 +28,7 @@ class Windows(Stream):
         LangueError: there are fewer than context + 1 tokens.
     """
 
-    def __init__(self, store: TokenStore | Part, context: int, seed: int, *, document_mask: bool = False):
+    def __init__(self, store: TokenStore | StorePart, context: int, seed: int, *, document_mask: bool = False):
         if store.tokens <= context:
             raise LangueError(
                 f"{store.folder} has {store.tokens:,} tokens, too few for a context of {context}; "
@@ -45,16 +45,16 @@ class Windows(Stream):
         """Windows of one pass."""
         return self.windows
 
-    def take(self, rows: np.ndarray) -> Rows:
+    def take(self, rows: np.ndarray) -> ArrayRows:
         """`ids` (context + 1,) int64 of each row, and `documents` likewise with a mask."""
         starts = self._locate(rows)
         ids = np.empty((len(rows), self.context + 1), np.int64)
         for row, start in zip(ids, starts.tolist(), strict=True):
             self.store.read_into(start, row)
         if not self.document_mask:
-            return Rows({"ids": ids})
+            return ArrayRows({"ids": ids})
         places = starts[:, None] + np.arange(self.context + 1)
-        return Rows({"ids": ids, "documents": np.searchsorted(self.store.document_ends, places, side="right")})
+        return ArrayRows({"ids": ids, "documents": np.searchsorted(self.store.document_ends, places, side="right")})
 
     def starts(self, rows: np.ndarray) -> np.ndarray:
         """The first token of each row."""

@@ -20,7 +20,7 @@ MOST_LOST_PARTS = 10_000
 """Different unknown stretches that are remembered, of which a message names the most frequent."""
 
 
-class Encoded(NamedTuple):
+class EncodedPieces(NamedTuple):
     """The tokens of some pieces."""
 
     tokens: np.ndarray
@@ -38,7 +38,7 @@ class Encoded(NamedTuple):
     """Bytes of the sources."""
 
 
-class Writer:
+class TokenStoreWriter:
     """Writes tokens into shards and remembers what the manifest must say of them.
 
     Args:
@@ -55,7 +55,7 @@ class Writer:
         self.shards: list[Shard] = []
         self._file: IO[bytes] | None = None
 
-    def add(self, encoded: Encoded) -> None:
+    def add(self, encoded: EncodedPieces) -> None:
         """Append tokens, in as many shards as it takes."""
         self.unknown += encoded.unknown
         self.lost += sum(len(part) * count for part, count in encoded.lost.items())

@@ -2,12 +2,12 @@
 
 from langue.engine.engine import Engine
 from langue.engine.hypothesis import Hypothesis
-from langue.engine.request import Encoded, Event, Request, Source
+from langue.engine.request import EncodedSource, Event, Request, Source
 from langue.engine.settings import EngineSettings, GenerationSettings, SamplingSettings
 from langue.engine.stop import StopStrings
 
 __all__ = [
-    "Encoded",
+    "EncodedSource",
     "Engine",
     "EngineSettings",
     "Event",

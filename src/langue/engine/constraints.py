@@ -14,7 +14,7 @@ Phrase = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Progress:
+class PhraseProgress:
     """How far a hypothesis has come with its phrases.
 
     Attributes:
@@ -33,22 +33,22 @@ class Progress:
             return [self.missing[0][self.begun]]
         return sorted({phrase[0] for phrase in self.missing})
 
-    def after(self, token: int) -> Progress:
+    def after(self, token: int) -> PhraseProgress:
         """How far it has come with one more token; a phrase that is broken off counts for nothing."""
         if self.begun:
             if self.missing[0][self.begun] == token:
                 return self._grown(0)
-            return Progress(self.missing, 0, self.met - self.begun).after(token)
+            return PhraseProgress(self.missing, 0, self.met - self.begun).after(token)
         for number, phrase in enumerate(self.missing):
             if phrase[0] == token:
                 return self._grown(number)
         return self
 
-    def _grown(self, number: int) -> Progress:
+    def _grown(self, number: int) -> PhraseProgress:
         phrase, rest = self.missing[number], self.missing[:number] + self.missing[number + 1 :]
         if self.begun + 1 == len(phrase):
-            return Progress(rest, 0, self.met + 1)
-        return Progress((phrase, *rest), self.begun + 1, self.met + 1)
+            return PhraseProgress(rest, 0, self.met + 1)
+        return PhraseProgress((phrase, *rest), self.begun + 1, self.met + 1)
 
 
 class Constraint:
@@ -62,7 +62,7 @@ class Constraint:
 
     def __init__(self, phrases: Sequence[Sequence[int]], width: int, ends: Sequence[int]):
         self.width, self.ends = width, frozenset(ends)
-        self._progress = [Progress(tuple(tuple(phrase) for phrase in phrases if phrase))]
+        self._progress = [PhraseProgress(tuple(tuple(phrase) for phrase in phrases if phrase))]
         self._total = sum(len(phrase) for phrase in phrases)
         self._satisfied = False
 

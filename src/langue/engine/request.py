@@ -15,7 +15,7 @@ from langue.errors import LangueError
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedSource:
     """A source as the model's encoder has read it already, (S, encoder width)."""
 
     hidden: Tensor
@@ -24,7 +24,7 @@ class Encoded:
         return len(self.hidden)
 
 
-Source = Sequence[int] | Tensor | Encoded
+Source = Sequence[int] | Tensor | EncodedSource
 """What one text is written about: tokens, a tensor (S,) or (S, features), or what one encoder made of it."""
 
 LogitsProcessor = Callable[[Tensor, Tensor, Tensor], Tensor]

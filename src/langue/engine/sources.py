@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from langue.batch import Batch
-from langue.engine.request import Encoded, Source
+from langue.engine.request import EncodedSource, Source
 from langue.models import Model
 from langue.nn.state import State
 
@@ -30,7 +30,7 @@ def start(model: Model, sources: Sequence[Source]) -> State:
 
 def in_groups(sources: Sequence[Source], device: torch.device) -> Iterator[Sequence[Source]]:
     """Sources in succession that are to be read together: on a CPU so few that their padding and its caches matter."""
-    if device.type != "cpu" or isinstance(sources[0], Encoded):
+    if device.type != "cpu" or isinstance(sources[0], EncodedSource):
         yield sources
         return
     begin = longest = 0
@@ -44,8 +44,8 @@ def in_groups(sources: Sequence[Source], device: torch.device) -> Iterator[Seque
 
 def source_batch(sources: Sequence[Source], device: torch.device) -> Batch:
     """A batch whose sources (B, S) or (B, S, features) are padded on the right; it has no target."""
-    encoded = isinstance(sources[0], Encoded)
-    tensors = [source.hidden if isinstance(source, Encoded) else torch.as_tensor(source) for source in sources]
+    encoded = isinstance(sources[0], EncodedSource)
+    tensors = [source.hidden if isinstance(source, EncodedSource) else torch.as_tensor(source) for source in sources]
     lengths = torch.tensor([len(source) for source in tensors])
     padded = torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
     valid = torch.arange(padded.shape[1]) < lengths[:, None]

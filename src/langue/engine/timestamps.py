@@ -14,7 +14,7 @@ from langue.engine.processors import NOTHING, RULED_OUT
 from langue.text.whisper_tokens import LATEST_START
 
 
-class Part(NamedTuple):
+class TimedSegment(NamedTuple):
     """A segment of a window: when it begins and ends, in steps of 0.02 seconds, and its tokens with their times."""
 
     start: float
@@ -70,7 +70,7 @@ class Timestamps:
         least = said.masked_fill(~is_time, self.first - 1).amax(1) + (~closing).long()
         return out | ((numbers >= self.first) & (numbers < least[:, None]))
 
-    def parts(self, tokens: Sequence[int], length: float) -> tuple[int | None, list[Part]]:
+    def parts(self, tokens: Sequence[int], length: float) -> tuple[int | None, list[TimedSegment]]:
         """How far a text tells of its window, in steps of 0.02 seconds, and its segments; None is all of it.
 
         Where two times meet, one segment ends and the next begins; one that has begun and not ended is heard again.
@@ -86,11 +86,11 @@ class Timestamps:
             times = [token - self.first for token in tokens if token >= self.first]
             end = times[-1] if times and times[-1] else length
             start = times[0] if len(times) > 1 else 0
-            return None, [Part(start, min(end, length), list(tokens))]
+            return None, [TimedSegment(start, min(end, length), list(tokens))]
         parts, begin = [], 0
         for place in [*meeting, *([len(tokens)] if closed else [])]:
             part = list(tokens[begin:place])
-            parts.append(Part(part[0] - self.first, part[-1] - self.first, part))
+            parts.append(TimedSegment(part[0] - self.first, part[-1] - self.first, part))
             begin = place
         # A text that would be begun at the same place for ever has told all.
         return None if closed else (tokens[begin - 1] - self.first or None), parts

@@ -11,7 +11,7 @@ import torch
 from langue.batch import IGNORE, Batch
 from langue.console import progress
 from langue.data import TokenStore
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import linear_cross_entropy
@@ -24,7 +24,7 @@ TOKENS_ELSEWHERE = 16_384
 
 
 def evaluate_text(
-    model: Model, tokenizer: Tokenizer, store: TokenStore | Part, *, stride: int | None = None, quiet: bool = False
+    model: Model, tokenizer: Tokenizer, store: TokenStore | StorePart, *, stride: int | None = None, quiet: bool = False
 ) -> dict[str, float]:
     """Loss, perplexity, bits per byte and bits per character over all tokens of a store.
 
@@ -62,11 +62,11 @@ def evaluate_text(
     return measures(total, count, store)
 
 
-def _advance(store: TokenStore | Part, quiet: bool) -> AbstractContextManager[Callable[[float], object]]:
+def _advance(store: TokenStore | StorePart, quiet: bool) -> AbstractContextManager[Callable[[float], object]]:
     return nullcontext(lambda amount: None) if quiet else progress("evaluating", store.tokens, "tokens")
 
 
-def measures(total: float, count: float, store: TokenStore | Part) -> dict[str, float]:
+def measures(total: float, count: float, store: TokenStore | StorePart) -> dict[str, float]:
     """The metrics of a text whose losses of `count` tokens add up to `total` nats."""
     loss = total / count
     return {
@@ -77,7 +77,7 @@ def measures(total: float, count: float, store: TokenStore | Part) -> dict[str, 
     }
 
 
-def _windows(store: TokenStore | Part, end: int, context: int, stride: int, tokens: int) -> Iterator[Batch]:
+def _windows(store: TokenStore | StorePart, end: int, context: int, stride: int, tokens: int) -> Iterator[Batch]:
     """Batches in which every token of the store is a target exactly once, but for those that open a document."""
     rows: list[tuple[int, int]] = []  # first token that is a target in the row, and one past the last
     # A store that begins with such a token needs nothing before it.
@@ -92,7 +92,7 @@ def _windows(store: TokenStore | Part, end: int, context: int, stride: int, toke
         yield _batch(store, end, rows[place : place + together], full)
 
 
-def _batch(store: TokenStore | Part, end: int, rows: list[tuple[int, int]], length: int) -> Batch:
+def _batch(store: TokenStore | StorePart, end: int, rows: list[tuple[int, int]], length: int) -> Batch:
     ids = torch.empty(len(rows), length + 1, dtype=torch.long)
     targets = torch.full((len(rows), length), IGNORE)
     for number, (first, last) in enumerate(rows):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from langue.batch import IGNORE
 from langue.data import TokenStore
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Masked, MaskingSettings, linear_cross_entropy
@@ -29,7 +29,7 @@ SEED = 0
 
 @torch.inference_mode()
 def evaluate_masked(
-    model: Model, tokenizer: Tokenizer, store: TokenStore | Part, settings: MaskingSettings
+    model: Model, tokenizer: Tokenizer, store: TokenStore | StorePart, settings: MaskingSettings
 ) -> dict[str, float]:
     """Loss in nats, perplexity and accuracy over hidden tokens, and how many were `guessed`.
 

@@ -7,7 +7,7 @@ from typing import Any
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.models import Model
 from langue.models.config import ClassifierConfig
@@ -23,7 +23,7 @@ METRICS = ("f1", "exact_match")
 class Answering(Tables):
     """Two scores for each position: the first of an answer, and the last."""
 
-    words = Words(
+    words = CardWords(
         purpose="to find answers in a text",
         pipeline="question-answering",
         command='langue answer {name} --question "Who came?" --context "Anna came first."',

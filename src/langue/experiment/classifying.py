@@ -11,11 +11,11 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
 from langue.data.values import whole
 from langue.errors import LangueError
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.models import Model
 from langue.models.config import ClassifierConfig
-from langue.objectives import Classify as Objective
+from langue.objectives import ClassifyObjective
 from langue.objectives.settings import AnswerKind, ClassifySettings
 from langue.recipe import Recipe
 from langue.tasks.classify import (
@@ -43,7 +43,7 @@ LOWER = {"loss", "mean_squared_error"}
 class Classifying(Tables):
     """One judgement for each row."""
 
-    words = Words(
+    words = CardWords(
         purpose="to classify text",
         pipeline="text-classification",
         command="langue classify {name} {prompt}",
@@ -89,9 +89,9 @@ class Classifying(Tables):
         for known in self._labelled([row]):
             target_of(known, self.recipe.classify)
 
-    def objective(self) -> Objective:
+    def objective(self) -> ClassifyObjective:
         settings = self.recipe.classify
-        return Objective(settings.kind, self._weights(settings), self.recipe.training.label_smoothing)
+        return ClassifyObjective(settings.kind, self._weights(settings), self.recipe.training.label_smoothing)
 
     def _weights(self, settings: ClassifySettings) -> list[float] | None:
         """A weight for each label, of mean 1 over the training data."""

@@ -40,7 +40,7 @@ COURSES = {
 
 
 @dataclass(frozen=True)
-class Words:
+class CardWords:
     """What a model card says about a task. `{name}` is the run's name and `{prompt}` a text to try it by.
 
     Attributes:
@@ -88,7 +88,7 @@ class Course(ABC):
         LangueError: the data are missing or damaged, or not what the recipe says.
     """
 
-    words: ClassVar[Words]
+    words: ClassVar[CardWords]
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, folder: Path):
         self.recipe, self.tokenizer, self.folder = recipe, tokenizer, folder

@@ -12,9 +12,9 @@ from langue.console import progress, say
 from langue.content import read_json
 from langue.data import (
     DataSettings,
+    DocumentPiece,
     Mix,
     Packed,
-    Piece,
     Tally,
     TokenStore,
     Windows,
@@ -25,17 +25,17 @@ from langue.data import (
     read_documents,
     tempered,
 )
-from langue.data.loader import Stream
-from langue.data.part import Part
+from langue.data.part import StorePart
 from langue.data.prepare import Event
 from langue.data.settings import Aligned
 from langue.data.sources import Given, Origin
 from langue.data.store import FORMAT, MANIFEST
+from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.recipe import Recipe
 from langue.text import Tokenizer
 
-Store = TokenStore | Part
+Store = TokenStore | StorePart
 Select = Callable[[Iterator[Event]], Iterator[Event]]
 
 
@@ -55,7 +55,7 @@ class Splits:
     dev: list[Store]
     test: list[Store]
 
-    def stream(self, recipe: Recipe) -> Stream:
+    def stream(self, recipe: Recipe) -> RowStream:
         """The rows of training."""
         seed, context = recipe.training.seed, recipe.model.context
         kind, mask = Packed if recipe.data.pack else Windows, recipe.data.document_mask
@@ -139,8 +139,8 @@ def open_data(recipe: Recipe, tokenizer: Tokenizer, folder: Path) -> Splits:
         store = _open(source, folder / store_name("train", number), tokenizer)
         if isinstance(data.dev, float) and is_store(source):
             count = round(store.tokens * data.dev)
-            dev.append(Part(store, store.tokens - count, count, tokenizer))
-            train.append(Part(store, 0, store.tokens - count, tokenizer))
+            dev.append(StorePart(store, store.tokens - count, count, tokenizer))
+            train.append(StorePart(store, 0, store.tokens - count, tokenizer))
             continue
         train.append(store)
         if isinstance(data.dev, float):
@@ -185,18 +185,18 @@ def _cut(source: Given, data: DataSettings) -> int | None:
     return int(characters * (1 - data.dev))
 
 
-def _pieces(source: Given, data: DataSettings) -> Iterator[Piece]:
+def _pieces(source: Given, data: DataSettings) -> Iterator[DocumentPiece]:
     return read_documents(find_sources(source), data, Tally())
 
 
-def _train_pieces(data: DataSettings) -> Iterator[Piece]:
+def _train_pieces(data: DataSettings) -> Iterator[DocumentPiece]:
     for source in members(data):
         cut = _cut(source, data)
         pieces = _pieces(source, data)
         yield from _with_text(find_sources(source), pieces if cut is None else before(pieces, cut))
 
 
-def _with_text(places: list[Origin], pieces: Iterator[Piece]) -> Iterator[Piece]:
+def _with_text(places: list[Origin], pieces: Iterator[DocumentPiece]) -> Iterator[DocumentPiece]:
     """The same pieces.
 
     Raises:

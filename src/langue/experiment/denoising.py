@@ -7,15 +7,15 @@ import math
 import torch
 
 from langue.data import Mix, Packed, Windows
-from langue.data.stream import Stream
+from langue.data.stream import RowStream
 from langue.errors import LangueError
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.fit import Shape, rows_of
 from langue.experiment.language import Language
 from langue.models import Model
 from langue.models.count import flops_per_token
-from langue.objectives.denoise import Denoise, longest_sides, usual_sides, vocabulary
+from langue.objectives.denoise import DenoiseObjective, longest_sides, usual_sides, vocabulary
 from langue.randomness import RowRandomness
 from langue.recipe import Recipe
 from langue.tasks.rewrite import first_token_of
@@ -29,7 +29,7 @@ ROWS = 32
 class Denoising(Language):
     """Windows or whole documents with something amiss."""
 
-    words = Words(
+    words = CardWords(
         purpose="to mend spoilt text",
         pipeline="text2text-generation",
         command="langue train translate-en-de --start-from {name} --data.train PAIRS.tsv --data.dev 0.05 "
@@ -60,11 +60,11 @@ class Denoising(Language):
         source, target = longest_sides(recipe.denoise, room_of(recipe), rows)
         return Shape(rows, target, source)
 
-    def stream(self) -> Stream:
+    def stream(self) -> RowStream:
         streams = [self._stream_of(store) for store in self.splits.train]
         return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
 
-    def _stream_of(self, store: Store) -> Stream:
+    def _stream_of(self, store: Store) -> RowStream:
         kind = Packed if self.recipe.data.pack else Windows
         return kind(store, room_of(self.recipe), self.recipe.training.seed)
 
@@ -73,9 +73,9 @@ class Denoising(Language):
         source, target = usual_sides(self.recipe.denoise, room_of(self.recipe))
         return flops_per_token(self.recipe.model.architecture(), target, source)
 
-    def objective(self) -> Denoise:
+    def objective(self) -> DenoiseObjective:
         start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
-        return Denoise(self.tokenizer, self.recipe.denoise, start, self.recipe.training.label_smoothing)
+        return DenoiseObjective(self.tokenizer, self.recipe.denoise, start, self.recipe.training.label_smoothing)
 
     def evaluate(self, model: Model) -> dict[str, float]:
         return self._measure(model, self.dev_parts())

@@ -14,12 +14,12 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.data.settings import DataSettings
 from langue.errors import LangueError
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.experiment.teaching import read_lesson, write_lesson
 from langue.models import Model
 from langue.models.config import EmbedderConfig
-from langue.objectives import Embed as Objective
+from langue.objectives import EmbedObjective
 from langue.objectives.settings import SimilarityLoss
 from langue.recipe import Recipe
 from langue.tasks.alike import encoded_rows, examples, measure, own_targets
@@ -44,11 +44,11 @@ METRICS: Mapping[RowKind, tuple[str, ...]] = {
 """What can decide, by the kind of the dev rows; the first does unless something else is asked for."""
 
 
-class Embedding(Tables):
+class EmbeddingCourse(Tables):
     """Texts that belong together, in batches of any lengths: those of one length would be told apart by other things
     than those that a search meets."""
 
-    words = Words(
+    words = CardWords(
         purpose="to represent texts by vectors",
         pipeline="sentence-similarity",
         command="langue embed {name} {prompt}",
@@ -139,8 +139,8 @@ class Embedding(Tables):
         """Equal ones: the wrong answers of a batch are to be any, not those of one length."""
         return np.full(len(self.train), self.tokens_per_target)
 
-    def objective(self) -> Objective:
-        return Objective(self.recipe.embed)
+    def objective(self) -> EmbedObjective:
+        return EmbedObjective(self.recipe.embed)
 
     @property
     def deciding(self) -> Deciding:

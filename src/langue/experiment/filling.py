@@ -6,10 +6,10 @@ from pathlib import Path
 
 from langue.data import Mix, Packed, Windows
 from langue.data.pairs import Pairs
-from langue.data.stream import Stream
+from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.evaluate.masked import evaluate_masked
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.language import Language, weighted
 from langue.models import Model
@@ -24,7 +24,7 @@ from langue.train.device import autocast
 class Filling(Language):
     """Masked language modelling on framed windows, whole documents, or pairs of stretches."""
 
-    words = Words(
+    words = CardWords(
         purpose="to say which tokens of a text were hidden",
         pipeline="fill-mask",
         command="langue fill {name} {prompt}",
@@ -65,11 +65,11 @@ class Filling(Language):
         )
         return recipe.model_copy(update={"model": model})
 
-    def stream(self) -> Stream:
+    def stream(self) -> RowStream:
         streams = [self._stream_of(store) for store in self.splits.train]
         return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
 
-    def _stream_of(self, store: Store) -> Stream:
+    def _stream_of(self, store: Store) -> RowStream:
         seed, data, pairs = self.recipe.training.seed, self.recipe.data, self.recipe.masking.pairs
         room = _room(self.recipe, self.tokenizer)
         if pairs != "none":

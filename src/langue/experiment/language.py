@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from langue.data import Loader
-from langue.data.loader import Stream
-from langue.data.part import Part
+from langue.data.part import StorePart
+from langue.data.stream import RowStream
 from langue.experiment.course import Course
 from langue.experiment.data import Store, open_data, prepare_data, training_texts
 from langue.experiment.fit import Shape, rows_of
@@ -43,7 +43,7 @@ class Language(Course):
         prepare_data(recipe, tokenizer, folder)
 
     @abstractmethod
-    def stream(self) -> Stream:
+    def stream(self) -> RowStream:
         """The rows of training."""
 
     def batches(self, rank: int, world: int) -> Loader:
@@ -74,7 +74,7 @@ class Language(Course):
     def dev_parts(self) -> list[Store]:
         """The beginning of each dev store."""
         return [
-            store if store.tokens <= DEV_TOKENS else Part(store, 0, DEV_TOKENS, self.tokenizer)  # type: ignore[arg-type]
+            store if store.tokens <= DEV_TOKENS else StorePart(store, 0, DEV_TOKENS, self.tokenizer)  # type: ignore[arg-type]
             for store in self.splits.dev
         ]
 

@@ -12,7 +12,7 @@ from langue.data import Tally, tempered
 from langue.data.buckets import Buckets
 from langue.data.parallel import Pair, read_pairs, sound_pairs, without_empty
 from langue.data.settings import PairSettings
-from langue.data.sides import PairExamples, Shares, Sides, training_examples, wanted
+from langue.data.sides import PairEncoder, PairExamples, Shares, training_examples, wanted
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary
@@ -22,7 +22,7 @@ from langue.files import make_folders
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.models import Model
 from langue.models.count import flops_per_token
-from langue.objectives import Seq2Seq
+from langue.objectives import Seq2SeqObjective
 from langue.recipe import Recipe
 from langue.report.words import short
 from langue.tasks.rewrite import Rewrite, first_token_of, opening_of
@@ -48,7 +48,7 @@ class Pairing(Course):
         self.source_tokenizer = tokenizer if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
         settings = self._settings(recipe)
         opening = opening_of(recipe.model, tokenizer)
-        self.sides = Sides.of(self.source_tokenizer, tokenizer, settings, recipe.model.context, opening)
+        self.sides = PairEncoder.of(self.source_tokenizer, tokenizer, settings, recipe.model.context, opening)
         # The test part as well, lest a training of hours end with a file that is not there.
         self._read = Fingerprints()
         self.dropped: Mapping[str, int] = {}
@@ -110,9 +110,9 @@ class Pairing(Course):
         if recipe.source_tokenizer is not None:
             source_tokenizer(recipe, cls.task.columns).save(folder / "source")
 
-    def objective(self) -> Seq2Seq:
+    def objective(self) -> Seq2SeqObjective:
         start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
-        return Seq2Seq(start, self.recipe.training.label_smoothing)
+        return Seq2SeqObjective(start, self.recipe.training.label_smoothing)
 
     def batches(self, rank: int, world: int) -> Buckets:
         training, data = self.recipe.training, self.recipe.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langue.experiment.course import Words
+from langue.experiment.course import CardWords
 from langue.experiment.pairing import Pairing
 from langue.tasks.summarize import Summarize
 
@@ -12,7 +12,7 @@ class Summarizing(Pairing):
 
     task = Summarize
     usual_too_long = "cut"
-    words = Words(
+    words = CardWords(
         purpose="to summarise",
         pipeline="summarization",
         command="langue summarize {name} {prompt}",

@@ -7,12 +7,11 @@ from typing import Any
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
 from langue.errors import LangueError
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.models import Model
 from langue.models.config import ClassifierConfig
-from langue.objectives import Tag as Objective
-from langue.objectives import TagSettings
+from langue.objectives import TagObjective, TagSettings
 from langue.recipe import Recipe
 from langue.tasks.tag import Tag, encoded_pieces, is_bio, tags_of, targets_of
 from langue.text import Tokenizer
@@ -22,7 +21,7 @@ from langue.train import Deciding
 class Tagging(Tables):
     """One label for each word."""
 
-    words = Words(
+    words = CardWords(
         purpose="to label the words of a text",
         pipeline="token-classification",
         command="langue tag {name} {prompt}",
@@ -58,8 +57,8 @@ class Tagging(Tables):
     def check(self, row: Labelled) -> None:
         targets_of(row, self.recipe.tag)
 
-    def objective(self) -> Objective:
-        return Objective(self.recipe.training.label_smoothing)
+    def objective(self) -> TagObjective:
+        return TagObjective(self.recipe.training.label_smoothing)
 
     @property
     def deciding(self) -> Deciding:

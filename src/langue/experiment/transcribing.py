@@ -22,7 +22,7 @@ from langue.data.records import Dropped
 from langue.data.sounds import SoundStore, write_sounds
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.files import digest, make_folders
 from langue.models import Model
@@ -80,7 +80,7 @@ class Spoken(ByNumber):
 class Transcribing(Tables):
     """Recordings and what is said in them."""
 
-    words = Words(
+    words = CardWords(
         purpose="to write down what is said",
         pipeline="automatic-speech-recognition",
         command="langue transcribe {name} RECORDING.wav",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langue.experiment.course import Words
+from langue.experiment.course import CardWords
 from langue.experiment.pairing import Pairing
 from langue.tasks.translate import Translate
 
@@ -12,7 +12,7 @@ class Translating(Pairing):
 
     task = Translate
     usual_too_long = "drop"
-    words = Words(
+    words = CardWords(
         purpose="to translate",
         pipeline="translation",
         command="langue translate {name} {prompt}",

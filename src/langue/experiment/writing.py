@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from langue.data.loader import Stream
+from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.evaluate import evaluate_text
-from langue.experiment.course import Words, with_vocabulary
+from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.language import Language
 from langue.models import Model
@@ -21,7 +21,7 @@ from langue.train.device import autocast
 class Writing(Language):
     """Causal language modelling on windows or whole documents."""
 
-    words = Words(
+    words = CardWords(
         purpose="to continue text",
         pipeline="text-generation",
         command="langue generate {name} {prompt}",
@@ -41,7 +41,7 @@ class Writing(Language):
     def complete(cls, recipe: Recipe, tokenizer: Tokenizer) -> Recipe:
         return with_vocabulary(recipe, tokenizer)
 
-    def stream(self) -> Stream:
+    def stream(self) -> RowStream:
         return self.splits.stream(self.recipe)
 
     def objective(self) -> Causal:

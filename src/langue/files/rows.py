@@ -22,7 +22,7 @@ _NAMED = 5
 """Damaged lines that a warning names one by one."""
 
 
-class Line(NamedTuple):
+class CheckedLine(NamedTuple):
     """One whole line."""
 
     raw: bytes
@@ -39,7 +39,7 @@ def write_line(values: Mapping[str, Any]) -> bytes:
     return body[:-1] + f', "crc32": "{zlib.crc32(body):08x}"}}\n'.encode()
 
 
-def read_lines(path: Path) -> list[Line]:
+def read_lines(path: Path) -> list[CheckedLine]:
     """All whole lines of a file, none where there is no file.
 
     Lines that are damaged are left out, and so is a last one that a sudden end has cut short; a warning names them.
@@ -54,7 +54,7 @@ def read_lines(path: Path) -> list[Line]:
         if values is None:
             damaged.append(number)
         else:
-            lines.append(Line(piece + b"\n", values))
+            lines.append(CheckedLine(piece + b"\n", values))
     if damaged:
         warnings.warn(f"{path}: {_name(damaged)} damaged and left out", stacklevel=2)
     if rest:

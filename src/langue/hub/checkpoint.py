@@ -25,7 +25,7 @@ SOURCE_TOKENIZER = "source-tokenizer.json"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class PretrainedModel:
     """A model and what belongs to it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Checkpoint:
     reading: Reading | None = None
 
 
-def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
+def save_checkpoint(checkpoint: PretrainedModel, run: Path) -> None:
     """Write what every verb takes: `model/` and the tokenizer, without a recipe, since nothing was trained.
 
     Raises:
@@ -66,7 +66,7 @@ def save_checkpoint(checkpoint: Checkpoint, run: Path) -> None:
         checkpoint.tokenizer.save(run)
 
 
-def write_source_tokenizer(checkpoint: Checkpoint, folder: Path) -> None:
+def write_source_tokenizer(checkpoint: PretrainedModel, folder: Path) -> None:
     """Keep the tokenizer of what a model reads, where that is another than that of what it writes."""
     if checkpoint.source_tokenizer is not None:
         content = checkpoint.source_tokenizer.engine.to_str(pretty=True)
@@ -86,7 +86,7 @@ def read_labels(folder: Path) -> list[str] | None:
 
 
 def read_origin(folder: Path) -> dict[str, Any]:
-    """`Checkpoint.origin`, which is empty for what Langue trained.
+    """`PretrainedModel.origin`, which is empty for what Langue trained.
 
     Raises:
         LangueError: the file is damaged.

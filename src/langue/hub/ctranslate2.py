@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from langue.errors import LangueError, reading
-from langue.hub.checkpoint import Checkpoint
+from langue.hub.checkpoint import PretrainedModel
 from langue.hub.tokenizer import read_tokenizer
 from langue.models import ModelConfig
 from langue.models.build import empty
@@ -63,7 +63,7 @@ def is_ctranslate2(path: Path) -> bool:
         return False
 
 
-def read_ctranslate2(path: Path) -> Checkpoint:
+def read_ctranslate2(path: Path) -> PretrainedModel:
     """A Whisper, in fp32 whatever it is kept in: float32, float16, bfloat16, or int8 with a scale for each row.
 
     Raises:
@@ -88,7 +88,7 @@ def read_ctranslate2(path: Path) -> Checkpoint:
     model.load_state_dict(state, strict=False, assign=True)
     model.tie()
     origin = {"architecture": "WhisperForConditionalGeneration", "model_type": "whisper", "dtype": "float32"}
-    return Checkpoint(model.eval(), tokenizer, None, origin)
+    return PretrainedModel(model.eval(), tokenizer, None, origin)
 
 
 def _theirs(name: str) -> str:

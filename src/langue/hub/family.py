@@ -157,7 +157,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Sides:
+class SideSettings:
     """What encoder and decoder have each for itself; ours names of the encoder what differs from the decoder."""
 
     sides: tuple[Side, ...]
@@ -237,7 +237,7 @@ LABELS = object()
 
 
 @dataclass(frozen=True)
-class Head:
+class HeadSettings:
     """A line of the table of heads: what stands on the trunk in one of their classes.
 
     Attributes:
@@ -286,7 +286,7 @@ class Family:
     settings: tuple[Entry, ...]
     prefix: str
     keys: tuple[Key, ...]
-    heads: tuple[Head, ...]
+    heads: tuple[HeadSettings, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
     untied: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()

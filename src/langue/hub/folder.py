@@ -10,7 +10,7 @@ from typing import Any
 from langue.errors import LangueError, reading
 from langue.files import check_folder
 from langue.hub.ctranslate2 import is_ctranslate2
-from langue.hub.weights import Place, Weights, read_weights
+from langue.hub.weights import TensorPlace, Weights, read_weights
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -130,7 +130,7 @@ def _class(path: Path) -> str:
     return name if isinstance(name, str) and name.isidentifier() else "AutoModel"
 
 
-def _all_weights(path: Path) -> dict[str, Place]:
+def _all_weights(path: Path) -> dict[str, TensorPlace]:
     if (path / WEIGHTS).exists():
         return read_weights(_inside(path, WEIGHTS, path))
     if (path / INDEX).exists():
@@ -138,12 +138,12 @@ def _all_weights(path: Path) -> dict[str, Place]:
     raise LangueError(f"{path} holds no weights: {WEIGHTS} is missing")
 
 
-def _shards(path: Path) -> dict[str, Place]:
+def _shards(path: Path) -> dict[str, TensorPlace]:
     index = path / INDEX
     told = read_json(index).get("weight_map")
     if not isinstance(told, dict) or not all(isinstance(file, str) for file in told.values()):
         raise LangueError(f"{index} is damaged: its weight_map does not say where each tensor is")
-    places: dict[str, Place] = {}
+    places: dict[str, TensorPlace] = {}
     for shard in sorted(set(told.values())):
         with reading(index):
             found = read_weights(_inside(path, shard, index))

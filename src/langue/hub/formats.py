@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
-from langue.hub.checkpoint import Checkpoint
+from langue.hub.checkpoint import PretrainedModel
 from langue.hub.download import local
 from langue.hub.folder import is_published
 from langue.hub.read import Precision, read_published
@@ -30,7 +30,7 @@ def is_foreign(path: Path) -> bool:
     return is_published(path) or _only_file(path) is not None
 
 
-def read_source(source: str, dtype: Precision = "float32") -> Checkpoint:
+def read_source(source: str, dtype: Precision = "float32") -> PretrainedModel:
     """Read a Hugging Face folder, `hf:OWNER/NAME`, a file of another format, or a folder with one such file.
 
     Raises:
@@ -45,7 +45,7 @@ def read_source(source: str, dtype: Precision = "float32") -> Checkpoint:
     return read_published(path, dtype)
 
 
-def write_format(name: str, checkpoint: Checkpoint, folder: Path) -> None:
+def write_format(name: str, checkpoint: PretrainedModel, folder: Path) -> None:
     """Write a checkpoint into an empty folder.
 
     Raises:

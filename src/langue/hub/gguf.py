@@ -15,7 +15,7 @@ from torch import Tensor
 from langue.errors import LangueError
 from langue.extra import need
 from langue.files import STAMP, replacing, write_stamp
-from langue.hub.checkpoint import Checkpoint
+from langue.hub.checkpoint import PretrainedModel
 from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
@@ -70,7 +70,7 @@ _LONGEST_CONTEXT = 1 << 20
 
 
 @dataclass(frozen=True)
-class Place:
+class GGUFPlace:
     """Where a tensor of the file stands in our model.
 
     Attributes:
@@ -168,41 +168,43 @@ def _plain(number: float) -> float:
     return float(str(np.float32(number)))
 
 
-def _places(config: ModelConfig) -> dict[str, Place]:
+def _places(config: ModelConfig) -> dict[str, GGUFPlace]:
     """The tensors of a file, by name, for a model of the family."""
     whole = slice(None)
     queries = config.heads * config.resolved_head_width
     keys = config.resolved_key_heads * config.resolved_head_width
     inside = config.resolved_feedforward_width
     places = {
-        "token_embd.weight": Place("embedding.weight", whole),
-        "output_norm.weight": Place("stack.norm.weight", whole),
+        "token_embd.weight": GGUFPlace("embedding.weight", whole),
+        "output_norm.weight": GGUFPlace("stack.norm.weight", whole),
     }
     if not config.tie_embeddings:
-        places["output.weight"] = Place("head.weight", whole)
+        places["output.weight"] = GGUFPlace("head.weight", whole)
     kinds = {"none": (), "query_key_value": ("bias",), "all": ("bias",)}[config.resolved_attention_bias]
     for layer in range(config.layer_count):
         theirs, ours = f"blk.{layer}", f"stack.blocks.{layer}"
         for kind in ("weight", *kinds):
             fused = f"{ours}.mixer.query_key_value.{kind}"
-            places[f"{theirs}.attn_q.{kind}"] = Place(fused, slice(0, queries), config.heads)
-            places[f"{theirs}.attn_k.{kind}"] = Place(fused, slice(queries, queries + keys), config.resolved_key_heads)
-            places[f"{theirs}.attn_v.{kind}"] = Place(fused, slice(queries + keys, None))
-        places[f"{theirs}.attn_output.weight"] = Place(f"{ours}.mixer.output.weight", whole)
+            places[f"{theirs}.attn_q.{kind}"] = GGUFPlace(fused, slice(0, queries), config.heads)
+            places[f"{theirs}.attn_k.{kind}"] = GGUFPlace(
+                fused, slice(queries, queries + keys), config.resolved_key_heads
+            )
+            places[f"{theirs}.attn_v.{kind}"] = GGUFPlace(fused, slice(queries + keys, None))
+        places[f"{theirs}.attn_output.weight"] = GGUFPlace(f"{ours}.mixer.output.weight", whole)
         if config.resolved_attention_bias == "all":
-            places[f"{theirs}.attn_output.bias"] = Place(f"{ours}.mixer.output.bias", whole)
+            places[f"{theirs}.attn_output.bias"] = GGUFPlace(f"{ours}.mixer.output.bias", whole)
         if config.query_key_norm == "weighted":
-            places[f"{theirs}.attn_q_norm.weight"] = Place(f"{ours}.mixer.query_norm", whole, 1)
-            places[f"{theirs}.attn_k_norm.weight"] = Place(f"{ours}.mixer.key_norm", whole, 1)
-        places[f"{theirs}.ffn_gate.weight"] = Place(f"{ours}.feedforward.input.weight", slice(0, inside))
-        places[f"{theirs}.ffn_up.weight"] = Place(f"{ours}.feedforward.input.weight", slice(inside, None))
-        places[f"{theirs}.ffn_down.weight"] = Place(f"{ours}.feedforward.output.weight", whole)
-        places[f"{theirs}.attn_norm.weight"] = Place(f"{ours}.sublayers.0.norm.weight", whole)
-        places[f"{theirs}.ffn_norm.weight"] = Place(f"{ours}.sublayers.1.norm.weight", whole)
+            places[f"{theirs}.attn_q_norm.weight"] = GGUFPlace(f"{ours}.mixer.query_norm", whole, 1)
+            places[f"{theirs}.attn_k_norm.weight"] = GGUFPlace(f"{ours}.mixer.key_norm", whole, 1)
+        places[f"{theirs}.ffn_gate.weight"] = GGUFPlace(f"{ours}.feedforward.input.weight", slice(0, inside))
+        places[f"{theirs}.ffn_up.weight"] = GGUFPlace(f"{ours}.feedforward.input.weight", slice(inside, None))
+        places[f"{theirs}.ffn_down.weight"] = GGUFPlace(f"{ours}.feedforward.output.weight", whole)
+        places[f"{theirs}.attn_norm.weight"] = GGUFPlace(f"{ours}.sublayers.0.norm.weight", whole)
+        places[f"{theirs}.ffn_norm.weight"] = GGUFPlace(f"{ours}.sublayers.1.norm.weight", whole)
     return places
 
 
-def _check(file: GGUFFile, config: ModelConfig, places: dict[str, Place]) -> None:
+def _check(file: GGUFFile, config: ModelConfig, places: dict[str, GGUFPlace]) -> None:
     """Hold names and shapes against what the settings ask for, before anything is given room."""
     numbers = sum(math.prod(tensor.shape) for tensor in file.tensors.values())
     check_outline(config, len(file.tensors), numbers, file.path)
@@ -266,15 +268,15 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
         write_stamp(place)
 
 
-def read_checkpoint(path: Path, dtype: Precision) -> Checkpoint:
+def read_checkpoint(path: Path, dtype: Precision) -> PretrainedModel:
     """`read_gguf` for `langue import`; what was packed has no precision to be kept, and becomes fp32 unless told."""
     model, tokenizer = read_gguf(path)
     if dtype in ("bfloat16", "float16"):
         model = model.to(getattr(torch, dtype))
-    return Checkpoint(model, tokenizer)
+    return PretrainedModel(model, tokenizer)
 
 
-def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+def write_checkpoint(checkpoint: PretrainedModel, folder: Path) -> None:
     """`model.gguf` in half precision, for `langue export`.
 
     Raises:
@@ -283,12 +285,12 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     _write_checkpoint(checkpoint, folder, "F16")
 
 
-def write_packed_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+def write_packed_checkpoint(checkpoint: PretrainedModel, folder: Path) -> None:
     """The same in eight bits a number."""
     _write_checkpoint(checkpoint, folder, "Q8_0")
 
 
-def _write_checkpoint(checkpoint: Checkpoint, folder: Path, kind: Kind) -> None:
+def _write_checkpoint(checkpoint: PretrainedModel, folder: Path, kind: Kind) -> None:
     if checkpoint.tokenizer is None:
         raise LangueError("a GGUF file holds its tokenizer, and the model has none")
     write_gguf(checkpoint.model, checkpoint.tokenizer, folder / "model.gguf", kind)

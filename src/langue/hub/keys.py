@@ -12,14 +12,14 @@ from torch import Tensor
 
 from langue.console import say, with_article
 from langue.errors import LangueError
-from langue.hub.family import NOTHING, Family, Head, Key, pattern
+from langue.hub.family import NOTHING, Family, HeadSettings, Key, pattern
 from langue.hub.weights import Weights
 from langue.models import Model, ModelConfig
 from langue.nn.roles import roles
 
 
 @dataclass(frozen=True)
-class Line:
+class ParameterKey:
     """A parameter of ours and where it is in theirs.
 
     Attributes:
@@ -102,7 +102,7 @@ def _halves(part: Tensor, head_width: int) -> Tensor:
     return part.unflatten(0, (-1, head_width // 2, 2)).transpose(1, 2).flatten(0, 2)
 
 
-def lines(family: Family, head: Head, model: Model) -> list[Line]:
+def lines(family: Family, head: HeadSettings, model: Model) -> list[ParameterKey]:
     """Where each parameter of a model is; the words' head is left out where theirs has none."""
     found = []
     named = roles(model)
@@ -118,7 +118,7 @@ def lines(family: Family, head: Head, model: Model) -> list[Line]:
 
 def _line(
     keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: tuple[int], config: ModelConfig
-) -> Line | None:
+) -> ParameterKey | None:
     for key in keys:
         groups = key.match(name)
         if groups is not None:
@@ -126,7 +126,7 @@ def _line(
             parts = blocks if len(theirs) > 1 else rows
             if len(parts) != len(theirs):  # another line knows it in fewer parts
                 continue
-            return Line(name, theirs, key, parts, config.resolved_head_width)
+            return ParameterKey(name, theirs, key, parts, config.resolved_head_width)
     return None
 
 
@@ -157,10 +157,10 @@ def _head_keys(family: Family) -> set[str]:
     return {source.format(part=part, layer="") for source in sources for part in ("weight", "bias")}
 
 
-def choose_by_keys(family: Family, heads: Sequence[Head], names: Mapping[str, str]) -> Head:
+def choose_by_keys(family: Family, heads: Sequence[HeadSettings], names: Mapping[str, str]) -> HeadSettings:
     """The head all of whose tensors are there; of several the one with most, of none the last."""
 
-    def there(head: Head) -> bool:
+    def there(head: HeadSettings) -> bool:
         needed = {s.format(part="weight") for key in head.keys for s in key.sources} - family.aliases.keys()
         return needed <= names.keys()
 
@@ -168,7 +168,7 @@ def choose_by_keys(family: Family, heads: Sequence[Head], names: Mapping[str, st
     return max(fitting, key=lambda head: len(head.keys)) if fitting else heads[-1]
 
 
-def is_tied(family: Family, head: Head, weights: Weights, names: Mapping[str, str]) -> bool:
+def is_tied(family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str]) -> bool:
     """Whether a family's head is the embedding: there is no matrix for it in the files, or the same one twice."""
     own, shared = (
         next((names[source] for key in keys if key.ours == ours for source in key.sources if source in names), None)
@@ -188,7 +188,7 @@ def _same(weights: Weights, one: str, other: str) -> bool:
 
 
 def refuse_others(
-    family: Family, head: Head, weights: Weights, names: Mapping[str, str], found: Mapping[str, str], path: Path
+    family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str], found: Mapping[str, str], path: Path
 ) -> None:
     """Refuse a tensor that is stored a second time under another name and is another one, and which has no place.
 
@@ -209,7 +209,7 @@ def refuse_others(
             )
 
 
-def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str], path: Path) -> dict[str, str]:
+def place_all(family: Family, head: HeadSettings, model: Model, names: Mapping[str, str], path: Path) -> dict[str, str]:
     """The name in the file of each tensor that a model needs.
 
     Raises:
@@ -240,7 +240,9 @@ def place_all(family: Family, head: Head, model: Model, names: Mapping[str, str]
     return found
 
 
-def check_shapes(table: Sequence[Line], model: Model, weights: Weights, found: Mapping[str, str], path: Path) -> None:
+def check_shapes(
+    table: Sequence[ParameterKey], model: Model, weights: Weights, found: Mapping[str, str], path: Path
+) -> None:
     """Compare the shapes in the files with those of a model that has no content yet.
 
     Raises:
@@ -258,7 +260,7 @@ def check_shapes(table: Sequence[Line], model: Model, weights: Weights, found: M
 
 
 def read_parameters(
-    table: Sequence[Line], weights: Weights, found: Mapping[str, str], dtype: torch.dtype | None
+    table: Sequence[ParameterKey], weights: Weights, found: Mapping[str, str], dtype: torch.dtype | None
 ) -> dict[str, Tensor]:
     """All parameters of ours: in the file's memory where they are the same, else copied, one source after the other.
 

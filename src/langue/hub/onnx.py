@@ -18,7 +18,7 @@ from langue.batch import Batch
 from langue.errors import LangueError
 from langue.extra import need
 from langue.files import STAMP, replacing_listed, write_stamp
-from langue.hub.checkpoint import LABELS, Checkpoint, write_source_tokenizer
+from langue.hub.checkpoint import LABELS, PretrainedModel, write_source_tokenizer
 from langue.models import Model, Seq2Seq
 from langue.models.build import plain
 from langue.nn.layout import Layout
@@ -117,7 +117,7 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
     return OnnxExport(tuple(files), difference)
 
 
-def write_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+def write_checkpoint(checkpoint: PretrainedModel, folder: Path) -> None:
     """Graphs, tokenizer and the names of labels, for `langue export`.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from langue.errors import reading
-from langue.hub.checkpoint import Checkpoint
+from langue.hub.checkpoint import PretrainedModel
 from langue.hub.ctranslate2 import is_ctranslate2, read_ctranslate2
 from langue.hub.folder import CONFIG, read_folder
 from langue.hub.keys import (
@@ -31,7 +31,7 @@ from langue.models.build import check_outline, empty, outline, set_embedder
 Precision = Literal["float32", "bfloat16", "float16", "kept"]
 
 
-def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint:
+def read_published(path: Path | str, dtype: Precision = "float32") -> PretrainedModel:
     """Read a Hugging Face folder of any family in `FAMILIES`, with its tokenizer.
 
     Nothing in the folder is executed. Parameters that we keep as they do lie in the file's own memory, and come from
@@ -80,4 +80,6 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Checkpoint
     if sentence is not None:
         set_embedder(model, sentence.config, sentence.weights)
     tokenizer, source = read_tokenizer(path), read_source_tokenizer(path)
-    return Checkpoint(model.eval(), tokenizer, labels, origin, source, None if sentence is None else sentence.reading)
+    return PretrainedModel(
+        model.eval(), tokenizer, labels, origin, source, None if sentence is None else sentence.reading
+    )

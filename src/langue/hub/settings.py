@@ -10,7 +10,7 @@ from typing import Any
 from langue.console import say
 from langue.errors import LangueError
 from langue.hub.families import FAMILIES
-from langue.hub.family import Family, Head, Like
+from langue.hub.family import Family, HeadSettings, Like
 from langue.models import ModelConfig
 from langue.settings import parse
 
@@ -71,7 +71,7 @@ def find_family(config: Mapping[str, Any], path: Path) -> Family:
     raise LangueError(f"{path}: there is no family {name!r} in Langue; {hint}")
 
 
-def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[Head]:
+def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[HeadSettings]:
     """The heads that config.json's class may mean, or all where it names none.
 
     Raises:
@@ -90,7 +90,7 @@ def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[He
     return found
 
 
-def read_settings(family: Family, head: Head, config: Mapping[str, Any], path: Path) -> ModelConfig:
+def read_settings(family: Family, head: HeadSettings, config: Mapping[str, Any], path: Path) -> ModelConfig:
     """Our configuration.
 
     Raises:
@@ -165,7 +165,7 @@ def refuse_hybrid(config: ModelConfig, who: str) -> None:
 
 def choose_counterpart(
     config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
-) -> tuple[Family, Head]:
+) -> tuple[Family, HeadSettings]:
     """The family and the head that a model of ours can be written as: by which reading gives the same configuration.
 
     Raises:
@@ -193,7 +193,9 @@ def _shown(value: Any) -> Any:
     return {True: "true", False: "false", None: "null"}.get(value, value) if isinstance(value, bool | None) else value
 
 
-def choose_head(family: Family, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]) -> Head:
+def choose_head(
+    family: Family, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
+) -> HeadSettings:
     """The class that a model is written as: its origin's if that still fits, else the likeliest.
 
     Raises:
@@ -212,7 +214,7 @@ def choose_head(family: Family, config: ModelConfig, labels: Sequence[str] | Non
     return next(iter([*before, *named, *fitting]))
 
 
-def _fits(head: Head, config: ModelConfig) -> bool:
+def _fits(head: HeadSettings, config: ModelConfig) -> bool:
     ours, theirs = config.classifier, head.classifier
     if (ours is None) != (theirs is None):
         return False
@@ -232,7 +234,7 @@ def _fits(head: Head, config: ModelConfig) -> bool:
 
 
 def write_settings(
-    family: Family, head: Head, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
+    family: Family, head: HeadSettings, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
 ) -> dict[str, Any]:
     """config.json, but for what the tokenizer has to say."""
     told: dict[str, Any] = {"architectures": [head.architecture], "model_type": family.model_type}

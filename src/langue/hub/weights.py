@@ -40,7 +40,7 @@ _SIZES = {
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorPlace:
     """Where a tensor lies.
 
     Attributes:
@@ -76,13 +76,13 @@ class MappedFile:
             self.map.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
-class Weights(Mapping[str, Place]):
+class Weights(Mapping[str, TensorPlace]):
     """The tensors of one or more files by name."""
 
-    def __init__(self, places: Mapping[str, Place]):
+    def __init__(self, places: Mapping[str, TensorPlace]):
         self._places = dict(places)
 
-    def __getitem__(self, name: str) -> Place:
+    def __getitem__(self, name: str) -> TensorPlace:
         return self._places[name]
 
     def __iter__(self) -> Any:
@@ -119,7 +119,7 @@ class Weights(Mapping[str, Place]):
         place.file.release(place.start, place.end)
 
 
-def read_weights(path: Path) -> dict[str, Place]:
+def read_weights(path: Path) -> dict[str, TensorPlace]:
     """The tensors of a safetensors file.
 
     Raises:
@@ -134,7 +134,7 @@ def read_weights(path: Path) -> dict[str, Place]:
         raise LangueError(f"{path} is no safetensors file: its header would have {length:,} bytes")
     if 8 + length > size:
         raise LangueError(f"{path} is cut off: its header has {length:,} bytes and the file {size:,}")
-    places: dict[str, Place] = {}
+    places: dict[str, TensorPlace] = {}
     for name, told in _header(path, file.map[8 : 8 + length]).items():
         if name != "__metadata__":
             places[name] = _place(file, name, told, 8 + length)
@@ -158,7 +158,7 @@ def _header(path: Path, text: bytes) -> dict[str, Any]:
     return header
 
 
-def _place(file: MappedFile, name: str, told: Any, base: int) -> Place:
+def _place(file: MappedFile, name: str, told: Any, base: int) -> TensorPlace:
     try:
         dtype, shape, (start, end) = told["dtype"], tuple(told["shape"]), told["data_offsets"]
         numbers = [*shape, start, end]
@@ -174,10 +174,10 @@ def _place(file: MappedFile, name: str, told: Any, base: int) -> Place:
             f"{file.path} is damaged: {name} of {'×'.join(map(str, shape))} {dtype} needs {needed:,} bytes "
             f"but its header gives it {end - start:,}"
         )
-    return Place(file, dtype, shape, base + start, base + end)
+    return TensorPlace(file, dtype, shape, base + start, base + end)
 
 
-def _check_coverage(path: Path, places: Mapping[str, Place], start: int, size: int) -> None:
+def _check_coverage(path: Path, places: Mapping[str, TensorPlace], start: int, size: int) -> None:
     """Tensors must follow one another without gap or overlap to the end of the file."""
     reached = start
     for name, place in sorted(places.items(), key=lambda item: (item[1].start, item[1].end)):

@@ -17,8 +17,8 @@ from langue.batch import Batch
 from langue.console import no_remarks, say, with_article
 from langue.errors import LangueError
 from langue.files import STAMP, write_stamp
-from langue.hub.checkpoint import Checkpoint
-from langue.hub.family import Family, Head
+from langue.hub.checkpoint import PretrainedModel
+from langue.hub.family import Family, HeadSettings
 from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS
 from langue.hub.keys import lines
 from langue.hub.read import read_published
@@ -36,7 +36,7 @@ TOLERANCE = 1e-4
 """How far logits may be from those of the model that was written."""
 
 
-def write_published(checkpoint: Checkpoint, folder: Path) -> None:
+def write_published(checkpoint: PretrainedModel, folder: Path) -> None:
     """Write config.json, model.safetensors and the tokenizer into a folder, read it back, and compare logits.
 
     Args:
@@ -100,7 +100,7 @@ def _with_segments(model: Model) -> Model:
     return changed.to(model.device)
 
 
-def _remark_loss(config: ModelConfig, head: Head) -> None:
+def _remark_loss(config: ModelConfig, head: HeadSettings) -> None:
     own_head = config.head_bias or config.head_dense != "none" or not config.tie_embeddings
     if not head.words and own_head:
         say(f"the head that predicts tokens is left out, since {with_article(head.architecture)} has none")
@@ -124,7 +124,7 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
     return {**numbers, "pad_token_id": pad, **config}
 
 
-def _generation(config: dict[str, Any], checkpoint: Checkpoint, usual: Mapping[str, Any]) -> dict[str, Any]:
+def _generation(config: dict[str, Any], checkpoint: PretrainedModel, usual: Mapping[str, Any]) -> dict[str, Any]:
     """generation_config.json: as it was read, and what it did not say; all that ends a text in any case."""
     names = ("bos_token_id", ENDS, "pad_token_id", *BEGINNINGS, "forced_eos_token_id", "bad_words_ids")
     told = {name: config[name] for name in (*names, *GENERATION_ONLY) if name in config}
@@ -146,7 +146,7 @@ def _dtype(model: Model, wanted: str | None) -> torch.dtype:
     return smaller if same else own
 
 
-def _tensors(family: Family, head: Head, model: Model, dtype: torch.dtype) -> dict[str, Tensor]:
+def _tensors(family: Family, head: HeadSettings, model: Model, dtype: torch.dtype) -> dict[str, Tensor]:
     """Their tensors by the name they have in a class like this."""
     parameters = dict(model.named_parameters())
     found: dict[str, Tensor] = {}
@@ -160,7 +160,7 @@ def _tensors(family: Family, head: Head, model: Model, dtype: torch.dtype) -> di
     return found
 
 
-def _verify(model: Model, head: Head, embedder: Embedder | None, folder: Path) -> None:
+def _verify(model: Model, head: HeadSettings, embedder: Embedder | None, folder: Path) -> None:
     """Read the folder as anyone would, and compare what both models say of the same tokens.
 
     Raises:

@@ -1,15 +1,15 @@
 """Objectives: how examples become a batch, and a batch a loss."""
 
 from langue.objectives.causal import Causal
-from langue.objectives.classify import Classify
+from langue.objectives.classify import ClassifyObjective
 from langue.objectives.cross_entropy import linear_cross_entropy, log_probabilities
 from langue.objectives.ctc import CTC
-from langue.objectives.denoise import Denoise
+from langue.objectives.denoise import DenoiseObjective
 from langue.objectives.dictation import Dictation
-from langue.objectives.embed import Embed
+from langue.objectives.embed import EmbedObjective
 from langue.objectives.extract import Extract
 from langue.objectives.masked import Masked
-from langue.objectives.seq2seq import Seq2Seq
+from langue.objectives.seq2seq import Seq2SeqObjective
 from langue.objectives.settings import (
     AnswerSettings,
     ClassifySettings,
@@ -19,24 +19,24 @@ from langue.objectives.settings import (
     TagSettings,
     TranscribeSettings,
 )
-from langue.objectives.tag import Tag
+from langue.objectives.tag import TagObjective
 
 __all__ = [
     "CTC",
     "AnswerSettings",
     "Causal",
-    "Classify",
+    "ClassifyObjective",
     "ClassifySettings",
-    "Denoise",
+    "DenoiseObjective",
     "DenoiseSettings",
     "Dictation",
-    "Embed",
+    "EmbedObjective",
     "EmbedSettings",
     "Extract",
     "Masked",
     "MaskingSettings",
-    "Seq2Seq",
-    "Tag",
+    "Seq2SeqObjective",
+    "TagObjective",
     "TagSettings",
     "TranscribeSettings",
     "linear_cross_entropy",

@@ -17,7 +17,7 @@ from langue.objectives.settings import AnswerKind
 from langue.randomness import RowRandomness
 
 
-class Classify:
+class ClassifyObjective:
     """One loss for each text: cross-entropy of a label or choice, mean binary cross-entropy of labels, or the squared
     error of a number.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from langue.batch import Batch, Example, Loss
 from langue.models import Model
-from langue.objectives.seq2seq import Seq2Seq
+from langue.objectives.seq2seq import Seq2SeqObjective
 from langue.objectives.settings import DenoiseKind, DenoiseSettings
 from langue.randomness import RowRandomness
 from langue.text import Tokenizer
@@ -18,7 +18,7 @@ Sides = tuple[np.ndarray, np.ndarray]
 """What the encoder reads, and what the decoder is to write."""
 
 
-class Denoise:
+class DenoiseObjective:
     """Spoils rows anew each time they come by; what is drawn for a row is a pure function of its number.
 
     Args:
@@ -30,7 +30,7 @@ class Denoise:
 
     def __init__(self, tokenizer: Tokenizer, settings: DenoiseSettings, start: int, smoothing: float = 0.0):
         self.tokenizer, self.settings = tokenizer, settings
-        self.pairs = Seq2Seq(start, smoothing)
+        self.pairs = Seq2SeqObjective(start, smoothing)
         self.ends = sentence_ends(tokenizer) if settings.kind == "infill" and settings.permute else None
 
     def batch(self, examples: Sequence[Example], rng: RowRandomness) -> Batch:
@@ -198,8 +198,8 @@ def sentence_ends(tokenizer: Tokenizer) -> np.ndarray:
 
 
 __all__ = [
-    "Denoise",
     "DenoiseKind",
+    "DenoiseObjective",
     "corrupt_spans",
     "first_sentinel",
     "infill",

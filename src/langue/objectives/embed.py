@@ -30,7 +30,7 @@ NOTHING = np.zeros(1, np.int64)
 """Stands for a text that is not there."""
 
 
-class Embed:
+class EmbedObjective:
     """One loss for each row of texts: an anchor with a positive and negatives, two graded sentences, or one text alone,
     which is then its own positive under another dropout mask (SimCSE, Gao et al. 2021, section 3).
 

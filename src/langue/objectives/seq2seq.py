@@ -14,7 +14,7 @@ from langue.objectives.padding import padded
 from langue.randomness import RowRandomness
 
 
-class Seq2Seq:
+class Seq2SeqObjective:
     """Teacher forcing: the decoder reads the true target so far, whatever it would have written itself.
 
     Args:

@@ -22,7 +22,7 @@ AT_ONE_SPEED = 64
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioFeatures:
     """Recordings side by side.
 
     Attributes:
@@ -42,7 +42,7 @@ def hear(
     settings: TranscribeSettings | None = None,
     rng: RowRandomness | None = None,
     window: int | None = None,
-) -> Heard:
+) -> AudioFeatures:
     """Examples with `audio`, (samples,) int16 or float32 at 16 kHz.
 
     Args:
@@ -68,7 +68,7 @@ def hear(
     lengths = torch.tensor([len(each) for each in found])
     padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
     valid = torch.arange(padded.shape[1]) < lengths[:, None]
-    return Heard(padded, None if bool(valid.all()) else valid, samples)
+    return AudioFeatures(padded, None if bool(valid.all()) else valid, samples)
 
 
 def features_of(sound: np.ndarray, audio: AudioConfig) -> Tensor:

@@ -15,7 +15,7 @@ from langue.objectives.padding import padded
 from langue.randomness import RowRandomness
 
 
-class Tag:
+class TagObjective:
     """Cross-entropy of the labels, one loss for each word.
 
     Args:

@@ -13,10 +13,10 @@ from langue.console import progress
 from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.search.documents import Document
-from langue.search.embedder import Embedder
+from langue.search.embedder import TextEmbedder
 from langue.search.fields import Fields
 from langue.search.passages import cut
-from langue.search.store import Manifest, Passage, Writer
+from langue.search.store import IndexManifest, IndexWriter, Passage
 from langue.search.vectors import unit
 
 BATCH = 4096
@@ -69,8 +69,13 @@ class Change:
 
 
 def update(
-    writer: Writer, documents: Iterable[Document | Dropped], manifest: Manifest, model: Embedder | None, *, whole: bool
-) -> tuple[Change, Manifest]:
+    writer: IndexWriter,
+    documents: Iterable[Document | Dropped],
+    manifest: IndexManifest,
+    model: TextEmbedder | None,
+    *,
+    whole: bool,
+) -> tuple[Change, IndexManifest]:
     """Put documents in the place of those with the same ids.
 
     Args:
@@ -138,7 +143,7 @@ def _changed(
 
 
 def _batches(
-    documents: Iterable[tuple[Document, str]], manifest: Manifest
+    documents: Iterable[tuple[Document, str]], manifest: IndexManifest
 ) -> Iterator[list[tuple[Document, list[Passage]]]]:
     batch: list[tuple[Document, list[Passage]]] = []
     count = 0
@@ -153,7 +158,7 @@ def _batches(
         yield batch
 
 
-def _passages(document: Document, digest: str, manifest: Manifest) -> list[Passage]:
+def _passages(document: Document, digest: str, manifest: IndexManifest) -> list[Passage]:
     spans = cut(document.text, manifest.settings.size, manifest.settings.overlap)
     return [
         Passage(
@@ -163,7 +168,7 @@ def _passages(document: Document, digest: str, manifest: Manifest) -> list[Passa
     ]
 
 
-def _vectors(model: Embedder | None, texts: list[str]) -> np.ndarray | None:
+def _vectors(model: TextEmbedder | None, texts: list[str]) -> np.ndarray | None:
     if model is None:
         return None
     vectors = unit(model.embed(texts, prompt="document"))

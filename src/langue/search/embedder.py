@@ -13,7 +13,7 @@ from langue.remote import is_remote
 from langue.search.store import ModelRecord
 
 
-class Embedder(Protocol):
+class TextEmbedder(Protocol):
     """A model that makes vectors of texts, such as `langue.load` gives for one."""
 
     @property
@@ -31,7 +31,7 @@ class Embedder(Protocol):
         ...
 
 
-def load_embedder(model: Embedder | Path | str, device: str = "auto") -> tuple[Embedder, str | None]:
+def load_embedder(model: TextEmbedder | Path | str, device: str = "auto") -> tuple[TextEmbedder, str | None]:
     """A model by its folder, or as it is; and where it was, if it was named.
 
     Raises:
@@ -47,7 +47,7 @@ def load_embedder(model: Embedder | Path | str, device: str = "auto") -> tuple[E
     return task, str(model) if is_remote(model) else str(Path(model).resolve())
 
 
-def require(model: Embedder, record: ModelRecord, place: str) -> None:
+def require(model: TextEmbedder, record: ModelRecord, place: str) -> None:
     """Refuse a model whose vectors mean nothing beside those that are there.
 
     Raises:

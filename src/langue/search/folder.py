@@ -27,7 +27,7 @@ from langue.files.manifest import Entry, describe
 from langue.search.collector import Collector
 from langue.search.postings import Postings
 from langue.search.settings import IndexSettings
-from langue.search.store import ADVICE, Manifest, Passage, Scored, read_manifest
+from langue.search.store import ADVICE, IndexManifest, Passage, Scored, read_manifest
 from langue.search.where import Where
 from langue.search.words import words as words_of
 
@@ -76,7 +76,7 @@ class Table(Protocol):
 
 
 def open_table(
-    path: Path, settings: IndexSettings, manifest: Manifest | None, writing: ExitStack | None = None
+    path: Path, settings: IndexSettings, manifest: IndexManifest | None, writing: ExitStack | None = None
 ) -> Table:
     """The table of a folder, in the version that its manifest says.
 
@@ -104,9 +104,9 @@ class FolderStore:
         manifest: of the version to be seen; None where there is none yet.
     """
 
-    def __init__(self, path: Path, settings: IndexSettings, manifest: Manifest | None):
+    def __init__(self, path: Path, settings: IndexSettings, manifest: IndexManifest | None):
         self.path, self.settings = path, settings
-        self.manifest: Manifest | None = None
+        self.manifest: IndexManifest | None = None
         if manifest is not None:
             self.see(manifest)
 
@@ -178,7 +178,7 @@ class FolderStore:
                 _remove_versions(self.path, {before.generation, before.generation - 1})
             yield _Writer(self, before, stack)
 
-    def see(self, manifest: Manifest, *, check: bool = True) -> None:
+    def see(self, manifest: IndexManifest, *, check: bool = True) -> None:
         """Go over to another version.
 
         Raises:
@@ -198,7 +198,7 @@ class FolderStore:
 class _Writer:
     """A `Writer` of a folder."""
 
-    def __init__(self, store: FolderStore, before: Manifest | None, stack: ExitStack):
+    def __init__(self, store: FolderStore, before: IndexManifest | None, stack: ExitStack):
         self._store, self._before, path = store, before, store.path
         self._table = open_table(path, store.settings, before, stack)
         self._postings = None if before is None else Postings.load(path / _postings(before.generation))
@@ -219,7 +219,7 @@ class _Writer:
         for passage in passages:
             self._collector.add(passage.key, words_of(passage.text))
 
-    def commit(self, manifest: Manifest) -> None:
+    def commit(self, manifest: IndexManifest) -> None:
         path = self._store.path
         generation = 1 + (0 if self._before is None else self._before.generation)
         try:
@@ -269,7 +269,7 @@ def _listed(path: Path, generation: int, before: Mapping[str, Entry]) -> dict[st
     return files
 
 
-def _check(path: Path, manifest: Manifest) -> None:
+def _check(path: Path, manifest: IndexManifest) -> None:
     """Compare all files of a version with what its manifest says of them.
 
     Raises:

@@ -15,11 +15,11 @@ from langue.errors import LangueError
 from langue.pages.reader import clean
 from langue.search.change import Change, update
 from langue.search.documents import read_documents
-from langue.search.embedder import Embedder, load_embedder, require
+from langue.search.embedder import TextEmbedder, load_embedder, require
 from langue.search.fuse import Rerank, fuse, judge
 from langue.search.mark import best_sentences
 from langue.search.settings import IndexSettings
-from langue.search.store import Manifest, ModelRecord, Scored, Store, open_store, shown
+from langue.search.store import IndexManifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit
 from langue.search.where import Given as GivenWhere
 from langue.search.where import Where, read_where, typed
@@ -66,7 +66,7 @@ class Index:
         device: where a model that is named is loaded.
     """
 
-    def __init__(self, place: str, store: Store, model: Embedder | Path | str | None = None, device: str = "auto"):
+    def __init__(self, place: str, store: Store, model: TextEmbedder | Path | str | None = None, device: str = "auto"):
         self.place, self.store, self.device = shown(place), store, device
         self._given, self._model = model, None
         self.change: Change | None = None
@@ -74,7 +74,7 @@ class Index:
             self._model = self._checked(model)
 
     @classmethod
-    def open(cls, place: Path | str, model: Embedder | Path | str | None = None, device: str = "auto") -> Index:
+    def open(cls, place: Path | str, model: TextEmbedder | Path | str | None = None, device: str = "auto") -> Index:
         """An index that is there.
 
         Raises:
@@ -87,7 +87,7 @@ class Index:
         cls,
         given: Given,
         place: Path | str,
-        model: Embedder | Path | str | None = None,
+        model: TextEmbedder | Path | str | None = None,
         settings: IndexSettings | None = None,
         device: str = "auto",
     ) -> Index:
@@ -110,7 +110,7 @@ class Index:
             settings = settings.model_copy(update={"kind": "postgres"})
         index = cls(str(place), open_store(str(place), settings), model, device)
         before = index.store.manifest
-        manifest = before or Manifest(settings=settings, model=index._record())
+        manifest = before or IndexManifest(settings=settings, model=index._record())
         if manifest.settings != settings:
             there = " ".join(_options(manifest.settings, settings))
             raise LangueError(f"{place} was made with {there}; give the same, or build beside it")
@@ -124,7 +124,7 @@ class Index:
         return index
 
     @property
-    def manifest(self) -> Manifest:
+    def manifest(self) -> IndexManifest:
         """What the index says of itself.
 
         Raises:
@@ -140,7 +140,7 @@ class Index:
         return "text" if self.manifest.model is None else "hybrid"
 
     @property
-    def model(self) -> Embedder:
+    def model(self) -> TextEmbedder:
         """What made its vectors.
 
         Raises:
@@ -158,7 +158,7 @@ class Index:
             self._model = self._checked(load_embedder(given, self.device)[0])
         return self._model
 
-    def _checked(self, model: Embedder) -> Embedder:
+    def _checked(self, model: TextEmbedder) -> TextEmbedder:
         if self.manifest.model is None:
             raise LangueError(f"{self.place} was made without a model, and has no use for one")
         require(model, self.manifest.model, self.place)
@@ -178,7 +178,7 @@ class Index:
         """
         return self._update(given, self.manifest, whole=False)
 
-    def _update(self, given: Given, manifest: Manifest, *, whole: bool) -> Change:
+    def _update(self, given: Given, manifest: IndexManifest, *, whole: bool) -> Change:
         model = None if manifest.model is None else self.model if self.store.manifest else self._model
         documents = read_documents(given, manifest.settings, {} if whole else manifest.fields)
         with self.store.writing() as writer:

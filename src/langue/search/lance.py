@@ -23,9 +23,9 @@ import numpy as np
 from langue.errors import LangueError, reading
 from langue.extra import need
 from langue.files import reason, replacing
-from langue.search.rows import Rows
+from langue.search.rows import PassageRows
 from langue.search.settings import Storage
-from langue.search.store import Manifest, Passage, Scored, ranked
+from langue.search.store import IndexManifest, Passage, Scored, ranked
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import COMPARE, LAST, NEGATIVE, Condition, Where
 
@@ -94,7 +94,9 @@ class LanceTable:
         self._buffered = 0
 
     @classmethod
-    def open(cls, path: Path, storage: Storage, manifest: Manifest | None, writing: ExitStack | None) -> LanceTable:
+    def open(
+        cls, path: Path, storage: Storage, manifest: IndexManifest | None, writing: ExitStack | None
+    ) -> LanceTable:
         """The version that a manifest says, of the database in a folder.
 
         Raises:
@@ -157,11 +159,11 @@ class LanceTable:
         return reading(self._path, "remove the index and build it again")
 
     @cached_property
-    def _rows(self) -> Rows:
+    def _rows(self) -> PassageRows:
         """Where the passages of this version stand."""
         with self._reading():
             found = self._table.search().select(["key"]).with_row_id(True).to_batches(BATCH).read_all()
-        return Rows(found[ROW].to_numpy(), found["key"].to_numpy())
+        return PassageRows(found[ROW].to_numpy(), found["key"].to_numpy())
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """See `Table`."""

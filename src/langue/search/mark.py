@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from langue.search.collector import Collector
-from langue.search.embedder import Embedder
+from langue.search.embedder import TextEmbedder
 from langue.search.vectors import unit
 from langue.search.words import words
 from langue.text.sentences import Span, sentences
 
 
 def best_sentences(
-    texts: Sequence[str], query: str, vector: np.ndarray | None = None, model: Embedder | None = None
+    texts: Sequence[str], query: str, vector: np.ndarray | None = None, model: TextEmbedder | None = None
 ) -> list[Span]:
     """Start and end of the sentence of each text that is nearest to a query, in characters.
 

@@ -19,7 +19,7 @@ from langue.files import replacing_listed
 from langue.files.arrays import write_array
 from langue.search.postings import best
 from langue.search.settings import Storage
-from langue.search.store import ADVICE, Manifest, Passage, Scored, ranked
+from langue.search.store import ADVICE, IndexManifest, Passage, Scored, ranked
 from langue.search.vectors import CANDIDATES, cosines, differing, stored, to_bits
 from langue.search.where import Where, holds
 
@@ -53,7 +53,7 @@ class MemoryTable:
         self._new: list[tuple[Sequence[Passage], Mapping[str, np.ndarray]]] = []
 
     @classmethod
-    def open(cls, path: Path, storage: Storage, manifest: Manifest | None) -> MemoryTable:
+    def open(cls, path: Path, storage: Storage, manifest: IndexManifest | None) -> MemoryTable:
         """The version that a manifest says."""
         if manifest is None:
             none = np.empty(0, np.int64)

@@ -20,7 +20,7 @@ from langue.errors import LangueError, reason
 from langue.extra import need
 from langue.search.postings import K1, B
 from langue.search.settings import IndexSettings
-from langue.search.store import Manifest, Passage, Scored, ranked, read_manifest, shown
+from langue.search.store import IndexManifest, Passage, Scored, ranked, read_manifest, shown
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import NEGATIVE, Condition, Where
 from langue.search.words import words as words_of
@@ -107,7 +107,7 @@ class PostgresStore:
             raise LangueError(f"there is no index {name} in the database; to make one: {command}")
         return store
 
-    def read(self) -> Manifest | None:
+    def read(self) -> IndexManifest | None:
         """The manifest as it is now."""
         with self._asking():
             there = self._connection.execute("SELECT to_regclass(%s)", [f"{self.name}.manifest"]).fetchone()[0]
@@ -215,7 +215,7 @@ class _Writer:
     def __init__(self, store: PostgresStore, transaction: Any):
         self._store, self._transaction = store, transaction
         self._run = store._run
-        self.manifest: Manifest | None = None
+        self.manifest: IndexManifest | None = None
         assert store.settings is not None
         self._settings = store.settings
         self._made = store.manifest is not None
@@ -277,7 +277,7 @@ class _Writer:
             self._run(statement, vector=vector)
         self._made = True
 
-    def commit(self, manifest: Manifest) -> None:
+    def commit(self, manifest: IndexManifest) -> None:
         before = self._store.manifest
         generation = 1 + (0 if before is None else before.generation)
         if before is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 
-class Rows:
+class PassageRows:
     """The places of one version's passages.
 
     Args:

@@ -60,7 +60,7 @@ class ModelRecord(Settings):
     """Where it was."""
 
 
-class Manifest(Settings):
+class IndexManifest(Settings):
     """What an index says of itself; whoever has read it sees what it counts and nothing later."""
 
     format: str = "langue index"
@@ -95,14 +95,14 @@ class Manifest(Settings):
         return self.model_copy(update={"sha256": digest}).model_dump_json(indent=2) + "\n"
 
 
-def read_manifest(content: str, where: str) -> Manifest:
+def read_manifest(content: str, where: str) -> IndexManifest:
     """A manifest from JSON.
 
     Raises:
         LangueError: it is damaged, or of another version.
     """
     try:
-        manifest = Manifest.model_validate(parse_json(content, f"{where} is no index of this Langue, or"))
+        manifest = IndexManifest.model_validate(parse_json(content, f"{where} is no index of this Langue, or"))
     except ValidationError as error:
         first = error.errors()[0]
         raise LangueError(
@@ -118,7 +118,7 @@ def read_manifest(content: str, where: str) -> Manifest:
     return manifest
 
 
-class Writer(Protocol):
+class IndexWriter(Protocol):
     """A change of an index. Nothing of it is to be seen before `commit`, and all of it afterwards."""
 
     def digests(self) -> dict[str, str]:
@@ -133,7 +133,7 @@ class Writer(Protocol):
         """Put in passages, whose keys ascend, with their unit vectors (passages, size) float32."""
         ...
 
-    def commit(self, manifest: Manifest) -> None:
+    def commit(self, manifest: IndexManifest) -> None:
         """Let everybody see it."""
         ...
 
@@ -142,7 +142,7 @@ class Store(Protocol):
     """An index as one version of it is."""
 
     @property
-    def manifest(self) -> Manifest | None:
+    def manifest(self) -> IndexManifest | None:
         """What it says of itself; None where nothing was ever committed."""
         ...
 
@@ -162,7 +162,7 @@ class Store(Protocol):
         """Passages by their keys, in that order, as far as they are there still."""
         ...
 
-    def writing(self) -> AbstractContextManager[Writer]:
+    def writing(self) -> AbstractContextManager[IndexWriter]:
         """Begin a change, which is undone if it is left without `commit`; there can be one at a time.
 
         Raises:

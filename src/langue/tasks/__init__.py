@@ -9,7 +9,7 @@ from langue.errors import LangueError
 from langue.files import check_folder, every_byte
 
 if TYPE_CHECKING:
-    from langue.hub import Checkpoint
+    from langue.hub import PretrainedModel
     from langue.models import Model
     from langue.recipe import Recipe
 
@@ -63,7 +63,7 @@ def load(path: Path | str, device: str = "auto", task: str | None = None, *, ver
     return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe, **more)
 
 
-def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
+def read_model(path: Path) -> tuple[PretrainedModel, Recipe | None]:
     """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
 
     Args:
@@ -72,7 +72,7 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
     Raises:
         LangueError: there is no such folder, or something in it is missing or damaged.
     """
-    from langue.hub import Checkpoint, is_foreign, local, read_labels, read_origin, read_reading, read_source
+    from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
     from langue.hub.checkpoint import SOURCE_TOKENIZER
     from langue.text import Tokenizer
 
@@ -90,7 +90,7 @@ def read_model(path: Path) -> tuple[Checkpoint, Recipe | None]:
     beside = path.parent.parent / "model"
     sources = (folder / SOURCE_TOKENIZER for folder in (weights, beside))
     source = next((Tokenizer.load(file) for file in sources if file.is_file()), None)
-    return Checkpoint(
+    return PretrainedModel(
         model,
         None if tokenizer is None else Tokenizer.load(tokenizer),
         read_labels(weights) or read_labels(beside),
@@ -138,7 +138,7 @@ def _recipe(path: Path) -> Recipe | None:
     return None
 
 
-def _task(checkpoint: Checkpoint, recipe: Recipe | None, path: Path, wanted: str | None) -> str:
+def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted: str | None) -> str:
     from langue.hub import purpose
 
     if recipe is not None:

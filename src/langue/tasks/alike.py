@@ -10,11 +10,10 @@ import torch
 
 from langue import metrics
 from langue.data.alike import RowKind, grade_of, kind_of, scores_of, texts_in
-from langue.data.examples import Encoded
+from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
-from langue.objectives.embed import Embed as Objective
-from langue.objectives.embed import names_of
+from langue.objectives.embed import EmbedObjective, names_of
 from langue.objectives.settings import EmbedSettings
 from langue.tasks.embed import Embed
 from langue.text import Tokenizer
@@ -39,10 +38,10 @@ def encoded_rows(
     return [[each, *(next(others) for _ in row[1:])] for each, row in zip(firsts, texts, strict=True)]
 
 
-def examples(rows: Sequence[Sequence[Sequence[int]]], targets: Sequence[Any]) -> list[Encoded]:
+def examples(rows: Sequence[Sequence[Sequence[int]]], targets: Sequence[Any]) -> list[EncodedExample]:
     """The same as examples, with what is to be learnt of each."""
     return [
-        Encoded(ids, [np.zeros(len(text), np.int8) for text in ids], target)
+        EncodedExample(ids, [np.zeros(len(text), np.int8) for text in ids], target)
         for ids, target in zip(rows, targets, strict=True)
     ]
 
@@ -103,7 +102,7 @@ def _loss(
 ) -> float:
     """The mean over rows, whose vectors are (rows, 2, D)."""
     kind = "contrastive" if grades is None else "cosine" if settings.loss == "cosine" else "cosent"
-    objective = Objective(settings.model_copy(update={"loss": kind, "sizes": ()}))
+    objective = EmbedObjective(settings.model_copy(update={"loss": kind, "sizes": ()}))
     total = 0.0
     for start in range(0, len(pairs), batch):
         some = slice(start, start + batch)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from langue import metrics
-from langue.data.examples import Encoded
+from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, missing_columns, require, text_of
 from langue.data.values import is_missing, place_near, spelt, whole
 from langue.errors import LangueError
@@ -377,7 +377,7 @@ def _columns(row: Labelled) -> tuple[str, ...]:
 
 def encoded_windows(
     tokenizer: Tokenizer, rows: Sequence[Labelled], settings: AnswerSettings, context: int
-) -> Iterator[Encoded]:
+) -> Iterator[EncodedExample]:
     """All windows to learn from: one that holds the whole answer points at it, any other at its first position.
 
     Raises:
@@ -388,7 +388,7 @@ def encoded_windows(
     for row, windows in zip(rows, windows_of(tokenizer, rows, settings, context), strict=True):
         span = span_of(row)
         for window in windows:
-            yield Encoded(window.ids, window.segments, _target(window, span))
+            yield EncodedExample(window.ids, window.segments, _target(window, span))
 
 
 def _target(window: Window, span: tuple[int, int] | None) -> tuple[int, int]:

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from langue import metrics
-from langue.data.examples import Encoded
+from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, list_of, missing_columns, number_of, text_of
 from langue.data.records import is_blank
 from langue.data.values import is_missing, whole
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
-from langue.objectives import Classify as Objective
+from langue.objectives import ClassifyObjective
 from langue.objectives.padding import by_length, padded
 from langue.objectives.settings import ClassifySettings
 from langue.tasks.texts import BATCH_TOKENS, Framed, frame, framed_texts
@@ -65,9 +65,9 @@ class Classify:
             labels = tuple(str(number) for number in range(outputs))
         return cls(model, tokenizer, ClassifySettings(kind="label" if labels else "number", labels=labels))
 
-    def objective(self) -> Objective:
+    def objective(self) -> ClassifyObjective:
         """What it learns by."""
-        return Objective(self.kind)
+        return ClassifyObjective(self.kind)
 
     def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
         """Judge one text or many.
@@ -200,7 +200,9 @@ class Classify:
             logs = [np.log(_softmax(row)[right]) for row, right in zip(found, targets, strict=True)]
             return float(-np.mean(logs))
         kind = torch.long if self.kind == "label" else torch.float32
-        loss = Objective(self.kind).of_scores(torch.from_numpy(np.stack(found)), torch.tensor(targets, dtype=kind))
+        loss = ClassifyObjective(self.kind).of_scores(
+            torch.from_numpy(np.stack(found)), torch.tensor(targets, dtype=kind)
+        )
         return float(loss.total / loss.count)
 
 
@@ -358,7 +360,7 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
 
 def encoded_examples(
     tokenizer: Tokenizer, rows: Sequence[Labelled], settings: ClassifySettings, context: int
-) -> list[Encoded]:
+) -> list[EncodedExample]:
     """Rows to learn from, as numbers.
 
     Raises:
@@ -367,8 +369,8 @@ def encoded_examples(
     targets = [target_of(row, settings) for row in rows]
     framed = encode(tokenizer, rows, settings.kind, context)
     if settings.kind != "choice":
-        return [Encoded(ids, segments, target) for (ids, segments), target in zip(framed, targets, strict=True)]
+        return [EncodedExample(ids, segments, target) for (ids, segments), target in zip(framed, targets, strict=True)]
     return [
-        Encoded([ids for ids, _ in row], [segments for _, segments in row], target)
+        EncodedExample([ids for ids, _ in row], [segments for _, segments in row], target)
         for row, target in zip(framed, targets, strict=True)
     ]

@@ -13,7 +13,7 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True)
-class Heard:
+class SpelledText:
     """A text, and when its tokens were heard.
 
     Attributes:
@@ -27,7 +27,7 @@ class Heard:
     score: float
 
 
-def likeliest_path(logs: Tensor, blank: int) -> Heard:
+def likeliest_path(logs: Tensor, blank: int) -> SpelledText:
     """The likeliest token of each moment, repeats taken for one, blanks left out.
 
     Args:
@@ -39,7 +39,7 @@ def likeliest_path(logs: Tensor, blank: int) -> Heard:
     begins = torch.ones_like(path, dtype=torch.bool)
     begins[1:] = path[1:] != path[:-1]
     places = (begins & (path != blank)).nonzero().flatten()
-    return Heard(path[places].tolist(), places.tolist(), float(best.values.sum()))
+    return SpelledText(path[places].tolist(), places.tolist(), float(best.values.sum()))
 
 
 Writer = Callable[[Sequence[tuple[int, ...]]], Tensor]
@@ -65,7 +65,7 @@ class Fusion:
 
 def prefix_beam(
     logs: Tensor, blank: int, beams: int, likely: float = 1e-4, fusion: Fusion | None = None
-) -> list[Heard]:
+) -> list[SpelledText]:
     """The likeliest texts, best first: all ways to say a beginning are followed together (Hannun et al. 2014).
 
     Args:
@@ -97,7 +97,7 @@ def prefix_beam(
         told.read(kept)
     scores = {text: ways.total + told.score(text, ended=True) for text, ways in kept.items()}
     best = sorted(kept, key=lambda text: scores[text], reverse=True)
-    return [Heard(list(text), list(kept[text].positions), scores[text]) for text in best]
+    return [SpelledText(list(text), list(kept[text].positions), scores[text]) for text in best]
 
 
 class _Told:
@@ -155,7 +155,9 @@ def _add(first: float, second: float) -> float:
     return first if second == NEVER else first + math.log1p(math.exp(second - first))
 
 
-def decode(logs: Tensor, lengths: Sequence[int], blank: int, beams: int, fusion: Fusion | None = None) -> list[Heard]:
+def decode(
+    logs: Tensor, lengths: Sequence[int], blank: int, beams: int, fusion: Fusion | None = None
+) -> list[SpelledText]:
     """Of each row of logs (B, positions, V), as long as it is, the best text."""
     rows = [row[:length] for row, length in zip(logs.cpu(), lengths, strict=True)]
     if beams == 1 and fusion is None:

@@ -22,7 +22,7 @@ from langue.objectives.dictation import spelling
 from langue.objectives.sound import features_of
 from langue.settings import parse
 from langue.tasks.rewrite import first_token_of
-from langue.tasks.transcribe import LONGEST, Piece, Segment, Transcribe, Transcript, pieces_of
+from langue.tasks.transcribe import LONGEST, RecordingPiece, Segment, Transcribe, Transcript, pieces_of
 from langue.text import Tokenizer
 
 NEVER = -1e9
@@ -81,7 +81,7 @@ class Dictate(Transcribe):
         usual["max_tokens"] = self.model.config.context - 1
         return parse(GenerationSettings, {**usual, **options}, self.name)
 
-    def _written(self, pieces: Sequence[Piece], settings: GenerationSettings) -> list[Hypothesis]:
+    def _written(self, pieces: Sequence[RecordingPiece], settings: GenerationSettings) -> list[Hypothesis]:
         """The best text of each piece."""
         unused = range(self.tokenizer.vocab_size, self.model.config.vocab_size)
         suppress_tokens = (*sorted(self.tokenizer.specials), *unused)

@@ -17,13 +17,13 @@ from langue.batch import Batch
 from langue.console import say, with_article
 from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
-from langue.data.sides import Sides
+from langue.data.sides import PairEncoder
 from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.errors import LangueError
 from langue.metrics.scripts import is_unspaced
 from langue.metrics.translation import Languages
 from langue.models import Model, ModelConfig
-from langue.objectives import Seq2Seq
+from langue.objectives import Seq2SeqObjective
 from langue.settings import parse
 from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.sources import Long, Sources, read_sources
@@ -81,7 +81,7 @@ class Rewrite(ABC):
             raise LangueError(f"the model is {with_article(config.form)}; to {self.name} takes model.form: seq2seq")
         self.settings, self.tokenizer = settings or PairSettings(), tokenizer
         opening = opening_of(config, tokenizer)
-        self.sides = Sides.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context, opening)
+        self.sides = PairEncoder.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context, opening)
         known = config.source_vocab_size or config.vocab_size
         if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
             raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
@@ -113,9 +113,9 @@ class Rewrite(ABC):
                 raise LangueError("models that write together must share their tokenizers and tags")
             self.models += other.models
 
-    def objective(self) -> Seq2Seq:
+    def objective(self) -> Seq2SeqObjective:
         """What it learns by."""
-        return Seq2Seq(self.start)
+        return Seq2SeqObjective(self.start)
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The best text for each of a list."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from langue.data.records import is_blank
-from langue.data.sides import Sides
+from langue.data.sides import PairEncoder
 from langue.engine import GenerationSettings, Request
 from langue.metrics.scripts import UNSPACED
 from langue.text import Tokenizer
@@ -91,7 +91,7 @@ class Sources:
         return found
 
 
-def read_sources(texts: Sequence[str], sides: Sides, tags: Sequence[str], long: Long) -> Sources:
+def read_sources(texts: Sequence[str], sides: PairEncoder, tags: Sequence[str], long: Long) -> Sources:
     """Encode texts.
 
     Args:

@@ -18,7 +18,7 @@ from langue.models import Model
 from langue.models.finite import refuse_not_finite
 from langue.nn.mel import HOP
 from langue.objectives import CTC, TranscribeSettings
-from langue.tasks.ctc_search import Fusion, Heard, decode
+from langue.tasks.ctc_search import Fusion, SpelledText, decode
 from langue.tasks.transcribe import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, pieces_of
 from langue.text import Tokenizer
 
@@ -71,9 +71,9 @@ class Spell(Transcribe):
         beams = beams or (self.settings.beams if fusion is None else 16)
         longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
         played: list[Playback] = []
-        of_each: dict[int, list[tuple[int, Heard]]] = defaultdict(list)
+        of_each: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
         for pieces in pieces_of(sounds, longest, played):
-            heard: dict[int, Heard] = {}
+            heard: dict[int, SpelledText] = {}
             for numbers in batches([len(piece.samples) for piece in pieces], ROOM):
                 found = self._read([pieces[number].samples for number in numbers], beams, fusion)
                 heard |= dict(zip(numbers, found, strict=True))
@@ -83,7 +83,7 @@ class Spell(Transcribe):
         return [self._transcript(sound, of_each[number]) for number, sound in enumerate(played)]
 
     @torch.inference_mode()
-    def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[Heard]:
+    def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[SpelledText]:
         batch = self.ctc.batch([{"audio": piece, "target": []} for piece in pieces]).to(self.model.device)
         logs = self.ctc.log_probabilities(self.model, batch)
         refuse_not_finite(logs)
@@ -116,7 +116,7 @@ class Spell(Transcribe):
 
         return Fusion(writer, weight, bonus, self.tokenizer.end)
 
-    def _transcript(self, sound: Playback, pieces: list[tuple[int, Heard]]) -> Transcript:
+    def _transcript(self, sound: Playback, pieces: list[tuple[int, SpelledText]]) -> Transcript:
         words: list[Word] = []
         for start, heard in pieces:
             places = [start + place * self.audio.stride * HOP for place in heard.positions]

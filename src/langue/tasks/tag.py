@@ -11,14 +11,13 @@ import torch
 
 from langue import metrics
 from langue.batch import IGNORE
-from langue.data.examples import Encoded
+from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, list_of, require
 from langue.data.values import is_missing
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
-from langue.objectives import Tag as Objective
-from langue.objectives import TagSettings
+from langue.objectives import TagObjective, TagSettings
 from langue.objectives.padding import by_length, padded
 from langue.tasks.classify import label_name
 from langue.tasks.texts import BATCH_TOKENS
@@ -31,7 +30,7 @@ WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
 BIO = re.compile(r"O|[BI]-.+")
 
 
-class Piece(NamedTuple):
+class WordWindow(NamedTuple):
     """As many of a text's words as the context holds.
 
     Attributes:
@@ -75,9 +74,9 @@ class Tag:
         names = tuple(labels or map(str, range(outputs)))
         return cls(model, tokenizer, (recipe.tag if recipe else TagSettings()).model_copy(update={"labels": names}))
 
-    def objective(self) -> Objective:
+    def objective(self) -> TagObjective:
         """What it learns by."""
-        return Objective()
+        return TagObjective()
 
     def tag(self, texts: str | Sequence[Any], *, scores: bool = False) -> Any:
         """Label the words of one text or of many.
@@ -222,7 +221,7 @@ def targets_of(row: Labelled, settings: TagSettings) -> list[int]:
     return [numbers[tag] for tag in tags]
 
 
-def pieces_of(tokenizer: Tokenizer, rows: Sequence[Labelled], context: int) -> Iterator[list[Piece]]:
+def pieces_of(tokenizer: Tokenizer, rows: Sequence[Labelled], context: int) -> Iterator[list[WordWindow]]:
     """Each row's words as tokens, cut between words into pieces that the context holds.
 
     Words are encoded together, with a space between them, as the tokenizer has seen them in texts.
@@ -250,7 +249,7 @@ def _middles(offsets: Sequence[tuple[int, int]]) -> np.ndarray:
 
 def _cut(
     tokenizer: Tokenizer, ids: Sequence[int], owners: np.ndarray, words: int, room: int, before: int
-) -> Iterator[Piece]:
+) -> Iterator[WordWindow]:
     starts = np.searchsorted(owners, np.arange(words + 1))
     first = 0
     while first < words:
@@ -258,13 +257,13 @@ def _cut(
         last = max(first + 1, int(np.searchsorted(starts, starts[first] + room, side="right")) - 1)
         row, segments = tokenizer.pair(ids[starts[first] : min(starts[last], starts[first] + room)])
         places = starts[first:last] - starts[first] + before
-        yield Piece(row, segments, first, np.where(starts[first:last] < starts[first + 1 : last + 1], places, -1))
+        yield WordWindow(row, segments, first, np.where(starts[first:last] < starts[first + 1 : last + 1], places, -1))
         first = last
 
 
 def encoded_pieces(
     tokenizer: Tokenizer, rows: Sequence[Labelled], settings: TagSettings, context: int
-) -> Iterator[Encoded]:
+) -> Iterator[EncodedExample]:
     """Rows to learn from, with a label at each word's first token and IGNORE at all others.
 
     Raises:
@@ -277,7 +276,7 @@ def encoded_pieces(
             for word, place in enumerate(piece.places.tolist(), piece.first):
                 if place >= 0:
                     target[place] = right[word]
-            yield Encoded(piece.ids, piece.segments, target)
+            yield EncodedExample(piece.ids, piece.segments, target)
 
 
 def _row(text: Any, place: str) -> Labelled:

@@ -257,7 +257,7 @@ def cut(sound: Playback, longest: int) -> Pieces:
         yield start, samples
 
 
-class Piece(NamedTuple):
+class RecordingPiece(NamedTuple):
     """A stretch of one of several recordings."""
 
     owner: int
@@ -267,13 +267,13 @@ class Piece(NamedTuple):
     samples: np.ndarray
 
 
-def pieces_of(sounds: Iterable[Playback], longest: int, heard: list[Playback]) -> Iterator[list[Piece]]:
+def pieces_of(sounds: Iterable[Playback], longest: int, heard: list[Playback]) -> Iterator[list[RecordingPiece]]:
     """Pieces of recordings in their order, some minutes' worth at once; recordings are noted as they are begun."""
-    held: list[Piece] = []
+    held: list[RecordingPiece] = []
     for owner, sound in enumerate(sounds):
         heard.append(sound)
         for start, samples in cut(sound, longest):
-            held.append(Piece(owner, start, samples))
+            held.append(RecordingPiece(owner, start, samples))
             if sum(len(piece.samples) for piece in held) >= TOGETHER:
                 yield held
                 held = []

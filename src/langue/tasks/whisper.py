@@ -15,8 +15,8 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
-from langue.engine import Encoded, Engine, EngineSettings, Hypothesis, Request, SamplingSettings
-from langue.engine.timestamps import Part, Timestamps
+from langue.engine import EncodedSource, Engine, EngineSettings, Hypothesis, Request, SamplingSettings
+from langue.engine.timestamps import TimedSegment, Timestamps
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
@@ -226,7 +226,8 @@ class Whisper(Transcribe):
             requests = [
                 Request(
                     self._prompt(active[number], asked), settings, self.tokenizer.ends,
-                    source=Encoded(active[number].window), suppress_tokens=self.suppress_tokens, processor=self.rule,
+                    source=EncodedSource(active[number].window), suppress_tokens=self.suppress_tokens,
+                    processor=self.rule,
                 )
                 for number in left
             ]  # fmt: skip
@@ -263,7 +264,7 @@ class Whisper(Transcribe):
             told = [] if temperature > 0.5 else each.told + [token for part in parts for token in part.tokens]
             each.told = told[-(self.model.config.context // 2 - 1) :]
 
-    def _note_segments(self, each: _Listening, parts: Sequence[Part], asked: WhisperOptions) -> None:
+    def _note_segments(self, each: _Listening, parts: Sequence[TimedSegment], asked: WhisperOptions) -> None:
         """Keep those that say something, with their words where these are asked for."""
         words, usual = self._window_words(each, parts, asked) if asked.words else ([], 0.0)
         place = 0
@@ -275,7 +276,9 @@ class Whisper(Transcribe):
             if text and part.end > part.start:
                 self._note_segment(each, text, part, own, usual)
 
-    def _note_segment(self, each: _Listening, text: str, part: Part, words: Sequence[TimedWord], usual: float) -> None:
+    def _note_segment(
+        self, each: _Listening, text: str, part: TimedSegment, words: Sequence[TimedWord], usual: float
+    ) -> None:
         def time(ticks: float, ending: bool = False) -> float:
             return round(each.sound.time(each.place + min(ticks * TICK, each.length), ending=ending), 3)
 
@@ -289,7 +292,7 @@ class Whisper(Transcribe):
         each.segments.append(Segment(text, round(start, 3), round(end, 3), told))
 
     def _window_words(
-        self, each: _Listening, parts: Sequence[Part], asked: WhisperOptions
+        self, each: _Listening, parts: Sequence[TimedSegment], asked: WhisperOptions
     ) -> tuple[list[TimedWord], float]:
         said = [token for part in parts for token in part.tokens if token < self.tokenizer.end]
         if not said:

@@ -2,7 +2,7 @@
 
 from langue.text.fertility import Fertility, fertility
 from langue.text.settings import TokenizerSettings
-from langue.text.tokenizer import Stream, Tokenizer
+from langue.text.tokenizer import TextStream, Tokenizer
 from langue.text.train import train_tokenizer
 
-__all__ = ["Fertility", "Stream", "Tokenizer", "TokenizerSettings", "fertility", "train_tokenizer"]
+__all__ = ["Fertility", "TextStream", "Tokenizer", "TokenizerSettings", "fertility", "train_tokenizer"]

@@ -18,7 +18,7 @@ import langue
 from langue import machine
 from langue.errors import LangueError
 from langue.text.tokenizer import Tokenizer, encoding
-from langue.text.words import Words
+from langue.text.words import WordEncoder
 
 MUCH = 1 << 24
 """Characters after which processes are started: what one core encodes in the time that their start takes them all."""
@@ -38,7 +38,7 @@ class Flat(NamedTuple):
     """(texts,) int64: how many are each text's."""
 
 
-class Encoder(Protocol):
+class TokenEncoder(Protocol):
     """Whoever encodes texts."""
 
     def encode(self, texts: Sequence[str]) -> Flat: ...
@@ -49,7 +49,7 @@ class Alone:
 
     def __init__(self, tokenizer: Tokenizer, dtype: np.dtype):
         self._tokenizer, self._dtype = tokenizer, dtype
-        self._words = Words(tokenizer.engine, dtype) if Words.fits(tokenizer.engine) else None
+        self._words = WordEncoder(tokenizer.engine, dtype) if WordEncoder.fits(tokenizer.engine) else None
         self._lock = Lock()
 
     def encode(self, texts: Sequence[str]) -> Flat:
@@ -154,7 +154,7 @@ class Encoders:
         self._processes = cores if can_start and cores > 1 else 0
         self.count = max(2, self._processes)  # that the engine is busy while an array is made
         self._tokenizer, self._dtype = tokenizer, dtype
-        self._alone: Encoder = Alone(tokenizer, dtype)
+        self._alone: TokenEncoder = Alone(tokenizer, dtype)
         self._free: SimpleQueue[Process | None] = SimpleQueue()
         for _ in range(self._processes):
             self._free.put(None)

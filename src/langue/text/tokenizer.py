@@ -213,9 +213,9 @@ class Tokenizer:
         """The text of token numbers behind others: a space between them is part of it, which decoders drop in front."""
         return self.decode([*before, *ids])[len(self.decode(before)) :]
 
-    def stream(self, before: Sequence[int] = ()) -> Stream:
+    def stream(self, before: Sequence[int] = ()) -> TextStream:
         """A decoder that takes one token at a time, behind those that are known already."""
-        return Stream(self, before)
+        return TextStream(self, before)
 
     def save(self, folder: Path | str) -> None:
         """Write `tokenizer.json` into a folder, whole or not at all; what it cannot say goes beside it."""
@@ -265,7 +265,7 @@ class Tokenizer:
             return cls(engine, beside.roles, beside.ends, beside.chat_templates)
 
 
-class Stream:
+class TextStream:
     """Decodes token by token and gives out only what later tokens cannot change: never half a character.
 
     A piece is decoded together with a few tokens before it, since spaces and bytes may depend on them.

@@ -21,7 +21,7 @@ BASIC = 0x10000
 """One past the last code point of Unicode's basic plane; sets of characters beyond it make Python's patterns slow."""
 
 
-class Words:
+class WordEncoder:
     """Encodes texts word by word and remembers the words: several times as fast as the engine, and never otherwise.
 
     Merges never cross a border between words, and a word by itself is one word again, because GPT-2's pattern looks

@@ -10,25 +10,12 @@ from typing import Annotated, Any, Protocol
 from pydantic import ConfigDict, Field, model_validator
 
 from langue.batch import Batch, Example, Loss
+from langue.data import MicroBatch
 from langue.randomness import RowRandomness
 from langue.settings import Settings
 
 LONGEST = 1e10
 """Seconds of a training at most: three centuries."""
-
-
-class MicroBatch(Protocol):
-    """The rows of one forward pass, and the number of the first in the stream of all rows.
-
-    There may be none for this process, where there are fewer than processes; then a row of another stands in.
-    """
-
-    @property
-    def examples(self) -> Sequence[Example]: ...
-    @property
-    def first_row(self) -> int: ...
-    @property
-    def stand_in(self) -> Example | None: ...
 
 
 class Batches(Protocol):

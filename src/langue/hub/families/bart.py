@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from langue.hub.families.gpt2 import ACTIVATIONS
-from langue.hub.family import Also, Entry, Family, FirstOf, Head, Key, Named, Only, Same, Side, Sides
+from langue.hub.family import Also, Entry, Family, FirstOf, HeadSettings, Key, Named, Only, Same, Side, SideSettings
 
 SETTINGS: tuple[Entry, ...] = (
     Same("vocab_size", "vocab_size"),
     Same("d_model", "width", 1024),
-    Sides(
+    SideSettings(
         (
             Side("encoder_layers", "decoder_layers", "layers", 12),
             Side("encoder_attention_heads", "decoder_attention_heads", "heads", 16),
@@ -84,12 +84,12 @@ def _ends(ours: str, theirs: str) -> tuple[Key, ...]:
     )
 
 
-def heads(words: str, trunk: str) -> tuple[Head, ...]:
+def heads(words: str, trunk: str) -> tuple[HeadSettings, ...]:
     """A class that gives logits of tokens, with its bias and without, and that of the trunk alone."""
     return (
-        Head(words, (BIAS,), fields={"head_bias": True}, words=True),
-        Head(words, words=True),
-        Head(trunk, bare=True),
+        HeadSettings(words, (BIAS,), fields={"head_bias": True}, words=True),
+        HeadSettings(words, words=True),
+        HeadSettings(trunk, bare=True),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from langue.hub.families.gpt2 import ACTIVATIONS
-from langue.hub.family import LABELS, Also, Entry, Family, Head, Key, Like, Named, Only, Same
+from langue.hub.family import LABELS, Also, Entry, Family, HeadSettings, Key, Like, Named, Only, Same
 
 FIXED = {
     "form": "encoder",
@@ -85,20 +85,20 @@ BERT = Family(
     prefix="bert.",
     keys=trunk("bert."),
     heads=(
-        Head(
+        HeadSettings(
             "BertForPreTraining",
             (*_WORDS, _POOLER, _NEXT),
             classifier={"outputs": 2, **POOLER},
             fields=_TRANSFORM,
             words=True,
         ),
-        Head("BertForMaskedLM", _WORDS, fields=_TRANSFORM, words=True),
-        Head("BertForQuestionAnswering", (_SPAN,), classifier=SPANS),
-        Head("BertForSequenceClassification", (_POOLER, _OUTPUT), classifier=CLASSES),
-        Head("BertForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
-        Head("BertForTokenClassification", (_OUTPUT,), classifier=TAGS),
-        Head("BertModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
-        Head("BertModel", bare=True),
+        HeadSettings("BertForMaskedLM", _WORDS, fields=_TRANSFORM, words=True),
+        HeadSettings("BertForQuestionAnswering", (_SPAN,), classifier=SPANS),
+        HeadSettings("BertForSequenceClassification", (_POOLER, _OUTPUT), classifier=CLASSES),
+        HeadSettings("BertForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
+        HeadSettings("BertForTokenClassification", (_OUTPUT,), classifier=TAGS),
+        HeadSettings("BertModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
+        HeadSettings("BertModel", bare=True),
     ),
     aliases={
         "cls.predictions.decoder.bias": "cls.predictions.bias",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langue.hub.family import LABELS, Also, Family, Head, Key, Named, Only, Same
+from langue.hub.family import LABELS, Also, Family, HeadSettings, Key, Named, Only, Same
 
 ACTIVATIONS = {
     "gelu_new": "gelu_tanh",
@@ -57,13 +57,13 @@ GPT2 = Family(
         Key("stack.norm.{part}", "transformer.ln_f.{part}"),
     ),
     heads=(
-        Head("GPT2LMHeadModel", (Key("head.weight", "lm_head.weight"),), words=True),
-        Head(
+        HeadSettings("GPT2LMHeadModel", (Key("head.weight", "lm_head.weight"),), words=True),
+        HeadSettings(
             "GPT2ForSequenceClassification",
             (Key("classifier.output.weight", "score.weight"),),
             classifier={"outputs": LABELS, "pooling": "last", "bias": False},
         ),
-        Head("GPT2Model", bare=True),
+        HeadSettings("GPT2Model", bare=True),
     ),
     aliases={"lm_head.weight": "transformer.wte.weight"},
     ignored=(r".*\.attn\.(masked_)?bias",),  # the causal mask

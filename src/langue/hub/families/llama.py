@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langue.hub.family import LABELS, Entry, Family, Head, Key, Named, Only, Same, refusal
+from langue.hub.family import LABELS, Entry, Family, HeadSettings, Key, Named, Only, Same, refusal
 from langue.models import ModelConfig
 
 ACTIVATIONS = {"silu": "swiglu", "swish": "swiglu", "gelu_pytorch_tanh": "geglu", "gelu_new": "geglu"}
@@ -167,13 +167,13 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], *settings: Ent
         prefix="model.",
         keys=_KEYS,
         heads=(
-            Head(f"{name}ForCausalLM", (Key("head.weight", "lm_head.weight"),), words=True),
-            Head(
+            HeadSettings(f"{name}ForCausalLM", (Key("head.weight", "lm_head.weight"),), words=True),
+            HeadSettings(
                 f"{name}ForSequenceClassification",
                 (Key("classifier.output.weight", "score.weight"),),
                 classifier={"outputs": LABELS, "pooling": "last", "bias": False},
             ),
-            Head(f"{name}Model", bare=True),
+            HeadSettings(f"{name}Model", bare=True),
         ),
         aliases={"lm_head.weight": "model.embed_tokens.weight"},
         ignored=(r".*\.rotary_emb\.inv_freq",),

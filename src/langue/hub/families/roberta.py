@@ -8,7 +8,7 @@ from typing import Any
 
 from langue.errors import LangueError
 from langue.hub.families.bert import CHOICES, CLASSES, FIXED, POOLER, SETTINGS, SPANS, TAGS, trunk
-from langue.hub.family import Family, Head, Key
+from langue.hub.family import Family, HeadSettings, Key
 from langue.models import ModelConfig
 
 
@@ -53,19 +53,19 @@ ROBERTA = Family(
     prefix="roberta.",
     keys=trunk("roberta."),
     heads=(
-        Head(
+        HeadSettings(
             "RobertaForMaskedLM",
             _WORDS,
             # Its activation is GELU, whatever that of the trunk.
             fields={"head_dense": "gelu", "head_norm": True, "head_bias": True},
             words=True,
         ),
-        Head("RobertaForQuestionAnswering", (_SPAN,), classifier=SPANS),
-        Head("RobertaForSequenceClassification", (_DENSE, _CLASSES), classifier=CLASSES),
-        Head("RobertaForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
-        Head("RobertaForTokenClassification", (_OUTPUT,), classifier=TAGS),
-        Head("RobertaModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
-        Head("RobertaModel", bare=True),
+        HeadSettings("RobertaForQuestionAnswering", (_SPAN,), classifier=SPANS),
+        HeadSettings("RobertaForSequenceClassification", (_DENSE, _CLASSES), classifier=CLASSES),
+        HeadSettings("RobertaForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
+        HeadSettings("RobertaForTokenClassification", (_OUTPUT,), classifier=TAGS),
+        HeadSettings("RobertaModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
+        HeadSettings("RobertaModel", bare=True),
     ),
     aliases={
         "lm_head.decoder.bias": "lm_head.bias",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langue.hub.family import Entry, Family, FirstOf, Head, Key, Named, Only, Same, Side, Sides, refusal
+from langue.hub.family import Entry, Family, FirstOf, HeadSettings, Key, Named, Only, Same, Side, SideSettings, refusal
 from langue.models import ModelConfig
 
 # What stands behind "gated-" or alone, but that their "gated-gelu" is the tanh approximation and their "gelu" is not.
@@ -37,7 +37,7 @@ _SETTINGS: tuple[Entry, ...] = (
     Same("d_model", "width"),
     Same("d_kv", "head_width"),
     Same("d_ff", "feedforward_width"),
-    Sides((Side("num_layers", "num_decoder_layers", "layers", 6),)),
+    SideSettings((Side("num_layers", "num_decoder_layers", "layers", 6),)),
     Same("num_heads", "heads"),
     Same("relative_attention_num_buckets", "relative_buckets", 32),
     Same("relative_attention_max_distance", "relative_reach", 128),
@@ -116,7 +116,7 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], *settings: Ent
             *_side("encoder", "encoder", False),
             *_side("stack", "decoder", True),
         ),
-        heads=(Head(f"{name}ForConditionalGeneration", (Key("head.weight", "lm_head.weight"),), words=True),),
+        heads=(HeadSettings(f"{name}ForConditionalGeneration", (Key("head.weight", "lm_head.weight"),), words=True),),
         aliases={
             "lm_head.weight": "shared.weight",
             "encoder.embed_tokens.weight": "shared.weight",

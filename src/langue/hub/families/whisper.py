@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langue.hub.families.bart import FIXED, SETTINGS
-from langue.hub.family import NOTHING, Entry, Family, FirstOf, Head, Key, Only, Side, Sides, refusal
+from langue.hub.family import NOTHING, Entry, Family, FirstOf, HeadSettings, Key, Only, Side, SideSettings, refusal
 from langue.hub.folder import GENERATION
 from langue.models import ModelConfig
 from langue.nn.mel import FRAMES, HOP, RATE, WINDOW
@@ -53,9 +53,9 @@ _REPLACED = ("max_position_embeddings", "tie_word_embeddings", "forced_bos_token
 def _settings() -> tuple[Entry, ...]:
     """BART's, but for what the two sides have each for itself."""
     shared = [entry for entry in SETTINGS if not set(entry.fields) & {*_REPLACED, "encoder_layers"}]
-    sides = next(entry for entry in SETTINGS if isinstance(entry, Sides))
+    sides = next(entry for entry in SETTINGS if isinstance(entry, SideSettings))
     contexts = Side("max_source_positions", "max_target_positions", "context", 448)
-    return (*shared, Sides((*sides.sides, contexts)), Bins(), Only("tie_word_embeddings", True), START)
+    return (*shared, SideSettings((*sides.sides, contexts)), Bins(), Only("tie_word_embeddings", True), START)
 
 
 def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
@@ -130,7 +130,7 @@ WHISPER = Family(
         *_side("encoder", "model.encoder", False),
         *_side("stack", "model.decoder", True),
     ),
-    heads=(Head("WhisperForConditionalGeneration", words=True), Head("WhisperModel", bare=True)),
+    heads=(HeadSettings("WhisperForConditionalGeneration", words=True), HeadSettings("WhisperModel", bare=True)),
     aliases={"proj_out.weight": "model.decoder.embed_tokens.weight"},
     files=files,
 )
