@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait for each other: awake on a free machine, asleep beside other programs.
+"""Waiting of OpenMP's threads for each other: awake on a free machine, asleep beside other programs.
 
 Threads that share an operation wait for the slowest. GNU's runtime, which PyTorch brings along on Linux, lets them wait
 awake for some milliseconds, which is fastest as long as every thread has a core. Where another program wants one of the
@@ -40,7 +40,7 @@ _started = threading.Event()
 
 
 def _can_watch() -> bool:
-    """Whether several threads share cores under GNU's OpenMP, and nobody has said how they are to wait."""
+    """True if several threads share cores under GNU's OpenMP, and nobody has said how they are to wait."""
     settled = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
     return not settled and _threads() > 1 and Path("/proc/stat").exists() and _library() is not None
 
@@ -71,7 +71,7 @@ def _watch() -> None:
 
 
 class OtherPrograms:
-    """How much others compute on the cores that this process may use.
+    """The work of other programs on the cores that this process may use.
 
     Attributes:
         cores: how many these are.

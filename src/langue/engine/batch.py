@@ -19,7 +19,7 @@ from langue.nn.state import State
 
 
 class Wanted(NamedTuple):
-    """What is worked out beside log-probabilities.
+    """Results to work out beside log-probabilities.
 
     Attributes:
         logits: keep logits as they are too.

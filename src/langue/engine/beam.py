@@ -87,7 +87,7 @@ def _keep(group: Group, batch: DecodingBatch, chosen: Chosen, which: Tensor) -> 
 
 
 def _is_over(running: Running, best: float) -> bool:
-    """Whether a request is done, the best of whose live hypotheses has this log-probability."""
+    """True if a request is done, the best of whose live hypotheses has this log-probability."""
     settings, ended = running.request.settings, running.ended
     if best == float("-inf"):
         return True

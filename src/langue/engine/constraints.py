@@ -15,7 +15,7 @@ Phrase = tuple[int, ...]
 
 @dataclass(frozen=True)
 class PhraseProgress:
-    """How far a hypothesis has come with its phrases.
+    """Progress of a hypothesis through its phrases.
 
     Attributes:
         missing: phrases that do not stand in it yet.
@@ -34,7 +34,7 @@ class PhraseProgress:
         return sorted({phrase[0] for phrase in self.missing})
 
     def after(self, token: int) -> PhraseProgress:
-        """How far it has come with one more token; a phrase that is broken off counts for nothing."""
+        """Progress after one more token; a phrase that is broken off counts for nothing."""
         if self.begun:
             if self.missing[0][self.begun] == token:
                 return self._grown(0)
@@ -109,7 +109,7 @@ def with_wanted(tokens: Tensor, wanted: Sequence[Sequence[int]]) -> Tensor:
 
 
 def constrained(constraints: Sequence[Constraint], ways: Continuations) -> Step:
-    """What each request's beam does next."""
+    """The next step of each request's beam."""
     steps = [
         constraint.choose(*parts)
         for constraint, *parts in zip(constraints, ways.tokens, ways.logs, ways.totals, strict=True)

@@ -29,7 +29,7 @@ class Continuations:
 def best_tokens(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """(rows, count) the greatest of logits (rows, V), greatest first, and which they are: `topk` in half its time.
 
-    On a CPU topk looks at numbers one by one. So V is folded into columns first, of each of which the maximum is found
+    On a CPU topk looks at numbers one by one. So V is folded into columns first, of each of which the maximum is top
     many at a time: the greatest `count` numbers lie in the columns of the greatest `count` maxima.
     """
     rows, size = logits.shape
@@ -37,8 +37,8 @@ def best_tokens(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     width = 2 ** round(math.log2(max(1, size * count / 2)) / 2)
     height = size // width
     if logits.device.type != "cpu" or height < 4 * count or count > width // 4:
-        found = logits.topk(min(count, size))
-        return found.values, found.indices
+        top = logits.topk(min(count, size))
+        return top.values, top.indices
     folded = logits[:, : height * width].unflatten(1, (height, width))
     columns = folded.amax(1).topk(count).indices[:, None]
     values = folded.gather(2, columns.expand(-1, height, -1)).flatten(1)
@@ -71,7 +71,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Step:
-    """What a beam does next.
+    """The next step of a beam.
 
     Attributes:
         live: (P, W) what it follows; each group's in succession.
@@ -85,26 +85,26 @@ class Step:
 
 
 def is_one_of(tokens: Tensor, numbers: Sequence[int]) -> Tensor:
-    """Which tokens are one of few numbers, of which there is mostly one."""
+    """Mask of the tokens that are one of few numbers, of which there is mostly one."""
     is_one = torch.zeros_like(tokens, dtype=torch.bool)
     for number in numbers:
         is_one |= tokens == number
     return is_one
 
 
-def likeliest(found: Continuations, width: int, ends: Sequence[int], order: Tensor | None = None) -> Step:
+def likeliest(continuations: Continuations, width: int, ends: Sequence[int], order: Tensor | None = None) -> Step:
     """The best `width` continuations that do not end, and what of the best `width` of all ends.
 
     So a text ends only where ending is one of the likeliest things to do, as in fairseq, CTranslate2 and Transformers.
 
     Args:
-        found: the continuations.
+        continuations: the continuations.
         width: how many are followed.
         ends: the tokens that end a text.
-        order: (P, W, C) what to judge by in place of `found.totals`.
+        order: (P, W, C) what to judge by in place of `continuations.totals`.
     """
-    prompts, rows, count = found.tokens.shape
-    judged = (found.totals if order is None else order).flatten(1)
+    prompts, rows, count = continuations.tokens.shape
+    judged = (continuations.totals if order is None else order).flatten(1)
     # As many again as can end: of each hypothesis one for each token that ends a text.
     best = judged.topk(min(width + min(width, rows) * len(ends), judged.shape[1]))
     missing = max(0, width - best.values.shape[1])
@@ -112,7 +112,10 @@ def likeliest(found: Continuations, width: int, ends: Sequence[int], order: Tens
     values = pad(best.values, (0, missing), value=float("-inf"))
     every = Chosen(
         indices // count,
-        *(part.flatten(1).gather(1, indices) for part in (found.tokens, found.logs, found.totals)),
+        *(
+            part.flatten(1).gather(1, indices)
+            for part in (continuations.tokens, continuations.logs, continuations.totals)
+        ),
     )
     every = Chosen(every.parents, every.tokens, every.logs, every.totals.masked_fill(values.isinf(), float("-inf")))
     ending = is_one_of(every.tokens, ends)
@@ -124,7 +127,7 @@ def likeliest(found: Continuations, width: int, ends: Sequence[int], order: Tens
     return Step(Chosen(followed.parents, followed.tokens, followed.logs, closed), ended, top)
 
 
-def diverse(found: Continuations, width: int, groups: int, diversity: float, ends: Sequence[int]) -> Step:
+def diverse(continuations: Continuations, width: int, groups: int, diversity: float, ends: Sequence[int]) -> Step:
     """Groups choose one after the other, and a token loses `diversity` for each time that an earlier group chose it.
 
     Vijayakumar et al. 2016 (section 3, Hamming diversity). What a text is worth stays its log-probability: the loss
@@ -134,9 +137,9 @@ def diverse(found: Continuations, width: int, groups: int, diversity: float, end
     steps: list[Step] = []
     for group in range(groups):
         # At the first step all groups start from the one beginning.
-        first = group * size if found.tokens.shape[1] > 1 else 0
+        first = group * size if continuations.tokens.shape[1] > 1 else 0
         rows = slice(first, first + size)
-        own = Continuations(found.tokens[:, rows], found.logs[:, rows], found.totals[:, rows])
+        own = Continuations(continuations.tokens[:, rows], continuations.logs[:, rows], continuations.totals[:, rows])
         order = own.totals
         if steps:
             taken = torch.cat([step.live.tokens.masked_fill(step.live.totals.isinf(), -1) for step in steps], 1)

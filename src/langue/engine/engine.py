@@ -58,7 +58,7 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request waits or is under way."""
+        """True if no request waits or is under way."""
         return not self._running and not self._scheduler.waiting
 
     def submit(self, request: Request) -> None:
@@ -125,7 +125,7 @@ class Engine:
         return [finished[request] for request in requests]
 
     def stream(self, request: Request) -> Iterator[Event]:
-        """What happens to one request, as it happens; nothing else may be under way. Who stops listening cancels it."""
+        """Events of one request, as they happen; nothing else may be under way. Who stops listening cancels it."""
         return self._events([request])
 
     def _events(self, requests: Sequence[Request]) -> Iterator[Event]:
@@ -246,7 +246,7 @@ class Engine:
         return torch.tensor(rows), torch.tensor(numbers)
 
     def _wanted(self, more: Sequence[Running] = ()) -> Wanted:
-        """What is worked out beside log-probabilities for those under way, and some more."""
+        """Results to work out beside log-probabilities for requests under way, and some more."""
         requests = [running.request for running in (*self._running, *more)]
         return Wanted(any(map(needs_logits, requests)), any(map(needs_attention, requests)))
 

@@ -80,7 +80,7 @@ class Running:
 
 @dataclass
 class Choice:
-    """What rows go on with, N of them, on the CPU.
+    """The choice of N rows and their next tokens, on the CPU.
 
     Attributes:
         counts: rows of each of the group's requests, which stand in succession; a request without any has finished.
@@ -128,7 +128,7 @@ class Group:
         return self._forced(self._without_ends(logits))
 
     def per_row(self, values: Iterable[int]) -> list[int]:
-        """What each request has of something, for each of its rows."""
+        """A value of each request, for each of its rows."""
         return [value for value, count in zip(values, self.counts, strict=True) for _ in range(count)]
 
     def _own(self, x: Tensor | None) -> Tensor:
@@ -156,7 +156,7 @@ class Group:
 
 
 def needs_logits(request: Request) -> bool:
-    """Whether a request's processors work on what a model gives before it is normalised.
+    """True if a request's processors work on what a model gives before it is normalised.
 
     A penalty depends on the sign of logits, and so on whether they are normalised; beams add log-probabilities.
     """
@@ -164,7 +164,7 @@ def needs_logits(request: Request) -> bool:
 
 
 def needs_attention(request: Request) -> bool:
-    """Whether it is noted how much a request's texts look at their source."""
+    """True if it is noted how much a request's texts look at their source."""
     return request.settings.alignments or request.settings.coverage_penalty > 0
 
 
@@ -194,7 +194,7 @@ def _group(members: list[tuple[Running, int]], total: int, vocab_size: int, devi
 
 
 def without_holes(keep: Tensor) -> Tensor:
-    """Which rows to select so that those of `keep` (rows,) bool remain, most of them where they stand."""
+    """Numbers of rows to select so that those of `keep` (rows,) bool remain, most of them where they stand."""
     count = int(keep.sum())
     rows = torch.arange(count)
     rows[~keep[:count]] = count + keep[count:].nonzero()[:, 0]

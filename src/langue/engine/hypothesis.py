@@ -1,4 +1,4 @@
-"""What hypotheses are compared by: log-probability, length, and how much of the source was looked at."""
+"""Hypotheses, and their ranks: log-probability, length, and how much of the source was looked at."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Hypothesis:
 
     @property
     def ended(self) -> bool:
-        """Whether an ending token was chosen, rather than the room used up."""
+        """True if an ending token was chosen, rather than the room used up."""
         return self.end is not None
 
 
@@ -49,9 +49,9 @@ def coverage(looks: Tensor) -> float:
     return float(looks.double().sum(0).clamp(1e-10, 1.0).log().sum())
 
 
-def rank(score: float, length: int, looks: Tensor | None, settings: SamplingSettings) -> float:
+def rank(score: float, length: int, attention: Tensor | None, settings: SamplingSettings) -> float:
     """score / length norm + coverage penalty (Wu et al. 2016, section 7)."""
-    found = score / length_norm(length, settings)
-    if settings.coverage_penalty and looks is not None:
-        found += settings.coverage_penalty * coverage(looks)
-    return found
+    value = score / length_norm(length, settings)
+    if settings.coverage_penalty and attention is not None:
+        value += settings.coverage_penalty * coverage(attention)
+    return value

@@ -13,7 +13,7 @@ from langue.engine.settings import SamplingSettings
 RULED_OUT = float("-inf")
 
 NOTHING = -1
-"""Where a text has no token yet."""
+"""Stands where a text has no token yet."""
 
 
 def temperature(logits: Tensor, value: float) -> Tensor:

@@ -25,7 +25,7 @@ class EncodedSource:
 
 
 Source = Sequence[int] | Tensor | EncodedSource
-"""What one text is written about: tokens, a tensor (S,) or (S, features), or what one encoder made of it."""
+"""The source of one text: tokens, a tensor (S,) or (S, features), or what one encoder made of it."""
 
 LogitsProcessor = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probabilities (rows, V), texts (rows, L) and how many of each one's tokens were written (rows,), to
@@ -89,7 +89,7 @@ class Request:
 
     @cached_property
     def kind(self) -> tuple[Any, ...]:
-        """What requests have in common whose tokens are chosen together."""
+        """A key that requests share whose tokens are chosen together."""
         settings = tuple(self.settings.model_dump(exclude=OWN).items())
         return settings, tuple(self.ends), tuple(self.suppress_tokens), self.processor, bool(self.phrases)
 

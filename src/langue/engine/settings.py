@@ -1,4 +1,4 @@
-"""How to choose the next token, and how much is done at once, as data."""
+"""Settings of the choice of tokens, and of the size of batches."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class SamplingSettings(Settings):
     length_offset: float = Field(default=0.0, ge=0)
     """The offset in it: 0 divides by the length itself, 5 is GNMT's."""
     coverage_penalty: float = Field(default=0.0, ge=0)
-    """How much beams lose for source positions that they have not looked at (GNMT's β); needs an attentive decoder."""
+    """The loss of beams for source positions that they have not looked at (GNMT's β); needs an attentive decoder."""
     stopping: Literal["early", "likely", "exact"] = "likely"
     """End beams as soon as there are as many ended texts as beams, when nothing better is in sight at the present
     length, or when nothing better can come: Transformers' `early_stopping` True, False, which is usual, and "never"."""
     groups: int = Field(default=1, ge=1)
     """Groups of beams that avoid each other's tokens; each has beams / groups."""
     diversity: float = Field(default=0.5, ge=0)
-    """How much a token loses for each earlier group that has just chosen it."""
+    """The loss of a token for each earlier group that has just chosen it."""
     alignments: bool = False
     """Keep how much each token looked at each source position."""
     seed: int = 0
-    """Of sampling: the same seed gives the same text."""
+    """Seed of sampling: the same gives the same text."""
 
     @property
     def width(self) -> int:
@@ -69,14 +69,14 @@ class SamplingSettings(Settings):
 
 
 class EngineSettings(Settings):
-    """How much is done at once, and by several models how."""
+    """Limits of a batch, and the mean over several models."""
 
     batch_rows: int = Field(default=512, ge=1)
     """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
     batch_tokens: int = Field(default=32_768, ge=1)
     """Positions of texts and sources that these hypotheses may have together, padding included, when others join."""
     ensemble: Literal["probability", "logarithm"] = "probability"
-    """What several models average: probabilities, or their logarithms."""
+    """The quantity that several models average: probabilities, or their logarithms."""
 
 
 class GenerationSettings(SamplingSettings, EngineSettings):

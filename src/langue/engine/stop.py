@@ -18,21 +18,21 @@ class StopStrings:
         self.stopped = False
 
     def push(self, text: str) -> str:
-        """What of the text so far is certain and has not been given out; after a stop string, nothing."""
+        """The part of the text so far that is certain and has not been given out; after a stop string, nothing."""
         if self.stopped:
             return ""
         self._held += text
-        found = [place for stop in self.stops if (place := self._held.find(stop)) >= 0]
-        if found:
+        places = [place for stop in self.stops if (place := self._held.find(stop)) >= 0]
+        if places:
             self.stopped = True
-            certain, self._held = self._held[: min(found)], ""
+            certain, self._held = self._held[: min(places)], ""
             return certain
         keep = self._possible_beginning()
         certain, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return certain
 
     def flush(self) -> str:
-        """What was held back, when no more text comes."""
+        """The part that was held back, when no more text comes."""
         certain, self._held = self._held, ""
         return "" if self.stopped else certain
 

@@ -48,30 +48,30 @@ class Timestamps:
         """
         # Two places at least: what is nothing stands before what a text says first.
         length = max(2, int(written.max()))
-        said = pad(texts, (length, 0), value=NOTHING)[:, -length:]
-        said = said.masked_fill(torch.arange(length, 0, -1, device=said.device) > written[:, None], NOTHING)
-        logs = logs.masked_fill(self._ruled_out(said, logs.shape[1]), RULED_OUT)
+        own = pad(texts, (length, 0), value=NOTHING)[:, -length:]
+        own = own.masked_fill(torch.arange(length, 0, -1, device=own.device) > written[:, None], NOTHING)
+        logs = logs.masked_fill(self._ruled_out(own, logs.shape[1]), RULED_OUT)
         # All times together, where they are likelier than any one word, win against all words.
         times, word = logs[:, self.first :].logsumexp(-1), logs[:, : self.first].amax(-1)
         is_word = torch.arange(logs.shape[1], device=logs.device) < self.first
         return logs.masked_fill((times > word)[:, None] & is_word, RULED_OUT).log_softmax(-1)
 
-    def _ruled_out(self, said: Tensor, size: int) -> Tensor:
-        """(rows, V) bool, of what each row has said, (rows, 2 or more)."""
-        numbers = torch.arange(size, device=said.device)
-        is_time = said >= self.first
-        last, before = is_time[:, -1], is_time[:, -2] | (said[:, -2] == NOTHING)
+    def _ruled_out(self, own: Tensor, size: int) -> Tensor:
+        """(rows, V) bool, of what each row has written, (rows, 2 or more)."""
+        numbers = torch.arange(size, device=own.device)
+        is_time = own >= self.first
+        last, before = is_time[:, -1], is_time[:, -2] | (own[:, -2] == NOTHING)
         opening, closing = last & before, last & ~before
         out = opening[:, None] & (numbers >= self.first)
         out |= closing[:, None] & (numbers < self.end)
         early = (numbers >= self.first) & (numbers <= self.first + self.latest_start)
-        out |= (said[:, -1:] == NOTHING) & ~early
+        out |= (own[:, -1:] == NOTHING) & ~early
         # A pair's second time may be its first once more; any other must be later than all before.
-        least = said.masked_fill(~is_time, self.first - 1).amax(1) + (~closing).long()
+        least = own.masked_fill(~is_time, self.first - 1).amax(1) + (~closing).long()
         return out | ((numbers >= self.first) & (numbers < least[:, None]))
 
     def parts(self, tokens: Sequence[int], length: float) -> tuple[int | None, list[TimedSegment]]:
-        """How far a text tells of its window, in steps of 0.02 seconds, and its segments; None is all of it.
+        """The end of what a text tells of its window, in steps of 0.02 seconds, and its segments; None is all of it.
 
         Where two times meet, one segment ends and the next begins; one that has begun and not ended is heard again.
 

@@ -14,7 +14,7 @@ from langue.kernels.segments import ordinals, segments
 
 
 def along(x: Tensor, weight: Tensor) -> Tensor:
-    """Of whole rows, which hold what stands before and after them: (B, before + T + after, width) to (B, T, width).
+    """Convolution of whole rows with what stands around them: (B, before + T + after, width) to (B, T, width).
 
     As a picture one pixel high whose colours come last, which is how x lies in memory: oneDNN has a kernel for that,
     several times as fast as any for (B, width, T).
@@ -24,7 +24,7 @@ def along(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def apart_reference(x: Tensor, weight: Tensor, after: int, valid: Tensor | None, documents: Tensor) -> Tensor:
-    """Of each document by itself, by adding up what each neighbour of the same document gives."""
+    """Convolution of each document by itself, by adding up what each neighbour of the same document gives."""
     size, length = weight.shape[1], x.shape[1]
     before = size - 1 - after
     numbers = ordinals(documents)

@@ -62,7 +62,7 @@ def work_out(operation: str, x: Tensor, *rest: Any) -> Any:
 
 
 def choose(operation: str, x: Tensor, *rest: Any) -> Callable[..., Any]:
-    """What `work_out` calls, for loops that call it often."""
+    """The function that `work_out` calls, for loops that call it often."""
     device = "cpu" if x.is_cpu else x.device.type
     mode = current_mode(device)
     # A compiler would have to watch over what is kept.

@@ -56,7 +56,7 @@ def _spread(x: Tensor, queries: Tensor) -> Tensor:
 
 
 def is_step(queries: Tensor) -> bool:
-    """Whether these are the next positions of texts under way, without a gradient.
+    """True if these are the next positions of texts under way, without a gradient.
 
     There, on a CPU, the fused kernel takes up to six times as long as `step`.
     """

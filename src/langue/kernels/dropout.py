@@ -16,7 +16,7 @@ from langue.kernels.dispatch import work_out
 from langue.kernels.function import Function
 
 _FACES = 1 << 16
-"""Of a die of sixteen bits. 64 random bits are four dice, so that a probability is rounded to 1/65,536."""
+"""Sides of a die of sixteen bits. 64 random bits are four dice, so that a probability is rounded to 1/65,536."""
 
 _GOLDEN, _FIRST, _SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15
 """The odd numbers of SplitMix64 (Steele, Lea & Flood 2014), in the int64 that torch has."""

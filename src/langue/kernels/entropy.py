@@ -91,7 +91,7 @@ def log_chunked(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Te
 
 
 def _precision(hidden: Tensor) -> torch.dtype:
-    """Of the products: autocast's, where it is at work."""
+    """Precision of the products: autocast's, where it is at work."""
     device = hidden.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
 

@@ -32,19 +32,19 @@ def by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def suit_onednn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
-    """Whether oneDNN can multiply x, of fp32, by a weight."""
+    """True if oneDNN can multiply x, of fp32, by a weight."""
     return weight.dtype == torch.float32 and x.numel() > 0
 
 
 @cache
 def onednn_is_faster() -> bool:
-    """Whether this is a processor of AMD's with AVX-512; not measured, lest a resumed training take another library."""
+    """True if this is a processor of AMD's with AVX-512; not measured, lest a resumed training take another library."""
     return _is_amd_with("AVX512")
 
 
 @cache
 def settling_is_faster() -> bool:
-    """Whether this is a processor of AMD's with AVX2, where oneDNN is the faster for few rows of settled weights alone.
+    """True if this is a processor of AMD's with AVX2, where oneDNN is the faster for few rows of settled weights alone.
 
     Measured on a Zen 3 with torch 2.13: a step of ten layers 576 wide, with 1,536 inside the feedforward layer and a
     vocabulary of 49,152, takes, of its time with MKL, for 2, 4, 8, 16, 32 and 64 rows on one core 0.60, 0.71, 0.66,
@@ -68,7 +68,7 @@ FEW = 64
 
 
 def are_settled(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
-    """Whether a weight lies in oneDNN's order by now, and x holds few rows, but more than one."""
+    """True if a weight lies in oneDNN's order by now, and x holds few rows, but more than one."""
     settled = _settled.get()
     if settled is None or torch.is_grad_enabled() or not isinstance(weight, nn.Parameter):
         return False
@@ -104,7 +104,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def multiplier(x: Tensor, weight: Tensor) -> Callable[..., Tensor]:
-    """What `multiply` calls, for loops over products of such numbers."""
+    """The function that `multiply` calls, for loops over products of such numbers."""
     return choose("product", x, weight, None)
 
 
@@ -148,7 +148,7 @@ class _Settled:
     USES = 8
     """Products after which a weight is reordered, which takes as long as is won by about so many."""
     ROWS = 256
-    """What oneDNN is told to prepare for; more or fewer rows take the same order."""
+    """Rows that oneDNN is told to prepare for; more or fewer rows take the same order."""
 
     def __init__(self, room: int):
         self._room = room

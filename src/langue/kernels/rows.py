@@ -36,7 +36,7 @@ def by_bags(weights: Tensor, values: Tensor) -> Tensor:
 
 
 def suit_bags(weights: Tensor, values: Tensor) -> bool:
-    """Whether values lie as the rows of one table, on a processor whose MKL is slow."""
+    """True if values lie as the rows of one table, on a processor whose MKL is slow."""
     width, strides = values.shape[3], values.stride()
     return suit_onednn(weights, values) and strides[3] == 1 and not any(stride % width for stride in strides[:3])
 
@@ -60,7 +60,7 @@ def forget() -> None:
 
 
 def products_with_rows(x: Tensor, table: Tensor, columns: Tensor) -> Tensor:
-    """Of x·tableᵀ, for (N, k) and (M, k), only what stands in each row at columns (N, S) int64: (N, S)."""
+    """Entries of x·tableᵀ, for (N, k) and (M, k): only what stands in each row at columns (N, S) int64: (N, S)."""
     _know_sparse()
     # Zeros, since nothing times what was in new memory may be NaN.
     zeros, size = x.new_zeros(columns.numel()), (len(x), len(table))
@@ -81,7 +81,7 @@ def sums_of_rows(weights: Tensor, table: Tensor, columns: Tensor) -> Tensor:
 
 
 def _ends(columns: Tensor) -> Tensor:
-    """Where, of so many columns written behind each other, each row begins and the last one ends."""
+    """Offsets at which, of columns written behind each other, each row begins and the last one ends."""
     return torch.arange(0, columns.numel() + 1, columns.shape[1])
 
 

@@ -213,7 +213,7 @@ def attention_along_rows(queries: Tensor, keys: Tensor, values: Tensor, places: 
 
 
 def window_hides(window: int, length: int) -> bool:
-    """Whether some of so many positions do not see each other through a window.
+    """True if some of so many positions do not see each other through a window.
 
     A graph is written for rows of any length, however short the ones it is written from.
     """
@@ -263,7 +263,7 @@ def convolve_apart(x: Tensor, weight: Tensor, after: int, valid: Tensor | None, 
 def pick(
     hidden: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Of the rows of `cross_entropy` at least those that count."""
+    """Rows of `cross_entropy`: at least those that count."""
     return work_out("pick", hidden, targets, counted, weights)
 
 

@@ -18,7 +18,7 @@ from langue.kernels.recurrence import Hidden, weights_of
 
 
 def is_known(cell: nn.RNNBase) -> bool:
-    """Whether this file knows a cell: one layer of a GRU or RNN, forward only."""
+    """True if this file knows a cell: one layer of a GRU or RNN, forward only."""
     return isinstance(cell, nn.GRU | nn.RNN) and not cell.bidirectional
 
 

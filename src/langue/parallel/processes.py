@@ -34,7 +34,7 @@ def process_group(device: torch.device) -> tuple[int, int]:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes files and speaks."""
+    """True if this process is the one that writes files and speaks."""
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 

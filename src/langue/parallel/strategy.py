@@ -112,7 +112,7 @@ def strategy_of(kind: Literal["replicated", "sharded"], device: torch.device) ->
 
 
 def is_part(tensor: Tensor) -> bool:
-    """Whether a tensor is a `DTensor`, of which this process holds a part; without an import that takes a second."""
+    """True if a tensor is a `DTensor`, of which this process holds a part; without an import that takes a second."""
     return hasattr(tensor, "full_tensor")
 
 

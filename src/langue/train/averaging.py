@@ -45,9 +45,9 @@ def last_checkpoints(folder: Path, count: int) -> list[Path]:
     Raises:
         LangueError: there are fewer.
     """
-    found = sorted(path for path in folder.glob("step-*") if path.name[5:].isdigit())
-    if len(found) < count:
+    paths = sorted(path for path in folder.glob("step-*") if path.name[5:].isdigit())
+    if len(paths) < count:
         raise LangueError(
-            f"{folder} holds {len(found)} checkpoints, not {count}; a training keeps the last training.keep of them"
+            f"{folder} holds {len(paths)} checkpoints, not {count}; a training keeps the last training.keep of them"
         )
-    return found[-count:]
+    return paths[-count:]

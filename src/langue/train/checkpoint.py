@@ -28,7 +28,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What training goes on from.
+    """The state that a training goes on from.
 
     Attributes:
         step: updates so far.
@@ -50,7 +50,7 @@ class Checkpoint:
         return {**self.tensors.get("frozen", {}), **self.part(trained)}
 
     def progress(self) -> Progress:
-        """How far the training had come.
+        """Progress of the training.
 
         Raises:
             LangueError: names the file and what in it no training could have written.
@@ -74,15 +74,15 @@ class Checkpoint:
         Raises:
             LangueError: names the file and the first tensor that is not as expected.
         """
-        file, found = self._file(f"{name}{SUFFIX}"), self.tensors.get(name)
-        if found is None:
+        file, tensors = self._file(f"{name}{SUFFIX}"), self.tensors.get(name)
+        if tensors is None:
             raise self._refusal(f"{file} is missing")
-        expected = found if expected is None else expected
-        for key in sorted(expected.keys() | found.keys()):
-            right, actual = _outline(expected.get(key)), _outline(found.get(key))
+        expected = tensors if expected is None else expected
+        for key in sorted(expected.keys() | tensors.keys()):
+            right, actual = _outline(expected.get(key)), _outline(tensors.get(key))
             if right != actual:
                 raise self._refusal(f"{file} does not fit the training: {key!r:.100} should be {right} but is {actual}")
-        return found
+        return tensors
 
     def _file(self, name: str) -> str:
         return f"{name} of step {self.step}" if self.path is None else str(self.path / name)

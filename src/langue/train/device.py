@@ -1,4 +1,4 @@
-"""Where and in which precision a training computes."""
+"""Device and precision of a training."""
 
 from __future__ import annotations
 

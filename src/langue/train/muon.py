@@ -46,7 +46,7 @@ def orthogonalise(matrices: Tensor, iterations: int) -> Tensor:
 
 @cache
 def _multiplies_bf16(device: torch.device) -> bool:
-    """Whether a device multiplies bf16 matrices at least twice as fast as fp32; directions need no more digits."""
+    """True if a device multiplies bf16 matrices at least twice as fast as fp32; directions need no more digits."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and any("bf16" in feature for feature in machine.features())

@@ -35,7 +35,7 @@ class Optimizers:
             optimizer.step()
 
     def state(self) -> dict[str, Tensor]:
-        """What has to be kept: "parameter/quantity" → tensor."""
+        """State that has to be kept: "parameter/quantity" → tensor."""
         return {
             f"{self.names[parameter]}/{quantity}": value
             for optimizer, _ in self.parts
@@ -72,7 +72,7 @@ class Optimizers:
 
 
 def _quantities(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
-    """What an optimizer keeps of a parameter, by tensors of the same shapes and kinds."""
+    """Outline of what an optimizer keeps of a parameter, by tensors of the same shapes and kinds."""
     if isinstance(optimizer, Muon):
         return {"momentum": parameter}
     return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": parameter, "exp_avg_sq": parameter}
@@ -112,10 +112,10 @@ def _by_scale(model: Model, parameters: Mapping[str, Tensor], decay: float) -> d
     if decay == 1.0:
         return {1.0: dict(parameters)}
     depths, top = model.depths(), model.depth
-    found: dict[float, dict[str, Tensor]] = {}
+    scaled: dict[float, dict[str, Tensor]] = {}
     for name, parameter in parameters.items():
-        found.setdefault(decay ** (top - depths[name]), {})[name] = parameter
-    return found
+        scaled.setdefault(decay ** (top - depths[name]), {})[name] = parameter
+    return scaled
 
 
 def freeze(model: Model, settings: TrainingSettings) -> None:

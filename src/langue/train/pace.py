@@ -1,4 +1,4 @@
-"""How fast the machine is while a training runs."""
+"""Speed of the machine while a training runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Pace:
-    """How fast the machine is meanwhile, so that a share of it means the same beside other programs.
+    """Speed of the machine meanwhile, so that a share of it means the same beside other programs.
 
     Args:
         measure: takes some time, and returns FLOP/s.

@@ -20,7 +20,7 @@ WORTH = 0.02
 
 
 class Pass(NamedTuple):
-    """What one forward pass takes.
+    """The input of one forward pass.
 
     Attributes:
         step: of the update that it belongs to.
@@ -71,12 +71,12 @@ class Prefetch:
         is_last = False
         while not is_last:
             begun = time.perf_counter()
-            found = following()
+            made = following()
             self._waited += time.perf_counter() - begun
-            following, is_last = self._soon(), found.is_last
+            following, is_last = self._soon(), made.is_last
             if is_last:  # and not before: a step that is left in its middle is begun again
                 self._next = step + 1, following
-            yield found
+            yield made
 
     def waited(self, seconds: float) -> float:
         """The share of so many seconds, those since it was last asked, for which batches have been waited for.
@@ -104,7 +104,7 @@ class Prefetch:
         return self._soon()
 
     def _soon(self) -> Callable[[], Pass]:
-        """What gives the next batch: by the thread, which begins at once, or when it is called."""
+        """A function that gives the next batch: by the thread, which begins at once, or when it is called."""
         return partial(next, self._made) if self._thread is None else self._thread.submit(next, self._made).result
 
 

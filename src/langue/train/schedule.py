@@ -8,7 +8,7 @@ from langue.train.settings import TrainingSettings
 
 
 def learning_rate_factor(settings: TrainingSettings, step: int, progress: float) -> float:
-    """What the greatest learning rate is multiplied by in step 0, 1, ….
+    """The factor of the greatest learning rate in step 0, 1, ….
 
     It rises to 1 at the end of the warm-up, and falls from there on, over what is left of the training.
 

@@ -1,4 +1,4 @@
-"""How a model is trained, as data."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class TrainingSettings(Settings):
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Each layer learns at this times the rate of the one above it; the head learns at the full rate."""
     freeze: Literal["embeddings", "encoder", "all-but-head"] | int | None = None
-    """What keeps its weights: the embeddings, the embeddings and the first N layers, what reads or hears a source, or
-    everything but the heads."""
+    """The part that keeps its weights: the embeddings, the embeddings and the first N layers, what reads or hears a
+    source, or everything but the heads."""
     clip_norm: float = Field(default=1.0, ge=0)
     """Longer gradients are shortened to this; 0 leaves them."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -68,25 +68,25 @@ class TrainingSettings(Settings):
     """Decay of a running average of the weights, which is then evaluated and kept, such as 0.999."""
 
     schedule: ScheduleKind = "cosine"
-    """How the learning rate falls: wsd keeps it up and lets it fall in the last `decay_share` alone."""
+    """Course of the learning rate: wsd keeps it up and lets it fall in the last `decay_share` alone."""
     warmup_steps: int = Field(default=100, ge=0)
     """Steps in which the learning rate rises from 0."""
     warmup_share: float | None = Field(default=None, gt=0, lt=1)
     """Share of the training in which it rises; where given, warmup_steps has no say."""
     final_share: float = Field(default=0.1, ge=0, le=1)
-    """What is left of the learning rate in the end."""
+    """Share of the learning rate that is left in the end."""
     decay_share: float = Field(default=0.2, gt=0, le=1)
     """Last part of the training in which wsd's learning rate falls."""
 
     seed: int = 0
-    """Of first weights, order, dropout and masks."""
+    """Seed of first weights, order, dropout and masks."""
     device: str = "auto"
     """cpu, cuda, mps, …; auto takes the fastest there is."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of matrix multiplications; auto takes bf16 on a GPU that knows it, and fp32 elsewhere."""
+    """Precision of matrix multiplications; auto takes bf16 on a GPU that knows it, and fp32 elsewhere."""
     parallel: ParallelKind = "replicated"
-    """What each of several processes holds: a copy of the model, or a share of every parameter (FSDP), for models that
-    are too large for one device."""
+    """The part that each of several processes holds: a copy of the model, or a share of every parameter (FSDP), for
+    models that are too large for one device."""
     compile: bool = False
     """Let torch compile the forward and backward pass; needs a C++ compiler."""
 
@@ -105,11 +105,11 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _epochs_instead_of_steps(cls, given: Any) -> Any:
+    def _epochs_instead_of_steps(cls, fields: Any) -> Any:
         """The usual number of steps bounds nothing where epochs were asked for."""
-        if isinstance(given, dict) and given.get("epochs") is not None:
-            return {"steps": None, **given}
-        return given
+        if isinstance(fields, dict) and fields.get("epochs") is not None:
+            return {"steps": None, **fields}
+        return fields
 
     @model_validator(mode="after")
     def _bounded(self) -> TrainingSettings:

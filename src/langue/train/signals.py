@@ -11,7 +11,7 @@ from langue.errors import Interrupted
 
 
 class Signals:
-    """How often somebody asked for an end, by Ctrl-C and by SIGTERM."""
+    """Counts of requests to stop, by Ctrl-C and by SIGTERM."""
 
     def __init__(self) -> None:
         self.times = {signal.SIGINT: 0, signal.SIGTERM: 0}

@@ -379,7 +379,7 @@ class _SinceLog:
         self.last = seconds
 
     def pause(self, seconds: float) -> None:
-        """What was done until now was no training."""
+        """Leave out the time until now, which was no training."""
         self.last = seconds
 
     def tokens_per_second(self) -> float:

@@ -41,13 +41,13 @@ class Progress(Settings):
     model_config = ConfigDict(frozen=False, strict=True)
 
     seed: int = 0
-    """Of all draws."""
+    """Seed of all draws."""
     step: int = Field(default=0, ge=0)
     """Updates so far."""
     tokens: int = Field(default=0, ge=0)
     """Targets so far."""
     seconds: float = Field(default=0.0, ge=0, le=LONGEST)
-    """Of training so far."""
+    """Seconds of training so far."""
     skipped: int = Field(default=0, ge=0)
     """Steps that were not finite and changed nothing."""
     skipped_in_a_row: int = Field(default=0, ge=0)
@@ -55,7 +55,7 @@ class Progress(Settings):
     best: float | None = None
     """The deciding metric at its best."""
     best_step: int = Field(default=-1, ge=-1)
-    """When that was; −1 before any."""
+    """Step of the best; −1 before any."""
     since_best: int = Field(default=0, ge=0)
     """Evaluations since then."""
     unlogged: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(default_factory=dict)
@@ -73,7 +73,7 @@ class Progress(Settings):
 
 @dataclass(frozen=True)
 class StepMetrics:
-    """What one step saw.
+    """Metrics of one step.
 
     Attributes:
         loss: mean over the step's targets, in nats.
@@ -110,7 +110,7 @@ class Deciding:
     higher: bool = False
 
     def is_better(self, new: float, old: float | None) -> bool:
-        """Whether a value is better than the best before; one that is no finite number never is."""
+        """True if a value is better than the best before; one that is no finite number never is."""
         if not math.isfinite(new):
             return False
         return old is None or (new > old if self.higher else new < old)
@@ -118,7 +118,7 @@ class Deciding:
 
 @dataclass(frozen=True)
 class Watch:
-    """What a training tells to the world around it, and asks of it.
+    """Callbacks and facts that connect a training with its surroundings.
 
     Attributes:
         evaluate: metrics of a model on dev data, among them the deciding one.
