@@ -35,7 +35,7 @@ COURSES = {
     "denoise": ("langue.experiment.denoising", "Denoising"),
     "summarize": ("langue.experiment.summarizing", "Summarizing"),
     "transcribe": ("langue.experiment.transcribing", "Transcribing"),
-    "embed": ("langue.experiment.embedding", "Embedding"),
+    "embed": ("langue.experiment.embedding", "EmbeddingCourse"),
 }
 
 
