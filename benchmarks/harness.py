@@ -215,7 +215,7 @@ def recorded(name: str) -> list[Result]:
 
 
 def folder_of(kind: str) -> str:
-    """A kind of machine as the name of a folder: "AVX-512" is avx512, "NVIDIA H200" is nvidia-h200."""
+    """A kind of machine as the name of a folder: "AMD AVX-512" is amd-avx512, "NVIDIA H200" is nvidia-h200."""
     return re.sub(r"[^a-z0-9]+", "-", kind.lower().replace("avx-512", "avx512")).strip("-")
 
 

@@ -67,16 +67,16 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
 
 def test_a_record_says_what_was_measured_where(tmp_path, monkeypatch):
     monkeypatch.setattr(harness, "RESULTS", tmp_path)
-    monkeypatch.setattr(machine, "kind", lambda: "AVX-512")
+    monkeypatch.setattr(machine, "kind", lambda: "AMD AVX-512")
     harness.record("x", RESULT)
-    found = json.loads((tmp_path / "avx512" / "x.json").read_text())
+    found = json.loads((tmp_path / "amd-avx512" / "x.json").read_text())
     assert found["rows"] == RESULT["rows"]
     assert {"date", "commit", "processor", "threads", "versions"} <= found["about"].keys()
     assert harness.recorded("x") == [found]
     assert harness.recorded("y") == []
-    monkeypatch.setattr(machine, "kind", lambda: "AVX2")
+    monkeypatch.setattr(machine, "kind", lambda: "AMD AVX2")
     harness.record("x", {**RESULT, "notes": ["of another kind of machine"]})
-    assert [result["about"]["kind"] for result in harness.recorded("x")] == ["AVX2", "AVX-512"]
+    assert [result["about"]["kind"] for result in harness.recorded("x")] == ["AMD AVX2", "AMD AVX-512"]
     assert harness.recorded("x")[1] == found
 
 

@@ -26,6 +26,8 @@ _FEATURES = {
 }
 
 
+_MAKERS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
+
 CONTAINER = Path("/sys/fs/cgroup")
 """Where a container's limits stand."""
 
@@ -42,9 +44,15 @@ def features() -> list[str]:
 
 
 def kind() -> str:
-    """The widest instruction set for matrices, by which machines differ most: "AVX-512", "AVX2", "NEON", …"""
-    widest = [name for name in ("AMX bf16", "AVX-512", "AVX2", "SVE", "NEON") if name in features()]
-    return widest[0] if widest else platform.machine()
+    """Maker of the processor and the widest instruction set that torch uses on it, such as "AMD AVX-512" or "NEON".
+
+    Machines differ most by these: MKL leaves AVX-512 unused on AMD's processors.
+    """
+    import torch
+
+    capability = torch.backends.cpu.get_cpu_capability().replace("AVX512", "AVX-512")
+    maker = _MAKERS.get(_cpuinfo("vendor_id"), "")
+    return f"{maker} {capability}".strip()
 
 
 def _cpuinfo(key: str) -> str:
