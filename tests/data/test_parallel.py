@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langue.data import DataSettings, Tally
+from langue.data.pair_encoder import PairEncoder, PairExamples, Shares, training_examples
 from langue.data.parallel import Pair, read_pairs, without_empty
 from langue.data.records import Dropped
 from langue.data.settings import Aligned, PairSettings
-from langue.data.sides import PairEncoder, PairExamples, Shares, training_examples
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, train_tokenizer
 

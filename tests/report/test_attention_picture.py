@@ -4,15 +4,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from langue.report.attention import Looks, attention_page, visible, write_attention
+from langue.report.attention import AttentionMaps, attention_page, visible, write_attention
 from pages import Page, check_self_contained
 
 
 @pytest.fixture
-def looks() -> Looks:
+def looks() -> AttentionMaps:
     random = np.random.default_rng(0)
     layers = [random.dirichlet(np.ones(4), size=(2, 4)) for _ in range(3)]
-    return Looks("toy", ["The", " <b>", "\n", "end"], ["The", " <b>", "\n", "end"], layers)
+    return AttentionMaps("toy", ["The", " <b>", "\n", "end"], ["The", " <b>", "\n", "end"], layers)
 
 
 def test_the_page_carries_each_heads_weights(looks):
@@ -39,27 +39,27 @@ def test_the_ending_says_what_is_drawn(looks, tmp_path, ending, start):
 
 
 def test_a_decoder_may_look_at_a_source(looks):
-    cross = Looks("toy", looks.tokens[:2], looks.targets, [layer[:, :2] for layer in looks.layers])
+    cross = AttentionMaps("toy", looks.tokens[:2], looks.targets, [layer[:, :2] for layer in looks.layers])
     page = Page(attention_page(cross))
     assert "looks at" in page.text
     assert page.values("id") == ["tokens", "targets", "said"]
 
 
 def test_a_pairs_alignment_is_the_mean_of_its_heads(looks):
-    pair = Looks("toy", ["a", "b", "c", "d"], ["w", "x", "y", "z"], looks.layers)
+    pair = AttentionMaps("toy", ["a", "b", "c", "d"], ["w", "x", "y", "z"], looks.layers)
     page = Page(attention_page(pair))
     assert page.values("data-name")[0] == "mean of all heads"
     drawn = np.frombuffer(base64.b64decode(page.values("data-weights")[0]), np.uint8).reshape(4, 4) / 255
     mean = sum(heads[number] for heads in looks.layers for number in range(2)) / 6
     assert np.abs(drawn - mean).max() <= 0.5 / 255 + 1e-6
-    alone = Page(attention_page(Looks("toy", pair.tokens, pair.targets, [looks.layers[0][:1]])))
+    alone = Page(attention_page(AttentionMaps("toy", pair.tokens, pair.targets, [looks.layers[0][:1]])))
     assert len(alone.values("data-weights")) == 1
 
 
 def test_any_name_and_any_token_can_be_drawn(looks, tmp_path):
     """Formulas, control signs and markup are letters like others."""
     tokens = ["$^$", "\x00\x1b[31m", '"&<b>', "$x"]
-    nasty = Looks('"><script>alert(1)</script>', tokens, tokens, looks.layers)
+    nasty = AttentionMaps('"><script>alert(1)</script>', tokens, tokens, looks.layers)
     for ending in ("html", "svg", "png"):
         write_attention(nasty, tmp_path / f'a"<{ending}>.{ending}')
     assert Page((tmp_path / 'a"<html>.html').read_text()).tags.count("script") == 1

@@ -8,12 +8,12 @@ import pytest
 import soundfile
 
 from langue.report import mistakes
-from langue.report.mistakes import Said, mistakes_page
+from langue.report.mistakes import Transcription, mistakes_page
 
 EVERY = [
-    Said("good.wav", "press one", "Press one.", np.linspace(-1, 1, 800, dtype=np.float32)),
-    Said("bad.wav", "press the pound key", "dress a pound <b>key", np.zeros(1600, np.float32)),
-    Said("worse.wav", "one two three four five", "", np.zeros(1600, np.float32)),
+    Transcription("good.wav", "press one", "Press one.", np.linspace(-1, 1, 800, dtype=np.float32)),
+    Transcription("bad.wav", "press the pound key", "dress a pound <b>key", np.zeros(1600, np.float32)),
+    Transcription("worse.wav", "one two three four five", "", np.zeros(1600, np.float32)),
 ]
 
 

@@ -15,7 +15,7 @@ from langue.tasks.fill import Fill
 from langue.tasks.generate import Generate
 from langue.tasks.translate import Translate
 from langue.text import TokenizerSettings, train_tokenizer
-from langue.text.encoder import Alone, Process
+from langue.text.encoder import LocalEncoder, ProcessEncoder
 
 TOKENIZER = train_tokenizer(TokenizerSettings(kind="byte-bpe", vocab_size=280), ["the cat sat on the mat. " * 9])
 BROKEN = ["\ud800", "the cat \udce4 sat", "a" * 5000 + "\udfff"]
@@ -59,7 +59,7 @@ def test_half_of_a_surrogate_pair_is_refused(name, text):
 
 
 def test_whoever_encodes_many_texts_refuses_it_too():
-    for encoder in (Alone(TOKENIZER, np.dtype("<u2")), Process(TOKENIZER, np.dtype("<u2"))):
+    for encoder in (LocalEncoder(TOKENIZER, np.dtype("<u2")), ProcessEncoder(TOKENIZER, np.dtype("<u2"))):
         with pytest.raises(LangueError, match="is no Unicode"):
             encoder.encode(["fine", BROKEN[1]])
     assert encoder.encode(["the cat"]).tokens.tolist() == TOKENIZER.encode("the cat")

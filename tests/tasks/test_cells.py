@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from langue.data.alike import scores_of, texts_in
 from langue.data.labelled import Labelled
+from langue.data.retrieval_pairs import scores_of, texts_in
 from langue.errors import LangueError
 from langue.experiment.classifying import _learnt
 from langue.tasks.classify import choices_of, label_name, labels_of, one_label

@@ -2,7 +2,7 @@
 
 import pytest
 
-from langue.data.sides import PairEncoder
+from langue.data.pair_encoder import PairEncoder
 from langue.tasks.sources import read_sources
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.sentences import joined

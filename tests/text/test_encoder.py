@@ -13,7 +13,7 @@ from langue import machine
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text import encoder as module
-from langue.text.encoder import Alone, Encoders, Process
+from langue.text.encoder import Encoders, LocalEncoder, ProcessEncoder
 
 TEXT = ["The quick brown fox jumps over the lazy dog. Zwölf! <|end|> 😀\n" * 50, "", "again and again " * 30, "x"]
 U2 = np.dtype("<u2")
@@ -26,14 +26,14 @@ def tokenizer(request):
 
 @pytest.fixture
 def process(tokenizer):
-    process = Process(tokenizer, U2)
+    process = ProcessEncoder(tokenizer, U2)
     yield process
     process.close()
 
 
 def test_a_process_gives_the_tokens_of_the_engine(tokenizer, process):
     expected = tokenizer.encode_batch(TEXT)
-    for encoder in (Alone(tokenizer, U2), process):
+    for encoder in (LocalEncoder(tokenizer, U2), process):
         for texts, ids in ((TEXT, expected), ([], []), ([""], [[]]), (TEXT[2:], expected[2:])):
             tokens, lengths = encoder.encode(texts)
             assert tokens.dtype == U2
@@ -42,7 +42,7 @@ def test_a_process_gives_the_tokens_of_the_engine(tokenizer, process):
 
 
 def test_a_process_that_was_ended_is_a_sentence(byte_bpe):
-    process = Process(byte_bpe, U2)
+    process = ProcessEncoder(byte_bpe, U2)
     process.encode(["still there"])
     os.kill(process._process.pid, signal.SIGKILL)
     with pytest.raises(LangueError, match="a process that encodes text was ended from outside"):
@@ -76,8 +76,8 @@ ORPHANED = """
 import os, sys
 import numpy as np
 from langue.text import TokenizerSettings, train_tokenizer
-from langue.text.encoder import Process
-process = Process(train_tokenizer(TokenizerSettings(kind="byte"), []), np.dtype("<u2"))
+from langue.text.encoder import ProcessEncoder
+process = ProcessEncoder(train_tokenizer(TokenizerSettings(kind="byte"), []), np.dtype("<u2"))
 process.encode(["x"])
 print(process._process.pid, flush=True)
 os.kill(os.getpid(), 9)

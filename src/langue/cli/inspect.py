@@ -11,7 +11,7 @@ from langue.errors import LangueError
 
 if TYPE_CHECKING:
     from langue.models import Model
-    from langue.report.attention import Looks
+    from langue.report.attention import AttentionMaps
     from langue.text import Tokenizer
 
 ENDINGS = (".html", ".svg", ".png")
@@ -72,15 +72,15 @@ def _task(run: Path) -> Any:
     return load(run) if RunFolder(run).is_run() or is_published(run) else None
 
 
-def look_at_source(task: Any, source: str, target: str | None, name: str, special: bool = False) -> Looks:
+def look_at_source(task: Any, source: str, target: str | None, name: str, special: bool = False) -> AttentionMaps:
     """Let a translator or summariser write, or read what it is given to have written, and note how it looks."""
-    from langue.report.attention import Looks
+    from langue.report.attention import AttentionMaps
 
     tokens, read, maps = task.attention(source, target, special=special)
-    return Looks(name, tokens, read, [heads.float().cpu().numpy() for heads in maps])
+    return AttentionMaps(name, tokens, read, [heads.float().cpu().numpy() for heads in maps])
 
 
-def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name: str) -> Looks:
+def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name: str) -> AttentionMaps:
     """Let the model read, and write down who looked at whom.
 
     Raises:
@@ -89,7 +89,7 @@ def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name
     import torch
 
     from langue.batch import Batch
-    from langue.report.attention import Looks
+    from langue.report.attention import AttentionMaps
 
     if (model.config.form == "seq2seq") != (source is not None):
         raise LangueError(_wants_source(name, source))
@@ -104,7 +104,7 @@ def look(model: Model, tokenizer: Tokenizer, text: str, source: str | None, name
         )
     numbers = model.config.attention_layers if source is None else None
     layers = [heads[0].float().numpy() for heads in maps]
-    return Looks(name, tokenizer.names(ids), tokenizer.names(read), layers, numbers)
+    return AttentionMaps(name, tokenizer.names(ids), tokenizer.names(read), layers, numbers)
 
 
 def _ids(model: Model, tokenizer: Tokenizer, text: str) -> list[int]:

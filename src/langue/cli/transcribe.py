@@ -133,10 +133,10 @@ def _blocks(inputs: Inputs, number: int) -> Iterator[np.ndarray]:
 
 
 def _write_mistakes(path: Path, run: Path, heard: Sequence[tuple[_Asked, str]]) -> None:
-    from langue.report.mistakes import Said, mistakes_page
+    from langue.report.mistakes import Transcription, mistakes_page
 
     every = [
-        Said(Path(str(asked.recording.audio)).name, asked.expected, written, asked.recording.read())
+        Transcription(Path(str(asked.recording.audio)).name, asked.expected, written, asked.recording.read())
         for asked, written in heard
     ]
     path.write_text(mistakes_page(run.name, every), encoding="utf-8")

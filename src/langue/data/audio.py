@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from langue.data.samples import RATE, Samples, given_sound, sample_blocks
+from langue.data.samples import RATE, Samples, open_sound, sample_blocks
 from langue.data.sound_files import BLOCK, SUFFIXES, Blocks, Truncated, file_blocks, length_of
 from langue.errors import LangueError
 from langue.extra import need
@@ -23,7 +23,7 @@ LOUDEST = 2.0
 """What samples may reach where 1.0 is the loudest; more are of another scale."""
 
 Sound = str | Path | BinaryIO | bytes | np.ndarray | list[float] | Mapping[str, Any] | Any
-"""A file, samples at `RATE`, or what datasets give; see `given_sound`."""
+"""A file, samples at `RATE`, or what datasets give; see `open_sound`."""
 
 
 def read_audio(
@@ -60,7 +60,7 @@ def read_blocks(
     name = _name(sound, name)
     if not (math.isfinite(start) and start >= 0 and (end is None or math.isfinite(end))):
         raise LangueError(f"{name} cannot be read from {start} to {end} seconds; give numbers from 0 up")
-    given = given_sound(sound, name)
+    given = open_sound(sound, name)
     if isinstance(given, Samples):
         blocks = sample_blocks(given, start, end)
     else:

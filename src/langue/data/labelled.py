@@ -14,7 +14,7 @@ from langue.data.conll import CONLL, read_conll
 from langue.data.order import Permutation
 from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
-from langue.data.sources import Given, Origin, find_sources
+from langue.data.sources import DataSource, Origin, find_sources
 from langue.data.tables import rows
 from langue.data.tally import EMPTY, Tally
 from langue.data.values import finite, unlisted
@@ -98,7 +98,7 @@ def _aside(rows: int, count: int) -> set[int]:
 
 
 def read_labelled(
-    source: Given | Mapping[str, float], data: DataSettings, tally: Tally | None = None
+    source: DataSource | Mapping[str, float], data: DataSettings, tally: Tally | None = None
 ) -> Iterator[Labelled]:
     """The rows of any table, in order; unlike a corpus, a table with a broken row is refused.
 
@@ -117,7 +117,7 @@ def read_labelled(
 
 
 def read_rows(
-    source: Given | Mapping[str, float], data: DataSettings, tally: Tally | None = None
+    source: DataSource | Mapping[str, float], data: DataSettings, tally: Tally | None = None
 ) -> Iterator[Labelled | Broken]:
     """The rows of any table, in order, those that cannot be read among them; the tally gets the empty ones.
 

@@ -14,7 +14,7 @@ from langue.console import progress
 from langue.data.documents import read_events
 from langue.data.records import DocumentPiece, Dropped
 from langue.data.settings import ReadSettings
-from langue.data.sources import Given, find_sources
+from langue.data.sources import DataSource, find_sources
 from langue.data.store import TokenStore
 from langue.data.tally import QUARANTINE, Tally
 from langue.data.writer import EncodedPieces, TokenStoreWriter
@@ -46,7 +46,7 @@ Event = DocumentPiece | Dropped
 
 
 def prepare(
-    given: Given,
+    given: DataSource,
     tokenizer: Tokenizer,
     out: Path | str,
     settings: ReadSettings | None = None,

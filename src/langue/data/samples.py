@@ -47,7 +47,7 @@ class _Bytes(io.BytesIO):
             return self.tell()
 
 
-def given_sound(sound: Any, name: str) -> str | Path | BinaryIO | Samples:
+def open_sound(sound: Any, name: str) -> str | Path | BinaryIO | Samples:
     """A file, or samples, of whatever stands for a recording.
 
     Args:

@@ -15,7 +15,7 @@ from langue.errors import LangueError
 EMBEDDED = "embedded"
 TEXT = (".txt", ".text", ".md", ".rst")
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
-Given = str | Path | Iterable[Any]
+DataSource = str | Path | Iterable[Any]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Origin:
 
 
 def find_sources(
-    given: Given | Mapping[str, float], also: tuple[str, ...] = (), passed: list[Dropped] | None = None
+    given: DataSource | Mapping[str, float], also: tuple[str, ...] = (), passed: list[Dropped] | None = None
 ) -> list[Origin]:
     """All places that a source stands for, files in the order of their names.
 

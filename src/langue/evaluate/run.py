@@ -15,7 +15,7 @@ from langue.console import remark, say
 from langue.data import DataSettings, ReadSettings, Tally, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
-from langue.data.sources import Given
+from langue.data.sources import DataSource
 from langue.data.store import MANIFEST
 from langue.errors import LangueError
 from langue.evaluate.benchmarks import average, score, suite_parts
@@ -179,7 +179,7 @@ def recipe_data(run: Path | str, reading: Mapping[str, Any] = MappingProxyType({
     return DataSettings(train="", **reading)
 
 
-def _on_text(task: Any, data: Given, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
+def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         if isinstance(data, str) and (Path(data) / MANIFEST).is_file():
             store = TokenStore.open(data)

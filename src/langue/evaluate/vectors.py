@@ -10,9 +10,9 @@ import numpy as np
 
 from langue import metrics
 from langue.console import progress
-from langue.data.alike import texts_in
 from langue.data.benchmarks import find_benchmark
 from langue.data.labelled import Labelled, number_of, require, text_of
+from langue.data.retrieval_pairs import texts_in
 from langue.errors import LangueError
 from langue.metrics.regression import ranks
 from langue.metrics.significance import bootstrap

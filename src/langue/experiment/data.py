@@ -28,7 +28,7 @@ from langue.data import (
 from langue.data.part import StorePart
 from langue.data.prepare import Event
 from langue.data.settings import Aligned
-from langue.data.sources import Given, Origin
+from langue.data.sources import DataSource, Origin
 from langue.data.store import FORMAT, MANIFEST
 from langue.data.stream import RowStream
 from langue.errors import LangueError
@@ -177,7 +177,7 @@ def _open(source: object, prepared: Path, tokenizer: Tokenizer) -> TokenStore:
     return store
 
 
-def _cut(source: Given, data: DataSettings) -> int | None:
+def _cut(source: DataSource, data: DataSettings) -> int | None:
     """The character at which the training text ends and the text for dev begins; None when nothing is set aside."""
     if not isinstance(data.dev, float):
         return None
@@ -185,7 +185,7 @@ def _cut(source: Given, data: DataSettings) -> int | None:
     return int(characters * (1 - data.dev))
 
 
-def _pieces(source: Given, data: DataSettings) -> Iterator[DocumentPiece]:
+def _pieces(source: DataSource, data: DataSettings) -> Iterator[DocumentPiece]:
     return read_documents(find_sources(source), data, Tally())
 
 
@@ -210,7 +210,7 @@ def _with_text(places: list[Origin], pieces: Iterator[DocumentPiece]) -> Iterato
         raise LangueError(f"there is no text in {', '.join(origin.name for origin in places)}")
 
 
-def _prepare(source: Given, tokenizer: Tokenizer, out: Path, data: DataSettings, select: Select | None) -> None:
+def _prepare(source: DataSource, tokenizer: Tokenizer, out: Path, data: DataSettings, select: Select | None) -> None:
     """Write one store, unless it stands already, and say what was left out of it."""
     if is_store(str(out)):
         return

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from langue.data.alike import RowKind, kind_of, read_alike, texts_in
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
+from langue.data.retrieval_pairs import RowKind, kind_of, read_retrieval_rows, texts_in
 from langue.data.settings import DataSettings
 from langue.errors import LangueError
 from langue.experiment.course import CardWords, with_vocabulary
@@ -58,7 +58,7 @@ class EmbeddingCourse(Tables):
 
     @classmethod
     def read(cls, data: DataSettings, split: str) -> list[Labelled]:
-        return read_alike(data, split)
+        return read_retrieval_rows(data, split)
 
     @classmethod
     def texts(cls, recipe: Recipe) -> Iterator[str]:

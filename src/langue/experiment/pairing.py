@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from langue.console import remark, say
 from langue.data import Tally, tempered
 from langue.data.buckets import Buckets
+from langue.data.pair_encoder import PairEncoder, PairExamples, Shares, training_examples, wanted
 from langue.data.parallel import Pair, read_pairs, sound_pairs, without_empty
 from langue.data.settings import PairSettings
-from langue.data.sides import PairEncoder, PairExamples, Shares, training_examples, wanted
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.experiment.course import Course, with_vocabulary

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from langue.console import progress
-from langue.data.alike import kind_of, texts_in
 from langue.data.labelled import Labelled
+from langue.data.retrieval_pairs import kind_of, texts_in
 from langue.errors import LangueError
 from langue.files import check_file, replacing_listed
 from langue.files.arrays import write_array

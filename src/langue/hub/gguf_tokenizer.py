@@ -12,10 +12,10 @@ from langue.console import say
 from langue.errors import LangueError
 from langue.hub.gguf_file import GGUFFile
 from langue.text import Tokenizer
-from langue.text.beside import DEFAULT, framed
 from langue.text.frame import read_frame
 from langue.text.piece_engine import merges_by_score
 from langue.text.pieces import BYTE, CONTROL, NORMAL, UNKNOWN, UNUSED, USER_DEFINED
+from langue.text.tokenizer_files import DEFAULT, framed
 
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

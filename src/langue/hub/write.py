@@ -29,8 +29,8 @@ from langue.models import Model, ModelConfig
 from langue.models.build import empty, plain
 from langue.nn.embedder import Embedder
 from langue.text import Tokenizer
-from langue.text.beside import ENDS
 from langue.text.reading import Reading
+from langue.text.tokenizer_files import ENDS
 
 TOLERANCE = 1e-4
 """How far logits may be from those of the model that was written."""

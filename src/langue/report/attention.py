@@ -24,7 +24,7 @@ LABELS = 40
 
 
 @dataclass(frozen=True)
-class Looks:
+class AttentionMaps:
     """Who looked at whom.
 
     Attributes:
@@ -62,7 +62,7 @@ class Looks:
         return self.is_pair and sum(len(heads) for heads in self.layers) > 1
 
 
-def attention_page(looks: Looks) -> str:
+def attention_page(looks: AttentionMaps) -> str:
     """A page on which a tap on a token shows what it looks at, in each head."""
     layers = [
         [
@@ -84,7 +84,7 @@ def attention_page(looks: Looks) -> str:
     )
 
 
-def write_attention(looks: Looks, path: Path) -> None:
+def write_attention(looks: AttentionMaps, path: Path) -> None:
     """Write the page or the picture that the file's ending asks for: .html, .svg or .png."""
     if path.suffix == ".html":
         write_text(path, attention_page(looks))

@@ -25,7 +25,7 @@ OFTEN = 20
 
 
 @dataclass(frozen=True)
-class Said:
+class Transcription:
     """One recording.
 
     Attributes:
@@ -41,7 +41,7 @@ class Said:
     samples: np.ndarray
 
 
-def mistakes_page(name: str, every: Sequence[Said], normaliser: Normaliser = "basic") -> str:
+def mistakes_page(name: str, every: Sequence[Transcription], normaliser: Normaliser = "basic") -> str:
     """A page of all recordings, those with most mistakes first.
 
     Args:

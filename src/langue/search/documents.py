@@ -13,7 +13,7 @@ from langue.data.documents import read_events
 from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
-from langue.data.sources import TABLES, TEXT, Given, Origin, find_sources
+from langue.data.sources import TABLES, TEXT, DataSource, Origin, find_sources
 from langue.data.tables import rows
 from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
 from langue.search.fields import LONGEST, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
@@ -43,7 +43,7 @@ class Document(NamedTuple):
 
 
 def read_documents(
-    given: Given, settings: IndexSettings, known: Mapping[str, FieldRecord] | None = None
+    given: DataSource, settings: IndexSettings, known: Mapping[str, FieldRecord] | None = None
 ) -> Iterator[Document | Dropped]:
     """All documents of any sources in order, and what had to be left out where it stood.
 
@@ -63,7 +63,7 @@ def read_documents(
     return _each(find_sources(given, PAGES, passed), passed, settings, known or {})
 
 
-def _readable(given: Given) -> tuple[Given, list[Dropped]]:
+def _readable(given: DataSource) -> tuple[DataSource, list[Dropped]]:
     """Of several names those that are no files of kinds that nobody reads, which are told; a single one is refused."""
     names = given if isinstance(given, list | tuple) else []
     others = [name for name in names if isinstance(name, str | Path) and _is_unknown(Path(name).expanduser())]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from langue.data.sources import Given
+from langue.data.sources import DataSource
 from langue.errors import LangueError
 from langue.pages.reader import clean
 from langue.search.change import Change, update
@@ -85,7 +85,7 @@ class Index:
     @classmethod
     def build(
         cls,
-        given: Given,
+        given: DataSource,
         place: Path | str,
         model: TextEmbedder | Path | str | None = None,
         settings: IndexSettings | None = None,
@@ -170,7 +170,7 @@ class Index:
         self._model, path = load_embedder(self._given, self.device)
         return ModelRecord(fingerprint=self._model.fingerprint, size=self._model.size, path=path)
 
-    def add(self, given: Given) -> Change:
+    def add(self, given: DataSource) -> Change:
         """Put in documents, in place of those with the same ids.
 
         Raises:
@@ -178,7 +178,7 @@ class Index:
         """
         return self._update(given, self.manifest, whole=False)
 
-    def _update(self, given: Given, manifest: IndexManifest, *, whole: bool) -> Change:
+    def _update(self, given: DataSource, manifest: IndexManifest, *, whole: bool) -> Change:
         model = None if manifest.model is None else self.model if self.store.manifest else self._model
         documents = read_documents(given, manifest.settings, {} if whole else manifest.fields)
         with self.store.writing() as writer:

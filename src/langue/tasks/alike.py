@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from langue import metrics
-from langue.data.alike import RowKind, grade_of, kind_of, scores_of, texts_in
 from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled
+from langue.data.retrieval_pairs import RowKind, grade_of, kind_of, scores_of, texts_in
 from langue.errors import LangueError
 from langue.objectives.embed import EmbedObjective, names_of
 from langue.objectives.settings import EmbedSettings

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.console import say, with_article
+from langue.data.pair_encoder import PairEncoder
 from langue.data.parallel import Pair
 from langue.data.settings import PairSettings
-from langue.data.sides import PairEncoder
 from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.errors import LangueError
 from langue.metrics.scripts import is_unspaced

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from langue.data.pair_encoder import PairEncoder
 from langue.data.records import is_blank
-from langue.data.sides import PairEncoder
 from langue.engine import GenerationSettings, Request
 from langue.metrics.scripts import UNSPACED
 from langue.text import Tokenizer

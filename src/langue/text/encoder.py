@@ -29,7 +29,7 @@ MOST_PROCESSES = 16
 LENGTH = np.dtype("<i8")
 
 
-class Flat(NamedTuple):
+class FlatTokens(NamedTuple):
     """The tokens of some texts, one text after the other."""
 
     tokens: np.ndarray
@@ -41,10 +41,10 @@ class Flat(NamedTuple):
 class TokenEncoder(Protocol):
     """Whoever encodes texts."""
 
-    def encode(self, texts: Sequence[str]) -> Flat: ...
+    def encode(self, texts: Sequence[str]) -> FlatTokens: ...
 
 
-class Alone:
+class LocalEncoder:
     """Encodes in this process."""
 
     def __init__(self, tokenizer: Tokenizer, dtype: np.dtype):
@@ -52,17 +52,17 @@ class Alone:
         self._words = WordEncoder(tokenizer.engine, dtype) if WordEncoder.fits(tokenizer.engine) else None
         self._lock = Lock()
 
-    def encode(self, texts: Sequence[str]) -> Flat:
+    def encode(self, texts: Sequence[str]) -> FlatTokens:
         """The tokens of texts; several threads may ask."""
         with encoding(texts), self._lock:
             raw = self._words.encode(texts) if self._words else None
         if raw is None:
             raw = [np.array(ids, self._dtype).tobytes() for ids in self._tokenizer.encode_batch(texts)]
         lengths = np.fromiter(map(len, raw), LENGTH, len(raw)) // self._dtype.itemsize
-        return Flat(np.frombuffer(b"".join(raw), self._dtype), lengths)
+        return FlatTokens(np.frombuffer(b"".join(raw), self._dtype), lengths)
 
 
-class Process:
+class ProcessEncoder:
     """Encodes in a process of its own, since Python's threads share one core.
 
     Numbers and text go through its pipes as they are, nothing is pickled. It needs no guard in the user's program, as
@@ -90,7 +90,7 @@ class Process:
         assert self._process.stdin is not None
         return self._process.stdin
 
-    def encode(self, texts: Sequence[str]) -> Flat:
+    def encode(self, texts: Sequence[str]) -> FlatTokens:
         """The tokens of texts.
 
         Raises:
@@ -100,7 +100,7 @@ class Process:
         try:
             send(self._input, texts)
             lengths = read_numbers(self._process.stdout, LENGTH, len(texts))
-            return Flat(read_numbers(self._process.stdout, self._dtype, int(lengths.sum())), lengths)
+            return FlatTokens(read_numbers(self._process.stdout, self._dtype, int(lengths.sum())), lengths)
         except (OSError, EOFError):
             raise _ended() from None
 
@@ -154,20 +154,20 @@ class Encoders:
         self._processes = cores if can_start and cores > 1 else 0
         self.count = max(2, self._processes)  # that the engine is busy while an array is made
         self._tokenizer, self._dtype = tokenizer, dtype
-        self._alone: TokenEncoder = Alone(tokenizer, dtype)
-        self._free: SimpleQueue[Process | None] = SimpleQueue()
+        self._alone: TokenEncoder = LocalEncoder(tokenizer, dtype)
+        self._free: SimpleQueue[ProcessEncoder | None] = SimpleQueue()
         for _ in range(self._processes):
             self._free.put(None)
         self._seen = 0
 
-    def encode(self, texts: Sequence[str]) -> Flat:
+    def encode(self, texts: Sequence[str]) -> FlatTokens:
         """The tokens of texts; the same whoever encodes them."""
         self._seen += sum(map(len, texts))
         if not self._processes or self._seen <= MUCH:
             return self._alone.encode(texts)
         process = self._free.get()
         try:
-            process = process or Process(self._tokenizer, self._dtype)
+            process = process or ProcessEncoder(self._tokenizer, self._dtype)
             return process.encode(texts)
         finally:
             self._free.put(process)

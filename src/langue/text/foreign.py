@@ -11,9 +11,9 @@ from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
-from langue.text.beside import add_tokens, framed, read_added, read_object
 from langue.text.piece_engine import make_engine
 from langue.text.pieces import read_pieces
+from langue.text.tokenizer_files import add_tokens, framed, read_added, read_object
 
 _BERT = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
 _ROBERTA = {

@@ -15,7 +15,11 @@ from tokenizers import Tokenizer as Engine
 from langue.errors import LangueError, reading
 from langue.files import check_file, replacing_listed
 from langue.remote import local
-from langue.text.beside import (
+from langue.text.foreign import MARIAN, build_engine, build_marian
+from langue.text.frame import Frame, classic_frame, read_frame
+from langue.text.hostile import check_engine, check_numbers
+from langue.text.special import NAMES, ROLES, SEPARATOR, START
+from langue.text.tokenizer_files import (
     DEFAULT,
     ENDS,
     GENERATION,
@@ -23,12 +27,8 @@ from langue.text.beside import (
     ROLE_FILES,
     TEMPLATE,
     add_tokens,
-    read_beside,
+    read_tokenizer_files,
 )
-from langue.text.foreign import MARIAN, build_engine, build_marian
-from langue.text.frame import Frame, classic_frame, read_frame
-from langue.text.hostile import check_engine, check_numbers
-from langue.text.special import NAMES, ROLES, SEPARATOR, START
 
 FILE = "tokenizer.json"
 
@@ -246,7 +246,7 @@ class Tokenizer:
         """
         path = local(path)
         file = path / FILE if path.is_dir() else path
-        beside = read_beside(file.parent)
+        beside = read_tokenizer_files(file.parent)
         built = None
         with reading(path, "its tokenizer is damaged"):
             if path.name in MARIAN:

@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 from tokenizers import Tokenizer as Engine
 
-from langue.text.encoder import Alone, receive
+from langue.text.encoder import LocalEncoder, receive
 from langue.text.tokenizer import Tokenizer
 
 
@@ -20,7 +20,7 @@ def main(dtype: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError):
         engine, roles = receive(sys.stdin.buffer)
-        encoder = Alone(Tokenizer(Engine.from_str(engine), json.loads(roles)), np.dtype(dtype))
+        encoder = LocalEncoder(Tokenizer(Engine.from_str(engine), json.loads(roles)), np.dtype(dtype))
         while True:
             flat = encoder.encode(receive(sys.stdin.buffer))
             sys.stdout.buffer.write(flat.lengths.tobytes())

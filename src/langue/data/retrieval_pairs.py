@@ -20,7 +20,7 @@ RowKind = Literal["pairs", "graded", "texts"]
 """An anchor with what answers it, two sentences with a score, or a text alone."""
 
 
-def read_alike(data: DataSettings, split: str) -> list[Labelled]:
+def read_retrieval_rows(data: DataSettings, split: str) -> list[Labelled]:
     """The rows of "train", "dev" or "test", of a table, a BEIR folder, or the lines of text files.
 
     Of a BEIR folder each relevant document makes a pair with its query, and those judged irrelevant are its negatives;

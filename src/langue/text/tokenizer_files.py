@@ -31,7 +31,7 @@ MOST = 100_000_000
 
 
 @dataclass(frozen=True)
-class Beside:
+class TokenizerFiles:
     """What the files say.
 
     Attributes:
@@ -49,7 +49,7 @@ class Beside:
     added: Mapping[int, AddedToken] = field(default_factory=dict)
 
 
-def read_beside(folder: Path) -> Beside:
+def read_tokenizer_files(folder: Path) -> TokenizerFiles:
     """What the files of a folder say of its tokenizer.
 
     Raises:
@@ -63,7 +63,9 @@ def read_beside(folder: Path) -> Beside:
         settings = {**{name: value for name, value in content.items() if value is not None}, **settings}
     names = sorted({role for purpose in ROLES.values() for role in purpose})
     roles = {role: name for role in names if (name := _content(settings.get(role))) is not None}
-    return Beside(settings, roles, _ends(folder), _templates(folder, settings), read_added(folder, settings, roles))
+    return TokenizerFiles(
+        settings, roles, _ends(folder), _templates(folder, settings), read_added(folder, settings, roles)
+    )
 
 
 def read_object(path: Path) -> dict[str, Any]:
