@@ -13,7 +13,9 @@ Kind = Literal["single", "pair", "regression", "choice", "answer"]
 Fields = Mapping[str, Any]
 """One example with the names that its file or its Hugging Face dataset has for things."""
 Record = tuple[str, Fields]
-"""Where an example stands, as errors call it, and the example."""
+"""The place of an example, as errors call it, and the example."""
+RowMaker = Callable[[Fields], dict[str, Any]]
+"""From an example to a row under Langue's own column names."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Benchmark:
     metrics: tuple[str, ...]
     splits: Mapping[str, tuple[str, ...]]
     read: Callable[[Path], Iterator[Record]]
-    row: Callable[[Fields], dict[str, Any]]
+    row: RowMaker
     hub: str
     folders: tuple[str, ...]
     submissions: Mapping[str, str]
@@ -88,7 +90,7 @@ def take_objects(fields: Fields, name: str) -> list[Fields]:
 _WORDS = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
 
 
-def columns(**names: tuple[str, ...]) -> Callable[[Fields], dict[str, Any]]:
+def columns(**names: tuple[str, ...]) -> RowMaker:
     """A `row` that only renames: for each of Langue's columns its names; `label` and `index` may be missing."""
 
     def row(fields: Fields) -> dict[str, Any]:
