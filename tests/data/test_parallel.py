@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langue.data import DataSettings, Tally
-from langue.data.pair_encoder import PairEncoder, PairExamples, Shares, training_examples
+from langue.data.pair_encoder import CorpusShares, PairEncoder, PairExamples, training_examples
 from langue.data.parallel import Pair, read_pairs, without_empty
 from langue.data.records import Dropped
 from langue.data.settings import Aligned, PairSettings
@@ -166,7 +166,7 @@ def test_examples_come_back_as_they_went_in():
 @given(st.integers(1, 80), st.integers(1, 80), st.floats(0.05, 0.95), st.integers(0, 3))
 def test_each_corpus_has_its_share_and_is_gone_through_evenly(left, right, share, seed):
     corpora = np.repeat([0, 1], [left, right])
-    pick = Shares(corpora, [share, 1 - share], seed)
+    pick = CorpusShares(corpora, [share, 1 - share], seed)
     epochs = [pick(epoch) for epoch in range(4)]
     wanted = round(share * len(corpora))
     for found in epochs:

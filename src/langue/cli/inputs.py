@@ -186,11 +186,11 @@ def read_inputs(file: Path | None) -> Iterator[Input]:
         yield from read_texts(file)
         return
     from langue.data import DataSettings
-    from langue.data.labelled import Broken, read_rows
+    from langue.data.labelled import BrokenRow, read_rows
     from langue.data.lines import LONGEST
 
     for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LONGEST)):
-        yield Input(row.place, None, row.reason) if isinstance(row, Broken) else Input(row.place, row.values)
+        yield Input(row.place, None, row.reason) if isinstance(row, BrokenRow) else Input(row.place, row.values)
 
 
 def read_texts(file: Path) -> Iterator[Input]:

@@ -149,7 +149,7 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
         LangueError: a folder holds none.
     """
     from langue.data.audio import SUFFIXES
-    from langue.data.folders import of_kinds, tell_passed, walk
+    from langue.data.folders import of_kinds, report_passed, walk
     from langue.data.recordings import Recording
 
     for path in paths:
@@ -158,7 +158,7 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
             continue
         there, unreadable = walk(path)
         found, others = of_kinds(there, SUFFIXES)
-        tell_passed(path, [*others, *unreadable])
+        report_passed(path, [*others, *unreadable])
         if not found:
             raise LangueError(f"{path} holds no {', '.join(SUFFIXES)} file")
         yield from (Input(str(file), Recording(str(file), file, 0.0, None)) for file in found)
@@ -169,8 +169,8 @@ def _listed(file: Path | None) -> Iterator[Input]:
     if file is None:
         return
     from langue.data import DataSettings
-    from langue.data.labelled import Broken, read_rows
+    from langue.data.labelled import BrokenRow, read_rows
     from langue.data.lines import LONGEST
 
     for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LONGEST)):
-        yield Input(row.place, None, row.reason) if isinstance(row, Broken) else Input(row.place, row)
+        yield Input(row.place, None, row.reason) if isinstance(row, BrokenRow) else Input(row.place, row)

@@ -20,7 +20,7 @@ LONGEST = 6 * 3600
 """Seconds of a recording that is held whole, 1.4 GB."""
 
 LOUDEST = 2.0
-"""What samples may reach where 1.0 is the loudest; more are of another scale."""
+"""The most that samples may reach where 1.0 is the loudest; more are of another scale."""
 
 Sound = str | Path | BinaryIO | bytes | np.ndarray | list[float] | Mapping[str, Any] | Any
 """A file, samples at `RATE`, or what datasets give; see `open_sound`."""
@@ -60,11 +60,11 @@ def read_blocks(
     name = _name(sound, name)
     if not (math.isfinite(start) and start >= 0 and (end is None or math.isfinite(end))):
         raise LangueError(f"{name} cannot be read from {start} to {end} seconds; give numbers from 0 up")
-    given = open_sound(sound, name)
-    if isinstance(given, Samples):
-        blocks = sample_blocks(given, start, end)
+    opened = open_sound(sound, name)
+    if isinstance(opened, Samples):
+        blocks = sample_blocks(opened, start, end)
     else:
-        blocks = file_blocks(given, start, end, name, truncated)
+        blocks = file_blocks(opened, start, end, name, truncated)
     empty = True
     for block in _resampled(_mono(blocks, name)):
         empty = empty and not len(block)
@@ -74,7 +74,7 @@ def read_blocks(
 
 
 def seconds_of(sound: Sound, start: float = 0.0, end: float | None = None) -> float | None:
-    """How long a recording is, or what of it is asked for, as far as it can be told without reading it."""
+    """Seconds of a recording, or of the part that is asked for, as far as they are known without reading it."""
     if isinstance(sound, str | Path):
         whole = length_of(Path(sound))
     elif isinstance(sound, np.ndarray) and sound.ndim:
@@ -104,12 +104,8 @@ def _resampled(blocks: Iterator[tuple[int, np.ndarray]]) -> Iterator[np.ndarray]
     stream = None
     for rate, block in blocks:
         if rate != RATE and stream is None:
-            stream = _resampler(rate)
+            soxr = need("soxr", "audio", "a recording of another rate than 16 kHz")
+            stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
         yield block if stream is None else stream.resample_chunk(block)
     if stream is not None:
         yield stream.resample_chunk(np.empty(0, np.float32), last=True)
-
-
-def _resampler(rate: int) -> Any:
-    soxr = need("soxr", "audio", "a recording of another rate than 16 kHz")
-    return soxr.ResampleStream(rate, RATE, 1, dtype="float32")

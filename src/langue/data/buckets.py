@@ -118,7 +118,7 @@ class Buckets:
         return order, np.array(bounds), Permutation(self.batches, self.seed, epoch, "batches")[np.arange(self.batches)]
 
     def _cuts(self, lengths: np.ndarray, parts: int) -> np.ndarray:
-        """Where each of the parts of a sorted pool ends; each has at least one."""
+        """The ends of the parts of a sorted pool; each part has at least one example."""
         even = len(lengths) * np.arange(1, parts + 1) // parts
         if not self._by_tokens:
             return even

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from langue.data.lines import sound_lines
+from langue.data.lines import valid_lines
 from langue.data.records import is_blank
 from langue.errors import LangueError
 
@@ -25,14 +25,12 @@ def read_conll(path: Path, limit: int) -> Iterator[tuple[int, dict[str, Any]]]:
     no-break or an ideographic space is part of a word.
 
     Raises:
-        LangueError: there is no such file, or a line has another number of columns than the first; names the line.
+        LangueError: the file cannot be read, or a line has another number of columns than the first; names the line.
     """
-    if not path.is_file():
-        raise LangueError(f"there is no file {path}")
     columns, first, between = 0, 0, _BLANKS
     words: list[str] = []
     tags: list[str] = []
-    for line in sound_lines(path, limit):
+    for line in valid_lines(path, limit):
         text = "" if is_blank(line.text) else line.text.strip(" \t")
         if not text or text.startswith(BETWEEN_DOCUMENTS):
             if words:

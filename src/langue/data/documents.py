@@ -33,35 +33,31 @@ def read_events(origins: Iterable[Origin], settings: ReadSettings) -> Iterator[D
     text, and documents of white space.
     """
     for origin in origins:
-        nothing = True
-        for event in _events(origin, settings):
-            nothing = False
-            yield event
-        if nothing:
-            yield Dropped("empty", origin.name, 1, 0, "")
+        events = _events(origin, settings)
+        yield next(events, Dropped("empty", origin.name, 1, 0, ""))
+        yield from events
 
 
 def _events(origin: Origin, settings: ReadSettings) -> Iterator[DocumentPiece | Dropped]:
     if origin.kind == "text":
-        assert origin.path is not None
-        return BY_UNIT[settings.documents](origin.path, settings.max_line_bytes)
+        return BY_UNIT[settings.documents](origin.file, settings.max_line_bytes)
     if origin.kind == "embedded":
         return (piece for text in embedded_documents() for piece in _pieces(text, len(text.encode())))
     return _table(origin, settings)
 
 
 def _table(origin: Origin, settings: ReadSettings) -> Iterator[DocumentPiece | Dropped]:
-    found = False
+    is_first = True
     for row in rows(origin, settings.max_line_bytes, settings.text):
         if isinstance(row, Dropped):
             yield row
             continue
-        if settings.text not in row.values and not found:
+        if settings.text not in row.values and is_first:
             columns = listed(row.values)
             raise LangueError(
                 f"{origin.name} has no column {settings.text!r}; it has {columns}; name the one that holds the text"
             )
-        found = True
+        is_first = False
         text = row.values.get(settings.text)
         reason = lack_of_text(text) or _fault(str(text))
         if reason:
@@ -72,7 +68,7 @@ def _table(origin: Origin, settings: ReadSettings) -> Iterator[DocumentPiece | D
 
 
 def _fault(text: str) -> str:
-    """Why a text cannot be stored, or nothing."""
+    """The reason for which a text cannot be stored, or nothing."""
     try:
         text.encode()
     except UnicodeEncodeError:  # JSON can spell half of a surrogate pair

@@ -31,7 +31,7 @@ _KINDS: dict[type, str] = {
 
 
 class Docstring(NamedTuple):
-    """What Python's library says about one thing in it."""
+    """The docstring of one thing in Python's library."""
 
     name: str
     """Such as json.JSONDecoder.decode."""
@@ -55,10 +55,11 @@ def embedded_documents() -> tuple[str, ...]:
     """
     library = Path(sysconfig.get_path("stdlib"))
     with _without_collector():
-        found = _topics(library / "pydoc_data" / "topics.py")
+        texts = _topics(library / "pydoc_data" / "topics.py")
         for path, parts in _modules(library):
-            found["/".join(parts)] = _docstrings(path)
-    documents = tuple(found[name] for name in sorted(found, key=_shuffled) if len(found[name]) > SHORTEST)
+            texts["/".join(parts)] = _docstrings(path)
+    names = sorted(texts, key=lambda name: hashlib.sha256(name.encode()).digest())
+    documents = tuple(texts[name] for name in names if len(texts[name]) > SHORTEST)
     if not documents:
         raise LangueError(f"{library} holds no sources of Python's library; give data of your own as data.train")
     return documents
@@ -71,14 +72,14 @@ def embedded_docstrings() -> Iterator[Docstring]:
         LangueError: this Python came without the sources of its library.
     """
     library = Path(sysconfig.get_path("stdlib"))
-    nothing = True
+    empty = True
     for path, parts in sorted(_modules(library)):
         module = ".".join(parts).removesuffix(".py").removesuffix(".__init__")
         with _without_collector():
-            found = list(_read(path, module))
-        nothing &= not found
-        yield from found
-    if nothing:
+            docstrings = list(_read(path, module))
+        empty &= not docstrings
+        yield from docstrings
+    if empty:
         raise LangueError(f"{library} holds no sources of Python's library")
 
 
@@ -87,10 +88,6 @@ def _modules(library: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
         parts = path.relative_to(library).parts
         if not _SKIPPED.intersection(parts):
             yield path, parts
-
-
-def _shuffled(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
 
 
 @contextmanager
@@ -117,7 +114,7 @@ def _topics(path: Path) -> dict[str, str]:
 
 def _docstrings(path: Path) -> str:
     """All docstrings of a module in order, read without running it."""
-    return "\n\n".join(found.text.strip() for found in _read(path, "")) + "\n"
+    return "\n\n".join(docstring.text.strip() for docstring in _read(path, "")) + "\n"
 
 
 def _read(path: Path, module: str) -> Iterator[Docstring]:

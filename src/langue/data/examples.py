@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -88,14 +89,10 @@ class Examples(ByNumber):
         return np.maximum.reduceat(lengths, self._texts[:-1]) * self.texts
 
     def example(self, number: int) -> Example:
-        found = [
-            (
-                self._ids[self._ends[text] : self._ends[text + 1]],
-                self._segments[self._ends[text] : self._ends[text + 1]],
-            )
-            for text in range(self._texts[number], self._texts[number + 1])
-        ]
-        ids, segments = zip(*found, strict=True)
+        ends = self._ends[self._texts[number] : self._texts[number + 1] + 1]
+        ids, segments = (
+            tuple(array[start:end] for start, end in pairwise(ends)) for array in (self._ids, self._segments)
+        )
         if not self.several:
             ids, segments = ids[0], segments[0]
         return {"ids": ids, "segments": segments, "target": self.targets[number]}

@@ -14,7 +14,7 @@ from langue.console import remark
 from langue.data.records import Dropped
 
 DATASETS = ("dataset_info.json", "dataset_dict.json")
-"""What lies in a folder that `datasets` saved."""
+"""The files by which a folder is known that `datasets` saved."""
 
 MANIFEST = "manifest.json"
 
@@ -23,7 +23,7 @@ OTHER_KIND = "kind of file that is not read"
 NAMED = 3
 """Files that are named where many are passed over."""
 
-_told: set[tuple[str, int]] = set()
+_reported: set[tuple[str, int]] = set()
 
 
 def walk(folder: Path) -> tuple[list[Path], list[Dropped]]:
@@ -39,8 +39,11 @@ def walk(folder: Path) -> tuple[list[Path], list[Dropped]]:
     seen: set[tuple[int, int]] = set()
     while real or links:
         place = real.popleft() if real else links.popleft()
-        if not _is_new(place, seen):
+        status = place.stat()
+        key = status.st_dev, status.st_ino
+        if key in seen:
             continue
+        seen.add(key)
         if place.is_file():
             files.append(place)
         elif place != folder and is_dataset(place):
@@ -68,16 +71,6 @@ def _open(place: Path, real: deque[Path], links: deque[Path], passed: list[Dropp
             passed.append(Dropped(reason, str(path), 1, 0, ""))
 
 
-def _is_new(place: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a file or folder was not met before, under whatever name."""
-    status = place.stat()
-    key = status.st_dev, status.st_ino
-    if key in seen:
-        return False
-    seen.add(key)
-    return True
-
-
 def match_pattern(pattern: Path) -> list[Path]:
     """The files and folders that a pattern matches; below a folder `**` matches the files that `walk` finds.
 
@@ -98,7 +91,7 @@ def match_pattern(pattern: Path) -> list[Path]:
 
 
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether the parts of a path are as a pattern's, in which `**` stands for any number of them."""
+    """True for parts of a path that fit a pattern's, in which `**` stands for any number of them."""
     if not pattern:
         return not parts
     if pattern[0] == "**":
@@ -107,12 +100,12 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def is_dataset(folder: Path) -> bool:
-    """Whether a folder was saved by `datasets`."""
+    """True for a folder that `datasets` saved."""
     return any((folder / name).is_file() for name in DATASETS)
 
 
 def is_made(folder: Path) -> bool:
-    """Whether a folder was made by Langue: a store, an index, a run."""
+    """True for a folder that Langue made: a store, an index, a run."""
     try:
         return str(json.loads((folder / MANIFEST).read_bytes())["format"]).startswith("langue")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -126,19 +119,19 @@ def of_kinds(files: Sequence[Path], kinds: Sequence[str]) -> tuple[list[Path], l
     return chosen, [Dropped(OTHER_KIND, str(file), 1, file.stat().st_size, "") for file in others]
 
 
-def tell_passed(folder: Path, passed: Sequence[Dropped]) -> None:
+def report_passed(folder: Path, passed: Sequence[Dropped]) -> None:
     """Say once how many files of a folder are passed over, of which kinds, and name some of them."""
     key = str(folder), len(passed)
-    if not passed or key in _told:
+    if not passed or key in _reported:
         return
-    _told.add(key)
-    counts = Counter(_kind(each) for each in passed)
+    _reported.add(key)
+    counts = Counter(_kind(dropped) for dropped in passed)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
-    some = ", ".join(os.path.relpath(each.origin, folder) for each in passed[:NAMED])
+    some = ", ".join(os.path.relpath(dropped.origin, folder) for dropped in passed[:NAMED])
     remark(f"{folder}: {len(passed):,} not read ({kinds}): {some}{', …' if len(passed) > NAMED else ''}")
 
 
-def _kind(each: Dropped) -> str:
-    if each.reason != OTHER_KIND:
-        return each.reason
-    return Path(each.origin).suffix.lower() or "without an ending"
+def _kind(dropped: Dropped) -> str:
+    if dropped.reason != OTHER_KIND:
+        return dropped.reason
+    return Path(dropped.origin).suffix.lower() or "without an ending"

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from langue.data.benchmarks import find_benchmark, from_rows, hub_name, read_benchmark
 from langue.data.conll import CONLL, read_conll
-from langue.data.order import Permutation
+from langue.data.order import set_aside
 from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings
 from langue.data.sources import DataSource, Origin, find_sources
@@ -37,14 +35,14 @@ class Labelled(NamedTuple):
     """From where the row's own paths lead on, where it stands in a file."""
 
 
-class Broken(NamedTuple):
+class BrokenRow(NamedTuple):
     """A row that cannot be read, and why."""
 
     place: str
     reason: str
 
 
-Reader = Callable[[Any, DataSettings, str], list["Labelled"]]
+Reader = Callable[[Any, DataSettings, str], Iterable[Labelled]]
 """Gives the rows of a source that the settings name, of the split that it is named for."""
 
 
@@ -62,19 +60,18 @@ def read_split(data: DataSettings, split: str, read: Reader | None = None) -> li
         LangueError: a source cannot be read, or a row of it.
     """
     read = read or _read
-    share = data.dev if isinstance(data.dev, float) else None
-    if share is None or split == "test":
+    if not isinstance(data.dev, float) or split == "test":
         source = getattr(data, split)
-        return [] if source is None else read(source, data, split)
-    every = read(data.train, data, "train")
-    aside = _aside(len(every), round(len(every) * share))
-    return [row for number, row in enumerate(every) if (number in aside) == (split == "dev")]
+        return [] if source is None else list(read(source, data, split))
+    rows = list(read(data.train, data, "train"))
+    aside = set_aside(len(rows), data.dev)
+    return [row for number, row in enumerate(rows) if (number in aside) == (split == "dev")]
 
 
-def _read(source: Any, data: DataSettings, split: str) -> list[Labelled]:
+def _read(source: Any, data: DataSettings, split: str) -> Iterable[Labelled]:
     if data.benchmark is not None and data.folder is not None and source == data.folder:
         return read_task(data.benchmark, data.folder, split)
-    return list(read_labelled(source, data))
+    return read_labelled(source, data)
 
 
 def read_task(benchmark: str, folder: str, split: str) -> list[Labelled]:
@@ -87,14 +84,10 @@ def read_task(benchmark: str, folder: str, split: str) -> list[Labelled]:
     if folder.startswith(HUB):
         name = hub_name(benchmark, split, folder.removeprefix(HUB))
         origin = find_sources(name)[0]
-        found = from_rows(benchmark, (row.values for row in rows(origin, 0) if not isinstance(row, Dropped)))
+        examples = from_rows(benchmark, (row.values for row in rows(origin, 0) if not isinstance(row, Dropped)))
     else:
-        found = read_benchmark(benchmark, folder, split)
-    return [Labelled(f"{benchmark} {split}, row {number}", row) for number, row in enumerate(found, 1)]
-
-
-def _aside(rows: int, count: int) -> set[int]:
-    return set(Permutation(rows, "dev")[np.arange(count)].tolist()) if rows else set()
+        examples = read_benchmark(benchmark, folder, split)
+    return [Labelled(f"{benchmark} {split}, row {number}", row) for number, row in enumerate(examples, 1)]
 
 
 def read_labelled(
@@ -111,25 +104,25 @@ def read_labelled(
         LangueError: names the file and line that cannot be read.
     """
     for row in read_rows(source, data, tally):
-        if isinstance(row, Broken):
+        if isinstance(row, BrokenRow):
             raise LangueError(f"{row.place}: {row.reason}")
         yield row
 
 
 def read_rows(
     source: DataSource | Mapping[str, float], data: DataSettings, tally: Tally | None = None
-) -> Iterator[Labelled | Broken]:
+) -> Iterator[Labelled | BrokenRow]:
     """The rows of any table, in order, those that cannot be read among them; the tally gets the empty ones.
 
     Raises:
         LangueError: the table as a whole cannot be read.
     """
-    if isinstance(source, str | Path) and str(source).endswith(SQUAD):
-        yield from _squad(Path(source).expanduser())
-        return
-    if isinstance(source, str | Path) and str(source).endswith(CONLL):
-        path = Path(source).expanduser()
-        yield from (Labelled(f"{path}, line {line}", row) for line, row in read_conll(path, data.max_line_bytes))
+    name = str(source) if isinstance(source, str | Path) else ""
+    if name.endswith((SQUAD, *CONLL)):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise LangueError(f"there is no file {path}")
+        yield from _squad(path) if name.endswith(SQUAD) else _conll(path, data.max_line_bytes)
         return
     for origin in find_sources(source):
         if origin.kind in ("text", "embedded"):
@@ -137,7 +130,7 @@ def read_rows(
         yield from _table(origin, data, tally)
 
 
-def _table(origin: Origin, data: DataSettings, tally: Tally | None) -> Iterator[Labelled | Broken]:
+def _table(origin: Origin, data: DataSettings, tally: Tally | None) -> Iterator[Labelled | BrokenRow]:
     unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
     for row in rows(origin, data.max_line_bytes, with_names=True):
         place = f"{origin.name}, {unit} {row.number}"
@@ -146,7 +139,7 @@ def _table(origin: Origin, data: DataSettings, tally: Tally | None) -> Iterator[
             yield Labelled(place, _renamed(row.values, data.columns, place), folder)
         elif row.reason != EMPTY:
             more = f"; it is read where max_line_bytes is {row.size}" if row.reason == "line too long" else ""
-            yield Broken(place, row.reason + more)
+            yield BrokenRow(place, row.reason + more)
         elif tally is not None:
             tally.drop(row)
 
@@ -161,10 +154,11 @@ def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) 
 
 def _squad(path: Path) -> Iterator[Labelled]:
     benchmark = find_benchmark("squad/2.0")
-    if not path.is_file():
-        raise LangueError(f"there is no file {path}")
-    for place, fields in benchmark.read(path):
-        yield Labelled(place, benchmark.row(fields))
+    return (Labelled(place, benchmark.row(fields)) for place, fields in benchmark.read(path))
+
+
+def _conll(path: Path, limit: int) -> Iterator[Labelled]:
+    return (Labelled(f"{path}, line {line}", row) for line, row in read_conll(path, limit))
 
 
 def texts_of(values: Mapping[str, Any]) -> Iterator[str]:
@@ -195,27 +189,27 @@ def text_of(row: Labelled, name: str) -> str:
     return text
 
 
-def list_of(place: str, name: str, given: Any) -> Any:
+def list_of(place: str, name: str, value: Any) -> Any:
     """A value of a row that may be a list, which a table without lists has to spell; see `unlisted`.
 
     Raises:
         LangueError: it is the spelling of a list that cannot be read; names the place.
     """
     try:
-        return unlisted(given)
+        return unlisted(value)
     except ValueError as error:
-        raise LangueError(f"{place}: {name} is {error}: {given!r:.60}; write it as JSON does") from None
+        raise LangueError(f"{place}: {name} is {error}: {value!r:.60}; write it as JSON does") from None
 
 
-def number_of(place: str, name: str, given: Any) -> float:
+def number_of(place: str, name: str, value: Any) -> float:
     """A value of a row as a number.
 
     Raises:
         LangueError: it is none, or not finite; names the place.
     """
-    number = finite(given)
+    number = finite(value)
     if number is None:
-        raise LangueError(f"{place}: {name} should be a number, got {given!r:.60}")
+        raise LangueError(f"{place}: {name} should be a number, got {value!r:.60}")
     return number
 
 
@@ -253,11 +247,11 @@ def missing_columns(place: str, names: Sequence[str] | Mapping[str, str], values
 
 def _guessed(names: Iterable[str], others: list[str]) -> dict[str, str]:
     """A column for each name: the one most like it, else the first that nothing stands for yet."""
-    found: dict[str, str] = {}
+    guesses: dict[str, str] = {}
     for cutoff in (0.6, 0.0):
         for name in names:
-            rest = [column for column in others if column not in found.values()]
+            rest = [column for column in others if column not in guesses.values()]
             nearest = difflib.get_close_matches(name, rest, n=1, cutoff=cutoff) if cutoff else rest[:1]
-            if name not in found and nearest:
-                found[name] = nearest[0]
-    return found
+            if name not in guesses and nearest:
+                guesses[name] = nearest[0]
+    return guesses

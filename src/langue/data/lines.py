@@ -16,7 +16,7 @@ from langue.data.records import Dropped, excerpt
 from langue.errors import LangueError
 
 BLOCK_BYTES = 1 << 16
-"""How much is read, and later encoded, at once: enough to hide Python's cost, small enough to share among cores."""
+"""Bytes that are read, and later encoded, at once: enough to hide Python's cost, small enough to share among cores."""
 
 LONGEST = (1 << 31) - 1
 """Bytes of a line where nothing else bounds them."""
@@ -67,7 +67,7 @@ def read_lines(path: Path, limit: int) -> Iterator[TextLine | Dropped]:
             yield from split_block(block, path, limit)
 
 
-def sound_lines(path: Path, limit: int = LONGEST) -> Iterator[TextLine]:
+def valid_lines(path: Path, limit: int = LONGEST) -> Iterator[TextLine]:
     """A file line by line, for those to whom every line matters.
 
     Raises:
@@ -93,7 +93,7 @@ def read_blocks(path: Path, limit: int) -> Iterator[ByteBlock | Dropped]:
 
 
 def _reader(file: BinaryIO) -> Callable[[int], bytes]:
-    """What reads some bytes of a file, in which every line ends at LF."""
+    """A function that reads some bytes of a file, in which every line ends at LF."""
     if not file.seekable():  # a pipe cannot be looked through before it is read
         return file.read
     has_lf = any(b"\n" in chunk for chunk in iter(lambda: file.read(BLOCK_BYTES), b""))
@@ -131,7 +131,7 @@ def _refuse_binary(path: Path, data: bytes) -> None:
 
 
 def _cut(data: bytes) -> int:
-    """Where to cut between lines; 0 if there is no place.
+    """The place to cut at between lines; 0 if there is none.
 
     Preferred is a single line end between two visible characters. Tokenizers cut there anyway, while a run of white
     space may be one token, so that a document gives the same tokens as if it were encoded in one.
@@ -185,7 +185,7 @@ def split_block(block: ByteBlock, path: Path, limit: int) -> Iterator[TextLine |
 
 
 def _decode(body: bytes) -> tuple[str, str]:
-    """What is wrong with a line, if anything, and its text."""
+    """The fault of a line, if it has one, and its text."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:

@@ -64,5 +64,5 @@ class Loader:
         return [MicroBatch(self.stream.rows(first, self.share), first) for first in firsts]
 
     def epoch(self, row: int) -> int:
-        """How many whole passes through the data come before a row."""
+        """The number of whole passes through the data before a row."""
         return row // self.stream.size

@@ -20,9 +20,9 @@ def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, floa
     Raises:
         LangueError: a weight is not above 0.
     """
-    wrong = [name for name, weight in weights.items() if not weight > 0]
-    if wrong:
-        raise LangueError(f"the weight of {wrong[0]} must be above 0, not {weights[wrong[0]]}")
+    for name, weight in weights.items():
+        if not weight > 0:
+            raise LangueError(f"the weight of {name} must be above 0, not {weight}")
     powers = {name: weight ** (1 / temperature) for name, weight in weights.items()}
     return {name: power / sum(powers.values()) for name, power in powers.items()}
 
@@ -42,7 +42,8 @@ class Mix(RowStream):
         self.streams, self.seed = streams, seed
         self.quotas = _whole_numbers(np.asarray(shares) * BLOCK)
         self._bounds = np.cumsum(self.quotas)
-        self._locate = Lookahead(self._tickets, BLOCK)
+        # The place of each row among its block's, sorted by stream.
+        self._locate = Lookahead(lambda rows: epoch_order(rows, BLOCK, seed, "mix")[1], BLOCK)
 
     @property
     def size(self) -> int:
@@ -59,13 +60,9 @@ class Mix(RowStream):
         arrays: dict[str, np.ndarray] = {}
         for source in np.unique(sources).tolist():
             here = np.flatnonzero(sources == source)
-            for name, found in self.streams[source].take(own[here]).arrays.items():
-                arrays.setdefault(name, np.empty((len(rows), *found.shape[1:]), found.dtype))[here] = found
+            for name, array in self.streams[source].take(own[here]).arrays.items():
+                arrays.setdefault(name, np.empty((len(rows), *array.shape[1:]), array.dtype))[here] = array
         return ArrayRows(arrays)
-
-    def _tickets(self, rows: np.ndarray) -> np.ndarray:
-        """The place of each row among its block's, sorted by stream."""
-        return epoch_order(rows, BLOCK, self.seed, "mix")[1]
 
 
 def _whole_numbers(parts: np.ndarray) -> np.ndarray:

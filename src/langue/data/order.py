@@ -37,15 +37,15 @@ class Permutation:
     @overload
     def __getitem__(self, index: np.ndarray) -> np.ndarray: ...
     def __getitem__(self, index: int | np.ndarray) -> int | np.ndarray:
-        """Where places of the permuted order come from; the index may be an array of any shape."""
-        given = np.atleast_1d(np.asarray(index, dtype=np.uint64))
-        if given.size and int(given.max()) >= self.n:
-            raise IndexError(f"{int(given.max())} is outside a permutation of {self.n}")
-        found = self._round_trip(given)
-        while (outside := found >= self.n).any():
-            found[outside] = self._round_trip(found[outside])
-        found = found.astype(np.int64)
-        return int(found[0]) if np.ndim(index) == 0 else found
+        """The places that those of the permuted order come from; the index may be an array of any shape."""
+        places = np.atleast_1d(np.asarray(index, dtype=np.uint64))
+        if places.size and int(places.max()) >= self.n:
+            raise IndexError(f"{int(places.max())} is outside a permutation of {self.n}")
+        sources = self._round_trip(places)
+        while (outside := sources >= self.n).any():
+            sources[outside] = self._round_trip(sources[outside])
+        sources = sources.astype(np.int64)
+        return int(sources[0]) if np.ndim(index) == 0 else sources
 
     def _round_trip(self, x: np.ndarray) -> np.ndarray:
         left, right = x >> self._half, x & self._mask
@@ -68,6 +68,11 @@ def epoch_order(rows: np.ndarray, size: int, *key: int | str) -> tuple[np.ndarra
         here = epochs == epoch
         places[here] = Permutation(size, *key, epoch)[places[here]]
     return epochs, places
+
+
+def set_aside(count: int, share: float) -> set[int]:
+    """The rows of a table that are kept for dev: from all over it, the same for every seed."""
+    return set(Permutation(count, "dev")[np.arange(round(count * share))].tolist()) if count else set()
 
 
 def poisson_rows(size: int, rate: float, *key: int | str) -> np.ndarray:

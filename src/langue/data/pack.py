@@ -40,7 +40,7 @@ class Packed(RowStream):
         order = np.argsort(row, kind="stable")
         self._starts, self._lengths = starts[order], lengths[order]
         self._first = np.concatenate([[0], np.cumsum(np.bincount(row))])
-        self._locate = Lookahead(self._places, self.size)
+        self._locate = Lookahead(lambda rows: epoch_order(rows, self.size, seed)[1], self.size)
 
     @property
     def size(self) -> int:
@@ -65,9 +65,6 @@ class Packed(RowStream):
             number += self.document_mask
         free = len(ids) - at
         documents[at:] = np.arange(number + 1, number + 1 + free)
-
-    def _places(self, rows: np.ndarray) -> np.ndarray:
-        return epoch_order(rows, self.size, self.seed)[1]
 
 
 def _parts(document_ends: np.ndarray, context: int, before: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from langue.batch import Example
 from langue.data.examples import ByNumber
-from langue.data.order import Permutation
+from langue.data.order import epoch_order
 from langue.data.parallel import Pair, dropped
 from langue.data.records import Dropped
 from langue.data.settings import PairSettings
@@ -24,7 +24,7 @@ TOGETHER = 4096
 
 @dataclass(frozen=True)
 class PairEncoder:
-    """How texts become the two sides of an example.
+    """An encoder of texts into the two sides of an example.
 
     Attributes:
         source: the source's tokenizer.
@@ -64,10 +64,9 @@ class PairEncoder:
         Raises:
             LangueError: one is not among those that the model is told.
         """
-        strange = [name for name in tags if name not in self.tags]
-        if strange:
-            known = ", ".join(self.tags) or "none"
-            raise LangueError(f"the model was never told {strange[0]!r}; it knows: {known}")
+        for name in tags:
+            if name not in self.tags:
+                raise LangueError(f"the model was never told {name!r}; it knows: {', '.join(self.tags) or 'none'}")
         return [self.tags[name] for name in tags]
 
     def encode(self, pairs: Sequence[Pair]) -> Iterator[tuple[list[int], list[int]]]:
@@ -87,16 +86,14 @@ class PairEncoder:
 
     @property
     def around(self) -> int:
-        """How many tokens stand around a source's own, tags aside."""
+        """The number of tokens around a source's own, tags aside."""
         return len(self.source.before) + len(self.source.after)
 
     def cut(self, source: list[int], target: list[int]) -> tuple[list[int], list[int]]:
         """Sides without what is too much of them; their ends stay."""
-        return _cut(source, self.max_source), _cut(target, self.max_target)
-
-
-def _cut(ids: list[int], longest: int) -> list[int]:
-    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+        limits = ((source, self.max_source), (target, self.max_target))
+        source, target = (ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids, most in limits)
+        return source, target
 
 
 class PairExamples(ByNumber):
@@ -113,9 +110,9 @@ class PairExamples(ByNumber):
             sides[0].append(np.asarray(source, np.int32))
             sides[1].append(np.asarray(target, np.int32))
             corpora.append(corpus)
-        self.lengths = np.array([[len(side) for side in each] for each in sides], np.int64).reshape(2, -1).T
+        self.lengths = np.array([list(map(len, side)) for side in sides], np.int64).reshape(2, -1).T
         self.corpora = np.array(corpora, np.int64)
-        self._ids = [np.concatenate(each) if each else np.empty(0, np.int32) for each in sides]
+        self._ids = [np.concatenate(side) if side else np.empty(0, np.int32) for side in sides]
         self._ends = np.concatenate([np.zeros((1, 2), np.int64), self.lengths.cumsum(0)])
 
     def __len__(self) -> int:
@@ -126,7 +123,7 @@ class PairExamples(ByNumber):
         return {"source": self._ids[0][start:end], "target": self._ids[1][target_start:target_end]}
 
 
-def wanted(settings: PairSettings) -> set[str]:
+def harmless_reasons(settings: PairSettings) -> set[str]:
     """The reasons for which pairs are left out because the settings say so, which is no loss."""
     reasons = {EMPTY, "duplicate", "lengths differ too much"}
     if settings.too_long is not None or settings.max_source is not None or settings.max_target is not None:
@@ -137,36 +134,33 @@ def wanted(settings: PairSettings) -> set[str]:
 
 
 def training_examples(
-    pairs: Iterable[Pair | Dropped], sides: PairEncoder, settings: PairSettings, tally: Tally
+    pairs: Iterable[Pair | Dropped], encoder: PairEncoder, settings: PairSettings, tally: Tally
 ) -> PairExamples:
-    """What can be learnt from, counted as it passes: in = kept + Σ dropped."""
-    return PairExamples(_learnable(pairs, sides, settings, tally))
+    """The examples to learn from, counted as they pass: in = kept + Σ dropped."""
+    return PairExamples(_learnable(pairs, encoder, settings, tally))
 
 
 def _learnable(
-    pairs: Iterable[Pair | Dropped], sides: PairEncoder, settings: PairSettings, tally: Tally
+    pairs: Iterable[Pair | Dropped], encoder: PairEncoder, settings: PairSettings, tally: Tally
 ) -> Iterator[tuple[list[int], list[int], int]]:
-    said = sides.around + len(sides.source.encode(sides.instruction))
-    for some in _batched(pairs):
-        for event in some:
-            if isinstance(event, Dropped):
-                tally.drop(event)
-        whole = [event for event in some if isinstance(event, Pair)]
-        for pair, (source, target) in zip(whole, sides.encode(whole), strict=True):
-            own = len(source) - len(pair.tags) - said, len(target) - len(sides.opening) - 1
+    around = encoder.around + len(encoder.source.encode(encoder.instruction))
+    readable = tally.sift(pairs)
+    while batch := list(islice(readable, TOGETHER)):
+        for pair, (source, target) in zip(batch, encoder.encode(batch), strict=True):
+            own = len(source) - len(pair.tags) - around, len(target) - len(encoder.opening) - 1
             reason = _objection(*own, settings)
             if reason is None and settings.too_long != "cut":
-                is_long = len(source) > sides.max_source or len(target) > sides.max_target
+                is_long = len(source) > encoder.max_source or len(target) > encoder.max_target
                 reason = "too long" if is_long else None
             if reason is not None:
                 tally.drop(dropped(pair, reason))
                 continue
             tally.keep(pair.size)
-            yield *sides.cut(source, target), pair.corpus
+            yield *encoder.cut(source, target), pair.corpus
 
 
 def _objection(source: int, target: int, settings: PairSettings) -> str | None:
-    """Why a pair of so many tokens is not learnt from."""
+    """The reason for which a pair of so many tokens is not learnt from, if there is one."""
     if min(source, target) < settings.min_tokens:
         return "too short"
     if settings.max_ratio is not None and max(source, target) > settings.max_ratio * min(source, target):
@@ -174,14 +168,8 @@ def _objection(source: int, target: int, settings: PairSettings) -> str | None:
     return None
 
 
-def _batched(events: Iterable[Pair | Dropped]) -> Iterator[list[Pair | Dropped]]:
-    iterator = iter(events)
-    while some := list(islice(iterator, TOGETHER)):
-        yield some
-
-
-class Shares:
-    """Which examples an epoch has, where several corpora have shares of their own.
+class CorpusShares:
+    """The examples of each epoch, where several corpora have shares of their own.
 
     Each gets its part of the epoch's places exactly, and goes through its own examples in orders of its own from epoch
     to epoch, so that all of a corpus are seen equally often whatever its share.
@@ -200,13 +188,10 @@ class Shares:
 
     def __call__(self, epoch: int) -> np.ndarray:
         """(examples,) numbers of the epoch's examples."""
-        found = []
+        numbers = []
         for corpus, (members, quota) in enumerate(zip(self.members, self.quotas.tolist(), strict=True)):
             if not len(members):
                 raise LangueError("a corpus of the mix has no pairs to learn from")
             places = epoch * quota + np.arange(quota)
-            rounds, inside = np.divmod(places, len(members))
-            for number in np.unique(rounds).tolist():
-                order = Permutation(len(members), self.seed, "corpus", corpus, number)
-                found.append(members[order[inside[rounds == number]]])
-        return np.concatenate(found)
+            numbers.append(members[epoch_order(places, len(members), self.seed, "corpus", corpus)[1]])
+        return np.concatenate(numbers)

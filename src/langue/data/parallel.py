@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from langue.data.labelled import missing_columns
-from langue.data.lines import TextLine, read_lines
-from langue.data.order import Permutation
+from langue.data.lines import read_lines
+from langue.data.order import set_aside
 from langue.data.records import Dropped, excerpt, is_blank
 from langue.data.settings import Aligned, DataSettings
 from langue.data.sources import Origin, find_sources
@@ -29,9 +27,9 @@ class Pair(NamedTuple):
     source: str
     target: str
     tags: tuple[str, ...]
-    """What the model is told: the language to translate into, or what else a row says of itself."""
+    """The language to translate into, or what else a row says of itself, which the model gets before the source."""
     corpus: int
-    """Which of the sources of a mix it comes from."""
+    """The number of its source in a mix."""
     place: str
     number: int
     size: int
@@ -50,30 +48,22 @@ def read_pairs(data: DataSettings, split: str, columns: tuple[str, str]) -> Iter
     Raises:
         LangueError: a source cannot be read, has no such column, or two aligned files differ in length.
     """
-    share = data.dev if isinstance(data.dev, float) else None
-    if share is None or split == "test":
-        yield from _read(getattr(data, split), data, columns)
+    if not isinstance(data.dev, float) or split == "test":
+        yield from read_any_pairs(getattr(data, split), data, columns)
         return
-    every = list(_read(data.train, data, columns))
-    pairs = sum(isinstance(each, Pair) for each in every)
-    aside = set(Permutation(pairs, "dev")[np.arange(round(pairs * share))].tolist()) if pairs else set()
-    number = -1
-    for each in every:
-        if isinstance(each, Dropped):
+    events = list(read_any_pairs(data.train, data, columns))
+    aside = set_aside(sum(isinstance(event, Pair) for event in events), data.dev)
+    numbers = count()
+    for event in events:
+        if isinstance(event, Dropped):
             if split == "train":
-                yield each
-            continue
-        number += 1
-        if (number in aside) == (split == "dev"):
-            yield each
+                yield event
+        elif (next(numbers) in aside) == (split == "dev"):
+            yield event
 
 
 def read_any_pairs(source: Any, data: DataSettings, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
-    """The pairs of one source, however it is given; see `read_pairs`."""
-    yield from _read(source, data, columns)
-
-
-def _read(source: Any, data: DataSettings, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
+    """The pairs of one source of any kind, none of None; see `read_pairs`."""
     if source is None:
         return
     if isinstance(source, Aligned):
@@ -110,19 +100,17 @@ def _table(origin: Origin, data: DataSettings, columns: tuple[str, str], corpus:
 def _aligned(files: Aligned, data: DataSettings) -> Iterator[Pair | Dropped]:
     paths = [Path(name).expanduser() for name in (files.source, files.target)]
     sides = [read_lines(path, data.max_line_bytes) for path in paths]
-    for number, both in enumerate(zip_longest(*sides), 1):
-        left, right = both
+    for number, (left, right) in enumerate(zip_longest(*sides), 1):
         if left is None or right is None:
             ended, longer = paths if left is None else paths[::-1]
             raise LangueError(f"{longer} has more lines than {ended}, which ends after line {number - 1}")
-        wrong = next((side for side in both if isinstance(side, Dropped)), None)
-        if wrong is not None:
-            yield wrong
-            continue
-        assert isinstance(left, TextLine)
-        assert isinstance(right, TextLine)
-        size = left.size + right.size
-        yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size)
+        if isinstance(left, Dropped):
+            yield left
+        elif isinstance(right, Dropped):
+            yield right
+        else:
+            size = left.size + right.size
+            yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size)
 
 
 def _usual(data: DataSettings) -> tuple[str, ...]:
@@ -149,7 +137,7 @@ def without_empty(pairs: Iterable[Pair | Dropped], *, duplicates: bool) -> Itera
             yield pair
 
 
-def sound_pairs(
+def valid_pairs(
     pairs: Iterable[Pair | Dropped], names: Any, data: DataSettings, option: Option, tally: Tally
 ) -> list[Pair]:
     """The pairs with two sides to measure by; the tally gets what is left out.
@@ -157,13 +145,9 @@ def sound_pairs(
     Raises:
         LangueError: too much would be left out; see `Tally.check`.
     """
-    kept = []
-    for pair in without_empty(pairs, duplicates=True):
-        if isinstance(pair, Dropped):
-            tally.drop(pair)
-        else:
-            tally.keep(pair.size)
-            kept.append(pair)
+    kept = list(tally.sift(without_empty(pairs, duplicates=True)))
+    for pair in kept:
+        tally.keep(pair.size)
     tally.check([str(names)], data.max_dropped, option)
     return kept
 

@@ -13,7 +13,7 @@ Pieces = Iterator[tuple[int, np.ndarray]]
 """Samples of a recording, each piece with the sample that it begins at; between two there may be a gap."""
 
 Detector = Callable[[Iterator[np.ndarray]], Pieces]
-"""What leaves out of a recording's blocks those stretches in which nobody speaks."""
+"""A function that leaves out of a recording's blocks those stretches in which nobody speaks."""
 
 
 class Playback:
@@ -46,12 +46,12 @@ class Playback:
         """Samples from `start` on, fewer than `count` at the end alone. What lies before is forgotten."""
         parts, held = [self._held[start - self._first :]], len(self._held) - (start - self._first)
         while held < count:
-            found = next(self._pieces, None)
-            if found is None:
+            place, samples = next(self._pieces, (0, None))
+            if samples is None:
                 break
-            self._note(found[0], start + held)
-            parts.append(found[1])
-            held += len(found[1])
+            self._note(place, start + held)
+            parts.append(samples)
+            held += len(samples)
         # A copy, lest a view keeps all that was forgotten.
         self._held, self._first = np.concatenate(parts), start
         return self._held[:count]
@@ -68,8 +68,7 @@ class Playback:
             sample: as `take` counts them; it may lie between two.
             ending: it ends something, which therefore lies before the gap.
         """
-        place = bisect_right(self._heard, sample - 1e-6 if ending else sample) - 1
-        place = max(0, place)
+        place = max(0, bisect_right(self._heard, sample - 1e-6 if ending else sample) - 1)
         return (self._origins[place] + sample - self._heard[place]) / RATE
 
 

@@ -46,7 +46,7 @@ Event = DocumentPiece | Dropped
 
 
 def prepare(
-    given: DataSource,
+    source: DataSource,
     tokenizer: Tokenizer,
     out: Path | str,
     settings: ReadSettings | None = None,
@@ -57,7 +57,7 @@ def prepare(
     """Encode all documents of a source and write the token store `out`, whole or not at all.
 
     Args:
-        given: paths, globs, folders, names or an iterable of rows.
+        source: paths, globs, folders, names or an iterable of rows.
         tokenizer: every document stands between its `document_opening` and its `end`.
         out: a folder that is not there yet, or is empty.
         settings: how to read.
@@ -71,7 +71,7 @@ def prepare(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LangueError(f"{out} already exists; remove it or choose another folder")
-    origins = find_sources(given)
+    origins = find_sources(source)
     settings = settings or ReadSettings()
     names = [origin.name for origin in origins]
     total = sum(origin.size for origin in origins) or None

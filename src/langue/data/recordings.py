@@ -14,21 +14,21 @@ from langue.data.values import finite, is_missing
 from langue.errors import LangueError, reading
 
 LONGEST_SECONDS = 1e9
-"""What is more, some thirty years, is no place in a recording."""
+"""The greatest place in a recording, some thirty years."""
 
 
 class Recording(NamedTuple):
     """One recording, or a stretch of one."""
 
     place: str
-    """Where it is told of, as errors call it."""
+    """The place of its row, as errors call it."""
     audio: Any
     start: float
     """Seconds."""
     end: float | None
     """Seconds; None is its end."""
     truncated: Truncated = "refuse"
-    """What becomes of it where it is shorter than it says."""
+    """Its fate where it is shorter than it says."""
 
     def read(self) -> np.ndarray:
         """See `read_audio`.

@@ -1,4 +1,4 @@
-"""What readers hand on: pieces of documents, rows of tables, and what had to be left out, with the reason.
+"""The records that readers hand on: pieces of documents, rows of tables, and what had to be left out, with the reason.
 
 Named tuples, because millions of them pass and a frozen dataclass takes three times as long to make.
 """
@@ -16,7 +16,7 @@ class DocumentPiece(NamedTuple):
 
     text: str
     ends: bool
-    """Whether its document ends here."""
+    """True for the last piece of its document."""
     size: int
     """The bytes it was read from: raw lines of a file with their ends, the text itself for other sources."""
     records: int = 1
@@ -56,7 +56,7 @@ def left_out(reason: str, value: object, origin: str, row: Row) -> Dropped:
 
 
 def lack_of_text(value: object) -> str:
-    """Why a value says nothing that could be read, or "" where it does."""
+    """The reason for which a value holds no text that could be read, or "" where it does."""
     if value is None:
         return "missing"
     if not isinstance(value, str):
@@ -65,5 +65,5 @@ def lack_of_text(value: object) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text says nothing."""
+    """True for a text of white space alone."""
     return not text or text.isspace()

@@ -19,6 +19,11 @@ from langue.errors import LangueError, listed
 RowKind = Literal["pairs", "graded", "texts"]
 """An anchor with what answers it, two sentences with a score, or a text alone."""
 
+COLUMNS: dict[RowKind, tuple[str, ...]] = {
+    "pairs": ("anchor", "positive"), "graded": ("sentence1", "sentence2"), "texts": ("text",)
+}  # fmt: skip
+"""The columns by which rows of each kind are known, the first kind that has one of its own."""
+
 
 def read_retrieval_rows(data: DataSettings, split: str) -> list[Labelled]:
     """The rows of "train", "dev" or "test", of a table, a BEIR folder, or the lines of text files.
@@ -32,11 +37,7 @@ def read_retrieval_rows(data: DataSettings, split: str) -> list[Labelled]:
     return read_split(data, split, _read)
 
 
-def _read(source: Any, data: DataSettings, split: str) -> list[Labelled]:
-    return list(_rows(source, data, split))
-
-
-def _rows(source: Any, data: DataSettings, split: str) -> Iterator[Labelled]:
+def _read(source: Any, data: DataSettings, split: str) -> Iterator[Labelled]:
     if isinstance(source, str | Path) and is_beir(source):
         yield from _of_beir(Path(source).expanduser(), split)
         return
@@ -55,34 +56,30 @@ def _rows(source: Any, data: DataSettings, split: str) -> Iterator[Labelled]:
 
 def _of_beir(folder: Path, split: str) -> Iterator[Labelled]:
     judged = sorted(path.stem for path in (folder / "qrels").glob("*.tsv"))
-    found = read_beir(folder, judged[0] if split not in judged and len(judged) == 1 else split)
-    for query, grades in found.judgements.items():
-        texts = {number: found.documents[number] for number in grades if number in found.documents}
+    search = read_beir(folder, judged[0] if split not in judged and len(judged) == 1 else split)
+    for query, grades in search.judgements.items():
+        texts = {number: search.documents[number] for number in grades if number in search.documents}
         negatives = [text for number, text in texts.items() if grades[number] <= 0]
         for number, text in texts.items():
             if grades[number] > 0:
-                row = {"anchor": found.queries[query], "positive": text, "negatives": negatives}
+                row = {"anchor": search.queries[query], "positive": text, "negatives": negatives}
                 yield Labelled(f"{folder}, query {query}", row)
 
 
 def kind_of(rows: Sequence[Labelled]) -> RowKind:
-    """What rows hold, by the columns of the first.
+    """The kind of rows, by the columns of the first.
 
     Raises:
         LangueError: it has none of the columns that are known.
     """
     values = rows[0].values
-    if "anchor" in values or "positive" in values:
-        return "pairs"
-    if "sentence1" in values or "sentence2" in values:
-        return "graded"
-    if "text" in values:
-        return "texts"
-    there = listed(values)
+    for kind, columns in COLUMNS.items():
+        if any(name in values for name in columns):
+            return kind
     raise LangueError(
-        f"{rows[0].place} has the columns {there}; vectors are learnt from anchor and positive, from sentence1, "
-        f"sentence2 and score, or from text; say which is which: --data.columns '{{anchor: …, positive: …}}' "
-        f"of langue train"
+        f"{rows[0].place} has the columns {listed(values)}; vectors are learnt from anchor and positive, from "
+        f"sentence1, sentence2 and score, or from text; say which is which: --data.columns "
+        f"'{{anchor: …, positive: …}}' of langue train"
     )
 
 
@@ -92,31 +89,26 @@ def texts_in(row: Labelled, kind: RowKind) -> list[str]:
     Raises:
         LangueError: one is missing, no text, or empty; names the place.
     """
-    if kind == "texts":
-        return [text_of(row, "text")]
-    require(row, *(("sentence1", "sentence2") if kind == "graded" else ("anchor", "positive")))
-    if kind == "graded":
-        return [text_of(row, "sentence1"), text_of(row, "sentence2")]
-    return [text_of(row, "anchor"), text_of(row, "positive"), *_negatives(row)]
+    require(row, *COLUMNS[kind])
+    texts = [text_of(row, name) for name in COLUMNS[kind]]
+    return [*texts, *_negatives(row)] if kind == "pairs" else texts
 
 
 def _negatives(row: Labelled) -> list[str]:
     """A list in `negatives`, or whatever stands in `negative`, `negative_1`, `negative_2`, …; empty ones are none."""
-    given = list_of(row.place, "negatives", row.values.get("negatives"))
-    if given is None:
-        names = [name for name in row.values if name == "negative" or name.startswith("negative_")]
-        given = [row.values[name] for name in names]
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise LangueError(f"{row.place}: negatives should be a list of texts, got {given!r:.60}")
-    found = [text for text in given if text is not None]
-    strange = [text for text in found if not isinstance(text, str)]
-    if strange:
-        raise LangueError(f"{row.place}: a negative should be text, got {strange[0]!r:.60}")
-    return [text for text in found if not is_blank(text)]
+    texts = list_of(row.place, "negatives", row.values.get("negatives"))
+    if texts is None:
+        texts = [row.values[name] for name in row.values if name == "negative" or name.startswith("negative_")]
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise LangueError(f"{row.place}: negatives should be a list of texts, got {texts!r:.60}")
+    strange = next((text for text in texts if not isinstance(text, str | None)), None)
+    if strange is not None:
+        raise LangueError(f"{row.place}: a negative should be text, got {strange!r:.60}")
+    return [text for text in texts if text is not None and not is_blank(text)]
 
 
 def grade_of(row: Labelled) -> float:
-    """How alike two sentences are, by the column score, or label.
+    """The similarity of two sentences, by the column score, or label.
 
     Raises:
         LangueError: there is none, or it is no number; names the place.
@@ -127,13 +119,13 @@ def grade_of(row: Labelled) -> float:
 
 
 def scores_of(row: Labelled, texts: int) -> list[float]:
-    """What a teacher said of the anchor with each of the other texts, by the list in the column scores.
+    """A teacher's scores of the anchor with each of the other texts, by the list in the column scores.
 
     Raises:
         LangueError: there is none, or not one for each; names the place.
     """
     require(row, "scores")
-    given = list_of(row.place, "scores", row.values["scores"])
-    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != texts - 1:
-        raise LangueError(f"{row.place}: scores should be a list of {texts - 1} numbers, got {given!r:.60}")
-    return [number_of(row.place, "scores", each) for each in given]
+    scores = list_of(row.place, "scores", row.values["scores"])
+    if not isinstance(scores, Sequence) or isinstance(scores, str) or len(scores) != texts - 1:
+        raise LangueError(f"{row.place}: scores should be a list of {texts - 1} numbers, got {scores!r:.60}")
+    return [number_of(row.place, "scores", score) for score in scores]

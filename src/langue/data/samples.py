@@ -32,9 +32,9 @@ class Samples(NamedTuple):
     array: np.ndarray
     """(samples, channels)."""
     silence: float
-    """What silence is in it."""
+    """The number that stands for silence."""
     loudest: float
-    """What lies between silence and 1.0."""
+    """The distance between silence and 1.0."""
 
 
 class _Bytes(io.BytesIO):
@@ -78,7 +78,7 @@ def open_sound(sound: Any, name: str) -> str | Path | BinaryIO | Samples:
 
 
 def sample_blocks(samples: Samples, start: float, end: float | None) -> Blocks:
-    """What lies between two times, in seconds, as `file_blocks` gives it."""
+    """The samples between two times, in seconds, as `file_blocks` gives them."""
     rate, array = samples.rate, samples.array
     stop = len(array) if end is None else min(len(array), round(end * rate))
     for place in range(min(stop, round(start * rate)), stop, BLOCK * rate):
@@ -93,23 +93,22 @@ def _of_row(sound: Mapping[str, Any], name: str) -> str | Path | BinaryIO | Samp
         if sound.get(column) is not None:
             rate = sound.get("sampling_rate")
             return _understood(_array(sound[column], name), RATE if rate is None else rate, name)
-    if sound.get("bytes") is not None:
-        if not isinstance(sound["bytes"], bytes | bytearray | memoryview):
-            raise _strange(sound["bytes"], name)
-        return _Bytes(sound["bytes"])
-    if sound.get("path"):
-        if not isinstance(sound["path"], str | Path):
-            raise _strange(sound["path"], name)
-        return sound["path"]
+    raw, path = sound.get("bytes"), sound.get("path")
+    if isinstance(raw, bytes | bytearray | memoryview):
+        return _Bytes(raw)
+    if raw is None and isinstance(path, str | Path) and path != "":
+        return path
+    if raw is not None or path:
+        raise _strange(path if raw is None else raw, name)
     raise LangueError(f"{name} has neither array, bytes nor path; it has {', '.join(map(str, sound))}")
 
 
-def _array(given: Any, name: str) -> np.ndarray:
-    if hasattr(given, "detach"):  # a tensor of torch's, which may be on another device or in a kind NumPy lacks
-        given = given.detach().cpu()
-        given = (given.float() if given.is_floating_point() and given.element_size() < 4 else given).numpy()
+def _array(values: Any, name: str) -> np.ndarray:
+    if hasattr(values, "detach"):  # a tensor of torch's, which may be on another device or in a kind NumPy lacks
+        values = values.detach().cpu()
+        values = (values.float() if values.is_floating_point() and values.element_size() < 4 else values).numpy()
     try:
-        return np.asarray(given)
+        return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise LangueError(f"{name} cannot be read as a recording: {error}") from None
 
@@ -144,7 +143,7 @@ def _samples_first(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _scale(array: np.ndarray, name: str) -> tuple[float, float]:
-    """What silence is in an array, and what lies between it and 1.0.
+    """The number that stands for silence in an array, and the distance from it to 1.0.
 
     Raises:
         LangueError: its numbers could be of several scales.

@@ -1,4 +1,4 @@
-"""Where data comes from and how it is cut, as data."""
+"""Settings of data: its sources, and the way it is read and split."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Aligned(Settings):
     """Two text files, line by line each other's translation."""
 
     source: str
-    """What is read."""
+    """The file that is read."""
     target: str
-    """What is to be written."""
+    """The file of what is to be written."""
 
 
 Source = str | list[str] | dict[str, float] | Aligned
@@ -25,10 +25,10 @@ Source = str | list[str] | dict[str, float] | Aligned
 
 
 class ReadSettings(Settings):
-    """How text is read from files."""
+    """The way in which text is read from files."""
 
     documents: Unit = "file"
-    """What one document of a text file is."""
+    """The unit of a text file that makes one document."""
     text: str = "text"
     """The column or key of a table that holds the text."""
     max_line_bytes: int = Field(default=1 << 20, ge=1, lt=1 << 31)
@@ -38,19 +38,19 @@ class ReadSettings(Settings):
     done. What is empty, and what a setting asks to leave out, does not count."""
 
     def option(self, name: str) -> str:
-        """How a setting of these is given on the command line."""
+        """The option of the command line for one of these settings."""
         return f"--{name.replace('_', '-')}"
 
 
 class PairSettings(Settings):
-    """Which pairs of texts are learnt from, and what is said about them. Lengths are in tokens."""
+    """The choice of pairs to learn from, and the tags and prefixes that go with them. Lengths are in tokens."""
 
     max_source: int | None = Field(default=None, ge=1)
     """Longest source; null takes what the model's context has room for."""
     max_target: int | None = Field(default=None, ge=1)
     """Longest target; null takes what the model's context has room for."""
     too_long: Literal["drop", "cut"] | None = None
-    """What becomes of longer training pairs; null drops translations, and cuts texts to be summarized."""
+    """The fate of longer training pairs; null drops translations, and cuts texts to be summarized."""
     min_tokens: int = Field(default=1, ge=1)
     """Pairs with a shorter side are dropped."""
     max_ratio: float | None = Field(default=None, gt=1)
@@ -58,7 +58,7 @@ class PairSettings(Settings):
     duplicates: bool = True
     """Keep pairs that are there already."""
     instruction: str = ""
-    """What stands before every source, such as T5's "summarize: "."""
+    """A text before every source, such as T5's "summarize: "."""
     tag: str | None = None
     """The language, or any other name, that is told the model with each row that does not name its own."""
     language: str | None = None
@@ -67,17 +67,17 @@ class PairSettings(Settings):
     tags: tuple[str, ...] = ()
     """All languages and names that the model is told; none learns them from the columns target_language and tag."""
     tagged: bool = False
-    """Whether the model is always told one, and so has to be; learnt together with `tags`."""
+    """True where the model always gets a tag, and so has to be given one; learnt together with `tags`."""
 
 
 class DataSettings(ReadSettings):
-    """What a model is trained, watched and tested on."""
+    """The data that a model is trained, evaluated and tested on."""
 
     train: Source
     """Text to learn from, or a folder that `langue data prepare` made; a benchmark's is its folder."""
     dev: float | str | list[str] | Aligned | None = 0.1
-    """What to watch the training by: sources, or the share that is set aside for it, of a text its end, of a table rows
-    from all over it. A benchmark has its own."""
+    """Data to evaluate by in training: sources, or the share that is set aside for it, of a text its end, of a table
+    rows from all over it. A benchmark has its own."""
     test: str | list[str] | Aligned | None = None
     """Text for the last word, looked at once when training is over."""
     temperature: float = Field(default=1.0, gt=0)
@@ -90,27 +90,27 @@ class DataSettings(ReadSettings):
     benchmark: str | None = None
     """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""
     folder: str | None = None
-    """Where the benchmark's files are; hf: fetches Hugging Face's copy, and hf:DIR reads one that lies in a folder."""
+    """The folder of the benchmark's files; hf: fetches Hugging Face's copy, hf:DIR reads one that lies in a folder."""
     columns: dict[str, str] = Field(default_factory=dict)
-    """What a table calls the columns that a task reads, such as {text: review, label: stars}."""
+    """A table's names of the columns that a task reads, such as {text: review, label: stars}."""
 
     pairs: PairSettings = PairSettings()
-    """Which pairs are learnt from, where the task is translate or summarize."""
+    """The choice of pairs, where the task is translate or summarize."""
 
     def option(self, name: str) -> str:
         return f"--data.{name}"
 
     @model_validator(mode="before")
     @classmethod
-    def _benchmarks_folder(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("benchmark"):
-            if not given.get("folder"):
-                raise ValueError(f"folder must say where the files of {given['benchmark']} are")
-            folder = str(given["folder"])
-            return {"train": folder, "dev": folder, **given, "folder": folder}
-        if isinstance(given, dict) and isinstance(given.get("columns"), dict) and "text" in given["columns"]:
-            return {"text": given["columns"]["text"], **given}  # for those who read running text
-        return given
+    def _benchmarks_folder(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("benchmark"):
+            if not content.get("folder"):
+                raise ValueError(f"folder must say where the files of {content['benchmark']} are")
+            folder = str(content["folder"])
+            return {"train": folder, "dev": folder, **content, "folder": folder}
+        if isinstance(content, dict) and isinstance(content.get("columns"), dict) and "text" in content["columns"]:
+            return {"text": content["columns"]["text"], **content}  # for those who read running text
+        return content
 
     @field_validator("dev")
     @classmethod

@@ -15,7 +15,7 @@ from langue.errors import LangueError, reading, reason
 from langue.extra import need
 
 Truncated = Literal["refuse", "accept"]
-"""What becomes of a recording that is shorter than it says: it is refused, or taken as far as it goes, with a word."""
+"""The fate of a recording that is shorter than it says: it is refused, or taken as far as it goes, with a word."""
 
 SUFFIXES = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au",
@@ -39,7 +39,7 @@ SPARE = 2_304
 """Samples by which an MP3 may be shorter than its tag says: two frames."""
 
 MPEG = ("MP3", "MPEG")
-"""What libsndfile calls MP3."""
+"""Libsndfile's names of MP3."""
 
 LATE = 0.5
 """Seconds by which the last packet of a file may come before the end that is told."""
@@ -51,7 +51,7 @@ DECLARING = (*SEEKABLE, "asf", "flac", "wav", "aiff", "au", "caf")
 """Those whose length is written in them and not guessed."""
 
 FORMATS = "aac,ac3,aiff,amr,asf,au,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
-"""What FFmpeg may take a file for: sound alone, never a playlist, which would lead to other files."""
+"""The formats that FFmpeg may take a file for: sound alone, never a playlist, which would lead to other files."""
 
 Blocks = Iterator[tuple[int, np.ndarray]]
 """A recording's rate, and (samples, channels) float32 of it, of which no more than a block is held."""
@@ -60,7 +60,7 @@ Blocks = Iterator[tuple[int, np.ndarray]]
 def file_blocks(
     file: str | Path | BinaryIO, start: float, end: float | None, name: str, truncated: Truncated = "refuse"
 ) -> Blocks:
-    """What lies between two times of a file, in seconds.
+    """The samples between two times of a file, in seconds.
 
     Raises:
         LangueError: there is no such file, it cannot be read, or it is shorter than it says and that is refused.
@@ -98,7 +98,7 @@ def length_of(path: Path) -> float | None:
 
 
 def cut_short(name: str, seconds: float) -> LangueError:
-    """What to say of a recording that ends before it should."""
+    """The error for a recording that ends before it should."""
     return LangueError(
         f"{name} is cut short or damaged after {seconds:.1f} seconds; mend it, or take what is there by "
         "--truncated accept of langue transcribe (in a recipe: transcribe.truncated)"
@@ -119,7 +119,7 @@ def checked_rate(rate: float, name: str) -> int:
 
 
 class _Unreadable(Exception):
-    """What libsndfile says of a file that it cannot read, or cannot read on."""
+    """Libsndfile's words about a file that it cannot read, or cannot read on."""
 
     @classmethod
     @contextmanager
@@ -227,13 +227,13 @@ class _Frames:
             self.damaged = True
 
     def lack(self, end: float | None) -> bool:
-        """Whether what was asked for, up to a time, should have been there and was not."""
+        """True where sound that should lie before a time was not there."""
         if self.damaged:
             return True
-        told = self.container.duration
-        if told is None or not self.container.format.name.startswith(DECLARING):
+        duration = self.container.duration
+        if duration is None or not self.container.format.name.startswith(DECLARING):
             return False
-        whole = told / 1_000_000
+        whole = duration / 1_000_000
         return self.reached < (whole if end is None else min(end, whole)) - LATE
 
 

@@ -1,4 +1,4 @@
-"""How long a recording's own header says that it is, so that one which was cut short is noticed.
+"""The length of a recording by its own header, so that one which was cut short is noticed.
 
 Programs that write while they record cannot know: what they put there (0, or the greatest number) says nothing.
 """
@@ -17,7 +17,7 @@ TAGS = 1 << 12
 
 
 def lacks_bytes(file: BinaryIO) -> bool:
-    """Whether a file ends before its header says so: RIFF, RF64, AIFF, AU, or an Ogg without its last page.
+    """True for a file that ends before its header says so: RIFF, RF64, AIFF, AU, or an Ogg without its last page.
 
     The file is left where it was.
     """
@@ -41,7 +41,7 @@ def lacks_bytes(file: BinaryIO) -> bool:
 
 
 def says_its_length(file: BinaryIO) -> bool:
-    """Whether an MP3 has the tag of Xing's or Fraunhofer's encoder that counts its frames; else its length is guessed.
+    """True for an MP3 with Xing's or Fraunhofer's tag that counts its frames; else its length is guessed.
 
     The file is left where it was.
     """
@@ -80,12 +80,12 @@ def _riff_lacks(file: BinaryIO, size: int) -> bool:
 
 
 def _counts(length: int) -> bool:
-    """Whether a length means itself; 0 and the greatest numbers stand for one that was not known."""
+    """True for a length that means itself; 0 and the greatest numbers stand for one that was not known."""
     return not (length == 0 or length >= 0xFFFFF000 or 0x7FFFF000 <= length <= 0x7FFFFFFF)
 
 
 def _ogg_lacks(file: BinaryIO, size: int) -> bool:
-    """Whether the last page is not whole, or is not marked as the last (RFC 3533, section 6)."""
+    """True where the last page is not whole, or is not marked as the last (RFC 3533, section 6)."""
     first = max(0, size - OGG_TAIL)
     tail = _at(file, first, OGG_TAIL)
     start = tail.rfind(b"OggS")

@@ -17,7 +17,7 @@ from langue.files.hashing import read_digest
 FORMAT, VERSION = "langue-sounds", 1
 SAMPLES, ENDS, TEXTS = "samples.bin", "ends.idx", "texts.json"
 LOUDEST = 32_767
-"""What 1.0 becomes: samples are kept in sixteen bits, as nearly all recordings are."""
+"""The number that 1.0 becomes: samples are kept in sixteen bits, as nearly all recordings are."""
 
 
 class SoundStore:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langue.data.folders import MANIFEST, is_dataset, match_pattern, of_kinds, tell_passed, walk
+from langue.data.folders import MANIFEST, is_dataset, match_pattern, of_kinds, report_passed, walk
 from langue.data.records import Dropped
 from langue.errors import LangueError
 
@@ -36,29 +36,34 @@ class Origin:
     rows: Iterable[Any] | None = None
     size: int = 0
 
+    @property
+    def file(self) -> Path:
+        """The file, for those kinds that are files."""
+        assert self.path is not None
+        return self.path
+
 
 def find_sources(
-    given: DataSource | Mapping[str, float], also: tuple[str, ...] = (), passed: list[Dropped] | None = None
+    source: DataSource | Mapping[str, float], also: tuple[str, ...] = (), passed: list[Dropped] | None = None
 ) -> list[Origin]:
     """All places that a source stands for, files in the order of their names.
 
     A list or tuple of strings names sources; any other iterable gives rows itself, as mappings or as texts.
 
     Args:
-        given: the source.
+        source: paths, globs, folders, names or rows.
         also: endings of further files, such as ".pdf", that the caller reads; they are their kinds, without the dot.
         passed: gets what folders hold and nobody reads; None says it instead.
 
     Raises:
         LangueError: a file or pattern matches nothing, or is of a kind that nobody reads.
     """
-    if isinstance(given, str | Path):
-        return _named(str(given), also, passed)
-    if isinstance(given, Mapping) or (
-        isinstance(given, list | tuple) and all(isinstance(part, str | Path) for part in given)
-    ):
-        return [origin for part in given for origin in _named(str(part), also, passed)]
-    return [Origin("rows", "rows", rows=given)]
+    if isinstance(source, str | Path):
+        return _named(str(source), also, passed)
+    names = isinstance(source, list | tuple) and all(isinstance(part, str | Path) for part in source)
+    if names or isinstance(source, Mapping):
+        return [origin for part in source for origin in _named(str(part), also, passed)]
+    return [Origin("rows", "rows", rows=source)]
 
 
 def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None) -> list[Origin]:
@@ -67,19 +72,15 @@ def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None) -> li
     if name.startswith("hf:"):
         return [Origin(name, "hf")]
     path = Path(name).expanduser()
-    if path.is_dir():
-        return _folder(path, also, passed)
-    if path.is_file():
-        return [_file(path, also)]
-    origins = [
-        origin
-        for match in sorted(match_pattern(path))
-        for origin in (_folder(match, also, passed) if match.is_dir() else [_file(match, also)])
-    ]
-    if not origins:
+    matches = [path] if path.is_dir() or path.is_file() else sorted(match_pattern(path))
+    if not matches:
         what = "no file matches" if glob.has_magic(name) else "there is no file"
         raise LangueError(f"{what} {name}")
-    return origins
+    return [
+        origin
+        for match in matches
+        for origin in (_folder(match, also, passed) if match.is_dir() else [_file(match, also)])
+    ]
 
 
 def _folder(path: Path, also: tuple[str, ...], passed: list[Dropped] | None) -> list[Origin]:
@@ -91,7 +92,7 @@ def _folder(path: Path, also: tuple[str, ...], passed: list[Dropped] | None) -> 
     there, unreadable = walk(path)
     files, others = of_kinds(there, known)
     if passed is None:
-        tell_passed(path, [*others, *unreadable])
+        report_passed(path, [*others, *unreadable])
     else:
         passed += [*others, *unreadable]
     if not files:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from langue.data.folders import is_dataset
 from langue.data.lines import TextLine, UnreadableFile, read_lines
 from langue.data.records import Dropped, Row, excerpt, is_blank
 from langue.data.sources import Origin
@@ -38,15 +39,12 @@ def rows(origin: Origin, limit: int, column: str | None = None, *, with_names: b
         LangueError: the place as a whole cannot be read.
     """
     if origin.kind == "jsonl":
-        assert origin.path is not None
-        yield from _jsonl(origin.path, limit)
+        yield from _jsonl(origin.file, limit)
     elif origin.kind in ("csv", "tsv"):
-        assert origin.path is not None
-        yield from _delimited(origin.path, limit, _split_csv if origin.kind == "csv" else _split_tsv)
+        yield from _delimited(origin.file, limit, _split_csv if origin.kind == "csv" else _split_tsv)
     else:
         for number, values in enumerate(_whole(origin, column, with_names), 1):
-            row = without_missing(values) if isinstance(values, Mapping) else {"text": values}
-            yield Row(row, number, None)
+            yield Row(_named(values), number, None)
 
 
 def refuse_repeated(names: Iterable[str], where: str | Path) -> None:
@@ -65,16 +63,19 @@ def _jsonl(path: Path, limit: int) -> Iterator[Row | Dropped]:
         if isinstance(line, Dropped):
             yield line
             continue
-        if is_blank(line.text):
-            yield Dropped("empty", str(path), line.number, line.size, line.text)
-            continue
         try:
+            if is_blank(line.text):
+                raise ValueError("empty")
             values = parse_json(line.text)
         except ValueError as error:
             yield Dropped(str(error), str(path), line.number, line.size, excerpt(line.text.encode()))
-            continue
-        row = without_missing(values) if isinstance(values, dict) else {"text": values}
-        yield Row(row, line.number, line.size)
+        else:
+            yield Row(_named(values), line.number, line.size)
+
+
+def _named(values: Any) -> Mapping[str, Any]:
+    """A row by column name; a value by itself is a text."""
+    return without_missing(values) if isinstance(values, Mapping) else {"text": values}
 
 
 def _delimited(path: Path, limit: int, split: Splitter) -> Iterator[Row | Dropped]:
@@ -139,8 +140,7 @@ def _whole(origin: Origin, column: str | None, with_names: bool) -> Iterator[Any
         assert origin.rows is not None
         return iter(named_classes(origin.rows) if with_names else origin.rows)
     if origin.kind == "parquet":
-        assert origin.path is not None
-        return _parquet(origin.path, column)
+        return _parquet(origin.file, column)
     return _datasets(origin, with_names)
 
 
@@ -172,12 +172,12 @@ def _datasets(origin: Origin, with_names: bool) -> Iterator[Mapping[str, Any]]:
     datasets = need("datasets", "hf", origin.name)
     try:
         if origin.kind == "folder":
-            found: Any = datasets.load_from_disk(str(origin.path))
-            if isinstance(found, dict):
-                found = found["train"] if "train" in found else next(iter(found.values()))
+            loaded: Any = datasets.load_from_disk(str(origin.path))
+            if isinstance(loaded, dict):
+                loaded = loaded["train"] if "train" in loaded else next(iter(loaded.values()))
         else:
-            found = _stream(*parse_name(origin.name))
-        yield from named_classes(found) if with_names else found
+            loaded = _stream(*parse_name(origin.name))
+        yield from named_classes(loaded) if with_names else loaded
     except Exception as error:  # the library raises whatever its file systems and the network raise
         raise LangueError(f"{origin.name} cannot be loaded: {reason(error)}") from error
 
@@ -204,7 +204,7 @@ def _class_names(kind: Any, library: Any) -> list[str] | None:
 
 def _name(value: Any, names: list[str]) -> Any:
     if isinstance(value, list):
-        return [_name(each, names) for each in value]
+        return [_name(number, names) for number in value]
     return names[value] if value is not None and 0 <= value < len(names) else None
 
 
@@ -224,11 +224,11 @@ def _stream(repository: str, config: str | None, split: str) -> Any:
     import datasets
     from datasets.exceptions import DatasetNotFoundError
 
-    if (Path(repository) / "dataset_dict.json").is_file() or (Path(repository) / "dataset_info.json").is_file():
-        found: Any = datasets.load_from_disk(repository)
-        if isinstance(found, dict) and split not in found:
-            raise ValueError(f"there is no split {split!r}; there are {', '.join(found)}")
-        return found[split] if isinstance(found, dict) else found
+    if is_dataset(Path(repository)):
+        saved: Any = datasets.load_from_disk(repository)
+        if isinstance(saved, dict) and split not in saved:
+            raise ValueError(f"there is no split {split!r}; there are {', '.join(saved)}")
+        return saved[split] if isinstance(saved, dict) else saved
     try:
         return datasets.load_dataset(repository, config, split=split, streaming=True)
     except DatasetNotFoundError:

@@ -8,20 +8,23 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from langue.data.records import DocumentPiece, Dropped
 from langue.errors import LangueError, reading
 from langue.files import note
 
 QUARANTINE = "quarantine.jsonl"
-"""What a file of records that were left out is called."""
+"""The name of a file of records that were left out."""
 
 EMPTY = "empty"
 """The reason of what is left out without a loss."""
 
 Option = Callable[[str], str]
-"""How a setting is given where the data are read, such as --data.max_dropped."""
+"""The way in which a setting is given where the data are read, such as --data.max_dropped."""
+
+Kept = TypeVar("Kept")
+
 
 _MEASURES: dict[str, Callable[[int, Option], str]] = {
     "line too long": lambda size, option: f"read longer lines by {option('max_line_bytes')} {size}",
@@ -55,12 +58,16 @@ class Tally:
 
     def count(self, events: Iterable[DocumentPiece | Dropped]) -> Iterator[DocumentPiece]:
         """Hand on the pieces, and count them and what stands between them as they pass."""
+        for piece in self.sift(events):
+            self.keep(piece.size, piece.records)
+            yield piece
+
+    def sift(self, events: Iterable[Kept | Dropped]) -> Iterator[Kept]:
+        """Hand on all but what is dropped, which is counted as it passes."""
         for event in events:
             if isinstance(event, Dropped):
                 self.drop(event)
             else:
-                self.kept["records"] += event.records
-                self.kept["bytes"] += event.size
                 yield event
 
     def drop(self, dropped: Dropped) -> None:
@@ -84,9 +91,9 @@ class Tally:
         }
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def keep(self, size: int) -> None:
-        """Count a record that is taken in."""
-        self.kept["records"] += 1
+    def keep(self, size: int, records: int = 1) -> None:
+        """Count what is taken in: one record, unless said otherwise."""
+        self.kept["records"] += records
         self.kept["bytes"] += size
 
     def close(self) -> None:
@@ -109,7 +116,7 @@ class Tally:
         }
 
     def dropped(self) -> dict[str, int]:
-        """How many records were left out, by reason, as answers in JSON have it."""
+        """Records that were left out, by reason, as answers in JSON have it."""
         return dict(sorted(self.records.items()))
 
     def words(self) -> str:
@@ -150,7 +157,7 @@ class Tally:
 
 
 def left_out(folder: Path) -> dict[str, int]:
-    """How many records stand in the quarantines of a folder and of those in it, by reason.
+    """Records in the quarantines of a folder and of those in it, counted by reason.
 
     Raises:
         LangueError: one of them is damaged.
@@ -163,6 +170,6 @@ def left_out(folder: Path) -> dict[str, int]:
 
 
 def _share(lost: Iterable[str], dropped: Counter[str], kept: int) -> float:
-    """What was lost of all that was worth something."""
+    """The share that was lost of all that was worth something."""
     gone = sum(dropped[reason] for reason in lost)
     return gone / (kept + gone) if gone else 0.0

@@ -1,4 +1,4 @@
-"""What is a document in a plain text file: all of it, each line, or each paragraph."""
+"""Documents of a plain text file: all of it, each line, or each paragraph."""
 
 from __future__ import annotations
 

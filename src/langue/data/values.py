@@ -1,4 +1,4 @@
-"""What a cell of a table means, whatever type its format could give it.
+"""The meaning of a table's cells, whatever type its format could give it.
 
 The same number is 12 in JSON, 12.0 in pandas once another row lacks it, and "12" in a CSV file; a list is one in JSON
 and its spelling in CSV. A column's meaning decides how its cells are read, never the type they happen to have.
@@ -22,7 +22,7 @@ NEAR = 5
 """Characters by which an offset may be wrong: those of files that count from 1, a byte order mark or a space."""
 
 _NO_VALUE = ("NAType", "NaTType")
-"""What pandas calls its own kinds of nothing."""
+"""The types of pandas that stand for nothing."""
 
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,300}\s*")
 _QUOTED_LIST = re.compile(r"\s*\[\s*['\"].*['\"]\s*,?\s*\]\s*", re.DOTALL)
@@ -30,7 +30,7 @@ _NUMBER_LIST = re.compile(r"\s*\[[\s\d.,eE+-]*\]\s*")
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell holds nothing: None, NaN, or what pandas has in its place."""
+    """True for a cell that holds nothing: None, NaN, or what pandas has in its place."""
     if value is None:
         return True
     if isinstance(value, float | np.floating):
@@ -124,7 +124,7 @@ def _by_numpy(text: str) -> list[str]:
 
 
 def place_near(context: str, text: str, start: int) -> int | None:
-    """Where a text stands in a longer one, in characters: the occurrence nearest to `start`, at most NEAR from it."""
+    """The place of a text in a longer one, in characters: the occurrence nearest to `start`, at most NEAR from it."""
     first = max(0, start - NEAR)
     places = [place for place in range(first, max(first, start + NEAR + 1)) if context.startswith(text, place)]
     return min(places, key=lambda place: (abs(place - start), place), default=None)

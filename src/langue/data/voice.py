@@ -1,4 +1,4 @@
-"""Where somebody speaks in a recording: what is left out of it costs nothing, and nothing is written about it.
+"""Voice activity: silence that is left out of a recording costs nothing, and nothing is written about it.
 
 A detector judges frames of a thirtieth of a second. Short pauses, and a moment before and after all speech, are kept.
 """
@@ -54,7 +54,7 @@ def detector_of(kind: Voice) -> Detector | None:
     Raises:
         LangueError: there is none of this name, or its library is not installed.
     """
-    judges: dict[str, Callable[[], Judge]] = {"energy": louder, "silero": silero}
+    judges: dict[str, Callable[[], Judge]] = {"energy": by_energy, "silero": by_silero}
     if kind == "none":
         return None
     if kind not in judges:
@@ -104,13 +104,13 @@ def _frames(chunk: np.ndarray) -> np.ndarray:
 
 def _kept(speaks: np.ndarray) -> np.ndarray:
     """(frames,) bool: with short pauses, and margins."""
-    found = np.zeros(len(speaks), bool)
+    kept = np.zeros(len(speaks), bool)
     places = np.flatnonzero(speaks)
     if len(places):
         breaks = np.flatnonzero(np.diff(places) > PAUSE)
         for start, end in zip(places[[0, *(breaks + 1)]], places[[*breaks, -1]], strict=True):
-            found[max(0, start - MARGIN) : end + MARGIN + 1] = True
-    return found
+            kept[max(0, start - MARGIN) : end + MARGIN + 1] = True
+    return kept
 
 
 def _runs(kept: np.ndarray) -> list[tuple[int, int]]:
@@ -118,8 +118,8 @@ def _runs(kept: np.ndarray) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def louder() -> Judge:
-    """Whether a frame is louder, where speech is loud, than the quietest tenth of its chunk and the one before."""
+def by_energy() -> Judge:
+    """A judge by loudness: speech is louder, in its band, than the quietest tenth of its chunk and the one before."""
     frequencies = np.fft.rfftfreq(FRAME, 1 / RATE)
     band = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
     # A window that lets next to nothing of a hum below the band leak into it.
@@ -140,7 +140,7 @@ def louder() -> Judge:
     return judge
 
 
-def silero() -> Judge:
+def by_silero() -> Judge:
     """Silero's model, which remembers what it heard before: one for each recording.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -28,12 +27,12 @@ class EncodedPieces(NamedTuple):
     ends: np.ndarray
     """(documents,): one past the last token of each document that ends in them."""
     unknown: int
-    """How many of the tokens stand for what the tokenizer does not know."""
+    """The number of tokens that stand for what the tokenizer does not know."""
     lost: Counter[str]
-    """What they stand for, by how often it came."""
+    """The stretches of text that they stand for, by how often each came."""
     characters: int
     text_bytes: int
-    """Of the text, in UTF-8."""
+    """Bytes of the text in UTF-8."""
     size: int
     """Bytes of the sources."""
 
@@ -42,7 +41,7 @@ class TokenStoreWriter:
     """Writes tokens into shards and remembers what the manifest must say of them.
 
     Args:
-        folder: where to.
+        folder: one that `langue.files.replacing` gave, which syncs all that is in it.
         tokenizer: whose tokens they are.
         limit: tokens of one shard.
     """
@@ -86,13 +85,9 @@ class TokenStoreWriter:
         return self._file
 
     def _finish_shard(self) -> None:
-        assert self._file is not None
-        _sync(self._file)
-        self._file = None
+        self.close()
         ends = np.concatenate(self._ends).astype("<u8")
-        with (self.folder / f"{self._name}.idx").open("wb") as file:
-            file.write(ends.tobytes())
-            _sync(file)
+        (self.folder / f"{self._name}.idx").write_bytes(ends.tobytes())
         index_digest = hashlib.sha256(ends.tobytes()).hexdigest()
         self.shards.append(Shard(self._name, self._count, len(ends), self._digest.hexdigest(), index_digest))
         self.tokens += self._count
@@ -125,19 +120,11 @@ class TokenStoreWriter:
             "shards": [asdict(shard) for shard in self.shards],
         }
         manifest["sha256"] = manifest_digest(manifest)
-        with (self.folder / MANIFEST).open("w", encoding="utf-8") as file:
-            file.write(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-            _sync(file)
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
 
     def close(self) -> None:
-        """Let go of what is open, for when something went wrong."""
+        """Close the shard that is open, if one is."""
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _sync(file: IO[Any]) -> None:
-    """Close a file whose content the disk has."""
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()

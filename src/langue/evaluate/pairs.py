@@ -10,7 +10,7 @@ import numpy as np
 
 from langue.console import say
 from langue.data import DataSettings, ReadSettings, Tally
-from langue.data.parallel import Pair, read_any_pairs, sound_pairs
+from langue.data.parallel import Pair, read_any_pairs, valid_pairs
 from langue.errors import LangueError
 from langue.metrics.rouge import KINDS as ROUGE
 from langue.metrics.rouge import rouge, rouge_statistics, split_of
@@ -73,7 +73,7 @@ def read_pairs_of(task: Any, data: Any, settings: DataSettings, tally: Tally | N
     events = read_any_pairs(data, settings, task.columns)
     tally = tally or Tally()
     names = data if isinstance(data, str) else "the rows"
-    pairs = sound_pairs(events, names, settings, ReadSettings().option, tally)
+    pairs = valid_pairs(events, names, settings, ReadSettings().option, tally)
     if tally.records:
         say(f"left out of {len(pairs):,} pairs: {tally.words()}")
     if not pairs:

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from langue.console import remark, say
 from langue.data import Tally, tempered
 from langue.data.buckets import Buckets
-from langue.data.pair_encoder import PairEncoder, PairExamples, Shares, training_examples, wanted
-from langue.data.parallel import Pair, read_pairs, sound_pairs, without_empty
+from langue.data.pair_encoder import CorpusShares, PairEncoder, PairExamples, harmless_reasons, training_examples
+from langue.data.parallel import Pair, read_pairs, valid_pairs, without_empty
 from langue.data.settings import PairSettings
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
@@ -65,7 +65,7 @@ class Pairing(Course):
         tally.close()
         self.dropped = tally.dropped()
         data, account = self.recipe.data, tally.account()["records"]
-        tally.check([str(data.train)], data.max_dropped, data.option, wanted(data.pairs))
+        tally.check([str(data.train)], data.max_dropped, data.option, harmless_reasons(data.pairs))
         if account["dropped"]:
             where = "; see quarantine.jsonl" if self.folder.exists() else ""
             left = account["in"] - account["kept"]
@@ -119,7 +119,7 @@ class Pairing(Course):
         pick = None
         if isinstance(data.train, dict):
             shares = list(tempered(data.train, data.temperature).values())
-            pick = Shares(self.train.corpora, shares, training.seed)
+            pick = CorpusShares(self.train.corpora, shares, training.seed)
         return Buckets(
             self.train,
             self.train.lengths,
@@ -203,7 +203,7 @@ class Pairing(Course):
         source = data.train if split == "dev" and isinstance(data.dev, float) else getattr(data, split)
         read = self._read.of_pairs(read_pairs(data, split, self.task.columns))
         tally = Tally()
-        pairs = sound_pairs(read, source, data, data.option, tally)
+        pairs = valid_pairs(read, source, data, data.option, tally)
         if tally.records:
             remark(f"left out of {len(pairs):,} {split} pairs: {tally.words()}")
         return pairs

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from langue.data.benchmarks.benchmark import Fields, Record, take
+from langue.data.benchmarks.benchmark import Fields, Record, located, take
 from langue.data.benchmarks.glue import read_tsv
 from langue.data.benchmarks.superglue import read_jsonl
 from langue.data.records import Dropped, is_blank
@@ -26,7 +26,7 @@ QRELS = ("query-id", "corpus-id", "score")
 
 @dataclass(frozen=True)
 class SearchSet:
-    """What a search is measured on.
+    """A set of queries and documents that searches are measured on.
 
     Attributes:
         name: where it is from.
@@ -46,7 +46,7 @@ class SearchSet:
 
 
 def is_beir(place: str | Path) -> bool:
-    """Whether a folder is in BEIR's layout."""
+    """True for a folder in BEIR's layout."""
     return (Path(place).expanduser() / CORPUS).is_file()
 
 
@@ -64,21 +64,17 @@ def read_beir(place: str | Path, split: str = "test") -> SearchSet:
     name = str(place)
     corpus, queries, judged = _from_hub(name, split) if name.startswith(HUB) else _from_folder(Path(name), split)
     documents = _texts(corpus, "document", titled=True)
-    asked = _texts(queries, "query", titled=False)
-    judgements = _judgements(judged, asked)
+    all_queries = _texts(queries, "query", titled=False)
+    judgements = _judgements(judged, all_queries)
     if not documents or not judgements:
         raise LangueError(f"{name} holds no {'judgements' if documents else 'documents'}")
-    missing = {
-        document
-        for grades in judgements.values()
-        for document, grade in grades.items()
-        if grade > 0 and document not in documents
-    }
-    for query in judgements:
-        if is_blank(asked[query]):
+    relevant = {document for grades in judgements.values() for document, grade in grades.items() if grade > 0}
+    chosen = {query: all_queries[query] for query in judgements}
+    for query, text in chosen.items():
+        if is_blank(text):
             raise LangueError(f"{name}: the query {query} is empty")
-    chosen = {query: asked[query] for query in judgements}
-    return SearchSet(name, documents, chosen, judgements, len(asked) - len(chosen), len(missing))
+    unjudged, missing = len(all_queries) - len(chosen), len(relevant - documents.keys())
+    return SearchSet(name, documents, chosen, judgements, unjudged, missing)
 
 
 def _from_folder(folder: Path, split: str) -> tuple[Iterator[Record], ...]:
@@ -124,33 +120,29 @@ def _first_there(sources: list[Iterator[Record]]) -> Iterator[Record]:
 
 
 def _texts(records: Iterable[Record], what: str, titled: bool) -> dict[str, str]:
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for place, fields in records:
-        try:
+        with located(place):
             key = _key(fields, "_id" if "_id" in fields or "id" not in fields else "id")
             text = take(fields, "text")
             title = take(fields, "title") if titled and fields.get("title") is not None else ""
-        except LangueError as error:
-            raise LangueError(f"{place}: {error}") from None
-        if key in found:
-            raise LangueError(f"{place}: there was a {what} with the id {key!r} before")
-        found[key] = f"{title} {text}".strip()
-    return found
+            if key in texts:
+                raise LangueError(f"there was a {what} with the id {key!r} before")
+        texts[key] = f"{title} {text}".strip()
+    return texts
 
 
 def _judgements(records: Iterable[Record], queries: dict[str, str]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+    grades: dict[str, dict[str, int]] = {}
     for place, fields in records:
-        try:
+        with located(place):
             query, document = (_key(fields, name) for name in QRELS[:2])
             grade = _grade(take(fields, QRELS[2], (int, float, str)))
-        except LangueError as error:
-            raise LangueError(f"{place}: {error}") from None
-        if query not in queries:
-            raise LangueError(f"{place}: there is no query with the id {query!r}")
-        if found.setdefault(query, {}).setdefault(document, grade) != grade:
-            raise LangueError(f"{place}: document {document!r} was judged otherwise for query {query!r} before")
-    return found
+            if query not in queries:
+                raise LangueError(f"there is no query with the id {query!r}")
+            if grades.setdefault(query, {}).setdefault(document, grade) != grade:
+                raise LangueError(f"document {document!r} was judged otherwise for query {query!r} before")
+    return grades
 
 
 def _key(fields: Fields, name: str) -> str:
@@ -160,8 +152,8 @@ def _key(fields: Fields, name: str) -> str:
     return key
 
 
-def _grade(given: Any) -> int:
-    grade = whole(given)
+def _grade(value: Any) -> int:
+    grade = whole(value)
     if grade is None:
-        raise LangueError(f"{QRELS[2]} should be a whole number, got {given!r:.60}")
+        raise LangueError(f"{QRELS[2]} should be a whole number, got {value!r:.60}")
     return grade

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +59,15 @@ class Benchmark:
         return self.name.partition("/")[0]
 
 
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Put a place before the message of each error inside."""
+    try:
+        yield
+    except LangueError as error:
+        raise LangueError(f"{place}: {error}") from None
+
+
 def take(fields: Fields, name: str, kind: type | tuple[type, ...] = str) -> Any:
     """A field that has to be there, and of its kind.
 
@@ -81,10 +91,10 @@ def take_objects(fields: Fields, name: str) -> list[Fields]:
     Raises:
         LangueError: it is not; the caller says where.
     """
-    found = take(fields, name, list)
-    if not all(isinstance(one, dict) for one in found):
+    objects = take(fields, name, list)
+    if not all(isinstance(value, dict) for value in objects):
         raise LangueError(f"{name} should be a list of objects")
-    return found
+    return objects
 
 
 _WORDS = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
@@ -92,16 +102,16 @@ _WORDS = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
 
 def columns(**names: tuple[str, ...]) -> RowMaker:
     """A `row` that only renames: for each of Langue's columns its names; `label` and `index` may be missing."""
+    names = {**names, "label": names.get("label", ("label",)), "index": names.get("index", ("index", "idx"))}
 
     def row(fields: Fields) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for ours, theirs in names.items():
-            found = next((name for name in theirs if name in fields), None)
-            if ours in ("label", "index"):
-                if found is not None:
-                    made[ours] = fields[found]
-            else:
-                made[ours] = take(fields, found or theirs[0])
-        return made
+            name = next((name for name in theirs if name in fields), None)
+            if ours not in ("label", "index"):
+                values[ours] = take(fields, name or theirs[0])
+            elif name is not None:
+                values[ours] = fields[name]
+        return values
 
     return row

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from langue.data.benchmarks.benchmark import Record
-from langue.data.lines import sound_lines
+from langue.data.lines import valid_lines
 from langue.data.tables import refuse_repeated
 from langue.errors import LangueError
 
@@ -67,4 +67,4 @@ def read_mrpc(path: Path) -> Iterator[Record]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines that hold something, with numbers from 1."""
-    return ((line.number, line.text) for line in sound_lines(path) if line.text)
+    return ((line.number, line.text) for line in valid_lines(path) if line.text)

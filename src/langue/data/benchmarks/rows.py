@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from langue.data.benchmarks.benchmark import Benchmark, Record
+from langue.data.benchmarks.benchmark import Benchmark, Record, located
 from langue.data.benchmarks.table import find_benchmark
 from langue.data.values import finite, is_missing, whole
 from langue.errors import LangueError
 
 HUB_SPLITS = {"dev": "validation"}
-"""What Hugging Face calls a split, where it is another word."""
+"""Hugging Face's name of a split, where it is another word."""
 
 
 def read_benchmark(name: str, folder: Path | str, split: str) -> list[dict[str, Any]]:
@@ -38,37 +38,37 @@ def read_benchmark(name: str, folder: Path | str, split: str) -> list[dict[str, 
     return rows
 
 
-def from_rows(benchmark: Benchmark | str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def from_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same rows from a dataset with the columns that Hugging Face's copy of the benchmark has.
 
     Args:
-        benchmark: one, or its name.
+        name: such as "glue/CoLA".
         rows: a `datasets.Dataset`, or any rows by column name; class numbers as labels, -1 for none.
 
     Raises:
         LangueError: a column is missing, or a label unknown; names the row, from 0.
     """
-    found = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
-    return list(_converted(found, ((f"{found.name}, row {place}", row) for place, row in enumerate(rows))))
+    benchmark = find_benchmark(name)
+    return list(_converted(benchmark, ((f"{benchmark.name}, row {place}", row) for place, row in enumerate(rows))))
 
 
-def hub_name(benchmark: Benchmark | str, split: str, place: str = "") -> str:
+def hub_name(name: str, split: str, place: str = "") -> str:
     """The `hf:` name of a split of a benchmark, such as "hf:nyu-mll/glue/cola:validation".
 
     Args:
-        benchmark: one, or its name.
+        name: such as "glue/CoLA".
         split: as Langue calls it.
         place: a repository, or a folder that holds a dataset or one for each configuration, in the usual one's place.
 
     Raises:
         LangueError: no such benchmark, or split of it.
     """
-    found = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
-    _check_split(found, split)
-    config = found.hub.split("/")[-1]
+    benchmark = find_benchmark(name)
+    _check_split(benchmark, split)
+    config = benchmark.hub.split("/")[-1]
     if place and (Path(place) / config).is_dir():
         place = f"{place}/{config}"
-    return f"hf:{place or found.hub}:{found.hub_splits.get(split, HUB_SPLITS.get(split, split))}"
+    return f"hf:{place or benchmark.hub}:{benchmark.hub_splits.get(split, HUB_SPLITS.get(split, split))}"
 
 
 def find_file(benchmark: Benchmark, folder: Path, split: str) -> Path:
@@ -100,40 +100,38 @@ def _check_split(benchmark: Benchmark, split: str) -> None:
 
 def _converted(benchmark: Benchmark, records: Iterable[Record], needs_label: bool = False) -> Iterator[dict[str, Any]]:
     for number, (place, fields) in enumerate(records):
-        try:
+        with located(place):
             row = benchmark.row(fields)
             label = _label(benchmark, row.pop("label", None), row)
-        except LangueError as error:
-            raise LangueError(f"{place}: {error}") from None
-        if label is not None:
-            row["label"] = label
-        elif needs_label and "answers" not in row:
-            raise LangueError(f"{place}: there is no label, and only test files may lack it")
+            if label is not None:
+                row["label"] = label
+            elif needs_label and "answers" not in row:
+                raise LangueError("there is no label, and only test files may lack it")
         row["index"] = _index(benchmark, row.get("index"), number)
         yield row
 
 
-def _index(benchmark: Benchmark, given: Any, number: int) -> Any:
+def _index(benchmark: Benchmark, index: Any, number: int) -> Any:
     """The benchmark's own number of a row, or else its place in the file, which is what the leaderboards count by."""
-    if benchmark.suite == "glue" and isinstance(given, str) and given.isdecimal():
-        return int(given)
-    return number if given is None else given
+    if benchmark.suite == "glue" and isinstance(index, str) and index.isdecimal():
+        return int(index)
+    return number if index is None else index
 
 
-def _label(benchmark: Benchmark, given: Any, row: Mapping[str, Any]) -> str | float | int | None:
+def _label(benchmark: Benchmark, value: Any, row: Mapping[str, Any]) -> str | float | int | None:
     """A label as Langue has it, from its name or class number; None where there is none."""
-    if is_missing(given) or given == -1 or benchmark.kind == "answer":
+    if is_missing(value) or value == -1 or benchmark.kind == "answer":
         return None
     if benchmark.kind == "regression":
-        number = finite(given)
+        number = finite(value)
         if number is None:
-            raise LangueError(f"the label should be a number, got {given!r:.60}")
+            raise LangueError(f"the label should be a number, got {value!r:.60}")
         return number
-    if isinstance(given, str) and given in benchmark.labels:
-        return given
+    if isinstance(value, str) and value in benchmark.labels:
+        return value
     many = len(row["choices"]) if benchmark.kind == "choice" else len(benchmark.labels)
-    place = int(given) if isinstance(given, bool) else whole(given)
+    place = int(value) if isinstance(value, bool) else whole(value)
     if place is None or not 0 <= place < many:
         known = f"0 to {many - 1}" if benchmark.kind == "choice" else ", ".join(benchmark.labels)
-        raise LangueError(f"the label {given!r:.60} is unknown; known are {known}")
+        raise LangueError(f"the label {value!r:.60} is unknown; known are {known}")
     return place if benchmark.kind == "choice" else benchmark.labels[place]

@@ -45,26 +45,22 @@ def _squad_row(fields: Fields, may_be_impossible: bool) -> dict[str, Any]:
     context = take(fields, "context")
     if not context or context.isspace():
         raise LangueError("the context is empty")
-    row: dict[str, Any] = {
-        "id": take(fields, "id"),
-        "question": take(fields, "question"),
-        "context": context,
-        "index": fields["id"],
-    }
-    given = fields.get("answers")
-    if given is None:
+    row: dict[str, Any] = {name: take(fields, name) for name in ("id", "question", "context")}
+    row["index"] = row["id"]
+    golds = fields.get("answers")
+    if golds is None:
         return row
-    if isinstance(given, dict):
-        texts, starts = take(given, "text", list), take(given, "answer_start", list)
+    if isinstance(golds, dict):
+        texts, starts = take(golds, "text", list), take(golds, "answer_start", list)
         if len(texts) != len(starts):
             raise LangueError(f"the answers have {len(texts)} texts and {len(starts)} places; give one for each")
-        given = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
-    if not isinstance(given, list):
-        raise LangueError(f"answers should be a list of objects, got {given!r:.60}")
-    impossible = truth(fields.get("is_impossible", not given and may_be_impossible))
+        golds = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+    if not isinstance(golds, list):
+        raise LangueError(f"answers should be a list of objects, got {golds!r:.60}")
+    impossible = truth(fields.get("is_impossible", not golds and may_be_impossible))
     if impossible is None:
         raise LangueError(f"is_impossible should be true or false, got {fields['is_impossible']!r:.60}")
-    answers = [] if impossible else [_answer(answer, context) for answer in given]
+    answers = [] if impossible else [_answer(answer, context) for answer in golds]
     if impossible and not may_be_impossible:
         raise LangueError("the question is marked impossible, which squad/1.1 does not know; use squad/2.0")
     if not impossible and not answers:
@@ -85,7 +81,7 @@ def _answer(answer: Any, context: str) -> dict[str, Any]:
     if start is None:
         start = take(answer, "answer_start", int)
     if not text or start < 0 or context[start : start + len(text)] != text:
-        found = context.find(text) if text else -1
-        hint = f"it stands at {found}" if found >= 0 else "it stands nowhere in it"
+        place = context.find(text) if text else -1
+        hint = f"it stands at {place}" if place >= 0 else "it stands nowhere in it"
         raise LangueError(f"the answer {text!r:.60} is not at character {start} of its context; {hint}")
     return {"text": text, "start": start}

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from langue.data.benchmarks.benchmark import Fields, Record, take, take_objects
-from langue.data.lines import sound_lines
+from langue.data.benchmarks.benchmark import Fields, Record, located, take, take_objects
+from langue.data.lines import valid_lines
 from langue.data.records import is_blank
 from langue.data.strict_json import parse_json
 from langue.data.values import whole
@@ -25,7 +25,7 @@ def read_jsonl(path: Path, unfold: Callable[[Fields], Iterator[Fields]] | None =
     Raises:
         LangueError: a line is no JSON object, or not of the task's layout.
     """
-    for line in sound_lines(path):
+    for line in valid_lines(path):
         if is_blank(line.text):
             continue
         place = f"{path}, line {line.number}"
@@ -35,11 +35,9 @@ def read_jsonl(path: Path, unfold: Callable[[Fields], Iterator[Fields]] | None =
             raise LangueError(f"{place}: {error}") from None
         if not isinstance(fields, dict):
             raise LangueError(f"{place}: not a JSON object")
-        try:
+        with located(place):
             for example in unfold(fields) if unfold else (fields,):
                 yield place, example
-        except LangueError as error:
-            raise LangueError(f"{place}: {error}") from None
 
 
 def _multirc_options(fields: Fields) -> Iterator[Fields]:
@@ -118,11 +116,11 @@ def record_row(fields: Fields) -> dict[str, Any]:
 
 def copa_row(fields: Fields) -> dict[str, Any]:
     """A premise with its question, and two choices."""
-    asked = take(fields, "question")
-    if asked not in COPA_QUESTIONS:
-        raise LangueError(f"question should be cause or effect, got {asked!r:.60}")
+    question = take(fields, "question")
+    if question not in COPA_QUESTIONS:
+        raise LangueError(f"question should be cause or effect, got {question!r:.60}")
     return {
-        "sentence1": f"{take(fields, 'premise')} {COPA_QUESTIONS[asked]}",
+        "sentence1": f"{take(fields, 'premise')} {COPA_QUESTIONS[question]}",
         "choices": [take(fields, "choice1"), take(fields, "choice2")],
         "label": fields.get("label"),
         "index": fields.get("idx"),

@@ -39,24 +39,20 @@ SPLITS = {
     "superglue": {"train": ("train.jsonl",), "dev": ("val.jsonl", "dev.jsonl"), "test": ("test.jsonl",)},
 }
 
-INDEX = ("index", "idx")
-SENTENCE = columns(text=("sentence",), label=("label",), index=INDEX)
-PAIR = columns(sentence1=("sentence1",), sentence2=("sentence2",), label=("label",), index=INDEX)
+SENTENCE = columns(text=("sentence",))
+PAIR = columns(sentence1=("sentence1",), sentence2=("sentence2",))
 PREMISE = columns(
-    sentence1=("sentence1", "premise"),
-    sentence2=("sentence2", "hypothesis"),
-    label=("gold_label", "label"),
-    index=INDEX,
+    sentence1=("sentence1", "premise"), sentence2=("sentence2", "hypothesis"), label=("gold_label", "label")
 )
 PARAPHRASE = columns(
-    sentence1=("#1 String", "sentence1"), sentence2=("#2 String", "sentence2"), label=("Quality", "label"), index=INDEX
+    sentence1=("#1 String", "sentence1"), sentence2=("#2 String", "sentence2"), label=("Quality", "label")
 )
-SIMILARITY = columns(sentence1=("sentence1",), sentence2=("sentence2",), label=("score", "label"), index=INDEX)
+SIMILARITY = columns(sentence1=("sentence1",), sentence2=("sentence2",), label=("score", "label"))
 QUESTIONS = columns(
     sentence1=("question1",), sentence2=("question2",), label=("is_duplicate", "label"), index=("id", "idx")
 )
-QUESTION_SENTENCE = columns(sentence1=("question",), sentence2=("sentence",), label=("label",), index=INDEX)
-QUESTION_PASSAGE = columns(sentence1=("question",), sentence2=("passage",), label=("label",), index=INDEX)
+QUESTION_SENTENCE = columns(sentence1=("question",), sentence2=("sentence",))
+QUESTION_PASSAGE = columns(sentence1=("question",), sentence2=("passage",))
 
 MRPC = {
     "train": ("train.tsv", "msr_paraphrase_train.txt"),
@@ -71,7 +67,7 @@ MNLI = {
     "test_mismatched": ("test_mismatched.tsv",),
 }
 MNLI_HUB = {"dev": "validation_matched", "dev_mismatched": "validation_mismatched", "test": "test_matched"}
-MNLI_SENT = {"test": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}
+MNLI_OUT = {"test": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}
 AX = {"test": ("diagnostic.tsv", "AX.tsv")}
 
 ACCURACY, ACCURACY_F1, F1_EXACT, MATTHEWS = ("accuracy",), ("accuracy", "f1"), ("f1", "exact_match"), ("matthews",)
@@ -81,11 +77,14 @@ def _task(
     suite: str, name: str, kind: Kind, labels: Names, metrics: Names, row: RowMaker, hub: str, **fields: Any
 ) -> Benchmark:
     """A task of a suite: its files lie in a folder of its name and are read as the suite's, unless `fields` differ."""
-    usual = {"splits": SPLITS[suite], "read": READERS[suite], "folders": (name,)}
-    usual["submissions"] = {"test": f"{name}.{'tsv' if suite == 'glue' else 'jsonl'}"}
-    return Benchmark(
-        f"{suite}/{name}", kind, labels, metrics, row=row, hub=f"{HUBS[suite]}/{hub}", **{**usual, **fields}
-    )
+    fields = {
+        "splits": SPLITS[suite],
+        "read": READERS[suite],
+        "folders": (name,),
+        "submissions": {"test": f"{name}.{'tsv' if suite == 'glue' else 'jsonl'}"},
+        **fields,
+    }
+    return Benchmark(f"{suite}/{name}", kind, labels, metrics, row=row, hub=f"{HUBS[suite]}/{hub}", **fields)
 
 
 _glue, _superglue = partial(_task, "glue"), partial(_task, "superglue")
@@ -113,9 +112,7 @@ _ALL = (
     _glue("MRPC", "pair", EQUIVALENT, ACCURACY_F1, PARAPHRASE, "mrpc", splits=MRPC, read=read_mrpc, spelling="number"),
     _glue("STS-B", "regression", (), ("pearson", "spearman"), SIMILARITY, "stsb"),
     _glue("QQP", "pair", DUPLICATE, ACCURACY_F1, QUESTIONS, "qqp", read=read_qqp, spelling="number"),
-    _glue(
-        "MNLI", "pair", THREE_WAY, ACCURACY, PREMISE, "mnli", splits=MNLI, hub_splits=MNLI_HUB, submissions=MNLI_SENT
-    ),
+    _glue("MNLI", "pair", THREE_WAY, ACCURACY, PREMISE, "mnli", splits=MNLI, hub_splits=MNLI_HUB, submissions=MNLI_OUT),
     _glue("QNLI", "pair", ENTAILMENT, ACCURACY, QUESTION_SENTENCE, "qnli"),
     _glue("RTE", "pair", ENTAILMENT, ACCURACY, PAIR, "rte"),
     _glue("WNLI", "pair", ENTAILMENT[::-1], ACCURACY, PAIR, "wnli", spelling="number"),
