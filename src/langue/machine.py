@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
+import sys
 import sysconfig
 import time
 from pathlib import Path
@@ -61,6 +63,27 @@ def _cpuinfo(key: str) -> str:
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def start_python(
+    module: str, *arguments: str, stderr: int | None = None, **environment: str
+) -> subprocess.Popen[bytes]:
+    """A process that runs a module of ours, fed and read by pipes; nothing is imported from its working directory.
+
+    Args:
+        module: its name.
+        arguments: of its command line.
+        stderr: the place of its messages; None leaves them to this process.
+        environment: variables beside those of this process.
+    """
+    places = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places), **environment},
+    )
 
 
 def cores() -> int:

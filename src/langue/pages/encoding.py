@@ -22,7 +22,7 @@ _BEGINS = (
 _IN_CONTENT = re.compile(r"""charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"']+))""", re.IGNORECASE)
 _XML = re.compile(rb"""<\?xml[^>]*?encoding[\0-\x20]*=[\0-\x20]*(["'])([^>]*?)\1""")
 _MEANT = {"utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1252"}
-"""What a page means that could be read as ASCII up to a `<meta>` of such a name (§ 13.2.3.2)."""
+"""The encodings meant by pages that could be read as ASCII up to a `<meta>` of such a name (§ 13.2.3.2)."""
 
 
 class UnknownText(ValueError):
@@ -72,15 +72,15 @@ def _meta(raw: bytes) -> webencodings.Encoding | None:
         if name is None and (node.attributes.get("http-equiv") or "").lower() == "content-type":
             match = _IN_CONTENT.search(node.attributes.get("content") or "")
             name = match and next(filter(None, match.groups()), None)
-        found = name and _named(name)
-        if found:
-            return found
+        encoding = name and _named(name)
+        if encoding:
+            return encoding
     return None
 
 
 def _named(label: str) -> webencodings.Encoding | None:
-    found = webencodings.lookup(label)
-    return webencodings.lookup(_MEANT.get(found.name, found.name)) if found else None
+    encoding = webencodings.lookup(label)
+    return webencodings.lookup(_MEANT.get(encoding.name, encoding.name)) if encoding else None
 
 
 def _control(error: UnicodeError) -> tuple[str, int]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import langue
 from langue.extra import need
+from langue.machine import start_python
 
 HTML = ("html", "htm", "xhtml")
 PAGES = (".html", ".htm", ".xhtml", ".pdf")
 
 PAGE_SECONDS = 60.0
-"""How long a page may take. A page of a book takes some hundredths of one."""
+"""Seconds that a page may take. A page of a book takes some hundredths of one."""
 FILE_SECONDS = 1800.0
-"""How long all pages of a file may take."""
+"""Seconds that all pages of a file may take."""
 MEMORY = 4 << 30
 """Bytes of address space that reading may take."""
 
@@ -65,7 +64,10 @@ class PageReader:
         libraries = ("pypdf",) if kind == "pdf" else ("selectolax", "webencodings")
         for library in libraries:
             need(library, "search", f"reading {path}")
-        process = self._process = self._process or _start()
+        if self._process is None:
+            bounds = map(str, (PAGE_SECONDS, FILE_SECONDS, MEMORY))
+            self._process = start_python("langue.pages.worker", *bounds, stderr=subprocess.DEVNULL)
+        process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -89,18 +91,6 @@ class PageReader:
         if process is not None:
             process.kill()
             process.communicate()
-
-
-def _start() -> subprocess.Popen[bytes]:
-    places = [str(Path(langue.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    bounds = (PAGE_SECONDS, FILE_SECONDS, MEMORY)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "langue.pages.worker", *map(str, bounds)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
-    )
 
 
 def clean(text: str) -> str:

@@ -38,7 +38,7 @@ def main(page_seconds: float, file_seconds: float, memory: int) -> None:
             faulthandler.cancel_dump_traceback_later()
 
 
-def _answers(asked: dict[str, str], page_seconds: float, end: float, nowhere: TextIO) -> Iterator[dict[str, Any]]:
+def _answers(request: dict[str, str], page_seconds: float, end: float, nowhere: TextIO) -> Iterator[dict[str, Any]]:
     def wind() -> None:
         left = max(0.001, min(page_seconds, end - time.monotonic()))
         faulthandler.dump_traceback_later(left, exit=True, file=nowhere)
@@ -46,7 +46,7 @@ def _answers(asked: dict[str, str], page_seconds: float, end: float, nowhere: Te
     fault = None
     try:
         wind()
-        for page in _pages(Path(asked["path"]), asked["kind"]):
+        for page in _pages(Path(request["path"]), request["kind"]):
             yield page
             wind()
     except (UnknownText, Encrypted) as error:
@@ -56,7 +56,7 @@ def _answers(asked: dict[str, str], page_seconds: float, end: float, nowhere: Te
     except OSError:
         fault = "unreadable file"
     except Exception:  # parsers of other people's files raise whatever they stumble over
-        fault = f"unreadable {asked['kind'].upper()}"
+        fault = f"unreadable {request['kind'].upper()}"
     yield {"fault": fault}
 
 

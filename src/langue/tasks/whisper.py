@@ -124,7 +124,7 @@ class Whisper(Transcribe):
         looked_at = 2 * config.encoder_config().context * width
         # Side by side, windows share the reading of the head, which is most of what a small decoder does.
         self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
-        self.suppress_tokens = tuple(sorted({*self.tokens.unsaid(), *range(tokenizer.end + 1, self.tokens.first)}))
+        self.suppress_tokens = tuple(sorted({*self.tokens.unspoken(), *range(tokenizer.end + 1, self.tokens.first)}))
 
     def objective(self, smoothing: float = 0.0) -> Dictation:
         """A text and the times at which its recording begins and ends, half a minute's window at a time."""
@@ -251,7 +251,7 @@ class Whisper(Transcribe):
     def _note(self, each: _Listening, written: Hypothesis, temperature: float, asked: WhisperOptions) -> None:
         """Keep the segments of a window, and go on behind the last of them that is whole."""
         if _likelihood(written) < asked.likelihood:
-            silent = self._after_start(each).softmax(-1)[self.tokens.nobody_speaks]
+            silent = self._after_start(each).softmax(-1)[self.tokens.no_speech]
             if silent > asked.silence:
                 each.place += each.length
                 return

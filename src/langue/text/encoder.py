@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple
 
 import numpy as np
 
-import langue
 from langue import machine
 from langue.errors import LangueError
 from langue.text.tokenizer import Tokenizer, encoding
@@ -36,12 +32,6 @@ class FlatTokens(NamedTuple):
     """(tokens,)"""
     lengths: np.ndarray
     """(texts,) int64: how many are each text's."""
-
-
-class TokenEncoder(Protocol):
-    """Whoever encodes texts."""
-
-    def encode(self, texts: Sequence[str]) -> FlatTokens: ...
 
 
 class LocalEncoder:
@@ -71,15 +61,8 @@ class ProcessEncoder:
 
     def __init__(self, tokenizer: Tokenizer, dtype: np.dtype):
         self._dtype = dtype
-        places = [str(Path(langue.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
         # The processes are our way to use all cores; the engine's own would only get into their way.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "TOKENIZERS_PARALLELISM": "false"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "langue.text.worker", dtype.str],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
+        self._process = machine.start_python("langue.text.worker", dtype.str, TOKENIZERS_PARALLELISM="false")
         try:
             send(self._input, [tokenizer.engine.to_str(), json.dumps(tokenizer.roles)])
         except OSError:
@@ -154,7 +137,7 @@ class Encoders:
         self._processes = cores if can_start and cores > 1 else 0
         self.count = max(2, self._processes)  # that the engine is busy while an array is made
         self._tokenizer, self._dtype = tokenizer, dtype
-        self._alone: TokenEncoder = LocalEncoder(tokenizer, dtype)
+        self._local = LocalEncoder(tokenizer, dtype)
         self._free: SimpleQueue[ProcessEncoder | None] = SimpleQueue()
         for _ in range(self._processes):
             self._free.put(None)
@@ -164,7 +147,7 @@ class Encoders:
         """The tokens of texts; the same whoever encodes them."""
         self._seen += sum(map(len, texts))
         if not self._processes or self._seen <= MUCH:
-            return self._alone.encode(texts)
+            return self._local.encode(texts)
         process = self._free.get()
         try:
             process = process or ProcessEncoder(self._tokenizer, self._dtype)

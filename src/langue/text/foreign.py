@@ -13,7 +13,7 @@ from tokenizers import Tokenizer as Engine
 from langue.errors import LangueError
 from langue.text.piece_engine import make_engine
 from langue.text.pieces import read_pieces
-from langue.text.tokenizer_files import add_tokens, framed, read_added, read_object
+from langue.text.tokenizer_files import add_tokens, framed, read_added, read_object, token_text
 
 _BERT = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
 _ROBERTA = {
@@ -40,36 +40,36 @@ _LLAMAS = ("LlamaTokenizer", "LlamaTokenizerFast", "llama", "mistral")
 MARIAN = ("source.spm", "target.spm")
 
 
-def build_engine(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]] | None:
+def build_engine(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]] | None:
     """The engine of a folder without `tokenizer.json`, and the roles of its special tokens, or None.
 
     Of a Marian folder it is that of what is written.
 
     Args:
         folder: where the files are.
-        told: tokenizer_config.json.
+        config: tokenizer_config.json.
 
     Raises:
-        LangueError: the files are damaged, or of a tokenizer that cannot be told from them.
+        LangueError: the files are damaged, or of a tokenizer that cannot be known from them.
     """
     if (folder / "vocab.txt").is_file():
-        return _bert(folder, told)
+        return _bert(folder, config)
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
-        return _byte_level(folder, told)
+        return _byte_level(folder, config)
     if any((folder / file).is_file() for file in MARIAN):
-        return build_marian(folder, told, MARIAN[1])
+        return build_marian(folder, config, MARIAN[1])
     for file, build, kinds in (("spiece.model", _t5, _T5S), ("tokenizer.model", _llama, _LLAMAS)):
         if (folder / file).is_file():
-            _refuse_others(folder, told, file, kinds)
-            return build(folder, told)
+            _refuse_others(folder, config, file, kinds)
+            return build(folder, config)
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:
-        _refuse_others(folder, told, models_of_others[0], ())
+        _refuse_others(folder, config, models_of_others[0], ())
     return None
 
 
-def _refuse_others(folder: Path, told: Mapping[str, Any], file: str, kinds: tuple[str, ...]) -> None:
-    kind = told.get("tokenizer_class") or read_object(folder / "config.json").get("model_type") or (*kinds, None)[0]
+def _refuse_others(folder: Path, config: Mapping[str, Any], file: str, kinds: tuple[str, ...]) -> None:
+    kind = config.get("tokenizer_class") or read_object(folder / "config.json").get("model_type") or (*kinds, None)[0]
     if kind not in kinds:
         raise LangueError(
             f"{folder} has its tokenizer in {file}, from which Langue builds those of T5 and Llama, not "
@@ -77,7 +77,7 @@ def _refuse_others(folder: Path, told: Mapping[str, Any], file: str, kinds: tupl
         )
 
 
-def _bert(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+def _bert(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
     path = folder / "vocab.txt"
     try:
         words = path.read_bytes().decode("utf-8").split("\n")  # read_text would end a line at a CR as well
@@ -85,13 +85,13 @@ def _bert(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]
         raise LangueError(f"{path} cannot be read: {error}") from None
     words = [word.rstrip("\r") for word in (words[:-1] if words[-1] == "" else words)]
     vocabulary = {word: number for number, word in enumerate(words)}
-    roles = _roles(_BERT, told, vocabulary, path)
+    roles = _roles(_BERT, config, vocabulary, path)
     engine = Engine(models.WordPiece(vocabulary, unk_token=roles["unk_token"]))
     engine.normalizer = normalizers.BertNormalizer(
         clean_text=True,
-        handle_chinese_chars=told.get("tokenize_chinese_chars", True),
-        strip_accents=told.get("strip_accents"),
-        lowercase=told.get("do_lower_case", True),
+        handle_chinese_chars=config.get("tokenize_chinese_chars", True),
+        strip_accents=config.get("strip_accents"),
+        lowercase=config.get("do_lower_case", True),
     )
     engine.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     engine.decoder = decoders.WordPiece()
@@ -101,12 +101,12 @@ def _bert(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]
         pair=f"{start}:0 $A:0 {separator}:0 $B:1 {separator}:1",
         special_tokens=[(start, vocabulary[start]), (separator, vocabulary[separator])],
     )
-    _add_tokens(engine, roles, told, folder)
+    _add_tokens(engine, roles, config, folder)
     return engine, roles
 
 
-def _byte_level(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
-    kind = told.get("tokenizer_class") or read_object(folder / "config.json").get("model_type")
+def _byte_level(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    kind = config.get("tokenizer_class") or read_object(folder / "config.json").get("model_type")
     if kind is not None and kind not in _BYTE_LEVEL:
         raise LangueError(
             f"{folder} has no tokenizer.json, and from vocab.json and merges.txt Langue builds GPT-2's and RoBERTa's "
@@ -118,8 +118,8 @@ def _byte_level(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str
     except Exception as error:  # the engine raises bare Exceptions
         raise LangueError(f"{folder} has a damaged tokenizer: vocab.json or merges.txt: {error}") from None
     is_roberta = "<|endoftext|>" not in vocabulary
-    roles = _roles(_ROBERTA if is_roberta else _GPT2, told, vocabulary, folder / "vocab.json")
-    space = told.get("add_prefix_space", False)
+    roles = _roles(_ROBERTA if is_roberta else _GPT2, config, vocabulary, folder / "vocab.json")
+    space = config.get("add_prefix_space", False)
     engine = Engine(model)
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=space)
     engine.decoder = decoders.ByteLevel()
@@ -130,38 +130,38 @@ def _byte_level(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str
         )
     else:
         engine.post_processor = processors.ByteLevel(trim_offsets=False)
-    _add_tokens(engine, roles, told, folder)
+    _add_tokens(engine, roles, config, folder)
     return engine, roles
 
 
-def _t5(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+def _t5(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
     """T5's, whose sentinels stand behind the pieces, the last one first, unless they are among them."""
     path = folder / "spiece.model"
     pieces = read_pieces(path)
     engine = make_engine(pieces)
-    roles = _roles(_T5, told, engine.get_vocab(), path)
-    count = told.get("extra_ids", 0 if any("<extra_id_0>" in name for name in pieces.names) else 100)
+    roles = _roles(_T5, config, engine.get_vocab(), path)
+    count = config.get("extra_ids", 0 if any("<extra_id_0>" in name for name in pieces.names) else 100)
     if type(count) is not int or not 0 <= count <= 10_000:
         raise LangueError(f"{folder} has a damaged tokenizer: its extra_ids are {count!r}")
     sentinels = [f"<extra_id_{number}>" for number in reversed(range(count))]
     engine.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in sentinels])
-    _add_tokens(engine, roles, told, folder)
+    _add_tokens(engine, roles, config, folder)
     engine.post_processor = framed(engine, [], [roles["eos_token"]])
     return engine, roles
 
 
-def _llama(folder: Path, told: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+def _llama(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
     path = folder / "tokenizer.model"
     engine = make_engine(read_pieces(path))
-    roles = _roles(_LLAMA, told, engine.get_vocab(), path)
-    _add_tokens(engine, roles, told, folder)
-    before = [roles["bos_token"]] if told.get("add_bos_token", True) else []
-    after = [roles["eos_token"]] if told.get("add_eos_token", False) else []
+    roles = _roles(_LLAMA, config, engine.get_vocab(), path)
+    _add_tokens(engine, roles, config, folder)
+    before = [roles["bos_token"]] if config.get("add_bos_token", True) else []
+    after = [roles["eos_token"]] if config.get("add_eos_token", False) else []
     engine.post_processor = framed(engine, before, after)
     return engine, roles
 
 
-def build_marian(folder: Path, told: Mapping[str, Any], file: str) -> tuple[Engine, dict[str, str]]:
+def build_marian(folder: Path, config: Mapping[str, Any], file: str) -> tuple[Engine, dict[str, str]]:
     """One side's engine of a Marian folder, and the roles of its special tokens.
 
     Both sides share the numbers of vocab.json, and each reads with its own pieces; that of a language to translate into
@@ -169,7 +169,7 @@ def build_marian(folder: Path, told: Mapping[str, Any], file: str) -> tuple[Engi
 
     Args:
         folder: where the files are.
-        told: tokenizer_config.json.
+        config: tokenizer_config.json.
         file: one of MARIAN.
 
     Raises:
@@ -180,33 +180,31 @@ def build_marian(folder: Path, told: Mapping[str, Any], file: str) -> tuple[Engi
     numbered = all(type(number) is int for number in numbers.values())
     if not numbered or sorted(numbers.values()) != list(range(len(numbers))) or any(" " in name for name in numbers):
         raise LangueError(f"{path} is damaged: it does not number its tokens from 0 on")
-    roles = _roles(_T5, told, numbers, path)
+    roles = _roles(_T5, config, numbers, path)
     languages = [name for name in numbers if name.startswith(">>") and name.endswith("<<")]
     engine = make_engine(read_pieces(folder / file), numbers, [*roles.values(), *languages])
     engine.add_tokens([AddedToken(name, rstrip=True, normalized=False) for name in languages])
-    _add_tokens(engine, roles, told, folder)
+    _add_tokens(engine, roles, config, folder)
     engine.post_processor = framed(engine, [], [roles["eos_token"]])
     return engine, roles
 
 
 def _roles(
-    usual: Mapping[str, str], told: Mapping[str, Any], vocabulary: Mapping[str, Any], path: Path
+    usual: Mapping[str, str], config: Mapping[str, Any], vocabulary: Mapping[str, Any], path: Path
 ) -> dict[str, str]:
     """The special tokens, of which each must be a word of the vocabulary."""
     roles = dict(usual)
     for role in usual:
-        token = told.get(role)
-        name = token.get("content") if isinstance(token, dict) else token
-        roles[role] = name if isinstance(name, str) else roles[role]
+        roles[role] = roles[role] if (name := token_text(config.get(role))) is None else name
         if type(vocabulary.get(roles[role])) is not int:
             raise LangueError(f"{path} lacks the special token {roles[role]}")
     return roles
 
 
-def _add_tokens(engine: Engine, roles: Mapping[str, str], told: Mapping[str, Any], folder: Path) -> None:
+def _add_tokens(engine: Engine, roles: Mapping[str, str], config: Mapping[str, Any], folder: Path) -> None:
     """Special tokens, and those that were added to the vocabulary later, in the order of their numbers."""
     for role, name in roles.items():
         # RoBERTa's <mask> takes the space before it along.
         lstrip = role == "mask_token" and name == _ROBERTA[role]
         engine.add_special_tokens([AddedToken(name, lstrip=lstrip, normalized=False, special=True)])
-    add_tokens(engine, read_added(folder, told, roles), folder)
+    add_tokens(engine, read_added(folder, config, roles), folder)

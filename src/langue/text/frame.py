@@ -1,4 +1,4 @@
-"""How texts are framed: which special tokens stand before, between and after one text or two."""
+"""The frame of texts: the special tokens before, between and after one text or two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Piece = tuple[int | Literal["A", "B"], int]
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around texts.
+    """The special tokens around texts.
 
     Attributes:
         single: the pieces of one text.

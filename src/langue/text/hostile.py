@@ -1,4 +1,4 @@
-"""What a tokenizer's file may not ask for: it is small, and yet would make a text grow beyond any memory."""
+"""Bounds of a tokenizer's file, which is small and yet could make a text grow beyond any memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LONGEST_FRAME = 100
 """Tokens around a text."""
 
 LARGEST_NUMBER = 1 << 24
-"""Of a token; the largest vocabulary that is published has a quarter of a million. The engine keeps a place for each
-number below the largest."""
+"""The largest number of a token. The largest vocabulary that is published has a quarter of a million; the engine keeps
+a place for each number below the largest."""
 
 _PUT = {"Replace": "content", "Prepend": "prepend", "Append": "append"}
 """Steps that put text of their own, by the field that says which."""

@@ -33,10 +33,10 @@ def _steps(part: object) -> set[str]:
     """The types of a part of the engine and of all that it is made of."""
     if part is None:
         return set()
-    found, rest = set(), [json.loads(part.__getstate__())]  # type: ignore[attr-defined]
+    types, rest = set(), [json.loads(part.__getstate__())]  # type: ignore[attr-defined]
     while rest:
         step = rest.pop()
         if isinstance(step, dict):
-            found.add(str(step.get("type")))
+            types.add(str(step.get("type")))
         rest += step if isinstance(step, list) else list(step.values()) if isinstance(step, dict) else []
-    return found
+    return types

@@ -12,10 +12,10 @@ from langue.errors import LangueError
 from langue.text.pieces import BPE, BYTE, CONTROL, NORMAL, UNIGRAM, UNKNOWN, UNUSED, USER_DEFINED, Pieces
 
 SPACE = "▁"
-"""What a space becomes, so that pieces can hold it."""
+"""The letter that a space becomes, so that pieces can hold it."""
 
 ELSEWHERE = " "
-"""What a token's name begins with that no text may become: there are no spaces in a text any more by then."""
+"""The beginning of a token's name that no text may become: there are no spaces in a text any more by then."""
 
 APART = "\ufff8"
 """No character, which Unicode keeps apart from any other."""

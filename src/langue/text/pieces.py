@@ -29,7 +29,7 @@ LARGEST = 100_000_000
 
 @dataclass(frozen=True)
 class Pieces:
-    """What a model file says.
+    """The content of a model file.
 
     Attributes:
         path: where it is.
@@ -166,7 +166,7 @@ def _check(pieces: Pieces) -> Pieces:
 
 
 def _check_characters(content: bytes) -> None:
-    """Whether no text could lead the engine, which trusts the rules, out of them.
+    """Refuse rules out of which a text could lead the engine, which trusts them.
 
     They are the size of an automaton in bytes, the automaton (darts-clone's double array: units of 32 bits, each of
     which says where those that may follow it begin), and texts that end in zeros, at one of which it arrives.

@@ -1,4 +1,4 @@
-"""How a text is given to a model that represents it by a vector: what stands before it, and how much of it is read."""
+"""The way a text is given to a model that makes a vector of it: the prompt before it, and how much of it is read."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from langue.settings import Settings
 from langue.text.tokenizer import Tokenizer
 
 FILE = "reading.json"
-"""Where a model's folder keeps it."""
+"""The file of a model's folder that keeps it."""
 
 NAMES = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""What the prompts of the two sides of a search may be called; the first that there is counts."""
+"""Names of the prompts of a search's two sides; the first that there is counts."""
 
 
 class Reading(Settings):
-    """What a model was taught to expect of a text."""
+    """The form in which a model was taught to expect a text."""
 
     prompts: dict[str, str] = Field(default={})
-    """What stands before a text, by purpose: query, document, or any other name."""
+    """The prompts before a text, by purpose: query, document, or any other name."""
     prompt: str | None = None
     """The name of the one that stands there where nothing is said."""
     max_tokens: int | None = Field(default=None, ge=1)
@@ -30,21 +30,20 @@ class Reading(Settings):
     """Write texts in lower case first, whatever the tokenizer does."""
 
     def before(self, name: str | None) -> str:
-        """What stands before a text for a purpose; nothing before queries and documents that are told apart by none.
+        """The prompt before a text for a purpose; nothing before queries and documents that no prompt tells apart.
 
         Raises:
             LangueError: there is no prompt of that name.
         """
+        name = self.prompt if name is None else name
         if name is None:
-            name = self.prompt
-            if name is None:
-                return ""
-        known = (each for each in NAMES.get(name, (name,)) if each in self.prompts)
-        found = next(known, None)
-        if found is None and name not in NAMES:
-            there = ", ".join(self.prompts) or "none"
-            raise LangueError(f"there is no prompt {name!r}; known: {there}")
-        return "" if found is None else self.prompts[found]
+            return ""
+        for known in NAMES.get(name, (name,)):
+            if known in self.prompts:
+                return self.prompts[known]
+        if name in NAMES:
+            return ""
+        raise LangueError(f"there is no prompt {name!r}; known: {', '.join(self.prompts) or 'none'}")
 
     def encode(
         self, tokenizer: Tokenizer, texts: Sequence[str], context: int, name: str | None = None

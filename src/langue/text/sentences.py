@@ -48,7 +48,7 @@ def sentences(text: str) -> list[Span]:
 
 
 def _goes_on(text: str, match: re.Match[str]) -> bool:
-    """Whether a full stop belongs to an abbreviation or a number, or a small letter follows."""
+    """True where a full stop belongs to an abbreviation or a number, or a small letter follows."""
     stop = match["stop"]
     if stop is None or not stop.startswith("."):
         return False
@@ -77,6 +77,6 @@ def joined(parts: Iterable[str]) -> str:
 
 
 def _is_wide(text: str) -> bool:
-    """Whether a text ends with a sign or letter of Chinese or Japanese, quotes aside."""
+    """True for a text that ends with a sign or letter of Chinese or Japanese, quotes aside."""
     last = text.rstrip(_QUOTES)[-1:] or text[-1]
     return unicodedata.east_asian_width(last) in "WF" and not unicodedata.name(last, "").startswith("HANGUL")

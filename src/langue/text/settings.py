@@ -1,4 +1,4 @@
-"""What a tokenizer should be like, as data."""
+"""Settings of a tokenizer."""
 
 from __future__ import annotations
 

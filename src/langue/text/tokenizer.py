@@ -97,9 +97,10 @@ class Tokenizer:
         self.document_opening = [] if self.opening == [end] else self.opening
         self.ends = tuple(dict.fromkeys((end, *(number for number in ends if number in known.values()))))
         self.chat_templates = dict(chat_templates or {})
-        said = json.dumps(self.roles, sort_keys=True) if self.roles else ""
-        said += json.dumps(self.document_opening) if self.document_opening else ""
-        self.fingerprint = hashlib.sha256((engine.to_str() + said).encode()).hexdigest()
+        text = engine.to_str()
+        text += json.dumps(self.roles, sort_keys=True) if self.roles else ""
+        text += json.dumps(self.document_opening) if self.document_opening else ""
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
 
     def _find(self, purpose: str, names: Mapping[str, int]) -> int | None:
         """The number of the token that the files, or else its name, say is for a purpose."""
@@ -150,8 +151,8 @@ class Tokenizer:
             LangueError: as of `encode`.
         """
         with encoding((text,)):
-            found = self.engine.encode(text, add_special_tokens=False)
-            return found.ids, found.offsets
+            tokens = self.engine.encode(text, add_special_tokens=False)
+            return tokens.ids, tokens.offsets
 
     def unknown_parts(self, texts: Sequence[str]) -> list[str]:
         """Stretches of texts that become `unknown`, and so are lost."""
@@ -183,11 +184,11 @@ class Tokenizer:
 
     @cached_property
     def _reading_specials(self) -> Tokenizer:
-        found = copy(self)
-        found.engine = Engine.from_str(self.engine.to_str())
-        found.engine.encode_special_tokens = False
-        found.__dict__["_reading_specials"] = found
-        return found
+        tokenizer = copy(self)
+        tokenizer.engine = Engine.from_str(self.engine.to_str())
+        tokenizer.engine.encode_special_tokens = False
+        tokenizer.__dict__["_reading_specials"] = tokenizer
+        return tokenizer
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """The text of token numbers."""
@@ -200,10 +201,8 @@ class Tokenizer:
 
     def _name(self, token: int) -> str:
         text = self.decode([token], skip_special=False)
-        if "\N{REPLACEMENT CHARACTER}" not in text:
-            return text
         letters = self.engine.id_to_token(token) or ""
-        if any(letter not in BYTES for letter in letters):
+        if "\N{REPLACEMENT CHARACTER}" not in text or any(letter not in BYTES for letter in letters):
             return text
         # Python marks a byte that is no character as the surrogate U+DC00 + byte.
         read = bytes(BYTES[letter] for letter in letters).decode("utf-8", errors="surrogateescape")
@@ -288,7 +287,7 @@ class TextStream:
         return now[len(before) :]
 
     def flush(self) -> str:
-        """What is left when no token follows, broken characters included."""
+        """The rest when no token follows, broken characters included."""
         before = self._tokenizer.decode(self._ids[self._start : self._given])
         now = self._tokenizer.decode(self._ids[self._start :])
         self._start = self._given = len(self._ids)
@@ -349,7 +348,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def _says_unknown(engine: Engine) -> bool:
-    """Whether the engine's model has a token for what it cannot say."""
-    model = engine.model
-    token = getattr(model, "unk_token", None) if type(model).__name__ != "Unigram" else "yes"
-    return token is not None
+    """True for an engine whose model has a token for what it cannot say."""
+    return type(engine.model).__name__ == "Unigram" or getattr(engine.model, "unk_token", None) is not None

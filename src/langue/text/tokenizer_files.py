@@ -1,4 +1,4 @@
-"""What the files beside a tokenizer say of it: what its tokens are for, which end a text, and how a chat is written."""
+"""The files beside a tokenizer: what its tokens are for, which end a text, and how a chat is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from langue.files import check_file
 from langue.text.special import ROLES
 
 ROLE_FILES = ("tokenizer_config.json", "special_tokens_map.json")
-"""Where Hugging Face says what special tokens are for; the first that says it counts."""
+"""Hugging Face's files of what special tokens are for; the first that says it counts."""
 
 ADDED = "added_tokens.json"
 GENERATION, CONFIG = "generation_config.json", "config.json"
@@ -32,7 +32,7 @@ MOST = 100_000_000
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """What the files say.
+    """The content of the files.
 
     Attributes:
         settings: tokenizer_config.json and special_tokens_map.json together.
@@ -50,7 +50,7 @@ class TokenizerFiles:
 
 
 def read_tokenizer_files(folder: Path) -> TokenizerFiles:
-    """What the files of a folder say of its tokenizer.
+    """The content of a folder's files about its tokenizer.
 
     Raises:
         LangueError: one of them is damaged, or names code to be run.
@@ -62,7 +62,7 @@ def read_tokenizer_files(folder: Path) -> TokenizerFiles:
             raise LangueError(f"{folder / name} wants Python code to be run (auto_map), and Langue runs none")
         settings = {**{name: value for name, value in content.items() if value is not None}, **settings}
     names = sorted({role for purpose in ROLES.values() for role in purpose})
-    roles = {role: name for role in names if (name := _content(settings.get(role))) is not None}
+    roles = {role: name for role in names if (name := token_text(settings.get(role))) is not None}
     return TokenizerFiles(
         settings, roles, _ends(folder), _templates(folder, settings), read_added(folder, settings, roles)
     )
@@ -113,27 +113,27 @@ def add_tokens(engine: Engine, added: Mapping[int, AddedToken], folder: Path) ->
 
 def _ends(folder: Path) -> tuple[int, ...]:
     file = GENERATION if (folder / GENERATION).is_file() else CONFIG
-    told = read_object(folder / file).get(ENDS)
-    ends = told if isinstance(told, list) else [] if told is None else [told]
+    value = read_object(folder / file).get(ENDS)
+    ends = value if isinstance(value, list) else [] if value is None else [value]
     if not all(type(number) is int for number in ends):
-        raise LangueError(f"{folder / file} is damaged: {ENDS} is {told!r:.60}, which are no tokens")
+        raise LangueError(f"{folder / file} is damaged: {ENDS} is {value!r:.60}, which are no tokens")
     return tuple(ends)
 
 
 def _templates(folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:
     """Files count before tokenizer_config.json, as in Transformers."""
-    told = settings.get("chat_template")
-    found: dict[str, str] = {}
+    template = settings.get("chat_template")
+    templates: dict[str, str] = {}
     with reading(f"{folder}: its chat template"):
         if (folder / TEMPLATE).is_file():
-            found[DEFAULT] = check_file(folder / TEMPLATE).read_text(encoding="utf-8")
+            templates[DEFAULT] = check_file(folder / TEMPLATE).read_text(encoding="utf-8")
         for file in sorted((folder / MORE_TEMPLATES).glob("*.jinja")):
-            found[file.stem] = file.read_text(encoding="utf-8")
-        if not found and isinstance(told, str):
-            found = {DEFAULT: told}
-        elif not found and isinstance(told, list):
-            found = {str(entry["name"]): str(entry["template"]) for entry in told}
-    return found
+            templates[file.stem] = file.read_text(encoding="utf-8")
+        if not templates and isinstance(template, str):
+            templates = {DEFAULT: template}
+        elif not templates and isinstance(template, list):
+            templates = {str(entry["name"]): str(entry["template"]) for entry in template}
+    return templates
 
 
 def read_added(folder: Path, settings: Mapping[str, Any], roles: Mapping[str, str]) -> dict[int, AddedToken]:
@@ -142,10 +142,10 @@ def read_added(folder: Path, settings: Mapping[str, Any], roles: Mapping[str, st
     Raises:
         LangueError: they are damaged.
     """
-    told = settings.get("added_tokens_decoder")
+    decoder = settings.get("added_tokens_decoder")
     with reading(f"{folder}: its added tokens"):
-        if told is not None:
-            return {int(number): _token(dict(token)) for number, token in told.items()}
+        if decoder is not None:
+            return {int(number): _token(dict(token)) for number, token in decoder.items()}
         special = {*roles.values(), *map(str, settings.get("additional_special_tokens") or ())}
         return {
             int(number): AddedToken(name, normalized=name not in special, special=name in special)
@@ -153,13 +153,13 @@ def read_added(folder: Path, settings: Mapping[str, Any], roles: Mapping[str, st
         }
 
 
-def _token(told: dict[str, Any]) -> AddedToken:
+def _token(entry: dict[str, Any]) -> AddedToken:
     names = ("lstrip", "rstrip", "single_word", "normalized", "special")
-    options = {name: bool(told[name]) for name in names if name in told}
-    return AddedToken(told["content"], **{"normalized": not options.get("special", False), **options})
+    options = {name: bool(entry[name]) for name in names if name in entry}
+    return AddedToken(entry["content"], **{"normalized": not options.get("special", False), **options})
 
 
-def _content(token: Any) -> str | None:
+def token_text(token: Any) -> str | None:
     """A token's text, which is given itself or as the part of a description."""
     name = token.get("content") if isinstance(token, dict) else token
     return name if isinstance(name, str) else None

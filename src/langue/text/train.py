@@ -68,20 +68,18 @@ def _with_specials(engine: Engine) -> Engine:
     return engine
 
 
-def _byte_level(model: models.Model) -> Engine:
+def _byte_level(model: models.Model, *, use_regex: bool = True) -> Engine:
     engine = Engine(model)
-    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use_regex)
     engine.decoder = decoders.ByteLevel()
     return engine
 
 
 def _byte(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
     names = SPECIAL + _ALPHABET
-    engine = Engine(models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[]))
+    model = models.BPE(vocab={name: number for number, name in enumerate(names)}, merges=[])
     # Without the splitting pattern, which merges alone have a use for, bytes are looked up nearly twice as fast.
-    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    engine.decoder = decoders.ByteLevel()
-    return _with_specials(engine)
+    return _with_specials(_byte_level(model, use_regex=False))
 
 
 def _char(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
@@ -149,7 +147,10 @@ def _class(letters: Iterable[str]) -> str:
 
 
 def _unigram(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
-    engine = Engine(models.Unigram())
+    if not settings.nfkc:
+        _demand(settings, len(SPECIAL) + len(_ALPHABET), "the special tokens and 256 bytes")
+    # Over bytes nothing is unknown, and a space cannot be taken for the sign that stands for one.
+    engine = Engine(models.Unigram()) if settings.nfkc else _byte_level(models.Unigram())
     steps: list[normalizers.Normalizer] = [normalizers.NFKC()] if settings.nfkc else []
     steps += [normalizers.Lowercase()] if settings.lowercase else []
     engine.normalizer = normalizers.Sequence(steps) if steps else None
@@ -162,10 +163,6 @@ def _unigram(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
             ]
         )
         engine.decoder = decoders.Metaspace(prepend_scheme="never")
-    else:  # over bytes, so that nothing is unknown, and a space cannot be taken for the sign that stands for one
-        _demand(settings, len(SPECIAL) + len(_ALPHABET), "the special tokens and 256 bytes")
-        engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-        engine.decoder = decoders.ByteLevel()
     trainer = trainers.UnigramTrainer(
         vocab_size=settings.vocab_size,
         special_tokens=SPECIAL,

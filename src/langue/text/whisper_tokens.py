@@ -45,7 +45,7 @@ class WhisperTokens:
         self.tokenizer = tokenizer
         self.start, self.first, self.end = self["startoftranscript"], self["notimestamps"] + 1, tokenizer.end
         known = tokenizer.engine.get_vocab(with_added_tokens=True)
-        named = {found[1]: number for name, number in known.items() if (found := _LANGUAGE.fullmatch(name))}
+        named = {match[1]: number for name, number in known.items() if (match := _LANGUAGE.fullmatch(name))}
         between = range(self.start + 1, self["translate"])
         languages = {name: number for name, number in named.items() if number in between}
         self.languages = languages if vocabulary >= MULTILINGUAL else {}
@@ -57,26 +57,27 @@ class WhisperTokens:
         return number
 
     @property
-    def nobody_speaks(self) -> int:
-        """What follows the start where there is nothing to write."""
-        names = (f"<|{name}|>" for name in ("nospeech", "nocaptions"))
-        found = [number for name in names if (number := self.tokenizer.engine.token_to_id(name)) is not None]
-        return found[0] if found else self["notimestamps"] - 1
+    def no_speech(self) -> int:
+        """The token that follows the start where there is nothing to write."""
+        for name in ("<|nospeech|>", "<|nocaptions|>"):
+            if (number := self.tokenizer.engine.token_to_id(name)) is not None:
+                return number
+        return self["notimestamps"] - 1
 
     def beginning(self, language: int | None, task: str = "transcribe") -> list[int]:
-        """What stands before a transcript: its start and, where the model knows several languages, which and what to do
+        """The tokens before a transcript: its start and, where the model knows several languages, which and what to do
         (transcribe or translate)."""
         return [self.start] if language is None else [self.start, language, self[task]]
 
-    def unsaid(self) -> list[int]:
+    def unspoken(self) -> list[int]:
         """Signs that stand in subtitles and are not spoken."""
         encode = self.tokenizer.encode
-        found = {encode(" -")[0], encode(" '")[0]}
+        numbers = {encode(" -")[0], encode(" '")[0]}
         for sign in (*_UNSAID.split(), *_NOTES):
             for tokens in (encode(sign), encode(f" {sign}")):
                 if len(tokens) == 1 or sign in _NOTES:
-                    found.add(tokens[0])
-        return sorted(found)
+                    numbers.add(tokens[0])
+        return sorted(numbers)
 
     def seconds(self, token: int) -> float:
         """The time that a token stands for."""
@@ -88,5 +89,5 @@ class WhisperTokens:
 
 
 def is_whispers(tokenizer: Tokenizer) -> bool:
-    """Whether a tokenizer has the tokens that a Whisper is asked by."""
+    """True for a tokenizer with the tokens that a Whisper is asked by."""
     return tokenizer.engine.token_to_id("<|notimestamps|>") is not None

@@ -1,4 +1,4 @@
-"""Where words begin among tokens, told from the tokenizer's own pieces."""
+"""The tokens that begin words, known from the tokenizer's own pieces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from langue.text.tokenizer import Tokenizer
 
 _SPACES = "Ġ▁Ċĉ"
-"""How byte-level pieces and Unigram's spell a space, a line's end and a tab."""
+"""The letters by which byte-level pieces and Unigram's spell a space, a line's end and a tab."""
 
 
 def word_starts(tokenizer: Tokenizer) -> np.ndarray:

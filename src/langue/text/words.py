@@ -38,11 +38,11 @@ class WordEncoder:
 
     @staticmethod
     def fits(engine: Engine) -> bool:
-        """Whether it is byte-level BPE with GPT-2's pattern, and nothing is done to a text before or in between."""
-        said = json.loads(engine.to_str())
-        splits, model = said["pre_tokenizer"] or {}, said["model"]
+        """True for byte-level BPE with GPT-2's pattern, where nothing is done to a text before or in between."""
+        config = json.loads(engine.to_str())
+        splits, model = config["pre_tokenizer"] or {}, config["model"]
         return (
-            said["normalizer"] is None
+            config["normalizer"] is None
             and splits.get("type") == "ByteLevel"
             and splits.get("use_regex") is True
             and splits.get("add_prefix_space") is False
@@ -50,7 +50,7 @@ class WordEncoder:
             and not model.get("dropout")
             # Those that are not special are cut out of a text before it is split.
             and engine.encode_special_tokens
-            and all(token["special"] for token in said["added_tokens"])
+            and all(token["special"] for token in config["added_tokens"])
         )
 
     def encode(self, texts: Sequence[str]) -> list[bytes] | None:
@@ -63,7 +63,7 @@ class WordEncoder:
             return None
         for word, encoding in zip(new, self._engine.encode_batch_fast(new, add_special_tokens=False), strict=True):
             self._known[word] = np.array(encoding.ids, self._dtype).tobytes()
-        return [b"".join(map(self._known.__getitem__, found)) for found in words]
+        return [b"".join(map(self._known.__getitem__, text)) for text in words]
 
 
 def split(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the processes do that encode text: `python -m langue.text.worker DTYPE`, tokenizer and texts on its input."""
+"""The process that encodes text: `python -m langue.text.worker DTYPE`, tokenizer and texts on its input."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def generation(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, Any]:
         "is_multilingual": bool(told.languages),
         "no_timestamps_token_id": told["notimestamps"],
         "prev_sot_token_id": told["startofprev"],
-        "suppress_tokens": sorted({*told.unsaid(), *(told[name] for name in never), told.nobody_speaks}),
+        "suppress_tokens": sorted({*told.unspoken(), *(told[name] for name in never), told.no_speech}),
         "begin_suppress_tokens": [tokenizer.encode(" ")[0], told.end],
         "max_initial_timestamp_index": LATEST_START,
         "max_length": config.context,
