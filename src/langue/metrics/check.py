@@ -1,4 +1,4 @@
-"""What every metric asks of its two columns: something is in them, and one has as much as the other."""
+"""Checks that every metric makes of its two columns: something is in them, and as much in one as in the other."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def check_numbers(what: str, values: object) -> np.ndarray:
     Raises:
         LangueError: some are; says how many.
     """
-    found = np.asarray(values, np.float64)
-    if count := int(np.isnan(found).sum()):
+    numbers = np.asarray(values, np.float64)
+    if count := int(np.isnan(numbers).sum()):
         raise LangueError(
-            f"{count:,} of {found.size:,} {what} are not numbers (NaN), so that nothing can be said of them"
+            f"{count:,} of {numbers.size:,} {what} are not numbers (NaN), so that nothing can be said of them"
         )
-    return found
+    return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from typing import Literal
 
@@ -23,14 +24,13 @@ def accuracy(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> flo
 def f1(predicted: Sequence[Hashable], expected: Sequence[Hashable], positive: Hashable) -> float:
     """Harmonic mean of the precision and recall of one label; 0 where the label is neither predicted nor expected."""
     check_columns(predicted, expected)
-    return _f1(*_counts(predicted, expected, positive))
+    return f1_sets([{label} for label in predicted], [{label} for label in expected], "macro", [positive])
 
 
 def f1_macro(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
     """The plain mean of every label's F1, over the labels that are predicted or expected (as scikit-learn has it)."""
     check_columns(predicted, expected)
-    labels = dict.fromkeys([*predicted, *expected])
-    return sum(_f1(*_counts(predicted, expected, label)) for label in labels) / len(labels)
+    return f1_sets([{label} for label in predicted], [{label} for label in expected], "macro")
 
 
 def f1_micro(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
@@ -74,31 +74,17 @@ def f1_sets(
     """
     check_columns(predicted, expected)
     pairs = [(set(guess), set(truth)) for guess, truth in zip(predicted, expected, strict=True)]
+    right = Counter(label for guess, truth in pairs for label in guess & truth)
+    guessed, true = (Counter(label for pair in pairs for label in pair[side]) for side in (0, 1))
     if average == "micro":
-        return _f1(
-            sum(len(guess & truth) for guess, truth in pairs),
-            sum(len(guess) for guess, _ in pairs),
-            sum(len(truth) for _, truth in pairs),
-        )
-    known = labels if labels is not None else list(dict.fromkeys(label for pair in pairs for label in set.union(*pair)))
-    scores = [
-        _f1(
-            sum(label in guess and label in truth for guess, truth in pairs),
-            sum(label in guess for guess, _ in pairs),
-            sum(label in truth for _, truth in pairs),
-        )
-        for label in known
-    ]
+        return _f1(right.total(), guessed.total(), true.total())
+    labels = list(guessed | true) if labels is None else labels
+    scores = [_f1(right[label], guessed[label], true[label]) for label in labels]
     return sum(scores) / len(scores) if scores else 0.0
 
 
 def _right(predicted: Sequence[object], expected: Sequence[object]) -> int:
     return sum(guess == truth for guess, truth in zip(predicted, expected, strict=True))
-
-
-def _counts(predicted: Sequence[Hashable], expected: Sequence[Hashable], label: Hashable) -> tuple[int, int, int]:
-    right = sum(guess == truth == label for guess, truth in zip(predicted, expected, strict=True))
-    return right, sum(guess == label for guess in predicted), sum(truth == label for truth in expected)
 
 
 def _f1(right: int, predicted: int, expected: int) -> float:

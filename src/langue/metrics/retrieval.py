@@ -18,7 +18,7 @@ Judgements = Mapping[str, Mapping[str, int]]
 """By query how relevant documents are: 0 not at all, more is better. What is not there is not relevant."""
 
 RETRIEVAL = ("ndcg@10", "mrr@10", "recall@100", "map")
-"""What is told unless something else is asked for."""
+"""The metrics of a search unless others are asked for."""
 
 _MEASURES = {"ndcg": "nDCG", "mrr": "RR", "recall": "R", "map": "AP"}
 """Our name of a measure; ir-measures'."""
@@ -57,23 +57,23 @@ def retrieval_statistics(
     # Of equal scores one of ir-measures' providers takes the first name and another the last. Places have no equals.
     run: dict[str, dict[str, float]] = {}
     for query in judgements:
-        found = rankings.get(query, ())
-        run[query] = {document: -float(place) for place, document in enumerate(found)}
-        if len(run[query]) != len(found):
+        documents = rankings.get(query, ())
+        run[query] = {document: -float(place) for place, document in enumerate(documents)}
+        if len(run[query]) != len(documents):
             raise LangueError(f"query {query} has a document twice among those found")
     place = {query: number for number, query in enumerate(judgements)}
     values = {name: np.zeros(len(place)) for name in names}
     # Where all grades are below 0, trec_eval reads memory that is not its own and may go on for ever; 0 means the same.
-    given = {query: {name: max(0, grade) for name, grade in grades.items()} for query, grades in judgements.items()}
-    for metric in _library().iter_calc(list(measures), given, run):
+    grades = {query: {name: max(0, grade) for name, grade in own.items()} for query, own in judgements.items()}
+    for metric in _library().iter_calc(list(measures), grades, run):
         values[measures[metric.measure]][place[metric.query_id]] = metric.value
     return values
 
 
 def retrieval_scores(rankings: Rankings, judgements: Judgements, names: Sequence[str] = RETRIEVAL) -> dict[str, float]:
     """The mean of each metric over all queries that were judged; see `retrieval_statistics`."""
-    each = retrieval_statistics(rankings, judgements, names)
-    return {name: float(values.mean()) for name, values in each.items()}
+    statistics = retrieval_statistics(rankings, judgements, names)
+    return {name: float(values.mean()) for name, values in statistics.items()}
 
 
 def _measure(name: str) -> Any:

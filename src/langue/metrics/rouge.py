@@ -35,12 +35,12 @@ class Rouge(NamedTuple):
 
 
 Split = Literal["ascii", "unicode"]
-"""What words are made of: ASCII's letters and digits, as `rouge-score` has it, or all letters and digits, where each
+"""The letters of words: ASCII's letters and digits, as `rouge-score` has it, or all letters and digits, where each
 letter of a script without spaces is a word."""
 
 
 def split_of(language: str | None, expected: Sequence[str]) -> Split:
-    """What words of a language are made of; where nobody says which it is, most letters of the references decide."""
+    """The letters of a language's words; where nobody says which it is, most letters of the references decide."""
     if language is None:
         return "unicode" if is_foreign(expected) else "ascii"
     return "ascii" if language_of(language) in ("en", "eng", "english") else "unicode"
@@ -56,10 +56,10 @@ def words(text: str, stem: Stem | None = None, split: Split = "ascii") -> list[s
     """
     if split == "unicode":
         return _ANY_WORD.findall(spaced(unicodedata.normalize("NFC", text).lower()))
-    found = _WORD.findall(text.lower())
+    ascii_words = _WORD.findall(text.lower())
     if stem is None:
-        return found
-    stemmed = [stem(word) if len(word) > 3 else word for word in found]
+        return ascii_words
+    stemmed = [stem(word) if len(word) > 3 else word for word in ascii_words]
     return [word for word in stemmed if _WORD.fullmatch(word)]
 
 
@@ -170,13 +170,13 @@ def _common(rows: Sequence[str], columns: Sequence[str]) -> list[int]:
         return column - (table[row] & ((1 << column) - 1)).bit_count()
 
     row, column = len(rows), len(columns)
-    found = []
+    places = []
     while row and column:
         if rows[row - 1] == columns[column - 1]:
             row, column = row - 1, column - 1
-            found.append(row)
+            places.append(row)
         elif length(row, column - 1) > length(row - 1, column):
             column -= 1
         else:
             row -= 1
-    return found
+    return places

@@ -39,29 +39,33 @@ def language_of(name: str | None) -> str | None:
 
 
 def is_unspaced(name: str | None) -> bool:
-    """Whether a language is known for words that are not split at spaces alone."""
+    """True for a language that is known for words that are not split at spaces alone."""
     return language_of(name) in CODES
 
 
 def language_in(texts: Iterable[str]) -> str | None:
     """The language of texts as far as their script tells, if most of their letters are of one without spaces."""
-    sample = "".join(islice((letter for text in texts for letter in text if letter.isalpha()), ENOUGH))
+    sample = _letters(texts)
     counts = {code: len(letters.findall(sample)) for code, letters in _LETTERS.items()}
     counts["ja"] += counts["zh"] if 20 * counts["ja"] > counts["zh"] else 0  # which writes much in Chinese letters
-    code = max(counts, key=lambda each: counts[each])
+    code = max(counts, key=lambda code: counts[code])
     return code if 2 * counts[code] > len(sample) else None
 
 
 def one_language(languages: str | Sequence[str | None] | None) -> str | None:
     """The language that all texts are in, where they are in one."""
-    each = {languages} if languages is None or isinstance(languages, str) else set(languages)
-    return each.pop() if len(each) == 1 else None
+    names = {languages} if languages is None or isinstance(languages, str) else set(languages)
+    return names.pop() if len(names) == 1 else None
 
 
 def is_foreign(texts: Iterable[str]) -> bool:
-    """Whether most letters of texts are none of ASCII's."""
-    sample = "".join(islice((letter for text in texts for letter in text if letter.isalpha()), ENOUGH))
+    """True for texts of which most letters are none of ASCII's."""
+    sample = _letters(texts)
     return 2 * sum(not letter.isascii() for letter in sample) > len(sample)
+
+
+def _letters(texts: Iterable[str]) -> str:
+    return "".join(islice((letter for text in texts for letter in text if letter.isalpha()), ENOUGH))
 
 
 def spaced(text: str) -> str:

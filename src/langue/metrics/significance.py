@@ -1,4 +1,4 @@
-"""Whether a difference between two systems is more than luck: bootstrap intervals and paired tests.
+"""Tests of whether a difference between two systems is more than luck: bootstrap intervals and paired tests.
 
 A corpus score is a function of sums over sentences, so each resample sums what was counted once and never looks at a
 text again.
@@ -7,7 +7,7 @@ text again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better the second of two systems is.
+    """The difference by which the second of two systems is better.
 
     Attributes:
         first: score of the first.
@@ -105,8 +105,8 @@ def paired_bootstrap(
     _check(first, second, samples=samples)
     both = np.concatenate([first, second], 1)
     size = first.shape[1]
-    found = [score(sums[size:]) - score(sums[:size]) for sums in _resampled(both, samples, seed)]
-    return _difference(first, second, score, np.array(found), np.array(found) - np.mean(found), level)
+    differences = np.array([score(sums[size:]) - score(sums[:size]) for sums in _resampled(both, samples, seed)])
+    return _difference(first, second, score, differences, differences - differences.mean(), level)
 
 
 def approximate_randomization(
@@ -124,24 +124,24 @@ def approximate_randomization(
     rng = numpy_generator(seed, "shuffle")
     apart = second - first
     middle = (first + second).sum(0)
-    found = []
+    shuffled = []
     for count in _chunks(samples, len(first)):
         signs = rng.integers(0, 2, (count, len(first)), dtype=np.int8) * 2.0 - 1.0
         for moved in signs @ apart:
-            found.append(score((middle + moved) / 2) - score((middle - moved) / 2))
+            shuffled.append(score((middle + moved) / 2) - score((middle - moved) / 2))
     interval = paired_bootstrap(first, second, score, samples=samples, level=level, seed=seed)
-    tested = _difference(first, second, score, np.array(found), np.array(found), level)
-    return Difference(tested.first, tested.second, tested.difference, interval.low, interval.high, tested.p)
+    tested = _difference(first, second, score, np.array(shuffled), np.array(shuffled), level)
+    return replace(interval, p=tested.p)
 
 
 def _difference(
-    first: np.ndarray, second: np.ndarray, score: Score, found: np.ndarray, under_null: np.ndarray, level: float
+    first: np.ndarray, second: np.ndarray, score: Score, seen: np.ndarray, under_null: np.ndarray, level: float
 ) -> Difference:
     a, b = score(first.sum(0)), score(second.sum(0))
     # A system against itself differs by nothing, which is not luck's doing: differences as large count, if only by
     # rounding.
     extreme = int((np.abs(under_null) >= abs(b - a) - 1e-12).sum())
-    low, high = _bounds(found, level)
+    low, high = _bounds(seen, level)
     return Difference(a, b, b - a, low, high, (extreme + 1) / (len(under_null) + 1))
 
 
@@ -170,12 +170,10 @@ def _bounds(scores: np.ndarray, level: float) -> tuple[float, float]:
 def _check(*statistics: np.ndarray, samples: int) -> None:
     if samples < 1:
         raise LangueError(f"samples must be at least 1, not {samples}")
-    counts = [len(each) for each in statistics]
-    for each in statistics:
-        check_numbers("counts", each)
-    if not counts[0]:
+    for system in statistics:
+        check_numbers("counts", system)
+    sizes = [len(system) for system in statistics]
+    if not sizes[0]:
         raise LangueError("there is nothing to test: no sentences")
-    if len(set(counts)) > 1:
-        raise LangueError(
-            f"the systems have {counts[0]} and {counts[1]} outputs; a paired test wants the same sentences"
-        )
+    if len(set(sizes)) > 1:
+        raise LangueError(f"the systems have {sizes[0]} and {sizes[1]} outputs; a paired test wants the same sentences")

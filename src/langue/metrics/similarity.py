@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,33 +71,16 @@ def _steps(scores: Sequence[float], positive: Sequence[bool]) -> tuple[np.ndarra
 
 
 def v_measure(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
-    """How well groups agree with classes, whatever the groups are called (Rosenberg & Hirschberg 2007), from 0 to 1.
+    """Agreement of groups with classes, whatever the groups are called (Rosenberg & Hirschberg 2007), from 0 to 1.
 
-    The harmonic mean of homogeneity (a group holds one class) and completeness (a class lies in one group).
+    The harmonic mean of homogeneity (a group holds one class) and completeness (a class lies in one group), by
+    scikit-learn.
 
     Raises:
-        LangueError: nothing to score, or columns of different lengths.
+        LangueError: nothing to score, columns of different lengths, or scikit-learn is not installed.
     """
     check_columns(predicted, expected)
-    groups, classes = (_numbers(column) for column in (predicted, expected))
-    table = np.zeros((groups.max() + 1, classes.max() + 1))
-    np.add.at(table, (groups, classes), 1.0)
-    both = _entropy(table.ravel())
-    of_groups, of_classes = _entropy(table.sum(1)), _entropy(table.sum(0))
-    if of_groups + of_classes == 0:
-        return 1.0  # one group of one class
-    # Homogeneity and completeness are the shared information, divided by either entropy.
-    return float(max(0.0, 2 * (of_groups + of_classes - both) / (of_groups + of_classes)))
-
-
-def _numbers(column: Sequence[Hashable]) -> np.ndarray:
-    known = {value: number for number, value in enumerate(dict.fromkeys(column))}
-    return np.array([known[value] for value in column])
-
-
-def _entropy(counts: np.ndarray) -> float:
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum())
+    return float(need("sklearn.metrics", "metrics", "judging groups").v_measure_score(expected, predicted))
 
 
 def k_means(vectors: np.ndarray, groups: int, seed: int = 0) -> list[int]:
@@ -114,8 +97,5 @@ def k_means(vectors: np.ndarray, groups: int, seed: int = 0) -> list[int]:
     if not 0 < groups <= len(vectors):
         raise LangueError(f"{len(vectors)} vectors do not make {groups} groups")
     check_numbers("numbers in vectors", vectors)
-    return _clusters().KMeans(groups, n_init=10, random_state=seed).fit_predict(vectors).tolist()
-
-
-def _clusters() -> Any:
-    return need("sklearn.cluster", "metrics", "grouping vectors")
+    library = need("sklearn.cluster", "metrics", "grouping vectors")
+    return library.KMeans(groups, n_init=10, random_state=seed).fit_predict(vectors).tolist()

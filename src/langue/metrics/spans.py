@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from langue.errors import LangueError
 from langue.metrics.check import check_columns
+from langue.metrics.classification import f1_sets
 
 Span = tuple[str, int, int]
 """Kind, first token, token after the last."""
@@ -19,7 +20,7 @@ def spans(tags: Sequence[str]) -> set[Span]:
     Raises:
         LangueError: a tag of another form.
     """
-    found: set[Span] = set()
+    entities: set[Span] = set()
     kind, start = "", 0
     for place, tag in enumerate([*tags, "O"]):
         mark, _, name = tag.partition("-")
@@ -27,9 +28,9 @@ def spans(tags: Sequence[str]) -> set[Span]:
             raise LangueError(f"{tag!r} is not a BIO tag; tags are O, B-KIND and I-KIND")
         if mark != "I" or name != kind:
             if kind:
-                found.add((kind, start, place))
+                entities.add((kind, start, place))
             kind, start = name, place
-    return found
+    return entities
 
 
 def f1_spans(predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> float:
@@ -39,12 +40,7 @@ def f1_spans(predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str
         LangueError: nothing to score, rows of different lengths, or tags that are not BIO.
     """
     check_columns(predicted, expected)
-    right = guessed = true = 0
     for guess, truth in zip(predicted, expected, strict=True):
         if len(guess) != len(truth):
             raise LangueError(f"a row of {len(truth)} tokens has {len(guess)} predicted tags; give one for each token")
-        guesses, truths = spans(guess), spans(truth)
-        right += len(guesses & truths)
-        guessed += len(guesses)
-        true += len(truths)
-    return 2 * right / (guessed + true) if guessed + true else 0.0
+    return f1_sets(list(map(spans, predicted)), list(map(spans, expected)), "micro")

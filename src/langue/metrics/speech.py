@@ -21,12 +21,8 @@ _BRACKETED = re.compile(r"[<\[][^>\]]*[>\]]|\([^)]+?\)")
 
 def plain(text: str) -> str:
     """Letters, digits and apostrophes in lower case, one space between words: what a recording alone can tell."""
-    kept = (c if unicodedata.category(c)[0] in "LMN" or c == "'" else " " for c in _one_apostrophe(text).lower())
-    return " ".join("".join(kept).split())
-
-
-def _one_apostrophe(text: str) -> str:
-    return unicodedata.normalize("NFC", text).replace("’", "'")
+    text = unicodedata.normalize("NFC", text).replace("’", "'").lower()
+    return " ".join("".join(c if unicodedata.category(c)[0] in "LMN" or c == "'" else " " for c in text).split())
 
 
 def basic(text: str) -> str:
@@ -69,20 +65,18 @@ def error_statistics(
     """
     check_columns(predicted, expected)
     jiwer = _jiwer()
-    pairs = [(normalise(said, kind), normalise(right, kind)) for said, right in zip(predicted, expected, strict=True)]
-    found = {}
-    for name, count, part in (("wer", jiwer.process_words, str.split), ("cer", jiwer.process_characters, list)):
-        rows = []
-        for said, right in pairs:
-            if part is str.split:
-                said, right = spaced(said), spaced(right)
-            if not right:  # of which jiwer knows no rate
-                rows.append((len(part(said)), 0))
-                continue
-            each = count(right, said)
-            rows.append((each.substitutions + each.deletions + each.insertions, len(part(right))))
-        found[name] = np.array(rows, np.float64)
-    return found
+    pairs = [[normalise(text, kind) for text in pair] for pair in zip(predicted, expected, strict=True)]
+    words = [_errors(jiwer.process_words, str.split, *map(spaced, pair)) for pair in pairs]
+    characters = [_errors(jiwer.process_characters, list, *pair) for pair in pairs]
+    return {"wer": np.array(words, np.float64), "cer": np.array(characters, np.float64)}
+
+
+def _errors(align: Callable, split: Callable, written: str, expected: str) -> tuple[int, int]:
+    """The edits from what is expected to what was written, and the words or characters of the former."""
+    if not expected:  # of which jiwer knows no rate
+        return len(split(written)), 0
+    edits = align(expected, written)
+    return edits.substitutions + edits.deletions + edits.insertions, len(split(expected))
 
 
 class Edit(NamedTuple):
@@ -94,22 +88,22 @@ class Edit(NamedTuple):
 
 
 def edits(written: str, expected: str, kind: Normaliser = "basic") -> list[Edit]:
-    """What became of the words of one text, in order.
+    """The words of one text in order, each stretch with what was written for it.
 
     Raises:
         LangueError: jiwer is not installed.
     """
-    said, right = (spaced(normalise(text, kind)).split() for text in (written, expected))
-    if not right or not said:
-        return [Edit("other", " ".join(right), " ".join(said))] if right or said else []
-    found = _jiwer().process_words(" ".join(right), " ".join(said)).alignments[0]
+    words, golds = (spaced(normalise(text, kind)).split() for text in (written, expected))
+    if not golds or not words:
+        return [Edit("other", " ".join(golds), " ".join(words))] if golds or words else []
+    chunks = _jiwer().process_words(" ".join(golds), " ".join(words)).alignments[0]
     return [
         Edit(
             "same" if chunk.type == "equal" else "other",
-            " ".join(right[chunk.ref_start_idx : chunk.ref_end_idx]),
-            " ".join(said[chunk.hyp_start_idx : chunk.hyp_end_idx]),
+            " ".join(golds[chunk.ref_start_idx : chunk.ref_end_idx]),
+            " ".join(words[chunk.hyp_start_idx : chunk.hyp_end_idx]),
         )
-        for chunk in found
+        for chunk in chunks
     ]
 
 

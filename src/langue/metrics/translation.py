@@ -29,7 +29,7 @@ Languages = str | Sequence[str | None] | None
 """The language that is written, by its code: one of all texts, or of each; None goes by the references' script."""
 
 TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab", "th": "char", "lo": "char", "my": "char", "km": "char"}
-"""How BLEU splits a language whose words are not parted by spaces alone; all others as mteval-v13a does."""
+"""The tokenizers by which BLEU splits languages whose words are not parted by spaces alone; others as mteval-v13a."""
 
 ASIAN = ("zh", "ja")
 """Languages that TER knows how to split."""
@@ -54,7 +54,7 @@ class TranslationMetric:
         self.metric = _Split(kind, None).metric  # whose score is a function of counts alone, however texts were split
 
     def corpus(self, predicted: Sequence[str], expected: References) -> float:
-        """Of all sentences together.
+        """The score of all sentences together.
 
         Raises:
             LangueError: nothing to score, or columns of different lengths.
@@ -68,18 +68,17 @@ class TranslationMetric:
             LangueError: nothing to score, or columns of different lengths.
         """
         check_columns(predicted, expected)
-        each = [[text] if isinstance(text, str) else list(text) for text in expected]
-        if len({len(texts) for texts in each}) > 1:
+        references = [[text] if isinstance(text, str) else list(text) for text in expected]
+        if len({len(texts) for texts in references}) > 1:
             raise LangueError("each prediction needs the same number of references")
-        languages = languages_of(self.language, each)
+        languages = languages_of(self.language, references)
         self._used = {language: _Split(self.kind, language) for language in dict.fromkeys(languages)}
-        found: list[Any] = [None] * len(each)
+        rows: dict[int, Any] = {}
         for language, split in self._used.items():
             numbers = [number for number, own in enumerate(languages) if own == language]
-            rows = split.statistics([predicted[n] for n in numbers], [each[n] for n in numbers])
-            for number, row in zip(numbers, rows, strict=True):
-                found[number] = row
-        return np.array(found, dtype=np.float64)
+            counts = split.statistics([predicted[n] for n in numbers], [references[n] for n in numbers])
+            rows |= dict(zip(numbers, counts, strict=True))
+        return np.array([rows[number] for number in range(len(rows))], dtype=np.float64)
 
     def score(self, sums: np.ndarray) -> float:
         """From summed statistics (k,) to the score."""
@@ -87,22 +86,22 @@ class TranslationMetric:
 
     @property
     def signature(self) -> str:
-        """How it was counted, as sacreBLEU prints it, of each language; known after the first corpus."""
+        """The way of counting, as sacreBLEU prints it, for each language; known after the first corpus."""
         return " + ".join(dict.fromkeys(split.signature for split in self._used.values()))
 
 
 def languages_of(language: Languages, expected: Sequence[Sequence[str]]) -> list[str | None]:
-    """Of each sentence the language that decides how it is split; None where spaces do.
+    """The language of each sentence that decides how it is split; None where spaces do.
 
     What nobody says is told by the script of the references that nobody says it of.
 
     Raises:
         LangueError: there are not as many languages as sentences.
     """
-    each = [language] * len(expected) if language is None or isinstance(language, str) else list(language)
-    check_columns(each, expected)
-    written = language_in(text for texts, own in zip(expected, each, strict=True) if own is None for text in texts)
-    codes = [written if own is None else language_of(own) for own in each]
+    names = [language] * len(expected) if language is None or isinstance(language, str) else list(language)
+    check_columns(names, expected)
+    written = language_in(text for texts, name in zip(expected, names, strict=True) if name is None for text in texts)
+    codes = [written if name is None else language_of(name) for name in names]
     return [code if code in CODES else None for code in codes]
 
 
@@ -114,8 +113,7 @@ class _Split:
         self.characters = False
         if kind == "bleu":
             # Text that comes out of a model is what it is, whatever its full stops look like.
-            tokenizer = _tokenizer(language)
-            self.metric = library.BLEU(tokenize=tokenizer, force=True)
+            self.metric = library.BLEU(tokenize=_tokenizer(language), force=True)
         elif kind == "chrf":
             self.metric = library.CHRF()
         else:
@@ -133,8 +131,8 @@ class _Split:
 
     @property
     def signature(self) -> str:
-        found = str(self.metric.get_signature())
-        return found.replace("tok:tercom", "tok:char") if self.characters else found
+        signature = str(self.metric.get_signature())
+        return signature.replace("tok:tercom", "tok:char") if self.characters else signature
 
 
 @cache
