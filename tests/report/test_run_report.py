@@ -1,6 +1,6 @@
 import pytest
 
-import langue.report.extra
+import langue.report
 from langue.files.rows import write_line
 from langue.report import write_report
 from langue.report.words import duration, show
@@ -68,7 +68,7 @@ def test_a_run_that_has_hardly_begun_has_a_page(run, keep):
 
 
 def test_without_the_extra_there_is_one_sentence_and_no_failure(run, monkeypatch):
-    monkeypatch.setattr(langue.report.extra, "find_spec", lambda name: None if name == "jinja2" else object())
+    monkeypatch.setattr(langue.report, "find_spec", lambda name: None if name == "jinja2" else object())
     said = write_report(run)
     assert said == (
         "no report was drawn because jinja2 cannot be found; pip install 'langue[report]' adds what it needs"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from langue.files import write_text
-from langue.report.extra import missing_extra
 
 __all__ = ["missing_extra", "write_race_report", "write_report"]
 
 REPORT = "report.html"
+
+
+def missing_extra() -> str | None:
+    """One sentence for the user when matplotlib or jinja2, which draw, are not installed, else None."""
+    missing = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
+    if not missing:
+        return None
+    lacking = " and ".join(missing)
+    return f"no report was drawn because {lacking} cannot be found; pip install 'langue[report]' adds what it needs"
 
 
 def write_report(run: Path | str) -> str:
@@ -21,8 +30,7 @@ def write_report(run: Path | str) -> str:
     Raises:
         LangueError: the folder holds no run, or a file of it is damaged.
     """
-    note = missing_extra()
-    if note:
+    if note := missing_extra():
         return note
     from langue.report.run import run_page
 
@@ -40,8 +48,7 @@ def write_race_report(folder: Path | str) -> str:
     Raises:
         LangueError: the folder holds no race, or a file of it is damaged.
     """
-    note = missing_extra()
-    if note:
+    if note := missing_extra():
         return note
     from langue.report.race import write_race
     from langue.report.result import read_result

@@ -18,19 +18,19 @@ from langue.report.page import render
 from langue.report.palette import day
 
 _UNSEEN = re.compile(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML cannot say."""
+"""The characters that XML cannot hold."""
 LABELS = 40
 """Up to so many tokens are named along a picture's edges; more would not be legible."""
 
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """Who looked at whom.
+    """Attention weights over a text or between two.
 
     Attributes:
         name: the model's name.
-        tokens: what looks, T texts.
-        targets: what is looked at, S texts; the same as `tokens` unless a decoder looks at its source.
+        tokens: the texts of the T tokens that attend.
+        targets: the texts of the S tokens that are attended to; the same unless a decoder attends to its source.
         layers: for each layer with attention (heads, T, S) weights between 0 and 1, each row's sum 1.
         numbers: of these layers, the first of a model being 1; None when all layers have attention.
     """
@@ -48,7 +48,7 @@ class AttentionMaps:
 
     @property
     def is_pair(self) -> bool:
-        """Whether one text looks at another."""
+        """True where one text looks at another."""
         return list(self.tokens) != list(self.targets)
 
     @property
@@ -58,54 +58,54 @@ class AttentionMaps:
 
     @property
     def has_alignment(self) -> bool:
-        """Whether the mean says more of a pair than the only map does."""
+        """True where the mean says more of a pair than the only map does."""
         return self.is_pair and sum(len(heads) for heads in self.layers) > 1
 
 
-def attention_page(looks: AttentionMaps) -> str:
+def attention_page(maps: AttentionMaps) -> str:
     """A page on which a tap on a token shows what it looks at, in each head."""
     layers = [
         [
             {"layer": layer, "head": head + 1, "map": _map(weights), "weights": _packed(weights)}
             for head, weights in enumerate(heads)
         ]
-        for layer, heads in looks.numbered
+        for layer, heads in maps.numbered
     ]
     return render(
         "attention.html",
-        title=f"What {looks.name} looks at",
-        tokens=[visible(token) for token in looks.tokens],
-        targets=[visible(token) for token in looks.targets],
-        same=not looks.is_pair,
+        title=f"What {maps.name} looks at",
+        tokens=[visible(token) for token in maps.tokens],
+        targets=[visible(token) for token in maps.targets],
+        same=not maps.is_pair,
         layers=layers,
-        mean=_packed(looks.mean),
-        alignment=_map(looks.mean) if looks.has_alignment else None,
-        chosen=len(looks.tokens) - 1,
+        mean=_packed(maps.mean),
+        alignment=_map(maps.mean) if maps.has_alignment else None,
+        chosen=len(maps.tokens) - 1,
     )
 
 
-def write_attention(looks: AttentionMaps, path: Path) -> None:
+def write_attention(maps: AttentionMaps, path: Path) -> None:
     """Write the page or the picture that the file's ending asks for: .html, .svg or .png."""
     if path.suffix == ".html":
-        write_text(path, attention_page(looks))
+        write_text(path, attention_page(maps))
         return
-    drawn = [[(f"layer {n}, head {h}", weights) for h, weights in enumerate(heads, 1)] for n, heads in looks.numbered]
-    if looks.has_alignment:
-        drawn.insert(0, [("alignment: mean of all", looks.mean)])
+    drawn = [[(f"layer {n}, head {h}", weights) for h, weights in enumerate(heads, 1)] for n, heads in maps.numbered]
+    if maps.has_alignment:
+        drawn.insert(0, [("alignment: mean of all", maps.mean)])
     rows, columns = len(drawn), max(map(len, drawn))
     figure, grid = new_grid(1.7 * columns + 0.9, 1.7 * rows + 0.9, rows, columns)
-    for row, maps in enumerate(drawn):
+    for row, pictures in enumerate(drawn):
         for column, axes in enumerate(grid[row]):
-            if column >= len(maps):
+            if column >= len(pictures):
                 axes.set_axis_off()
                 continue
-            title, weights = maps[column]
+            title, weights = pictures[column]
             axes.imshow(_coloured(weights), aspect="auto", interpolation="nearest")
             axes.grid(False)
             axes.set_title(title, fontsize=8, color=day("muted"), loc="left")
-            _name(axes.set_xticks, looks.targets if row == rows - 1 else [], rotation=90)
-            _name(axes.set_yticks, looks.tokens if column == 0 else [])
-    save_as(figure, path, f"Attention of {looks.name}, one map for each layer and head")
+            _name(axes.set_xticks, maps.targets if row == rows - 1 else [], rotation=90)
+            _name(axes.set_yticks, maps.tokens if column == 0 else [])
+    save_as(figure, path, f"Attention of {maps.name}, one map for each layer and head")
 
 
 def _name(set_ticks, tokens: Sequence[str], **options) -> None:

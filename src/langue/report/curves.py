@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from langue.report.figure import inline_svg, label_ends, new_figure, smooth, thin
+from langue.report.figure import fit_height, inline_svg, label_ends, new_figure, smooth, thin
 from langue.report.palette import day
 from langue.report.record import Record, Row, number
 from langue.report.words import COUNTED, SCORES, counted, short
@@ -30,7 +31,7 @@ TRAIN_KEYS = {
     "step", "split", "tokens", "seconds", "loss", "bits_per_byte", "tokens_per_second", "waited", "peak_share",
     "learning_rate", "gradient_norm", "skipped", "crc32",
 }  # fmt: skip
-"""What stands in every line of training; all else is what its loss measures."""
+"""The keys of every line of training; all others are of what its loss measures."""
 
 
 def curves_of(record: Record) -> list[Curve]:
@@ -38,34 +39,24 @@ def curves_of(record: Record) -> list[Curve]:
     drawn = []
     if record.train or record.dev:
         unit = "by step" if record.task in COUNTED else "nats for each token, by step"
-        drawn.append(_both("Loss", unit, "loss", lambda axes: _draw_loss(axes, record)))
+        drawn.append(_both("Loss", unit, "loss", partial(_draw_loss, record=record)))
     scores = [name for name in SCORES if points(record.dev, name)[0]]
     if scores:
-        drawn.append(_both("Scores", "dev, by step", "scores", lambda axes: _draw_scores(axes, record, scores)))
+        drawn.append(_both("Scores", "dev, by step", "scores", partial(_draw_scores, record=record, names=scores)))
     if points(record.dev, "bits_per_byte")[0]:
-        drawn.append(_both("Bits per byte", "dev, by step", "bits", lambda axes: _draw_bits(axes, record)))
+        drawn.append(_both("Bits per byte", "dev, by step", "bits", partial(_draw_bits, record=record)))
+    measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS)
     for key, title, unit in (
         ("tokens_per_second", "Speed", f"{counted(record.recipe.get('task'))} per second, by step"),
         ("learning_rate", "Learning rate", "by step"),
         ("gradient_norm", "Gradient norm", "before clipping, by step"),
         ("peak_share", "Use of the machine", "% of what it multiplies matrices by at the time, by step"),
+        *((name, name.replace("_", " ").capitalize(), "training, by step") for name in measured),
     ):
         x, y = points(record.train, key)
         if len(x) > 1:
-            drawn.append(_both(title, unit, key, lambda axes, x=x, y=y, key=key: _draw_plain(axes, x, y, key)))
-    for key in _measured(record):
-        x, y = points(record.train, key)
-        title = key.replace("_", " ").capitalize()
-        drawn.append(
-            _both(title, "training, by step", key, lambda axes, x=x, y=y, key=key: _draw_plain(axes, x, y, key))
-        )
+            drawn.append(_both(title, unit, key, partial(_draw_plain, x=x, y=y, key=key)))
     return drawn
-
-
-def _measured(record: Record) -> list[str]:
-    """What losses measured beside themselves, in the order of their names."""
-    names = {name for row in record.train for name in row} - TRAIN_KEYS
-    return sorted(name for name in names if len(points(record.train, name)[0]) > 1)
 
 
 def points(rows: Sequence[Row], key: str) -> Points:
@@ -137,10 +128,8 @@ def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:
 def _look_past_the_start(axes: Axes, curves: Sequence[Points]) -> None:
     """Let a new model's fall from its first guesses leave the picture, so that what follows is seen."""
     last = max((x[-1] for x, _ in curves if x), default=0.0)
-    seen = [value for x, y in curves for step, value in zip(x, y, strict=True) if step >= 0.02 * last]
-    low, high = min(seen), max(seen)
-    margin = 0.06 * (high - low) or 0.05
-    axes.set_ylim(low - margin, high + margin)
+    settled = [value for x, y in curves for step, value in zip(x, y, strict=True) if step >= 0.02 * last]
+    fit_height(axes, settled, 0.06)
 
 
 def _ring(axes: Axes, x: float, y: float, text: str) -> None:

@@ -1,4 +1,4 @@
-"""How all pictures are drawn: light axes, names at the ends of the curves, SVG that takes its colours from the page."""
+"""The style of all pictures: light axes, names at the ends of the curves, SVG that takes its colours from the page."""
 
 from __future__ import annotations
 
@@ -47,19 +47,17 @@ STYLE = {
 }
 FONTS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 POINTS = 400
-"""How many points of a curve are drawn at most; more only make the page heavy."""
+"""Points of a curve that are drawn at most; more only make the page heavy."""
 
 
 def new_figure(width: float, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of panels side by side, in inches."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(1, panels, squeeze=False)[0]
-        for each in axes:
-            each.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
-            each.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-            each.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    return figure, list(axes)
+    figure, (row,) = new_grid(width, height, 1, panels)
+    for axes in row:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    return figure, row
 
 
 def new_grid(width: float, height: float, rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
@@ -67,6 +65,13 @@ def new_grid(width: float, height: float, rows: int, columns: int) -> tuple[Figu
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, [list(row) for row in figure.subplots(rows, columns, squeeze=False)]
+
+
+def fit_height(axes: Axes, values: Sequence[float], margin: float = 0.05) -> None:
+    """Let the vertical axis span the values, and a share of that more above and below."""
+    low, high = min(values), max(values)
+    room = margin * (high - low) or 0.05
+    axes.set_ylim(low - room, high + room)
 
 
 def plain(text: str) -> str:
@@ -236,9 +241,8 @@ def save_as(figure: Figure, path: Path, description: str) -> None:
     """Write an SVG, which knows day and night by itself, or a PNG, which is drawn by day."""
     if path.suffix == ".svg":
         svg = inline_svg(figure, re.sub(r"[^\w-]", "-", path.stem), description)
-        inner = f"<style>{stylesheet()}\nsvg {{ background: var(--paper); }}</style>"
-        head = svg.index(">") + 1
-        write_text(path, svg[:head] + inner + svg[head:])
+        style = f"<style>{stylesheet()}\nsvg {{ background: var(--paper); }}</style>"
+        write_text(path, svg.replace(">", f">{style}", 1))
         return
     with replacing(path) as place, matplotlib.rc_context(STYLE):
         kind = path.suffix.removeprefix(".") or "png"

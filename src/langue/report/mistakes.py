@@ -1,4 +1,4 @@
-"""What a model misheard: the words it took for others, and each recording beside what it wrote, to be listened to."""
+"""Words that a model took for others, and each recording beside what it wrote, to be listened to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from langue.data.audio import RATE
-from langue.metrics.speech import Edit, Normaliser, edits, speech_scores
+from langue.metrics.speech import Edit, edits, speech_scores
 from langue.report.page import render
 
 LISTENED = 20_000_000
@@ -41,30 +41,28 @@ class Transcription:
     samples: np.ndarray
 
 
-def mistakes_page(name: str, every: Sequence[Transcription], normaliser: Normaliser = "basic") -> str:
+def mistakes_page(name: str, transcriptions: Sequence[Transcription]) -> str:
     """A page of all recordings, those with most mistakes first.
 
     Args:
         name: the model's.
-        every: recordings; those whose sound there is no room for are shown without it.
-        normaliser: what is taken for the same.
+        transcriptions: of recordings; those whose sound there is no room for are shown without it.
     """
-    parts = [edits(each.written, each.expected, normaliser) for each in every]
-    wrong = [sum(len(_words(edit)) for edit in each) for each in parts]
-    order = sorted(range(len(every)), key=lambda number: -wrong[number])
+    parts = [edits(one.written, one.expected) for one in transcriptions]
+    wrong = [sum(len(_words(edit)) for edit in part) for part in parts]
     room, shown = LISTENED, []
-    for number in order:
-        each = every[number]
-        size = 2 * len(each.samples)
-        sound = _wav(each.samples) if size <= room else None
+    for transcription, part, count in sorted(zip(transcriptions, parts, wrong, strict=True), key=lambda row: -row[2]):
+        size = 2 * len(transcription.samples)
+        sound = _wav(transcription.samples) if size <= room else None
         room -= size if sound else 0
-        shown.append({"name": each.name, "edits": parts[number], "wrong": wrong[number], "sound": sound})
-    scores = speech_scores([each.written for each in every], [each.expected for each in every], normaliser)
+        shown.append({"name": transcription.name, "edits": part, "wrong": count, "sound": sound})
+    written, expected = [one.written for one in transcriptions], [one.expected for one in transcriptions]
+    scores = speech_scores(written, expected)
     return render("mistakes.html", title=f"What {name} misheard", scores=scores, shown=shown, often=_often(parts))
 
 
 def _often(parts: Sequence[Sequence[Edit]]) -> list[dict[str, Any]]:
-    counts = Counter(words for each in parts for edit in each for words in _words(edit))
+    counts = Counter(words for part in parts for edit in part for words in _words(edit))
     return [
         {"expected": expected or "–", "written": written or "–", "count": count}
         for (expected, written), count in counts.most_common(OFTEN)

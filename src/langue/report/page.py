@@ -26,14 +26,10 @@ def render(template: str, **content: Any) -> str:
 
 def tables(content: Mapping[str, Any], rest: str) -> list[Table]:
     """Nested settings as one table a section; single values and small ones are gathered under `rest`."""
-    found: list[Table] = []
-    single = [(key, show(value)) for key, value in content.items() if not isinstance(value, Mapping)]
-    if single:
-        found.append({"title": rest, "rows": single})
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            found.append({"title": key, "rows": list(_flat(value))})
-    return found
+    sections = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    single = {key: value for key, value in content.items() if key not in sections}
+    titled = [*([(rest, single)] if single else []), *sections.items()]
+    return [{"title": title, "rows": _flat(section)} for title, section in titled]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from langue.report.compare import PANELS, Runner, panel_svg, runners, write_pict
 from langue.report.page import render, tables
 from langue.report.record import Record, read_record
 from langue.report.result import MemberResult, RaceResult, findings
-from langue.report.settings import with_a_say
+from langue.report.settings import effective_settings
 from langue.report.words import duration, short
 
 
@@ -47,7 +47,7 @@ def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -
         findings=findings(result),
         rows=rows,
         curves=curves,
-        settings=tables({**with_a_say(first.recipe), "model": "by preset, see each report"}, "recipe"),
+        settings=tables({**effective_settings(first.recipe), "model": "by preset, see each report"}, "recipe"),
         machine=tables(first.environment, "machine"),
     )
 

@@ -1,4 +1,4 @@
-"""What a run folder tells about its run, read from its files alone."""
+"""The record of a run, read from its folder's files alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from langue.files.rows import read_lines
 Row = Mapping[str, Any]
 """One line of metrics.jsonl."""
 TEXTS = ("split", "sample")
-"""What a row says in words; all else are numbers."""
+"""The values of a row that are texts; all others are numbers."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Record:
 
     @property
     def task(self) -> str:
-        """What the model has learnt to do."""
+        """The task that the model has learnt."""
         return str(self.recipe.get("task", "generate"))
 
     @property
@@ -114,12 +114,12 @@ def read_record(run: Path | str) -> Record:
 
 
 def _place(row: Row) -> tuple[int, float]:
-    """What rows are ordered by: of those of one step the last comes last."""
+    """The key that rows are ordered by: of those of one step the last comes last."""
     return row["step"], number(row, "seconds") or 0.0
 
 
 def _read_progress(checkpoints: Path, last: Row) -> Row:
-    """What the newest checkpoint says of the training, whose last steps may have no row; else the last row.
+    """The newest checkpoint's state of the training, whose last steps may have no row; else the last row.
 
     A training that is over has a checkpoint of its very end, unless someone has removed it.
     """
@@ -143,7 +143,7 @@ def typical_speed(record: Record) -> float | None:
 
 
 def count_parameters(path: Path) -> int | None:
-    """How many numbers a safetensors file holds, by its header."""
+    """The count of numbers in a safetensors file, by its header."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a race found, as it stands in race.json."""
+"""The result of a race, as it stands in race.json."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class MemberResult(Settings):
     run: str
     """Its run folder, relative to the race's."""
     parameters: int
-    """How many numbers it learned."""
+    """The count of its weights."""
     steps: int
     """Updates of its weights."""
     tokens: int
-    """How many it was trained on."""
+    """The tokens that it was trained on."""
     seconds: float
     """Wall time of its training."""
     tokens_per_second: float
     """Training speed."""
     machine_share: float = 1.0
-    """What the machine gave to its training, as a share of what it can do; little where other programs ran."""
+    """The share of the machine's power that its training had; little where other programs ran."""
     bits_per_byte: float
     """Over the whole dev text, each token predicted once."""
     positions: tuple[float, ...]
@@ -64,13 +64,13 @@ class RaceResult(Settings):
     """A race: who ran, on what, with which budget."""
 
     data: str
-    """What the text is and how much there is of it."""
+    """The text in words, and how much there is of it."""
     budget: str
-    """What each member could spend, in words."""
+    """The budget of each member, in words."""
     timed: bool = False
-    """Whether that was time, of which a disturbed machine makes less."""
+    """True where that was time, of which a disturbed machine makes less."""
     machine: str
-    """What it ran on."""
+    """The machine that it ran on."""
     tokenizer: str
     """Kind and size of the tokenizer that all share."""
     prompt: str
@@ -79,7 +79,7 @@ class RaceResult(Settings):
     """Those who have spent their budget, in the order in which they ran."""
 
     def is_disturbed(self) -> bool:
-        """Whether other programs took so much of the machine, or so much more from one member than from another, that
+        """True where other programs took so much of the machine, or so much more from one member than another, that
         times say little."""
         shares = [member.machine_share for member in self.members]
         return min(shares) < DISTURBED or min(shares) < UNEVEN * max(shares)
@@ -110,32 +110,32 @@ def read_result(folder: Path | str) -> RaceResult:
 
 
 def findings(result: RaceResult) -> list[str]:
-    """What the numbers say, in sentences; nothing that they do not say."""
+    """The findings that the numbers bear out, in sentences."""
     ranked = result.ranked()
     first, second = ranked[0], ranked[1] if len(ranked) > 1 else None
     disturbed = result.is_disturbed()
-    said = [_disturbance(result)] if disturbed else []
+    sentences = [_disturbance(result)] if disturbed else []
     if second is None:
-        return [*said, f"{first.name} reached {first.bits_per_byte:.3f} bits per byte."]
+        return [*sentences, f"{first.name} reached {first.bits_per_byte:.3f} bits per byte."]
     if disturbed and result.timed:
-        return said
+        return sentences
     others = [second] if len(ranked) == 2 else [second, ranked[-1]]
     fewer = [
         f"{100 * (1 - first.bits_per_byte / other.bits_per_byte):.1f} % fewer than {other.name}" for other in others
     ]
-    said.append(
+    sentences.append(
         f"{first.name} predicts unseen text best: {first.bits_per_byte:.3f} bits per byte, {' and '.join(fewer)}."
     )
     if not disturbed:
-        said.append(_speeds(result))
+        sentences.append(_speeds(result))
     most = max(result.members, key=MemberResult.gain)
     least = min(result.members, key=MemberResult.gain)
     if most.gain() > 0.02:
-        said.append(
+        sentences.append(
             f"{most.name} makes most of what stands before: {most.gain():.2f} bits per byte from the first eighth of "
             f"the context to its second half; {least.name} makes least of it, {least.gain():z.2f}."
         )
-    return said
+    return sentences
 
 
 def _speeds(result: RaceResult) -> str:

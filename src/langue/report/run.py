@@ -9,13 +9,13 @@ from typing import Any
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
 from langue.report.record import Record, number, read_record, typical_speed
-from langue.report.settings import with_a_say
+from langue.report.settings import effective_settings
 from langue.report.words import SCORES, counted, duration, short, show, without_gaps
 from langue.text import Tokenizer
 from langue.text.kind import describe
 
 SAMPLES = 8
-"""How many samples are shown; more would be passed over."""
+"""Samples that are shown; more would be passed over."""
 
 
 def run_page(run: Path | str) -> str:
@@ -33,7 +33,7 @@ def run_page(run: Path | str) -> str:
         notice=_notice(record),
         curves=curves_of(record),
         samples=_samples(record),
-        settings=tables(with_a_say(record.recipe), "recipe"),
+        settings=tables(effective_settings(record.recipe), "recipe"),
         facts=[_counts(record, _tokenizer(Path(run))), *tables(record.environment, "machine")],
     )
 
@@ -46,7 +46,7 @@ def _tokenizer(run: Path) -> str | None:
 def _summary(record: Record) -> str:
     name = record.model.get("preset") or record.model.get("mixer") or "a model"
     best = record.best()
-    parts = [f"{name}"]
+    parts = [str(name)]
     if record.parameters:
         parts.append(f"of {short(record.parameters)} parameters")
     parts.append(f"after {record.step:,} steps")
@@ -57,8 +57,8 @@ def _summary(record: Record) -> str:
     text = " ".join(parts)
     loss = number(best, "loss") if best else None
     if best is not None and (scores := _scores(best)):
-        told = " and ".join(f"{name} was {value:.3f}" for name, value in scores[:2])
-        return f"{text}. On {_split_name(best)} {told} at best, at step {best['step']:,}."
+        values = " and ".join(f"{name} was {value:.3f}" for name, value in scores[:2])
+        return f"{text}. On {_split_name(best)} {values} at best, at step {best['step']:,}."
     if best is None or loss is None:
         return f"{text}."
     return f"{text}. The best loss on {_split_name(best)} was {loss:.4f} nats, at step {best['step']:,}."
@@ -78,7 +78,7 @@ def _tiles(record: Record) -> list[dict[str, str]]:
     loss, bits = number(best, "loss"), number(best, "bits_per_byte")
     task = record.task
     guesses = task in ("generate", "fill") and loss is not None and loss < 20
-    found: list[tuple[str, str | None]] = [
+    tiles: list[tuple[str, str | None]] = [
         *((f"{name} on dev", f"{value:.3f}") for name, value in _scores(best)[:2]),
         ("bits per byte on dev", f"{bits:.3f}" if bits else None),
         ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
@@ -88,7 +88,7 @@ def _tiles(record: Record) -> list[dict[str, str]]:
         (f"{counted(task)} per second", short(speed) if (speed := typical_speed(record)) else None),
         ("training time", duration(record.seconds) if record.seconds else None),
     ]
-    return [{"name": name, "value": value} for name, value in found if value is not None]
+    return [{"name": name, "value": value} for name, value in tiles if value is not None]
 
 
 def _notice(record: Record) -> str | None:
@@ -110,22 +110,20 @@ def _samples(record: Record) -> list[dict[str, str]]:
         # Closer together at the beginning, where the text changes fastest.
         chosen = {round((len(rows) - 1) * (place / (SAMPLES - 1)) ** 1.6) for place in range(SAMPLES)}
         rows = [rows[place] for place in sorted(chosen)]
-    return [{"step": f"{row['step']:,}", "detail": _detail(row), "text": without_gaps(row["sample"])} for row in rows]
-
-
-def _detail(row: Any) -> str:
-    loss = number(row, "loss")
-    return f"{row['split']} loss {loss:.3f}" if loss is not None else ""
+    details = ["" if (loss := number(row, "loss")) is None else f"{row['split']} loss {loss:.3f}" for row in rows]
+    return [
+        {"step": f"{row['step']:,}", "detail": detail, "text": without_gaps(row["sample"])}
+        for row, detail in zip(rows, details, strict=True)
+    ]
 
 
 def _counts(record: Record, tokenizer: str | None) -> Table:
-    rows = [("steps", show(record.step))]
-    if record.tokens:
-        rows.append((counted(record.task), show(record.tokens)))
-    if tokenizer is not None:
-        rows.append(("tokenizer", tokenizer))
-    if record.parameters:
-        rows.append(("parameters", show(record.parameters)))
-    rows.append(("skipped steps", show(_skipped(record))))
-    rows.append(("evaluations on dev", show(len(record.dev))))
-    return {"title": "counts", "rows": rows}
+    rows = [
+        ("steps", record.step),
+        (counted(record.task), record.tokens or None),
+        ("tokenizer", tokenizer),
+        ("parameters", record.parameters or None),
+        ("skipped steps", _skipped(record)),
+        ("evaluations on dev", len(record.dev)),
+    ]
+    return {"title": "counts", "rows": [(name, show(value)) for name, value in rows if value is not None]}

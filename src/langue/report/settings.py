@@ -24,7 +24,7 @@ TASKS = {
 Content = Mapping[str, Any]
 
 
-def with_a_say(recipe: Content) -> dict[str, Any]:
+def effective_settings(recipe: Content) -> dict[str, Any]:
     """A recipe's content without what was not set, belongs to another task, or was overruled by another setting."""
     tokenizers = ("tokenizer", "source_tokenizer")
     overruled = {f"{name}.{field}" for name in tokenizers for field in _of_tokenizer(_section(recipe, name))}

@@ -11,11 +11,11 @@ SCORES = ("accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spea
 """Metrics of the tasks that judge texts; they say more than a loss."""
 
 COUNTED = {"fill": "hidden tokens", "classify": "examples", "answer": "windows", "tag": "words", "embed": "examples"}
-"""What a task's losses are counted by, where it is not every token."""
+"""The unit that a task's losses are counted by, where it is not every token."""
 
 
 def counted(task: Any) -> str:
-    """What a training counts: "tokens", "examples", …."""
+    """The unit that a training counts: "tokens", "examples", …."""
     return COUNTED.get(task, "tokens")
 
 

@@ -1,12 +1,12 @@
 """The settings that a report lists: those of the run's task that nothing else overrules."""
 
 from langue.recipe import Recipe, read_recipe
-from langue.report.settings import TASKS, with_a_say
+from langue.report.settings import TASKS, effective_settings
 
 
 def listed(name: str, **changes: str) -> dict:
     recipe = read_recipe(name, {key.replace("__", "."): value for key, value in changes.items()})
-    return with_a_say(recipe.model_dump(mode="json"))
+    return effective_settings(recipe.model_dump(mode="json"))
 
 
 def test_sections_of_other_tasks_are_left_out():
