@@ -5,10 +5,10 @@ no proof of ownership. `staging` writes beside a place and renames, `claim` hold
 setting-up has written, `manifest` knows the bytes of each file of a folder, `stamp` those of a single file.
 """
 
-from langue.files.claim import claim, is_unfinished, locked, remove_files
+from langue.files.claim import claim, is_unfinished
 from langue.files.disk import make_folders, reason, sync
 from langue.files.hashing import digest, every_byte
-from langue.files.ledger import note
+from langue.files.ledger import note, remove_files
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
 from langue.files.staging import replacing, write_text
 from langue.files.stamp import STAMP, check_stamp, write_stamp
@@ -24,7 +24,6 @@ __all__ = [
     "digest",
     "every_byte",
     "is_unfinished",
-    "locked",
     "make_folders",
     "note",
     "reason",

@@ -14,8 +14,6 @@ from langue.files.staging import sweep
 
 LOCK = ".langue.lock"
 
-__all__ = ["claim", "is_unfinished", "locked", "remove_files"]
-
 
 def is_unfinished(folder: Path) -> bool:
     """True where a setting-up of ours was broken off."""

@@ -70,7 +70,7 @@ def remove_empty(folders: list[Path]) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a write failed, in words; libraries in Rust tell the number of the error in their text alone."""
+    """The reason why a write failed; libraries in Rust tell the number of the error in their text alone."""
     number = getattr(error, "errno", None)
     match = re.search(r"os error (\d+)", str(error))
     if number is None and match:

@@ -58,9 +58,9 @@ def replacing(path: Path | str, *, advice: str = ADVICE) -> Iterator[Path]:
             raise
 
 
-def write_text(path: Path | str, text: str, *, advice: str = ADVICE) -> None:
+def write_text(path: Path | str, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all, with line feeds as they stand in the text."""
-    with replacing(path, advice=advice) as place:
+    with replacing(path) as place:
         place.write_bytes(text.encode("utf-8"))
 
 
