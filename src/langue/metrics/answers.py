@@ -84,9 +84,6 @@ def squad_v2(
     Returns:
         `exact_match` and `f1`; the same with `has_answer_` and `no_answer_` before them, over the questions that have
         an answer and that have none, where there are such questions.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths.
     """
     answered, raw = _raw_v2(predicted, golds)
     scores = raw
@@ -116,9 +113,6 @@ def best_threshold(
 
     Returns:
         `best_exact_match`, `best_exact_match_threshold`, `best_f1`, `best_f1_threshold`; of equals the lowest.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths.
     """
     answered, raw = _raw_v2(predicted, golds)
     check_columns(no_answer, golds)
@@ -146,9 +140,6 @@ def multirc(
         expected: the right one.
         groups: the question each option belongs to.
         positive: the label of a right option.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths.
     """
     check_columns(predicted, expected)
     check_columns(groups, expected)

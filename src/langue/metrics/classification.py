@@ -12,11 +12,7 @@ from langue.metrics.check import check_columns
 
 
 def accuracy(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
-    """The share of examples whose label is right.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths. So do all metrics here.
-    """
+    """The share of examples whose label is right."""
     check_columns(predicted, expected)
     return _right(predicted, expected) / len(expected)
 

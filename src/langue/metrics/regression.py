@@ -10,11 +10,7 @@ from langue.metrics.check import check_columns
 
 
 def mean_squared_error(predicted: Sequence[float], expected: Sequence[float]) -> float:
-    """The mean of squared differences.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths. So do all metrics here.
-    """
+    """The mean of squared differences."""
     check_columns(predicted, expected)
     difference = np.asarray(predicted, dtype=np.float64) - np.asarray(expected, dtype=np.float64)
     return float(np.mean(difference**2))

@@ -112,11 +112,7 @@ def rouge_scores(predicted: str, expected: str, stem: Stem | None = None, split:
 def rouge(
     predicted: Sequence[str], expected: Sequence[str], stem: Stem | None = None, language: str | None = None
 ) -> dict[str, float]:
-    """Mean F1 of each kind over all pairs.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths.
-    """
+    """Mean F1 of each kind over all pairs."""
     means = rouge_statistics(predicted, expected, stem, language).mean(0)
     return {kind: float(mean) for kind, mean in zip(KINDS, means, strict=True)}
 
@@ -127,9 +123,6 @@ def rouge_statistics(
     """(pairs, 4) F1 of each kind, in the order of `KINDS`: what a significance test wants.
 
     The language decides what a word is; see `split_of`.
-
-    Raises:
-        LangueError: nothing to score, or columns of different lengths.
     """
     check_columns(predicted, expected)
     split = split_of(language, expected)

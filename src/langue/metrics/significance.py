@@ -94,10 +94,7 @@ def paired_bootstrap(
     Args:
         first: (sentences, k) statistics of the first system.
         second: those of the second on the same sentences.
-        score: see `bootstrap`.
-        samples: resamples.
-        level: share of resamples inside the interval.
-        seed: the same seed gives the same answer.
+        score: and the others as of `bootstrap`.
 
     Raises:
         LangueError: no sentence, or not the same number for both.

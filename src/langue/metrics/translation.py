@@ -54,19 +54,11 @@ class TranslationMetric:
         self.metric = _Split(kind, None).metric  # whose score is a function of counts alone, however texts were split
 
     def corpus(self, predicted: Sequence[str], expected: References) -> float:
-        """The score of all sentences together.
-
-        Raises:
-            LangueError: nothing to score, or columns of different lengths.
-        """
+        """The score of all sentences together."""
         return self.score(self.statistics(predicted, expected).sum(0))
 
     def statistics(self, predicted: Sequence[str], expected: References) -> np.ndarray:
-        """(sentences, k) counts, whose sums `score` takes: what a significance test wants.
-
-        Raises:
-            LangueError: nothing to score, or columns of different lengths.
-        """
+        """(sentences, k) counts, whose sums `score` takes: what a significance test wants."""
         check_columns(predicted, expected)
         references = [[text] if isinstance(text, str) else list(text) for text in expected]
         if len({len(texts) for texts in references}) > 1:

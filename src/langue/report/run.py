@@ -44,17 +44,14 @@ def _tokenizer(run: Path) -> str | None:
 
 
 def _summary(record: Record) -> str:
-    name = record.model.get("preset") or record.model.get("mixer") or "a model"
-    best = record.best()
-    parts = [str(name)]
-    if record.parameters:
-        parts.append(f"of {short(record.parameters)} parameters")
-    parts.append(f"after {record.step:,} steps")
-    if record.tokens:
-        parts.append(f"and {short(record.tokens)} {counted(record.task)}")
-    if record.seconds:
-        parts.append(f"in {duration(record.seconds)}")
-    text = " ".join(parts)
+    parts = [
+        str(record.model.get("preset") or record.model.get("mixer") or "a model"),
+        f"of {short(record.parameters)} parameters" if record.parameters else "",
+        f"after {record.step:,} steps",
+        f"and {short(record.tokens)} {counted(record.task)}" if record.tokens else "",
+        f"in {duration(record.seconds)}" if record.seconds else "",
+    ]
+    text, best = " ".join(filter(None, parts)), record.best()
     loss = number(best, "loss") if best else None
     if best is not None and (scores := _scores(best)):
         values = " and ".join(f"{name} was {value:.3f}" for name, value in scores[:2])
