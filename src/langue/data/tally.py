@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import IO, Any, TypeVar
 
 from langue.data.records import DocumentPiece, Dropped
 from langue.errors import LangueError, reading
-from langue.files import note
+from langue.files import note, sync
 
 QUARANTINE = "quarantine.jsonl"
 """The name of a file of records that were left out."""
@@ -99,9 +98,8 @@ class Tally:
     def close(self) -> None:
         """Write out the quarantine."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
+            sync(Path(self._file.name))
             self._file = None
 
     def account(self) -> dict[str, dict[str, Any]]:

@@ -87,13 +87,13 @@ class Edit(NamedTuple):
     written: str
 
 
-def edits(written: str, expected: str, kind: Normaliser = "basic") -> list[Edit]:
+def edits(written: str, expected: str) -> list[Edit]:
     """The words of one text in order, each stretch with what was written for it.
 
     Raises:
         LangueError: jiwer is not installed.
     """
-    words, golds = (spaced(normalise(text, kind)).split() for text in (written, expected))
+    words, golds = (spaced(basic(text)).split() for text in (written, expected))
     if not golds or not words:
         return [Edit("other", " ".join(golds), " ".join(words))] if golds or words else []
     chunks = _jiwer().process_words(" ".join(golds), " ".join(words)).alignments[0]

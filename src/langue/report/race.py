@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 from langue.files import write_text
 from langue.report.compare import PANELS, Runner, panel_svg, runners, write_picture
+from langue.report.curves import Curve
 from langue.report.page import render, tables
 from langue.report.record import Record, read_record
 from langue.report.result import MemberResult, RaceResult, findings
@@ -21,23 +24,36 @@ def write_race(folder: Path, result: RaceResult) -> None:
     write_text(folder / "report.html", _page(result, field, records))
 
 
+CELLS: tuple[tuple[Callable[[MemberResult], float], Callable[[float], str], Callable[..., float] | None], ...] = (
+    (attrgetter("bits_per_byte"), "{:.3f}".format, min),
+    (attrgetter("parameters"), short, None),
+    (attrgetter("tokens_per_second"), short, max),
+    (attrgetter("tokens"), short, None),
+    (attrgetter("seconds"), duration, None),
+    (MemberResult.early, "{:.3f}".format, min),
+    (MemberResult.late, "{:.3f}".format, min),
+)
+"""The cells of a row: a member's number, its text, and the choice of the best among all members' numbers."""
+
+
 def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -> str:
-    by_name = {runner.member.name: runner for runner in field}
-    best = {
-        "bits": min(member.bits_per_byte for member in result.members),
-        "early": min(member.early() for member in result.members),
-        "late": min(member.late() for member in result.members),
-        "speed": max(member.tokens_per_second for member in result.members),
-    }
-    rows = [_row(member, by_name[member.name], best) for member in result.ranked()]
-    curves = [
+    colours = {runner.member.name: runner.colour for runner in field}
+    rows = [
         {
-            "title": title,
-            "unit": unit,
-            "wide": panel_svg(field, panel, "full" if panel == "seconds" else "half"),
-            "narrow": panel_svg(field, panel, "narrow"),
+            "name": member.name,
+            "colour": colours[member.name],
+            "run": member.run,
+            "sample": member.sample.rstrip(),
+            "cells": [
+                (text(value(member)), best is not None and value(member) == best(map(value, result.members)))
+                for value, text, best in CELLS
+            ],
         }
-        for panel, (title, unit) in PANELS.items()
+        for member in result.ranked()
+    ]
+    curves = [
+        Curve(title, unit, panel_svg(field, panel, wide), panel_svg(field, panel, "narrow"))
+        for (panel, (title, unit)), wide in zip(PANELS.items(), ("full", "half", "half"), strict=True)
     ]
     first = records[result.members[0].name]
     return render(
@@ -56,22 +72,3 @@ def _title(result: RaceResult) -> str:
     if result.is_disturbed() and result.timed:
         return f"{len(result.members)} models on a disturbed machine"
     return f"{result.ranked()[0].name} comes first of {len(result.members)}"
-
-
-def _row(member: MemberResult, runner: Runner, best: dict[str, float]) -> dict[str, object]:
-    early, late = member.early(), member.late()
-    return {
-        "name": member.name,
-        "colour": runner.colour,
-        "run": member.run,
-        "sample": member.sample.rstrip(),
-        "cells": [
-            (f"{member.bits_per_byte:.3f}", member.bits_per_byte == best["bits"]),
-            (short(member.parameters), False),
-            (short(member.tokens_per_second), member.tokens_per_second == best["speed"]),
-            (short(member.tokens), False),
-            (duration(member.seconds), False),
-            (f"{early:.3f}", early == best["early"]),
-            (f"{late:.3f}", late == best["late"]),
-        ],
-    }
