@@ -6,37 +6,38 @@ import pytest
 import torch
 from tiny_training import CONTEXT, VOCAB, everything, same, settings, trainer
 
-from langue.batch import Batch, Loss
+from langue.batch import Loss
+from langue.engine import Engine, Request, SamplingSettings
 from langue.models import ModelConfig, build
-from langue.objectives import Causal
-from langue.randomness import torch_generator
+from langue.objectives import Causal, log_probabilities
 from langue.train import Trainer, Watch, latest
 from langue.train.prefetch import Pass
+from langue.written_text import WrittenText, batch_of
 
 
 class Reinforce:
-    """Policy gradient (Williams 1992): texts that the policy draws, keyed by seed, step and row; the reward is the
-    share of the token 3 in a text."""
+    """Policy gradient (Williams 1992) on texts that the policy writes by the engine, keyed by seed, step and row; the
+    reward is the share of the token 3 in what it wrote."""
 
     rows = 6
+    sampling = SamplingSettings(max_tokens=CONTEXT - 1, seed=5, draw_log_probabilities=True)
 
     def passes(self, step, model):
-        ids = torch.zeros(self.rows, 1, dtype=torch.long)
-        draws = [torch_generator(5, step, row) for row in range(self.rows)]
         model.eval()
-        with torch.no_grad():
-            for _ in range(CONTEXT - 1):
-                shares = model(Batch(ids))[:, -1].softmax(-1)
-                drawn = [torch.multinomial(row, 1, generator=draw) for row, draw in zip(shares, draws, strict=True)]
-                ids = torch.cat([ids, torch.stack(drawn)], 1)
+        requests = [Request([0], self.sampling, key=(step, row)) for row in range(self.rows)]
+        written = [best[0] for best in Engine(model).run(requests)]
         model.train()
-        yield Pass(step, step * self.rows, self.rows, Batch(ids[:, :-1], ids[:, 1:]), is_last=True)
+        prompt = WrittenText().extended([0], "prompt")
+        texts = [prompt.extended(text.written, "model", text.draw_log_probabilities) for text in written]
+        self.batch, self.drawn = batch_of(texts)
+        yield Pass(step, step * self.rows, self.rows, self.batch, is_last=True)
 
     def loss(self, model, batch):
-        logs = model(batch).log_softmax(-1).gather(2, batch.targets[..., None])[..., 0].sum(1)
+        logs = log_probabilities(model.hidden(batch), model.head, batch.targets)
+        torch.testing.assert_close(logs.detach(), self.drawn, atol=1e-5, rtol=0)
         rewards = (batch.targets == 3).float().mean(1)
         measured = {"reward": torch.stack([rewards.sum(), torch.tensor(float(len(rewards)))])}
-        return Loss(-(logs * (rewards - rewards.mean())).sum(), torch.tensor(len(rewards)), measured)
+        return Loss(-(logs.sum(1) * (rewards - rewards.mean())).sum(), torch.tensor(len(rewards)), measured)
 
     def waited(self, seconds):
         return 0.0

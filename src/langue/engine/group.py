@@ -26,6 +26,7 @@ class Running:
         written: new tokens of each of its texts, also that which the model has not read yet.
         rows: how many it has in the batch: one for its prompt, then one for each text that is not finished.
         samples: of sampling, the numbers of these texts.
+        draws: of sampling, log-probabilities of what was drawn for each text by its number, if they are kept.
         constraint: of beams, how far each has come with the phrases that have to stand in it.
         ended: what has ended, best or first sample first, with what it is sorted by.
     """
@@ -35,6 +36,7 @@ class Running:
     written: int = 0
     rows: int = 1
     samples: list[int] = field(default_factory=list)
+    draws: dict[int, list[float]] = field(default_factory=dict)
     constraint: Constraint | None = None
     ended: list[tuple[float, Hypothesis]] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ class Running:
             score: the sum of their log-probabilities.
             logs: these.
             attention: (tokens, S or more) how much each looked at each source position, if that was noted.
-            order: what it is sorted by; None is its rank, and two equal texts are one.
+            order: the number of a sample, by which it is sorted; None sorts by rank, and two equal texts are one.
         """
         settings, is_end = self.request.settings, text[-1] in self.request.ends
         attention = None if attention is None else attention[:, : self.request.source_length]
@@ -70,6 +72,7 @@ class Running:
             rank=rank(score, len(text), attention, settings),
             log_probabilities=logs,
             alignment=attention if settings.alignments else None,
+            draw_log_probabilities=None if order is None else self.draws.get(order),
         )
         same = ((other.tokens, other.end) == (hypothesis.tokens, hypothesis.end) for _, other in self.ended)
         if order is None and settings.groups > 1 and any(same):

@@ -22,6 +22,8 @@ class Hypothesis:
         log_probabilities: of each token, the ending one as well.
         alignment: (tokens, S) how much each token, the ending one as well, looked at each source position: the mean
             over heads and blocks. None unless it was asked for.
+        draw_log_probabilities: of each token, as it was drawn: after temperature, filters and processors. None unless
+            it was asked for.
     """
 
     tokens: list[int]
@@ -30,6 +32,12 @@ class Hypothesis:
     rank: float
     log_probabilities: list[float]
     alignment: Tensor | None = None
+    draw_log_probabilities: list[float] | None = None
+
+    @property
+    def written(self) -> list[int]:
+        """The tokens with the one that ended them."""
+        return self.tokens if self.end is None else [*self.tokens, self.end]
 
     @property
     def ended(self) -> bool:

@@ -20,6 +20,8 @@ def sample(group: Group, batch: DecodingBatch) -> tuple[Choice, list[Event]]:
     """
     logits = group.logits(batch)
     tokens = logits.argmax(-1) if group.settings.temperature == 0 else _draw(logits, _draws(group))
+    if group.settings.draw_log_probabilities:
+        _keep_draws(group, logits, tokens)
     logs = (batch.logs if group.rows is None else batch.logs.index_select(0, group.rows)).gather(1, tokens[:, None])
     tokens, logs = tokens.cpu(), logs[:, 0].cpu()
     refuse_not_finite(logs)
@@ -34,6 +36,17 @@ def sample(group: Group, batch: DecodingBatch) -> tuple[Choice, list[Event]]:
         return Choice(counts, parents, tokens, logs, scores), events
     left = torch.tensor(rows).nonzero()[:, 0]
     return Choice(counts, left if parents is None else parents[left], tokens[left], logs[left], scores[left]), events
+
+
+def _keep_draws(group: Group, logits: Tensor, tokens: Tensor) -> None:
+    """Keep the log-probability that each row's token was drawn with, which is 0 where nothing was drawn."""
+    logs = torch.zeros(len(tokens))
+    if group.settings.temperature > 0:
+        logs = _precise(logits).log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+    rows = iter(logs.tolist())
+    for running in group.running:
+        for number in running.samples:
+            running.draws.setdefault(number, []).append(next(rows))
 
 
 def _left(group: Group, tokens: list[int]) -> tuple[list[bool], list[Event]]:
@@ -86,9 +99,12 @@ def draw(running: Running, sample: int) -> float:
 
 def _draw(logits: Tensor, draws: list[float]) -> Tensor:
     """(rows,) the token in whose share of the probability each draw from [0, 1) lies."""
-    # float32's cumulated probabilities would lose the least likely tokens; MPS has nothing better.
-    kind = torch.float32 if logits.device.type == "mps" else torch.float64
-    cumulated = logits.to(kind).softmax(-1).cumsum(-1)
+    cumulated = _precise(logits).softmax(-1).cumsum(-1)
     # A draw just below 1 must not land behind the last token that can be chosen.
-    drawn = torch.tensor(draws, dtype=kind, device=logits.device)[:, None] * cumulated[:, -1:]
+    drawn = torch.tensor(draws, dtype=cumulated.dtype, device=logits.device)[:, None] * cumulated[:, -1:]
     return torch.searchsorted(cumulated, drawn, right=True).clamp_(max=logits.shape[-1] - 1)[:, 0]
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """Logits in float64: float32 would lose the least likely tokens where shares are summed. MPS has nothing better."""
+    return logits.float() if logits.device.type == "mps" else logits.double()

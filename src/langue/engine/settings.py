@@ -49,6 +49,8 @@ class SamplingSettings(Settings):
     """The loss of a token for each earlier group that has just chosen it."""
     alignments: bool = False
     """Keep how much each token looked at each source position."""
+    draw_log_probabilities: bool = False
+    """Keep the log-probability that each token was drawn with, temperature and filters included; not of beams."""
     seed: int = 0
     """Seed of sampling: the same gives the same text."""
 
@@ -61,6 +63,8 @@ class SamplingSettings(Settings):
     def _consistent(self) -> SamplingSettings:
         if self.beams > 1 and self.samples > self.beams:
             raise ValueError(f"{self.samples} samples cannot come out of {self.beams} beams")
+        if self.beams > 1 and self.draw_log_probabilities:
+            raise ValueError("beams draw nothing; leave out draw_log_probabilities")
         if self.beams % self.groups:
             raise ValueError(f"{self.beams} beams cannot be shared out among {self.groups} groups")
         if not self.max_tokens_per_source and self.min_tokens > self.max_tokens:
