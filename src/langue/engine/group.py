@@ -127,8 +127,9 @@ class Group:
             logits.index_fill_(1, self.suppressed, RULED_OUT)
         if self.processor is not None:
             logits = self.processor(logits, self._own(batch.texts), self._written(logits.device))
-        logits = processed(logits, self._own(batch.texts), self.settings)
-        return self._forced(self._without_ends(logits))
+        # Before the filters, which would leave nothing where they keep ends alone.
+        logits = processed(self._without_ends(logits), self._own(batch.texts), self.settings)
+        return self._forced(logits)
 
     def per_row(self, values: Iterable[int]) -> list[int]:
         """A value of each request, for each of its rows."""
