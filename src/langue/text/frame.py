@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tokenizers import Tokenizer as Engine
+
+from langue.text.hostile import steps
 
 Piece = tuple[int | Literal["A", "B"], int]
 """A special token, or the first or second text, and the segment that it belongs to."""
@@ -62,15 +63,12 @@ def classic_frame(start: int, separator: int, between: int = 1, second: int = 1)
 
 def read_frame(engine: Engine) -> Frame | None:
     """The frame that an engine's own post-processor makes, or None where it has none."""
-    if engine.post_processor is None:
-        return None
-    return _read(json.loads(engine.post_processor.__getstate__()))
+    frames = (_read(processor) for processor in steps(engine.post_processor))
+    return next((frame for frame in frames if frame is not None), None)
 
 
 def _read(processor: dict[str, Any]) -> Frame | None:
     kind = processor["type"]
-    if kind == "Sequence":
-        return next((found for part in processor["processors"] if (found := _read(part)) is not None), None)
     if kind == "BertProcessing":
         return classic_frame(processor["cls"][1], processor["sep"][1])
     if kind == "RobertaProcessing":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,28 +43,27 @@ def check_engine(engine: Engine, path: Path) -> None:
         LangueError: a step of it puts more into a text than any tokenizer does.
     """
     for part in (engine.normalizer, engine.pre_tokenizer, engine.decoder):
-        if part is not None:
-            _check_step(json.loads(part.__getstate__()), path)
-    if engine.post_processor is not None:
-        _check_frame(json.loads(engine.post_processor.__getstate__()), path)
+        for step in steps(part):
+            put = step.get(_PUT.get(str(step.get("type")), ""))
+            if isinstance(put, str) and len(put) > LONGEST_TEXT:
+                fault = f"its {step['type']} would put {len(put):,} characters into a text at once"
+                raise LangueError(f"{path} is hostile or damaged: {fault}")
+    for processor in steps(engine.post_processor):
+        tokens = processor.get("special_tokens")
+        numbers = [len(token["ids"]) for token in tokens.values()] if isinstance(tokens, dict) else []
+        pieces = [len(processor.get(name) or ()) for name in ("single", "pair")]
+        if max([*numbers, *pieces, 0]) > LONGEST_FRAME:
+            raise LangueError(f"{path} is hostile or damaged: it would put over {LONGEST_FRAME} tokens around a text")
 
 
-def _check_step(step: dict[str, Any], path: Path) -> None:
-    put = step.get(_PUT.get(str(step.get("type")), ""))
-    if isinstance(put, str) and len(put) > LONGEST_TEXT:
-        raise LangueError(
-            f"{path} is hostile or damaged: its {step['type']} would put {len(put):,} characters into a text at once"
-        )
-    for name in ("normalizers", "pretokenizers", "decoders"):
-        for one in step.get(name) or ():
-            _check_step(one, path)
+def steps(part: Any) -> Iterator[dict[str, Any]]:
+    """The settings of a part of an engine, and of all parts that it is made of, in their order; none of None."""
+    if part is not None:
+        yield from _unfolded(json.loads(part.__getstate__()))
 
 
-def _check_frame(processor: dict[str, Any], path: Path) -> None:
-    for part in processor.get("processors") or ():
-        _check_frame(part, path)
-    tokens = processor.get("special_tokens")
-    numbers = [len(token["ids"]) for token in tokens.values()] if isinstance(tokens, dict) else []
-    pieces = [len(processor.get(name) or ()) for name in ("single", "pair")]
-    if max([*numbers, *pieces, 0]) > LONGEST_FRAME:
-        raise LangueError(f"{path} is hostile or damaged: it would put over {LONGEST_FRAME} tokens around a text")
+def _unfolded(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield step
+    for name in ("normalizers", "pretokenizers", "decoders", "processors"):
+        for inner in step.get(name) or ():
+            yield from _unfolded(inner)

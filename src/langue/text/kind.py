@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from langue.text.hostile import steps
 from langue.text.tokenizer import Tokenizer
 
 BYTES = 256
@@ -16,11 +15,11 @@ def kind_of(tokenizer: Tokenizer) -> str:
     if kind == "BPE":
         added = set(engine.get_added_tokens_decoder())
         learnt = set(engine.get_vocab(with_added_tokens=False).values()) - added
-        if "ByteLevel" not in _steps(engine.decoder):
+        if "ByteLevel" not in _types(engine.decoder):
             return "bpe"
         return "byte" if len(learnt) <= BYTES else "byte-bpe"
     if kind == "WordLevel":
-        return "char" if "Split" in _steps(engine.pre_tokenizer) else "words"
+        return "char" if "Split" in _types(engine.pre_tokenizer) else "words"
     return kind.lower()
 
 
@@ -29,14 +28,6 @@ def describe(tokenizer: Tokenizer) -> str:
     return f"{kind_of(tokenizer)}, {tokenizer.vocab_size:,} tokens"
 
 
-def _steps(part: object) -> set[str]:
+def _types(part: object) -> set[str]:
     """The types of a part of the engine and of all that it is made of."""
-    if part is None:
-        return set()
-    types, rest = set(), [json.loads(part.__getstate__())]  # type: ignore[attr-defined]
-    while rest:
-        step = rest.pop()
-        if isinstance(step, dict):
-            types.add(str(step.get("type")))
-        rest += step if isinstance(step, list) else list(step.values()) if isinstance(step, dict) else []
-    return types
+    return {str(step["type"]) for step in steps(part)}

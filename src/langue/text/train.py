@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Engine
@@ -68,6 +69,11 @@ def _with_specials(engine: Engine) -> Engine:
     return engine
 
 
+def _learn(engine: Engine, kind: Any, settings: TokenizerSettings, texts: Iterator[str], **options: Any) -> None:
+    trainer = kind(vocab_size=settings.vocab_size, special_tokens=SPECIAL, show_progress=False, **options)
+    engine.train_from_iterator(texts, trainer)
+
+
 def _byte_level(model: models.Model, *, use_regex: bool = True) -> Engine:
     engine = Engine(model)
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use_regex)
@@ -96,14 +102,7 @@ def _char(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
 def _byte_bpe(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
     _demand(settings, len(SPECIAL) + len(_ALPHABET), "the special tokens and 256 bytes")
     engine = _byte_level(models.BPE())
-    trainer = trainers.BpeTrainer(
-        vocab_size=settings.vocab_size,
-        special_tokens=SPECIAL,
-        initial_alphabet=_ALPHABET,
-        show_progress=False,
-        max_token_length=64,
-    )
-    engine.train_from_iterator(texts, trainer)
+    _learn(engine, trainers.BpeTrainer, settings, texts, initial_alphabet=_ALPHABET, max_token_length=64)
     return engine
 
 
@@ -117,14 +116,9 @@ def _wordpiece(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
     ]
     engine.pre_tokenizer = pre_tokenizers.Sequence(words)
     engine.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=settings.vocab_size,
-        special_tokens=SPECIAL,
-        show_progress=False,
-        # Each letter may need two tokens: to begin a word, and to go on with one.
-        limit_alphabet=max(LETTERS, (settings.vocab_size - len(SPECIAL)) // 2),
-    )
-    engine.train_from_iterator(texts, trainer)
+    # Each letter may need two tokens: to begin a word, and to go on with one.
+    letters = max(LETTERS, (settings.vocab_size - len(SPECIAL)) // 2)
+    _learn(engine, trainers.WordPieceTrainer, settings, texts, limit_alphabet=letters)
     if engine.get_vocab_size() > settings.vocab_size:
         _demand(settings, engine.get_vocab_size(), "the special tokens and the alphabet")
     engine.pre_tokenizer = pre_tokenizers.Sequence([*words, *_apart(engine.get_vocab())])
@@ -163,15 +157,9 @@ def _unigram(settings: TokenizerSettings, texts: Iterator[str]) -> Engine:
             ]
         )
         engine.decoder = decoders.Metaspace(prepend_scheme="never")
-    trainer = trainers.UnigramTrainer(
-        vocab_size=settings.vocab_size,
-        special_tokens=SPECIAL,
-        unk_token=UNKNOWN,
-        initial_alphabet=[] if settings.nfkc else _ALPHABET,
-        show_progress=False,
-    )
+    alphabet, sentences = [] if settings.nfkc else _ALPHABET, _until(texts, SENTENCES)
     try:
-        engine.train_from_iterator(_until(texts, SENTENCES), trainer)
+        _learn(engine, trainers.UnigramTrainer, settings, sentences, unk_token=UNKNOWN, initial_alphabet=alphabet)
     except BaseException as error:  # the engine panics on a vocabulary below its alphabet
         if isinstance(error, KeyboardInterrupt | SystemExit | LangueError):
             raise
