@@ -6,7 +6,7 @@ setting-up has written, `manifest` knows the bytes of each file of a folder, `st
 """
 
 from langue.files.claim import claim, is_unfinished
-from langue.files.disk import make_folders, reason, sync
+from langue.files.disk import disk_fault, make_folders, sync
 from langue.files.hashing import digest, every_byte
 from langue.files.ledger import note, remove_files
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
@@ -22,11 +22,11 @@ __all__ = [
     "check_stamp",
     "claim",
     "digest",
+    "disk_fault",
     "every_byte",
     "is_unfinished",
     "make_folders",
     "note",
-    "reason",
     "remove_files",
     "replacing",
     "replacing_listed",

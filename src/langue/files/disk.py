@@ -69,7 +69,7 @@ def remove_empty(folders: list[Path]) -> None:
             return
 
 
-def reason(error: Exception) -> str:
+def disk_fault(error: Exception) -> str:
     """The reason why a write failed; libraries in Rust tell the number of the error in their text alone."""
     number = getattr(error, "errno", None)
     match = re.search(r"os error (\d+)", str(error))
@@ -99,5 +99,5 @@ def write_errors(path: Path, advice: str) -> Iterator[None]:
         name = getattr(error, "filename", None)
         if isinstance(name, str) and SUFFIX not in name and Path(name) not in (path, *path.parents):
             raise
-        full = f"; {advice}" if reason(error) == FULL else ""
-        raise LangueError(f"{path} could not be written: {reason(error)}{full}") from None
+        full = f"; {advice}" if disk_fault(error) == FULL else ""
+        raise LangueError(f"{path} could not be written: {disk_fault(error)}{full}") from None

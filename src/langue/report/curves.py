@@ -84,8 +84,7 @@ def _draw_loss(axes: Axes, record: Record) -> None:
         ends.append((x[-1], float(calm[-1]), f"train {calm[-1]:.3f}", day("train")))
     dev_x, dev_y = points(record.dev, "loss")
     if dev_x:
-        axes.plot(dev_x, dev_y, color=day("dev"), marker="o", markersize=3, linewidth=2)
-        ends.append((dev_x[-1], dev_y[-1], f"dev {dev_y[-1]:.3f}", day("dev")))
+        ends.append(_plot_dev(axes, (dev_x, dev_y), "dev"))
         if len(dev_y) > 1 and (best := int(np.argmin(dev_y))) < len(dev_y) - 1:
             _ring(axes, dev_x[best], dev_y[best], f"best {dev_y[best]:.3f}")
     _look_past_the_start(axes, [(x, y), (dev_x, dev_y)])
@@ -93,20 +92,23 @@ def _draw_loss(axes: Axes, record: Record) -> None:
 
 
 def _draw_bits(axes: Axes, record: Record) -> None:
-    x, y = points(record.dev, "bits_per_byte")
-    axes.plot(x, y, color=day("dev"), marker="o", markersize=3, linewidth=2)
-    _look_past_the_start(axes, [(x, y)])
-    label_ends(axes, [(x[-1], y[-1], f"{y[-1]:.3f}", day("dev"))])
+    curve = points(record.dev, "bits_per_byte")
+    end = _plot_dev(axes, curve, "")
+    _look_past_the_start(axes, [curve])
+    label_ends(axes, [end])
 
 
 def _draw_scores(axes: Axes, record: Record, names: Sequence[str]) -> None:
     """The first two, which are the task's own; all others follow them closely."""
-    ends = []
-    for name, colour in zip(names, (day("dev"), day("blue")), strict=False):
-        x, y = points(record.dev, name)
-        axes.plot(x, y, color=colour, marker="o", markersize=3, linewidth=2)
-        ends.append((x[-1], y[-1], f"{name.replace('_', ' ')} {y[-1]:.3f}", colour))
-    label_ends(axes, ends)
+    colours = zip(names, ("dev", "blue"), strict=False)
+    label_ends(axes, [_plot_dev(axes, points(record.dev, name), name, colour) for name, colour in colours])
+
+
+def _plot_dev(axes: Axes, curve: Points, name: str, colour: str = "dev") -> tuple[float, float, str, str]:
+    """Draw a curve of dev data; its end, with its name and last value, and its colour."""
+    x, y = curve
+    axes.plot(x, y, color=day(colour), marker="o", markersize=3, linewidth=2)
+    return x[-1], y[-1], f"{name.replace('_', ' ')} {y[-1]:.3f}".strip(), day(colour)
 
 
 def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from langue.errors import LangueError, reading
 from langue.extra import need
-from langue.files import reason, replacing
+from langue.files import disk_fault, replacing
 from langue.search.rows import PassageRows
 from langue.search.settings import Storage
 from langue.search.store import IndexManifest, Passage, Scored, ranked
@@ -344,7 +344,9 @@ class LanceTable:
         except (OSError, RuntimeError, ValueError) as error:
             if "os error" not in str(error) and not isinstance(error, OSError):
                 raise
-            raise LangueError(f"{self._path} could not be written: {reason(error)}; make room and try again") from None
+            raise LangueError(
+                f"{self._path} could not be written: {disk_fault(error)}; make room and try again"
+            ) from None
 
 
 def _numpy(column: Any) -> np.ndarray:
