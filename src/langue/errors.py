@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import difflib
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -79,6 +80,12 @@ def listed(names: Iterable[object]) -> str:
     """The names that somebody else gave to things, for a message: not too many, each on one line and not too long."""
     shown = [one_line(str(name))[:LONGEST_NAME] for name in islice(names, MOST_NAMES + 1)]
     return ", ".join([*shown[:MOST_NAMES], *(["…"] if len(shown) > MOST_NAMES else [])])
+
+
+def hint(name: str, known: Collection[str], question: str = "did you mean", cutoff: float = 0.6) -> str:
+    """The nearest of the known names as a question, or all of them where none is near."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f"{question} {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
 
 
 def one_line(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self, TypeVar, get_args
 
@@ -10,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from langue.content import OutOfBounds, parse_yaml
-from langue.errors import LONGEST_REASON, LangueError, one_line, reading
+from langue.errors import LONGEST_REASON, LangueError, hint, one_line, reading
 
 
 class Settings(BaseModel):
@@ -124,9 +123,7 @@ def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:
     name = one_line(".".join(str(part) for part in place))[:LONGEST_REASON]
     if first["type"] == "extra_forbidden":
         known = _keys_at(kind, place[:-1])
-        nearest = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(known))}"
-        return f"unknown key {name}; {hint}"
+        return f"unknown key {name}; {hint(str(place[-1]), sorted(known), cutoff=0.5)}"
     if first["type"] == "missing":
         return f"{name} is missing"
     message = first["msg"].removeprefix("Value error, ")

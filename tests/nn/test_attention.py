@@ -165,12 +165,13 @@ def test_cross_attention_is_torchs(padded: bool) -> None:
     reference.out_proj.bias.copy_(cross.output.bias)
     valid = torch.arange(seen) < torch.tensor([[seen], [2]]) if padded else None
     hidden = torch.randn(ROWS, seen, memory_width, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    x, memory = inputs(), EncoderOutput(hidden, valid)
+    x, memory = inputs(), EncoderOutput(hidden, valid, attention_weights=[])
     expected, weights = reference(
         x, hidden, hidden, key_padding_mask=None if valid is None else ~valid, average_attn_weights=False
     )
     torch.testing.assert_close(cross(x, memory), expected)
-    torch.testing.assert_close(cross.weights(x, memory), weights)
+    assert memory.attention_weights is not None
+    torch.testing.assert_close(memory.attention_weights[0], weights)
 
 
 def test_dropout_drops_weights_while_training_only() -> None:

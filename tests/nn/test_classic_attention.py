@@ -35,8 +35,10 @@ def test_it_is_its_formula(kind: CrossKind) -> None:
     x = torch.randn(2, 3, WIDTH, generator=draws, dtype=torch.float64)
     hidden = torch.randn(2, SEEN, SOURCE_WIDTH, generator=draws, dtype=torch.float64)
     lengths = [SEEN, 2]
-    memory = EncoderOutput(hidden, torch.arange(SEEN) < torch.tensor(lengths)[:, None])
-    found, looks = layer(x, memory), layer.weights(x, memory)
+    memory = EncoderOutput(hidden, torch.arange(SEEN) < torch.tensor(lengths)[:, None], attention_weights=[])
+    found = layer(x, memory)
+    assert memory.attention_weights is not None
+    (looks,) = memory.attention_weights
     for row, length in enumerate(lengths):
         for position in range(3):
             scores = torch.stack([energy(layer, x[row, position], hidden[row, s]) for s in range(length)])

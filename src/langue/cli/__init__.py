@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import sys
@@ -13,7 +12,7 @@ from langue.cli.fields import complete_resume, gather_fields
 from langue.cli.status import OK, USER_ERROR
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
 from langue.entry import main, say_interrupted
-from langue.errors import LangueError
+from langue.errors import LangueError, hint
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -82,9 +81,7 @@ def _take(flag: str, arguments: list[str]) -> tuple[list[str], bool]:
 def _choose(name: str, verbs: Verbs, before: str) -> Verb | Mapping[str, Verb]:
     if name in verbs:
         return verbs[name]
-    nearest = difflib.get_close_matches(name, verbs, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(verbs)}"
-    raise LangueError(f"{before} has no verb {name}; {hint}")
+    raise LangueError(f"{before} has no verb {name}; {hint(name, verbs)}")
 
 
 def _call(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from langue.console import progress
 from langue.data import TokenStore
 from langue.data.part import StorePart
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.objectives import linear_cross_entropy
 from langue.objectives.causal import without_opening
 from langue.text import Tokenizer
@@ -49,16 +49,13 @@ def evaluate_text(
     if not 1 <= stride <= context:
         raise LangueError(f"a stride must be from 1 to the context of {context}, not {stride}")
     total, count, device = 0.0, 0.0, model.device
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode(), _advance(store, quiet) as advance:
+    with evaluating(model), torch.inference_mode(), _advance(store, quiet) as advance:
         for batch in _windows(store, tokenizer.end, context, stride, TOKENS.get(device.type, TOKENS_ELSEWHERE)):
             batch = batch.to(device)
             assert batch.targets is not None
             loss = linear_cross_entropy(model.hidden(batch), model.head, batch.targets)
             total, count = total + float(loss.total), count + float(loss.count)
             advance(float(loss.count))
-    model.train(was_training)
     return measures(total, count, store)
 
 

@@ -12,7 +12,7 @@ from langue.batch import IGNORE
 from langue.data import TokenStore
 from langue.data.part import StorePart
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.objectives import Masked, MaskingSettings, linear_cross_entropy
 from langue.randomness import RowRandomness
 from langue.text import Tokenizer
@@ -49,22 +49,21 @@ def evaluate_masked(
     room = model.config.context - len(tokenizer.pair([])[0])
     together = max(1, TOKENS // model.config.context)
     total, right, count = 0.0, 0, 0
-    was_training = model.training
-    model.eval()
     starts = list(range(0, store.tokens, room))
     whole, rest = [start for start in starts if start + room <= store.tokens], starts[store.tokens // room :]
     groups = [whole[place : place + together] for place in range(0, len(whole), together)] + ([rest] if rest else [])
-    for group in groups:
-        # One token more, of which the objective makes nothing.
-        rows = [np.append(store.read(start, min(room, store.tokens - start)), 0) for start in group]
-        batch = objective.batch([{"ids": row} for row in rows], RowRandomness(SEED, group[0] // room)).to(model.device)
-        assert batch.targets is not None
-        asked = batch.targets != IGNORE
-        hidden, targets = model.hidden(batch)[asked], batch.targets[asked]
-        total += float(linear_cross_entropy(hidden, model.head, targets).total)
-        right += _right(model, hidden, targets)
-        count += len(targets)
-    model.train(was_training)
+    with evaluating(model):
+        for group in groups:
+            # One token more, of which the objective makes nothing.
+            rows = [np.append(store.read(start, min(room, store.tokens - start)), 0) for start in group]
+            draws = RowRandomness(SEED, group[0] // room)
+            batch = objective.batch([{"ids": row} for row in rows], draws).to(model.device)
+            assert batch.targets is not None
+            asked = batch.targets != IGNORE
+            hidden, targets = model.hidden(batch)[asked], batch.targets[asked]
+            total += float(linear_cross_entropy(hidden, model.head, targets).total)
+            right += _right(model, hidden, targets)
+            count += len(targets)
     loss = total / max(1, count)
     return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "accuracy": right / max(1, count), "guessed": count}
 

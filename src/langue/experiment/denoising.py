@@ -13,7 +13,7 @@ from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.data import Store
 from langue.experiment.fit import Shape, rows_of
 from langue.experiment.language import Language
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives.denoise import DenoiseObjective, longest_sides, usual_sides, vocabulary
 from langue.randomness import RowRandomness
@@ -86,18 +86,16 @@ class Denoising(Language):
     def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
         """Loss in nats per token that is to be told, spoilt in the same way each time."""
         objective, total, count = self.objective(), 0.0, 0
-        was_training = model.training
-        model.eval()
-        for store in stores:
-            windows = Windows(store, min(room_of(self.recipe), store.tokens - 1), 0)
-            for first in range(0, windows.size, ROWS):
-                rows = windows.rows(first, min(ROWS, windows.size - first))
-                batch = objective.batch(rows, RowRandomness(0, first)).to(model.device)
-                with torch.inference_mode(), autocast(model.device, self.recipe.training.precision):
-                    found = objective.loss(model, batch)
-                total += float(found.total)
-                count += int(found.count)
-        model.train(was_training)
+        with evaluating(model):
+            for store in stores:
+                windows = Windows(store, min(room_of(self.recipe), store.tokens - 1), 0)
+                for first in range(0, windows.size, ROWS):
+                    rows = windows.rows(first, min(ROWS, windows.size - first))
+                    batch = objective.batch(rows, RowRandomness(0, first)).to(model.device)
+                    with torch.inference_mode(), autocast(model.device, self.recipe.training.precision):
+                        found = objective.loss(model, batch)
+                    total += float(found.total)
+                    count += int(found.count)
         loss = total / max(1, count)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
 

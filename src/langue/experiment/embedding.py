@@ -17,7 +17,7 @@ from langue.errors import LangueError
 from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.experiment.teaching import read_lesson, write_lesson
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.config import EmbedderConfig
 from langue.objectives import EmbedObjective
 from langue.objectives.settings import SimilarityLoss
@@ -153,13 +153,10 @@ class EmbeddingCourse(Tables):
         return Deciding(metric or "loss", higher=metric not in (None, "loss"))
 
     def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
-        was_training = model.training
-        task = Embed(model, self.tokenizer, self.recipe.embed)
         training = self.recipe.training
-        with autocast(model.device, training.precision):
-            found = measure(task, rows, self.recipe.embed, training.batch_size)
-        model.train(was_training)
-        return found, []
+        with evaluating(model), autocast(model.device, training.precision):
+            task = Embed(model, self.tokenizer, self.recipe.embed)
+            return measure(task, rows, self.recipe.embed, training.batch_size), []
 
     @property
     def notes(self) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from langue.experiment.fit import Shape
 from langue.experiment.sources import Fingerprints
 from langue.files import make_folders
 from langue.hub.checkpoint import SOURCE_TOKENIZER
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
 from langue.recipe import Recipe
@@ -193,10 +193,8 @@ class Pairing(Course):
         return {SOURCE_TOKENIZER: (self.folder / "source" / FILE).read_text(encoding="utf-8")}
 
     def _task(self, model: Model) -> Any:
-        was_training = model.training
-        task = self.task(model, self.tokenizer, self.recipe.data.pairs, self.source_tokenizer)
-        model.train(was_training)
-        return task
+        with evaluating(model):
+            return self.task(model, self.tokenizer, self.recipe.data.pairs, self.source_tokenizer)
 
     def _whole(self, split: str) -> list[Pair]:
         data = self.recipe.data

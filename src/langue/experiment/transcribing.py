@@ -25,7 +25,7 @@ from langue.errors import LangueError
 from langue.experiment.course import CardWords, with_vocabulary
 from langue.experiment.tables import Tables
 from langue.files import digest, make_folders
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
@@ -184,10 +184,8 @@ class Transcribing(Tables):
         return "\n\n".join(f"{row.values['text']}\n→ {each.text}" for row, each in zip(chosen, found, strict=True))
 
     def _task(self, model: Model) -> Transcribe:
-        was_training = model.training
-        task = kind_of(model.config, self.tokenizer)(model, self.tokenizer, self.recipe.transcribe)
-        model.train(was_training)
-        return task
+        with evaluating(model):
+            return kind_of(model.config, self.tokenizer)(model, self.tokenizer, self.recipe.transcribe)
 
     @cached_property
     def flops_per_target(self) -> float:

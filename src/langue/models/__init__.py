@@ -4,7 +4,7 @@ from langue.models.build import assemble, build, load_model, read_config, save_m
 from langue.models.config import PRESETS, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
-from langue.models.model import Model
+from langue.models.model import Model, evaluating
 from langue.models.seq2seq import Seq2Seq
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Seq2Seq",
     "assemble",
     "build",
+    "evaluating",
     "load_model",
     "read_config",
     "save_model",

@@ -1,4 +1,4 @@
-"""From a configuration to a model, and between a model and its folder."""
+"""Building of models from their configurations, and their folders."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ def plain(model: Model) -> Model:
     if all(weights.get(name) is parameter for name, parameter in model.named_parameters()):
         return model
     with linear_factory(Linear):
-        made = empty(model.config)
-    expected = {name: parameter.shape for name, parameter in made.named_parameters()}
+        rebuilt = empty(model.config)
+    expected = {name: parameter.shape for name, parameter in rebuilt.named_parameters()}
     if wrong := _first_difference(expected, {name: value.shape for name, value in weights.items()}):
         raise LangueError(f"a layer of the model has no plain weight: {wrong}")
-    made.load_state_dict(weights, strict=False, assign=True)
-    made.tie()
-    return made.to(model.device, model.dtype).train(model.training)
+    rebuilt.load_state_dict(weights, strict=False, assign=True)
+    rebuilt.tie()
+    return rebuilt.to(model.device, model.dtype).train(model.training)
 
 
 def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -128,9 +128,9 @@ def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[s
         return
     with torch.device("meta"):  # since nobody has looked at its sizes yet
         blank = make_embedder(config, model.config.read_width)
-    expected = {name: each.shape for name, each in blank.state_dict().items()}
-    given = {name: each.shape for name, each in (weights or {}).items()}
-    if wrong := _first_difference(expected, given):
+    expected = {name: tensor.shape for name, tensor in blank.state_dict().items()}
+    present = {name: tensor.shape for name, tensor in (weights or {}).items()}
+    if wrong := _first_difference(expected, present):
         raise LangueError(f"the head that represents does not fit its configuration: {wrong}")
     head = make_embedder(config, model.config.read_width)
     head.load_state_dict(dict(weights or {}))
@@ -225,12 +225,12 @@ def _opened(path: Path, device: str) -> Iterator[Any]:
         raise LangueError(f"{path} is damaged: {error}") from None
 
 
-def _first_difference(expected: Mapping[str, torch.Size], found: Mapping[str, torch.Size]) -> str | None:
+def _first_difference(expected: Mapping[str, torch.Size], present: Mapping[str, torch.Size]) -> str | None:
     """The first tensor by name that should have another shape, in words."""
-    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    wrong = sorted(name for name in expected.keys() | present.keys() if expected.get(name) != present.get(name))
     if not wrong:
         return None
-    return f"{wrong[0]} should be {_shape(expected.get(wrong[0]))} but is {_shape(found.get(wrong[0]))}"
+    return f"{wrong[0]} should be {_shape(expected.get(wrong[0]))} but is {_shape(present.get(wrong[0]))}"
 
 
 def _shape(shape: torch.Size | None) -> str:

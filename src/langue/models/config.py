@@ -1,4 +1,4 @@
-"""What a model is made of, as data: every choice of architecture and form is one field."""
+"""The architecture of a model as data: every choice of architecture and form is one field."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _SHARED = {
 
 
 class AudioConfig(Settings):
-    """How a model hears: what a recording is made into before the encoder's first block."""
+    """The audio front end: features of a recording, and the convolutions before the encoder's first block."""
 
     features: FeatureKind = "filterbank"
     """Log-mel energies, normalised, or scaled as Whisper has them."""
@@ -163,19 +163,19 @@ class ModelConfig(LayerFields):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_preset(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "preset" in given:
-            rest = {key: value for key, value in given.items() if key != "preset"}
+    def _fill_in_preset(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and "preset" in fields:
+            rest = {key: value for key, value in fields.items() if key != "preset"}
             try:
-                return {**preset(given["preset"]), **rest}
+                return {**preset(fields["preset"]), **rest}
             except LangueError as error:
                 raise ValueError(str(error)) from None
-        return given
+        return fields
 
     @model_validator(mode="before")
     @classmethod
-    def _collapse_layers(cls, given: Any) -> Any:
-        return collapsed(given) if isinstance(given, dict) else given
+    def _collapse_layers(cls, fields: Any) -> Any:
+        return collapsed(fields) if isinstance(fields, dict) else fields
 
     @model_validator(mode="after")
     def _check_layers(self) -> ModelConfig:
@@ -256,14 +256,14 @@ class ModelConfig(LayerFields):
 
     @property
     def layer_count(self) -> int:
-        """How many layers there are."""
+        """Number of layers."""
         if isinstance(self.layers, LayerPattern):
             return len(self.layers.pattern) * self.layers.repeat
         return self.layers if isinstance(self.layers, int) else len(self.layers)
 
     @cached_property
     def layer_specs(self) -> tuple[LayerSpec, ...]:
-        """What each layer is made of, from the first to the last."""
+        """The specification of each layer, from the first to the last."""
         pattern = self.layer_pattern
         return pattern * (self.layer_count // len(pattern))
 
@@ -274,12 +274,12 @@ class ModelConfig(LayerFields):
 
     @property
     def described_mixers(self) -> str:
-        """Their names, for people."""
+        """Names of the mixers, for people."""
         return " and ".join(self.mixers)
 
     @property
     def are_layers_alike(self) -> bool:
-        """Whether the fields beside `layers` hold for all of them."""
+        """True if the fields beside `layers` hold for all of them."""
         return isinstance(self.layers, int)
 
     @property
@@ -294,7 +294,7 @@ class ModelConfig(LayerFields):
 
     @property
     def _layer_items(self) -> Sequence[tuple[str, LayerItem]]:
-        """What is said of single layers, with the place where it is."""
+        """Items of `layers`, each with its place in the configuration."""
         if isinstance(self.layers, LayerPattern):
             return [(f"layers.pattern.{number}", item) for number, item in enumerate(self.layers.pattern)]
         if isinstance(self.layers, tuple):
@@ -344,11 +344,11 @@ class ModelConfig(LayerFields):
         Raises:
             LangueError: the encoder's own fields are wrong, or belong to the whole model.
         """
-        given = dict(self.encoder or {})
-        if "preset" in given:
-            given = {**preset(given.pop("preset")), **given}
-            given = {key: value for key, value in given.items() if key not in _SHARED}
-        elif wrong := sorted(_SHARED & given.keys()):
+        fields = dict(self.encoder or {})
+        if "preset" in fields:
+            fields = {**preset(fields.pop("preset")), **fields}
+            fields = {key: value for key, value in fields.items() if key not in _SHARED}
+        elif wrong := sorted(_SHARED & fields.keys()):
             raise LangueError(
                 f"encoder: {wrong[0]} belongs to the whole model, so set it beside encoder, not inside it"
             )
@@ -357,9 +357,9 @@ class ModelConfig(LayerFields):
         heads = {"classifier", "embedder"}
         only = {"encoder", "audio", "source_vocab_size", "decoder_start", "forced_start", "cross"}
         own = self.model_dump(exclude=heads | only)
-        if "mixer" in given:  # which names all layers of the encoder, whatever those of the decoder are
+        if "mixer" in fields:  # which names all layers of the encoder, whatever those of the decoder are
             own["layers"] = self.layer_count
-        return parse(ModelConfig, {**own, **given, **shared}, "encoder")
+        return parse(ModelConfig, {**own, **fields, **shared}, "encoder")
 
 
 __all__ = ["PRESETS", "AudioConfig", "ClassifierConfig", "EmbedderConfig", "Form", "MixerKind", "ModelConfig"]

@@ -1,4 +1,4 @@
-"""How large a model is and what it costs, from its configuration alone: nothing is allocated, nothing computed."""
+"""Size and cost of a model, from its configuration alone: nothing is allocated, nothing computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from langue.nn.roles import roles
 
 
 def parameters(config: ModelConfig) -> int:
-    """How many numbers the model learns; a matrix that two places share counts once."""
+    """Number of numbers that the model learns; a matrix that two places share counts once."""
     return sum(parameter.numel() for parameter in outline(config).parameters())
 
 
@@ -178,7 +178,7 @@ class _Bound:
 
     @classmethod
     def of(cls, spec: LayerSpec, width: int) -> _Bound:
-        """Of a layer whose input and output are no wider."""
+        """The bound of a layer whose input and output are no wider."""
         looks = [look for look in (spec.mixer, spec.cross) if isinstance(look, AttentionSpec | CrossSpec)]
         width = max([width, *(look.heads * look.head_width for look in looks)])
         inside = 4 * spec.width if spec.feedforward is None else spec.feedforward.width

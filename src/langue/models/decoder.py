@@ -6,7 +6,6 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.models.config import ModelConfig
-from langue.models.look import look
 from langue.models.model import Model
 from langue.models.stack import Stack
 from langue.nn.layout import Layout
@@ -29,4 +28,4 @@ class Decoder(Model):
 
     def attention(self, batch: Batch) -> list[Tensor]:
         layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True)
-        return look(self.stack, self.embed(batch.ids, batch.segments), layout)
+        return self.stack.attention_weights(self.embed(batch.ids, batch.segments), layout)

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.models.config import ModelConfig
-from langue.models.look import look
 from langue.models.model import Model
 from langue.models.stack import Stack
 from langue.nn.layout import Layout
@@ -29,10 +28,10 @@ class Encoder(Model):
         raise ValueError("an encoder sees a whole text at once and has no state to start")
 
     def attention(self, batch: Batch) -> list[Tensor]:
-        return look(self.stack, *self._read(batch))
+        return self.stack.attention_weights(*self._read(batch))
 
     def _read(self, batch: Batch) -> tuple[Tensor, Layout]:
-        """What the first block gets, and where it stands."""
+        """The embedded input of the stack, and its layout."""
         if self.hearing is None:
             x, valid = self.embed(batch.ids, batch.segments), batch.valid
         elif batch.source is None:

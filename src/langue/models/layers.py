@@ -169,7 +169,7 @@ class LayerSpec(Settings):
 
     @property
     def is_normed(self) -> bool:
-        """Whether what comes out is normed already."""
+        """True if what comes out is normed already."""
         return self.norm_place == "post" or self.block == "conformer"
 
     @model_validator(mode="after")

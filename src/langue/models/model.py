@@ -1,8 +1,10 @@
-"""What every model can do, whatever its form: hidden vectors, logits, and which of its parameters are matrices."""
+"""The base of all models, whatever their form: hidden vectors, logits, and the parameters by their depth."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +13,11 @@ from langue.batch import Batch
 from langue.errors import LangueError
 from langue.models.config import EmbedderConfig, ModelConfig
 from langue.models.stack import Stack, embedding_scale
+from langue.nn.audio_front_end import AudioFrontEnd
 from langue.nn.classifier import Classifier
 from langue.nn.dense import Dense
 from langue.nn.embedder import Embedder
 from langue.nn.embedding import Embedding, Head, Scale
-from langue.nn.hearing import Hearing
 from langue.nn.norm import make_norm
 from langue.nn.roles import roles
 from langue.nn.state import State
@@ -31,7 +33,7 @@ class Model(nn.Module):
         self.config = config
         width = config.resolved_embedding_width
         audio = config.audio
-        self.hearing = None if audio is None else Hearing(audio.bins, width, audio.strides)
+        self.hearing = None if audio is None else AudioFrontEnd(audio.bins, width, audio.strides)
         self.embedding = (
             Embedding(config.vocab_size, width, bias=config.embedding_bias, scale=embedding_scale(config))
             if audio is None or config.form != "encoder"
@@ -104,7 +106,7 @@ class Model(nn.Module):
 
     @property
     def context_limit(self) -> int | None:
-        """How many positions the model can be trusted with, or None when it carries its memory on without end."""
+        """Number of positions that the model can be trusted with, or None when it carries its memory on without end."""
         limited = "attention" in self.config.mixers or self.config.position == "learned"
         return self.config.context if limited else None
 
@@ -115,41 +117,52 @@ class Model(nn.Module):
 
     @property
     def heads(self) -> list[nn.Module]:
-        """All that makes something of hidden vectors."""
+        """The heads on the hidden vectors."""
         return [head for head in (self.head, self.classifier, self.embedder) if head is not None]
 
     @property
     def reading_parts(self) -> list[nn.Module]:
-        """All that only a source goes through; nothing of a model of one side."""
+        """The modules that only a source goes through; none of a model of one side."""
         return []
 
     @property
     def depth(self) -> int:
-        """What `depths` says of heads: one more than there are blocks, on the deeper side."""
+        """The depth of heads: one more than there are blocks, on the deeper side."""
         return 1 + max(len(stack.blocks) for stack in self.stacks)
 
     def depths(self) -> dict[str, int]:
-        """How many layers each parameter stands above the input: embeddings 0, blocks 1, 2, …, heads one above all.
+        """Depth of each parameter, in layers above the input: embeddings 0, blocks 1, 2, …, heads one above all.
 
         What stands after the last block belongs to it. An encoder–decoder's sides are counted each by itself; a matrix
         that a head shares with the embedding is the embedding's.
         """
-        found = {id(parameter): self.depth for head in self.heads for parameter in head.parameters()}
+        depths = {id(parameter): self.depth for head in self.heads for parameter in head.parameters()}
         for stack in self.stacks:
             for number, block in enumerate(stack.blocks, 1):
-                found |= {id(parameter): number for parameter in block.parameters()}
-            found |= {id(parameter): len(stack.blocks) for parameter in stack.norm.parameters()}
+                depths |= {id(parameter): number for parameter in block.parameters()}
+            depths |= {id(parameter): len(stack.blocks) for parameter in stack.norm.parameters()}
         if self.embedding is not None:
-            found |= {id(parameter): 0 for parameter in self.embedding.parameters()}
-        return {name: found.get(id(parameter), 0) for name, parameter in self.named_parameters()}
+            depths |= {id(parameter): 0 for parameter in self.embedding.parameters()}
+        return {name: depths.get(id(parameter), 0) for name, parameter in self.named_parameters()}
 
     def matrices(self) -> dict[str, tuple[int, ...]]:
         """Names of the parameters between embedding and head that are matrices, with the rows of each stacked one."""
         return {name: role.blocks for name, role in roles(self).items() if role.kind == "matrix"}
 
 
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Let a model drop nothing out inside; afterwards it trains again if it did before."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 def _prepare(config: ModelConfig) -> nn.Module | None:
-    """What stands before the head."""
+    """The layers before the head."""
     layers: list[nn.Module] = []
     if config.head_dense != "none":
         layers.append(Dense(config.width, config.head_dense))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
-from langue.errors import LangueError
+from langue.errors import LangueError, hint
 
 _MODERN: dict[str, Any] = {
     # What makes small models learn fast: Karpathy's nanochat and Jordan's modded-nanogpt use the same parts.
@@ -143,7 +142,5 @@ def preset(name: str) -> dict[str, Any]:
         LangueError: there is none of this name.
     """
     if not isinstance(name, str) or name not in PRESETS:
-        nearest = difflib.get_close_matches(str(name), PRESETS, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(PRESETS)}"
-        raise LangueError(f"there is no preset {name!r}; {hint}")
+        raise LangueError(f"there is no preset {name!r}; {hint(str(name), PRESETS)}")
     return PRESETS[name]

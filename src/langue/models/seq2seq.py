@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from langue.batch import Batch
 from langue.models.config import ModelConfig
-from langue.models.look import look
 from langue.models.model import Model
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.embedding import Embedding, Head
@@ -65,7 +64,7 @@ class Seq2Seq(Model):
         return self.write(batch, self.encode(batch) if state is None else state.memory, state)
 
     def read(self, batch: Batch) -> Tensor:
-        """What the encoder makes of it."""
+        """(B, S, width): the encoder's output for a text given as `ids`."""
         return self.encode(replace(batch, source=batch.ids, source_valid=batch.valid)).hidden
 
     def write(self, batch: Batch, memory: EncoderOutput | None, state: State | None = None) -> Tensor:
@@ -79,6 +78,7 @@ class Seq2Seq(Model):
         return state
 
     def attention(self, batch: Batch) -> list[Tensor]:
-        """How the target looks at the source, block by block."""
-        layout = Layout.of(batch.ids, batch.valid, batch.documents, causal=True)
-        return look(self.stack, self.embed(batch.ids, batch.segments), layout, self.encode(batch))
+        """(B, heads, T, S) for each block: how much each position of the target looks at each one of the source."""
+        memory = replace(self.encode(batch), attention_weights=[])
+        self.write(batch, memory)
+        return memory.attention_weights or []

@@ -87,7 +87,7 @@ class Stack(nn.Module):
         return self.norm(x)
 
     def enter(self, x: Tensor, layout: Layout) -> Tensor:
-        """What the first block gets: the embeddings with all that stands between them and the blocks."""
+        """The input of the first block: embeddings with their positions, normed and dropped out."""
         if self.projection is not None:
             x = self.projection(x)
         added = self.position.added(layout.positions()[:, layout.past :])
@@ -97,6 +97,15 @@ class Stack(nn.Module):
             position.guide(layout) for position in self.attention_positions if isinstance(position, AttentionPosition)
         ]
         return self.dropout(self.embedding_norm(x))
+
+    def attention_weights(self, x: Tensor, layout: Layout) -> list[Tensor]:
+        """(B, heads, T, S) for each block that has attention; for pictures, so speed does not matter."""
+        x, weights = self.enter(x, layout), []
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            weights.append(block.attention_weights(x, layout))
+            x = block(x, layout)
+        return [attended for attended in weights if attended is not None]
 
 
 def _make_block(
@@ -200,5 +209,5 @@ def _sublayer(spec: LayerSpec, norm_width: int, step: float = 1.0) -> Sublayer:
 
 
 def embedding_scale(config: ModelConfig) -> float:
-    """What embeddings are multiplied by."""
+    """The factor that embeddings are multiplied by."""
     return math.sqrt(config.resolved_embedding_width) if config.embedding_scale else 1.0

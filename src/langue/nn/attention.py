@@ -182,16 +182,9 @@ class Attention(Mixer):
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         guide = layout.guide(self.position)
         queries, keys, _ = self._project(x, guide)
-        keys = self._spread(keys)
-        scores = queries @ keys.transpose(2, 3) * self.head_width**-0.5
-        if guide.bias is not None:
-            scores = scores + guide.bias
-        mask = layout.mask(self.window)
-        if mask is None and layout.causal:
-            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
-        if mask is not None:
-            scores = scores.masked_fill(~mask, float("-inf"))
-        return scores.softmax(-1)
+        keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
+        bias = x.new_zeros(layout.length, layout.past + layout.length) if guide.bias is None else guide.bias
+        return kernels.attention_weights(queries, keys, _with_bias(bias, layout.mask(self.window), layout))
 
     def _project(self, x: Tensor, guide: Guide) -> tuple[Tensor, Tensor, Tensor]:
         rows, length, _ = x.shape
@@ -205,10 +198,6 @@ class Attention(Mixer):
         both, values = both.transpose(1, 2), values.transpose(1, 2)
         queries, keys = both.split([self.heads, self.key_heads], 1)
         return _stretched(queries, self.scale), keys, values
-
-    def _spread(self, x: Tensor) -> Tensor:
-        """Give (B, key heads, S, head width) to each head that looks at it: (B, heads, S, head width)."""
-        return x[:, :, None].expand(-1, -1, self.heads // self.key_heads, -1, -1).flatten(1, 2)
 
     def _normalise(self, both: Tensor) -> Tensor:
         normed = kernels.rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
@@ -264,20 +253,12 @@ class CrossAttention(nn.Module):
             keys, values = state.keys.transpose(2, 3), state.values
         else:
             keys, values = self._remember(memory)
-        queries = self._queries(x, memory)
+        queries = _stretched(self._heads(memory.by_source(self.query(x))), self.scale)
         if memory.attention_weights is not None:
-            looks = kernels.attention_weights(queries, keys, memory.mask())
-            memory.attention_weights.append(memory.by_row(looks.transpose(1, 2), x.shape[1]).transpose(1, 2))
+            weights = kernels.attention_weights(queries, keys, memory.mask())
+            memory.attention_weights.append(memory.by_row(weights.transpose(1, 2), x.shape[1]).transpose(1, 2))
         mixed = kernels.attention(queries, keys, values, memory.mask(), dropout=self.dropout * self.training)
         return self.output(memory.by_row(mixed.transpose(1, 2).flatten(2), x.shape[1]))
-
-    def weights(self, x: Tensor, memory: EncoderOutput) -> Tensor:
-        """(B, heads, T, S): how much each position looks at each source position."""
-        keys, _ = self._remember(memory)
-        return kernels.attention_weights(self._queries(x, memory), keys, memory.mask())
-
-    def _queries(self, x: Tensor, memory: EncoderOutput) -> Tensor:
-        return _stretched(self._heads(memory.by_source(self.query(x))), self.scale)
 
     def _remember(self, memory: EncoderOutput) -> tuple[Tensor, Tensor]:
         keys, values = self.key_value(memory.hidden).chunk(2, -1)

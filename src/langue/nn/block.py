@@ -22,7 +22,7 @@ BlockKind = Literal["plain", "conformer"]
 
 
 class Sublayer(nn.Module):
-    """Where a layer's norm, dropout and shortcut stand around it.
+    """Norm, dropout and shortcut around a layer.
 
     pre:  x + dropout(f(norm(x)))      (Xiong et al. 2020)
     post: norm(x + dropout(f(x)))      (Vaswani et al. 2017)
@@ -92,7 +92,7 @@ class Block(nn.Module):
         self, x: Tensor, layout: Layout, states: list[LayerState] | None = None, memory: EncoderOutput | None = None
     ) -> Tensor:
         """(B, T, input width) → (B, T, width)."""
-        x = self.open(x)
+        x = self._open(x)
         wrap = islice(self.sublayers, self.place, None)
         x = next(wrap)(x, lambda y: self.mixer(y, layout, states[0] if states else None))
         if self.cross is not None:
@@ -106,6 +106,12 @@ class Block(nn.Module):
             x = next(wrap)(x, self.feedforward)
         return self.norm(x)
 
-    def open(self, x: Tensor) -> Tensor:
-        """What the mixer and its wrapper get."""
+    def attention_weights(self, x: Tensor, layout: Layout) -> Tensor | None:
+        """(B, heads, T, S) of the mixer, if it is attention."""
+        x, wrap = self._open(x), self.sublayers[self.place]
+        assert isinstance(wrap, Sublayer)
+        return self.mixer.weights(wrap.norm(x) if wrap.place == "pre" else x, layout)
+
+    def _open(self, x: Tensor) -> Tensor:
+        """The input of the mixer's sublayer."""
         return x if self.opening is None else self.sublayers[0](x, self.opening)

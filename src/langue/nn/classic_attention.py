@@ -56,10 +56,6 @@ class ClassicAttention(nn.Module):
         context = memory.by_row(weights @ memory.hidden, x.shape[1])
         return self.output(torch.cat([context, x], -1)).tanh()
 
-    def weights(self, x: Tensor, memory: EncoderOutput) -> Tensor:
-        """(B, 1, T, S): how much each position looks at each source position."""
-        return self._weights(x, self.key(memory.hidden), memory)[:, None]
-
     def _weights(self, x: Tensor, keys: Tensor, memory: EncoderOutput) -> Tensor:
         if self.query is None or self.energy is None:
             scores = x @ keys.transpose(1, 2)

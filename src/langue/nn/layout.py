@@ -1,4 +1,4 @@
-"""Where the positions of a batch stand, and who may see whom."""
+"""Layout of a batch: the number of each position, and the masks of attention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from langue.nn.state import PageTable, State
 
 @dataclass(frozen=True)
 class Guide:
-    """The say that positions have in attention; nothing unless they say it.
+    """Guidance of attention by positions.
 
     Attributes:
         rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for queries and keys.
@@ -26,7 +26,7 @@ class Guide:
 
 @dataclass
 class Layout:
-    """The geometry of one forward pass, worked out once for all layers. B rows, T new and S visible positions.
+    """The layout of one forward pass, worked out once for all layers. B rows, T new and S visible positions.
 
     Attributes:
         rows: B.
@@ -95,14 +95,14 @@ class Layout:
         return torch.arange(self.past + self.length, device=self.device)[None]
 
     def gather_indices(self, key_heads: int) -> Tensor:
-        """`PageTable.places` of all visible positions, (B, key heads, S) int64, worked out once for all layers."""
+        """`PageTable.gather_indices` of all visible positions, (B, key heads, S) int64, kept for all layers."""
         if key_heads not in self._gather_indices:
             assert self.page_table is not None
             self._gather_indices[key_heads] = self.page_table.gather_indices(key_heads)
         return self._gather_indices[key_heads]
 
     def mask(self, window: int | None) -> Tensor | None:
-        """Who sees whom, as a bool mask (1 or B, 1, T, S), or None when plain causal or full attention says it all.
+        """The attention mask, (1 or B, 1, T, S) bool, or None when plain causal or full attention says it all.
 
         Args:
             window: a position sees itself and the `window` − 1 before it (and after it when not causal).

@@ -1,4 +1,4 @@
-"""From sound to features: how loud each band of the mel scale is, every hundredth of a second."""
+"""Log-mel features of sound: the energy of each band of the mel scale, every hundredth of a second."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _QUIET = 1e-8
 
 
 def frames_of(samples: int) -> int:
-    """How many frames so many samples have; a recording of less than one has one."""
+    """Number of frames of so many samples; a recording of less than one has one."""
     return max(1, samples // HOP)
 
 
@@ -50,14 +50,14 @@ def log_mel(samples: Tensor, kind: FeatureKind, bins: int, levels: Sequence[Leve
     """
     energy = _energy(samples, bins)
     if kind == "whisper":
-        found = energy.clamp(min=_SILENT).log10()
-        found = torch.maximum(found, found.max() - 8.0)
-        return ((found + 4.0) / 4.0).T
+        features = energy.clamp(min=_SILENT).log10()
+        features = torch.maximum(features, features.max() - 8.0)
+        return ((features + 4.0) / 4.0).T
     if levels:
         means, deviations = torch.tensor(levels, device=energy.device).T
         return (_logarithms(energy, _SILENT).T - means) / deviations
-    found = _logarithms(energy, 1e-30)
-    return ((found - found.mean()) / (found.std(correction=0) + 1e-3)).T
+    features = _logarithms(energy, 1e-30)
+    return ((features - features.mean()) / (features.std(correction=0) + 1e-3)).T
 
 
 def levels_of(recordings: Iterable[Tensor], bins: int) -> tuple[Level, ...]:
@@ -67,17 +67,16 @@ def levels_of(recordings: Iterable[Tensor], bins: int) -> tuple[Level, ...]:
     """
     count, total, squares = 0, *torch.zeros(2, bins, dtype=torch.float64)
     for samples in recordings:
-        found = _logarithms(_energy(samples, bins), _SILENT).double()
-        count += found.shape[1]
-        total, squares = total + found.sum(1), squares + found.square().sum(1)
+        logarithms = _logarithms(_energy(samples, bins), _SILENT).double()
+        count += logarithms.shape[1]
+        total, squares = total + logarithms.sum(1), squares + logarithms.square().sum(1)
     if not count:
         return ()
     means = total / count
     # A bin in which nothing ever happens, such as those above a telephone's 4 kHz may be, is not blown up.
     deviations = (squares / count - means.square()).clamp(min=1e-2).sqrt()
-    return tuple(
-        (round(mean, 4), round(each, 4)) for mean, each in zip(means.tolist(), deviations.tolist(), strict=True)
-    )
+    pairs = zip(means.tolist(), deviations.tolist(), strict=True)
+    return tuple((round(mean, 4), round(deviation, 4)) for mean, deviation in pairs)
 
 
 def _logarithms(energy: Tensor, least: float) -> Tensor:

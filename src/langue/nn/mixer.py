@@ -1,4 +1,4 @@
-"""What all mixers have in common: a way for the positions of a sequence to exchange information."""
+"""The base of all mixers: layers in which the positions of a sequence exchange information."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model knows where a token stands: learned, sinusoidal, rotary or relative positions, or not at all."""
+"""Positions: learned or sinusoidal ones, which are added to embeddings, and relative ones, which bias attention."""
 
 from __future__ import annotations
 

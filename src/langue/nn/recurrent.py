@@ -25,7 +25,7 @@ _GATES: dict[RecurrentKind, int] = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 class HiddenState(LayerState):
-    """What the cell carries on: (1, B, width) once, or twice for an LSTM. None stands for zeros."""
+    """Hidden state of the cell: (1, B, width) once, or twice for an LSTM. None stands for zeros."""
 
     def __init__(self) -> None:
         self.hidden: Hidden | None = None

@@ -44,7 +44,7 @@ NORMAL, SMALL = Initial(), Initial(size=0.02)
 
 @dataclass(frozen=True)
 class Role:
-    """What a parameter is for.
+    """The role of a parameter.
 
     Attributes:
         kind: an `embedding` is looked up; a `position` stands for a place or a distance; a `matrix` or a `convolution`
@@ -52,7 +52,7 @@ class Role:
             scales; an `adapter` changes what another parameter does, which is kept.
         initial: its first value.
         blocks: rows of the matrices that it stacks; empty for one alone.
-        of_source: whether it works on the positions of what a decoder looks at, and not on the decoder's own.
+        of_source: True if it works on the positions of what a decoder looks at, and not on the decoder's own.
     """
 
     kind: Kind
@@ -62,12 +62,12 @@ class Role:
 
     @property
     def decays(self) -> bool:
-        """Whether weight decay shrinks it (Loshchilov & Hutter 2019): vectors are left alone."""
+        """True if weight decay shrinks it (Loshchilov & Hutter 2019): vectors are left alone."""
         return self.kind != "vector"
 
     @property
     def is_multiplied(self) -> bool:
-        """Whether each number of it is multiplied with once for each position of the trunk."""
+        """True if each number of it is multiplied with once for each position of the trunk."""
         return self.kind in ("matrix", "convolution", "adapter")
 
     def stacking(self, blocks: tuple[int, ...]) -> Role:

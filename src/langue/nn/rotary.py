@@ -18,7 +18,7 @@ FIRST = 4096
 
 
 class RotaryScaling(Settings):
-    """How rotary positions were stretched to a longer context than the model was first trained for."""
+    """Stretching of rotary positions to a longer context than the model was first trained for."""
 
     kind: Literal["linear", "llama3", "yarn"]
     """linear slows all pairs (Chen et al. 2023, "Position interpolation"), llama3 and yarn those that turn slowly."""
@@ -100,7 +100,7 @@ def scaled(rates: Tensor, theta: float, scaling: RotaryScaling) -> Tensor:
 
 
 def attention_factor(scaling: RotaryScaling) -> float:
-    """What queries and keys are multiplied by (YaRN, section 3.4)."""
+    """The factor of queries and keys (YaRN, section 3.4)."""
     if scaling.kind != "yarn":
         return 1.0
     return scaling.attention_factor or 0.1 * math.log(scaling.factor) + 1.0

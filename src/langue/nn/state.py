@@ -15,22 +15,22 @@ Owner = Literal["row", "source"]
 
 
 class RowIndex:
-    """Numbers (N,) int64 of the rows, or sources, that a state goes on with: kept, in a new order, or repeated."""
+    """Row index: numbers (N,) int64 of the rows, or sources, that are kept, in a new order, or repeated."""
 
     def __init__(self, numbers: Tensor):
         self.numbers = numbers
         places = torch.arange(len(numbers), device=numbers.device)
         self._places = (numbers != places).nonzero()[:, 0]
-        """Where somebody else was; worked out once for all layers."""
+        """Rows whose number changes; worked out once for all layers."""
         self._stay = 2 * len(self._places) <= len(numbers)
         self._moving = numbers[self._places] if self._stay else numbers
 
     def are_all(self, count: int) -> bool:
-        """Whether these are all of so many, in their order."""
+        """True if these are all of so many, in their order."""
         return len(self.numbers) == count and not len(self._places)
 
     def of(self, x: Tensor) -> Tensor:
-        """Their parts of what is remembered, along the first dimension, in new memory."""
+        """These rows of a tensor, along the first dimension, in new memory."""
         return x.index_select(0, self.numbers)
 
     def within(self, x: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class LayerState(ABC):
     """State of one layer, made of the positions it has seen. It is empty until the layer first writes to it."""
 
     owner: ClassVar[Owner] = "row"
-    """Of what the layer remembers something: of each row, or of each source."""
+    """The owner of what is remembered: each row, or each source."""
 
     @abstractmethod
     def select(self, owners: RowIndex) -> None:
@@ -85,7 +85,7 @@ def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
 
 @dataclass(frozen=True)
 class PageTable:
-    """Page table: where rows find keys and values of their positions, which they share as far as they grew together.
+    """Page table: the slots of each row's keys and values, which rows share as far as they grew together.
 
     Keys and values of all rows lie side by side in slots, and each row knows through which its own text went. So
     hypotheses of a beam part, and are given up, while nothing that is remembered of them moves: the paged attention of
@@ -104,7 +104,7 @@ class PageTable:
 
     @classmethod
     def of(cls, rows: int, length: int, device: torch.device) -> PageTable:
-        """Of rows that have nothing in common yet."""
+        """The table of rows that have nothing in common yet."""
         count = rows * length
         return cls(torch.arange(count, device=device).view(rows, length), count, max(1, length))
 
@@ -134,7 +134,7 @@ class PageTable:
         return torch.cat([self.slots[:, :1].expand(-1, missing), self.slots[:, -length:]], 1)
 
     def _take(self, wanted: int) -> PageTable:
-        """So many slots (N, 1) that no text goes through: new ones where these do not suffice."""
+        """Free slots (N, 1), which no text goes through: new ones where there are too few."""
         device = self.slots.device
         free = torch.ones(self.count, dtype=torch.bool, device=device).index_fill_(0, self.slots.flatten(), False)
         old = free.nonzero()[:wanted]
@@ -143,7 +143,7 @@ class PageTable:
         return replace(self, slots=torch.cat([old, new]), count=count)
 
     def gather_indices(self, heads: int) -> Tensor:
-        """In which row of a table each position's part for each head is, (rows, heads, L) int64."""
+        """Gather indices: the row of a table for each position and head, (rows, heads, L) int64."""
         head = torch.arange(heads, device=self.slots.device)[:, None]
         return (self.slots + self.slots // self.run * self.run * (heads - 1))[:, None] + head * self.run
 
@@ -153,7 +153,7 @@ class PageTable:
 
 
 class Grid(NamedTuple):
-    """Rows of sources that not as many share: where each row stands where every source has room for the most.
+    """Grid of rows whose sources are not shared by as many each: every source has room for the most.
 
     Attributes:
         width: rows that the most shared source has.
@@ -165,7 +165,7 @@ class Grid(NamedTuple):
 
     @classmethod
     def of(cls, counts: Sequence[int], device: torch.device) -> Grid | None:
-        """Of how many rows in succession share each source; None where all counts are alike, and nothing need move."""
+        """The grid of sources that so many rows in succession share; None where all counts are alike."""
         if len(set(counts)) <= 1:
             return None
         width, rows = max(counts), torch.tensor(counts)
@@ -328,5 +328,5 @@ class State:
 
 
 def _valid(valid: Tensor | None, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """What None stands for, written out: (rows, positions) bool."""
+    """A mask written out, of which None stands for no padding: (rows, positions) bool."""
     return torch.ones(shape, dtype=torch.bool, device=device) if valid is None else valid

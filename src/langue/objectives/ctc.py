@@ -12,7 +12,7 @@ from torch import Tensor
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
 from langue.models.config import AudioConfig
-from langue.nn.hearing import positions_of
+from langue.nn.audio_front_end import positions_of
 from langue.objectives.settings import TranscribeSettings
 from langue.objectives.sound import hear
 from langue.randomness import RowRandomness

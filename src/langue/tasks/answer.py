@@ -17,7 +17,7 @@ from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, missing_columns, require, text_of
 from langue.data.values import is_missing, place_near, spelt, whole
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.finite import refuse_not_finite
 from langue.objectives import AnswerSettings, Extract
 from langue.objectives.extract import span_scores
@@ -175,17 +175,16 @@ class Answer:
     def _scores(self, windows: Sequence[Window]) -> list[np.ndarray]:
         """(tokens + 1, 2) of each window: its first position's, which stands for no answer, and its text's."""
         found: list[Any] = [None] * len(windows)
-        device, was_training = self.model.device, self.model.training
-        self.model.eval()
-        for numbers in by_length([len(window.ids) for window in windows], BATCH_TOKENS.get(device.type, 1 << 14)):
-            chosen = [windows[number] for number in numbers]
-            batch = padded([np.array(w.ids) for w in chosen], [np.array(w.segments) for w in chosen])
-            scores = span_scores(self.model, batch.to(device)).cpu().numpy()
-            refuse_not_finite(scores)
-            for number, window, row in zip(numbers.tolist(), chosen, scores, strict=True):
-                text = row[window.begins : window.begins + len(window.places)]
-                found[number] = np.concatenate([row[:1], text]).astype(np.float64)
-        self.model.train(was_training)
+        device = self.model.device
+        with evaluating(self.model):
+            for numbers in by_length([len(window.ids) for window in windows], BATCH_TOKENS.get(device.type, 1 << 14)):
+                chosen = [windows[number] for number in numbers]
+                batch = padded([np.array(w.ids) for w in chosen], [np.array(w.segments) for w in chosen])
+                scores = span_scores(self.model, batch.to(device)).cpu().numpy()
+                refuse_not_finite(scores)
+                for number, window, row in zip(numbers.tolist(), chosen, scores, strict=True):
+                    text = row[window.begins : window.begins + len(window.places)]
+                    found[number] = np.concatenate([row[:1], text]).astype(np.float64)
         return found
 
     def _best(self, context: str, windows: Sequence[Window], scores: Sequence[np.ndarray]) -> list[Found]:

@@ -14,7 +14,7 @@ from langue.data.labelled import Labelled, list_of, missing_columns, number_of, 
 from langue.data.records import is_blank
 from langue.data.values import is_missing, whole
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.finite import refuse_not_finite
 from langue.objectives import ClassifyObjective
 from langue.objectives.padding import by_length, padded
@@ -138,14 +138,13 @@ class Classify:
         """What the model's head says about each, in their order: (outputs,) of a text, or (choices,)."""
         texts: list[Framed] = [text for row in encoded for text in row] if self.kind == "choice" else list(encoded)
         found = np.zeros((len(texts), self.model.classifier.output.out_features), np.float32)  # type: ignore[union-attr]
-        device, was_training = self.model.device, self.model.training
-        self.model.eval()
-        for numbers in by_length([len(ids) for ids, _ in texts], BATCH_TOKENS.get(device.type, 1 << 14)):
-            chosen = [texts[number] for number in numbers]
-            batch = padded([np.array(ids) for ids, _ in chosen], [np.array(segments) for _, segments in chosen])
-            found[numbers] = self.model.classify(batch.to(device)).float().cpu().numpy()
-            refuse_not_finite(found[numbers])
-        self.model.train(was_training)
+        device = self.model.device
+        with evaluating(self.model):
+            for numbers in by_length([len(ids) for ids, _ in texts], BATCH_TOKENS.get(device.type, 1 << 14)):
+                chosen = [texts[number] for number in numbers]
+                batch = padded([np.array(ids) for ids, _ in chosen], [np.array(segments) for _, segments in chosen])
+                found[numbers] = self.model.classify(batch.to(device)).float().cpu().numpy()
+                refuse_not_finite(found[numbers])
         if self.kind != "choice":
             return list(found)
         return np.split(found[:, 0], np.cumsum([len(row) for row in encoded])[:-1])

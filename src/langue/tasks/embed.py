@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.config import EmbedderConfig
 from langue.models.finite import refuse_not_finite
 from langue.models.model import make_embedder
@@ -149,16 +149,15 @@ class Embed:
     @torch.inference_mode()
     def _vectors(self, rows: Sequence[Sequence[int]], size: int | None, batch_tokens: int | None) -> np.ndarray:
         found = np.zeros((len(rows), size or self.size), np.float32)
-        device, was_training = self.model.device, self.model.training
-        self.model.eval()
+        device = self.model.device
         tokens = batch_tokens or BATCH_TOKENS.get(device.type, 1 << 14)
-        for numbers in by_length([len(ids) for ids in rows], tokens):
-            most = max(1, tokens // max(1, len(rows[numbers[0]])))
-            batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(device)
-            vectors = self.embedder(self.model.read(batch), batch.valid)[: len(numbers)]
-            found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
-            refuse_not_finite(found[numbers])
-        self.model.train(was_training)
+        with evaluating(self.model):
+            for numbers in by_length([len(ids) for ids in rows], tokens):
+                most = max(1, tokens // max(1, len(rows[numbers[0]])))
+                batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(device)
+                vectors = self.embedder(self.model.read(batch), batch.valid)[: len(numbers)]
+                found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
+                refuse_not_finite(found[numbers])
         return found
 
     def _checked(self, size: int | None) -> int:

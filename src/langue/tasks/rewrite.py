@@ -22,7 +22,7 @@ from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.errors import LangueError
 from langue.metrics.scripts import is_unspaced
 from langue.metrics.translation import Languages
-from langue.models import Model, ModelConfig
+from langue.models import Model, ModelConfig, evaluating
 from langue.objectives import Seq2SeqObjective
 from langue.settings import parse
 from langue.tasks.demands import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
@@ -304,19 +304,17 @@ class Rewrite(ABC):
         order = sorted(range(len(encoded)), key=lambda n: -len(encoded[n][0]) - len(encoded[n][1]))
         objective, total, count = self.objective(), 0.0, 0
         room = BATCH_TOKENS.get(self.model.device.type, 1 << 15)
-        was_training = self.model.training
-        self.model.eval()
         start = 0
-        while start < len(order):
-            longest = sum(len(side) for side in encoded[order[start]])
-            chosen = order[start : start + max(1, room // longest)]
-            start += len(chosen)
-            batch = objective.batch([dict(zip(("source", "target"), encoded[n], strict=True)) for n in chosen])
-            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
-                found = objective.loss(self.model, batch.to(self.model.device))
-            total += float(found.total)
-            count += int(found.count)
-        self.model.train(was_training)
+        with evaluating(self.model):
+            while start < len(order):
+                longest = sum(len(side) for side in encoded[order[start]])
+                chosen = order[start : start + max(1, room // longest)]
+                start += len(chosen)
+                batch = objective.batch([dict(zip(("source", "target"), encoded[n], strict=True)) for n in chosen])
+                with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                    found = objective.loss(self.model, batch.to(self.model.device))
+                total += float(found.total)
+                count += int(found.count)
         loss = total / max(1, count)
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
 

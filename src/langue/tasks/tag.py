@@ -15,7 +15,7 @@ from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, list_of, require
 from langue.data.values import is_missing
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, evaluating
 from langue.models.finite import refuse_not_finite
 from langue.objectives import TagObjective, TagSettings
 from langue.objectives.padding import by_length, padded
@@ -149,17 +149,16 @@ class Tag:
         found = [np.full((len(words_of(row)), labels), -np.log(labels)) for row in rows]
         cut = list(pieces_of(self.tokenizer, rows, self.model.config.context))
         flat = [(number, piece) for number, pieces in enumerate(cut) for piece in pieces]
-        device, was_training = self.model.device, self.model.training
-        self.model.eval()
-        for chosen in by_length([len(piece.ids) for _, piece in flat], BATCH_TOKENS.get(device.type, 1 << 14)):
-            pieces = [flat[number] for number in chosen]
-            batch = padded([np.array(p.ids) for _, p in pieces], [np.array(p.segments) for _, p in pieces])
-            logs = self.model.classify(batch.to(device)).double().log_softmax(-1).cpu().numpy()
-            refuse_not_finite(logs)
-            for (row, piece), scores in zip(pieces, logs, strict=True):
-                there = np.flatnonzero(piece.places >= 0)
-                found[row][piece.first + there] = scores[piece.places[there]]
-        self.model.train(was_training)
+        device = self.model.device
+        with evaluating(self.model):
+            for chosen in by_length([len(piece.ids) for _, piece in flat], BATCH_TOKENS.get(device.type, 1 << 14)):
+                pieces = [flat[number] for number in chosen]
+                batch = padded([np.array(p.ids) for _, p in pieces], [np.array(p.segments) for _, p in pieces])
+                logs = self.model.classify(batch.to(device)).double().log_softmax(-1).cpu().numpy()
+                refuse_not_finite(logs)
+                for (row, piece), scores in zip(pieces, logs, strict=True):
+                    there = np.flatnonzero(piece.places >= 0)
+                    found[row][piece.first + there] = scores[piece.places[there]]
         return found
 
 

@@ -18,7 +18,7 @@ from langue.data.recordings import recording_of
 from langue.data.voice import Voice, detector_of
 from langue.errors import LangueError
 from langue.metrics.speech import Normaliser, plain, speech_scores
-from langue.models import Model, ModelConfig
+from langue.models import Model, ModelConfig, evaluating
 from langue.objectives import TranscribeSettings
 from langue.text import Tokenizer
 from langue.train.device import autocast
@@ -196,15 +196,13 @@ class Transcribe(ABC):
         """Loss in nats per token."""
         targets = self.encode([written(text, self.settings) for text in texts])
         objective, total, count = self.objective(), 0.0, 0
-        was_training = self.model.training
-        self.model.eval()
-        for numbers in batches([len(sound) for sound in sounds], ROOM):
-            batch = objective.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
-            with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
-                found = objective.loss(self.model, batch.to(self.model.device))
-            total += float(found.total)
-            count += int(found.count)
-        self.model.train(was_training)
+        with evaluating(self.model):
+            for numbers in batches([len(sound) for sound in sounds], ROOM):
+                batch = objective.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
+                with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                    found = objective.loss(self.model, batch.to(self.model.device))
+                total += float(found.total)
+                count += int(found.count)
         return {"loss": total / max(1, count)}
 
     @abstractmethod

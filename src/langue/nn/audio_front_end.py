@@ -1,4 +1,4 @@
-"""The ear of a model that listens: features of sound in, a vector for every few frames out."""
+"""The audio front end: features of sound in, a vector for every few frames out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FrameConvolution(nn.Module):
         return F.conv1d(x, self.weight, self.bias, self.stride, padding=1)
 
 
-class Hearing(nn.Module):
+class AudioFrontEnd(nn.Module):
     """Convolutions that make every few frames one position, GELU after each (Radford et al. 2022, section 2.2).
 
     A frame of padding is made silent after each of them, so that what is heard does not depend on what is longer beside
@@ -45,7 +45,7 @@ class Hearing(nn.Module):
         self.layers = nn.ModuleList(FrameConvolution(before, after, step) for before, after, step in sizes)
 
     def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """What is heard, and which of it is no padding.
+        """Downsample the frames of recordings.
 
         Args:
             features: (B, frames, bins).
@@ -65,7 +65,7 @@ class Hearing(nn.Module):
 
 
 def positions_of(frames: Tensor, strides: Sequence[int]) -> Tensor:
-    """How many positions so many frames become: divided and rounded up once for each convolution."""
+    """Number of positions that so many frames become: divided and rounded up once for each convolution."""
     for stride in strides:
         frames = (frames + stride - 1) // stride
     return frames
