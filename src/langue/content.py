@@ -40,6 +40,11 @@ def read_json(path: Path, kind: type[Value] = dict) -> Value:
     return parse_json(_read(path, LARGEST), path, kind)
 
 
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, indented, into a folder that is being written."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def parse_json(text: str | bytes, where: Path | str, kind: type[Value] = dict) -> Value:
     """Read the JSON text that stands in a place.
 

@@ -12,8 +12,8 @@ from tokenizers import AddedToken
 
 from langue.errors import LangueError
 from langue.hub import is_published, read_published
-from langue.hub.ctranslate2 import FILE, is_ctranslate2
 from langue.hub.families import whisper
+from langue.hub.folder import CTRANSLATE2, is_ctranslate2
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 
@@ -74,7 +74,7 @@ def test_transformers_is_told_what_a_transcript_starts_with(tmp_path: Path) -> N
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
     convert(tmp_path / "them")
-    file = tmp_path / "them" / FILE
+    file = tmp_path / "them" / CTRANSLATE2
     whole = file.read_bytes()
     for size in (30, 200, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:size])
@@ -99,7 +99,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_other_files_of_that_name_are_pickles_still(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(b"\x80\x02}q\x00.")
+    (tmp_path / CTRANSLATE2).write_bytes(b"\x80\x02}q\x00.")
     assert not is_ctranslate2(tmp_path)
     with pytest.raises(LangueError, match="a pickle"):
         read_published(tmp_path)

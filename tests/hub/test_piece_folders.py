@@ -23,7 +23,7 @@ from langue import cli
 from langue.data.parallel import Pair
 from langue.errors import LangueError
 from langue.hub import read_published
-from langue.hub.download import PATTERNS
+from langue.hub.formats import DOWNLOADED
 from langue.hub.write import write_published
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
@@ -220,13 +220,13 @@ def test_folders_as_they_were_first_published(kind: str, tmp_path: Path, monkeyp
 def test_what_is_fetched_is_all_that_is_read(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs, _ = small(kind, tmp_path, monkeypatch)
     for file in tmp_path.iterdir():
-        assert any(fnmatch(file.name, pattern) for pattern in PATTERNS)
+        assert any(fnmatch(file.name, pattern) for pattern in DOWNLOADED)
     # As most of them were published: with a pickle, which a class of its own makes weights of.
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     name = type(theirs).__name__
     with pytest.raises(LangueError, match=rf"it: {name}.from_pretrained\(DIR\).*, and copy the tokenizer's files"):
         read_published(tmp_path)
-    assert not any(fnmatch("pytorch_model.bin", pattern) for pattern in PATTERNS)
+    assert not any(fnmatch("pytorch_model.bin", pattern) for pattern in DOWNLOADED)
 
 
 @pytest.mark.parametrize("kind", ["t5", "marian"])

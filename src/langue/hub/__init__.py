@@ -1,9 +1,8 @@
 """Other people's formats: Hugging Face's folders, read and written."""
 
 from langue.hub.checkpoint import PretrainedModel, new_folder, read_labels, read_origin, read_reading, save_checkpoint
-from langue.hub.download import local
 from langue.hub.folder import is_published
-from langue.hub.formats import is_foreign, read_source
+from langue.hub.formats import is_foreign, local, read_source
 from langue.hub.purpose import purpose
 from langue.hub.read import Precision, read_published
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from langue.content import read_json
+from langue.content import read_json, write_json
 from langue.errors import LangueError
 from langue.files import replacing, seal
 from langue.models import Model, write_model
@@ -55,11 +54,11 @@ def save_checkpoint(checkpoint: PretrainedModel, run: Path) -> None:
     (run / "model").mkdir(parents=True, exist_ok=True)
     write_model(checkpoint.model, run / "model")
     if checkpoint.labels is not None:
-        _write(run / "model" / LABELS, list(checkpoint.labels))
+        write_json(run / "model" / LABELS, list(checkpoint.labels))
     if checkpoint.origin:
-        _write(run / "model" / ORIGIN, dict(checkpoint.origin))
+        write_json(run / "model" / ORIGIN, dict(checkpoint.origin))
     if checkpoint.reading is not None:
-        _write(run / "model" / READING, checkpoint.reading.model_dump())
+        write_json(run / "model" / READING, checkpoint.reading.model_dump())
     write_source_tokenizer(checkpoint, run / "model")
     seal(run / "model")
     if checkpoint.tokenizer is not None:
@@ -95,13 +94,13 @@ def read_origin(folder: Path) -> dict[str, Any]:
 
 
 def read_reading(folder: Path) -> Reading | None:
-    """How a text is given to the model of a folder, or None where nothing is said.
+    """The reading of texts that a folder's model was trained with, or None where it has none.
 
     Raises:
         LangueError: the file is damaged.
     """
-    told = _read(folder / READING, dict)
-    return None if told is None else parse(Reading, told, str(folder / READING))
+    content = _read(folder / READING, dict)
+    return None if content is None else parse(Reading, content, str(folder / READING))
 
 
 @contextmanager
@@ -117,10 +116,6 @@ def new_folder(path: Path) -> Iterator[Path]:
         stage.mkdir()
         yield stage
         seal(stage)
-
-
-def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _read(path: Path, kind: type) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
-import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +13,56 @@ from torch import Tensor
 
 from langue.errors import LangueError, reading
 from langue.hub.checkpoint import PretrainedModel
+from langue.hub.cursor import Cursor
+from langue.hub.family import Key
+from langue.hub.folder import CONFIG, CTRANSLATE2, SPECIFICATION, read_if_there
+from langue.hub.keys import parameter_keys
 from langue.hub.tokenizer import read_tokenizer
 from langue.models import ModelConfig
 from langue.models.build import empty
 from langue.settings import parse
 from langue.text.whisper_tokens import WhisperTokens, is_whispers
 
-FILE, CONFIG = "model.bin", "config.json"
-VERSION, SPECIFICATION = 6, "WhisperSpec"
+VERSION = 6
 GELU = 3
 """CTranslate2's number for it."""
 
 _TYPES = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2", 5: "bfloat16"}
 
-_LAYER = {
-    # Ours in a block: theirs in a layer.
-    "mixer.query_key_value": "self_attention/linear_0",
-    "mixer.output": "self_attention/linear_1",
-    "sublayers.0.norm": "self_attention/layer_norm",
-    "cross.query": "attention/linear_0",
-    "cross.key_value": "attention/linear_1",
-    "cross.output": "attention/linear_2",
-    "sublayers.1.norm": "attention/layer_norm",
-    "feedforward.input": "ffn/linear_0",
-    "feedforward.output": "ffn/linear_1",
-    "sublayers.2.norm": "ffn/layer_norm",
-}
-_PLAIN = {
-    "embedding": "decoder/embeddings",
-    "hearing.layers.0": "encoder/conv1",
-    "hearing.layers.1": "encoder/conv2",
-    "encoder.norm": "encoder/layer_norm",
-    "stack.norm": "decoder/layer_norm",
-}
-_POSITIONS = {
-    "encoder.position.weight": "encoder/position_encodings/encodings",
-    "stack.position.weight": "decoder/position_encodings/encodings",
-}
+
+def _norm(ours: str, theirs: str) -> tuple[Key, Key]:
+    return Key(f"{ours}.weight", f"{theirs}/gamma"), Key(f"{ours}.bias", f"{theirs}/beta")
 
 
-def is_ctranslate2(path: Path) -> bool:
-    """Whether a folder holds a Whisper in this layout; other files of the name model.bin are pickles."""
-    try:
-        with (path / FILE).open("rb") as file:
-            return file.read(6 + len(SPECIFICATION))[6:] == SPECIFICATION.encode()
-    except OSError:
-        return False
+def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
+    """The keys of one side."""
+    block, layer = f"{ours}.blocks.{{layer}}", f"{theirs}/layer_{{layer}}"
+    crossing = (
+        Key(f"{block}.cross.query.{{part}}", f"{layer}/attention/linear_0/{{part}}"),
+        Key(f"{block}.cross.key_value.{{part}}", f"{layer}/attention/linear_1/{{part}}"),
+        Key(f"{block}.cross.output.{{part}}", f"{layer}/attention/linear_2/{{part}}"),
+        *_norm(f"{block}.sublayers.1.norm", f"{layer}/attention/layer_norm"),
+    )
+    return (
+        Key(f"{block}.mixer.query_key_value.{{part}}", f"{layer}/self_attention/linear_0/{{part}}"),
+        Key(f"{block}.mixer.output.{{part}}", f"{layer}/self_attention/linear_1/{{part}}"),
+        *_norm(f"{block}.sublayers.0.norm", f"{layer}/self_attention/layer_norm"),
+        *(crossing if cross else ()),
+        Key(f"{block}.feedforward.input.{{part}}", f"{layer}/ffn/linear_0/{{part}}"),
+        Key(f"{block}.feedforward.output.{{part}}", f"{layer}/ffn/linear_1/{{part}}"),
+        *_norm(f"{block}.sublayers.{2 if cross else 1}.norm", f"{layer}/ffn/layer_norm"),
+        Key(f"{ours}.position.weight", f"{theirs}/position_encodings/encodings"),
+        *_norm(f"{ours}.norm", f"{theirs}/layer_norm"),
+    )
+
+
+_KEYS = (
+    Key("embedding.weight", "decoder/embeddings/weight"),
+    Key("hearing.layers.0.{part}", "encoder/conv1/{part}"),
+    Key("hearing.layers.1.{part}", "encoder/conv2/{part}"),
+    *_side("encoder", "encoder", False),
+    *_side("stack", "decoder", True),
+)
 
 
 def read_ctranslate2(path: Path) -> PretrainedModel:
@@ -69,58 +71,36 @@ def read_ctranslate2(path: Path) -> PretrainedModel:
     Raises:
         LangueError: the file is damaged, or of a version or a model that Langue does not know.
     """
-    with reading(path / FILE):
-        arrays = _read(path / FILE)
+    with reading(path / CTRANSLATE2):
+        arrays = _read(path / CTRANSLATE2)
         config = _config(arrays, path)
     tokenizer = read_tokenizer(path)
     if tokenizer is not None and is_whispers(tokenizer):
         config = config.model_copy(update={"decoder_start": WhisperTokens(tokenizer, config.vocab_size).start})
     model = empty(config)
     state: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
-        found = _tensor(arrays, _theirs(name), path)
-        if found.shape != parameter.shape:
-            raise LangueError(
-                f"{path / FILE} is damaged: {_theirs(name)} should be {tuple(parameter.shape)} but is "
-                f"{tuple(found.shape)}"
-            )
-        state[name] = found
+    for place in parameter_keys(_KEYS, model):
+        (name,), shape = place.theirs, model.get_parameter(place.ours).shape
+        state[place.ours] = tensor = _tensor(arrays, name, path)
+        if tensor.shape != shape:
+            fault = f"{name} should be {tuple(shape)} but is {tuple(tensor.shape)}"
+            raise LangueError(f"{path / CTRANSLATE2} is damaged: {fault}")
     model.load_state_dict(state, strict=False, assign=True)
     model.tie()
     origin = {"architecture": "WhisperForConditionalGeneration", "model_type": "whisper", "dtype": "float32"}
     return PretrainedModel(model.eval(), tokenizer, None, origin)
 
 
-def _theirs(name: str) -> str:
-    """The array of one of our parameters."""
-    if name in _POSITIONS:
-        return _POSITIONS[name]
-    rest, _, part = name.rpartition(".")
-    side, _, inside = rest.partition(".blocks.")
-    if inside:
-        layer, _, inside = inside.partition(".")
-        # An encoder looks at nothing, so that its feedforward layer is the second.
-        inside = "sublayers.2.norm" if side == "encoder" and inside == "sublayers.1.norm" else inside
-        place = f"{'encoder' if side == 'encoder' else 'decoder'}/layer_{layer}/{_LAYER[inside]}"
-    else:
-        place = _PLAIN[rest]
-    if place.endswith("layer_norm"):
-        part = {"weight": "gamma", "bias": "beta"}[part]
-    return f"{place}/{part}"
-
-
 def _tensor(arrays: dict[str, np.ndarray | Tensor], name: str, path: Path) -> Tensor:
     if name not in arrays:
-        raise LangueError(f"{path / FILE} lacks the array {name}, which a Whisper needs")
-    found = torch.as_tensor(arrays[name])
+        raise LangueError(f"{path / CTRANSLATE2} lacks the array {name}, which a Whisper needs")
+    numbers = torch.as_tensor(arrays[name]).float()
     scale = arrays.get(f"{name}_scale")
-    if scale is None:
-        return found.float()
-    return found.float() / torch.as_tensor(scale).float().view(-1, *[1] * (found.ndim - 1))
+    return numbers if scale is None else numbers / torch.as_tensor(scale).float().view(-1, *[1] * (numbers.ndim - 1))
 
 
 def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
-    """The configuration that the arrays' shapes tell."""
+    """The configuration, from the arrays' shapes."""
 
     def shape(name: str) -> tuple[int, ...]:
         return tuple(_tensor(arrays, name, path).shape)
@@ -129,10 +109,10 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
         return int(arrays[name]) if name in arrays else usual
 
     def layers(side: str) -> int:
-        return len({found[1] for name in arrays if (found := re.match(rf"{side}/layer_(\d+)/", name))})
+        return len({match[1] for name in arrays if (match := re.match(rf"{side}/layer_(\d+)/", name))})
 
     if number("decoder/activation", GELU) != GELU or number("decoder/pre_norm", 1) != 1:
-        raise LangueError(f"{path / FILE} holds a model that is no Whisper as published")
+        raise LangueError(f"{path / CTRANSLATE2} holds a model that is no Whisper as published")
     vocabulary, width = shape("decoder/embeddings/weight")
     _, bins, _ = shape("encoder/conv1/weight")
     usual = max(1, width // 64)
@@ -151,18 +131,12 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
             "feedforward_width": shape("encoder/layer_0/ffn/linear_0/weight")[0],
         },
     }  # fmt: skip
-    return parse(ModelConfig, fields, f"{path / FILE}, as Langue understands it")
+    return parse(ModelConfig, fields, f"{path / CTRANSLATE2}, as Langue understands it")
 
 
 def _alignment_heads(path: Path) -> Any:
-    """Those that the file beside the weights names, if it does."""
-    try:
-        told = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, RecursionError) as error:
-        raise LangueError(f"{path / CONFIG} cannot be read: {error}") from None
-    return (told.get("alignment_heads") or ()) if isinstance(told, dict) else ()
+    """Alignment heads that the file beside the weights names, if it does."""
+    return read_if_there(path / CONFIG).get("alignment_heads") or ()
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -171,61 +145,40 @@ def _read(path: Path) -> dict[str, Any]:
     Raises:
         LangueError: the file is cut off, contradicts itself, or is of another version.
     """
-    data = np.memmap(path, np.uint8, "r")
-    cursor = _Cursor(data, path)
+    cursor = _Cursor(np.memmap(path, np.uint8, "r"), path)
     version = cursor.number("I")
-    if version != VERSION or cursor.text() != SPECIFICATION:
+    if version != VERSION or cursor.name() != SPECIFICATION:
         raise LangueError(f"{path} is of version {version} of CTranslate2's format; Langue reads Whispers of {VERSION}")
     cursor.number("I")  # revision of the specification, which changed names of none of the arrays read here
-    found = dict(cursor.array() for _ in range(cursor.number("I")))
+    arrays = dict(cursor.array() for _ in range(cursor.number("I")))
     for _ in range(cursor.number("I")):
-        second, first = cursor.text(), cursor.text()
-        if first not in found:
-            raise LangueError(f"{path} is damaged: {second} stands for {first}, which is not there")
-        found[second] = found[first]
-    if cursor.place != len(data):
-        raise LangueError(f"{path} is damaged: {len(data) - cursor.place:,} bytes follow its end")
-    return found
+        second, first = cursor.name(), cursor.name()
+        if first not in arrays:
+            raise cursor.damaged(f"{second} stands for {first}, which is not there")
+        arrays[second] = arrays[first]
+    if cursor.left:
+        raise cursor.damaged(f"{cursor.left:,} bytes follow its end")
+    return arrays
 
 
-class _Cursor:
-    """Reads a file from front to back, and never beyond its end."""
+class _Cursor(Cursor):
+    """Reads CTranslate2's arrays."""
 
-    def __init__(self, data: np.ndarray, path: Path):
-        self.data, self.path, self.place = data, path, 0
-
-    def take(self, count: int) -> np.ndarray:
-        if self.place + count > len(self.data):
-            raise LangueError(f"{self.path} is cut off at byte {len(self.data):,}")
-        self.place += count
-        return self.data[self.place - count : self.place]
-
-    def number(self, kind: str) -> int:
-        return struct.unpack(f"<{kind}", self.take(struct.calcsize(f"<{kind}")).tobytes())[0]
-
-    def text(self) -> str:
-        try:
-            return self.take(self.number("H")).tobytes().decode().removesuffix("\0")
-        except UnicodeDecodeError:
-            raise LangueError(f"{self.path} is damaged: a name in it is no text") from None
+    def name(self) -> str:
+        """The next text, without the zero that ends it."""
+        return self.text("H").removesuffix("\0")
 
     def array(self) -> tuple[str, Any]:
-        name = self.text()
-        shape = list(self.sizes(self.number("B")))
+        """The next array, and its name."""
+        name = self.name()
+        shape = [self.number("I") for _ in range(self.number("B"))]
         kind, size = self.number("B"), self.number("I")
         if kind not in _TYPES:
-            raise LangueError(f"{self.path} is damaged: {name} is made of numbers of an unknown kind, {kind}")
+            raise self.damaged(f"{name} is made of numbers of an unknown kind, {kind}")
         bf16 = _TYPES[kind] == "bfloat16"
         dtype = np.dtype("<i2" if bf16 else _TYPES[kind])
-        count = 1
-        for length in shape:
-            count *= length
-        if count * dtype.itemsize != size:
-            raise LangueError(f"{self.path} is damaged: {name} of {shape} cannot have {size:,} bytes")
-        values = np.frombuffer(self.take(size).tobytes(), dtype).reshape(shape)
+        if math.prod(shape) * dtype.itemsize != size:
+            raise self.damaged(f"{name} of {shape} cannot have {size:,} bytes")
         # A copy, since what is read only may not become a tensor.
-        return name, torch.from_numpy(values.copy()).view(torch.bfloat16) if bf16 else values.copy()
-
-    def sizes(self, count: int) -> Iterator[int]:
-        for _ in range(count):
-            yield self.number("I")
+        values = np.frombuffer(self.bytes(size), dtype).reshape(shape).copy()
+        return name, torch.from_numpy(values).view(torch.bfloat16) if bf16 else values

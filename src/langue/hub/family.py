@@ -1,4 +1,4 @@
-"""What a family is: a table of settings and a table of keys, each of which is read in both directions."""
+"""Families of models: a table of settings and a table of keys, each of which is read in both directions."""
 
 from __future__ import annotations
 
@@ -21,50 +21,56 @@ class Entry(Protocol):
     @property
     def fields(self) -> tuple[str, ...]:
         """Theirs, by name."""
-        ...
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Our fields, from their config.json."""
-        ...
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
-        """Their fields; what has no counterpart is left out, which reading it back brings to light."""
-        ...
+        """The fields of theirs; those without a counterpart are left out, which reading them back brings to light."""
+
+
+def value_of(config: ModelConfig, name: str) -> Any:
+    """A field of ours, with nothing left open."""
+    return getattr(config, f"resolved_{name}", getattr(config, name))
 
 
 @dataclass(frozen=True)
-class Same:
-    """The same value under another name; an `optional` field is left out where ours is null."""
+class _One:
+    """The base of entries about a single field of theirs, which is written and not read unless they say otherwise."""
 
     theirs: str
-    ours: str
-    default: Any = REQUIRED
-    optional: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
         return (self.theirs,)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Same(_One):
+    """The same value under another name; an `optional` field is left out where ours is null."""
+
+    ours: str
+    default: Any = REQUIRED
+    optional: bool = False
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         return {self.ours: _get(config, self.theirs, self.default)}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
-        value = getattr(config, f"resolved_{self.ours}", getattr(config, self.ours))
+        value = value_of(config, self.ours)
         return {} if value is None and self.optional else {self.theirs: value}
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(_One):
     """A choice whose values have other names; of several of theirs for one of ours, the first is written."""
 
-    theirs: str
     ours: str
     names: Mapping[Any, Any]
     default: Any = REQUIRED
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.theirs,)
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         value = _get(config, self.theirs, self.default)
@@ -73,21 +79,16 @@ class Named:
         return {self.ours: self.names[value]}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
-        ours = getattr(config, f"resolved_{self.ours}", getattr(config, self.ours))
+        ours = value_of(config, self.ours)
         return next(({self.theirs: name} for name, value in self.names.items() if value == ours), {})
 
 
 @dataclass(frozen=True)
-class Only:
+class Only(_One):
     """A switch that may stand one way alone, because we have no other; where it is rare it is not written."""
 
-    theirs: str
     value: Any
     written: bool = True
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.theirs,)
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         value = config.get(self.theirs, self.value)
@@ -100,19 +101,10 @@ class Only:
 
 
 @dataclass(frozen=True)
-class Also:
-    """A second field of theirs for one of ours, written and not read: dropout has many names, and matters to training
-    alone."""
+class Also(_One):
+    """A second field of theirs for one of ours: dropout has many names, and matters to training alone."""
 
-    theirs: str
     ours: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.theirs,)
-
-    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        return {}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
         return {self.theirs: getattr(config, self.ours)}
@@ -120,23 +112,19 @@ class Also:
 
 @dataclass(frozen=True)
 class FirstOf:
-    """The same value, under whichever of several names it is told first; the first of the names is written."""
+    """The same value, under whichever of several names it stands first; the first of the names is written."""
 
-    names: tuple[str, ...]
+    fields: tuple[str, ...]
     ours: str
     default: Any = None
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return self.names
-
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        told = (config.get(name) for name in self.names)
-        return {self.ours: next((value for value in told if value is not None), self.default)}
+        values = (config.get(name) for name in self.fields)
+        return {self.ours: next((value for value in values if value is not None), self.default)}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
         value = getattr(config, self.ours)
-        return {} if value is None else {self.names[0]: value}
+        return {} if value is None else {self.fields[0]: value}
 
 
 @dataclass(frozen=True)
@@ -158,7 +146,7 @@ class Side:
 
 @dataclass(frozen=True)
 class SideSettings:
-    """What encoder and decoder have each for itself; ours names of the encoder what differs from the decoder."""
+    """Settings that encoder and decoder have each for itself; ours has of the encoder what differs from the decoder."""
 
     sides: tuple[Side, ...]
 
@@ -176,11 +164,11 @@ class SideSettings:
     def write(self, config: ModelConfig) -> dict[str, Any]:
         if config.form != "seq2seq":
             return {}
-        told: dict[str, Any] = {}
-        for name, each in (("encoder", config.encoder_config()), ("decoder", config)):
-            for side in self.sides:
-                told[getattr(side, name)] = getattr(each, f"resolved_{side.ours}", getattr(each, side.ours))
-        return told
+        encoder = config.encoder_config()
+        return {
+            **{side.encoder: value_of(encoder, side.ours) for side in self.sides},
+            **{side.decoder: value_of(config, side.ours) for side in self.sides},
+        }
 
 
 NOTHING = ""
@@ -214,9 +202,9 @@ class Key:
         return (self.theirs,) if isinstance(self.theirs, str) else self.theirs
 
     def match(self, parameter: str) -> dict[str, str] | None:
-        """What the placeholders stand for in a parameter's name, or None when the line speaks of another."""
-        found = re.fullmatch(pattern(self.ours), parameter)
-        return None if found is None else found.groupdict()
+        """The values of the placeholders in a parameter's name, or None when the line is about another."""
+        match = re.fullmatch(pattern(self.ours), parameter)
+        return None if match is None else match.groupdict()
 
 
 def pattern(template: str) -> str:
@@ -245,8 +233,8 @@ class HeadSettings:
         keys: where our parameters of the head are.
         classifier: our second head, or None where there is none.
         fields: our other fields that the head decides.
-        words: whether it gives logits of tokens.
-        bare: whether it is the trunk itself, whose keys have no prefix.
+        words: True if it gives logits of tokens.
+        bare: True if it is the trunk itself, whose keys have no prefix.
     """
 
     architecture: str
@@ -293,6 +281,20 @@ class Family:
     spellings: Mapping[str, str] = field(default_factory=dict)
     head_by_file: bool = False
     files: Callable[[Tokenizer, ModelConfig], Mapping[str, Mapping[str, Any]]] = lambda tokenizer, config: {}
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Our fields, from their config.json."""
+        fields = dict(self.fixed)
+        for entry in self.settings:
+            fields |= entry.read(config)
+        return fields
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        """Their fields, of the trunk."""
+        fields: dict[str, Any] = {}
+        for entry in self.settings:
+            fields |= entry.write(config)
+        return fields
 
 
 def refusal(name: str, value: Any, hint: str) -> LangueError:

@@ -9,7 +9,6 @@ from typing import Any
 
 from langue.errors import LangueError, reading
 from langue.files import check_folder
-from langue.hub.ctranslate2 import is_ctranslate2
 from langue.hub.weights import TensorPlace, Weights, read_weights
 
 CONFIG = "config.json"
@@ -21,6 +20,9 @@ BEGINNINGS = ("decoder_start_token_id", "forced_bos_token_id")
 GENERATION_ONLY = ("alignment_heads",)
 """What stands in the second of them alone, and belongs to the model all the same."""
 
+CTRANSLATE2, SPECIFICATION = "model.bin", "WhisperSpec"
+"""The file of a Whisper as CTranslate2 keeps it, and the name that stands at its beginning."""
+
 JSON_LIMIT = 200_000_000
 """Bytes of the largest JSON file that is read; a tokenizer of a quarter of a million tokens has 30 million."""
 
@@ -29,10 +31,10 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
-        path: where it is.
+        path: of the folder.
         config: config.json, and what generation_config.json says of the model.
         generation: generation_config.json.
         weights: all tensors by name.
@@ -45,7 +47,7 @@ class Folder:
 
 
 def is_published(path: Path) -> bool:
-    """Whether a folder holds a model as Hugging Face lays it out, or as a pickle, and not as Langue does."""
+    """True if a folder holds a model as Hugging Face lays it out, or as a pickle, and not as Langue does."""
     if is_ctranslate2(path):
         return True
     if not path.is_dir() or (path / "model").is_dir():
@@ -54,6 +56,15 @@ def is_published(path: Path) -> bool:
         return "model_type" in read_json(path / CONFIG)
     except LangueError:
         return _pickle(path) is not None
+
+
+def is_ctranslate2(path: Path) -> bool:
+    """True if a folder holds a Whisper of CTranslate2's; other files of the name model.bin are pickles."""
+    try:
+        with (path / CTRANSLATE2).open("rb") as file:
+            return file.read(6 + len(SPECIFICATION))[6:] == SPECIFICATION.encode()
+    except OSError:
+        return False
 
 
 def read_folder(path: Path) -> Folder:
@@ -66,9 +77,15 @@ def read_folder(path: Path) -> Folder:
     check_folder(path)
     config = read_json(path / CONFIG)
     refuse_code(config, path / CONFIG)
-    told = read_json(path / GENERATION) if (path / GENERATION).is_file() else {}
-    config |= {name: told[name] for name in (*BEGINNINGS, *GENERATION_ONLY) if told.get(name) is not None}
-    return Folder(path, config, told, Weights(_all_weights(path)))
+    generation = read_if_there(path / GENERATION)
+    names = (*BEGINNINGS, *GENERATION_ONLY)
+    config |= {name: generation[name] for name in names if generation.get(name) is not None}
+    return Folder(path, config, generation, Weights(_all_weights(path)))
+
+
+def read_if_there(path: Path) -> dict[str, Any]:
+    """`read_json`, but nothing of a file that is missing."""
+    return read_json(path) if path.is_file() else {}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -123,10 +140,10 @@ def _refuse_pickles(path: Path) -> None:
 def _class(path: Path) -> str:
     """The class that config.json names, since the trunk alone would lose the head."""
     try:
-        named = read_json(path / CONFIG).get("architectures")
+        names = read_json(path / CONFIG).get("architectures")
     except LangueError:
-        named = None
-    name = named[0] if isinstance(named, list) and named else None
+        names = None
+    name = names[0] if isinstance(names, list) and names else None
     return name if isinstance(name, str) and name.isidentifier() else "AutoModel"
 
 
@@ -140,21 +157,21 @@ def _all_weights(path: Path) -> dict[str, TensorPlace]:
 
 def _shards(path: Path) -> dict[str, TensorPlace]:
     index = path / INDEX
-    told = read_json(index).get("weight_map")
-    if not isinstance(told, dict) or not all(isinstance(file, str) for file in told.values()):
+    shard_of = read_json(index).get("weight_map")
+    if not isinstance(shard_of, dict) or not all(isinstance(file, str) for file in shard_of.values()):
         raise LangueError(f"{index} is damaged: its weight_map does not say where each tensor is")
     places: dict[str, TensorPlace] = {}
-    for shard in sorted(set(told.values())):
+    for shard in sorted(set(shard_of.values())):
         with reading(index):
-            found = read_weights(_inside(path, shard, index))
-        for name, place in found.items():
+            tensors = read_weights(_inside(path, shard, index))
+        for name, place in tensors.items():
             # Buffers that Transformers makes anew were left out of many an index.
-            if told.get(name, shard) != shard or name in places:
+            if shard_of.get(name, shard) != shard or name in places:
                 raise LangueError(f"{index} is damaged: it does not say that {shard} holds {name}")
             places[name] = place
-    missing = sorted(told.keys() - places.keys())
+    missing = sorted(shard_of.keys() - places.keys())
     if missing:
-        raise LangueError(f"{path / told[missing[0]]} lacks {missing[0]}, which {INDEX} says it holds")
+        raise LangueError(f"{path / shard_of[missing[0]]} lacks {missing[0]}, which {INDEX} says it holds")
     return places
 
 

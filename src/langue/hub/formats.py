@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from langue.errors import LangueError
+from langue import remote
+from langue.door import fetch
+from langue.errors import LangueError, hint
 from langue.hub.checkpoint import PretrainedModel
-from langue.hub.download import local
 from langue.hub.folder import is_published
 from langue.hub.read import Precision, read_published
 
@@ -25,8 +23,21 @@ WRITERS: dict[str, str] = {
 }
 
 
+DOWNLOADED = ["*.safetensors", *remote.TOKENIZER, "[0-9]_*/*.json", "[0-9]_*/*.safetensors"]
+"""Files that are fetched from the hub; pickles and Python code never are."""
+
+
+def local(source: Path | str) -> Path:
+    """The folder of a model on this machine, fetched if it is named as `hf:OWNER/NAME` and not there yet.
+
+    Raises:
+        LangueError: huggingface_hub is missing, or there is no such checkpoint, or no network.
+    """
+    return remote.local(source, DOWNLOADED)
+
+
 def is_foreign(path: Path) -> bool:
-    """Whether this is a Hugging Face folder, a file of another format that is read, or a folder with one."""
+    """True for a Hugging Face folder, a file of another format that is read, or a folder with one."""
     return is_published(path) or _only_file(path) is not None
 
 
@@ -39,7 +50,7 @@ def read_source(source: str, dtype: Precision = "float32") -> PretrainedModel:
     path = local(source)
     file = None if is_published(path) else _only_file(path)
     if file is not None:
-        return _fetch(READERS[file.suffix])(file, dtype)
+        return fetch(READERS[file.suffix])(file, dtype)
     if (path / "recipe.yaml").is_file() or (path / "model").is_dir():
         raise LangueError(f"{path} is Langue's already; every verb takes it as it is")
     return read_published(path, dtype)
@@ -52,19 +63,12 @@ def write_format(name: str, checkpoint: PretrainedModel, folder: Path) -> None:
         LangueError: there is no such format, or it has no such model.
     """
     if name not in WRITERS:
-        nearest = difflib.get_close_matches(name, WRITERS, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(WRITERS)}"
-        raise LangueError(f"there is no format {name!r}; {hint}")
-    _fetch(WRITERS[name])(checkpoint, folder)
+        raise LangueError(f"there is no format {name!r}; {hint(name, WRITERS)}")
+    fetch(WRITERS[name])(checkpoint, folder)
 
 
 def _only_file(path: Path) -> Path | None:
     """The file of a format that is read: this one, or the only one in this folder."""
     files = [path] if path.is_file() else list(path.glob("*")) if path.is_dir() else []
-    found = [file for file in files if file.suffix in READERS and file.is_file()]
-    return found[0] if len(found) == 1 else None
-
-
-def _fetch(target: str) -> Any:
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    readable = [file for file in files if file.suffix in READERS and file.is_file()]
+    return readable[0] if len(readable) == 1 else None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +15,11 @@ from langue.errors import LangueError
 from langue.extra import need
 from langue.files import STAMP, replacing, write_stamp
 from langue.hub.checkpoint import PretrainedModel
+from langue.hub.family import Key
 from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
+from langue.hub.keys import ParameterKey, parameter_keys, to_neighbours
 from langue.hub.read import Precision
 from langue.hub.settings import refuse_hybrid
 from langue.models import Decoder, Model, ModelConfig
@@ -26,9 +27,11 @@ from langue.models.build import check_outline, outline, plain
 from langue.settings import parse
 from langue.text import Tokenizer
 
+gguf = need("gguf", "formats", "GGUF")
+
 Kind = Literal["F16", "Q8_0"]
 
-# What tells the architectures of the family apart. Each has the same tensors, but for biases and norms of attention;
+# Differences between the architectures of the family. Each has the same tensors, but for biases and norms of attention;
 # llama.cpp turns neighbouring numbers of a head in llama, as we do, and numbers half a head apart in the others.
 _ARCHITECTURES: dict[str, dict[str, Any]] = {
     "llama": {"query_key_norm": "none"},
@@ -69,19 +72,29 @@ _LONGEST_CONTEXT = 1 << 20
 """Positions; a table of that many is made when a model is."""
 
 
-@dataclass(frozen=True)
-class GGUFPlace:
-    """Where a tensor of the file stands in our model.
+_BLOCK, _LAYER = "stack.blocks.{layer}", "blk.{layer}"
 
-    Attributes:
-        parameter: its name.
-        rows: which of its rows, where several tensors are stacked in it.
-        heads: how many heads its rows are shared out among, if their order within a head may differ; else 0.
-    """
 
-    parameter: str
-    rows: slice
-    heads: int = 0
+def _keys(architecture: str) -> tuple[Key, ...]:
+    """The table of keys of an architecture."""
+    halves = 0 if architecture in _NEIGHBOURS else 1
+    return (
+        Key("embedding.weight", "token_embd.weight"),
+        Key("stack.norm.weight", "output_norm.weight"),
+        Key("head.weight", "output.weight"),
+        Key(
+            f"{_BLOCK}.mixer.query_key_value.{{part}}",
+            tuple(f"{_LAYER}.attn_{name}.{{part}}" for name in "qkv"),
+            rotary=2 * halves,
+        ),
+        Key(f"{_BLOCK}.mixer.output.{{part}}", f"{_LAYER}.attn_output.{{part}}"),
+        Key(f"{_BLOCK}.mixer.query_norm", f"{_LAYER}.attn_q_norm.weight", rotary=halves),
+        Key(f"{_BLOCK}.mixer.key_norm", f"{_LAYER}.attn_k_norm.weight", rotary=halves),
+        Key(f"{_BLOCK}.feedforward.input.weight", (f"{_LAYER}.ffn_gate.weight", f"{_LAYER}.ffn_up.weight")),
+        Key(f"{_BLOCK}.feedforward.output.weight", f"{_LAYER}.ffn_down.weight"),
+        Key(f"{_BLOCK}.sublayers.0.norm.weight", f"{_LAYER}.attn_norm.weight"),
+        Key(f"{_BLOCK}.sublayers.1.norm.weight", f"{_LAYER}.ffn_norm.weight"),
+    )
 
 
 def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
@@ -98,17 +111,17 @@ def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
         known = ", ".join(_ARCHITECTURES)
         raise LangueError(f"{path} holds a model of the architecture {architecture!r}; Langue reads {known}")
     config = _read_config(file, architecture)
-    places = _places(config)
-    _check(file, config, places)
+    table = _checked(file, config, _keys(architecture))
     tokenizer = read_tokenizer(file)
     model = Decoder(config)
     parameters = dict(model.named_parameters())
     with torch.no_grad():
-        for name, place in places.items():
-            target = parameters[place.parameter][place.rows]
-            _fill(target, file.rows(name))
-            if place.heads and architecture not in _NEIGHBOURS:
-                target.copy_(to_neighbours(target, place.heads))
+        for place in table:
+            parts = parameters[place.ours].split(list(place.rows))
+            for number, (name, part) in enumerate(zip(place.theirs, parts, strict=True)):
+                _fill(part, file.rows(name))
+                if number < place.key.rotary:
+                    part.copy_(to_neighbours(part, place.head_width).flatten(0, 2))
     return model.eval(), tokenizer
 
 
@@ -138,7 +151,7 @@ def _read_config(file: GGUFFile, architecture: str) -> ModelConfig:
         raise LangueError(f"{file.path} turns a part of each head's numbers only, which Langue's models do not")
     epsilon = _plain(file.setting(f"{architecture}.attention.layer_norm_rms_epsilon", float))
     theta = _plain(file.setting(f"{architecture}.rope.freq_base", float, 10_000.0))
-    given = {
+    fields = {
         **_FAMILY,
         **_ARCHITECTURES[architecture],
         "vocab_size": file.tensors["token_embd.weight"].shape[0] if "token_embd.weight" in file.tensors else 1,
@@ -155,12 +168,12 @@ def _read_config(file: GGUFFile, architecture: str) -> ModelConfig:
         "tie_embeddings": "output.weight" not in file.tensors,
     }
     if architecture == "qwen3":
-        given["query_key_norm_epsilon"] = epsilon
+        fields["query_key_norm_epsilon"] = epsilon
     if "blk.0.attn_output.bias" in file.tensors:
-        given["attention_bias"] = "all"
+        fields["attention_bias"] = "all"
     elif "blk.0.attn_q.bias" in file.tensors:
-        given["attention_bias"] = "query_key_value"
-    return parse(ModelConfig, given, str(file.path))
+        fields["attention_bias"] = "query_key_value"
+    return parse(ModelConfig, fields, str(file.path))
 
 
 def _plain(number: float) -> float:
@@ -168,82 +181,32 @@ def _plain(number: float) -> float:
     return float(str(np.float32(number)))
 
 
-def _places(config: ModelConfig) -> dict[str, GGUFPlace]:
-    """The tensors of a file, by name, for a model of the family."""
-    whole = slice(None)
-    queries = config.heads * config.resolved_head_width
-    keys = config.resolved_key_heads * config.resolved_head_width
-    inside = config.resolved_feedforward_width
-    places = {
-        "token_embd.weight": GGUFPlace("embedding.weight", whole),
-        "output_norm.weight": GGUFPlace("stack.norm.weight", whole),
-    }
-    if not config.tie_embeddings:
-        places["output.weight"] = GGUFPlace("head.weight", whole)
-    kinds = {"none": (), "query_key_value": ("bias",), "all": ("bias",)}[config.resolved_attention_bias]
-    for layer in range(config.layer_count):
-        theirs, ours = f"blk.{layer}", f"stack.blocks.{layer}"
-        for kind in ("weight", *kinds):
-            fused = f"{ours}.mixer.query_key_value.{kind}"
-            places[f"{theirs}.attn_q.{kind}"] = GGUFPlace(fused, slice(0, queries), config.heads)
-            places[f"{theirs}.attn_k.{kind}"] = GGUFPlace(
-                fused, slice(queries, queries + keys), config.resolved_key_heads
-            )
-            places[f"{theirs}.attn_v.{kind}"] = GGUFPlace(fused, slice(queries + keys, None))
-        places[f"{theirs}.attn_output.weight"] = GGUFPlace(f"{ours}.mixer.output.weight", whole)
-        if config.resolved_attention_bias == "all":
-            places[f"{theirs}.attn_output.bias"] = GGUFPlace(f"{ours}.mixer.output.bias", whole)
-        if config.query_key_norm == "weighted":
-            places[f"{theirs}.attn_q_norm.weight"] = GGUFPlace(f"{ours}.mixer.query_norm", whole, 1)
-            places[f"{theirs}.attn_k_norm.weight"] = GGUFPlace(f"{ours}.mixer.key_norm", whole, 1)
-        places[f"{theirs}.ffn_gate.weight"] = GGUFPlace(f"{ours}.feedforward.input.weight", slice(0, inside))
-        places[f"{theirs}.ffn_up.weight"] = GGUFPlace(f"{ours}.feedforward.input.weight", slice(inside, None))
-        places[f"{theirs}.ffn_down.weight"] = GGUFPlace(f"{ours}.feedforward.output.weight", whole)
-        places[f"{theirs}.attn_norm.weight"] = GGUFPlace(f"{ours}.sublayers.0.norm.weight", whole)
-        places[f"{theirs}.ffn_norm.weight"] = GGUFPlace(f"{ours}.sublayers.1.norm.weight", whole)
-    return places
+def _checked(file: GGUFFile, config: ModelConfig, keys: Sequence[Key]) -> list[ParameterKey]:
+    """Places of a model's parameters in a file whose names and shapes are what its settings ask for.
 
-
-def _check(file: GGUFFile, config: ModelConfig, places: dict[str, GGUFPlace]) -> None:
-    """Hold names and shapes against what the settings ask for, before anything is given room."""
+    Raises:
+        LangueError: a tensor is missing, too many, or of another shape; nothing was given room.
+    """
     numbers = sum(math.prod(tensor.shape) for tensor in file.tensors.values())
     check_outline(config, len(file.tensors), numbers, file.path)
     try:
-        parameters = dict(outline(config).named_parameters())
+        model = outline(config)
     except (RuntimeError, OverflowError) as error:
-        raise LangueError(
-            f"{file.path} is damaged: its settings ask for sizes no machine has: {_line(error)}"
-        ) from None
-    for name, place in places.items():
+        fault = str(error).partition("\n")[0]
+        raise LangueError(f"{file.path} is damaged: its settings ask for sizes no machine has: {fault}") from None
+    table, parameters = parameter_keys(keys, model), dict(model.named_parameters())
+    expected = {name: shape for place in table for name, shape in place.shapes(parameters[place.ours].shape).items()}
+    for name, shape in expected.items():
         if name not in file.tensors:
             raise LangueError(f"{file.path} lacks the tensor {name}, which its settings ask for")
-        expected = tuple(parameters[place.parameter][place.rows].shape)
-        if file.tensors[name].shape != expected:
-            raise LangueError(
-                f"{file.path} is damaged: {name} should be {_shape(expected)}, but is "
-                f"{_shape(file.tensors[name].shape)}"
-            )
-    left = sorted(file.tensors.keys() - places.keys() - {"rope_freqs.weight"})
+        if file.tensors[name].shape != shape:
+            sizes = (file.tensors[name].shape, shape)
+            actual, right = ("×".join(map(str, size)) for size in sizes)
+            raise LangueError(f"{file.path} is damaged: {name} should be {right}, but is {actual}")
+    left = sorted(file.tensors.keys() - expected.keys() - {"rope_freqs.weight"})
     if left:
         raise LangueError(f"{file.path} has a tensor {left[0]}, which Langue's models of this family lack")
-
-
-def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(str(size) for size in shape)
-
-
-def to_neighbours(rows: Tensor, heads: int) -> Tensor:
-    """Rows of which i and i + half are turned as a pair within each head, in our order: neighbours are a pair."""
-    return rows.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2)
-
-
-def to_halves(rows: Tensor, heads: int) -> Tensor:
-    """The way back."""
-    return rows.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
+    return table
 
 
 def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind = "F16") -> None:
@@ -256,15 +219,14 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
         LangueError: the model is of another family, its tokenizer is no byte-level BPE, a weight is too large for the
             kind, or the disk is full.
     """
-    gguf = need("gguf", "formats", "writing GGUF")
     path, model = Path(path), plain(model)
     architecture = _architecture(model.config)
     with replacing(path) as place:
         writer = gguf.GGUFWriter(place, architecture)
         writer.add_string("langue.sha256", STAMP)  # first of all, so that it is found at the file's beginning
-        _write_config(writer, model.config, kind, gguf)
+        _write_config(writer, model.config, kind)
         write_tokenizer(writer, tokenizer, model.config.vocab_size)
-        _write_tensors(writer, model, architecture, kind, gguf)
+        _write_tensors(writer, model, architecture, kind)
         write_stamp(place)
 
 
@@ -276,24 +238,20 @@ def read_checkpoint(path: Path, dtype: Precision) -> PretrainedModel:
     return PretrainedModel(model, tokenizer)
 
 
-def write_checkpoint(checkpoint: PretrainedModel, folder: Path) -> None:
-    """`model.gguf` in half precision, for `langue export`.
+def write_checkpoint(checkpoint: PretrainedModel, folder: Path, kind: Kind = "F16") -> None:
+    """`model.gguf`, for `langue export`.
 
     Raises:
         LangueError: GGUF has no such model, or it came without a tokenizer.
     """
-    _write_checkpoint(checkpoint, folder, "F16")
+    if checkpoint.tokenizer is None:
+        raise LangueError("a GGUF file holds its tokenizer, and the model has none")
+    write_gguf(checkpoint.model, checkpoint.tokenizer, folder / "model.gguf", kind)
 
 
 def write_packed_checkpoint(checkpoint: PretrainedModel, folder: Path) -> None:
     """The same in eight bits a number."""
-    _write_checkpoint(checkpoint, folder, "Q8_0")
-
-
-def _write_checkpoint(checkpoint: PretrainedModel, folder: Path, kind: Kind) -> None:
-    if checkpoint.tokenizer is None:
-        raise LangueError("a GGUF file holds its tokenizer, and the model has none")
-    write_gguf(checkpoint.model, checkpoint.tokenizer, folder / "model.gguf", kind)
+    write_checkpoint(checkpoint, folder, "Q8_0")
 
 
 def _architecture(config: ModelConfig) -> str:
@@ -301,9 +259,8 @@ def _architecture(config: ModelConfig) -> str:
     refuse_hybrid(config, "GGUF's Llama family has")
     for field, needed in _FAMILY.items():
         if getattr(config, field) != needed:
-            found = getattr(config, field)
             raise LangueError(
-                f"GGUF is written for the Llama family, whose {field} is {needed}, not {found}; "
+                f"GGUF is written for the Llama family, whose {field} is {needed}, not {getattr(config, field)}; "
                 "export this model to ONNX instead"
             )
     if config.classifier is not None:
@@ -323,7 +280,7 @@ def _architecture(config: ModelConfig) -> str:
     )
 
 
-def _write_config(writer: Any, config: ModelConfig, kind: Kind, gguf: Any) -> None:
+def _write_config(writer: Any, config: ModelConfig, kind: Kind) -> None:
     writer.add_name("Langue")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if kind == "F16" else gguf.LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
@@ -341,29 +298,26 @@ def _write_config(writer: Any, config: ModelConfig, kind: Kind, gguf: Any) -> No
     writer.add_rope_dimension_count(config.resolved_head_width)
 
 
-def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind, gguf: Any) -> None:
+def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind) -> None:
     """Declare all tensors, then pack and write one after the other."""
-    config, parameters = model.config, dict(model.named_parameters())
-    places = _places(config)
-    factors = write_scaling(writer, config)
+    table, parameters = parameter_keys(_keys(architecture), model), dict(model.named_parameters())
+    factors = write_scaling(writer, model.config)
     kinds = gguf.GGMLQuantizationType
     packed_as = {}
-    for name, place in places.items():
-        rows = parameters[place.parameter][place.rows]
-        packed_as[name] = kinds.F32
-        if rows.ndim == 2:
-            packed_as[name] = kinds.F16 if kind == "F16" or rows.shape[1] % 32 else kinds.Q8_0
-        _declare(writer, name, tuple(rows.shape), packed_as[name], gguf)
+    for place in table:
+        for name, shape in place.shapes(parameters[place.ours].shape).items():
+            matrix = kinds.F16 if kind == "F16" or shape[-1] % 32 else kinds.Q8_0
+            packed_as[name] = matrix if len(shape) == 2 else kinds.F32
+            _declare(writer, name, shape, packed_as[name])
     if factors is not None:
-        _declare(writer, "rope_freqs.weight", factors.shape, kinds.F32, gguf)
+        _declare(writer, "rope_freqs.weight", factors.shape, kinds.F32)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for name, place in places.items():
-        rows = parameters[place.parameter][place.rows].detach().float().cpu()
-        if place.heads and architecture not in _NEIGHBOURS:
-            rows = to_halves(rows, place.heads)
-        _append(writer, _pack(name, rows.contiguous().numpy(), packed_as[name], gguf))
+    for place in table:
+        for name, rows in place.split(parameters[place.ours].detach()).items():
+            numbers = rows.float().cpu().contiguous().numpy()
+            _append(writer, _pack(name, numbers, packed_as[name]))
     if factors is not None:
         _append(writer, factors)
     writer.close()
@@ -378,14 +332,14 @@ def _append(writer: Any, content: np.ndarray) -> None:
     writer.write_padding(file, content.nbytes)
 
 
-def _declare(writer: Any, name: str, shape: tuple[int, ...], kind: Any, gguf: Any) -> None:
+def _declare(writer: Any, name: str, shape: tuple[int, ...], kind: Any) -> None:
     dtype = {"F32": np.float32, "F16": np.float16}.get(kind.name, np.uint8)
     stored = shape if dtype != np.uint8 else gguf.quants.quant_shape_to_byte_shape(shape, kind)
     size = int(np.prod(stored)) * np.dtype(dtype).itemsize
     writer.add_tensor_info(name, stored, np.dtype(dtype), size, raw_dtype=kind)
 
 
-def _pack(name: str, numbers: np.ndarray, kind: Any, gguf: Any) -> np.ndarray:
+def _pack(name: str, numbers: np.ndarray, kind: Any) -> np.ndarray:
     # Blocks of Q8_0 keep their scale, 1/127 of the largest number, in fp16 too.
     largest = 65_504.0 if kind.name == "F16" else 127 * 65_504.0
     if kind.name != "F32" and not np.abs(numbers).max() <= largest:

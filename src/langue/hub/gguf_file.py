@@ -1,4 +1,4 @@
-"""What lies in a GGUF file: settings by name and tensors in blocks, each looked at only where the file can hold it.
+"""GGUF files: settings by name and tensors in blocks, each looked at only where the file can hold it.
 
 A file may declare sizes it does not have, so every count is held against the bytes that are left before anything is
 made of it; the `gguf` library's own reader trusts them, and loops without end over an array that lies about its length.
@@ -7,7 +7,6 @@ made of it; the `gguf` library's own reader trusts them, and loops without end o
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,15 @@ import numpy as np
 from langue.errors import LangueError
 from langue.extra import need
 from langue.files import check_file, check_stamp
+from langue.hub.cursor import Cursor
+
+gguf = need("gguf", "formats", "GGUF")
 
 # Value types of the settings, by number, as struct writes them; 8 is text and 9 a list.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
+_LENGTH = "Q"
+"""Of texts."""
 
 # How the numbers of a tensor are packed: those whose unpacking is held against a reference.
 KINDS = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")
@@ -32,7 +36,7 @@ _AT_ONCE = 1 << 20
 
 @dataclass(frozen=True)
 class PackedTensor:
-    """Where a tensor lies.
+    """A tensor in a file.
 
     Attributes:
         shape: as torch has it, the last dimension being contiguous.
@@ -53,7 +57,7 @@ class GGUFFile:
     Attributes:
         path: of the file.
         settings: values by name; lists of numbers are arrays.
-        tensors: where each one lies.
+        tensors: the place of each.
 
     Raises:
         LangueError: it is no such file, it ends too early, or it declares what it cannot hold.
@@ -61,7 +65,6 @@ class GGUFFile:
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        need("gguf", "formats", "reading GGUF")
         try:
             self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
         except FileNotFoundError:
@@ -74,7 +77,7 @@ class GGUFFile:
         self.settings: dict[str, Any] = {}
         # The shortest setting is a name's length, a type and one byte; the shortest tensor a length and four numbers.
         for _ in range(cursor.affordable(setting_count, 13, "settings")):
-            name = cursor.text()
+            name = cursor.text(_LENGTH)
             if name in self.settings:
                 raise cursor.damaged(f"{name!r} stands there twice")
             self.settings[name] = cursor.value()
@@ -101,7 +104,6 @@ class GGUFFile:
             raise LangueError(
                 f"{self.path} packs {name} as {tensor.kind}, which Langue does not read; it reads {', '.join(KINDS)}"
             )
-        gguf = need("gguf", "formats", "reading GGUF")
         count = math.prod(tensor.shape[:-1])
         packed = self._bytes[tensor.start : tensor.start + count * tensor.row_bytes].reshape(count, tensor.row_bytes)
         step = max(1, _AT_ONCE // tensor.shape[-1])
@@ -113,56 +115,16 @@ class GGUFFile:
             yield first, gguf.quants.dequantize(piece, kind)
 
 
-class _Cursor:
-    """Reads one thing after the other and never past the end."""
-
-    def __init__(self, content: np.ndarray, path: Path):
-        self.path = path
-        self.place = 0
-        self._view = content.data
-
-    @property
-    def left(self) -> int:
-        return len(self._view) - self.place
-
-    @property
-    def size(self) -> int:
-        return len(self._view)
-
-    def damaged(self, why: str) -> LangueError:
-        return LangueError(f"{self.path} is damaged: {why}")
-
-    def affordable(self, count: int, each: int, what: str) -> int:
-        """The count, once it is certain that so many things of a size fit into what is left."""
-        if count * each > self.left:
-            raise self.damaged(f"it declares {count} {what}, for which its {self.size} bytes have no room")
-        return count
-
-    def bytes(self, count: int) -> memoryview:
-        if count > self.left:
-            raise self.damaged(f"it ends after {self.size} bytes, in the middle of something")
-        self.place += count
-        return self._view[self.place - count : self.place]
-
-    def number(self, code: str) -> Any:
-        return struct.unpack("<" + code, self.bytes(struct.calcsize("<" + code)))[0]
-
-    def text(self) -> str:
-        content = self.bytes(self.affordable(self.number("Q"), 1, "bytes of text"))
-        try:
-            return str(content, "utf-8")
-        except UnicodeDecodeError:
-            raise self.damaged("a text in it is not UTF-8") from None
+class _Cursor(Cursor):
+    """Reads GGUF's settings."""
 
     def value(self) -> Any:
+        """The next value of any type."""
         kind = self.number("I")
         if kind == _LIST:
             return self._list()
-        return self._one(kind)
-
-    def _one(self, kind: int) -> Any:
         if kind == _TEXT:
-            return self.text()
+            return self.text(_LENGTH)
         if kind not in _SCALARS:
             raise self.damaged(f"it holds a value of the unknown type {kind}")
         return self.number(_SCALARS[kind])
@@ -170,7 +132,7 @@ class _Cursor:
     def _list(self) -> Any:
         kind, count = self.number("I"), self.number("Q")
         if kind == _TEXT:
-            return [self.text() for _ in range(self.affordable(count, 8, "texts"))]
+            return [self.text(_LENGTH) for _ in range(self.affordable(count, 8, "texts"))]
         if kind not in _SCALARS:
             raise self.damaged(f"it holds a list of the unknown type {kind}")
         dtype = np.dtype("<" + _SCALARS[kind]) if kind != 7 else np.dtype(np.bool_)
@@ -191,7 +153,7 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
 
 def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
     """Name, shape, kind and offset of one tensor, as declared."""
-    name, dimensions = cursor.text(), cursor.number("I")
+    name, dimensions = cursor.text(_LENGTH), cursor.number("I")
     if not 1 <= dimensions <= 4:
         raise cursor.damaged(f"{name} has {dimensions} dimensions")
     shape = tuple(cursor.number("Q") for _ in range(dimensions))
@@ -201,24 +163,23 @@ def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
 def _tensors(
     cursor: _Cursor, places: list[tuple[str, tuple[int, ...], int, int]], alignment: Any
 ) -> dict[str, PackedTensor]:
-    """Where the tensors lie, once all of them are known to lie inside the file."""
-    constants = need("gguf", "formats", "reading GGUF").constants
+    """Places of the tensors, once all of them are known to lie inside the file."""
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
         raise cursor.damaged(f"general.alignment is {alignment}, which is no power of two")
     data = -(-cursor.place // alignment) * alignment
-    found: dict[str, PackedTensor] = {}
+    tensors: dict[str, PackedTensor] = {}
     for name, shape, number, offset in places:
         try:
-            kind = constants.GGMLQuantizationType(number)
+            kind = gguf.GGMLQuantizationType(number)
         except ValueError:
             raise cursor.damaged(f"{name} is packed in the unknown way {number}") from None
-        block, block_bytes = constants.GGML_QUANT_SIZES[kind]
-        if name in found:
+        block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+        if name in tensors:
             raise cursor.damaged(f"{name} stands there twice")
         if 0 in shape or shape[-1] % block:
             raise cursor.damaged(f"{name} has the shape {shape}, which {kind.name} cannot pack")
         row_bytes = shape[-1] // block * block_bytes
         if data + offset + math.prod(shape[:-1]) * row_bytes > cursor.size:
             raise cursor.damaged(f"{name} would end beyond the file's {cursor.size} bytes; perhaps it was cut short")
-        found[name] = PackedTensor(shape, kind.name, data + offset, row_bytes)
-    return found
+        tensors[name] = PackedTensor(shape, kind.name, data + offset, row_bytes)
+    return tensors

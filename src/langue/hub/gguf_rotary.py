@@ -1,4 +1,4 @@
-"""How GGUF says that rotary positions were stretched: by settings, or by a tensor of factors (Llama 3)."""
+"""Stretched rotary positions in GGUF: by settings, or by a tensor of factors (Llama 3)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from langue.extra import need
 from langue.hub.gguf_file import GGUFFile
 from langue.models import ModelConfig
 from langue.nn.rotary import RotaryScaling, scaled
+
+gguf = need("gguf", "formats", "GGUF")
 
 _FACTORS = "rope_freqs.weight"
 
@@ -73,6 +75,6 @@ def write_scaling(writer: Any, config: ModelConfig) -> np.ndarray | None:
         if (scaling.slow, scaling.fast, scaling.attention_factor, scaling.truncate) != (1.0, 32.0, None, True):
             raise LangueError("GGUF keeps yarn's factor and original_context only; the rest must be as published")
         writer.add_rope_scaling_orig_ctx_len(scaling.original_context)
-    writer.add_rope_scaling_type(need("gguf", "formats", "writing GGUF").RopeScalingType(scaling.kind))
+    writer.add_rope_scaling_type(gguf.RopeScalingType(scaling.kind))
     writer.add_rope_scaling_factor(scaling.factor)
     return None

@@ -20,8 +20,8 @@ from langue.text.tokenizer_files import DEFAULT, framed
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
-# How text is cut before its bytes are merged, by the name that a file gives to it: patterns that cut one after the
-# other. Names that stand for the same patterns are given in the second table.
+# Rules by which text is cut before its bytes are merged, by the name that a file gives to it: patterns that cut one
+# after the other. Names that stand for the same patterns are given in the second table.
 _PATTERNS: dict[str, tuple[str, ...]] = {
     "gpt-2": (_GPT2,),
     "smollm": (r"\p{N}", _GPT2),
@@ -43,10 +43,10 @@ _SAME_AS = {
 # A word that is a token is that token, even if its merges would lead elsewhere.
 _WHOLE_WORDS = ("llama-bpe",)
 
-# What Hugging Face calls the tokens that have an office.
+# Hugging Face's names of the tokens' roles.
 _ROLES = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
 
-# Where else a file says which tokens end a text, and the names of those that end one in llama.cpp whatever a file says
+# Other tokens that end a text by the file, and the names of those that end one in llama.cpp whatever a file says
 # (llama-vocab.cpp, `special_eog_ids`).
 _ENDS = ("eot", "eom")
 _ENDING_NAMES = {
@@ -114,13 +114,13 @@ def _chat_templates(file: GGUFFile) -> dict[str, str]:
 
 
 def _rule_name(file: GGUFFile) -> str:
-    """How text is cut into words, by our name of it."""
+    """The rule by which text is cut into words, by our name of it."""
     name = file.setting("tokenizer.ggml.pre", str, "gpt-2")
     return _SAME_AS.get(name, name)
 
 
 def _named(file: GGUFFile, name: str, tokens: int) -> int | None:
-    """The number of the token that has a certain office."""
+    """The number of the token of a role."""
     key = f"tokenizer.ggml.{name}_token_id"
     if key not in file.settings:
         return None
@@ -199,7 +199,7 @@ def write_tokenizer(writer: Any, tokenizer: Tokenizer, vocab_size: int) -> None:
 
 
 def _write_frame(writer: Any, tokenizer: Tokenizer) -> None:
-    """What stands before and behind a text, and what ends one.
+    """Write the tokens before and behind a text, and those that end one.
 
     Raises:
         LangueError: more stands before a text than a file can say.
@@ -253,14 +253,14 @@ def _rule(content: dict[str, Any]) -> str | None:
 def _patterns(pre: dict[str, Any] | None) -> tuple[str, ...] | None:
     """The patterns that cut text one after the other, if all that follows them is bytes."""
     steps = [] if pre is None else pre["pretokenizers"] if pre["type"] == "Sequence" else [pre]
-    found: list[str] = []
+    patterns: list[str] = []
     for step in steps:
         if step["type"] == "Split" and step["behavior"] == "Isolated" and not step["invert"]:
-            found += step["pattern"].values()
+            patterns += step["pattern"].values()
         elif step["type"] == "Digits" and step["individual_digits"]:
-            found.append(r"\p{N}")
+            patterns.append(r"\p{N}")
         elif step["type"] == "ByteLevel" and not step["add_prefix_space"] and step is steps[-1]:
-            found += [_GPT2] if step["use_regex"] else []
+            patterns += [_GPT2] if step["use_regex"] else []
         else:
             return None
-    return tuple(found) if steps and steps[-1]["type"] == "ByteLevel" else None
+    return tuple(patterns) if steps and steps[-1]["type"] == "ByteLevel" else None

@@ -14,13 +14,13 @@ from langue.console import say, with_article
 from langue.errors import LangueError
 from langue.hub.family import NOTHING, Family, HeadSettings, Key, pattern
 from langue.hub.weights import Weights
-from langue.models import Model, ModelConfig
+from langue.models import Model
 from langue.nn.roles import roles
 
 
 @dataclass(frozen=True)
 class ParameterKey:
-    """A parameter of ours and where it is in theirs.
+    """A parameter of ours and its place in theirs.
 
     Attributes:
         ours: its name.
@@ -38,12 +38,12 @@ class ParameterKey:
 
     def views(self, parts: Sequence[Tensor]) -> list[Tensor]:
         """Theirs as ours, part by part, without moving a number: the last dimensions may be split up."""
-        found = []
+        views = []
         for number, part in enumerate(parts):
             part = part.mT if self.key.turned and part.ndim == 2 else part
             part = part[0] if self.key.row else part
-            found.append(_neighbours(part, self.head_width) if number < self.key.rotary else part)
-        return found
+            views.append(to_neighbours(part, self.head_width) if number < self.key.rotary else part)
+        return views
 
     def join(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Our parameter; where it is just theirs, in their memory."""
@@ -59,10 +59,10 @@ class ParameterKey:
         return joined
 
     def _fill_in(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """Their vectors one behind the other, with zeros for those that they have not."""
-        given = iter(parts)
+        """Vectors of theirs one behind the other, with zeros for those that they have not."""
+        present = iter(parts)
         pieces = [
-            next(given).to(dtype) if name else torch.zeros(rows, dtype=dtype)
+            next(present).to(dtype) if name else torch.zeros(rows, dtype=dtype)
             for name, rows in zip(self.theirs, self.rows, strict=True)
         ]
         return torch.cat(pieces)
@@ -76,57 +76,53 @@ class ParameterKey:
         """The shapes of theirs, from that of ours."""
         rest = tuple(shape[1:])
         first = (1,) if self.key.row else ()
-        found = {name: (*first, rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True) if name}
-        return {name: each[::-1] if self.key.turned else each for name, each in found.items()}
+        shapes = {name: (*first, rows, *rest) for name, rows in zip(self.theirs, self.rows, strict=True) if name}
+        return {name: size[::-1] if self.key.turned else size for name, size in shapes.items()}
 
     def split(self, parameter: Tensor) -> dict[str, Tensor]:
         """Theirs, by name."""
-        found = {}
+        tensors = {}
         for number, (name, part) in enumerate(zip(self.theirs, parameter.split(list(self.rows)), strict=True)):
             if name == NOTHING:
                 continue
             if number < self.key.rotary:
-                part = _halves(part, self.head_width)
+                part = to_halves(part, self.head_width)
             part = part[None] if self.key.row else part
-            found[name] = part.mT if self.key.turned and part.ndim == 2 else part
-        return found
+            tensors[name] = part.mT if self.key.turned and part.ndim == 2 else part
+        return tensors
 
 
-def _neighbours(part: Tensor, head_width: int) -> Tensor:
+def to_neighbours(part: Tensor, head_width: int) -> Tensor:
     """Rows (x_i, x_{i + width/2}) of each head beside each other: (heads, width / 2, 2, …)."""
     return part.unflatten(0, (-1, 2, head_width // 2)).transpose(1, 2)
 
 
-def _halves(part: Tensor, head_width: int) -> Tensor:
+def to_halves(part: Tensor, head_width: int) -> Tensor:
     """The other way round, in the shape it had."""
     return part.unflatten(0, (-1, head_width // 2, 2)).transpose(1, 2).flatten(0, 2)
 
 
-def lines(family: Family, head: HeadSettings, model: Model) -> list[ParameterKey]:
-    """Where each parameter of a model is; the words' head is left out where theirs has none."""
-    found = []
+def parameter_keys(keys: Sequence[Key], model: Model, *, head: bool = True) -> list[ParameterKey]:
+    """Places of a model's parameters by a table of keys; without `head` that of the words may have none."""
+    places = []
     named = roles(model)
     for name, parameter in model.named_parameters():
-        rows = (parameter.shape[0],)
-        line = _line((*family.keys, *head.keys), name, named[name].blocks or rows, rows, model.config)
-        if line is not None:
-            found.append(line)
-        elif head.words or not name.startswith("head."):
-            raise AssertionError(f"{family.model_type}'s table has no line for {name}")
-    return found
+        place = _place(keys, name, named[name].blocks, parameter.shape[0], model.config.resolved_head_width)
+        if place is not None:
+            places.append(place)
+        elif head or not name.startswith("head."):
+            raise AssertionError(f"the table of keys has no line for {name}")
+    return places
 
 
-def _line(
-    keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: tuple[int], config: ModelConfig
-) -> ParameterKey | None:
+def _place(keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: int, head_width: int) -> ParameterKey | None:
     for key in keys:
         groups = key.match(name)
         if groups is not None:
             theirs = tuple(source.format(**groups) for source in key.sources)
-            parts = blocks if len(theirs) > 1 else rows
-            if len(parts) != len(theirs):  # another line knows it in fewer parts
-                continue
-            return ParameterKey(name, theirs, key, parts, config.resolved_head_width)
+            parts = blocks if len(theirs) > 1 else (rows,)
+            if len(parts) == len(theirs):  # else another line knows it in fewer parts
+                return ParameterKey(name, theirs, key, parts, head_width)
     return None
 
 
@@ -137,18 +133,18 @@ def full_names(family: Family, names: Iterable[str], path: Path) -> dict[str, st
         LangueError: two tensors have one name.
     """
     trunk = [re.compile(pattern(source.removeprefix(family.prefix))) for key in family.keys for source in key.sources]
-    found: dict[str, str] = {}
+    known: dict[str, str] = {}
     for name in names:
         full = name.removeprefix("module.")
         for old, new in family.spellings.items():
             full = full.removesuffix(old) + new if full.endswith(old) else full
         second = f"{family.prefix}{full}"
-        if any(each.fullmatch(full) for each in trunk) or second in _head_keys(family) or second in family.aliases:
+        if any(key.fullmatch(full) for key in trunk) or second in _head_keys(family) or second in family.aliases:
             full = family.prefix + full
-        if full in found:
-            raise LangueError(f"{path} holds {full} twice, as {found[full]} and as {name}")
-        found[full] = name
-    return found
+        if full in known:
+            raise LangueError(f"{path} holds {full} twice, as {known[full]} and as {name}")
+        known[full] = name
+    return known
 
 
 def _head_keys(family: Family) -> set[str]:
@@ -169,18 +165,18 @@ def choose_by_keys(family: Family, heads: Sequence[HeadSettings], names: Mapping
 
 
 def is_tied(family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str]) -> bool:
-    """Whether a family's head is the embedding: there is no matrix for it in the files, or the same one twice."""
+    """True if a family's head is the embedding: there is no matrix for it in the files, or the same one twice."""
     own, shared = (
         next((names[source] for key in keys if key.ours == ours for source in key.sources if source in names), None)
         for ours, keys in (("head.weight", head.keys), ("embedding.weight", family.keys))
     )
     if own is None or shared is None:
         return True
-    return _same(weights, own, shared)
+    return _are_same(weights, own, shared)
 
 
-def _same(weights: Weights, one: str, other: str) -> bool:
-    """Whether two tensors of the files hold the same numbers."""
+def _are_same(weights: Weights, one: str, other: str) -> bool:
+    """True if two tensors of the files hold the same numbers."""
     if weights[one].shape != weights[other].shape:
         return False
     first, second = weights.tensor(one), weights.tensor(other)
@@ -188,7 +184,7 @@ def _same(weights: Weights, one: str, other: str) -> bool:
 
 
 def refuse_others(
-    family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str], found: Mapping[str, str], path: Path
+    family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str], used: Mapping[str, str], path: Path
 ) -> None:
     """Refuse a tensor that is stored a second time under another name and is another one, and which has no place.
 
@@ -200,34 +196,35 @@ def refuse_others(
     own = set() if head.words else _head_keys(family)
     for alias, first in family.aliases.items():
         second, there = names.get(alias), names.get(first)
-        if second is None or there is None or alias in own or second in found.values() or first not in found:
+        if second is None or there is None or alias in own or second in used.values() or first not in used:
             continue
-        if not _same(weights, second, there):
+        if not _are_same(weights, second, there):
             raise LangueError(
                 f"{path} holds {second} and another {there}, which are one in a {head.architecture} of Langue's; "
                 f"it cannot be read"
             )
 
 
-def place_all(family: Family, head: HeadSettings, model: Model, names: Mapping[str, str], path: Path) -> dict[str, str]:
+def place_all(
+    family: Family, head: HeadSettings, table: Sequence[ParameterKey], names: Mapping[str, str], path: Path
+) -> dict[str, str]:
     """The name in the file of each tensor that a model needs.
 
     Raises:
         LangueError: one is missing, or there is one that no model of this class has.
     """
-    needed = [name for line in lines(family, head, model) for name in line.sources]
-    found: dict[str, str] = {}
+    needed = [name for line in table for name in line.sources]
+    placed: dict[str, str] = {}
     for name in needed:
         second = next((alias for alias, first in family.aliases.items() if first == name and alias in names), name)
         if name not in names and second not in names:
             raise LangueError(f"{path} lacks the tensor {name}, which {with_article(head.architecture)} needs")
         counts = second in family.untied
-        found[name] = names[second if counts or name not in names else name]
-    ignored = [re.compile(each) for each in family.ignored]
+        placed[name] = names[second if counts or name not in names else name]
     rest = [
         name
         for name in names
-        if name not in found and name not in family.aliases and not any(each.fullmatch(name) for each in ignored)
+        if name not in placed and name not in family.aliases and not any(re.fullmatch(x, name) for x in family.ignored)
     ]
     strange = [name for name in rest if name not in _head_keys(family)]
     if strange:
@@ -237,11 +234,11 @@ def place_all(family: Family, head: HeadSettings, model: Model, names: Mapping[s
         )
     if rest:
         say(f"{path}: {with_article(head.architecture)} has no use for {', '.join(sorted(rest))}, left out")
-    return found
+    return placed
 
 
 def check_shapes(
-    table: Sequence[ParameterKey], model: Model, weights: Weights, found: Mapping[str, str], path: Path
+    table: Sequence[ParameterKey], model: Model, weights: Weights, placed: Mapping[str, str], path: Path
 ) -> None:
     """Compare the shapes in the files with those of a model that has no content yet.
 
@@ -251,30 +248,30 @@ def check_shapes(
     parameters = dict(model.named_parameters())
     for line in table:
         for name, expected in line.shapes(parameters[line.ours].shape).items():
-            shape = weights[found[name]].shape
+            shape = weights[placed[name]].shape
             if expected != shape:
                 raise LangueError(
-                    f"{path} does not fit its config.json: {found[name]} should be "
+                    f"{path} does not fit its config.json: {placed[name]} should be "
                     f"{'×'.join(map(str, expected))} but is {'×'.join(map(str, shape))}"
                 )
 
 
 def read_parameters(
-    table: Sequence[ParameterKey], weights: Weights, found: Mapping[str, str], dtype: torch.dtype | None
+    table: Sequence[ParameterKey], weights: Weights, placed: Mapping[str, str], dtype: torch.dtype | None
 ) -> dict[str, Tensor]:
     """All parameters of ours: in the file's memory where they are the same, else copied, one source after the other.
 
     Args:
-        table: from `lines`.
+        table: from `parameter_keys`.
         weights: the files' tensors.
-        found: their name in the files by their full name.
+        placed: their name in the files by their full name.
         dtype: what ours are made of; None keeps theirs.
     """
     state: dict[str, Tensor] = {}
     for line in table:
-        parts = [weights.tensor(found[name]) for name in line.sources]
+        parts = [weights.tensor(placed[name]) for name in line.sources]
         state[line.ours] = line.join(parts, dtype or parts[0].dtype)
         if state[line.ours] is not parts[0]:
             for name in line.sources:
-                weights.release(found[name])
+                weights.release(placed[name])
     return state

@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from langue.content import write_json
 from langue.errors import LangueError
 from langue.text import Tokenizer
 from langue.text.foreign import MARIAN
@@ -19,13 +20,13 @@ from langue.text.piece_engine import APART, ELSEWHERE, SPACE
 from langue.text.pieces import CONTROL, NORMAL, UNIGRAM, UNKNOWN
 
 
-def write_marian_tokenizer(source: Tokenizer, target: Tokenizer, told: dict[str, Any], folder: Path) -> None:
+def write_marian_tokenizer(source: Tokenizer, target: Tokenizer, config: dict[str, Any], folder: Path) -> None:
     """Write source.spm, target.spm, vocab.json and tokenizer_config.json, from which a `MarianTokenizer` is made.
 
     Args:
         source: of what is read.
         target: of what is written, with the same numbers.
-        told: what tokenizer_config.json says besides.
+        config: the rest of tokenizer_config.json.
         folder: where to.
 
     Raises:
@@ -39,8 +40,8 @@ def write_marian_tokenizer(source: Tokenizer, target: Tokenizer, told: dict[str,
         )
     for file, tokenizer in zip(MARIAN, (source, target), strict=True):
         (folder / file).write_bytes(_model_file(json.loads(tokenizer.engine.to_str()), tokenizer))
-    for file, content in (("vocab.json", numbers), ("tokenizer_config.json", {**told, "separate_vocabs": False})):
-        (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for file, content in (("vocab.json", numbers), ("tokenizer_config.json", {**config, "separate_vocabs": False})):
+        write_json(folder / file, content)
 
 
 def _numbers(tokenizer: Tokenizer) -> dict[str, int]:
@@ -52,8 +53,8 @@ def _numbers(tokenizer: Tokenizer) -> dict[str, int]:
 def _model_file(content: dict[str, Any], tokenizer: Tokenizer) -> bytes:
     """The `ModelProto` of an engine that was made of one."""
     steps = (content["normalizer"] or {}).get("normalizers", [])
-    found = {step["type"]: step for step in steps}
-    if content["model"]["type"] != "Unigram" or "Prepend" not in found or found["Prepend"]["prepend"] != SPACE:
+    by_type = {step["type"]: step for step in steps}
+    if content["model"]["type"] != "Unigram" or by_type.get("Prepend", {}).get("prepend") != SPACE:
         raise LangueError(
             "Marian's two files are written with the tokenizers of a Marian folder, and these are others; "
             "write it with --format onnx"
@@ -66,7 +67,7 @@ def _model_file(content: dict[str, Any], tokenizer: Tokenizer) -> bytes:
         is_letter = len(name) == 1 and alphabet is not None and name not in alphabet
         if not name.startswith(ELSEWHERE) and name not in others and not is_letter:
             pieces.append((name, score, NORMAL))
-    characters = base64.b64decode(found["Precompiled"]["precompiled_charsmap"]) if "Precompiled" in found else b""
+    characters = base64.b64decode(by_type.get("Precompiled", {}).get("precompiled_charsmap", ""))
     collapse = any(step["type"] == "Replace" and step["pattern"] == {"Regex": " {2,}"} for step in steps)
     message = [
         _bytes(1, _bytes(1, str(name).encode()) + _float(2, score) + _whole(3, kind)) for name, score, kind in pieces
@@ -100,8 +101,8 @@ def _bytes(field: int, value: bytes) -> bytes:
 def _varint(value: int) -> bytes:
     """Seven bits a byte, the lowest first; negative numbers are those of 64 bits."""
     value &= (1 << 64) - 1
-    found = bytearray()
+    digits = bytearray()
     while value > 127:
-        found.append(value & 127 | 128)
+        digits.append(value & 127 | 128)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*digits, value])

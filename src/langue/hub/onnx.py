@@ -25,6 +25,8 @@ from langue.nn.layout import Layout
 from langue.nn.mel import HOP, RATE, WINDOW
 from langue.nn.state import EncoderOutput
 
+onnx, onnxruntime = (need(library, "formats", "export to ONNX") for library in ("onnx", "onnxruntime"))
+
 Output = Literal["logits", "hidden", "scores", "log_probabilities"]
 
 TOLERANCE = 1e-4
@@ -60,7 +62,7 @@ _FIXED = ("width", "vocabulary", "outputs", "bins")
 
 @dataclass(frozen=True)
 class OnnxExport:
-    """What `export_onnx` left.
+    """The result of `export_onnx`.
 
     Attributes:
         files: names of what was written, in their folder.
@@ -85,10 +87,8 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
 
     Raises:
         LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked or hears by
-            an encoder–decoder, the libraries are not installed, or the disk is full.
+            an encoder–decoder, or the disk is full.
     """
-    need("onnx", "formats", "export to ONNX")
-    need("onnxruntime", "formats", "export to ONNX")
     if model.hearing is not None and model.config.form != "encoder":
         raise LangueError(
             "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
@@ -144,7 +144,7 @@ class _Graph(nn.Module):
         self.output = output
 
     def finish(self, hidden: Tensor, valid: Tensor) -> Tensor:
-        """What is asked for, from hidden vectors."""
+        """The graph's output, from hidden vectors."""
         if self.output == "hidden":
             return hidden
         if self.output == "logits":
@@ -155,7 +155,7 @@ class _Graph(nn.Module):
         return self.model.classifier(hidden, valid)
 
     def seen(self, feeds: Mapping[str, Tensor]) -> Tensor:
-        """Which positions of the output are no padding, (rows, positions) bool."""
+        """(rows, positions) bool of the output: False on padding."""
         return feeds["valid"]
 
 
@@ -188,7 +188,7 @@ class _Hear(_Graph):
 
 
 class _Encode(_Graph):
-    """An encoder–decoder's look at its source."""
+    """The encoder of an encoder–decoder."""
 
     file = "encoder.onnx"
     inputs = ("source", "source_valid")
@@ -205,7 +205,7 @@ class _Encode(_Graph):
 
 
 class _Decode(_Graph):
-    """An encoder–decoder's target, given what its encoder made of the source."""
+    """The decoder of an encoder–decoder, from its target and the encoder's output."""
 
     file = "decoder.onnx"
     inputs = ("ids", "valid", "memory", "source_valid")
@@ -250,7 +250,7 @@ def _write(graph: _Graph, model: Model, path: Path) -> None:
 
 
 def _axes(output: str, model: Model) -> tuple[str, ...]:
-    """What the dimensions of an output are."""
+    """Names of the dimensions of an output."""
     axes, _ = _OUTPUTS[output]
     if output == "scores" and model.config.classifier is not None and model.config.classifier.each == "position":
         return axes[0], "length", axes[1]
@@ -274,7 +274,7 @@ def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Ten
     length = min(length, model.config.context)
     source_length = min(length + 2, model.config.context)
     sources = model.config.source_vocab_size or model.config.vocab_size
-    made = {
+    tensors = {
         "ids": torch.randint(model.config.vocab_size, (rows, length), generator=draws),
         "valid": _padded(rows, length),
         "segments": torch.randint(max(1, model.config.segments), (rows, length), generator=draws),
@@ -282,10 +282,10 @@ def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Ten
         "source_valid": _padded(rows, source_length),
     }
     if isinstance(model, Seq2Seq):
-        made["memory"] = model.encode(
-            Batch(made["ids"], source=made["source"], source_valid=made["source_valid"])
+        tensors["memory"] = model.encode(
+            Batch(tensors["ids"], source=tensors["source"], source_valid=tensors["source_valid"])
         ).hidden
-    return {name: made[name] for name in graph.inputs}
+    return {name: tensors[name] for name in graph.inputs}
 
 
 def _padded(rows: int, length: int) -> Tensor:
@@ -297,7 +297,6 @@ def _padded(rows: int, length: int) -> Tensor:
 
 def _stamp(path: Path) -> None:
     """Add the hash of a graph's file to its metadata: what is appended to a message belongs to it."""
-    onnx = need("onnx", "formats", "export to ONNX")
     entry = onnx.StringStringEntryProto(key="langue.sha256", value=STAMP)
     with path.open("ab") as file:
         file.write(onnx.ModelProto(metadata_props=[entry]).SerializeToString())
@@ -310,22 +309,20 @@ def _check(graph: _Graph, model: Model, path: Path) -> float:
     Raises:
         LangueError: it is too large.
     """
-    session = need("onnxruntime", "formats", "export to ONNX").InferenceSession(
-        path, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     worst = 0.0
     for rows, length in _CHECKED:
         feeds = _feeds(graph, model, rows, length)
         expected = graph(*feeds.values()).numpy()
-        found = session.run([graph.output], {name: value.numpy() for name, value in feeds.items()})[0]
-        if found.shape != expected.shape:
+        result = session.run([graph.output], {name: value.numpy() for name, value in feeds.items()})[0]
+        if result.shape != expected.shape:
             raise LangueError(
-                f"{graph.file} gives {found.shape} where torch gives {expected.shape}; nothing was written"
+                f"{graph.file} gives {result.shape} where torch gives {expected.shape}; nothing was written"
             )
         if _axes(graph.output, model)[1] not in _FIXED:
             seen = graph.seen(feeds).numpy()
-            found, expected = found[seen], expected[seen]
-        difference = float(np.abs(found - expected).max())
+            result, expected = result[seen], expected[seen]
+        difference = float(np.abs(result - expected).max())
         if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise LangueError(
                 f"{graph.file} gives numbers that differ from torch's by {difference:.2g}, more than rounding would; "

@@ -1,4 +1,4 @@
-"""What a model without a recipe is for, as its form and its heads tell."""
+"""The task of a model without a recipe, from its form and its heads."""
 
 from __future__ import annotations
 

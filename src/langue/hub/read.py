@@ -1,4 +1,4 @@
-"""From a folder of Hugging Face's to a checkpoint of ours."""
+"""Reading of Hugging Face's folders."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 from langue.errors import reading
 from langue.hub.checkpoint import PretrainedModel
-from langue.hub.ctranslate2 import is_ctranslate2, read_ctranslate2
-from langue.hub.folder import CONFIG, read_folder
+from langue.hub.ctranslate2 import read_ctranslate2
+from langue.hub.folder import CONFIG, is_ctranslate2, read_folder
 from langue.hub.keys import (
     check_shapes,
     choose_by_keys,
     full_names,
     is_tied,
-    lines,
+    parameter_keys,
     place_all,
     read_parameters,
     refuse_others,
@@ -60,13 +60,13 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     if head.words and (config.tie_embeddings or family.head_by_file):
         config = config.model_copy(update={"tie_embeddings": is_tied(family, head, folder.weights, names)})
     blank = outline(config)
-    found = place_all(family, head, blank, names, path)
-    refuse_others(family, head, folder.weights, names, found, path)
-    table = lines(family, head, blank)
-    check_shapes(table, blank, folder.weights, found, path)
+    table = parameter_keys((*family.keys, *head.keys), blank, head=head.words)
+    placed = place_all(family, head, table, names, path)
+    refuse_others(family, head, folder.weights, names, placed, path)
+    check_shapes(table, blank, folder.weights, placed, path)
     remark_unknown(family, folder.config, file)
-    stored = {folder.weights[name].dtype for name in found.values()}
-    state = read_parameters(table, folder.weights, found, None if dtype == "kept" else getattr(torch, dtype))
+    stored = {folder.weights[name].dtype for name in placed.values()}
+    state = read_parameters(table, folder.weights, placed, None if dtype == "kept" else getattr(torch, dtype))
     model = empty(config)  # whose memory nobody has touched, and which is given back at once
     model.load_state_dict(state, strict=False, assign=True)
     model.tie()

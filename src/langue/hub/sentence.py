@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from langue.console import with_article
+from langue.content import write_json
 from langue.errors import LangueError
-from langue.hub.folder import WEIGHTS, read_json
+from langue.hub.folder import WEIGHTS, read_if_there, read_json
 from langue.hub.weights import Weights, read_weights
 from langue.models.config import ModelConfig
 from langue.models.heads import DenseConfig, EmbedderConfig
@@ -57,7 +58,7 @@ CLASSES: dict[DenseKind, str] = {
 
 
 class Sentence(NamedTuple):
-    """What stands on a trunk."""
+    """The layers that stand on a trunk."""
 
     config: EmbedderConfig
     weights: dict[str, Tensor]
@@ -66,7 +67,7 @@ class Sentence(NamedTuple):
 
 
 def read_sentence(path: Path) -> Sentence | None:
-    """What a folder says of texts and their vectors; None where it says nothing of the kind.
+    """The head of a folder that represents texts, and how they are read; None where it has none.
 
     Raises:
         LangueError: a file is damaged, lies outside the folder, or asks for what there is not.
@@ -83,7 +84,7 @@ def read_sentence(path: Path) -> Sentence | None:
         if kind == "Pooling" and pooling is None and not layers:
             pooling = _pooling(folder / "config.json")
         elif kind == "Dense" and pooling is not None:
-            weights |= {f"layers.{len(layers)}.{name}": each for name, each in _dense_weights(folder).items()}
+            weights |= {f"layers.{len(layers)}.{name}": tensor for name, tensor in _dense_weights(folder).items()}
             layers.append(_dense(folder / "config.json"))
         elif kind == "Normalize":
             normalise = True
@@ -99,8 +100,8 @@ def _modules(path: Path) -> list[tuple[str, Path]]:
     """Each module's class and folder."""
     file = path / MODULES
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        modules = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in told]
+        content = json.loads(file.read_text(encoding="utf-8"))
+        modules = [(str(module["type"]).rpartition(".")[2], str(module["path"])) for module in content]
     except RecursionError:
         raise LangueError(f"{file} is damaged: it is nested too deeply") from None
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -113,14 +114,14 @@ def _modules(path: Path) -> list[tuple[str, Path]]:
 
 def _pooling(file: Path) -> Pooling:
     settings = read_json(file)
-    asked = settings.get("pooling_mode", [name for old, name in OLDER.items() if settings.get(old) is True])
-    asked = [asked] if isinstance(asked, str) else list(asked) or ["mean"]
-    if len(asked) > 1 or asked[0] not in POOLINGS:
-        said = " and ".join(map(str, asked))
-        raise LangueError(f"{file}: pooling by {said} is not supported; known: {', '.join(POOLINGS)}")
+    modes = settings.get("pooling_mode", [name for old, name in OLDER.items() if settings.get(old) is True])
+    modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
+    if len(modes) > 1 or modes[0] not in POOLINGS:
+        names = " and ".join(map(str, modes))
+        raise LangueError(f"{file}: pooling by {names} is not supported; known: {', '.join(POOLINGS)}")
     if settings.get("include_prompt", True) is not True:
         raise LangueError(f"{file}: include_prompt false is not supported; Langue pools over the whole of a text")
-    return POOLINGS[asked[0]]
+    return POOLINGS[modes[0]]
 
 
 def _dense(file: Path) -> DenseConfig:
@@ -142,23 +143,19 @@ def _dense_weights(folder: Path) -> dict[str, Tensor]:
     file = folder / WEIGHTS
     if not file.is_file():
         raise LangueError(f"{folder} holds no weights: {file.name} is missing")
-    found = Weights(read_weights(file))
-    return {name: found.tensor(name).float() for name in found}
-
-
-def _told(file: Path) -> dict[str, Any]:
-    return read_json(file) if file.is_file() else {}
+    weights = Weights(read_weights(file))
+    return {name: weights.tensor(name).float() for name in weights}
 
 
 def _reading(path: Path) -> Reading:
-    told, trunk, tokenizer = (_told(path / file) for file in (PROMPTS, TRUNK, TOKENIZER))
+    prompts, trunk, tokenizer = (read_if_there(path / file) for file in (PROMPTS, TRUNK, TOKENIZER))
     # Older folders say it of the trunk, newer ones of the tokenizer, where a huge number stands for no limit.
     limits = [trunk.get("max_seq_length"), tokenizer.get("model_max_length")]
-    limit = next((each for each in limits if isinstance(each, int) and each < NO_LIMIT), None)
+    limit = next((length for length in limits if isinstance(length, int) and length < NO_LIMIT), None)
     try:
         return Reading(
-            prompts={name: text for name, text in (told.get("prompts") or {}).items() if text},
-            prompt=told.get("default_prompt_name"),
+            prompts={name: text for name, text in (prompts.get("prompts") or {}).items() if text},
+            prompt=prompts.get("default_prompt_name"),
             max_tokens=limit,
             lower_case=trunk.get("do_lower_case", False),
         )
@@ -179,8 +176,8 @@ def write_sentence(embedder: Embedder, config: ModelConfig, reading: Reading, fo
     width = config.read_width
     for layer, module in zip(config.embedder.layers, embedder.layers, strict=True):
         place = folder / f"{len(modules)}_Dense"
-        _write(place / "config.json", {"in_features": width, **_said_of(layer)})
-        weights = {name: each.detach().cpu().contiguous() for name, each in module.named_parameters()}
+        _write(place / "config.json", {"in_features": width, **_dense_config(layer)})
+        weights = {name: parameter.detach().cpu().contiguous() for name, parameter in module.named_parameters()}
         save_file(weights, place / WEIGHTS, metadata={"format": "pt"})
         modules.append(("Dense", place.name))
         width = layer.width
@@ -198,7 +195,7 @@ def write_sentence(embedder: Embedder, config: ModelConfig, reading: Reading, fo
     _write(folder / PROMPTS, {"prompts": reading.prompts, "default_prompt_name": reading.prompt})
 
 
-def _said_of(layer: DenseConfig) -> dict[str, Any]:
+def _dense_config(layer: DenseConfig) -> dict[str, Any]:
     if layer.activation not in CLASSES:
         known = ", ".join(CLASSES)
         raise LangueError(f"sentence-transformers has no layer with the activation {layer.activation}; it has {known}")
@@ -207,4 +204,4 @@ def _said_of(layer: DenseConfig) -> dict[str, Any]:
 
 def _write(path: Path, content: Any) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, content)

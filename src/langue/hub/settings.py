@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from langue.console import say
-from langue.errors import LangueError
+from langue.errors import LangueError, hint
 from langue.hub.families import FAMILIES
-from langue.hub.family import Family, HeadSettings, Like
+from langue.hub.family import Family, HeadSettings, Like, value_of
 from langue.models import ModelConfig
 from langue.settings import parse
 
@@ -22,6 +21,9 @@ KEPT = (
     *("forced_eos_token_id", "bad_words_ids"),
 )
 """Of no use to a model and written back."""
+
+HEAD_FIELDS = ("head_bias", "head_dense", "head_norm")
+"""Fields of ours that heads decide and tables do not."""
 
 # What config.json says besides that changes nothing of what a model computes.
 _HARMLESS = {
@@ -66,9 +68,8 @@ def find_family(config: Mapping[str, Any], path: Path) -> Family:
     name = config.get("model_type")
     if isinstance(name, str) and name in FAMILIES:
         return FAMILIES[name]
-    nearest = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.7)
-    hint = f"did its author mean {nearest[0]}?" if nearest else f"known: {', '.join(FAMILIES)}"
-    raise LangueError(f"{path}: there is no family {name!r} in Langue; {hint}")
+    nearest = hint(str(name), FAMILIES, "did its author mean", cutoff=0.7)
+    raise LangueError(f"{path}: there is no family {name!r} in Langue; {nearest}")
 
 
 def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[HeadSettings]:
@@ -77,17 +78,16 @@ def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[He
     Raises:
         LangueError: the class is not known.
     """
-    told = config.get("architectures") or [None]
-    name = told[0] if isinstance(told, list) else told
+    names = config.get("architectures") or [None]
+    name = names[0] if isinstance(names, list) else names
     if name is None:
         return list(family.heads)
-    found = [head for head in family.heads if head.architecture == name]
-    if not found:
+    heads = [head for head in family.heads if head.architecture == name]
+    if not heads:
         known = list(dict.fromkeys(head.architecture for head in family.heads))
-        nearest = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did its author mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
-        raise LangueError(f"{path}: the class {name!r} of {family.model_type} is not supported; {hint}")
-    return found
+        nearest = hint(str(name), known, "did its author mean")
+        raise LangueError(f"{path}: the class {name!r} of {family.model_type} is not supported; {nearest}")
+    return heads
 
 
 def read_settings(family: Family, head: HeadSettings, config: Mapping[str, Any], path: Path) -> ModelConfig:
@@ -96,9 +96,7 @@ def read_settings(family: Family, head: HeadSettings, config: Mapping[str, Any],
     Raises:
         LangueError: names the field that is missing, wrong, or asks for what Langue has not.
     """
-    fields = dict(family.fixed)
-    for entry in family.settings:
-        fields |= entry.read(config)
+    fields = family.read(config)
     for name, value in {**fields, **(fields.get("encoder") or {})}.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
             raise LangueError(f"{path}: {name} would be {f'{value:,}':.40}, which no model has")
@@ -121,7 +119,7 @@ def remark_unknown(family: Family, config: Mapping[str, Any], path: Path) -> Non
 
 
 def count_labels(config: Mapping[str, Any], path: Path) -> int:
-    """How many labels config.json has; Transformers' default is two."""
+    """Number of labels that config.json has; Transformers' default is two."""
     labels = read_names(config, path)
     count = len(labels) if labels is not None else config.get("num_labels", 2)
     if type(count) is not int or not 0 < count < LARGEST:
@@ -135,12 +133,13 @@ def read_names(config: Mapping[str, Any], path: Path) -> list[str] | None:
     Raises:
         LangueError: they are not numbered from 0 on.
     """
-    told = config.get("id2label")
-    if not told:
+    labels = config.get("id2label")
+    if not labels:
         return None
     try:
-        names = [told[number] for number in sorted(told, key=int)]
-        if [int(number) for number in sorted(told, key=int)] != list(range(len(told))):
+        numbers = sorted(labels, key=int)
+        names = [labels[number] for number in numbers]
+        if [int(number) for number in numbers] != list(range(len(numbers))):
             raise ValueError
     except (TypeError, ValueError):
         raise LangueError(f"{path} is damaged: id2label does not number its labels from 0 on") from None
@@ -182,9 +181,9 @@ def choose_counterpart(
             nearest = wrong, family
     assert nearest is not None
     wrong, family = nearest
-    told = ", ".join(f"{name}: {_shown(getattr(config, name))}" for name in wrong)
+    fields = ", ".join(f"{name}: {_shown(getattr(config, name))}" for name in wrong)
     raise LangueError(
-        f"a model with {told} has no counterpart at Hugging Face ({family.model_type} comes nearest); "
+        f"a model with {fields} has no counterpart at Hugging Face ({family.model_type} comes nearest); "
         f"write it with --format onnx"
     )
 
@@ -203,11 +202,11 @@ def choose_head(
     """
     fitting = [head for head in family.heads if _fits(head, config)]
     if not fitting:
-        heads = {name: getattr(config, name) for name in ("head_bias", "head_dense", "head_norm")}
+        heads = {name: getattr(config, name) for name in HEAD_FIELDS}
         heads |= {} if config.classifier is None else config.classifier.model_dump()
-        told = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
+        fields = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
         raise LangueError(
-            f"{family.model_type} has no class at Hugging Face for heads with {told}; write it with --format onnx"
+            f"{family.model_type} has no class at Hugging Face for heads with {fields}; write it with --format onnx"
         )
     named = [head for head in fitting if labels is not None and head.labelled]
     before = [head for head in fitting if head.architecture == origin.get("architecture")]
@@ -225,7 +224,7 @@ def _fits(head: HeadSettings, config: ModelConfig) -> bool:
             return False
     if not head.words and theirs is not None:
         return True  # who judges can do without the head that predicts tokens
-    plain = {"head_bias": False, "head_dense": "none", "head_norm": False}
+    plain = {name: ModelConfig.model_fields[name].default for name in HEAD_FIELDS}
     wanted = {**plain, **head.fields} if head.words else {**plain, "tie_embeddings": True}
     return all(
         getattr(config, name) == (getattr(config, value.field) if isinstance(value, Like) else value)
@@ -237,55 +236,40 @@ def write_settings(
     family: Family, head: HeadSettings, config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
 ) -> dict[str, Any]:
     """config.json, but for what the tokenizer has to say."""
-    told: dict[str, Any] = {"architectures": [head.architecture], "model_type": family.model_type}
-    for entry in family.settings:
-        told |= entry.write(config)
+    kept = {name: origin[name] for name in KEPT if name in origin}
+    fields = {"architectures": [head.architecture], "model_type": family.model_type, **family.write(config)}
     if head.labelled:
         assert config.classifier is not None
         names = list(labels or [f"LABEL_{number}" for number in range(config.classifier.outputs)])
-        told["id2label"] = {str(number): name for number, name in enumerate(names)}
-        told["label2id"] = {name: number for number, name in enumerate(names)}
-    kept = {name: origin[name] for name in KEPT if name in origin}
+        fields["id2label"] = {str(number): name for number, name in enumerate(names)}
+        fields["label2id"] = {name: number for number, name in enumerate(names)}
     if not head.words:  # and so nothing is tied, whatever it says
-        told["tie_word_embeddings"] = kept.get("tie_word_embeddings", True)
-    return {**kept, **told}
+        fields["tie_word_embeddings"] = kept.get("tie_word_embeddings", True)
+    return {**kept, **fields}
 
 
 def _differences(family: Family, config: ModelConfig) -> list[str]:
     """Our fields that a family would read back otherwise than they are."""
-    told: dict[str, Any] = {}
-    for entry in family.settings:
-        told |= entry.write(config)
-    fields = dict(family.fixed)
+    heads = {name: getattr(config, name) for name in (*HEAD_FIELDS, "classifier")}
     try:
-        for entry in family.settings:
-            fields |= entry.read(told)
-        back = ModelConfig(**{**_outside(config), **fields})
+        back = ModelConfig(**{**heads, **family.read(family.write(config))})
     except (LangueError, ValueError):
         return [*sorted(family.fixed), "form"]
     ours, theirs = essence(config), essence(back)
     return [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
 
 
-def _outside(config: ModelConfig) -> dict[str, Any]:
-    """What heads decide and tables do not."""
-    names = ("head_bias", "head_dense", "head_norm", "classifier")
-    return {name: getattr(config, name) for name in names}
-
-
 def essence(config: ModelConfig) -> dict[str, Any]:
-    """What decides the numbers that a model's trunk computes, with nothing left open."""
-    told = {name: getattr(config, name) for name in type(config).model_fields}
-    for name in list(told):
-        told[name] = getattr(config, f"resolved_{name}", told[name])
-    without = {"dropout", "initial_deviation", "zero_output", "classifier", "head_bias", "head_dense", "head_norm"}
-    without |= {"decoder_start", "forced_start"}  # with what a text begins, which the trunk is told
+    """The settings that decide the numbers which a model's trunk computes, with nothing left open."""
+    fields = {name: value_of(config, name) for name in type(config).model_fields}
+    without = {"dropout", "initial_deviation", "zero_output", "classifier", *HEAD_FIELDS}
+    without |= {"decoder_start", "forced_start"}  # the beginning of a text, which is the trunk's input
     if config.form == "seq2seq":
-        told["encoder"] = essence(config.encoder_config())
+        fields["encoder"] = essence(config.encoder_config())
     if config.position != "rotary":
         without |= {"rotary_theta", "rotary_scaling"}
     if config.position != "relative":
         without |= {"relative_buckets", "relative_reach"}
     if config.query_key_norm == "none":
         without |= {"query_key_norm_epsilon"}
-    return {name: value for name, value in told.items() if name not in without}
+    return {name: value for name, value in fields.items() if name not in without}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer as Engine
 from tokenizers import processors
 
+from langue.content import write_json
 from langue.hub.marian_tokenizer import write_marian_tokenizer
 from langue.models import ModelConfig
 from langue.text import Tokenizer
@@ -61,10 +61,9 @@ def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> 
         end = (tokenizer.end, 0)
         engine.post_processor = _template(tokenizer, Frame((("A", 0), end), (("A", 0), end, ("B", 0), end)))
     tokenizer.save_chat_templates(folder)
-    told, roles = _told(tokenizer, config, "PreTrainedTokenizerFast"), roles_of(tokenizer, config)
     (folder / "tokenizer.json").write_text(engine.to_str(pretty=True), encoding="utf-8")
-    for file, content in (("tokenizer_config.json", told), ("special_tokens_map.json", roles)):
-        (folder / file).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / "tokenizer_config.json", _config(tokenizer, config, "PreTrainedTokenizerFast"))
+    write_json(folder / "special_tokens_map.json", roles_of(tokenizer, config))
 
 
 def write_tokenizers(source: Tokenizer, target: Tokenizer, config: ModelConfig, folder: Path) -> None:
@@ -73,10 +72,10 @@ def write_tokenizers(source: Tokenizer, target: Tokenizer, config: ModelConfig, 
     Raises:
         LangueError: the two are not of its kind.
     """
-    write_marian_tokenizer(source, target, _told(target, config, "MarianTokenizer"), folder)
+    write_marian_tokenizer(source, target, _config(target, config, "MarianTokenizer"), folder)
 
 
-def _told(tokenizer: Tokenizer, config: ModelConfig, kind: str) -> dict[str, Any]:
+def _config(tokenizer: Tokenizer, config: ModelConfig, kind: str) -> dict[str, Any]:
     """tokenizer_config.json, for the class that takes a tokenizer as its files describe it."""
     return {
         "tokenizer_class": kind,
@@ -88,7 +87,7 @@ def _told(tokenizer: Tokenizer, config: ModelConfig, kind: str) -> dict[str, Any
 
 
 def roles_of(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, str]:
-    """What special tokens are for, as it was told, or for a tokenizer of Langue's own, as they are used."""
+    """Special tokens by their role, as the tokenizer came with them or, if it is Langue's own, uses them."""
     if tokenizer.roles:
         return dict(tokenizer.roles)
     numbers = {"pad_token": tokenizer.pad, "unk_token": tokenizer.unknown}
@@ -107,12 +106,13 @@ def _name(tokenizer: Tokenizer, number: int) -> str:
 
 def _template(tokenizer: Tokenizer, frame: Frame) -> processors.PostProcessor:
     specials = sorted({what for what, _ in (*frame.single, *frame.pair) if isinstance(what, int)})
+    names = {number: _name(tokenizer, number) for number in specials}
 
     def written(pieces: tuple[Piece, ...]) -> list[str]:
-        return [f"{'$' + what if isinstance(what, str) else _name(tokenizer, what)}:{part}" for what, part in pieces]
+        return [f"{'$' + what if isinstance(what, str) else names[what]}:{part}" for what, part in pieces]
 
     return processors.TemplateProcessing(
         single=written(frame.single),
         pair=written(frame.pair),
-        special_tokens=[(_name(tokenizer, number), number) for number in specials],
+        special_tokens=[(name, number) for number, name in names.items()],
     )

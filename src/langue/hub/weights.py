@@ -41,7 +41,7 @@ _SIZES = {
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """Where a tensor lies.
+    """Place of a tensor in its file.
 
     Attributes:
         file: the map of its file.
@@ -135,19 +135,19 @@ def read_weights(path: Path) -> dict[str, TensorPlace]:
     if 8 + length > size:
         raise LangueError(f"{path} is cut off: its header has {length:,} bytes and the file {size:,}")
     places: dict[str, TensorPlace] = {}
-    for name, told in _header(path, file.map[8 : 8 + length]).items():
+    for name, entry in _header(path, file.map[8 : 8 + length]).items():
         if name != "__metadata__":
-            places[name] = _place(file, name, told, 8 + length)
+            places[name] = _place(file, name, entry, 8 + length)
     _check_coverage(path, places, 8 + length, size)
     return places
 
 
 def _header(path: Path, text: bytes) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        content = dict(pairs)
+        if len(content) != len(pairs):
             raise ValueError("a name stands there twice")
-        return found
+        return content
 
     try:
         header = json.loads(text, object_pairs_hook=unique)
@@ -158,9 +158,9 @@ def _header(path: Path, text: bytes) -> dict[str, Any]:
     return header
 
 
-def _place(file: MappedFile, name: str, told: Any, base: int) -> TensorPlace:
+def _place(file: MappedFile, name: str, entry: Any, base: int) -> TensorPlace:
     try:
-        dtype, shape, (start, end) = told["dtype"], tuple(told["shape"]), told["data_offsets"]
+        dtype, shape, (start, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         numbers = [*shape, start, end]
         if not all(type(number) is int and number >= 0 for number in numbers) or not isinstance(dtype, str):
             raise TypeError

@@ -1,8 +1,7 @@
-"""From a checkpoint of ours to a folder that Transformers loads, which is read back before it counts as written."""
+"""Writing of folders that Transformers loads, each of which is read back before it counts as written."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,13 @@ from torch import Tensor
 
 from langue.batch import Batch
 from langue.console import no_remarks, say, with_article
+from langue.content import write_json
 from langue.errors import LangueError
 from langue.files import STAMP, write_stamp
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.family import Family, HeadSettings
 from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS
-from langue.hub.keys import lines
+from langue.hub.keys import parameter_keys
 from langue.hub.read import read_published
 from langue.hub.sentence import write_sentence
 from langue.hub.settings import choose_counterpart, write_settings
@@ -65,12 +65,12 @@ def write_published(checkpoint: PretrainedModel, folder: Path) -> None:
         write_stamp(folder / WEIGHTS)
         if head.words and model.config.form != "encoder":
             more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
-            _write(folder / GENERATION, _generation(config, checkpoint, more.pop(GENERATION, {})))
+            write_json(folder / GENERATION, _generation(config, checkpoint, more.pop(GENERATION, {})))
             for name in GENERATION_ONLY:
                 config.pop(name, None)
             for name, content in more.items():
-                _write(folder / name, content)
-        _write(folder / CONFIG, config)
+                write_json(folder / name, content)
+        write_json(folder / CONFIG, config)
         if whole.embedder is not None:
             write_sentence(whole.embedder, whole.config, checkpoint.reading or Reading(), folder)
     except (OSError, SafetensorError) as error:
@@ -111,8 +111,8 @@ def _remark_loss(config: ModelConfig, head: HeadSettings) -> None:
 def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfig) -> dict[str, Any]:
     """config.json with the numbers of the special tokens that it speaks of."""
     roles = roles_of(tokenizer, ours)
-    found = {f"{role}_id": tokenizer.engine.token_to_id(name) for role, name in roles.items()}
-    numbers = {name: found[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in found}
+    known = {f"{role}_id": tokenizer.engine.token_to_id(name) for role, name in roles.items()}
+    numbers = {name: known[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in known}
     pad = numbers.get("pad_token_id", tokenizer.pad)
     if ours.form == "encoder" and ours.position_offset and config["pad_token_id"] != pad:
         raise LangueError(
@@ -127,37 +127,37 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
 def _generation(config: dict[str, Any], checkpoint: PretrainedModel, usual: Mapping[str, Any]) -> dict[str, Any]:
     """generation_config.json: as it was read, and what it did not say; all that ends a text in any case."""
     names = ("bos_token_id", ENDS, "pad_token_id", *BEGINNINGS, "forced_eos_token_id", "bad_words_ids")
-    told = {name: config[name] for name in (*names, *GENERATION_ONLY) if name in config}
-    told |= {**usual, **checkpoint.origin.get("generation_config", {})}
+    content = {name: config[name] for name in (*names, *GENERATION_ONLY) if name in config}
+    content |= {**usual, **checkpoint.origin.get("generation_config", {})}
     if checkpoint.tokenizer is not None:
-        ends, before = list(checkpoint.tokenizer.ends), told.get(ENDS)
+        ends, before = list(checkpoint.tokenizer.ends), content.get(ENDS)
         same = set(before if isinstance(before, list) else [before]) == set(ends)
-        told[ENDS] = before if same else ends if len(ends) > 1 else ends[0]
-    return told
+        content[ENDS] = before if same else ends if len(ends) > 1 else ends[0]
+    return content
 
 
 def _dtype(model: Model, wanted: str | None) -> torch.dtype:
-    """What the weights came in, if that still holds every one of them to the bit; else what they are."""
+    """The precision that the weights came in, if it still holds each to the bit; else that which they have."""
     own = model.dtype
     if wanted not in ("bfloat16", "float16", "float64"):
         return own
     smaller = getattr(torch, wanted)
-    same = all(torch.equal(each.to(smaller).to(each.dtype), each) for each in model.parameters())
+    same = all(torch.equal(weight.to(smaller).to(weight.dtype), weight) for weight in model.parameters())
     return smaller if same else own
 
 
 def _tensors(family: Family, head: HeadSettings, model: Model, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Their tensors by the name they have in a class like this."""
+    """Tensors of theirs, by the name they have in a class like this."""
     parameters = dict(model.named_parameters())
-    found: dict[str, Tensor] = {}
-    for line in lines(family, head, model):
+    tensors: dict[str, Tensor] = {}
+    for line in parameter_keys((*family.keys, *head.keys), model, head=head.words):
         for name, part in line.split(parameters[line.ours].detach().cpu()).items():
             name = name.removeprefix(family.prefix) if head.bare else name
             # Rows of a stacked matrix share its memory, which the format does not allow.
-            found[name] = part.to(dtype).clone(memory_format=torch.contiguous_format)
+            tensors[name] = part.to(dtype).clone(memory_format=torch.contiguous_format)
     if head.words and not model.config.tie_embeddings:
-        found |= {name: found[family.aliases[name]].clone() for name in family.untied}
-    return found
+        tensors |= {name: tensors[family.aliases[name]].clone() for name in family.untied}
+    return tensors
 
 
 def _verify(model: Model, head: HeadSettings, embedder: Embedder | None, folder: Path) -> None:
@@ -192,11 +192,7 @@ def _verify(model: Model, head: HeadSettings, embedder: Embedder | None, folder:
 
 
 def _source(config: ModelConfig, ids: Tensor) -> Tensor:
-    """Something to read, or to hear."""
+    """Random features of a recording, or tokens in another order."""
     if config.audio is None:
         return ids.flip(1)
     return torch.randn(*ids.shape, config.audio.bins, generator=torch.Generator().manual_seed(1)).to(ids.device)
-
-
-def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from langue.hub.families.gpt2 import ACTIVATIONS
-from langue.hub.family import Also, Entry, Family, FirstOf, HeadSettings, Key, Named, Only, Same, Side, SideSettings
+from langue.hub.family import (
+    NOTHING,
+    Also,
+    Entry,
+    Family,
+    FirstOf,
+    HeadSettings,
+    Key,
+    Named,
+    Only,
+    Same,
+    Side,
+    SideSettings,
+)
 
 SETTINGS: tuple[Entry, ...] = (
     Same("vocab_size", "vocab_size"),
@@ -49,34 +62,35 @@ ALIASES = {
 }
 
 
-def side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
-    """The keys of the blocks of one side, which Marian shares."""
+def _stacked(ours: str, theirs: str, names: str, key_bias: bool) -> tuple[Key, ...]:
+    """The keys of stacked projections, which may add nothing to keys: all scores of a query would grow alike."""
+    weights = tuple(f"{theirs}.{name}_proj.weight" for name in names)
+    biases = tuple(NOTHING if name == "k" and not key_bias else f"{theirs}.{name}_proj.bias" for name in names)
+    return Key(f"{ours}.weight", weights), Key(f"{ours}.bias", biases)
+
+
+def side(ours: str, theirs: str, cross: bool, key_bias: bool = True) -> tuple[Key, ...]:
+    """The keys of the blocks of one side, which Marian and Whisper share."""
     block, layer = f"{ours}.blocks.{{layer}}", f"{theirs}.layers.{{layer}}"
-    looks = (
+    crossing = (
         Key(f"{block}.cross.query.{{part}}", f"{layer}.encoder_attn.q_proj.{{part}}"),
-        Key(
-            f"{block}.cross.key_value.{{part}}",
-            (f"{layer}.encoder_attn.k_proj.{{part}}", f"{layer}.encoder_attn.v_proj.{{part}}"),
-        ),
+        *_stacked(f"{block}.cross.key_value", f"{layer}.encoder_attn", "kv", key_bias),
         Key(f"{block}.cross.output.{{part}}", f"{layer}.encoder_attn.out_proj.{{part}}"),
         Key(f"{block}.sublayers.1.norm.{{part}}", f"{layer}.encoder_attn_layer_norm.{{part}}"),
     )
     return (
-        Key(
-            f"{block}.mixer.query_key_value.{{part}}",
-            tuple(f"{layer}.self_attn.{name}_proj.{{part}}" for name in ("q", "k", "v")),
-        ),
+        *_stacked(f"{block}.mixer.query_key_value", f"{layer}.self_attn", "qkv", key_bias),
         Key(f"{block}.mixer.output.{{part}}", f"{layer}.self_attn.out_proj.{{part}}"),
         Key(f"{block}.sublayers.0.norm.{{part}}", f"{layer}.self_attn_layer_norm.{{part}}"),
-        *(looks if cross else ()),
+        *(crossing if cross else ()),
         Key(f"{block}.feedforward.input.{{part}}", f"{layer}.fc1.{{part}}"),
         Key(f"{block}.feedforward.output.{{part}}", f"{layer}.fc2.{{part}}"),
         Key(f"{block}.sublayers.{2 if cross else 1}.norm.{{part}}", f"{layer}.final_layer_norm.{{part}}"),
     )
 
 
-def _ends(ours: str, theirs: str) -> tuple[Key, ...]:
-    """What stands before and behind the blocks of one side."""
+def ends(ours: str, theirs: str) -> tuple[Key, ...]:
+    """The keys before and behind the blocks of one side."""
     return (
         Key(f"{ours}.position.weight", f"{theirs}.embed_positions.weight"),
         Key(f"{ours}.embedding_norm.{{part}}", f"{theirs}.layernorm_embedding.{{part}}"),
@@ -104,8 +118,8 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], start: Entry) 
             Key("embedding.weight", SHARED),
             *side("encoder", "model.encoder", False),
             *side("stack", "model.decoder", True),
-            *_ends("encoder", "model.encoder"),
-            *_ends("stack", "model.decoder"),
+            *ends("encoder", "model.encoder"),
+            *ends("stack", "model.decoder"),
         ),
         heads=heads(f"{name}ForConditionalGeneration", f"{name}Model"),
         aliases=ALIASES,

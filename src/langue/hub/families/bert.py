@@ -33,13 +33,11 @@ SETTINGS: tuple[Entry, ...] = (
     Only("add_cross_attention", False),
 )
 
-POOLER = {"pooling": "first", "dense": "tanh"}
-"""What BERT makes of the vector of [CLS]."""
+_POOLED = {"pooling": "first", "dense": "tanh"}
+"""The pooler: a dense layer on the vector of [CLS]."""
 
-CLASSES = {"outputs": LABELS, **POOLER}
-TAGS = {"each": "position", "outputs": LABELS}
-SPANS = {"each": "position", "outputs": 2}
-CHOICES = {"outputs": 1, **POOLER}
+IGNORED = (r".*embeddings\.position_ids", r".*embeddings\.token_type_ids")
+SPELLINGS = {".gamma": ".weight", ".beta": ".bias"}
 
 
 def trunk(prefix: str) -> tuple[Key, ...]:
@@ -52,17 +50,36 @@ def trunk(prefix: str) -> tuple[Key, ...]:
         Key("stack.embedding_norm.{part}", f"{prefix}embeddings.LayerNorm.{{part}}"),
         Key(
             f"{block}.mixer.query_key_value.{{part}}",
-            (
-                f"{layer}.attention.self.query.{{part}}",
-                f"{layer}.attention.self.key.{{part}}",
-                f"{layer}.attention.self.value.{{part}}",
-            ),
+            tuple(f"{layer}.attention.self.{name}.{{part}}" for name in ("query", "key", "value")),
         ),
         Key(f"{block}.mixer.output.{{part}}", f"{layer}.attention.output.dense.{{part}}"),
         Key(f"{block}.sublayers.0.norm.{{part}}", f"{layer}.attention.output.LayerNorm.{{part}}"),
         Key(f"{block}.feedforward.input.{{part}}", f"{layer}.intermediate.dense.{{part}}"),
         Key(f"{block}.feedforward.output.{{part}}", f"{layer}.output.dense.{{part}}"),
         Key(f"{block}.sublayers.1.norm.{{part}}", f"{layer}.output.LayerNorm.{{part}}"),
+    )
+
+
+_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
+
+
+def classifiers(name: str, pooler: Key, classes: tuple[Key, ...]) -> tuple[HeadSettings, ...]:
+    """The classes of a family that judge, and that of the trunk.
+
+    Args:
+        name: the family's, as its classes begin.
+        pooler: the pooler's key.
+        classes: the keys of the class that judges whole texts.
+    """
+    position = {"each": "position"}
+    span = Key("classifier.output.{part}", "qa_outputs.{part}")
+    return (
+        HeadSettings(f"{name}ForQuestionAnswering", (span,), classifier={**position, "outputs": 2}),
+        HeadSettings(f"{name}ForSequenceClassification", classes, classifier={"outputs": LABELS, **_POOLED}),
+        HeadSettings(f"{name}ForMultipleChoice", (pooler, _OUTPUT), classifier={"outputs": 1, **_POOLED}),
+        HeadSettings(f"{name}ForTokenClassification", (_OUTPUT,), classifier={**position, "outputs": LABELS}),
+        HeadSettings(f"{name}Model", (pooler,), classifier={"outputs": 0, **_POOLED}, bare=True),
+        HeadSettings(f"{name}Model", bare=True),
     )
 
 
@@ -73,9 +90,7 @@ _WORDS = (
     Key("head.weight", "cls.predictions.decoder.weight"),
 )
 _POOLER = Key("classifier.dense.linear.{part}", "bert.pooler.dense.{part}")
-_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
 _NEXT = Key("classifier.output.{part}", "cls.seq_relationship.{part}")
-_SPAN = Key("classifier.output.{part}", "qa_outputs.{part}")
 _TRANSFORM = {"head_dense": Like("feedforward"), "head_norm": True, "head_bias": True}
 
 BERT = Family(
@@ -88,23 +103,18 @@ BERT = Family(
         HeadSettings(
             "BertForPreTraining",
             (*_WORDS, _POOLER, _NEXT),
-            classifier={"outputs": 2, **POOLER},
+            classifier={"outputs": 2, **_POOLED},
             fields=_TRANSFORM,
             words=True,
         ),
         HeadSettings("BertForMaskedLM", _WORDS, fields=_TRANSFORM, words=True),
-        HeadSettings("BertForQuestionAnswering", (_SPAN,), classifier=SPANS),
-        HeadSettings("BertForSequenceClassification", (_POOLER, _OUTPUT), classifier=CLASSES),
-        HeadSettings("BertForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
-        HeadSettings("BertForTokenClassification", (_OUTPUT,), classifier=TAGS),
-        HeadSettings("BertModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
-        HeadSettings("BertModel", bare=True),
+        *classifiers("Bert", _POOLER, (_POOLER, _OUTPUT)),
     ),
     aliases={
         "cls.predictions.decoder.bias": "cls.predictions.bias",
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
     },
     untied=("cls.predictions.decoder.bias",),
-    ignored=(r".*embeddings\.position_ids", r".*embeddings\.token_type_ids"),
-    spellings={".gamma": ".weight", ".beta": ".bias"},
+    ignored=IGNORED,
+    spellings=SPELLINGS,
 )

@@ -14,6 +14,13 @@ ACTIVATIONS = {
     "relu2": "relu2",
 }
 
+
+def sequence_classifier(name: str) -> HeadSettings:
+    """The class of a decoder that judges a text by the vector of its last token."""
+    keys = (Key("classifier.output.weight", "score.weight"),)
+    return HeadSettings(name, keys, classifier={"outputs": LABELS, "pooling": "last", "bias": False})
+
+
 _BLOCK, _H = "stack.blocks.{layer}", "transformer.h.{layer}"
 
 GPT2 = Family(
@@ -58,11 +65,7 @@ GPT2 = Family(
     ),
     heads=(
         HeadSettings("GPT2LMHeadModel", (Key("head.weight", "lm_head.weight"),), words=True),
-        HeadSettings(
-            "GPT2ForSequenceClassification",
-            (Key("classifier.output.weight", "score.weight"),),
-            classifier={"outputs": LABELS, "pooling": "last", "bias": False},
-        ),
+        sequence_classifier("GPT2ForSequenceClassification"),
         HeadSettings("GPT2Model", bare=True),
     ),
     aliases={"lm_head.weight": "transformer.wte.weight"},

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langue.hub.family import LABELS, Entry, Family, HeadSettings, Key, Named, Only, Same, refusal
+from langue.hub.families.gpt2 import sequence_classifier
+from langue.hub.family import Entry, Family, HeadSettings, Key, Named, Only, Same, refusal
 from langue.models import ModelConfig
 
 ACTIVATIONS = {"silu": "swiglu", "swish": "swiglu", "gelu_pytorch_tanh": "geglu", "gelu_new": "geglu"}
@@ -38,31 +39,31 @@ class Rotary:
     fields: tuple[str, ...] = ("rope_theta", "rope_scaling", "rope_parameters")
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        told = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        if not isinstance(told, dict) or any(isinstance(value, dict) for value in told.values()):
-            raise refusal("rope_parameters", told, "Langue has one kind of rotary positions for all layers")
-        given = {name: value for name, value in told.items() if value is not None}
-        theta = given.pop("rope_theta", config.get("rope_theta", 10_000.0))
-        kind = given.pop("rope_type", given.pop("type", "default"))
-        given.pop("type", None)
-        if given.pop("partial_rotary_factor", 1.0) != 1.0:
-            raise refusal("partial_rotary_factor", told["partial_rotary_factor"], "Langue turns whole heads")
+        settings = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        if not isinstance(settings, dict) or any(isinstance(value, dict) for value in settings.values()):
+            raise refusal("rope_parameters", settings, "Langue has one kind of rotary positions for all layers")
+        rest = {name: value for name, value in settings.items() if value is not None}
+        theta = rest.pop("rope_theta", config.get("rope_theta", 10_000.0))
+        kind = rest.pop("rope_type", rest.pop("type", "default"))
+        rest.pop("type", None)
+        if rest.pop("partial_rotary_factor", 1.0) != 1.0:
+            raise refusal("partial_rotary_factor", settings["partial_rotary_factor"], "Langue turns whole heads")
         if kind == "default":
             return {"rotary_theta": theta, "rotary_scaling": None}
         if kind not in _SCALINGS:
             raise refusal("rope_type", kind, f"known: default, {', '.join(_SCALINGS)}")
         scaling: dict[str, Any] = {"kind": kind}
         for theirs, ours, default in _SCALINGS[kind]:
-            value = given.pop(theirs, default)
+            value = rest.pop(theirs, default)
             if value is None and theirs == "original_max_position_embeddings":
                 value = config.get("max_position_embeddings")
             if value is None and theirs not in _OPTIONAL:
-                raise refusal("rope_parameters", told, f"{kind} needs {theirs}")
+                raise refusal("rope_parameters", settings, f"{kind} needs {theirs}")
             scaling[ours] = value
         if kind == "linear":  # told now and then, and of no effect
-            given.pop("original_max_position_embeddings", None)
-        if given:
-            name, value = next(iter(given.items()))
+            rest.pop("original_max_position_embeddings", None)
+        if rest:
+            name, value = next(iter(rest.items()))
             raise refusal(f"{name} of rope_parameters", value, f"{kind} is known without it")
         return {"rotary_theta": theta, "rotary_scaling": scaling}
 
@@ -71,9 +72,9 @@ class Rotary:
         scaling = config.rotary_scaling
         if scaling is None:
             return {"rope_theta": config.rotary_theta, "rope_scaling": None}
-        told = {theirs: getattr(scaling, ours) for theirs, ours, _ in _SCALINGS[scaling.kind]}
-        told = {name: value for name, value in told.items() if value is not None}
-        return {"rope_theta": config.rotary_theta, "rope_scaling": {"rope_type": scaling.kind, **told}}
+        settings = {theirs: getattr(scaling, ours) for theirs, ours, _ in _SCALINGS[scaling.kind]}
+        settings = {name: value for name, value in settings.items() if value is not None}
+        return {"rope_theta": config.rotary_theta, "rope_scaling": {"rope_type": scaling.kind, **settings}}
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,14 @@ class QueryKeyEpsilon:
 
 @dataclass(frozen=True)
 class LayerTypes:
-    """Qwen says of each layer whether it looks through a window; ours all look alike."""
+    """The attention of each layer in Qwen, full or through a window; ours is full in all of them."""
 
     fields: tuple[str, ...] = ("layer_types",)
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        told = config.get("layer_types") or []
-        if not isinstance(told, list) or any(kind != "full_attention" for kind in told):
-            raise refusal("layer_types", told, "Langue has full attention in all of these layers")
+        kinds = config.get("layer_types") or []
+        if not isinstance(kinds, list) or any(kind != "full_attention" for kind in kinds):
+            raise refusal("layer_types", kinds, "Langue has full attention in all of these layers")
         return {}
 
     def write(self, config: ModelConfig) -> dict[str, Any]:
@@ -139,11 +140,7 @@ _KEYS = (
     Key(f"{_BLOCK}.sublayers.0.norm.weight", f"{_LAYER}.input_layernorm.weight"),
     Key(
         f"{_BLOCK}.mixer.query_key_value.{{part}}",
-        (
-            f"{_LAYER}.self_attn.q_proj.{{part}}",
-            f"{_LAYER}.self_attn.k_proj.{{part}}",
-            f"{_LAYER}.self_attn.v_proj.{{part}}",
-        ),
+        tuple(f"{_LAYER}.self_attn.{name}_proj.{{part}}" for name in "qkv"),
         rotary=2,
     ),
     Key(f"{_BLOCK}.mixer.output.{{part}}", f"{_LAYER}.self_attn.o_proj.{{part}}"),
@@ -168,11 +165,7 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], *settings: Ent
         keys=_KEYS,
         heads=(
             HeadSettings(f"{name}ForCausalLM", (Key("head.weight", "lm_head.weight"),), words=True),
-            HeadSettings(
-                f"{name}ForSequenceClassification",
-                (Key("classifier.output.weight", "score.weight"),),
-                classifier={"outputs": LABELS, "pooling": "last", "bias": False},
-            ),
+            sequence_classifier(f"{name}ForSequenceClassification"),
             HeadSettings(f"{name}Model", bare=True),
         ),
         aliases={"lm_head.weight": "model.embed_tokens.weight"},
@@ -215,5 +208,3 @@ QWEN3 = _family(
     Only("use_sliding_window", False),
     LayerTypes(),
 )
-
-__all__ = ["LLAMA", "MISTRAL", "QWEN2", "QWEN3"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langue.errors import LangueError
-from langue.hub.families.bert import CHOICES, CLASSES, FIXED, POOLER, SETTINGS, SPANS, TAGS, trunk
+from langue.hub.families.bert import FIXED, IGNORED, SETTINGS, SPELLINGS, classifiers, trunk
 from langue.hub.family import Family, HeadSettings, Key
 from langue.models import ModelConfig
 
@@ -43,8 +43,6 @@ _WORDS = (
 _POOLER = Key("classifier.dense.linear.{part}", "roberta.pooler.dense.{part}")
 _DENSE = Key("classifier.dense.linear.{part}", "classifier.dense.{part}")
 _CLASSES = Key("classifier.output.{part}", "classifier.out_proj.{part}")
-_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
-_SPAN = Key("classifier.output.{part}", "qa_outputs.{part}")
 
 ROBERTA = Family(
     model_type="roberta",
@@ -60,18 +58,13 @@ ROBERTA = Family(
             fields={"head_dense": "gelu", "head_norm": True, "head_bias": True},
             words=True,
         ),
-        HeadSettings("RobertaForQuestionAnswering", (_SPAN,), classifier=SPANS),
-        HeadSettings("RobertaForSequenceClassification", (_DENSE, _CLASSES), classifier=CLASSES),
-        HeadSettings("RobertaForMultipleChoice", (_POOLER, _OUTPUT), classifier=CHOICES),
-        HeadSettings("RobertaForTokenClassification", (_OUTPUT,), classifier=TAGS),
-        HeadSettings("RobertaModel", (_POOLER,), classifier={"outputs": 0, **POOLER}, bare=True),
-        HeadSettings("RobertaModel", bare=True),
+        *classifiers("Roberta", _POOLER, (_DENSE, _CLASSES)),
     ),
     aliases={
         "lm_head.decoder.bias": "lm_head.bias",
         "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
     },
     untied=("lm_head.decoder.bias",),
-    ignored=(r".*embeddings\.position_ids", r".*embeddings\.token_type_ids"),
-    spellings={".gamma": ".weight", ".beta": ".bias"},
+    ignored=IGNORED,
+    spellings=SPELLINGS,
 )

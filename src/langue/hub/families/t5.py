@@ -74,7 +74,7 @@ def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
     block, layer = f"{ours}.blocks.{{layer}}", f"{theirs}.block.{{layer}}.layer"
     last = 2 if cross else 1
     feedforward = f"{layer}.{last}.DenseReluDense"
-    looks = (
+    crossing = (
         Key(f"{block}.cross.query.weight", f"{layer}.1.EncDecAttention.q.weight"),
         Key(
             f"{block}.cross.key_value.weight",
@@ -93,7 +93,7 @@ def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
             tuple(f"{layer}.0.SelfAttention.{part}.weight" for part in ("q", "k", "v")),
         ),
         Key(f"{block}.mixer.output.weight", f"{layer}.0.SelfAttention.o.weight"),
-        *(looks if cross else ()),
+        *(crossing if cross else ()),
         Key(f"{block}.feedforward.input.weight", (f"{feedforward}.wi_0.weight", f"{feedforward}.wi_1.weight")),
         Key(f"{block}.feedforward.input.weight", f"{feedforward}.wi.weight"),
         Key(f"{block}.feedforward.output.weight", f"{feedforward}.wo.weight"),
