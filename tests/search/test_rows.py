@@ -5,7 +5,7 @@ import pytest
 from tests.search.small import Counting, rows
 
 from langue.search import Index
-from langue.search.rows import PassageRows
+from langue.search.lance import PassageRows
 from langue.search.vectors import unit
 
 

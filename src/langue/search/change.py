@@ -34,7 +34,7 @@ NAMED = 100
 
 @dataclass
 class Change:
-    """What became of the documents that were given, and of those that were there."""
+    """Counts of what an update did with the new documents, and with those that were there."""
 
     added: int = 0
     replaced: int = 0
@@ -51,7 +51,7 @@ class Change:
 
     @property
     def failed(self) -> int:
-        """How many of them were meant to be found and cannot be: all but those that say nothing."""
+        """Number of documents that were meant to be found and cannot be: all but those that say nothing."""
         return self.dropped.total() - sum(self.dropped[reason] for reason in HARMLESS)
 
     def drop(self, name: str, reason: str) -> None:
@@ -63,8 +63,8 @@ class Change:
 
     def as_json(self) -> dict[str, Any]:
         """By name."""
-        unkept = [[*each, count] for each, count in self.unkept.items()]
-        named = [list(each) for each in self.named]
+        unkept = [[*pair, count] for pair, count in self.unkept.items()]
+        named = [list(pair) for pair in self.named]
         return {**vars(self), "dropped": dict(self.dropped), "unkept": unkept, "named": named}
 
 
@@ -96,7 +96,7 @@ def update(
             removed += writer.delete([document.id for document, _ in batch if document.id in known])
             passages = [
                 passage._replace(key=key)
-                for key, passage in enumerate((each for _, made in batch for each in made), next_key)
+                for key, passage in enumerate((passage for _, new in batch for passage in new), next_key)
             ]
             writer.add(passages, _vectors(model, [passage.text for passage in passages]))
             next_key += len(passages)
@@ -148,9 +148,9 @@ def _batches(
     batch: list[tuple[Document, list[Passage]]] = []
     count = 0
     for document, digest in documents:
-        made = _passages(document, digest, manifest)
-        batch.append((document, made))
-        count += len(made)
+        passages = _passages(document, digest, manifest)
+        batch.append((document, passages))
+        count += len(passages)
         if count >= BATCH:
             yield batch
             batch, count = [], 0

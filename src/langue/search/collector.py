@@ -1,4 +1,4 @@
-"""How postings are made: passages are gathered in blocks, each block is sorted, and what is sorted is merged.
+"""Making of postings: passages are gathered in blocks, each block is sorted, and what is sorted is merged.
 
 A change of an index merges what was there with the blocks of what is new, and writes it on the way: entries that were
 there are copied, not sorted, and of a million passages nothing but the blocks is in memory, four bytes an entry.
@@ -120,7 +120,7 @@ class _Part:
         self.sizes = np.concatenate([np.empty(0, np.int64), *self._sizes()])
 
     def _sizes(self) -> Iterator[np.ndarray]:
-        """How many entries of each word stay: (words,) int64, in pieces."""
+        """Numbers of entries of each word that stay: (words,) int64, in pieces."""
         starts = self.postings.starts
         if self._whole:
             yield np.diff(starts)
@@ -151,13 +151,13 @@ class _Merge:
         spelt = [part.postings.spelt() for part in parts]
         known = sorted(set().union(*spelt))
         place = {word: number for number, word in enumerate(known)}
-        found = [np.fromiter((place[word] for word in words), np.int64, len(words)) for words in spelt]
+        numbers = [np.fromiter((place[word] for word in words), np.int64, len(words)) for words in spelt]
         sizes = np.zeros(len(known), np.int64)
-        for part, words in zip(parts, found, strict=True):
+        for part, words in zip(parts, numbers, strict=True):
             sizes[words] += part.sizes
         held = sizes > 0
         # A word that no passage holds any more is left out; it gives nothing, under the number of the one after it.
-        self._words = [(np.cumsum(held) - held)[words] for words in found]
+        self._words = [(np.cumsum(held) - held)[words] for words in numbers]
         known, sizes = list(compress(known, held.tolist())), sizes[held]
         letters, ends = _joined(known)
         self.arrays = {
@@ -196,7 +196,7 @@ def _pieces(starts: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:
-    """Where each of things of such sizes begins, and where the last ends: (N + 1,) int64."""
+    """Offsets at which things of such sizes begin, and the last ends: (N + 1,) int64."""
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 

@@ -37,51 +37,51 @@ class Document(NamedTuple):
     """Columns that no condition can be about, each with what its value is."""
 
     def digest(self) -> str:
-        """What changes when anything of it does: 128 bits of SHA-256."""
+        """Fingerprint of all of it: 128 bits of SHA-256."""
         known = json.dumps([self.text, self.source, dict(self.metadata)], ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(known.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def read_documents(
-    given: DataSource, settings: IndexSettings, known: Mapping[str, FieldRecord] | None = None
+    sources: DataSource, settings: IndexSettings, known: Mapping[str, FieldRecord] | None = None
 ) -> Iterator[Document | Dropped]:
     """All documents of any sources in order, and what had to be left out where it stood.
 
     Of a folder of many, one file that is not what its name says is no reason to read none.
 
     Args:
-        given: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list of
-            them, or an iterable of rows or texts. Of a folder in BEIR's layout, its corpus.
+        sources: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list
+            of them, or an iterable of rows or texts. Of a folder in BEIR's layout, its corpus.
         settings: what is a document.
         known: the fields of an index that is there.
 
     Raises:
         LangueError: a source does not exist, or holds nothing that is read.
     """
-    given = [_corpus(each) for each in given] if isinstance(given, list | tuple) else _corpus(given)
-    given, passed = _readable(given)
-    return _each(find_sources(given, PAGES, passed), passed, settings, known or {})
+    sources = [_corpus(name) for name in sources] if isinstance(sources, list | tuple) else _corpus(sources)
+    sources, passed = _readable(sources)
+    return _each(find_sources(sources, PAGES, passed), passed, settings, known or {})
 
 
-def _readable(given: DataSource) -> tuple[DataSource, list[Dropped]]:
-    """Of several names those that are no files of kinds that nobody reads, which are told; a single one is refused."""
-    names = given if isinstance(given, list | tuple) else []
+def _readable(sources: DataSource) -> tuple[DataSource, list[Dropped]]:
+    """Leave out files of kinds that nobody reads, and count them, unless there are no others."""
+    names = sources if isinstance(sources, list | tuple) else []
     others = [name for name in names if isinstance(name, str | Path) and _is_unknown(Path(name).expanduser())]
     if len(others) == len(names):
-        return given, []
-    told = [Dropped("unknown kind of file", str(name), 1, 0, "") for name in others]
-    return [name for name in names if name not in others], told
+        return sources, []
+    unread = [Dropped("unknown kind of file", str(name), 1, 0, "") for name in others]
+    return [name for name in names if name not in others], unread
 
 
 def _is_unknown(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() not in ("", *TEXT, *TABLES, *PAGES)
 
 
-def _corpus(given: Any) -> Any:
-    """Of a folder in BEIR's layout the documents, without the questions; anything else as it is."""
-    if isinstance(given, str | Path) and all((Path(given).expanduser() / name).is_file() for name in (CORPUS, QUERIES)):
-        return Path(given).expanduser() / CORPUS
-    return given
+def _corpus(source: Any) -> Any:
+    """The documents of a folder in BEIR's layout, without the questions; anything else as it is."""
+    folder = Path(source).expanduser() if isinstance(source, str | Path) else None
+    is_beir = folder is not None and all((folder / name).is_file() for name in (CORPUS, QUERIES))
+    return folder / CORPUS if folder is not None and is_beir else source
 
 
 def _each(
@@ -131,12 +131,12 @@ def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
     """An HTML file as one document, or each page of a PDF, so that a reader can be led to the page."""
     assert origin.path is not None
     known: dict[str, Any] = {"source": origin.name}
-    found = False
+    has_text = False
     try:
         for page in reader.read(origin.path):
             if is_blank(page.text):
                 continue
-            found = True
+            has_text = True
             name, more = origin.name, {}
             if page.number is not None:
                 name, more = f"{name}#page={page.number}", {"page": page.number}
@@ -146,7 +146,7 @@ def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
     except PageError as error:
         yield Dropped(str(error), origin.name, 1, origin.size, "")
         return
-    if not found:
+    if not has_text:
         yield Dropped("empty", origin.name, 1, origin.size, "")
 
 
@@ -167,7 +167,7 @@ def _rows(origin: Origin, settings: IndexSettings, kinds: Mapping[str, Kind] | N
             continue
         assert isinstance(text, str)
         ids = (row.values.get(column) for column in (settings.id, *_IDS))
-        name = next((clean(str(each)) for each in ids if each not in (None, "")), f"{origin.name}#{row.number}")
+        name = next((clean(str(value)) for value in ids if value not in (None, "")), f"{origin.name}#{row.number}")
         others = [column for column in row.values if column not in own]
         columns = others if settings.metadata is None else settings.metadata
         known, unkept = known_about(row.values, columns, kinds, longest=longest)

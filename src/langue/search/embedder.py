@@ -1,4 +1,4 @@
-"""What an index asks of a model, so that any that makes vectors will do."""
+"""The interface of a model to an index; any that makes vectors will do."""
 
 from __future__ import annotations
 
@@ -19,16 +19,13 @@ class TextEmbedder(Protocol):
     @property
     def size(self) -> int:
         """Numbers of a vector."""
-        ...
 
     @property
     def fingerprint(self) -> str:
-        """What changes when its vectors do."""
-        ...
+        """A text that changes when its vectors do."""
 
     def embed(self, texts: Sequence[str], *, prompt: Literal["query", "document"]) -> np.ndarray:
         """Vectors (texts, size) float32; what a text has beyond the model's context is left out."""
-        ...
 
 
 def load_embedder(model: TextEmbedder | Path | str, device: str = "auto") -> tuple[TextEmbedder, str | None]:

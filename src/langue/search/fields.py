@@ -59,12 +59,12 @@ class Fields:
         values = value if isinstance(value, list) else [value]
         known = self.known.get(field)
         kind = known.kind if known else kind_of(values[0])
-        values = [_dated(each) if kind == "date" else each for each in values]
-        for each in values:
-            if kind_of(each) != kind:
+        values = [_dated(single) if kind == "date" else single for single in values]
+        for single in values:
+            if kind_of(single) != kind:
                 raise LangueError(
-                    f"the field {field!r} is a {kind} in other documents and a {kind_of(each)} in {name}: "
-                    f"{_short(each)}; make it one kind in all of them, or name the fields to filter by, with "
+                    f"the field {field!r} is a {kind} in other documents and a {kind_of(single)} in {name}: "
+                    f"{_short(single)}; make it one kind in all of them, or name the fields to filter by, with "
                     f"--metadata of langue index build"
                 )
         several = len(values) > 1 or bool(known and known.several)
@@ -140,7 +140,7 @@ def _fits(kind: Kind, text: str) -> bool:
 def known_about(
     values: Mapping[str, Any], columns: Iterable[str], kinds: Mapping[str, Kind] | None, *, longest: int | None
 ) -> tuple[dict[str, Value], list[tuple[str, str]]]:
-    """What a row says that conditions can be about.
+    """Metadata of a row that conditions can be about.
 
     Args:
         values: of the row, by column.

@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
-from langue.errors import LangueError, reading
+from langue.errors import LangueError
+from langue.errors import reading as guard
 from langue.files import MANIFEST as FILES
 from langue.files import Manifest as FileManifest
 from langue.files import claim, is_unfinished, remove_files, replacing_listed, write_text
@@ -27,7 +27,7 @@ from langue.files.manifest import Entry, describe
 from langue.search.collector import Collector
 from langue.search.postings import Postings
 from langue.search.settings import IndexSettings
-from langue.search.store import ADVICE, IndexManifest, Passage, Scored, read_manifest
+from langue.search.store import ADVICE, IndexManifest, IndexWriter, Passage, Scored, Store, Table, read_manifest
 from langue.search.where import Where
 from langue.search.words import words as words_of
 
@@ -37,42 +37,6 @@ VERSIONS = ("passages", "postings")
 """Beginnings of the names of folders that hold one version's flat arrays."""
 CHANGING = ("latest_version_hint.json",)
 """What LanceDB changes in place, and can do without."""
-
-
-class Table(Protocol):
-    """Passages with their vectors, in one version."""
-
-    def digests(self) -> dict[str, str]:
-        """The digest of each document by its id."""
-        ...
-
-    def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
-        """Keys and cosines of the nearest."""
-        ...
-
-    def passages(self, keys: Sequence[int]) -> list[Passage]:
-        """By their keys, in that order."""
-        ...
-
-    def allowed(self, where: Where) -> np.ndarray:
-        """The keys of passages that meet conditions, ascending."""
-        ...
-
-    def keys_of(self, documents: Sequence[str]) -> np.ndarray:
-        """The keys of documents' passages."""
-        ...
-
-    def delete(self, documents: Sequence[str]) -> None:
-        """Take out documents, unseen by who opened it before."""
-        ...
-
-    def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
-        """Put in passages, unseen by who opened it before."""
-        ...
-
-    def finish(self, generation: int) -> dict[str, Any]:
-        """Wait until the disk has all; what `open_table` needs to find this version."""
-        ...
 
 
 def open_table(
@@ -95,7 +59,7 @@ def open_table(
     return LanceTable.open(path / LANCE, settings.storage, manifest, writing)
 
 
-class FolderStore:
+class FolderStore(Store):
     """A `Store` in a folder.
 
     Args:
@@ -137,34 +101,31 @@ class FolderStore:
         return cls(path, settings, None)
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
-        """See `Store`."""
-        return self._table.dense(vector, k, where)
+        with self.reading():
+            return self._table.dense(vector, k, where)
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
-        """See `Store`."""
-        with self._reading():
+        with self.reading():
             return self._postings.search(words, k, self._table.allowed(where) if where else None)
 
     def both(self, vector: np.ndarray, words: Sequence[str], k: int, where: Where) -> tuple[list[Scored], list[Scored]]:
         """See `Store`. LanceDB and NumPy let other threads run while they work."""
         with ThreadPoolExecutor(1) as beside:
             nearest = beside.submit(self.dense, vector, k, where)
-            said = self.text(words, k, where)
-            return nearest.result(), said
+            matching = self.text(words, k, where)
+            return nearest.result(), matching
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
-        """See `Store`."""
-        with self._reading():
+        with self.reading():
             return self._table.passages(keys)
 
-    def _reading(self) -> AbstractContextManager[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Guard around what takes numbers from the files, which come from the disk only when they are needed, for
         places in others: those that do not fit together lead beyond an end."""
-        return reading(self.path, ADVICE)
+        return guard(self.path, ADVICE)
 
     @contextmanager
     def writing(self) -> Iterator[_Writer]:
-        """See `Store`."""
         busy = f"another process is writing {self.path}; wait until it is done"
         with (
             claim(self.path, lambda: _content(self.path) is not None, busy=busy, taken=_taken(self.path)),
@@ -186,17 +147,17 @@ class FolderStore:
         """
         if check:
             _check(self.path, manifest)
-        with self._reading():
+        with self.reading():
             self.manifest, self.settings = manifest, manifest.settings
             self._table = open_table(self.path, manifest.settings, manifest)
             self._postings = Postings.load(self.path / _postings(manifest.generation))
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """See `Store`; there is nothing to let go of but memory."""
 
 
-class _Writer:
-    """A `Writer` of a folder."""
+class _Writer(IndexWriter):
+    """A change of an index in a folder."""
 
     def __init__(self, store: FolderStore, before: IndexManifest | None, stack: ExitStack):
         self._store, self._before, path = store, before, store.path
@@ -206,10 +167,12 @@ class _Writer:
         self._collector = Collector()
 
     def digests(self) -> dict[str, str]:
-        return {} if self._before is None else self._table.digests()
+        with self._store.reading():
+            return self._table.digests()
 
     def delete(self, documents: Sequence[str]) -> int:
-        keys = self._table.keys_of(documents)
+        with self._store.reading():
+            keys = self._table.keys_of(documents)
         self._table.delete(documents)
         self._gone.append(keys)
         return len(keys)
@@ -246,7 +209,7 @@ def _taken(path: Path) -> str:
 
 def _content(path: Path) -> str | None:
     """The text of a folder's manifest, or None where there is none."""
-    with reading(path / MANIFEST, "bring it back from a copy, or remove the folder and build it again"):
+    with guard(path / MANIFEST, "bring it back from a copy, or remove the folder and build it again"):
         try:
             return (path / MANIFEST).read_bytes().decode("utf-8")
         except (FileNotFoundError, NotADirectoryError):

@@ -29,7 +29,7 @@ def fuse(*rankings: Sequence[Scored]) -> list[Scored]:
     for ranking in rankings:
         for place, (key, _) in enumerate(ranking, 1):
             scores[key] = scores.get(key, 0.0) + 1 / (CONSTANT + place)
-    return sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
 def judge(rerank: Rerank, query: str, texts: Sequence[str]) -> np.ndarray:
@@ -40,4 +40,4 @@ def judge(rerank: Rerank, query: str, texts: Sequence[str]) -> np.ndarray:
     if rerank.kind == "number":
         return np.array(rerank.classify(pairs), np.float64)
     label = rerank.settings.labels[-1]
-    return np.array([found["scores"][label] for found in rerank.classify(pairs, scores=True)], np.float64)
+    return np.array([result["scores"][label] for result in rerank.classify(pairs, scores=True)], np.float64)

@@ -68,7 +68,7 @@ class Index:
 
     def __init__(self, place: str, store: Store, model: TextEmbedder | Path | str | None = None, device: str = "auto"):
         self.place, self.store, self.device = shown(place), store, device
-        self._given, self._model = model, None
+        self._source, self._model = model, None
         self.change: Change | None = None
         if store.manifest is not None and model is not None and not isinstance(model, Path | str):
             self._model = self._checked(model)
@@ -85,7 +85,7 @@ class Index:
     @classmethod
     def build(
         cls,
-        given: DataSource,
+        sources: DataSource,
         place: Path | str,
         model: TextEmbedder | Path | str | None = None,
         settings: IndexSettings | None = None,
@@ -96,7 +96,7 @@ class Index:
         What has not changed since it was built last is not encoded again. `change` says what happened.
 
         Args:
-            given: files, folders, names or an iterable of rows; see `read_documents`.
+            sources: files, folders, names or an iterable of rows; see `read_documents`.
             place: where to.
             model: what makes its vectors; None for an index of words alone.
             settings: of a new index; one that is there has its own, and refuses others.
@@ -120,12 +120,12 @@ class Index:
             raise LangueError(
                 f"{place} was made by a model; name it: {_model_option(manifest.model)}, or build beside it"
             )
-        index._update(given, manifest, whole=True)
+        index._update(sources, manifest, whole=True)
         return index
 
     @property
     def manifest(self) -> IndexManifest:
-        """What the index says of itself.
+        """Manifest of the version that was opened.
 
         Raises:
             LangueError: somebody has removed it.
@@ -136,12 +136,12 @@ class Index:
 
     @property
     def mode(self) -> Mode:
-        """How it is searched where nothing is said."""
+        """The mode of a search that names none."""
         return "text" if self.manifest.model is None else "hybrid"
 
     @property
     def model(self) -> TextEmbedder:
-        """What made its vectors.
+        """The model that made its vectors.
 
         Raises:
             LangueError: it has none, or its model is not where it was or has changed.
@@ -152,10 +152,10 @@ class Index:
                 raise LangueError(
                     f"{self.place} was made without a model, and can be searched by words alone (mode text)"
                 )
-            given = self._given or record.path
-            if given is None:
+            source = self._source or record.path
+            if source is None:
                 raise LangueError(f"{self.place} was made by a model that had no folder; name it: --model DIR")
-            self._model = self._checked(load_embedder(given, self.device)[0])
+            self._model = self._checked(load_embedder(source, self.device)[0])
         return self._model
 
     def _checked(self, model: TextEmbedder) -> TextEmbedder:
@@ -165,22 +165,22 @@ class Index:
         return model
 
     def _record(self) -> ModelRecord | None:
-        if self._given is None:
+        if self._source is None:
             return None
-        self._model, path = load_embedder(self._given, self.device)
+        self._model, path = load_embedder(self._source, self.device)
         return ModelRecord(fingerprint=self._model.fingerprint, size=self._model.size, path=path)
 
-    def add(self, given: DataSource) -> Change:
+    def add(self, sources: DataSource) -> Change:
         """Put in documents, in place of those with the same ids.
 
         Raises:
             LangueError: a source cannot be read, or nothing of it can be used.
         """
-        return self._update(given, self.manifest, whole=False)
+        return self._update(sources, self.manifest, whole=False)
 
-    def _update(self, given: DataSource, manifest: IndexManifest, *, whole: bool) -> Change:
+    def _update(self, sources: DataSource, manifest: IndexManifest, *, whole: bool) -> Change:
         model = None if manifest.model is None else self.model if self.store.manifest else self._model
-        documents = read_documents(given, manifest.settings, {} if whole else manifest.fields)
+        documents = read_documents(sources, manifest.settings, {} if whole else manifest.fields)
         with self.store.writing() as writer:
             there = self.store.manifest or manifest
             if (there.settings, there.model) != (manifest.settings, manifest.model):
@@ -255,8 +255,8 @@ class Index:
         ranking = self._rank(query, vector, max(k, DEPTH) if rerank is not None else k, met, mode)
         scores = dict(ranking)
         hits = [
-            Hit(scores[each.key], each.document, each.source, each.start, each.end, each.text, each.metadata)
-            for each in self.store.passages(list(scores))
+            Hit(scores[key], document, source, start, end, text, metadata)
+            for key, document, _, source, _, start, end, text, metadata in self.store.passages(list(scores))
         ]
         return hits if rerank is None or not hits else _reranked(rerank, query, hits)[:k]
 
@@ -296,7 +296,7 @@ def _options(old: IndexSettings, new: IndexSettings) -> Iterator[str]:
     for name, value in old:
         if value != getattr(new, name):
             values = value if isinstance(value, tuple | list) else (value,)
-            yield from (f"--{name} {shlex.quote(str(each))}" for each in values if each is not None)
+            yield from (f"--{name} {shlex.quote(str(single))}" for single in values if single is not None)
             if value is None or values == ():
                 yield f"no --{name}"
 

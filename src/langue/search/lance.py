@@ -11,9 +11,10 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cached_property, reduce
+from importlib import import_module
 from operator import and_, or_
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,16 @@ import numpy as np
 from langue.errors import LangueError, reading
 from langue.extra import need
 from langue.files import disk_fault, replacing
-from langue.search.rows import PassageRows
 from langue.search.settings import Storage
-from langue.search.store import IndexManifest, Passage, Scored, ranked
+from langue.search.store import ADVICE, IndexManifest, Passage, Scored, Table, ranked
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import COMPARE, LAST, NEGATIVE, Condition, Where
+
+# Lance warns of its defaults on standard error unless it is told not to; errors come as exceptions.
+os.environ.setdefault("LANCEDB_LOG", "error")
+lancedb, pyarrow = (need(library, "search", "an index in a folder") for library in ("lancedb", "pyarrow"))
+_index, _expressions = import_module("lancedb.index"), import_module("lancedb.expr")
+col, lit = _expressions.col, _expressions.lit
 
 NAME = "passages"
 ROW = "_rowid"
@@ -62,7 +68,7 @@ BETWEEN = "\x1f"
 """What separates several values of a field, a control character for that."""
 
 
-class LanceTable:
+class LanceTable(Table):
     """A `Table` of LanceDB.
 
     Args:
@@ -100,20 +106,17 @@ class LanceTable:
         """The version that a manifest says, of the database in a folder.
 
         Raises:
-            LangueError: LanceDB is not installed, or has no such version any more.
+            LangueError: LanceDB has no such version any more.
         """
-        # Lance warns of its defaults on standard error unless it is told not to; errors come as exceptions.
-        os.environ.setdefault("LANCEDB_LOG", "error")
-        connect = need("lancedb", "search", "an index in a folder").connect
         if manifest is None:
             assert writing is not None
             # The first version is made beside its place, so that no file of Lance's is left where it is broken off.
             stage = ExitStack()
             writing.push(stage)
-            return cls(path, connect(stage.enter_context(replacing(path))), None, {}, storage, stage)
+            return cls(path, lancedb.connect(stage.enter_context(replacing(path))), None, {}, storage, stage)
         version = manifest.place["version"]
-        with reading(path, "remove the index and build it again"):
-            database = connect(path)
+        with reading(path, ADVICE):
+            database = lancedb.connect(path)
             table = database.open_table(NAME)
             if writing is None:
                 table.checkout(version)
@@ -122,82 +125,66 @@ class LanceTable:
         return cls(path, database, table, manifest.place, storage)
 
     def digests(self) -> dict[str, str]:
-        """See `Table`."""
         if self._table is None:
             return {}
-        from lancedb.expr import col, lit
 
-        found = self._select(col("number") == lit(0), ["document", "digest"])
-        return dict(zip(found["document"].to_pylist(), found["digest"].to_pylist(), strict=True))
+        rows = self._select(col("number") == lit(0), ["document", "digest"])
+        return dict(zip(rows["document"].to_pylist(), rows["digest"].to_pylist(), strict=True))
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
-        """See `Table`."""
         if self.storage == "float32":
             query = self._table.search(vector, vector_column_name="vector").distance_type("dot").limit(k)
             if self._indexed:
                 query = query.nprobes(PROBES).refine_factor(1 + math.ceil(SPARE / k))
-            found = self._run(query, where, ["_distance"])
-            scores = 1 - found["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
+            rows = self._run(query, where, ["_distance"])
+            scores = 1 - rows["_distance"].to_numpy()  # Lance's distance of this kind is 1 minus the product
         else:
             query = self._table.search(to_bits(vector), vector_column_name="bits").distance_type("hamming")
             query = query.limit(CANDIDATES * k)
             if self._indexed:
                 query = query.nprobes(PROBES)
             names = ["bits"] if self.storage == "binary" else ["codes", "scale"]
-            found = self._run(query, where, names)
-            scores = cosines({name: _numpy(found[name]) for name in names}, vector)
-        keys = self._rows.keys(found[ROW].to_numpy())
-        return ranked(zip(keys.tolist(), scores.tolist(), strict=True))[:k]
+            rows = self._run(query, where, names)
+            scores = cosines({name: _numpy(rows[name]) for name in names}, vector)
+        keys = self._rows.keys(rows[ROW].to_numpy())
+        return ranked(keys.tolist(), scores.tolist())[:k]
 
     def _run(self, query: Any, where: Where, columns: list[str]) -> Any:
         if where:
             query = query.where(self._expression(where))
-        with self._reading():
-            return query.with_row_id(True).select([*columns, ROW]).to_arrow()
-
-    def _reading(self) -> AbstractContextManager[None]:
-        return reading(self._path, "remove the index and build it again")
+        return query.with_row_id(True).select([*columns, ROW]).to_arrow()
 
     @cached_property
     def _rows(self) -> PassageRows:
-        """Where the passages of this version stand."""
-        with self._reading():
-            found = self._table.search().select(["key"]).with_row_id(True).to_batches(BATCH).read_all()
-        return PassageRows(found[ROW].to_numpy(), found["key"].to_numpy())
+        """The places of the passages of this version."""
+        table = self._table.search().select(["key"]).with_row_id(True).to_batches(BATCH).read_all()
+        return PassageRows(table[ROW].to_numpy(), table["key"].to_numpy())
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
-        """See `Table`."""
         if not keys:
             return []
-        rows = self._rows
-        with self._reading():
-            places = rows.places(np.array(keys, np.int64)).tolist()
-            taken = self._table.take_row_ids(places).select(list(Passage._fields)).to_arrow().to_pylist()
-            found = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in taken}
-            return [found[key] for key in keys]
+        places = self._rows.places(np.array(keys, np.int64)).tolist()
+        taken = self._table.take_row_ids(places).select(list(Passage._fields)).to_arrow().to_pylist()
+        passages = {row["key"]: Passage(**{**row, "metadata": json.loads(row["metadata"])}) for row in taken}
+        return [passages[key] for key in keys]
 
     def allowed(self, where: Where) -> np.ndarray:
-        """See `Table`."""
         return np.sort(self._select(self._expression(where), ["key"])["key"].to_numpy())
 
     def keys_of(self, documents: Sequence[str]) -> np.ndarray:
-        """See `Table`."""
         if not documents or self._table is None:
             return np.empty(0, np.int64)
-        from lancedb.expr import col
 
         return np.sort(self._select(col("document").isin(list(documents)), ["key"])["key"].to_numpy())
 
     def _select(self, condition: Any, columns: list[str]) -> Any:
-        with self._reading():
-            return self._table.search().where(condition).select(columns).to_batches(BATCH).read_all()
+        return self._table.search().where(condition).select(columns).to_batches(BATCH).read_all()
 
     def _expression(self, where: Where) -> Any:
         return reduce(and_, (self._condition(condition) for condition in where))
 
     def _condition(self, condition: Condition) -> Any:
         """As an expression of Lance's, in which values are values."""
-        from lancedb.expr import col, lit
 
         number = self._fields.get(condition.field)
         if number is None:
@@ -211,15 +198,11 @@ class LanceTable:
         return reduce(or_, parts) if parts else col("key") < lit(0)
 
     def delete(self, documents: Sequence[str]) -> None:
-        """See `Table`."""
         if documents and self._table is not None:
-            from lancedb.expr import col
-
             with self._writing():
                 self._table.delete(col("document").isin(list(documents)))
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
-        """See `Table`."""
         self._buffer.append((passages, vectors))
         self._buffered += len(passages)
         if self._buffered >= BUFFER:
@@ -256,7 +239,7 @@ class LanceTable:
             {column: value for name, known in passage.metadata.items() for column, value in self._values(name, known)}
             for passage in passages
         ]
-        new = sorted({column for each in values for column in each} - self._columns)
+        new = sorted({column for row in values for column in row} - self._columns)
         if new and self._table is not None:
             self._table.add_columns(_fields_of(new))
         return values
@@ -264,19 +247,18 @@ class LanceTable:
     def _values(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
         """One value stands in a column by itself; of several, the smallest, the greatest, and all in a row."""
         several = value if isinstance(value, list) else [value]
-        values = [each if isinstance(each, str) else float(each) for each in several]
+        values = [single if isinstance(single, str) else float(single) for single in several]
         column = f"field{self._fields[name]}_{'text' if isinstance(values[0], str) else 'number'}"
         if len(values) == 1:
             yield column, values[0]
             return
         yield f"{column}_low", min(values)
         yield f"{column}_high", max(values)
-        yield f"{column}_all", "".join(f"{BETWEEN}{_spelt(each)}" for each in values) + BETWEEN
+        yield f"{column}_all", "".join(f"{BETWEEN}{_spelt(single)}" for single in values) + BETWEEN
 
     def _arrow(
         self, passages: Sequence[Passage], values: Sequence[Mapping[str, Any]], vectors: np.ndarray | None
     ) -> Any:
-        import pyarrow
 
         columns: dict[str, Any] = {
             name: pyarrow.array([getattr(passage, name) for passage in passages], kind)
@@ -293,15 +275,14 @@ class LanceTable:
         }
         known = [json.dumps(dict(passage.metadata), ensure_ascii=False) for passage in passages]
         columns["metadata"] = pyarrow.array(known)
-        for field in _fields_of(sorted({column for each in values for column in each})):
-            columns[field.name] = pyarrow.array([each.get(field.name) for each in values], field.type)
+        for field in _fields_of(sorted({column for row in values for column in row})):
+            columns[field.name] = pyarrow.array([row.get(field.name) for row in values], field.type)
         for name, array in ({} if vectors is None else stored(vectors, self.storage)).items():
             flat = pyarrow.array(array.reshape(-1))
             columns[name] = flat if array.ndim == 1 else pyarrow.FixedSizeListArray.from_arrays(flat, array.shape[1])
         return pyarrow.table(columns)
 
     def finish(self, generation: int) -> dict[str, Any]:
-        """See `Table`."""
         with self._writing():
             self._flush()
             self._put_in_order(generation)
@@ -325,15 +306,14 @@ class LanceTable:
             self._changes = self._loose = 0
 
     def _make_index(self, count: int) -> None:
-        from lancedb.index import IvfFlat, IvfRq
 
-        made = {"num_partitions": max(1, count // PARTITION), "max_iterations": 20, "sample_rate": 64}
+        options = {"num_partitions": max(1, count // PARTITION), "max_iterations": 20, "sample_rate": 64}
         if self.storage == "float32":
             self._table.create_index(
-                "vector", config=IvfRq(distance_type="dot", num_bits=CODE_BITS, **made), replace=True
+                "vector", config=_index.IvfRq(distance_type="dot", num_bits=CODE_BITS, **options), replace=True
             )
         else:
-            self._table.create_index("bits", config=IvfFlat(distance_type="hamming", **made), replace=True)
+            self._table.create_index("bits", config=_index.IvfFlat(distance_type="hamming", **options), replace=True)
         self._indexed = count
 
     @contextmanager
@@ -349,9 +329,34 @@ class LanceTable:
             ) from None
 
 
+class PassageRows:
+    """The places of one version's passages in a table, so that none has to be looked for.
+
+    Of a million passages, LanceDB finds 10 by their places in two thirds of the time that it takes by their keys. A
+    search for the nearest 100 takes a third less when it is asked for their places, which it knows, and not for their
+    keys, which it reads.
+
+    Args:
+        places: (N,) uint64, as LanceDB numbers them.
+        keys: (N,) int64, of the passages there.
+    """
+
+    def __init__(self, places: np.ndarray, keys: np.ndarray):
+        order = np.argsort(places)
+        self._places, self._keys = places[order], keys[order]
+        self._by_key = np.argsort(self._keys)
+
+    def keys(self, places: np.ndarray) -> np.ndarray:
+        """The keys of passages by their places."""
+        return self._keys[np.searchsorted(self._places, places)]
+
+    def places(self, keys: np.ndarray) -> np.ndarray:
+        """The places of passages by their keys."""
+        return self._places[self._by_key[np.searchsorted(self._keys, keys, sorter=self._by_key)]]
+
+
 def _numpy(column: Any) -> np.ndarray:
     """A column of numbers, or of lists that are equally long, as (rows,) or (rows, length)."""
-    import pyarrow
 
     if not pyarrow.types.is_fixed_size_list(column.type):
         return column.to_numpy()
@@ -363,7 +368,6 @@ def _numpy(column: Any) -> np.ndarray:
 
 def _fields_of(columns: Iterable[str]) -> list[Any]:
     """Columns of numbers and of texts, by their names."""
-    import pyarrow
 
     numbers = ("_number", "_number_low", "_number_high")
     return [pyarrow.field(name, pyarrow.float64() if name.endswith(numbers) else pyarrow.string()) for name in columns]
@@ -375,12 +379,11 @@ def _spelt(value: Any) -> str:
 
 def _single(condition: Condition, column: Any) -> Any:
     """A condition on a column that holds one value a document, as an expression in which values are values."""
-    from lancedb.expr import lit
 
     values = [value if isinstance(value, str) else float(value) for value in condition.values]
     if condition.operator in ("begins", "avoids"):
-        found = _any([(column >= lit(value)) & (column < lit(f"{value}{LAST}")) for value in values])
-        return found if condition.operator == "begins" else ~found
+        met = _any([(column >= lit(value)) & (column < lit(f"{value}{LAST}")) for value in values])
+        return met if condition.operator == "begins" else ~met
     if condition.operator == "in":
         return column.isin([lit(value) for value in values])
     return COMPARE[condition.operator](column, lit(values[0]))
@@ -388,15 +391,14 @@ def _single(condition: Condition, column: Any) -> Any:
 
 def _several(condition: Condition, column: Any, low: Any, high: Any) -> Any:
     """The same on columns of several values a document, of which any may meet it."""
-    from lancedb.expr import lit
 
     operator = NEGATIVE.get(condition.operator, condition.operator)
     if operator in ("<", "<=", ">", ">="):
         value = condition.value if isinstance(condition.value, str) else float(condition.value)
         return COMPARE[operator](low if operator in ("<", "<=") else high, lit(value))
     end = "" if operator == "begins" else BETWEEN
-    found = _any([column.contains(lit(f"{BETWEEN}{_spelt(value)}{end}")) for value in condition.values])
-    return ~found if condition.operator in NEGATIVE else found
+    met = _any([column.contains(lit(f"{BETWEEN}{_spelt(value)}{end}")) for value in condition.values])
+    return ~met if condition.operator in NEGATIVE else met
 
 
 def _any(parts: Sequence[Any]) -> Any:

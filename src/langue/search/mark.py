@@ -1,4 +1,4 @@
-"""Which sentence of a passage it was that matched."""
+"""The sentence of a passage that matched."""
 
 from __future__ import annotations
 

@@ -14,19 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from langue.errors import reading
 from langue.files import replacing_listed
 from langue.files.arrays import write_array
 from langue.search.postings import best
 from langue.search.settings import Storage
-from langue.search.store import ADVICE, IndexManifest, Passage, Scored, ranked
+from langue.search.store import IndexManifest, Passage, Scored, Table, ranked
 from langue.search.vectors import CANDIDATES, cosines, differing, stored, to_bits
 from langue.search.where import Where, holds
 
 MAIN = ("keys", "ends")
 
 
-class MemoryTable:
+class MemoryTable(Table):
     """A `Table` of flat arrays.
 
     Args:
@@ -71,16 +70,13 @@ class MemoryTable:
         return [self._passage(row) for row in range(len(self.keys))]
 
     def _passage(self, row: int) -> Passage:
-        with reading(self.path, ADVICE):
-            start = int(self.ends[row - 1]) if row else 0
-            return Passage(*json.loads(self.records[start : int(self.ends[row])].tobytes()))
+        start = int(self.ends[row - 1]) if row else 0
+        return Passage(*json.loads(self.records[start : int(self.ends[row])].tobytes()))
 
     def digests(self) -> dict[str, str]:
-        """See `Table`."""
         return {passage.document: passage.digest for passage in self._all}
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
-        """See `Table`."""
         keys, kept = self.keys, self.kept
         if where:
             rows = np.searchsorted(keys, self.allowed(where))
@@ -90,34 +86,28 @@ class MemoryTable:
             keys, kept = keys[rows], _taken(kept, rows)
         scores = cosines(kept, vector)
         places = best(scores.round(6), k)
-        return ranked(zip(keys[places].tolist(), scores[places].tolist(), strict=True))
+        return ranked(keys[places].tolist(), scores[places].tolist())
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
-        """See `Table`."""
         return [self._passage(int(row)) for row in np.searchsorted(self.keys, np.array(keys, np.int64))]
 
     def allowed(self, where: Where) -> np.ndarray:
-        """See `Table`."""
         return self.keys[np.array([holds(where, passage.metadata) for passage in self._all], bool)]
 
     def keys_of(self, documents: Sequence[str]) -> np.ndarray:
-        """See `Table`."""
         return self.keys[self._rows_of(documents)]
 
     def _rows_of(self, documents: Sequence[str]) -> np.ndarray:
-        asked = set(documents)
-        return np.array([passage.document in asked for passage in self._all], bool)
+        names = set(documents)
+        return np.array([passage.document in names for passage in self._all], bool)
 
     def delete(self, documents: Sequence[str]) -> None:
-        """See `Table`."""
         self._stays &= ~self._rows_of(documents)
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
-        """See `Table`."""
         self._new.append((list(passages), {} if vectors is None else stored(vectors, self.storage)))
 
     def finish(self, generation: int) -> dict[str, Any]:
-        """See `Table`."""
         passages = [self._all[row] for row in np.flatnonzero(self._stays)]
         passages += [passage for added, _ in self._new for passage in added]
         parts = [_taken(self.kept, self._stays), *(kept for _, kept in self._new)]

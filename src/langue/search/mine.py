@@ -34,7 +34,7 @@ of its texts: `sentence1`, `sentence2`, and a `label` of 1 or 0."""
 
 
 class MineSettings(Settings):
-    """Which of the passages that are found count as wrong."""
+    """Settings of the search for hard negatives."""
 
     negatives: int = Field(default=1, ge=1)
     """How many for each pair, at most."""
@@ -99,37 +99,37 @@ def _limits(
     """Each anchor's vector, and the score that a wrong passage must not pass."""
     if settings.mode == "text":
         return [(None, np.inf)] * len(pairs)
-    asked = unit(index.model.embed([anchor for anchor, _ in pairs], prompt="query"))
+    queries = unit(index.model.embed([anchor for anchor, _ in pairs], prompt="query"))
     if settings.mode != "dense":
-        return [(vector, np.inf) for vector in asked]
+        return [(vector, np.inf) for vector in queries]
     known = unit(index.model.embed([positive for _, positive in pairs], prompt="document"))
-    scores = (asked * known).sum(1)
+    scores = (queries * known).sum(1)
     margin = MARGIN if settings.margin is None else settings.margin
-    return zip(asked, (scores - margin * np.abs(scores)).tolist(), strict=True)
+    return zip(queries, (scores - margin * np.abs(scores)).tolist(), strict=True)
 
 
 def _wrong(hits: Sequence[Hit], anchor: str, right: set[str], limit: float) -> list[str]:
     seen = {anchor}
-    found = []
+    wrong = []
     for hit in hits:
         text = _plain(hit.text)
-        if text in seen or hit.score > limit or any(text in each or each in text for each in right):
+        if text in seen or hit.score > limit or any(text in answer or answer in text for answer in right):
             continue
         seen.add(text)
-        found.append(hit.text)
-    return found
+        wrong.append(hit.text)
+    return wrong
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def write_mined(path: Path | str, found: Iterable[Mined], layout: Layout = "embed") -> Counter[str]:
+def write_mined(path: Path | str, pairs: Iterable[Mined], layout: Layout = "embed") -> Counter[str]:
     """Write JSON lines, whole or not at all.
 
     Args:
         path: the file.
-        found: what `mine` gives.
+        pairs: what `mine` gives.
         layout: for what task, see `Layout`.
 
     Returns:
@@ -143,7 +143,7 @@ def write_mined(path: Path | str, found: Iterable[Mined], layout: Layout = "embe
         raise LangueError(f"{path} cannot be written: there is no folder {path.parent}")
     counts: Counter[str] = Counter(pairs=0, negatives=0, without=0)
     with replacing(path) as place, place.open("w", encoding="utf-8", newline="\n") as file:
-        for one in found:
+        for one in pairs:
             counts.update(pairs=1, negatives=len(one.negatives), without=int(not one.negatives))
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(one, layout))
     return counts

@@ -1,4 +1,4 @@
-"""From a document to passages: whole sentences up to a size, each passage beginning with the end of the one before."""
+"""Cutting of documents into passages: whole sentences up to a size, each beginning with the end of the one before."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _shortened(text: str, span: Span, size: int) -> Iterator[Span]:
 
 
 def _break(text: str, start: int, fits: int) -> int:
-    """Where to cut, no later than `fits`: at white space in the second half, else between two letters."""
+    """The place to cut, no later than `fits`: at white space in the second half, else between two letters."""
     for place in range(fits, start + (fits - start) // 2, -1):
         if text[place].isspace():
             return place

@@ -12,6 +12,8 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,14 @@ from langue.errors import LangueError, reason
 from langue.extra import need
 from langue.search.postings import K1, B
 from langue.search.settings import IndexSettings
-from langue.search.store import IndexManifest, Passage, Scored, ranked, read_manifest, shown
+from langue.search.store import IndexManifest, IndexWriter, Passage, Scored, Store, ranked, read_manifest, shown
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import NEGATIVE, Condition, Where
 from langue.search.words import words as words_of
+
+psycopg, pgvector = (need(library, "search", "an index in PostgreSQL") for library in ("psycopg", "pgvector"))
+_sql, _json, _vectors = (import_module(name) for name in ("psycopg.sql", "psycopg.types.json", "pgvector.psycopg"))
+SQL, Identifier, Literal, Placeholder = _sql.SQL, _sql.Identifier, _sql.Literal, _sql.Placeholder
 
 EXACT = 20_000
 """Up to so many passages, every vector is compared."""
@@ -64,7 +70,7 @@ GROUP BY found.passage ORDER BY score DESC, found.passage LIMIT %(k)s
 """
 
 
-class PostgresStore:
+class PostgresStore(Store):
     """A `Store` in a schema of a PostgreSQL database.
 
     Args:
@@ -85,7 +91,6 @@ class PostgresStore:
         Raises:
             LangueError: nobody answers, the server lacks pgvector, or there is no index and none is to be made.
         """
-        psycopg = need("psycopg", "search", "an index in PostgreSQL")
         url, _, name = place.partition("#")
         name = name or "langue"
         if not _NAME.fullmatch(name):
@@ -97,7 +102,7 @@ class PostgresStore:
         try:
             connection.execute("SET client_min_messages = warning")
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-            need("pgvector.psycopg", "search", "an index in PostgreSQL").register_vector(connection)
+            _vectors.register_vector(connection)
         except psycopg.Error as error:
             connection.close()
             raise LangueError(f"the database has no pgvector, or lets nobody create it: {reason(error)}") from None
@@ -117,7 +122,7 @@ class PostgresStore:
     def _run(self, query: str, parameters: Any = None, **parts: Any) -> Any:
         """Run a query, in whose text nothing is put but names that are quoted and parts that are composed here."""
         with self._asking():
-            return self._connection.execute(_sql(query).format(schema=_identifier(self.name), **parts), parameters)
+            return self._connection.execute(SQL(query).format(schema=Identifier(self.name), **parts), parameters)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -128,12 +133,10 @@ class PostgresStore:
         """
         try:
             yield
-        except need("psycopg", "search", "an index in PostgreSQL").Error as error:
+        except psycopg.Error as error:
             raise LangueError(f"the database cannot do that to the index {self.name}: {reason(error)}") from None
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
-        """See `Store`."""
-        from psycopg.sql import SQL
 
         condition, parameters = _conditions(where)
         condition = SQL("WHERE ") + condition if where else SQL("")
@@ -145,30 +148,28 @@ class PostgresStore:
                 self._connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
                 self._connection.execute(f"SET LOCAL hnsw.ef_search = {min(1000, max(NEIGHBOURS, 2 * int(k)))}")
             short = self.manifest.settings.storage != "float32"
-            asked = {"vector": _bits(to_bits(vector)) if short else vector, "k": CANDIDATES * k if short else k}
+            query = {"vector": _bits(to_bits(vector)) if short else vector, "k": CANDIDATES * k if short else k}
             rows = self._run(
                 "SELECT key, {distance} AS distance {columns} FROM {schema}.passages {condition} "
                 "ORDER BY {order} LIMIT %(k)s",
-                {**parameters, **asked},
+                {**parameters, **query},
                 distance=SQL("bits <~> %(vector)s" if short else "vector <#> %(vector)s"),
                 columns=SQL(", bits, codes, scale" if short else ""),
                 condition=condition,
                 # A second key would keep the server from using the graph.
                 order=SQL("distance" if indexed else "distance, key"),
             ).fetchall()
+        keys = [row[0] for row in rows]
         if short and rows:
-            scores = cosines(_kept(rows), vector).tolist()
-            return ranked((row[0], score) for row, score in zip(rows, scores, strict=True))[:k]
-        return ranked((key, -distance) for key, distance, *_ in rows)
+            return ranked(keys, cosines(_kept(rows), vector).tolist())[:k]
+        return ranked(keys, [-row[1] for row in rows])
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
-        """See `Store`."""
-        from psycopg.sql import SQL
 
         condition, parameters = _conditions(where)
         if where:
             condition = (
-                SQL("JOIN {schema}.passages ON key = found.passage WHERE ").format(schema=_identifier(self.name))
+                SQL("JOIN {schema}.passages ON key = found.passage WHERE ").format(schema=Identifier(self.name))
                 + condition
             )
         counted = Counter(words)
@@ -180,14 +181,12 @@ class PostgresStore:
         return self.dense(vector, k, where), self.text(words, k, where)
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
-        """See `Store`."""
         rows = self._run(f"SELECT {_COLUMNS} FROM {{schema}}.passages WHERE key = ANY(%s)", [list(keys)]).fetchall()
-        found = {row[0]: Passage(*row) for row in rows}
-        return [found[key] for key in keys if key in found]
+        passages = {row[0]: Passage(*row) for row in rows}
+        return [passages[key] for key in keys if key in passages]
 
     @contextmanager
     def writing(self) -> Iterator[_Writer]:
-        """See `Store`."""
         try:
             with self._asking(), self._connection.transaction() as transaction:
                 lock = self._connection.execute(
@@ -199,18 +198,17 @@ class PostgresStore:
                 writer = _Writer(self, transaction)
                 yield writer
                 if writer.manifest is None:
-                    raise need("psycopg", "search", "").Rollback(transaction)
+                    raise psycopg.Rollback(transaction)
         finally:
             if not self._connection.closed:
                 self.manifest = self.read()
 
     def close(self) -> None:
-        """See `Store`."""
         self._connection.close()
 
 
-class _Writer:
-    """A `Writer` of a transaction, which ends with its `writing`."""
+class _Writer(IndexWriter):
+    """A change of an index in a transaction, which ends with its `writing`."""
 
     def __init__(self, store: PostgresStore, transaction: Any):
         self._store, self._transaction = store, transaction
@@ -247,7 +245,7 @@ class _Writer:
         with self._copy(f"COPY {{schema}}.passages ({named}) FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types([*kinds, *(_KINDS[name] for name in kept)])
             for row, (passage, words) in enumerate(zip(passages, counted, strict=True)):
-                known = _json(dict(passage.metadata))
+                known = _json.Jsonb(dict(passage.metadata), dumps=partial(json.dumps, ensure_ascii=False))
                 vector = (_VALUES[name](array[row]) for name, array in kept.items())
                 copy.write_row((*passage[:-1], known, len(words), *vector))
         with self._copy("COPY {schema}.postings (word, passage, count, words) FROM STDIN (FORMAT BINARY)") as copy:
@@ -260,18 +258,17 @@ class _Writer:
     def _copy(self, query: str) -> Iterator[Any]:
         with (
             self._store._connection.cursor() as cursor,
-            cursor.copy(_sql(query).format(schema=_identifier(self._store.name))) as copy,
+            cursor.copy(SQL(query).format(schema=Identifier(self._store.name))) as copy,
         ):
             yield copy
 
     def _make(self, size: int) -> None:
-        from psycopg.sql import Literal
 
         columns = ", vector vector({size})"
         if self._settings.storage != "float32":
             columns = ", bits bit({bits}), codes bytea, scale real"
         bits = 8 * ((size + 7) // 8)
-        vector = _sql(columns if size else "").format(size=Literal(size), bits=Literal(bits))
+        vector = SQL(columns if size else "").format(size=Literal(size), bits=Literal(bits))
         self._run("CREATE SCHEMA IF NOT EXISTS {schema}")
         for statement in filter(str.strip, _TABLES.split(";")):
             self._run(statement, vector=vector)
@@ -288,16 +285,15 @@ class _Writer:
             self._store._connection.execute("SET LOCAL maintenance_work_mem = '2GB'")
             short = self._settings.storage != "float32"
             by = "bits bit_hamming_ops" if short else "vector vector_ip_ops"
-            self._run("CREATE INDEX ON {schema}.passages USING hnsw ({by})", by=_sql(by))
+            self._run("CREATE INDEX ON {schema}.passages USING hnsw ({by})", by=SQL(by))
         self.manifest = manifest.model_copy(update={"generation": generation, "place": {"words": self._words}})
         self._run("DELETE FROM {schema}.manifest")
         self._run("INSERT INTO {schema}.manifest VALUES (%s)", [self.manifest.text()])
 
 
 def _bits(row: np.ndarray) -> Any:
-    from pgvector import Bit
 
-    return Bit(np.unpackbits(row).astype(bool))
+    return pgvector.Bit(np.unpackbits(row).astype(bool))
 
 
 _KINDS = {"vector": "vector", "bits": "bit", "codes": "bytea", "scale": "float4"}
@@ -307,7 +303,7 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
 
 
 def _kept(rows: Sequence[Any]) -> dict[str, np.ndarray]:
-    """What is kept of the vectors of rows (key, distance, bits, codes, scale)."""
+    """Short forms of the vectors of rows (key, distance, bits, codes, scale)."""
     if rows[0][3] is None:
         return {"bits": np.stack([np.packbits(_bools(row[2])) for row in rows])}
     codes = np.stack([np.frombuffer(row[3], np.int8) for row in rows])
@@ -320,7 +316,6 @@ def _bools(bit: Any) -> np.ndarray:
 
 def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:
     """Conditions as composed SQL, with their fields and values as parameters."""
-    from psycopg.sql import SQL
 
     parts, parameters = [], {}
     for number, condition in enumerate(where):
@@ -332,7 +327,6 @@ def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:
 
 def _condition(number: int, condition: Condition) -> Any:
     """A condition that any of a document's values meets; one that says no, if there are values and none is equal."""
-    from psycopg.sql import Placeholder
 
     if condition.numeric:
         value = (
@@ -364,25 +358,6 @@ def _condition(number: int, condition: Condition) -> Any:
     kind = "float8[]" if condition.numeric else "text[]"
     names = {
         "field": Placeholder(f"field{number}"),
-        "values": _sql("{v}::" + kind).format(v=Placeholder(f"values{number}")),
+        "values": SQL("{v}::" + kind).format(v=Placeholder(f"values{number}")),
     }
-    return _sql(met).format(**names)
-
-
-def _sql(text: str) -> Any:
-    """Text of this module's own; its type would have the checker believe that a joined literal is none."""
-    from psycopg.sql import SQL
-
-    return SQL(text)  # type: ignore[arg-type]
-
-
-def _identifier(name: str) -> Any:
-    from psycopg.sql import Identifier
-
-    return Identifier(name)
-
-
-def _json(value: Any) -> Any:
-    from psycopg.types.json import Jsonb
-
-    return Jsonb(value, dumps=lambda given: json.dumps(given, ensure_ascii=False))
+    return SQL(met).format(**names)

@@ -31,8 +31,8 @@ SLACK = 1e-9
 ARRAYS = ("letters", "ends", "starts", "rows", "counts", "lengths", "keys")
 
 
-class _Asked(NamedTuple):
-    """A word of a query, and the passages that hold it."""
+class _Term(NamedTuple):
+    """A term of a query: a word, and the passages that hold it."""
 
     weight: float
     """How often it was asked for, times how rare it is; more than it can give to any passage."""
@@ -71,7 +71,7 @@ class Postings:
 
     @classmethod
     def load(cls, folder: Path) -> Postings:
-        """What a `Collector` saved, by memory map."""
+        """Postings that a `Collector` saved, by memory map."""
         # Plain views of the maps: NumPy's own class for them takes ten times as long for a slice.
         return cls(*(np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)) for name in ARRAYS))
 
@@ -105,37 +105,37 @@ class Postings:
         idf of Lucene, which is never negative: log(1 + (N − n + ½) / (n + ½)). The factor k₁ + 1, the same for all, is
         left out. A word that stands twice in a query counts twice.
         """
-        found = np.zeros(len(self.keys))
-        for word in self._asked(words):
-            self._give(found, word.weight, word.rows, word.counts)
-        return found
+        scores = np.zeros(len(self.keys))
+        for word in self._terms(words):
+            self._give(scores, word.weight, word.rows, word.counts)
+        return scores
 
-    def _asked(self, words: Iterable[str]) -> list[_Asked]:
+    def _terms(self, words: Iterable[str]) -> list[_Term]:
         """The words that there are, those first that count most."""
-        found = []
+        terms = []
         for word, times in Counter(words).items():
             number = self.find(word)
             if number is not None:
                 part = slice(int(self.starts[number]), int(self.starts[number + 1]))
                 rows = self.rows[part]
                 rarity = np.log1p((len(self.keys) - len(rows) + 0.5) / (len(rows) + 0.5))
-                found.append((times * float(rarity), number, _Asked(times * float(rarity), rows, self.counts[part])))
-        return [asked for _, _, asked in sorted(found, key=lambda each: (-each[0], each[1]))]
+                terms.append((times * float(rarity), number, _Term(times * float(rarity), rows, self.counts[part])))
+        return [term for _, _, term in sorted(terms, key=lambda entry: (-entry[0], entry[1]))]
 
     @cached_property
     def _scale(self) -> np.ndarray:
         """(passages,) float64: what a count is held against, k₁ for a passage of mean length."""
         return K1 * (1 - B + B * self.lengths / self.mean)
 
-    def _give(self, found: np.ndarray, weight: float, rows: np.ndarray, counts: np.ndarray) -> None:
+    def _give(self, scores: np.ndarray, weight: float, rows: np.ndarray, counts: np.ndarray) -> None:
         """Add to scores (passages,) what a word gives to passages (n,) that hold it so often."""
         # Five nanoseconds for each; `found[rows] += …` with indices of another type takes fifteen.
         rows = rows.astype(np.intp)
-        given = counts.astype(np.float64)
-        given /= given + self._scale.take(rows, mode="clip")
-        given *= weight
-        given += found.take(rows, mode="clip")
-        found[rows] = given
+        share = counts.astype(np.float64)
+        share /= share + self._scale.take(rows, mode="clip")
+        share *= weight
+        share += scores.take(rows, mode="clip")
+        scores[rows] = share
 
     def search(self, words: Sequence[str], k: int, allowed: np.ndarray | None = None) -> list[tuple[int, float]]:
         """Keys and scores of the best passages that hold a word at least, the best first, of equals the smaller key.
@@ -145,43 +145,43 @@ class Postings:
             k: how many.
             allowed: keys of passages that may be found, ascending; None for all.
         """
-        found = np.zeros(len(self.keys))
+        totals = np.zeros(len(self.keys))
         rows = None if allowed is None else np.searchsorted(self.keys, allowed).astype(np.uint32)
-        asked = self._asked(words)
-        given, rest = 0.0, sum(word.weight for word in asked)
-        for word in asked:
-            if given > rest and EAGER * len(word.rows) > len(found if rows is None else rows):
-                rows = _in_question(found, rows, k, rest)
-            self._give_to(found, word, rows)
-            given, rest = given + word.weight, rest - word.weight
-        scores = found if rows is None else found[rows]
+        terms = self._terms(words)
+        gained, rest = 0.0, sum(word.weight for word in terms)
+        for word in terms:
+            if gained > rest and EAGER * len(word.rows) > len(totals if rows is None else rows):
+                rows = _in_question(totals, rows, k, rest)
+            self._give_to(totals, word, rows)
+            gained, rest = gained + word.weight, rest - word.weight
+        scores = totals if rows is None else totals[rows]
         least = _at_most_kth(scores, k)
         places = np.flatnonzero(scores >= least if least > 0 else scores)
         places = places[best(scores[places], k)]
         rows = places if rows is None else rows[places]
-        return list(zip(self.keys[rows].tolist(), found[rows].tolist(), strict=True))
+        return list(zip(self.keys[rows].tolist(), totals[rows].tolist(), strict=True))
 
-    def _give_to(self, found: np.ndarray, word: _Asked, rows: np.ndarray | None) -> None:
+    def _give_to(self, scores: np.ndarray, word: _Term, rows: np.ndarray | None) -> None:
         """Add what a word gives, at least to some passages (n,) uint32, ascending; None for all."""
         if rows is None or FEW * len(rows) > len(word.rows):
-            self._give(found, *word)
+            self._give(scores, *word)
             return
         places = np.searchsorted(word.rows, rows)
         there = word.rows[np.minimum(places, len(word.rows) - 1)] == rows
-        self._give(found, word.weight, rows[there], word.counts[places[there]])
+        self._give(scores, word.weight, rows[there], word.counts[places[there]])
 
 
-def _in_question(found: np.ndarray, rows: np.ndarray | None, k: int, rest: float) -> np.ndarray | None:
+def _in_question(totals: np.ndarray, rows: np.ndarray | None, k: int, rest: float) -> np.ndarray | None:
     """The passages that can still be among the best (MaxScore: Turtle & Flood, "Query evaluation: strategies and
     optimizations", 1995).
 
     Args:
-        found: (passages,), what the words so far have given them.
+        totals: (passages,), what the words so far have given them.
         rows: (n,) uint32, those that were in question before, ascending; None for all.
         k: how many are looked for.
         rest: more than all other words can give to one.
     """
-    scores = found if rows is None else found[rows]
+    scores = totals if rows is None else totals[rows]
     least = _at_most_kth(scores, k) * (1 - SLACK)
     if least <= rest:
         return rows

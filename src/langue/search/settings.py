@@ -1,4 +1,4 @@
-"""How documents become an index, as data. An index keeps its settings, and goes by them whatever is added to it."""
+"""Settings of an index. It keeps them, and goes by them whatever is added to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Storage = Literal["float32", "int8", "binary"]
 
 
 class IndexSettings(Settings):
-    """What is a document, what is a passage, and how vectors are kept."""
+    """Settings of an index: what is a document, what is a passage, and how vectors are kept."""
 
     kind: Kind = "lance"
     """Where it lives: LanceDB in a folder, flat arrays that are read into memory whole, or PostgreSQL with pgvector."""

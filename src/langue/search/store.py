@@ -26,9 +26,10 @@ Scored = tuple[int, float]
 """The key of a passage, and its score: the greater, the better."""
 
 
-def ranked(cosines: Iterable[Scored]) -> list[Scored]:
+def ranked(keys: Iterable[int], cosines: Iterable[float]) -> list[Scored]:
     """The best first, of equals the smaller key; to 6 decimals, beyond which libraries differ in the same product."""
-    return sorted(((key, round(cosine, 6)) for key, cosine in cosines), key=lambda each: (-each[1], each[0]))
+    rounded = ((key, round(cosine, 6)) for key, cosine in zip(keys, cosines, strict=True))
+    return sorted(rounded, key=lambda passage: (-passage[1], passage[0]))
 
 
 class Passage(NamedTuple):
@@ -50,7 +51,7 @@ class Passage(NamedTuple):
 
 
 class ModelRecord(Settings):
-    """Which model made the vectors."""
+    """The model that made the vectors."""
 
     fingerprint: str
     """Of weights, tokenizer and whatever else its vectors depend on."""
@@ -61,7 +62,7 @@ class ModelRecord(Settings):
 
 
 class IndexManifest(Settings):
-    """What an index says of itself; whoever has read it sees what it counts and nothing later."""
+    """Manifest of one version of an index; whoever has read it sees what it counts and nothing later."""
 
     format: str = "langue index"
     """What tells it from other manifests."""
@@ -123,44 +124,34 @@ class IndexWriter(Protocol):
 
     def digests(self) -> dict[str, str]:
         """The digest of each document that is there, by its id."""
-        ...
 
     def delete(self, documents: Sequence[str]) -> int:
         """Take out documents that were there before the change, and say how many passages that were."""
-        ...
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
         """Put in passages, whose keys ascend, with their unit vectors (passages, size) float32."""
-        ...
 
     def commit(self, manifest: IndexManifest) -> None:
         """Let everybody see it."""
-        ...
 
 
 class Store(Protocol):
     """An index as one version of it is."""
 
-    @property
-    def manifest(self) -> IndexManifest | None:
-        """What it says of itself; None where nothing was ever committed."""
-        ...
+    manifest: IndexManifest | None
+    """None where nothing was ever committed."""
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
         """The passages whose vectors have the greatest cosine with a unit vector (size,)."""
-        ...
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
         """The passages with the greatest BM25 for some words (see `postings.py`)."""
-        ...
 
     def both(self, vector: np.ndarray, words: Sequence[str], k: int, where: Where) -> tuple[list[Scored], list[Scored]]:
-        """What `dense` and `text` find, looked up side by side where the back end can."""
-        ...
+        """`dense` and `text`, side by side where the back end can."""
 
     def passages(self, keys: Sequence[int]) -> list[Passage]:
         """Passages by their keys, in that order, as far as they are there still."""
-        ...
 
     def writing(self) -> AbstractContextManager[IndexWriter]:
         """Begin a change, which is undone if it is left without `commit`; there can be one at a time.
@@ -168,11 +159,37 @@ class Store(Protocol):
         Raises:
             LangueError: somebody else is writing.
         """
-        ...
 
     def close(self) -> None:
         """Let go of files and connections."""
-        ...
+
+
+class Table(Protocol):
+    """Passages with their vectors, in one version."""
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each document by its id."""
+
+    def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
+        """Keys and cosines of the nearest."""
+
+    def passages(self, keys: Sequence[int]) -> list[Passage]:
+        """By their keys, in that order."""
+
+    def allowed(self, where: Where) -> np.ndarray:
+        """The keys of passages that meet conditions, ascending."""
+
+    def keys_of(self, documents: Sequence[str]) -> np.ndarray:
+        """The keys of documents' passages."""
+
+    def delete(self, documents: Sequence[str]) -> None:
+        """Take out documents, unseen by who opened it before."""
+
+    def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
+        """Put in passages, unseen by who opened it before."""
+
+    def finish(self, generation: int) -> dict[str, Any]:
+        """Wait until the disk has all; what opening this version takes."""
 
 
 def shown(place: str) -> str:

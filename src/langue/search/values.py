@@ -1,4 +1,4 @@
-"""What is known about documents, as values of four kinds: numbers, truth values, dates and texts.
+"""Metadata of documents, as values of four kinds: numbers, truth values, dates and texts.
 
 A date or a time is kept as the text of ISO 8601, in UTC where it has a zone, so that its order is that of its letters,
 and a day, a month or a year is the beginning of each time in it.
@@ -75,8 +75,8 @@ def _of_array(value: Any) -> Value | None:
 
 def _several(values: Iterable[Any]) -> list[Scalar] | None:
     kept = []
-    for each in values:
-        inner = plain(each)
+    for single in values:
+        inner = plain(single)
         if isinstance(inner, list):
             raise Unkept("a list of lists")
         if inner is not None:

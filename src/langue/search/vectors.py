@@ -21,7 +21,7 @@ CANDIDATES = 20
 
 
 def stored(vectors: np.ndarray, storage: Storage) -> dict[str, np.ndarray]:
-    """What is kept of unit vectors (N, size) float32, by name.
+    """The form in which unit vectors (N, size) float32 are kept, as arrays by name.
 
     `vector` itself; or `bits`, the signs as (N, ⌈size / 8⌉) uint8, the first in the highest bit, by which candidates
     are found; and of bytes `codes` (N, size) int8 and `scale` (N,) float32, whose product is the vector again to half a
@@ -59,5 +59,5 @@ _ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 def differing(bits: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """In how many bits each row of (N, bytes) differs from (bytes,): (N,) int64, the Hamming distance."""
+    """Hamming distance, in bits, of each row of (N, bytes) from (bytes,): (N,) int64."""
     return _ONES[bits ^ query].sum(-1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Which passages may be found: conditions on what is known about their documents.
+"""Conditions on the metadata of documents, which say what passages may be found.
 
 From Python `{"year": {">=": 2020}, "source": "a.txt", "lang": ["en", "de"]}`, on the command line `year>=2020`. All
 conditions hold together. Conditions stay data down to the back end, which has them as expressions or as parameters;
@@ -60,10 +60,10 @@ class Condition(NamedTuple):
     def holds(self, metadata: Mapping[str, Any]) -> bool:
         """Tell if a document of such metadata meets it."""
         known = metadata.get(self.field)
-        values = [each for each in (known if isinstance(known, list) else [known]) if self._is_comparable(each)]
+        values = [single for single in (known if isinstance(known, list) else [known]) if self._is_comparable(single)]
         if self.operator in NEGATIVE:
-            return bool(values) and not any(self._meets(each, NEGATIVE[self.operator]) for each in values)
-        return any(self._meets(each, self.operator) for each in values)
+            return bool(values) and not any(self._meets(single, NEGATIVE[self.operator]) for single in values)
+        return any(self._meets(single, self.operator) for single in values)
 
     def _is_comparable(self, value: Any) -> bool:
         return value is not None and isinstance(value, str) != self.numeric
@@ -78,25 +78,25 @@ Where = tuple[Condition, ...]
 Given = Mapping[str, Any] | str | Sequence[str] | None
 
 
-def read_where(given: Given) -> Where:
+def read_where(where: Given) -> Where:
     """Conditions from a mapping, from one written condition or from several.
 
     Raises:
         LangueError: one of them cannot be understood; says how it is written.
     """
-    if given is None:
+    if where is None:
         return ()
-    if isinstance(given, str):
-        return (_written(given),)
-    if not isinstance(given, Mapping):
-        return tuple(_written(each) for each in given)
-    found = []
-    for field, value in given.items():
+    if isinstance(where, str):
+        return (_written(where),)
+    if not isinstance(where, Mapping):
+        return tuple(_written(text) for text in where)
+    conditions = []
+    for field, value in where.items():
         if isinstance(value, Mapping):
-            found += [_condition(field, operator, each) for operator, each in value.items()]
+            conditions += [_condition(field, operator, text) for operator, text in value.items()]
         else:
-            found.append(_condition(field, "in" if isinstance(value, list | tuple | set) else "==", value))
-    return tuple(found)
+            conditions.append(_condition(field, "in" if isinstance(value, list | tuple | set) else "==", value))
+    return tuple(conditions)
 
 
 class _Number(float):
@@ -121,8 +121,8 @@ def _written(text: str) -> Condition:
     value = _value(match["value"])
     if operator == "in" and isinstance(value, str):
         value = [_value(part.strip()) for part in value.split(",")]
-        if any(isinstance(each, str) for each in value):
-            value = [_as_text(each) for each in value]  # 01 is a text, and so is 10 beside it
+        if any(isinstance(single, str) for single in value):
+            value = [_as_text(single) for single in value]  # 01 is a text, and so is 10 beside it
     field = _value(match["field"]) if match["field"].startswith('"') else match["field"]
     return _condition(field, operator, value)
 
@@ -142,14 +142,15 @@ def _condition(field: Any, operator: Any, value: Any) -> Condition:
         )
     several = operator == "in" and isinstance(value, list | tuple | set | frozenset)
     raw = tuple(value) if several else (value,)
-    if any(isinstance(each, str) and clean(each) != each for each in (field, *raw)):
+    if any(isinstance(single, str) and clean(single) != single for single in (field, *raw)):
         raise LangueError(f"the condition on {_short(field)} holds a NUL byte or half of a surrogate pair")
     try:
-        values = tuple(each if isinstance(each, _Number) else plain(each) for each in raw)
+        values = tuple(single if isinstance(single, _Number) else plain(single) for single in raw)
     except Unkept as error:
         raise LangueError(f"the condition on {_short(field)} compares with {error}; give texts or numbers") from None
-    texts = sum(isinstance(each, str) for each in values)
-    if not values or not all(isinstance(each, str | int | float) for each in values) or texts not in (0, len(values)):
+    texts = sum(isinstance(single, str) for single in values)
+    are_scalars = all(isinstance(single, str | int | float) for single in values)
+    if not values or not are_scalars or texts not in (0, len(values)):
         raise LangueError(f"the condition on {_short(field)} compares with {_short(value)}; give texts or numbers")
     return Condition(str(field), operator, values if operator == "in" else values[0])
 

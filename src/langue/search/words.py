@@ -1,4 +1,4 @@
-"""What full-text search takes for words, in any script."""
+"""Words as full-text search counts them, in any script."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def words(text: str) -> list[str]:
     if text.isascii():  # ten times as fast
         return [word[:LONGEST] for word in _ASCII.findall(text.lower())]
     text = unicodedata.normalize("NFKC", text)
-    found = []
+    terms = []
     for match in _pattern().finditer(text.casefold()):
         run = match[1]
         if run is None:
-            found.append(match[0][:LONGEST])
+            terms.append(match[0][:LONGEST])
         else:
-            found += [run[place : place + 2] for place in range(max(1, len(run) - 1))]
-    return found
+            terms += [run[place : place + 2] for place in range(max(1, len(run) - 1))]
+    return terms
 
 
 @cache
