@@ -71,12 +71,12 @@ class Prefetch:
         is_last = False
         while not is_last:
             begun = time.perf_counter()
-            made = following()
+            prepared = following()
             self._waited += time.perf_counter() - begun
-            following, is_last = self._soon(), made.is_last
+            following, is_last = self._soon(), prepared.is_last
             if is_last:  # and not before: a step that is left in its middle is begun again
                 self._next = step + 1, following
-            yield made
+            yield prepared
 
     def waited(self, seconds: float) -> float:
         """The share of so many seconds, those since it was last asked, for which batches have been waited for.

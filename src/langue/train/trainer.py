@@ -116,7 +116,7 @@ class Trainer:
         Returns:
             Their norm; the seconds of training so far and how often each signal came; and the sums of `StepMetrics`.
         """
-        losses = [self._pass(made) for made in self.algorithm.passes(self.progress.step, self.model)]
+        losses = [self._pass(inputs) for inputs in self.algorithm.passes(self.progress.step, self.model)]
         metrics = {name: torch.stack([loss[name] for loss in losses]).sum(0) for name in losses[0]}
         now = self.progress.seconds + time.perf_counter() - self._begun if is_first() else 0.0
         self._begun = time.perf_counter()
@@ -131,17 +131,17 @@ class Trainer:
         return norm_value, values[: len(counts)], dict(zip(metrics, sums, strict=True))
 
     def _try_out(self) -> None:
-        for made in self.algorithm.passes(0, self.model):
-            self._pass(made)
+        for inputs in self.algorithm.passes(0, self.model):
+            self._pass(inputs)
 
-    def _pass(self, made: Pass) -> dict[str, Tensor]:
+    def _pass(self, inputs: Pass) -> dict[str, Tensor]:
         """One pass forward and backward; (2,) a sum and its count of the loss and of whatever else it measured."""
-        seed_torch(self.config.seed, "dropout", made.first_row)
-        keys = row_keys(self.config.seed, made.first_row, made.examples, len(made.batch.ids) // made.examples)
-        with self.strategy.accumulating(self._call, made.is_last):
+        seed_torch(self.config.seed, "dropout", inputs.first_row)
+        keys = row_keys(self.config.seed, inputs.first_row, inputs.examples, len(inputs.batch.ids) // inputs.examples)
+        with self.strategy.accumulating(self._call, inputs.is_last):
             with autocast(self.device, self.config.precision), dropping_by(keys):
-                total, count, metrics = self._call(made.batch.to(self.device))
-                if not made.counts:
+                total, count, metrics = self._call(inputs.batch.to(self.device))
+                if not inputs.counts:
                     total, count, metrics = total * 0, count * 0, {name: sum_ * 0 for name, sum_ in metrics.items()}
             total.backward()
         return {name: self._exact(sum_) for name, sum_ in {"loss": torch.stack([total, count]), **metrics}.items()}
