@@ -9,7 +9,7 @@ from tests.search.small import Counting, rows
 from langue.cli import run
 from langue.data.embedded import embedded_docstrings
 from langue.search import Index
-from langue.search.fuse import fuse, judge
+from langue.search.rerank import fuse, judge
 
 
 @pytest.fixture

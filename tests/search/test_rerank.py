@@ -10,8 +10,7 @@ from langue.data.benchmarks import SearchSet
 from langue.errors import LangueError
 from langue.evaluate.search import evaluate_search
 from langue.search import Index, IndexSettings
-from langue.search.fuse import judge
-from langue.search.rerank import load_reranker
+from langue.search.rerank import judge, load_reranker
 from langue.tasks import load
 
 TEXTS = texts(30)

@@ -13,8 +13,8 @@ from langue.errors import LangueError
 from langue.metrics.retrieval import RETRIEVAL, retrieval_statistics
 from langue.metrics.significance import approximate_randomization, as_mean, bootstrap, mean_of
 from langue.search.collector import Collector
-from langue.search.fuse import Rerank, fuse, judge
 from langue.search.postings import best
+from langue.search.rerank import Rerank, fuse, judge
 from langue.search.store import Scored
 from langue.search.vectors import unit
 from langue.search.words import words

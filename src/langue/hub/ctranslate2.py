@@ -85,10 +85,8 @@ def read_ctranslate2(path: Path) -> PretrainedModel:
         if tensor.shape != shape:
             fault = f"{name} should be {tuple(shape)} but is {tuple(tensor.shape)}"
             raise LangueError(f"{path / CTRANSLATE2} is damaged: {fault}")
-    model.load_state_dict(state, strict=False, assign=True)
-    model.tie()
     origin = {"architecture": "WhisperForConditionalGeneration", "model_type": "whisper", "dtype": "float32"}
-    return PretrainedModel(model.eval(), tokenizer, None, origin)
+    return PretrainedModel(model.assign(state).eval(), tokenizer, None, origin)
 
 
 def _tensor(arrays: dict[str, np.ndarray | Tensor], name: str, path: Path) -> Tensor:

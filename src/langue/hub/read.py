@@ -67,9 +67,7 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     remark_unknown(family, folder.config, file)
     stored = {folder.weights[name].dtype for name in placed.values()}
     state = read_parameters(table, folder.weights, placed, None if dtype == "kept" else getattr(torch, dtype))
-    model = empty(config)  # whose memory nobody has touched, and which is given back at once
-    model.load_state_dict(state, strict=False, assign=True)
-    model.tie()
+    model = empty(config).assign(state)  # instead of memory that nobody has touched
     origin: dict[str, Any] = {"architecture": head.architecture, "model_type": family.model_type}
     origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
     origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}

@@ -156,7 +156,7 @@ def refuse_hybrid(config: ModelConfig, who: str) -> None:
     Raises:
         LangueError: they differ.
     """
-    for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
+    for side in config.sides:
         if not side.are_layers_alike:
             kinds = side.described_mixers if len(side.mixers) > 1 else f"{side.mixers[0]} of several kinds"
             raise LangueError(f"{who} layers that are all alike, not {kinds}; write it with --format onnx")

@@ -82,9 +82,7 @@ def _without_embedder(model: Model) -> Model:
     """The same trunk, with the same parameters; the head that represents has a place of its own in the folder."""
     if model.config.embedder is None:
         return model
-    bare = empty(model.config.model_copy(update={"embedder": None}))
-    bare.load_state_dict(dict(model.named_parameters()), strict=False, assign=True)
-    bare.tie()
+    bare = empty(model.config.model_copy(update={"embedder": None})).assign(dict(model.named_parameters()))
     return bare.to(model.device).eval()
 
 
@@ -93,11 +91,9 @@ def _with_segments(model: Model) -> Model:
     config = model.config
     if config.form != "encoder" or config.segments:
         return model
-    changed = empty(config.model_copy(update={"segments": 1}))
     blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.dtype)
-    changed.load_state_dict({**model.state_dict(), "segment.weight": blank}, assign=True)
-    changed.tie()
-    return changed.to(model.device)
+    parameters = {**dict(model.named_parameters()), "segment.weight": blank}
+    return empty(config.model_copy(update={"segments": 1})).assign(parameters).to(model.device).eval()
 
 
 def _remark_loss(config: ModelConfig, head: HeadSettings) -> None:

@@ -62,7 +62,7 @@ def check_outline(config: ModelConfig, tensors: int, numbers: int, where: str | 
     Raises:
         LangueError: the configuration asks for more.
     """
-    for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
+    for side in config.sides:
         if side.layer_count > tensors:
             raise LangueError(f"{where} does not fit its weights: {side.layer_count:,} layers but {tensors:,} tensors")
         for mixer in (spec.mixer for spec in side.layer_pattern if side.layer_count):
@@ -80,7 +80,7 @@ def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Pa
         LangueError: the configuration asks for more.
     """
     check_outline(config, tensors, numbers, where)
-    for side in (config, config.encoder_config()) if config.form == "seq2seq" else (config,):
+    for side in config.sides:
         sizes = {"vocab_size": side.vocab_size, "width": side.width, "embedding_width": side.resolved_embedding_width}
         sizes |= {"source_vocab_size": side.source_vocab_size, "segments": side.segments}
         feedforwards = [spec.feedforward.width for spec in side.layer_pattern if spec.feedforward is not None]
@@ -106,9 +106,7 @@ def plain(model: Model) -> Model:
     expected = {name: parameter.shape for name, parameter in rebuilt.named_parameters()}
     if wrong := _first_difference(expected, {name: value.shape for name, value in weights.items()}):
         raise LangueError(f"a layer of the model has no plain weight: {wrong}")
-    rebuilt.load_state_dict(weights, strict=False, assign=True)
-    rebuilt.tie()
-    return rebuilt.to(model.device, model.dtype).train(model.training)
+    return rebuilt.assign(weights).to(model.device, model.dtype).train(model.training)
 
 
 def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -198,9 +196,7 @@ def assemble(
     expected = {name: parameter.shape for name, parameter in model.named_parameters()}
     if wrong := _first_difference(expected, {name: weight.shape for name, weight in weights.items()}):
         raise LangueError(f"{where} does not fit its model's configuration: {wrong}")
-    model.load_state_dict(dict(weights), strict=False, assign=True)
-    model.tie()
-    return model.to(device).eval()
+    return model.assign(weights).to(device).eval()
 
 
 def _read_weights(path: Path, device: str | torch.device) -> dict[str, torch.Tensor]:

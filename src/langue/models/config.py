@@ -32,7 +32,7 @@ from langue.settings import Settings, parse
 
 Form = Literal["decoder", "encoder", "seq2seq"]
 
-# What belongs to a whole seq2seq: vocabularies, embeddings, the head, and how the one side looks at the other.
+# Fields of a whole seq2seq: vocabularies, embeddings, the head, and the cross-attention between its sides.
 _SHARED = {
     "form",
     "encoder",
@@ -75,7 +75,7 @@ class AudioConfig(Settings):
     """Whether a seq2seq's encoder writes as well, a token or nothing at each position, as one alone does (CTC)."""
 
     alignment_heads: tuple[tuple[int, int], ...] = ()
-    """Blocks and heads of a seq2seq's decoder, both from 0, that look at what they write down, by which the times of
+    """Blocks and heads of a seq2seq's decoder, both from 0, that attend to what they write down, by which the times of
     words are found; none takes all of the later half."""
 
     @model_validator(mode="after")
@@ -120,7 +120,7 @@ class ModelConfig(LayerFields):
     from what stands beside (`[gru, gru, attention]`, `[attention, {window: 64, rotary_theta: 1e6}]`); or
     `{pattern: […], repeat: 4}`."""
     cross: CrossKind = "attention"
-    """How a seq2seq's decoder looks at its source: attention of many heads, or as Bahdanau and Luong did with one."""
+    """The cross-attention of a seq2seq's decoder: of many heads, or as Bahdanau and Luong had it with one."""
 
     position_offset: int = Field(default=0, ge=0)
     """The number of the first learned position; RoBERTa counts from 2."""
@@ -336,7 +336,12 @@ class ModelConfig(LayerFields):
     @property
     def read_width(self) -> int:
         """Width of the hidden vectors of a text that is read: of a seq2seq, its encoder's."""
-        return self.encoder_config().width if self.form == "seq2seq" else self.width
+        return self.sides[-1].width
+
+    @property
+    def sides(self) -> tuple[ModelConfig, ...]:
+        """The configurations of its stacks: this one, and that of a seq2seq's encoder."""
+        return (self, self.encoder_config()) if self.form == "seq2seq" else (self,)
 
     def encoder_config(self) -> ModelConfig:
         """The configuration of a seq2seq's encoder by itself.

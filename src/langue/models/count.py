@@ -47,14 +47,14 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
                 of_source = stack is not model.stacks[-1] or named[name].of_source
                 learning = 1 if parameter.requires_grad else 4 / 6
                 multiplied += parameter.numel() * learning * (share if of_source else 1)
-    looked_at: float = _looked_at(config, length)
+    attended: float = _attended(config, length)
     if config.form == "seq2seq":
-        looked_at += _looked_at(config.encoder_config(), read) * share
-        looked_at += sum(spec.cross.heads * spec.cross.head_width for spec in config.layer_specs if spec.cross) * read
-    return round(6 * multiplied + 12 * looked_at)
+        attended += _attended(config.encoder_config(), read) * share
+        attended += sum(spec.cross.heads * spec.cross.head_width for spec in config.layer_specs if spec.cross) * read
+    return round(6 * multiplied + 12 * attended)
 
 
-def _looked_at(config: ModelConfig, length: float) -> float:
+def _attended(config: ModelConfig, length: float) -> float:
     mixers = [spec.mixer for spec in config.layer_specs]
     return sum(
         mixer.heads * mixer.head_width * min(length, mixer.window or length)
@@ -179,15 +179,15 @@ class _Bound:
     @classmethod
     def of(cls, spec: LayerSpec, width: int) -> _Bound:
         """The bound of a layer whose input and output are no wider."""
-        looks = [look for look in (spec.mixer, spec.cross) if isinstance(look, AttentionSpec | CrossSpec)]
-        width = max([width, *(look.heads * look.head_width for look in looks)])
+        attention = [part for part in (spec.mixer, spec.cross) if isinstance(part, AttentionSpec | CrossSpec)]
+        width = max([width, *(part.heads * part.head_width for part in attention)])
         inside = 4 * spec.width if spec.feedforward is None else spec.feedforward.width
         if isinstance(spec.mixer, WindowSpec):
             inside = max(inside, width * spec.mixer.size)
         if spec.convolution is not None:
             inside = 2 * inside + spec.convolution
         buckets = spec.position.buckets if isinstance(spec.position, RelativeSpec) else 0
-        return cls(width, inside, max([0, *(look.heads for look in looks)]), buckets)
+        return cls(width, inside, max([0, *(part.heads for part in attention)]), buckets)
 
 
 def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
@@ -197,10 +197,9 @@ def ceiling(config: ModelConfig, rows: int, context: int | None = None) -> int:
     the latter and a convolution, and each position leaves at most four copies of what goes into and out of them.
     """
     length = context or config.context
-    sides = [config, config.encoder_config()] if config.form == "seq2seq" else [config]
     learned = 2 * config.vocab_size * max(config.width, config.resolved_embedding_width)
     kept = 0
-    for side in sides:
+    for side in config.sides:
         pattern, repeat = side.layer_pattern, side.layer_count // len(side.layer_pattern)
         bounds = [_Bound.of(spec, max(side.width, side.resolved_embedding_width)) for spec in pattern]
         width = max(bound.width for bound in bounds)

@@ -63,9 +63,9 @@ class AttentionSpec(Settings):
     kind: Literal["attention"] = "attention"
     """Of mixer."""
     heads: int
-    """Heads that look."""
+    """Heads of queries."""
     key_heads: int
-    """Heads that are looked at."""
+    """Heads of keys and values."""
     head_width: int
     """Width of one head."""
     window: int | None
@@ -103,12 +103,12 @@ class WindowSpec(Settings):
 
 
 class CrossSpec(Settings):
-    """A decoder's look at its source; the older kinds have one head as wide as the layer."""
+    """Cross-attention; the older kinds have one head as wide as the layer."""
 
     kind: CrossKind
     """Attention of many heads, or an older one."""
     heads: int
-    """Heads that look."""
+    """Heads of queries."""
     head_width: int
     """Width of one head."""
     scale: bool
@@ -151,7 +151,7 @@ class LayerSpec(Settings):
     position: Annotated[PositionSpec, Field(discriminator="kind")] | None
     """What guides its attention; recurrence and windows know the order by themselves."""
     cross: CrossSpec | None
-    """The look at a source, where there is one."""
+    """Cross-attention to a source, where there is one."""
     feedforward: FeedforwardSpec | None
     """What each position does by itself, if anything."""
     convolution: int | None
@@ -257,7 +257,7 @@ class LayerFields(Settings):
 
         Args:
             width: of the stack.
-            cross: how the layer looks at a source; None for one that has none to look at.
+            cross: the kind of cross-attention; None for a layer without a source.
 
         Raises:
             ValueError: says in a sentence which fields do not go together.

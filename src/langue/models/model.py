@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ class Model(nn.Module):
 
     @abstractmethod
     def attention(self, batch: Batch) -> list[Tensor]:
-        """(B, heads, T, S) for each block that has attention: how much each position looks at each other one."""
+        """(B, heads, T, S) for each block that has attention: its weights, of each position for each other one."""
 
     def forward(self, batch: Batch, state: State | None = None) -> Tensor:
         """(B, T, V) logits. With a state, the batch continues what the state remembers."""
@@ -99,10 +100,12 @@ class Model(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
-    def tie(self) -> None:
-        """Make the head use the embedding's matrix again, after parameters were replaced rather than filled."""
+    def assign(self, parameters: Mapping[str, Tensor]) -> Self:
+        """Take tensors for its parameters, by name, in their own memory; the model itself."""
+        self.load_state_dict(dict(parameters), strict=False, assign=True)
         if self.config.tie_embeddings and self.embedding is not None:
             self.head.weight = self.embedding.weight
+        return self
 
     @property
     def context_limit(self) -> int | None:

@@ -1,4 +1,4 @@
-"""The encoder–decoder form: an encoder reads the source, a decoder writes the target and looks at the source (T5)."""
+"""The encoder–decoder form: an encoder reads the source, a decoder writes the target and attends to the source (T5)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Seq2Seq(Model):
         return [part for part in (self.encoder, self.hearing, self.source_embedding) if part is not None]
 
     def encode(self, batch: Batch) -> EncoderOutput:
-        """Read the source: what the decoder may look at."""
+        """Encode the source, which the decoder attends to."""
         if batch.encoded is not None:
             return EncoderOutput(batch.encoded, batch.source_valid)
         if batch.source is None:
@@ -78,7 +78,7 @@ class Seq2Seq(Model):
         return state
 
     def attention(self, batch: Batch) -> list[Tensor]:
-        """(B, heads, T, S) for each block: how much each position of the target looks at each one of the source."""
+        """(B, heads, T, S) for each block: the weights that positions of the target give to those of the source."""
         memory = replace(self.encode(batch), attention_weights=[])
         self.write(batch, memory)
         return memory.attention_weights or []

@@ -47,7 +47,7 @@ class Stack(nn.Module):
     Args:
         config: what the layers are made of.
         causal: positions see their past only.
-        memory_width: width of the encoded source that the blocks look at; None for blocks that look at none.
+        memory_width: width of the encoder output that the blocks attend to; None for blocks without cross-attention.
     """
 
     def __init__(self, config: ModelConfig, *, causal: bool, memory_width: int | None = None):

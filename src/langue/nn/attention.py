@@ -1,4 +1,4 @@
-"""Attention: each position looks at the others and takes a weighted mean of what they offer."""
+"""Attention: each position takes a weighted mean of what the others offer."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class Attention(Mixer):
     Args:
         input_width: width of the input.
         width: width of the output.
-        heads: how many heads look.
-        key_heads: how many heads are looked at; each serves heads / key_heads of the former (Ainslie et al. 2023).
+        heads: number of heads.
+        key_heads: number of heads of keys and values; each serves heads / key_heads heads (Ainslie et al. 2023).
         head_width: width of one head.
         bias: where biases are: in no projection, in those of queries, keys and values, or in all.
         norm: what normalises queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023): nothing, RMS, or
@@ -220,7 +220,7 @@ def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
 
 
 class CrossAttention(nn.Module):
-    """A decoder's look at its source: queries from the decoder, keys and values from the encoder's output."""
+    """Cross-attention to a source: queries from the decoder, keys and values from the encoder's output."""
 
     def __init__(
         self,
@@ -245,7 +245,7 @@ class CrossAttention(nn.Module):
         return SourceState()
 
     def forward(self, x: Tensor, memory: EncoderOutput, state: LayerState | None = None) -> Tensor:
-        """x (B, T, width) looks at memory; keys and values are worked out once and kept in the state."""
+        """x (B, T, width) attends to memory; keys and values are worked out once and kept in the state."""
         if isinstance(state, SourceState):
             if state.keys is None or state.values is None:
                 keys, values = self._remember(memory)

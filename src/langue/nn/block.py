@@ -1,4 +1,4 @@
-"""A block: mix the positions, look at the source if there is one, feed forward, each with its norm and shortcut."""
+"""A block: mix the positions, attend to the source if there is one, feed forward, each with its norm and shortcut."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Block(nn.Module):
 
     Args:
         mixer: where positions meet.
-        cross: looks at the source.
+        cross: attention to the source.
         feedforward: the last layer.
         sublayers: wrappers of opening, mixer, cross, convolution and feedforward, of those that there are.
         opening: the first feedforward layer of a Conformer.

@@ -1,4 +1,4 @@
-"""A decoder's look at its source as it was before many heads: by addition (Bahdanau) or by multiplication (Luong)."""
+"""Cross-attention as it was before many heads: by addition (Bahdanau) or by multiplication (Luong)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ClassicAttention(nn.Module):
         return SourceState()
 
     def forward(self, x: Tensor, memory: EncoderOutput, state: LayerState | None = None) -> Tensor:
-        """x (B, T, width) looks at memory; keys are worked out once and kept in the state."""
+        """x (B, T, width) attends to memory; keys are worked out once and kept in the state."""
         if isinstance(state, SourceState):
             if state.values is None:
                 state.values = self.key(memory.hidden)

@@ -22,5 +22,5 @@ class Mixer(nn.Module):
         """Mix the new positions with each other and with those that the state remembers, and remember them."""
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor | None:
-        """(B, heads, T, S): how much each position looks at each other one, for mixers that have such a thing."""
+        """(B, heads, T, S) attention weights, of mixers that have any."""
         return None

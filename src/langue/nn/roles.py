@@ -52,7 +52,7 @@ class Role:
             scales; an `adapter` changes what another parameter does, which is kept.
         initial: its first value.
         blocks: rows of the matrices that it stacks; empty for one alone.
-        of_source: True if it works on the positions of what a decoder looks at, and not on the decoder's own.
+        of_source: True if it works on the positions of a decoder's source, and not on the decoder's own.
     """
 
     kind: Kind

@@ -180,7 +180,7 @@ class EncoderOutput:
     Attributes:
         hidden: (B, S, width). Several of the decoder's rows in succession may share a source.
         valid: (B, S) bool, or None when nothing is padding.
-        attention_weights: where each cross-attention in turn adds how the decoder's rows looked at the source,
+        attention_weights: list to which each cross-attention in turn adds its weights over the source,
             (rows, heads, T, S); None when nobody asks.
         grid: how rows share sources; None when as many share each.
     """
@@ -197,7 +197,7 @@ class EncoderOutput:
     def by_source(self, x: Tensor) -> Tensor:
         """(rows, T, …) → (B, N, …): what rows ask together of the source that they share, as positions of one row.
 
-        Of rows that not as many share, N has room for the most, which costs less than copies of what they look at.
+        Of rows that not as many share, N has room for the most, which costs less than copies of what they attend to.
         """
         if self.grid is not None:
             room = x.new_zeros(len(self.hidden) * self.grid.width, *x.shape[1:])
@@ -238,7 +238,7 @@ class State:
     """State of a whole decoder.
 
     Attributes:
-        layers: one list a block: the state of its mixer and, in an encoder–decoder, of its look at the source.
+        layers: one list a block: the states of its mixer and, in an encoder–decoder, of its cross-attention.
         length: how many positions (padding included) have been consumed.
         valid: (B, length) bool, or None while no padding has been met.
         memory: the encoded source, for encoder–decoders.

@@ -16,8 +16,8 @@ from langue.pages.reader import clean
 from langue.search.change import Change, update
 from langue.search.documents import read_documents
 from langue.search.embedder import TextEmbedder, load_embedder, require
-from langue.search.fuse import Rerank, fuse, judge
 from langue.search.mark import best_sentences
+from langue.search.rerank import Rerank, fuse, judge
 from langue.search.settings import IndexSettings
 from langue.search.store import IndexManifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit

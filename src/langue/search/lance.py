@@ -64,6 +64,8 @@ BUFFER = 1 << 15
 """Passages that are written together: a fragment of the table each."""
 KEPT = timedelta(hours=1)
 """How long versions are kept for those who read them."""
+_INTEGERS = {"key": pyarrow.int64(), **dict.fromkeys(("number", "start", "end"), pyarrow.int32())}
+"""Columns of passages that hold no texts."""
 BETWEEN = "\x1f"
 """What separates several values of a field, a control character for that."""
 
@@ -259,19 +261,10 @@ class LanceTable(Table):
     def _arrow(
         self, passages: Sequence[Passage], values: Sequence[Mapping[str, Any]], vectors: np.ndarray | None
     ) -> Any:
-
+        """The columns of new passages."""
         columns: dict[str, Any] = {
-            name: pyarrow.array([getattr(passage, name) for passage in passages], kind)
-            for name, kind in (
-                ("key", pyarrow.int64()),
-                ("document", pyarrow.string()),
-                ("digest", pyarrow.string()),
-                ("source", pyarrow.string()),
-                ("number", pyarrow.int32()),
-                ("start", pyarrow.int32()),
-                ("end", pyarrow.int32()),
-                ("text", pyarrow.string()),
-            )
+            name: pyarrow.array([getattr(passage, name) for passage in passages], _INTEGERS.get(name, pyarrow.string()))
+            for name in Passage._fields[:-1]
         }
         known = [json.dumps(dict(passage.metadata), ensure_ascii=False) for passage in passages]
         columns["metadata"] = pyarrow.array(known)
@@ -306,7 +299,6 @@ class LanceTable(Table):
             self._changes = self._loose = 0
 
     def _make_index(self, count: int) -> None:
-
         options = {"num_partitions": max(1, count // PARTITION), "max_iterations": 20, "sample_rate": 64}
         if self.storage == "float32":
             self._table.create_index(

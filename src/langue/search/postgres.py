@@ -137,7 +137,6 @@ class PostgresStore(Store):
             raise LangueError(f"the database cannot do that to the index {self.name}: {reason(error)}") from None
 
     def dense(self, vector: np.ndarray, k: int, where: Where) -> list[Scored]:
-
         condition, parameters = _conditions(where)
         condition = SQL("WHERE ") + condition if where else SQL("")
         assert self.manifest is not None
@@ -165,7 +164,6 @@ class PostgresStore(Store):
         return ranked(keys, [-row[1] for row in rows])
 
     def text(self, words: Sequence[str], k: int, where: Where) -> list[Scored]:
-
         condition, parameters = _conditions(where)
         if where:
             condition = (
@@ -263,7 +261,6 @@ class _Writer(IndexWriter):
             yield copy
 
     def _make(self, size: int) -> None:
-
         columns = ", vector vector({size})"
         if self._settings.storage != "float32":
             columns = ", bits bit({bits}), codes bytea, scale real"
@@ -292,7 +289,6 @@ class _Writer(IndexWriter):
 
 
 def _bits(row: np.ndarray) -> Any:
-
     return pgvector.Bit(np.unpackbits(row).astype(bool))
 
 

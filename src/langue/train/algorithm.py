@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from langue.batch import Batch, Loss
 from langue.train.prefetch import Pass, Prefetch
@@ -51,3 +51,22 @@ class Supervised:
 
     def waited(self, seconds: float) -> float:
         return self._prefetch.waited(seconds)
+
+
+class LossModule(nn.Module):
+    """`forward(batch)` is the loss, so that whatever hangs on a module's call (hooks, sharding, compiling) sees it all.
+
+    Args:
+        model: what is trained.
+        algorithm: what measures its loss.
+    """
+
+    def __init__(self, model: nn.Module, algorithm: Algorithm):
+        super().__init__()
+        self.model = model
+        self._algorithm = algorithm
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Mapping[str, Tensor]]:
+        """Total, count and metrics of `Loss`; plain tensors, since that is what hooks look for."""
+        loss = self._algorithm.loss(self.model, batch)
+        return loss.total, loss.count, dict(loss.metrics)

@@ -19,12 +19,11 @@ from langue.models import Model
 from langue.parallel import Strategy, broadcast_number, is_first, part_of, strategy_of, total_norm, wait, whole_all
 from langue.randomness import row_keys, seed_torch
 from langue.train import checkpoint as checkpoints
-from langue.train.algorithm import Algorithm
+from langue.train.algorithm import Algorithm, LossModule
 from langue.train.average import Average
 from langue.train.checkpoint import Checkpoint
 from langue.train.device import autocast, choose_device
 from langue.train.log import Log
-from langue.train.loss_module import LossModule
 from langue.train.optimizer import build_optimizer
 from langue.train.pace import Pace
 from langue.train.prefetch import Pass
@@ -69,7 +68,7 @@ class Trainer:
             raise LangueError("training.flops needs a watch that knows flops_per_token, since it counts by them")
         if config.epochs is not None and not self.watch.steps_per_epoch:
             raise LangueError("training.epochs needs a watch that knows steps_per_epoch, since it counts by them")
-        self.module = LossModule(model, algorithm.loss)
+        self.module = LossModule(model, algorithm)
         self.strategy.place(self.module)
         # Of the parameters as they are placed, which hold this process's part alone.
         self.optimizer = build_optimizer(model, config)
