@@ -114,6 +114,7 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
     vocabulary, width = shape("decoder/embeddings/weight")
     _, bins, _ = shape("encoder/conv1/weight")
     usual = max(1, width // 64)
+    alignment_heads = read_if_there(path / CONFIG).get("alignment_heads") or ()
     fields = {
         "form": "seq2seq", "vocab_size": vocabulary, "width": width, "norm": "layer", "norm_epsilon": 1e-5,
         "norm_place": "pre", "bias": True, "feedforward": "gelu", "position": "learned",
@@ -121,7 +122,7 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
         "context": shape("decoder/position_encodings/encodings")[0],
         "feedforward_width": shape("decoder/layer_0/ffn/linear_0/weight")[0],
         "audio": {
-            "features": "whisper", "bins": bins, "strides": (1, 2), "alignment_heads": _alignment_heads(path),
+            "features": "whisper", "bins": bins, "strides": (1, 2), "alignment_heads": alignment_heads,
         },
         "encoder": {
             "layers": layers("encoder"), "heads": number("encoder/num_heads", usual),
@@ -130,11 +131,6 @@ def _config(arrays: dict[str, Any], path: Path) -> ModelConfig:
         },
     }  # fmt: skip
     return parse(ModelConfig, fields, f"{path / CTRANSLATE2}, as Langue understands it")
-
-
-def _alignment_heads(path: Path) -> Any:
-    """Alignment heads that the file beside the weights names, if it does."""
-    return read_if_there(path / CONFIG).get("alignment_heads") or ()
 
 
 def _read(path: Path) -> dict[str, Any]:

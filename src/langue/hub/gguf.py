@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from langue.errors import LangueError
 from langue.extra import need
@@ -117,18 +116,14 @@ def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for place in table:
-            parts = parameters[place.ours].split(list(place.rows))
+            parts = parameters[place.ours].detach().split(list(place.rows))
             for number, (name, part) in enumerate(zip(place.theirs, parts, strict=True)):
-                _fill(part, file.rows(name))
+                rows = part.view(-1, part.shape[-1]).numpy()
+                for first, piece in file.rows(name):
+                    rows[first : first + len(piece)] = piece
                 if number < place.key.rotary:
                     part.copy_(to_neighbours(part, place.head_width).flatten(0, 2))
     return model.eval(), tokenizer
-
-
-def _fill(target: Tensor, pieces: Iterator[tuple[int, np.ndarray]]) -> None:
-    rows = target.detach().view(-1, target.shape[-1]).numpy()
-    for first, piece in pieces:
-        rows[first : first + len(piece)] = piece
 
 
 def _read_config(file: GGUFFile, architecture: str) -> ModelConfig:

@@ -190,7 +190,8 @@ def write_tokenizer(writer: Any, tokenizer: Tokenizer, vocab_size: int) -> None:
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(names)
     writer.add_token_types(types)
-    writer.add_token_merges([" ".join(merge) for merge in _merges(content)])
+    merges = content["model"]["merges"]  # in older files of the engine each is one text
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     _write_frame(writer, tokenizer)
     writer.add_pad_token_id(tokenizer.pad)
     writer.add_add_space_prefix(False)
@@ -221,11 +222,6 @@ def _write_frame(writer: Any, tokenizer: Tokenizer) -> None:
     if len(others) > len(_ENDS):
         left = ", ".join(tokenizer.names(others[len(_ENDS) :]))
         say(f"GGUF has no place for all tokens that end a text; left out: {left}")
-
-
-def _merges(content: dict[str, Any]) -> list[list[str]]:
-    """Pairs of tokens; older files of the engine write a pair as one text."""
-    return [merge.split(" ") if isinstance(merge, str) else merge for merge in content["model"]["merges"]]
 
 
 def _names(tokenizer: Tokenizer, content: dict[str, Any], vocab_size: int) -> tuple[list[str], list[int]]:

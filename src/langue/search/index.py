@@ -117,9 +117,8 @@ class Index:
         if (manifest.model is None) != (model is None):
             if manifest.model is None:
                 raise LangueError(f"{place} was made without a model; leave out --model, or build beside it")
-            raise LangueError(
-                f"{place} was made by a model; name it: {_model_option(manifest.model)}, or build beside it"
-            )
+            folder = shlex.quote(manifest.model.path or "DIR")
+            raise LangueError(f"{place} was made by a model; name it: --model {folder}, or build beside it")
         index._update(sources, manifest, whole=True)
         return index
 
@@ -299,7 +298,3 @@ def _options(old: IndexSettings, new: IndexSettings) -> Iterator[str]:
             yield from (f"--{name} {shlex.quote(str(single))}" for single in values if single is not None)
             if value is None or values == ():
                 yield f"no --{name}"
-
-
-def _model_option(record: ModelRecord) -> str:
-    return f"--model {'DIR' if record.path is None else shlex.quote(record.path)}"

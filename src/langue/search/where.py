@@ -60,13 +60,11 @@ class Condition(NamedTuple):
     def holds(self, metadata: Mapping[str, Any]) -> bool:
         """Tell if a document of such metadata meets it."""
         known = metadata.get(self.field)
-        values = [single for single in (known if isinstance(known, list) else [known]) if self._is_comparable(single)]
+        several = known if isinstance(known, list) else [known]
+        values = [single for single in several if single is not None and isinstance(single, str) != self.numeric]
         if self.operator in NEGATIVE:
             return bool(values) and not any(self._meets(single, NEGATIVE[self.operator]) for single in values)
         return any(self._meets(single, self.operator) for single in values)
-
-    def _is_comparable(self, value: Any) -> bool:
-        return value is not None and isinstance(value, str) != self.numeric
 
     def _meets(self, value: Any, operator: str) -> bool:
         if operator == "in":

@@ -28,15 +28,15 @@ def mean_weights(places: Sequence[Path]) -> dict[str, Tensor]:
             total = {name: value.double() for name, value in weights.items()}
             kinds = {name: value.dtype for name, value in weights.items()}
             continue
-        _check(place, weights, total)
+        if _shapes(weights) != _shapes(total):
+            raise LangueError(f"{place} is of another model than the checkpoints before it")
         for name, value in weights.items():
             total[name] += value
     return {name: (value / len(places)).to(kinds[name]) for name, value in total.items()}
 
 
-def _check(place: Path, weights: Mapping[str, Tensor], total: Mapping[str, Tensor]) -> None:
-    if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in total.items()}:
-        raise LangueError(f"{place} is of another model than the checkpoints before it")
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
 
 
 def last_checkpoints(folder: Path, count: int) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -103,7 +103,15 @@ def build_optimizer(model: Model, settings: TrainingSettings) -> Optimizers:
             parts.append((_adamw(shrinking, settings), settings.learning_rate * scale))
         if stacked:
             rate = (settings.matrix_learning_rate or settings.learning_rate) * scale
-            parts.append((_muon([group[name] for name in stacked], stacked.values(), rate, settings), rate))
+            muon = Muon(
+                [group[name] for name in stacked],
+                stacked.values(),
+                lr=rate,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+                iterations=settings.muon_iterations,
+            )
+            parts.append((muon, rate))
     return Optimizers(parts, names)
 
 
@@ -127,7 +135,10 @@ def freeze(model: Model, settings: TrainingSettings) -> None:
     if settings.freeze is None:
         return
     if settings.freeze == "encoder":
-        _freeze_encoder(model)
+        if not model.reading_parts:
+            raise LangueError("training.freeze: encoder is for models of form: seq2seq")
+        for part in model.reading_parts:
+            part.requires_grad_(False)
         return
     depths, top = model.depths(), model.depth
     frozen = {"embeddings": 0, "all-but-head": top - 1}.get(str(settings.freeze), settings.freeze)
@@ -136,26 +147,6 @@ def freeze(model: Model, settings: TrainingSettings) -> None:
     for name, parameter in model.named_parameters():
         if depths[name] <= frozen:
             parameter.requires_grad_(False)
-
-
-def _freeze_encoder(model: Model) -> None:
-    if not model.reading_parts:
-        raise LangueError("training.freeze: encoder is for models of form: seq2seq")
-    for part in model.reading_parts:
-        part.requires_grad_(False)
-
-
-def _muon(
-    parameters: Sequence[Tensor], blocks: Iterable[tuple[int, ...]], rate: float, settings: TrainingSettings
-) -> Muon:
-    return Muon(
-        parameters,
-        blocks,
-        lr=rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        iterations=settings.muon_iterations,
-    )
 
 
 def _adamw(shrinking: Mapping[Tensor, bool], settings: TrainingSettings) -> torch.optim.AdamW:

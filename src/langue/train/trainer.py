@@ -248,7 +248,8 @@ class Trainer:
         if self.watch.evaluate is None:
             return None
         self.model.eval()
-        with self._averaged(), self.strategy.gathered(self.module), torch.no_grad():
+        averaged = nullcontext() if self.average is None else self.average.applied(self.model)
+        with averaged, self.strategy.gathered(self.module), torch.no_grad():
             metrics = self.watch.evaluate(self.model)
             value = broadcast_number(metrics[self.watch.deciding.metric])
             is_best = self.watch.deciding.is_better(value, self.progress.best)
@@ -278,7 +279,9 @@ class Trainer:
             self._begun = time.perf_counter()
             if self._log is not None:
                 self._log.sync()
-            checkpoints.save(folder, self._checkpoint(tensors), self.config.keep)
+            state = self.progress.model_dump()
+            checkpoint = Checkpoint(state.pop("step"), state, tensors, frozen=self._frozen)
+            checkpoints.save(folder, checkpoint, self.config.keep)
             self._since_log.pause(self._clock())
         self._saved_step = self.progress.step
         wait()
@@ -289,10 +292,6 @@ class Trainer:
         if self.average is not None:
             tensors["average"] = self.average.weights
         return {name: whole_all(group) for name, group in tensors.items()}
-
-    def _checkpoint(self, tensors: Mapping[str, Mapping[str, Tensor]]) -> Checkpoint:
-        state = self.progress.model_dump()
-        return Checkpoint(state.pop("step"), state, tensors, frozen=self._frozen)
 
     def _named(self, *, trained: bool) -> dict[str, nn.Parameter]:
         named = self.model.named_parameters()
@@ -355,9 +354,6 @@ class Trainer:
 
     def _file(self, name: str) -> Path | None:
         return self.folder / name if self.folder is not None and is_first() else None
-
-    def _averaged(self) -> Any:
-        return nullcontext() if self.average is None else self.average.applied(self.model)
 
     def _bar(self) -> Any:
         quiet = self.folder is None or not is_first()
