@@ -16,9 +16,7 @@ from langue.hub.folder import WEIGHTS, read_if_there, read_json
 from langue.hub.weights import Weights, read_weights
 from langue.models.config import ModelConfig
 from langue.models.heads import DenseConfig, EmbedderConfig
-from langue.nn.dense import DenseKind
-from langue.nn.embedder import Embedder
-from langue.nn.pooling import Pooling
+from langue.nn.heads import DenseKind, Embedder, Pooling
 from langue.text.reading import Reading
 
 MODULES = "modules.json"

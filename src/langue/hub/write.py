@@ -27,7 +27,7 @@ from langue.hub.settings import choose_counterpart, write_settings
 from langue.hub.tokenizer import roles_of, write_tokenizer, write_tokenizers
 from langue.models import Model, ModelConfig
 from langue.models.build import empty, plain
-from langue.nn.embedder import Embedder
+from langue.nn.heads import Embedder
 from langue.text import Tokenizer
 from langue.text.reading import Reading
 from langue.text.tokenizer_files import ENDS

@@ -25,7 +25,7 @@ from langue.models.layers import (
 )
 from langue.models.presets import PRESETS, preset
 from langue.nn.classic_attention import CrossKind
-from langue.nn.dense import DenseKind
+from langue.nn.heads import DenseKind
 from langue.nn.mel import FeatureKind
 from langue.nn.position import ADDED, GUIDING
 from langue.settings import Settings, parse

@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from langue.nn.dense import DenseKind
-from langue.nn.pooling import Pooling
+from langue.nn.heads import DenseKind, Pooling
 from langue.settings import Settings
 
 
@@ -41,7 +40,7 @@ class EmbedderConfig(Settings):
     """A head that gives a vector for a whole text."""
 
     pooling: Pooling = "mean"
-    """The vector of a text: its first position's, its last one's, or the mean of all; see `langue.nn.pooling`."""
+    """The vector of a text: its first position's, its last one's, or the mean of all; see `langue.nn.heads`."""
     layers: tuple[DenseConfig, ...] = ()
     """Dense layers after it."""
     normalise: bool = True

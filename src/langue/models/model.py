@@ -15,10 +15,8 @@ from langue.errors import LangueError
 from langue.models.config import EmbedderConfig, ModelConfig
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.audio_front_end import AudioFrontEnd
-from langue.nn.classifier import Classifier
-from langue.nn.dense import Dense
-from langue.nn.embedder import Embedder
 from langue.nn.embedding import Embedding, Head, Scale
+from langue.nn.heads import Classifier, Dense, Embedder
 from langue.nn.norm import make_norm
 from langue.nn.roles import roles
 from langue.nn.state import State

@@ -8,8 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from langue.data.sound_files import Truncated
-from langue.nn.dense import DenseKind
-from langue.nn.pooling import Pooling
+from langue.nn.heads import DenseKind, Pooling
 from langue.settings import Settings
 from langue.text.reading import Reading
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from langue.batch import Batch
 from langue.models import ModelConfig, build
-from langue.nn.classifier import Classifier
-from langue.nn.pooling import pool
+from langue.nn.heads import Classifier, pool
 
 
 @given(st.integers(1, 5), st.integers(0, 3), st.integers(0, 3), st.sampled_from(["first", "last", "mean"]))
