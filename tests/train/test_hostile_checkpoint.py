@@ -12,7 +12,7 @@ from tiny_training import everything, same, trainer
 from langue.errors import LangueError
 from langue.experiment.start import read_start
 from langue.files import seal
-from langue.train.averaging import mean_weights
+from langue.train.average import mean_weights
 from langue.train.checkpoint import latest, load
 from langue.train.types import Progress
 

@@ -1,18 +1,21 @@
-"""A running average of the weights, which often does better than any of them (Polyak & Juditsky 1992)."""
+"""Averages of the weights, which often do better than any of them: running, or of the last checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from langue.errors import LangueError
 from langue.parallel import part_of
+from langue.train.checkpoint import load, steps
 
 
 class Average:
-    """average ← decay · average + (1 − decay) · weights, after each step; begun with the weights of the first."""
+    """The running average (Polyak & Juditsky 1992): decay · average + (1 − decay) · weights, after each step."""
 
     def __init__(self, model: nn.Module, decay: float):
         self.decay = decay
@@ -50,3 +53,46 @@ class Average:
 
 def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
+
+
+def mean_weights(places: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of the weights of several checkpoints (Vaswani et al. 2017, section 6.1), added up in float64.
+
+    Each is read and let go before the next.
+
+    Raises:
+        LangueError: there are none, one is damaged, or they are of different models.
+    """
+    if not places:
+        raise LangueError("there are no checkpoints to average")
+    total: dict[str, Tensor] = {}
+    kinds: dict[str, torch.dtype] = {}
+    for place in places:
+        weights = load(place).weights(averaged=False)
+        if not total:
+            total = {name: value.double() for name, value in weights.items()}
+            kinds = {name: value.dtype for name, value in weights.items()}
+            continue
+        if _shapes(weights) != _shapes(total):
+            raise LangueError(f"{place} is of another model than the checkpoints before it")
+        for name, value in weights.items():
+            total[name] += value
+    return {name: (value / len(places)).to(kinds[name]) for name, value in total.items()}
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
+
+
+def last_checkpoints(folder: Path, count: int) -> list[Path]:
+    """The last few checkpoints of a run, oldest first.
+
+    Raises:
+        LangueError: there are fewer.
+    """
+    paths = [path for path in steps(folder) if path.suffix != ".old"]
+    if len(paths) < count:
+        raise LangueError(
+            f"{folder} holds {len(paths)} checkpoints, not {count}; a training keeps the last training.keep of them"
+        )
+    return paths[-count:]

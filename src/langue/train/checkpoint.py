@@ -148,7 +148,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
             _remove(old)
             final.rename(old)
     _remove(old)
-    older = [path for path in _steps(folder) if _number(path) < checkpoint.step]
+    older = [path for path in steps(folder) if _number(path) < checkpoint.step]
     for path in older[: max(0, len(older) - keep + 1)]:
         _remove(path)
     return final
@@ -160,7 +160,7 @@ def latest(folder: Path) -> Checkpoint | None:
     Damaged ones are named in a warning and set aside as `step-NNNNNNNN.damaged`, so that they count no more among
     those that are kept.
     """
-    for path in reversed(_steps(folder)):
+    for path in reversed(steps(folder)):
         try:
             return load(path)
         except LangueError as error:
@@ -220,7 +220,7 @@ def verify(path: Path) -> list[str]:
     return sorted(manifest.files)
 
 
-def _steps(folder: Path) -> list[Path]:
+def steps(folder: Path) -> list[Path]:
     """The checkpoints of a folder, the last one last; one that is being replaced comes before the new one."""
     paths = [path for path in folder.glob("step-*") if _is_step(path)]
     return sorted(paths, key=lambda path: (_number(path), path.suffix != ".old"))
