@@ -21,8 +21,7 @@ from langue.search.rerank import Rerank, fuse, judge
 from langue.search.settings import IndexSettings
 from langue.search.store import IndexManifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit
-from langue.search.where import Given as GivenWhere
-from langue.search.where import Where, read_where, typed
+from langue.search.where import Conditions, Where, read_where, typed
 from langue.search.words import words
 
 LONGEST_QUERY = 100_000
@@ -220,7 +219,7 @@ class Index:
         query: str,
         k: int = 10,
         *,
-        where: GivenWhere = None,
+        where: Conditions = None,
         mode: Mode | None = None,
         rerank: Rerank | None = None,
         vector: np.ndarray | None = None,

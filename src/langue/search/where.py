@@ -73,10 +73,10 @@ class Condition(NamedTuple):
 
 
 Where = tuple[Condition, ...]
-Given = Mapping[str, Any] | str | Sequence[str] | None
+Conditions = Mapping[str, Any] | str | Sequence[str] | None
 
 
-def read_where(where: Given) -> Where:
+def read_where(where: Conditions) -> Where:
     """Conditions from a mapping, from one written condition or from several.
 
     Raises:
