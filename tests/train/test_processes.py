@@ -1,10 +1,6 @@
 """Two processes that train together: the same weights as one, and one mind about when to stop."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,21 +10,7 @@ from shared_training import UNEVEN_STEPS, plain, uneven, uneven_batches
 from tiny_training import everything, same
 
 from langue.train import latest
-
-
-def start_two(*arguments, **options):
-    """Two processes that find each other."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    return [
-        subprocess.Popen(
-            [sys.executable, *map(str, arguments)],
-            env={**os.environ, **told, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True, **options,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
+from two_processes import start_two
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,16 @@
 """Two processes that hold a model in any way train it as one process does, and one goes on from what they saved."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import torch
 from parallel_training import training
 from safetensors.torch import load_file
-from test_processes import start_two
 from tiny_training import everything
 
 from langue.train import latest
+from two_processes import outputs_of_two
 
 KINDS = ("replicated", "sharded")
 
@@ -20,14 +19,8 @@ KINDS = ("replicated", "sharded")
 def trained(request, tmp_path_factory):
     """Kind, folder, and how many numbers each process held."""
     folder = tmp_path_factory.mktemp(request.param)
-    running = start_two(Path(__file__).with_name("parallel_training.py"), folder, request.param, stdout=subprocess.PIPE)
-    try:
-        told = [process.communicate(timeout=240) for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    assert [process.returncode for process in running] == [0, 0], [errors for _, errors in told]
-    return request.param, folder, [int(output) for output, _ in told]
+    outputs = outputs_of_two(Path(__file__).with_name("parallel_training.py"), folder, request.param)
+    return request.param, folder, [int(output) for output in outputs]
 
 
 def test_they_train_as_one(trained):

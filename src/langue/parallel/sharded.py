@@ -25,6 +25,7 @@ class Sharded(Strategy):
         fully_shard(model, reshard_after_forward=False)
         for part in _sharded_parts(model):
             part.set_gradient_divide_factor(1.0)
+            part.set_force_sum_reduction_for_comms(True)  # gloo cannot multiply by that factor of 1 on the way
 
     @contextmanager
     def accumulating(self, module: nn.Module, is_last: bool) -> Iterator[None]:

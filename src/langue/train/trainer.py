@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,6 @@ class Trainer:
         self.signal: int | None = None
         if config.compile:
             self.module.compile()
-        self._call: nn.Module = self.module
-        self._call = self.strategy.wrap(self.module, self._try_out)
         self._log: Log | None = None
         self._signals = Signals()
         self._saved_step = -1
@@ -115,7 +114,8 @@ class Trainer:
         Returns:
             Their norm; the seconds of training so far and how often each signal came; and the sums of `StepMetrics`.
         """
-        losses = [self._pass(inputs) for inputs in self.algorithm.passes(self.progress.step, self.model)]
+        module = self._call  # before the passes begin, since wrapping takes some to try out
+        losses = [self._pass(inputs, module) for inputs in self.algorithm.passes(self.progress.step, self.model)]
         metrics = {name: torch.stack([loss[name] for loss in losses]).sum(0) for name in losses[0]}
         now = self.progress.seconds + time.perf_counter() - self._begun if is_first() else 0.0
         self._begun = time.perf_counter()
@@ -129,17 +129,22 @@ class Trainer:
         sums = zip(rest[::2], rest[1::2], strict=True)
         return norm_value, values[: len(counts)], dict(zip(metrics, sums, strict=True))
 
+    @cached_property
+    def _call(self) -> nn.Module:
+        """The module that is called: wrapped at the first step, since all processes must be there for that."""
+        return self.strategy.wrap(self.module, self._try_out)
+
     def _try_out(self) -> None:
         for inputs in self.algorithm.passes(0, self.model):
-            self._pass(inputs)
+            self._pass(inputs, self.module)
 
-    def _pass(self, inputs: Pass) -> dict[str, Tensor]:
+    def _pass(self, inputs: Pass, module: nn.Module) -> dict[str, Tensor]:
         """One pass forward and backward; (2,) a sum and its count of the loss and of whatever else it measured."""
         seed_torch(self.config.seed, "dropout", inputs.first_row)
         keys = row_keys(self.config.seed, inputs.first_row, inputs.examples, len(inputs.batch.ids) // inputs.examples)
-        with self.strategy.accumulating(self._call, inputs.is_last):
+        with self.strategy.accumulating(module, inputs.is_last):
             with autocast(self.device, self.config.precision), dropping_by(keys):
-                total, count, metrics = self._call(inputs.batch.to(self.device))
+                total, count, metrics = module(inputs.batch.to(self.device))
                 if not inputs.counts:
                     total, count, metrics = total * 0, count * 0, {name: sum_ * 0 for name, sum_ in metrics.items()}
             total.backward()
