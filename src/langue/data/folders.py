@@ -12,11 +12,10 @@ from pathlib import Path
 
 from langue.console import remark
 from langue.data.records import Dropped
+from langue.files import MANIFEST
 
 DATASETS = ("dataset_info.json", "dataset_dict.json")
 """The files by which a folder is known that `datasets` saved."""
-
-MANIFEST = "manifest.json"
 
 OTHER_KIND = "kind of file that is not read"
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langue.data.folders import MANIFEST, is_dataset, match_pattern, of_kinds, report_passed, walk
+from langue.data.folders import is_dataset, match_pattern, of_kinds, report_passed, walk
 from langue.data.records import Dropped
 from langue.errors import LangueError
+from langue.files import MANIFEST
 
 EMBEDDED = "embedded"
 TEXT = (".txt", ".text", ".md", ".rst")

@@ -16,10 +16,9 @@ import numpy as np
 
 from langue.content import read_json
 from langue.errors import LangueError, reading
-from langue.files import digest
+from langue.files import MANIFEST, digest
 from langue.text import Tokenizer
 
-MANIFEST = "manifest.json"
 FORMAT = "langue-tokens"
 VERSION = 1
 

@@ -24,7 +24,8 @@ def run_page(run: Path | str) -> str:
     Raises:
         LangueError: the folder holds no run, or a file of it is damaged.
     """
-    record = read_record(run)
+    record, run = read_record(run), Path(run)
+    tokenizer = describe(Tokenizer.load(run)) if (run / "tokenizer.json").is_file() else None
     return render(
         "run.html",
         title=record.name,
@@ -34,13 +35,8 @@ def run_page(run: Path | str) -> str:
         curves=curves_of(record),
         samples=_samples(record),
         settings=tables(effective_settings(record.recipe), "recipe"),
-        facts=[_counts(record, _tokenizer(Path(run))), *tables(record.environment, "machine")],
+        facts=[_counts(record, tokenizer), *tables(record.environment, "machine")],
     )
-
-
-def _tokenizer(run: Path) -> str | None:
-    """Kind and size of the tokenizer that lies in the folder."""
-    return describe(Tokenizer.load(run)) if (run / "tokenizer.json").is_file() else None
 
 
 def _summary(record: Record) -> str:
