@@ -24,7 +24,15 @@ def along(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def apart_reference(x: Tensor, weight: Tensor, after: int, valid: Tensor | None, documents: Tensor) -> Tensor:
-    """Convolution of each document by itself, by adding up what each neighbour of the same document gives."""
+    """Convolution of each document by itself, with silence around it, by adding up what its own neighbours give.
+
+    Args:
+        x: (B, T, width).
+        weight: (width, size), of which `after` positions are on the right.
+        after: positions on the right.
+        valid: (B, T) bool, False on padding; None when nothing is padding.
+        documents: (B, T) int64.
+    """
     size, length = weight.shape[1], x.shape[1]
     before = size - 1 - after
     numbers = ordinals(documents)

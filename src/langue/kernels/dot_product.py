@@ -103,9 +103,10 @@ def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def along_rows_reference(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention whose keys and values are rows of tables (N, head width), copied together first.
+    """`attention` of texts under way whose keys and values are rows of tables (N, head width), copied together first.
 
-    `places` (B, key heads, S) int64 are the numbers of the rows.
+    `places` (B, key heads, S) int64 are the numbers of the rows; `mask` is (1 or B, 1 or heads, 1 or T, S), bool or to
+    be added, and None sees all.
     """
     keys, values = F.embedding(places, keys), F.embedding(places, values)
     return work_out("attention", queries, keys, values, mask, False, 0.0)

@@ -25,7 +25,8 @@ LEAST_ROWS = 256
 def pick_reference(
     hidden: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """All rows as they are, for transforms, which know no shapes that depend on numbers."""
+    """Rows of `cross_entropy`, at least those that count: all as they are, for transforms, which know no shapes that
+    depend on numbers."""
     return hidden, targets, counted, weights
 
 
@@ -43,7 +44,10 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, counted: Tensor
 
 
 def log_reference(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
-    """log softmax(hidden·weightᵀ + bias) at the targets, (N,); 0 where nothing is asked."""
+    """log softmax(hidden·weightᵀ + bias) at the targets, (N,), 0 where nothing counts; in chunks of bounded memory.
+
+    Its arguments are those of `cross_entropy`.
+    """
     logits = _logits(hidden, weight, bias, counted)
     return logits.log_softmax(-1).gather(1, targets.where(counted, 0)[:, None])[:, 0] * counted
 

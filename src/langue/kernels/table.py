@@ -5,8 +5,10 @@ A plain reference stands beside each of them, and is what `torch.func` batches a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +28,8 @@ from langue.kernels import (
     unrolled,
 )
 from langue.kernels.dispatch import Mode, Way, work_out
+
+Signature = TypeVar("Signature", bound=Callable[..., Any])
 
 _CPU = ("cpu",)
 _PRECISE = (torch.float32, torch.float64)
@@ -130,6 +134,26 @@ dispatch.TABLE.update(
 )
 
 
+def _operation(name: str, reference: Signature) -> Signature:
+    """The function that layers call, which is the reference worked out in the best way there is."""
+
+    @wraps(reference)
+    def call(*arguments: Any) -> Any:
+        return work_out(name, *arguments)
+
+    return cast(Signature, call)
+
+
+rms_norm = _operation("rms_norm", norm.reference)
+relu_squared = _operation("relu_squared", activation.reference)
+rotate = _operation("rotate", rotation.reference)
+attention_weights = _operation("attention_weights", dot_product.weights_reference)
+attention_along_rows = _operation("attention_along_rows", dot_product.along_rows_reference)
+convolve_apart = _operation("convolve_apart", convolution.apart_reference)
+pick = _operation("pick", entropy.pick_reference)
+log_probabilities = _operation("log_probabilities", entropy.log_reference)
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x·weightᵀ (+ bias) of (…, k) and (n, k)."""
     return work_out("linear", x, weight, bias)
@@ -149,24 +173,6 @@ def settled_weights(room: int) -> Iterator[None]:
             yield
     finally:
         rows.forget()
-
-
-def rms_norm(x: Tensor, weight: Tensor | None, epsilon: float) -> Tensor:
-    """x / √(mean(x²) + ε), times a weight (width,) if there is one, over the last dimension."""
-    return work_out("rms_norm", x, weight, epsilon)
-
-
-def relu_squared(x: Tensor) -> Tensor:
-    """max(x, 0)² (So et al. 2021, "Primer", section 3)."""
-    return work_out("relu_squared", x)
-
-
-def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn the neighbouring pairs of x (B, T, heads, head width) by cosines and sines.
-
-    `rotation` is (1 or B, T, 1, head width / 2, 2).
-    """
-    return work_out("rotate", x, rotation)
 
 
 def attention(
@@ -192,24 +198,6 @@ def attention(
         (B, heads, T, head width).
     """
     return work_out("attention", queries, keys, values, mask, causal, dropout)
-
-
-def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
-    """softmax(queries·keysᵀ / √width + mask), (B, heads, T, S), where each head has keys of its own."""
-    return work_out("attention_weights", queries, keys, mask)
-
-
-def attention_along_rows(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
-    """`attention` of texts under way whose keys and values are rows of tables.
-
-    Args:
-        queries: (B, heads, T, head width).
-        keys: a table (N, head width).
-        values: the same.
-        places: (B, key heads, S) int64, the rows of the tables.
-        mask: (1 or B, 1 or heads, 1 or T, S), bool or to be added; None sees all.
-    """
-    return work_out("attention_along_rows", queries, keys, values, places, mask)
 
 
 def window_hides(window: int, length: int) -> bool:
@@ -247,26 +235,6 @@ def convolve(x: Tensor, weight: Tensor) -> Tensor:
     return convolution.along(x, weight)
 
 
-def convolve_apart(x: Tensor, weight: Tensor, after: int, valid: Tensor | None, documents: Tensor) -> Tensor:
-    """The same of each document by itself, with silence around it: (B, T, width) to (B, T, width).
-
-    Args:
-        x: (B, T, width).
-        weight: (width, size), of which `after` positions are on the right.
-        after: positions on the right.
-        valid: (B, T) bool, False on padding; None when nothing is padding.
-        documents: (B, T) int64.
-    """
-    return work_out("convolve_apart", x, weight, after, valid, documents)
-
-
-def pick(
-    hidden: Tensor, targets: Tensor, counted: Tensor, weights: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Rows of `cross_entropy`: at least those that count."""
-    return work_out("pick", hidden, targets, counted, weights)
-
-
 def cross_entropy(
     hidden: Tensor,
     weight: Tensor,
@@ -288,11 +256,3 @@ def cross_entropy(
         weights: (N,) what each row's loss is multiplied by; None for ones.
     """
     return work_out("cross_entropy", hidden, weight, bias, targets, counted, smoothing, weights)
-
-
-def log_probabilities(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
-    """log softmax(hidden·weightᵀ + bias) at the targets, (N,), 0 where nothing counts; in chunks of bounded memory.
-
-    Its arguments are those of `cross_entropy`.
-    """
-    return work_out("log_probabilities", hidden, weight, bias, targets, counted)
