@@ -122,7 +122,8 @@ def test_our_presets_are_written(preset: str, tmp_path: Path) -> None:
 
 def test_an_encoder_without_segments_gets_one_of_zeros(tmp_path: Path) -> None:
     shape = {"form": "encoder", "norm": "layer", "norm_place": "post", "embedding_norm": True, "position": "learned"}
-    model = build(ModelConfig(vocab_size=61, width=32, context=16, feedforward="gelu", bias=True, **shape)).eval()
+    shape |= {"feedforward": "gelu", "bias": True, "dropout": 0.5}  # which must not be at work when it is written
+    model = build(ModelConfig(vocab_size=61, width=32, context=16, **shape)).eval()
     save_checkpoint(PretrainedModel(model), tmp_path / "run")
     assert cli.run(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 0
     ids = torch.randint(61, (2, 9))
