@@ -27,55 +27,50 @@ class KeyValueState(LayerState):
 
     def __init__(self, heads: int) -> None:
         self.heads = heads
-        self.keys: Tensor | None = None
-        self.values: Tensor | None = None
+        self.tensors: list[Tensor] = []
+        """Keys and values, with the room behind them; none before the first."""
         self.length = 0
         """Positions of each row, as long as it keeps its own."""
         self.paged = False
 
-    def append(self, keys: Tensor, values: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+    def append(self, keys: Tensor, values: Tensor, layout: Layout) -> list[Tensor]:
         """Add (rows, key heads, T, head width) and return all: (rows, key heads, length, head width), or tables."""
         if layout.page_table is not None:
             places = layout.gather_indices(self.heads)[:, :, layout.past :]
-            return self._write(keys, values, places, layout.page_table.size(self.heads))
+            return self._write([keys, values], places, layout.page_table.size(self.heads))
         begin, self.length = self.length, self.length + keys.shape[2]
-        self._make_room(keys, values, 2, self.length)
-        assert self.keys is not None
-        assert self.values is not None
-        self.keys[:, :, begin : self.length] = keys
-        self.values[:, :, begin : self.length] = values
-        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+        self._make_room([keys, values], 2, self.length)
+        for tensor, new in zip(self.tensors, (keys, values), strict=True):
+            tensor[:, :, begin : self.length] = new
+        return [tensor[:, :, : self.length] for tensor in self.tensors]
 
-    def _write(self, keys: Tensor, values: Tensor, places: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def _write(self, new: list[Tensor], places: Tensor, size: int) -> list[Tensor]:
         """Write (…, head width) to places (…) of tables of so many rows, and return these."""
-        keys, values = (x.reshape(-1, x.shape[-1]) for x in (keys, values))
-        self._make_room(keys, values, 0, size)
-        assert self.keys is not None
-        assert self.values is not None
-        return self.keys.index_copy_(0, places.flatten(), keys), self.values.index_copy_(0, places.flatten(), values)
+        rows = [x.reshape(-1, x.shape[-1]) for x in new]
+        self._make_room(rows, 0, size)
+        return [table.index_copy_(0, places.flatten(), x) for table, x in zip(self.tensors, rows, strict=True)]
 
-    def _make_room(self, keys: Tensor, values: Tensor, dim: int, length: int) -> None:
+    def _make_room(self, new: list[Tensor], dim: int, length: int) -> None:
         """For as many positions or rows, and as many again, behind those that there are."""
-        if self.keys is None or self.values is None or length > self.keys.shape[dim]:
-            self.keys = _with_room(self.keys, keys, dim, length)
-            self.values = _with_room(self.values, values, dim, length)
+        if not self.tensors or length > self.tensors[0].shape[dim]:
+            old = self.tensors or [None, None]
+            self.tensors = [_with_room(x, like, dim, length) for x, like in zip(old, new, strict=True)]
 
     def select(self, owners: RowIndex) -> None:
         # With the room behind them: without it, the next positions would have all copied once more.
-        if not self.paged and self.keys is not None and self.values is not None:
-            self.keys, self.values = owners.within(self.keys), owners.within(self.values)
+        if not self.paged:
+            self.tensors = [owners.within(x) for x in self.tensors]
 
     def move_to_pages(self, rows: Tensor) -> None:
         self.paged = True
-        if self.keys is not None and self.values is not None:
-            kept = [x[rows, :, : self.length].flatten(0, 2) for x in (self.keys, self.values)]
-            self.keys, self.values = (_with_room(x, x, 0, len(x)) for x in kept)
+        kept = [x[rows, :, : self.length].flatten(0, 2) for x in self.tensors]
+        self.tensors = [_with_room(x, x, 0, len(x)) for x in kept]
 
     def join(self, other: KeyValueState, theirs: PageTable, mine: PageTable) -> None:
-        if other.keys is not None and other.values is not None:
+        if other.tensors:
             places = theirs.gather_indices(self.heads).flatten()
-            keys, values = (x.index_select(0, places) for x in (other.keys, other.values))
-            self._write(keys, values, mine.gather_indices(self.heads), mine.size(self.heads))
+            rows = [x.index_select(0, places) for x in other.tensors]
+            self._write(rows, mine.gather_indices(self.heads), mine.size(self.heads))
 
 
 def _with_room(old: Tensor | None, like: Tensor, dim: int, length: int) -> Tensor:
@@ -88,30 +83,27 @@ def _with_room(old: Tensor | None, like: Tensor, dim: int, length: int) -> Tenso
 
 
 class SourceState(LayerState):
-    """Keys (sources, …, width, S) and values (sources, …, S, width) of the source, worked out at the first look.
+    """Keys and values of the source, worked out at the first look, or one tensor that serves as both.
 
-    Keys lie the way round in which a product with them is the faster. Where one serves as both there are values alone.
+    Args:
+        dims: the dimension of the source's positions in each of them.
     """
 
     owner = "source"
 
-    def __init__(self) -> None:
-        self.keys: Tensor | None = None
-        self.values: Tensor | None = None
+    def __init__(self, *dims: int) -> None:
+        self.dims = dims
+        self.tensors: list[Tensor] = []
 
     def select(self, owners: RowIndex) -> None:
-        self.keys = None if self.keys is None else owners.within(self.keys)
-        self.values = None if self.values is None else owners.within(self.values)
+        self.tensors = [owners.within(x) for x in self.tensors]
 
     def trim(self, length: int) -> None:
-        self.keys = None if self.keys is None else self.keys[..., :length]
-        self.values = None if self.values is None else self.values[..., :length, :]
+        self.tensors = [x.narrow(dim, 0, length) for x, dim in zip(self.tensors, self.dims, strict=False)]
 
     def join(self, other: SourceState, theirs: PageTable, mine: PageTable) -> None:
-        if self.keys is not None and other.keys is not None:
-            self.keys = joined(self.keys, other.keys, -1)
-        if self.values is not None and other.values is not None:
-            self.values = joined(self.values, other.values, -2)
+        pairs = zip(self.tensors, other.tensors, self.dims, strict=False)
+        self.tensors = [joined(old, new, dim) for old, new, dim in pairs]
 
 
 class Attention(Mixer):
@@ -242,15 +234,16 @@ class CrossAttention(nn.Module):
         self.output = make_linear(heads * head_width, (width,), bias, OUTPUT)
 
     def start(self) -> SourceState:
-        return SourceState()
+        return SourceState(-1, -2)
 
     def forward(self, x: Tensor, memory: EncoderOutput, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) attends to memory; keys and values are worked out once and kept in the state."""
         if isinstance(state, SourceState):
-            if state.keys is None or state.values is None:
+            if not state.tensors:
                 keys, values = self._remember(memory)
-                state.keys, state.values = keys.transpose(2, 3).contiguous(), values.contiguous()
-            keys, values = state.keys.transpose(2, 3), state.values
+                # The way round in which a product with keys is the faster.
+                state.tensors = [keys.transpose(2, 3).contiguous(), values.contiguous()]
+            keys, values = state.tensors[0].transpose(2, 3), state.tensors[1]
         else:
             keys, values = self._remember(memory)
         queries = _stretched(self._heads(memory.by_source(self.query(x))), self.scale)

@@ -40,14 +40,14 @@ class ClassicAttention(nn.Module):
         self.roles = {} if self.energy is None else {"energy": Role("vector")}
 
     def start(self) -> SourceState:
-        return SourceState()
+        return SourceState(-2)
 
     def forward(self, x: Tensor, memory: EncoderOutput, state: LayerState | None = None) -> Tensor:
         """x (B, T, width) attends to memory; keys are worked out once and kept in the state."""
         if isinstance(state, SourceState):
-            if state.values is None:
-                state.values = self.key(memory.hidden)
-            keys = state.values
+            if not state.tensors:
+                state.tensors = [self.key(memory.hidden)]
+            keys = state.tensors[0]
         else:
             keys = self.key(memory.hidden)
         weights = self._weights(memory.by_source(x), keys, memory)
