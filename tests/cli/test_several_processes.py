@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from langue import cli
 from langue.models import load_model
-from tiny import write_tiny
+from langue.train import latest
+from tiny import RECIPE, write_tiny
 from two_processes import outputs_of_two
 
 
@@ -25,7 +27,7 @@ def rows_of(run: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("kind", ["replicated", "sharded"])
+@pytest.mark.parametrize("kind", ["replicated", "sharded", "tensor"])
 def test_two_processes_leave_the_run_of_one(alone: Path, tmp_path: Path, kind: str) -> None:
     run = tmp_path / "run"
     command = ["-m", "langue", "train", write_tiny(tmp_path), "--out", run, "--no-report", "--training.parallel", kind]
@@ -42,3 +44,13 @@ def test_two_processes_leave_the_run_of_one(alone: Path, tmp_path: Path, kind: s
     assert {name: value.shape for name, value in weights.items()} == {
         name: value.shape for name, value in right_weights.items()
     }
+
+
+@pytest.mark.parametrize("kind", ["sharded", "tensor"])
+def test_without_dev_data_the_last_weights_are_kept_whole(tmp_path: Path, kind: str) -> None:
+    recipe = write_tiny(tmp_path, RECIPE.replace(", dev: 0.1", ""))
+    outputs_of_two("-m", "langue", "train", recipe, "--out", tmp_path / "run", "--training.parallel", kind)
+    kept, checkpoint = load_model(tmp_path / "run" / "model"), latest(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    for name, value in kept.named_parameters():
+        assert torch.equal(value, checkpoint.tensors["model"][name])

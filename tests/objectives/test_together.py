@@ -12,6 +12,7 @@ import torch.distributed as distributed
 
 from langue.models import ModelConfig, build
 from langue.objectives import EmbedObjective, EmbedSettings
+from langue.parallel.processes import same_rows
 
 CONFIG = ModelConfig(
     form="encoder", vocab_size=50, width=16, heads=2, layers=1, context=16, embedder={"pooling": "mean"}
@@ -40,25 +41,31 @@ def step(kind: str, some: slice) -> list[torch.Tensor]:
     return [loss.total.detach()[None], loss.count.float()[None], *found.values()]
 
 
-def work(rank: int, port: int, kind: str, pipe) -> None:
+def work(rank: int, port: int, kind: str, alike: bool, pipe) -> None:
     torch.set_num_threads(1)
     address = f"tcp://127.0.0.1:{port}"
     distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    sums = step(kind, slice(0, 4) if rank == 0 else slice(4, 7))
-    for each in sums:
-        distributed.all_reduce(each)
+    if alike:
+        with same_rows():
+            sums = step(kind, slice(None))
+    else:
+        sums = step(kind, slice(0, 4) if rank == 0 else slice(4, 7))
+        for each in sums:
+            distributed.all_reduce(each)
     pipe.send([each.numpy() for each in sums])
     distributed.barrier()
 
 
-@pytest.mark.parametrize("kind", ["contrastive", "cosent", "cosine"])
-def test_two_processes_have_the_gradient_of_one(kind):
+@pytest.mark.parametrize(
+    ("kind", "alike"), [("contrastive", False), ("cosent", False), ("cosine", False), ("contrastive", True)]
+)
+def test_two_processes_have_the_gradient_of_one(kind, alike):
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     context = multiprocessing.get_context("spawn")
     ours, theirs = zip(*(context.Pipe(duplex=False) for _ in range(2)), strict=True)
-    workers = [context.Process(target=work, args=(rank, port, kind, theirs[rank])) for rank in range(2)]
+    workers = [context.Process(target=work, args=(rank, port, kind, alike, theirs[rank])) for rank in range(2)]
     for worker in workers:
         worker.start()
     try:

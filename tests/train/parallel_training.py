@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tiny_training import Rows, everything, trainer
+from tiny_training import Rows, everything, same, trainer
 
 from langue.data import Loader
-from langue.parallel import process_group, wait, whole_all
+from langue.parallel import is_first, strategy_of, wait
 from langue.train import Trainer
+from langue.train.checkpoint import load
 
 
 class Stream(Rows):
@@ -29,15 +30,19 @@ def training(rank: int, world: int, folder: Path | None = None, **changes: Any) 
     return trainer(folder, rows=rows, dropout=0.2, double=True, **{**settings, **changes})
 
 
-def main(folder: Path, kind: str) -> None:
+def main(folder: Path, kind: Any) -> None:
     torch.set_num_threads(1)
-    rank, world = process_group(torch.device("cpu"))
+    strategy = strategy_of(kind, torch.device("cpu"))
     (folder / "run").mkdir(exist_ok=True)
-    whole_run = training(rank, world, folder / "run", parallel=kind)
+    whole_run = training(strategy.rank, strategy.shares, folder / "run", parallel=kind)
     held = sum(getattr(p, "_local_tensor", p).numel() for p in whole_run.model.parameters())
     whole_run.run()
-    found = whole_all(everything(whole_run))
-    if rank == 0:
+    found = everything(whole_run)
+    again = training(strategy.rank, strategy.shares, parallel=kind)
+    again.resume(load(folder / "run" / "checkpoints" / "step-00000002"))
+    again.run()
+    assert same(everything(again), found)
+    if is_first():
         save_file({name: value.contiguous() for name, value in found.items()}, folder / "trained.safetensors")
     print(held)
     wait()

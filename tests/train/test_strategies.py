@@ -12,7 +12,7 @@ from tiny_training import everything
 from langue.train import latest
 from two_processes import outputs_of_two
 
-KINDS = ("replicated", "sharded")
+KINDS = ("replicated", "sharded", "tensor")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -35,10 +35,15 @@ def test_they_train_as_one(trained):
 
 def test_each_holds_its_part(trained):
     kind, _, held = trained
-    whole = sum(parameter.numel() for parameter in training(0, 1).model.parameters())
+    named = dict(training(0, 1).model.named_parameters())
+    whole = sum(parameter.numel() for parameter in named.values())
+    shared_out = sum(parameter.numel() for name, parameter in named.items() if "mixer" in name or "feedforward" in name)
     if kind == "sharded":
         assert sum(held) == whole
         assert max(held) < 0.55 * whole
+    elif kind == "tensor":
+        assert held == [whole - shared_out // 2] * 2
+        assert shared_out > 0.8 * whole
     else:
         assert held == [whole, whole]
 

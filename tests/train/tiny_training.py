@@ -11,6 +11,7 @@ import torch
 from langue.data import MicroBatch
 from langue.models import ModelConfig, build
 from langue.objectives import Causal
+from langue.parallel import whole_all
 from langue.train import Supervised, Trainer, TrainingSettings, Watch
 
 VOCAB, CONTEXT = 11, 8
@@ -62,10 +63,10 @@ def watching() -> Watch:
 
 
 def everything(training: Trainer) -> dict[str, torch.Tensor]:
-    """All tensors that a training has, copied."""
-    found = {**dict(training.model.named_parameters()), **training.optimizer.state()}
+    """All tensors that a training has, whole, and copied."""
+    found = {**whole_all(dict(training.model.named_parameters())), **training.optimizer.state()}
     if training.average is not None:
-        found |= {f"average/{name}": value for name, value in training.average.weights.items()}
+        found |= {f"average/{name}": value for name, value in training.average.state().items()}
     return {name: value.detach().clone() for name, value in found.items()}
 
 

@@ -25,7 +25,7 @@ from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
 from langue.models import Model, build, load_model
-from langue.parallel import is_first, process_group, wait
+from langue.parallel import broadcast_number, is_first, outline_of, process_group, strategy_of, wait
 from langue.recipe import Recipe, read_recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
@@ -95,10 +95,11 @@ class Training:
     def finish(self, *, report: bool = True) -> Run:
         """Complete the folder of a training that is over."""
         trainer, folder = self.trainer, self.folder
-        if is_first():
-            if trainer.watch.evaluate is None or not folder.model.exists():
-                with trainer.average.applied(trainer.model) if trainer.average else nullcontext():
+        if broadcast_number(trainer.watch.evaluate is None or not folder.model.exists()):
+            with trainer.gathered():
+                if is_first():
                     keep(cast(Model, trainer.model), folder, _course(folder).notes)
+        if is_first():
             if trainer.stopped != INTERRUPTED:
                 _test(folder, trainer.device, trainer.progress.step)
             if report:
@@ -166,8 +167,8 @@ def _check_fit(recipe: Recipe, shape: Shape | None) -> None:
     """Refuse what cannot fit before the model is built."""
     if shape is not None:
         device = choose_device(recipe.training.device)
-        _, world = process_group(device)
-        mine = shape._replace(rows=math.ceil(shape.rows / world))
+        shares = strategy_of(recipe.training.parallel, device).shares
+        mine = shape._replace(rows=math.ceil(shape.rows / shares))
         check_fit(recipe.model.architecture(), recipe.training, mine, device)
 
 
@@ -200,14 +201,15 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
     model.to(device)
-    batches = course.batches(*process_group(device))
+    strategy = strategy_of(training.parallel, device)
+    batches = course.batches(strategy.rank, strategy.shares)
     if folder.sources_file.exists():
         check_sources(folder.sources_file, course.fingerprints, "data")
         if weights:
             check_sources(folder.sources_file, weights, "weights")
     watch = build_watch(course, folder, device)
     algorithm = Supervised(course.objective(), batches, training.seed, alone=device.type == "cpu")
-    trainer = Trainer(model, algorithm, training, folder.path, watch)
+    trainer = Trainer(model, algorithm, training, folder.path, watch, strategy)
     if checkpoint is not None:
         trainer.resume(checkpoint)
     _announce(trainer, course)
@@ -218,7 +220,7 @@ def _announce(trainer: Trainer, course: Course) -> None:
     """What is about to happen, in one line."""
     if not is_first():
         return
-    count, model = sum(parameter.numel() for parameter in trainer.model.parameters()), course.recipe.model
+    count, model = sum(outline_of(weight).numel() for weight in trainer.model.parameters()), course.recipe.model
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
     say(
         f"training {model.preset or model.described_mixers} of {short(count)} parameters on {course.describe()}, "

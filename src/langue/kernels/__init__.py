@@ -3,7 +3,7 @@
 Layers call what is named here and never ask for a device, a precision, or who follows along.
 """
 
-from langue.kernels.dropout import drop, dropping_by, of_rows
+from langue.kernels.dropout import drop, dropping_by, heads_of_part, of_rows
 from langue.kernels.products import multiply
 from langue.kernels.table import (
     attention,
@@ -32,6 +32,7 @@ __all__ = [
     "cross_entropy",
     "drop",
     "dropping_by",
+    "heads_of_part",
     "linear",
     "log_probabilities",
     "multiply",

@@ -38,7 +38,7 @@ def by_torch(
     """The same by torch's fused kernel, which is made for long rows and never holds all weights.
 
     On a GPU it drops too, and draws for itself, for all rows together: there alone what is dropped depends on how many
-    processes share a batch out. To write the weights down would take several times as long.
+    processes share a batch or its heads out. To write the weights down would take several times as long.
     """
     grouped = keys.shape[1] != queries.shape[1]
     return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, causal, enable_gqa=grouped)

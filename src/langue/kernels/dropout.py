@@ -38,6 +38,7 @@ class RowKeys:
 
 class _Current:
     rows: RowKeys | None = None
+    part: int = 0
 
 
 @contextmanager
@@ -54,6 +55,19 @@ def dropping_by(keys: np.ndarray | Tensor | None) -> Iterator[None]:
         yield
     finally:
         _Current.rows = before
+
+
+@contextmanager
+def heads_of_part(number: int) -> Iterator[None]:
+    """Inside, attention weights (B, heads, T, S) are those of one of several equal parts of the heads, by its number.
+
+    What is dropped of them is what would be dropped among those of all heads.
+    """
+    before, _Current.part = _Current.part, number
+    try:
+        yield
+    finally:
+        _Current.part = before
 
 
 def of_rows(numbers: np.ndarray, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +99,8 @@ def drop(x: Tensor, probability: float) -> Tensor:
     if rows is None:
         rows = RowKeys(torch.randint(-(1 << 63), (1 << 63) - 1, x.shape[:1]))
     rows.times += 1
-    kept = work_out("dice", x, rows.keys, rows.times) >= dropped - _FACES // 2
+    first = _Current.part * x.shape[1] if x.ndim == 4 else 0
+    kept = work_out("dice", x, rows.keys, rows.times, first) >= dropped - _FACES // 2
     return x * kept * (_FACES / (_FACES - dropped))
 
 
@@ -99,8 +114,8 @@ class _Seed(ISeedSequence):
         return self.state
 
 
-def thrown(x: Tensor, keys: Tensor, times: int) -> Tensor:
-    """int16 for each number of x (B, T, width) by a generator of each row.
+def thrown(x: Tensor, keys: Tensor, times: int, first: int = 0) -> Tensor:
+    """int16 for each number of x (B, T, width) by a generator of each row; such a row is whole, so that `first` is 0.
 
     Its first numbers are the same however many are taken, so that padding, which is last in these three dimensions,
     changes none. On a CPU they come in half the time of torch's.
@@ -114,15 +129,16 @@ def thrown(x: Tensor, keys: Tensor, times: int) -> Tensor:
     return torch.from_numpy(dice.view(np.int16)[:, :count]).reshape(x.shape)
 
 
-def mixed(x: Tensor, keys: Tensor, times: int) -> Tensor:
+def mixed(x: Tensor, keys: Tensor, times: int, first: int = 0) -> Tensor:
     """int16 for each number of x (B, …), by mixing the keys with the number of each place.
 
-    One dimension comes after the other, the last by fours.
+    One dimension comes after the other, the last by fours; the second begins with the place `first`.
     """
     _check(x, keys)
     keys = _mix(keys.to(x.device) + times)
     for size in x.shape[1:-1]:
-        keys = _mix(keys[..., None] + _numbers(size, keys.device))
+        keys = _mix(keys[..., None] + _numbers(size, keys.device, first))
+        first = 0
     dice = keys[..., None] + _numbers((x.shape[-1] + 3) // 4, keys.device)
     # Not as thorough as `_mix`, since it is done for every number.
     dice = dice * _FIRST
@@ -130,8 +146,8 @@ def mixed(x: Tensor, keys: Tensor, times: int) -> Tensor:
     return dice.view(torch.int16)[..., : x.shape[-1]]
 
 
-def _numbers(count: int, device: torch.device) -> Tensor:
-    return torch.arange(1, count + 1, device=device) * _GOLDEN
+def _numbers(count: int, device: torch.device, first: int = 0) -> Tensor:
+    return torch.arange(first + 1, first + count + 1, device=device) * _GOLDEN
 
 
 def _mix(x: Tensor) -> Tensor:
@@ -146,27 +162,27 @@ def _check(x: Tensor, keys: Tensor) -> None:
         raise ValueError(f"{len(x)} rows, but keys of {len(keys)}")
 
 
-def by_row(x: Tensor, keys: Tensor, times: int) -> Tensor:
+def by_row(x: Tensor, keys: Tensor, times: int, first: int) -> Tensor:
     """The same dice for rows that `torch.func.vmap` takes one by one as for a batch of them."""
-    return _Dice.apply(x.detach(), keys, times)
+    return _Dice.apply(x.detach(), keys, times, first)
 
 
 class _Dice(Function):
     @staticmethod
-    def forward(x: Tensor, keys: Tensor, times: int) -> Tensor:  # type: ignore[override]
-        return work_out("dice", x, keys, times)
+    def forward(x: Tensor, keys: Tensor, times: int, first: int) -> Tensor:  # type: ignore[override]
+        return work_out("dice", x, keys, times, first)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int, int], output: Tensor) -> None:
         ctx.mark_non_differentiable(output)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, None]:  # type: ignore[override]
-        return None, None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, None, None]:  # type: ignore[override]
+        return None, None, None, None
 
     @staticmethod
     def vmap(  # type: ignore[override]
-        info: Any, in_dims: tuple[int | None, ...], x: Tensor, keys: Tensor, times: int
+        info: Any, in_dims: tuple[int | None, ...], x: Tensor, keys: Tensor, times: int, first: int
     ) -> tuple[Tensor, int]:
         size = info.batch_size
         x = x.expand(size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
@@ -175,4 +191,4 @@ class _Dice(Function):
             keys = keys.movedim(in_dims[1], 0).reshape(-1)
         elif len(keys) != size * rows:  # those of one batch that is gone through several times
             keys = keys.repeat(size)
-        return _Dice.apply(x.flatten(0, 1), keys, times).unflatten(0, (size, rows)), 0
+        return _Dice.apply(x.flatten(0, 1), keys, times, first).unflatten(0, (size, rows)), 0

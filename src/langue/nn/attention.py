@@ -182,20 +182,24 @@ class Attention(Mixer):
         rows, length, _ = x.shape
         # Norm and rotation work on (B, T, heads, head width), which lies in memory as the projection wrote it.
         fused = self.query_key_value(x).view(rows, length, -1, self.head_width)
-        both, values = fused.split([self.heads + self.key_heads, self.key_heads], 2)
+        # As many as it gives, which may be a part of those that there are in all.
+        key_heads = fused.shape[2] // (self.heads // self.key_heads + 2)
+        heads = fused.shape[2] - 2 * key_heads
+        both, values = fused.split([heads + key_heads, key_heads], 2)
         if self.norm != "none":
-            both = self._normalise(both)
+            both = self._normalise(both, heads)
         if guide.rotation is not None:
             both = kernels.rotate(both, guide.rotation)
         both, values = both.transpose(1, 2), values.transpose(1, 2)
-        queries, keys = both.split([self.heads, self.key_heads], 1)
+        queries, keys = both.split([heads, key_heads], 1)
         return _stretched(queries, self.scale), keys, values
 
-    def _normalise(self, both: Tensor) -> Tensor:
+    def _normalise(self, both: Tensor, heads: int) -> Tensor:
         normed = kernels.rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
         if self.query_norm is None or self.key_norm is None:
             return normed
-        weight = torch.cat([self.query_norm.expand(self.heads, -1), self.key_norm.expand(self.key_heads, -1)])
+        key_heads = both.shape[2] - heads
+        weight = torch.cat([self.query_norm.expand(heads, -1), self.key_norm.expand(key_heads, -1)])
         return normed * weight
 
 
@@ -258,4 +262,4 @@ class CrossAttention(nn.Module):
         return self._heads(keys), self._heads(values)
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:2], self.heads, self.head_width).transpose(1, 2)
+        return x.view(*x.shape[:2], -1, self.head_width).transpose(1, 2)

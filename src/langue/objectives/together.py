@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from langue.batch import Loss
+from langue.parallel import others_have_rows
 
 
 def of_all(own: Tensor, fill: float = 0.0) -> Tensor:
@@ -15,7 +16,7 @@ def of_all(own: Tensor, fill: float = 0.0) -> Tensor:
 
     A process that has fewer texts in its rows than another gets more, filled with a number.
     """
-    if not distributed.is_initialized():
+    if not others_have_rows():
         return own
     world, rank = distributed.get_world_size(), distributed.get_rank()
     shapes = [torch.empty(2, dtype=torch.long, device=own.device) for _ in range(world)]

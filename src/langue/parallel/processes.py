@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +23,10 @@ class _Waiting:
     group: Any = None
 
 
+class _Rows:
+    alike = False
+
+
 def process_group(device: torch.device) -> tuple[int, int]:
     """Rank and world size; joins the group that `torchrun` describes in the environment, if it does."""
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
@@ -36,6 +42,21 @@ def process_group(device: torch.device) -> tuple[int, int]:
 def is_first() -> bool:
     """True if this process is the one that writes files and speaks."""
     return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+@contextmanager
+def same_rows() -> Iterator[None]:
+    """Inside, all processes work on the same rows."""
+    _Rows.alike = True
+    try:
+        yield
+    finally:
+        _Rows.alike = False
+
+
+def others_have_rows() -> bool:
+    """True if other processes work on rows that this one has not."""
+    return distributed.is_initialized() and not _Rows.alike
 
 
 def broadcast_number(number: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -99,16 +100,61 @@ def _sum_hook(state, bucket):
     return work.get_future().then(lambda future: future.value()[0])
 
 
-def strategy_of(kind: Literal["replicated", "sharded"], device: torch.device) -> Strategy:
+def strategy_of(kind: Literal["replicated", "sharded", "tensor"], device: torch.device) -> Strategy:
     """The strategy of a name, or `Single` where there is one process; joins the group that `torchrun` describes."""
     _, processes = process_group(device)
     if processes == 1:
         return Single(device)
     if kind == "replicated":
         return Replicated(device)
+    if kind == "tensor":
+        from langue.parallel.tensor import TensorParallel  # which imports layers
+
+        return TensorParallel(device)
     from langue.parallel.sharded import Sharded  # whose import takes a second
 
     return Sharded(device)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A parameter's parts, of which each process holds one: an equal share of each stacked block, along one dimension.
+
+    DTensor has no such placement: it would cut straight through queries, keys and values. So a part is a plain tensor,
+    and the parameter it is of has this for its attribute `cut`.
+
+    Args:
+        dimension: along which it is cut.
+        blocks: lengths of the blocks along it, each a multiple of the number of processes.
+    """
+
+    dimension: int
+    blocks: tuple[int, ...]
+
+    def part(self, whole: Tensor) -> Tensor:
+        """This process's part of what all of them have whole."""
+        rank, world = distributed.get_rank(), distributed.get_world_size()
+        blocks = whole.split(self.blocks, self.dimension)
+        return torch.cat([block.chunk(world, self.dimension)[rank] for block in blocks], self.dimension)
+
+    def whole(self, part: Tensor) -> Tensor:
+        """All parts put together; every process has to ask."""
+        world = distributed.get_world_size()
+        parts = [torch.empty_like(part) for _ in range(world)]
+        distributed.all_gather(parts, part.contiguous())
+        pieces = [each.split([length // world for length in self.blocks], self.dimension) for each in parts]
+        return torch.cat([piece for block in zip(*pieces, strict=True) for piece in block], self.dimension)
+
+    def outline(self, part: Tensor) -> Tensor:
+        """A tensor with the shape and kind of the whole, and no content."""
+        shape = list(part.shape)
+        shape[self.dimension] = sum(self.blocks)
+        return part.new_empty(shape, device="meta")
+
+
+def cut_of(parameter: Tensor) -> Cut | None:
+    """How a parameter is cut, of which this process holds a part as a plain tensor."""
+    return getattr(parameter, "cut", None)
 
 
 def is_part(tensor: Tensor) -> bool:
@@ -116,18 +162,37 @@ def is_part(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor")
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor with all that other processes hold of it; every process has to ask."""
+def whole(tensor: Tensor, like: Tensor | None = None) -> Tensor:
+    """A tensor with all that other processes hold of it; every process has to ask.
+
+    Args:
+        tensor: what may be a part.
+        like: the parameter that it is cut as where it has its shape; None for a parameter itself.
+    """
+    like = tensor if like is None else like
+    cut = cut_of(like)
+    if cut is not None and tensor.shape == like.shape:
+        return cut.whole(tensor)
     return tensor.full_tensor() if is_part(tensor) else tensor  # type: ignore[attr-defined]
 
 
-def whole_all(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def whole_all(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
     """`whole` of each."""
-    return {name: whole(tensor.detach()) for name, tensor in tensors.items()}
+    like = tensors if like is None else like
+    return {name: whole(tensor.detach(), like[name]) for name, tensor in tensors.items()}
+
+
+def outline_of(parameter: Tensor) -> Tensor:
+    """A tensor with the shape and kind of a parameter as it is when it is whole."""
+    cut = cut_of(parameter)
+    return parameter if cut is None else cut.outline(parameter)
 
 
 def part_of(tensor: Tensor, like: Tensor) -> Tensor:
-    """This process's part of a whole tensor that all of them have, cut as another of its shape is."""
+    """This process's part of a whole tensor that all of them have, cut as a parameter of its shape is."""
+    cut = cut_of(like)
+    if cut is not None and tensor.shape == cut.outline(like).shape:
+        return cut.part(tensor).to(like.device)
     if is_part(like) and like.shape == tensor.shape:
         from torch.distributed.tensor import DTensor, distribute_tensor
 
@@ -136,6 +201,16 @@ def part_of(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor.to(like.device)
 
 
-def total_norm(gradients: Sequence[Tensor]) -> Tensor:
-    """The length of all gradients together, whoever holds them."""
-    return whole(nn.utils.get_total_norm(gradients)) if gradients else torch.zeros(())
+def total_norm(parameters: Sequence[Tensor]) -> Tensor:
+    """The length of all gradients of parameters together, whoever holds them."""
+    gradients = [(parameter.grad, cut_of(parameter)) for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    norm = whole(nn.utils.get_total_norm([gradient for gradient, cut in gradients if cut is None]))
+    cut_ones = [gradient for gradient, cut in gradients if cut is not None]
+    if not cut_ones:
+        return norm
+    own = nn.utils.get_total_norm(cut_ones)
+    norms = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(norms, own)
+    return torch.linalg.vector_norm(torch.stack([norm, *norms]))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from langue.errors import LangueError
-from langue.parallel import part_of
+from langue.parallel import part_of, whole_all
 from langue.train.checkpoint import load, steps
 
 
@@ -19,7 +19,8 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float):
         self.decay = decay
-        self.weights = {name: parameter.detach().clone() for name, parameter in _trained(model)}
+        self.parameters = dict(_trained(model))
+        self.weights = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
@@ -45,10 +46,14 @@ class Average:
             parameter.copy_(self.weights[name])
             self.weights[name].copy_(own)
 
+    def state(self) -> dict[str, Tensor]:
+        """The average, whole; every process has to ask."""
+        return whole_all(self.weights, self.parameters)
+
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take up the average of a checkpoint."""
         for name, value in self.weights.items():
-            value.copy_(part_of(weights[name], value))
+            value.copy_(part_of(weights[name], self.parameters[name]))
 
 
 def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -93,7 +93,8 @@ class Muon(torch.optim.Optimizer):
         momenta = [self._momentum(parameter) for parameter in params]
         torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
         # A direction is that of a whole matrix, of which a process may hold a part.
-        updates = [whole(update) for update in torch._foreach_lerp(grads, momenta, group["momentum"])]
+        updates = torch._foreach_lerp(grads, momenta, group["momentum"])
+        updates = [whole(update, like) for update, like in zip(updates, params, strict=True)]
         if group["weight_decay"]:
             torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
         for shape, pieces in self._by_shape(updates).items():

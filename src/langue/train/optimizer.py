@@ -10,7 +10,7 @@ from torch import Tensor
 from langue.errors import LangueError
 from langue.models import Model
 from langue.nn.roles import roles
-from langue.parallel import part_of
+from langue.parallel import outline_of, part_of, whole
 from langue.train.muon import Muon
 from langue.train.settings import TrainingSettings
 
@@ -35,9 +35,9 @@ class Optimizers:
             optimizer.step()
 
     def state(self) -> dict[str, Tensor]:
-        """State that has to be kept: "parameter/quantity" → tensor."""
+        """State that has to be kept: "parameter/quantity" → tensor, whole; every process has to ask."""
         return {
-            f"{self.names[parameter]}/{quantity}": value
+            f"{self.names[parameter]}/{quantity}": whole(value, parameter)
             for optimizer, _ in self.parts
             for parameter, state in optimizer.state.items()
             for quantity, value in state.items()
@@ -73,9 +73,10 @@ class Optimizers:
 
 def _quantities(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
     """Outline of what an optimizer keeps of a parameter, by tensors of the same shapes and kinds."""
+    like = outline_of(parameter)
     if isinstance(optimizer, Muon):
-        return {"momentum": parameter}
-    return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": parameter, "exp_avg_sq": parameter}
+        return {"momentum": like}
+    return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": like, "exp_avg_sq": like}
 
 
 def build_optimizer(model: Model, settings: TrainingSettings) -> Optimizers:

@@ -10,7 +10,7 @@ from langue.settings import Settings
 
 ScheduleKind = Literal["cosine", "wsd", "linear", "inverse_sqrt", "constant"]
 OptimizerKind = Literal["muon", "adamw"]
-ParallelKind = Literal["replicated", "sharded"]
+ParallelKind = Literal["replicated", "sharded", "tensor"]
 
 BOUNDS = ("steps", "seconds", "tokens", "flops", "epochs")
 
@@ -85,8 +85,9 @@ class TrainingSettings(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Precision of matrix multiplications; auto takes bf16 on a GPU that knows it, and fp32 elsewhere."""
     parallel: ParallelKind = "replicated"
-    """The part that each of several processes holds: a copy of the model, or a share of every parameter (FSDP), for
-    models that are too large for one device."""
+    """The part that each of several processes holds: a copy of the model; a share of every parameter (FSDP), for models
+    that are too large for one device; or (tensor) a share of the heads and feedforward layers, while all of them work
+    on the same rows, for models whose single rows are too much for one device."""
     compile: bool = False
     """Let torch compile the forward and backward pass; needs a C++ compiler."""
 

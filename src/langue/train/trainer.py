@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from langue.console import progress
 from langue.errors import LangueError
 from langue.kernels import dropping_by
 from langue.models import Model
-from langue.parallel import Strategy, broadcast_number, is_first, part_of, strategy_of, total_norm, wait, whole_all
+from langue.parallel import (
+    Strategy,
+    broadcast_number,
+    is_first,
+    outline_of,
+    part_of,
+    strategy_of,
+    total_norm,
+    wait,
+    whole_all,
+)
 from langue.randomness import row_keys, seed_torch
 from langue.train import checkpoint as checkpoints
 from langue.train.algorithm import Algorithm, LossModule
@@ -122,7 +132,7 @@ class Trainer:
         counts = self._exact(torch.tensor([now, *self._signals.times.values()], dtype=torch.float64))
         numbers = torch.cat([counts, *metrics.values()])
         self.strategy.add_up(numbers)
-        norm = total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        norm = total_norm(self.parameters)
         # The only time that a step waits for the device.
         norm_value, *values = torch.cat([self._exact(norm)[None], numbers]).tolist()
         rest = values[len(counts) :]
@@ -253,8 +263,7 @@ class Trainer:
         if self.watch.evaluate is None:
             return None
         self.model.eval()
-        averaged = nullcontext() if self.average is None else self.average.applied(self.model)
-        with averaged, self.strategy.gathered(self.module), torch.no_grad():
+        with self.gathered(), torch.no_grad():
             metrics = self.watch.evaluate(self.model)
             value = broadcast_number(metrics[self.watch.deciding.metric])
             is_best = self.watch.deciding.is_better(value, self.progress.best)
@@ -269,6 +278,13 @@ class Trainer:
         self._write(split="dev", **metrics, best=is_best, **extra)
         self._since_log.pause(self._clock())
         return metrics
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Inside, the model has the weights that are kept, whole, or their average; in every process."""
+        averaged = nullcontext() if self.average is None else self.average.applied(self.model)
+        with averaged, self.strategy.gathered(self.module):
+            yield
 
     # Checkpoints ----------------------------------------------------------------------------------------------------
 
@@ -293,14 +309,17 @@ class Trainer:
 
     def _tensors(self) -> dict[str, dict[str, Tensor]]:
         """Everything that the training changes and that is a tensor, whole."""
-        tensors = {"model": dict(self._named(trained=True)), "optimizer": self.optimizer.state()}
+        tensors = {"model": whole_all(self._named(trained=True)), "optimizer": self.optimizer.state()}
         if self.average is not None:
-            tensors["average"] = self.average.weights
-        return {name: whole_all(group) for name, group in tensors.items()}
+            tensors["average"] = self.average.state()
+        return tensors
 
     def _named(self, *, trained: bool) -> dict[str, nn.Parameter]:
         named = self.model.named_parameters()
         return {name: parameter for name, parameter in named if parameter.requires_grad == trained}
+
+    def _outlines(self, *, trained: bool) -> dict[str, Tensor]:
+        return {name: outline_of(parameter) for name, parameter in self._named(trained=trained).items()}
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint, bit for bit as if nothing had happened.
@@ -315,7 +334,7 @@ class Trainer:
                 f"the checkpoint of step {checkpoint.step} was made with training.seed {progress.seed}, "
                 f"not {self.config.seed}; set it back, or begin anew"
             )
-        parameters, frozen = self._named(trained=True), self._named(trained=False)
+        parameters, frozen = self._outlines(trained=True), self._outlines(trained=False)
         weights = checkpoint.part("model", parameters)
         average = None if self.average is None else checkpoint.part("average", parameters)
         state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
