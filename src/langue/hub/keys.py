@@ -36,36 +36,24 @@ class ParameterKey:
     rows: tuple[int, ...]
     head_width: int
 
-    def views(self, parts: Sequence[Tensor]) -> list[Tensor]:
-        """Theirs as ours, part by part, without moving a number: the last dimensions may be split up."""
-        views = []
-        for number, part in enumerate(parts):
-            part = part.mT if self.key.turned and part.ndim == 2 else part
-            part = part[0] if self.key.row else part
-            views.append(to_neighbours(part, self.head_width) if number < self.key.rotary else part)
-        return views
+    def _view(self, number: int, part: Tensor) -> Tensor:
+        """One of theirs as ours, without moving a number: the last dimensions may be split up."""
+        part = part.mT if self.key.turned and part.ndim == 2 else part
+        part = part[0] if self.key.row else part
+        return to_neighbours(part, self.head_width) if number < self.key.rotary else part
 
     def join(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """Our parameter; where it is just theirs, in their memory."""
-        if NOTHING in self.theirs:
-            return self._fill_in(parts, dtype)
-        views = self.views(parts)
-        if len(parts) == 1 and views[0] is parts[0] and parts[0].dtype == dtype:
+        """Our parameter, with zeros for what they have not; where it is just theirs, in their memory."""
+        views = [self._view(number, part) for number, part in enumerate(parts)]
+        if len(self.theirs) == 1 and views[0] is parts[0] and parts[0].dtype == dtype:
             return parts[0]
         shape = (parts[0].mT if self.key.turned else parts[0]).shape[2 if self.key.row else 1 :]
-        joined = torch.empty((sum(self.rows), *shape), dtype=dtype)
-        for place, view in zip(joined.split(list(self.rows)), views, strict=True):
-            place.view(view.shape).copy_(view)
+        joined, rest = torch.zeros((sum(self.rows), *shape), dtype=dtype), iter(views)
+        for name, place in zip(self.theirs, joined.split(list(self.rows)), strict=True):
+            if name != NOTHING:
+                view = next(rest)
+                place.view(view.shape).copy_(view)
         return joined
-
-    def _fill_in(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """Vectors of theirs one behind the other, with zeros for those that they have not."""
-        present = iter(parts)
-        pieces = [
-            next(present).to(dtype) if name else torch.zeros(rows, dtype=dtype)
-            for name, rows in zip(self.theirs, self.rows, strict=True)
-        ]
-        return torch.cat(pieces)
 
     @property
     def sources(self) -> tuple[str, ...]:
