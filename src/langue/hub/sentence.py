@@ -60,7 +60,7 @@ class Sentence(NamedTuple):
 
     config: EmbedderConfig
     weights: dict[str, Tensor]
-    """Of the dense layers, by the name that they have in an `Embedder`."""
+    """Weights of the dense layers, by the name that they have in an `Embedder`."""
     reading: Reading
 
 

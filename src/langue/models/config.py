@@ -69,10 +69,10 @@ class AudioConfig(Settings):
     bins: int = Field(default=80, ge=1, le=256)
     """Bands of the mel scale."""
     strides: tuple[Literal[1, 2], ...] = Field(default=(2, 2), min_length=1)
-    """How many frames or positions each of the convolutions makes one: two of stride 2 make one position of 40 ms."""
+    """Frames or positions that each of the convolutions makes one: two of stride 2 make one position of 40 ms."""
 
     spells: bool = False
-    """Whether a seq2seq's encoder writes as well, a token or nothing at each position, as one alone does (CTC)."""
+    """Let a seq2seq's encoder write as well, a token or nothing at each position, as one alone does (CTC)."""
 
     alignment_heads: tuple[tuple[int, int], ...] = ()
     """Blocks and heads of a seq2seq's decoder, both from 0, that attend to what they write down, by which the times of
@@ -133,7 +133,7 @@ class ModelConfig(LayerFields):
     embedding_scale: bool = False
     """Multiply embeddings by √width, as the Transformer of 2017 does."""
     segments: int = Field(default=0, ge=0)
-    """How many texts of one row are told apart by a learned vector of their own (BERT: 2); 0 tells none apart."""
+    """Number of texts of one row that are told apart by a learned vector of their own (BERT: 2); 0 tells none apart."""
     tie_embeddings: bool = True
     """The head uses the embedding's matrix."""
     head_bias: bool = False
@@ -151,7 +151,7 @@ class ModelConfig(LayerFields):
     """A head that gives a vector for a whole text."""
 
     audio: AudioConfig | None = None
-    """How the encoder of recordings hears, instead of reading tokens: a seq2seq's, or one whose head writes (CTC)."""
+    """Audio front end of an encoder of recordings instead of tokens: a seq2seq's, or one whose head writes (CTC)."""
 
     initial_deviation: float | None = Field(default=None, gt=0)
     """Standard deviation of new matrices; null takes 1/√(input width)."""

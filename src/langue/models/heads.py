@@ -14,9 +14,9 @@ class ClassifierConfig(Settings):
     """A head that gives some numbers for a whole text, or for each of its positions."""
 
     each: Literal["text", "position"] = "text"
-    """What gets the numbers: the text, or each position."""
+    """Owner of the numbers: the text, or each position."""
     outputs: int = Field(default=0, ge=0)
-    """How many: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""
+    """Number of outputs: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""
     pooling: Pooling = "mean"
     """The vector of a text: its first position's, its last one's, or the mean of all."""
     dense: DenseKind = "none"
@@ -29,9 +29,9 @@ class DenseConfig(Settings):
     """A dense layer that a text's vector goes through."""
 
     width: int = Field(ge=1)
-    """How many numbers it gives."""
+    """Width of its output."""
     activation: DenseKind = "none"
-    """What it does to each of them."""
+    """Activation of each number."""
     bias: bool = True
     """A bias for each."""
 
@@ -44,4 +44,4 @@ class EmbedderConfig(Settings):
     layers: tuple[DenseConfig, ...] = ()
     """Dense layers after it."""
     normalise: bool = True
-    """Whether vectors have the length 1, so that a dot product is the cosine."""
+    """Give vectors of length 1, so that a dot product is the cosine."""

@@ -23,13 +23,13 @@ class RotarySpec(Settings):
     """Rotary positions: queries and keys are turned."""
 
     kind: Literal["rotary"] = "rotary"
-    """Of positions."""
+    """Kind of positions."""
     head_width: int
     """Width of what is turned."""
     theta: float
     """The slowest wavelength."""
     scaling: RotaryScaling | None
-    """How they were stretched, if they were."""
+    """Stretching to a longer context, if there was any."""
 
     @model_validator(mode="after")
     def _check(self) -> RotarySpec:
@@ -42,7 +42,7 @@ class RelativeSpec(Settings):
     """Relative positions: a bias of attention's scores."""
 
     kind: Literal["relative"] = "relative"
-    """Of positions."""
+    """Kind of positions."""
     heads: int
     """Heads, each with a bias of its own."""
     buckets: int
@@ -61,7 +61,7 @@ class AttentionSpec(Settings):
     """A mixer of attention."""
 
     kind: Literal["attention"] = "attention"
-    """Of mixer."""
+    """Kind of mixer."""
     heads: int
     """Heads of queries."""
     key_heads: int
@@ -90,14 +90,14 @@ class RecurrentSpec(Settings):
     """A mixer that walks through the positions."""
 
     kind: RecurrentKind
-    """Of mixer: the cell."""
+    """Kind of mixer: the cell."""
 
 
 class WindowSpec(Settings):
     """A mixer of the last few inputs side by side."""
 
     kind: Literal["window"] = "window"
-    """Of mixer."""
+    """Kind of mixer."""
     size: int
     """Inputs side by side."""
 
@@ -128,7 +128,7 @@ class NormSpec(Settings):
     """A norm of whatever width."""
 
     kind: NormKind
-    """Of norm."""
+    """Kind of norm."""
     epsilon: float
     """Added to a variance before its root is taken."""
     bias: bool
@@ -143,21 +143,21 @@ class LayerSpec(Settings):
     """All that one layer is made of; the width is that of the stack."""
 
     width: int
-    """Of the stack."""
+    """Width of the stack."""
     block: BlockKind
-    """What stands around the mixer."""
+    """Layers around the mixer."""
     mixer: MixerSpec
-    """How positions exchange information."""
+    """Mixer, in which positions exchange information."""
     position: Annotated[PositionSpec, Field(discriminator="kind")] | None
-    """What guides its attention; recurrence and windows know the order by themselves."""
+    """Positions that guide its attention; recurrence and windows know the order by themselves."""
     cross: CrossSpec | None
     """Cross-attention to a source, where there is one."""
     feedforward: FeedforwardSpec | None
-    """What each position does by itself, if anything."""
+    """Feedforward layer, if there is one."""
     convolution: int | None
     """Positions that a Conformer's convolution sees."""
     norm: NormSpec
-    """Of each sublayer."""
+    """Norm of each sublayer."""
     norm_place: NormPlace
     """Before a sublayer, or after its shortcut."""
     residual: bool
@@ -187,9 +187,9 @@ class LayerFields(Settings):
     """The fields of a layer: beside `layers` they hold for all layers, in an item of `layers` for that one alone."""
 
     mixer: MixerKind = "attention"
-    """How positions exchange information."""
+    """Mixer, in which positions exchange information."""
     block: BlockKind = "plain"
-    """What stands around the mixer: a feedforward layer after it, or, of a Conformer, one half before it and one half
+    """Layers around the mixer: a feedforward layer after it, or, of a Conformer, one half before it and one half
     after it, and a convolution over the nearest positions between (Gulati et al. 2020)."""
     convolution: int = Field(default=31, ge=1)
     """Positions that a Conformer's convolution sees, itself included."""
@@ -201,7 +201,7 @@ class LayerFields(Settings):
     head_width: int | None = Field(default=None, ge=1)
     """Width of one head; null takes width / heads."""
     window: int | None = Field(default=None, ge=1)
-    """How many positions a position sees, itself included: attention's sliding window, or the window mixer's size."""
+    """Positions that a position sees, itself included: attention's sliding window, or the window mixer's size."""
     query_key_norm: QueryKeyNorm = "none"
     """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3)."""
     query_key_norm_epsilon: float | None = Field(default=None, gt=0)
@@ -212,12 +212,13 @@ class LayerFields(Settings):
     """Biases of attention's projections, where they differ from `bias`: none, query_key_value (Qwen2), or all."""
 
     position: PositionKind = "rotary"
-    """How attention knows the order; recurrence and windows know it by themselves and want `none`. Learned and
-    sinusoidal ones are added to the embeddings, rotary and relative ones guide the layers that have attention."""
+    """Positions, by which attention knows the order; recurrence and windows know it by themselves and want `none`.
+    Learned and sinusoidal ones are added to the embeddings, rotary and relative ones guide the layers that have
+    attention."""
     rotary_theta: float = Field(default=10_000.0, gt=0)
     """The slowest rotary wavelength, in radians' worth of positions."""
     rotary_scaling: RotaryScaling | None = None
-    """How rotary positions were stretched to a longer context than they were learned for."""
+    """Stretching of rotary positions to a longer context than they were learned for."""
     relative_buckets: int = Field(default=32, ge=4)
     """Buckets of relative positions."""
     relative_reach: int = Field(default=128, ge=2)
@@ -344,7 +345,7 @@ class LayerPattern(Settings):
     pattern: tuple[LayerItem, ...] = Field(min_length=1, max_length=LONGEST_LIST)
     """Layers in their order: each a mixer's name, or the fields in which it differs from those beside `layers`."""
     repeat: int = Field(default=1, ge=1)
-    """How many times they come."""
+    """Number of times that they come."""
 
 
 Layers = Annotated[int, Field(ge=0)] | Annotated[tuple[LayerItem, ...], Field(max_length=LONGEST_LIST)] | LayerPattern

@@ -81,7 +81,7 @@ class Block(nn.Module):
         self.sublayers = nn.ModuleList(sublayers)
         self.norm = nn.Identity() if norm is None else norm
         self.place = 0 if opening is None else 1
-        """Of the mixer's wrapper."""
+        """Index of the mixer's wrapper."""
 
     def start(self) -> list[LayerState]:
         """Empty states of those layers that remember something."""

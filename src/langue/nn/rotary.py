@@ -23,7 +23,7 @@ class RotaryScaling(Settings):
     kind: Literal["linear", "llama3", "yarn"]
     """linear slows all pairs (Chen et al. 2023, "Position interpolation"), llama3 and yarn those that turn slowly."""
     factor: float = Field(ge=1)
-    """How much longer the context became."""
+    """Ratio of the new context to the old."""
     original_context: int = Field(default=8192, ge=1)
     """The context before."""
     slow: float = Field(default=1.0, gt=0)
@@ -31,7 +31,7 @@ class RotaryScaling(Settings):
     fast: float = Field(default=4.0, gt=0)
     """Pairs that turn more often than this are left alone (llama3: 4, yarn: 32)."""
     attention_factor: float | None = Field(default=None, gt=0)
-    """What yarn multiplies queries and keys by; null takes 0.1 · ln(factor) + 1."""
+    """Factor of queries and keys (yarn); null takes 0.1 · ln(factor) + 1."""
     truncate: bool = True
     """yarn: round the pairs between which it fades to whole ones."""
 

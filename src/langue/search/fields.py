@@ -32,7 +32,7 @@ class FieldRecord(Settings):
     """A field of an index."""
 
     kind: Kind
-    """What its values are."""
+    """Kind of its values."""
     several: bool = False
     """True where a document may have more than one value of it."""
 

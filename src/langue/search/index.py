@@ -43,7 +43,7 @@ class Hit:
     source: str
     start: int
     end: int
-    """Where it stands in its document's text, in characters."""
+    """Its place in its document's text, in characters."""
     text: str
     metadata: Mapping[str, Any]
     sentence: tuple[int, int] | None = None

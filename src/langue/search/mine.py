@@ -37,16 +37,16 @@ class MineSettings(Settings):
     """Settings of the search for hard negatives."""
 
     negatives: int = Field(default=1, ge=1)
-    """How many for each pair, at most."""
+    """Negatives for each pair, at most."""
     depth: int = Field(default=50, ge=1)
-    """How many passages are looked at for each."""
+    """Passages that are looked at for each."""
     skip: int = Field(default=0, ge=0)
-    """How many of those that are left are passed over, from the top."""
+    """Passages that are passed over, from the top of those that are left."""
     margin: float | None = Field(default=None, ge=0, le=1)
     """A passage has to score lower than the right text by this share of its score; by meaning, 0.05 unless said
     (Moreira et al. 2024, "NV-Retriever", section 3.2)."""
     mode: Mode = "dense"
-    """How they are looked for."""
+    """Mode of the search for them."""
 
 
 class Mined(NamedTuple):

@@ -35,7 +35,7 @@ class _Term(NamedTuple):
     """A term of a query: a word, and the passages that hold it."""
 
     weight: float
-    """How often it was asked for, times how rare it is; more than it can give to any passage."""
+    """Its count in the query, times its rarity; more than it can give to any passage."""
     rows: np.ndarray
     counts: np.ndarray
 

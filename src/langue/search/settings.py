@@ -17,17 +17,17 @@ class IndexSettings(Settings):
     """Settings of an index: what is a document, what is a passage, and how vectors are kept."""
 
     kind: Kind = "lance"
-    """Where it lives: LanceDB in a folder, flat arrays that are read into memory whole, or PostgreSQL with pgvector."""
+    """Back end: LanceDB in a folder, flat arrays that are read into memory whole, or PostgreSQL with pgvector."""
     size: int = Field(default=800, ge=40)
     """The longest passage, in bytes of UTF-8, to which tokens are closer than to characters whatever the script; 800
     are about 180 tokens of English."""
     overlap: int = Field(default=1, ge=0)
     """Sentences that a passage has in common with the one before."""
     storage: Storage = "float32"
-    """How vectors are kept: as they are; in a byte a number; or in a bit a number to find candidates by, and in a byte
+    """Form of kept vectors: as they are; in a byte a number; or in a bit a number to find candidates by, and in a byte
     a number to rank them by."""
     documents: Unit = "file"
-    """What one document of a text file is."""
+    """One document of a text file."""
     id: str = "id"
     """The column of a table that names its rows; `_id` is taken as well, and a row without them goes by its number."""
     text: str = "text"

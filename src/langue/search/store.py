@@ -39,7 +39,7 @@ class Passage(NamedTuple):
     """Its number in the index, never given twice; of equal scores, the smaller one comes first."""
     document: str
     digest: str
-    """Of its document."""
+    """Fingerprint of its document."""
     source: str
     number: int
     """Its place in its document, from 0."""
@@ -54,40 +54,40 @@ class ModelRecord(Settings):
     """The model that made the vectors."""
 
     fingerprint: str
-    """Of weights, tokenizer and whatever else its vectors depend on."""
+    """Hash of weights, tokenizer and whatever else its vectors depend on."""
     size: int = Field(ge=1)
     """Numbers of a vector."""
     path: str | None = None
-    """Where it was."""
+    """Its folder, where it had one."""
 
 
 class IndexManifest(Settings):
     """Manifest of one version of an index; whoever has read it sees what it counts and nothing later."""
 
     format: str = "langue index"
-    """What tells it from other manifests."""
+    """A mark that tells it from other manifests."""
     version: int = VERSION
-    """Of the layout on disk."""
+    """Version of the layout on disk."""
     settings: IndexSettings
-    """What it was built by."""
+    """Settings that it was built by."""
     model: ModelRecord | None = None
     """None where passages are found by their words alone."""
     documents: int = 0
-    """How many can be found."""
+    """Documents that can be found."""
     passages: int = 0
-    """How many they are cut into."""
+    """Passages that they are cut into."""
     next_key: int = 0
     """The number that the next new passage gets."""
     fields: dict[str, FieldRecord] = Field(default_factory=dict)
-    """What conditions can be about."""
+    """Fields that conditions can be about."""
     generation: int = 0
-    """How often it was written."""
+    """Number of times that it was written."""
     place: dict[str, Any] = Field(default_factory=dict)
-    """What the back end itself must know to find its version."""
+    """Facts by which the back end finds its version."""
     files: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Size and SHA-256 of each file of an index in a folder."""
     sha256: str = ""
-    """Of this very text with nothing in this place."""
+    """Hash of this very text with nothing in this place."""
 
     def text(self) -> str:
         """The one way to write it: a change in white space is damage as well."""
