@@ -187,7 +187,6 @@ class LanceTable(Table):
 
     def _condition(self, condition: Condition) -> Any:
         """As an expression of Lance's, in which values are values."""
-
         number = self._fields.get(condition.field)
         if number is None:
             return col("key") < lit(0)  # no document has the field
@@ -349,7 +348,6 @@ class PassageRows:
 
 def _numpy(column: Any) -> np.ndarray:
     """A column of numbers, or of lists that are equally long, as (rows,) or (rows, length)."""
-
     if not pyarrow.types.is_fixed_size_list(column.type):
         return column.to_numpy()
     chunks = [chunk.flatten().to_numpy() for chunk in column.chunks]
@@ -360,7 +358,6 @@ def _numpy(column: Any) -> np.ndarray:
 
 def _fields_of(columns: Iterable[str]) -> list[Any]:
     """Columns of numbers and of texts, by their names."""
-
     numbers = ("_number", "_number_low", "_number_high")
     return [pyarrow.field(name, pyarrow.float64() if name.endswith(numbers) else pyarrow.string()) for name in columns]
 
@@ -371,7 +368,6 @@ def _spelt(value: Any) -> str:
 
 def _single(condition: Condition, column: Any) -> Any:
     """A condition on a column that holds one value a document, as an expression in which values are values."""
-
     values = [value if isinstance(value, str) else float(value) for value in condition.values]
     if condition.operator in ("begins", "avoids"):
         met = _any([(column >= lit(value)) & (column < lit(f"{value}{LAST}")) for value in values])
@@ -383,7 +379,6 @@ def _single(condition: Condition, column: Any) -> Any:
 
 def _several(condition: Condition, column: Any, low: Any, high: Any) -> Any:
     """The same on columns of several values a document, of which any may meet it."""
-
     operator = NEGATIVE.get(condition.operator, condition.operator)
     if operator in ("<", "<=", ">", ">="):
         value = condition.value if isinstance(condition.value, str) else float(condition.value)

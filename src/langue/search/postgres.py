@@ -312,7 +312,6 @@ def _bools(bit: Any) -> np.ndarray:
 
 def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:
     """Conditions as composed SQL, with their fields and values as parameters."""
-
     parts, parameters = [], {}
     for number, condition in enumerate(where):
         parts.append(_condition(number, condition))
@@ -323,7 +322,6 @@ def _conditions(where: Where) -> tuple[Any, dict[str, Any]]:
 
 def _condition(number: int, condition: Condition) -> Any:
     """A condition that any of a document's values meets; one that says no, if there are values and none is equal."""
-
     if condition.numeric:
         value = (
             "CASE jsonb_typeof(each.value) WHEN 'number' THEN (each.value #>> '{{}}')::float8 "
