@@ -91,7 +91,7 @@ def _contestants(data: Path, run_folder: Path, folder: Path, count: int | None) 
 def _sources(task: Any, table: Path, count: int | None) -> list[list[int]]:
     import csv
 
-    from langue.tasks.sources import read_sources
+    from langue.tasks.rewriting.sources import read_sources
 
     with table.open(encoding="utf-8", newline="") as file:
         texts = [row["source"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]

@@ -86,7 +86,7 @@ def langue_says(model: str, text: str, folder: str) -> dict[str, Any]:
     from langue.batch import Batch
     from langue.hub import PretrainedModel, save_checkpoint
     from langue.hub.gguf import read_gguf
-    from langue.tasks.generate import Generate
+    from langue.tasks.generate.predict import Generate
 
     start = time.perf_counter()
     network, tokenizer = read_gguf(model)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from langue.experiment import Run, train
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 
 TOPICS = {
     "sea": ["boat", "wave", "salt", "fish", "shore"],

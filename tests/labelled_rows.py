@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from langue.experiment import Run, train
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 
 GOOD, BAD = ["fine", "lovely", "bright", "warm", "kind"], ["dull", "awful", "cold", "sour", "grim"]
 NEUTRAL = ["the", "film", "was", "a", "day", "and", "it", "went", "on", "in", "town"]

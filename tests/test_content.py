@@ -20,11 +20,11 @@ from langue.data.store import TokenStore, manifest_digest
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.files.rows import write_line
-from langue.recipe import read_recipe
 from langue.report import write_report
 from langue.report.record import read_record
 from langue.report.result import read_result
 from langue.search.store import read_manifest
+from langue.tasks.recipes import read_recipe
 from langue.train.checkpoint import load, verify
 from tiny import write_tiny
 

@@ -12,12 +12,12 @@ import torch
 import langue
 from embed_rows import RECIPE, learn, rows, write_rows
 from langue import cli
-from langue.data import DataSettings
+from langue.data import TableDataSettings
 from langue.data.retrieval_pairs import read_retrieval_rows
 from langue.errors import LangueError
 from langue.models import load_model
-from langue.recipe import read_recipe
-from langue.tasks.alike import find_positives
+from langue.tasks.embed.evaluate import find_positives
+from langue.tasks.recipes import read_recipe
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,9 @@ def test_scores_are_learnt_from_the_rows_or_from_a_model_that_judges_pairs(tmp_p
     taught = learn(tmp_path / "taught", "triples", embed__teacher=teacher.folder.path, training__steps=4, **more)
     told = np.load(taught.folder.data / "teacher.npy")
     row = rows("triples")[0]
-    train_rows = read_retrieval_rows(DataSettings(train=str(tmp_path / "taught" / "train.jsonl"), dev=0.2), "train")
+    train_rows = read_retrieval_rows(
+        TableDataSettings(train=str(tmp_path / "taught" / "train.jsonl"), dev=0.2), "train"
+    )
     assert told.shape == (2 * len(train_rows),)
     task, first = langue.load(teacher.folder.path), train_rows[0].values
     scores = task.classify((first["anchor"], first["negative"]), scores=True)["scores"]
@@ -145,7 +147,7 @@ def test_a_beir_folder_gives_pairs_and_negatives(tmp_path):
     (tmp_path / "qrels").mkdir()
     judged = "query-id\tcorpus-id\tscore\na\td0\t1\na\td1\t2\na\td2\t0\nb\td3\t1\n"
     (tmp_path / "qrels" / "train.tsv").write_text(judged)
-    found = [row.values for row in read_retrieval_rows(DataSettings(train=str(tmp_path), dev=None), "train")]
+    found = [row.values for row in read_retrieval_rows(TableDataSettings(train=str(tmp_path), dev=None), "train")]
     assert found == [
         {"anchor": "what", "positive": "text 0", "negatives": ["text 2"]},
         {"anchor": "what", "positive": "text 1", "negatives": ["text 2"]},

@@ -22,11 +22,11 @@ from langue.data import prepare
 from langue.errors import LangueError
 from langue.evaluate import evaluate_text
 from langue.experiment import Run, RunFolder, train, training
-from langue.experiment.data import is_store, open_data
 from langue.experiment.fit import Shape, check_fit
 from langue.models import ModelConfig, load_model
 from langue.models.count import memory
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
+from langue.tasks.stores import is_store, open_data
 from langue.text import Tokenizer
 from langue.train import TrainingSettings
 from tiny import text, write_tiny

@@ -22,7 +22,7 @@ from langue.data.recordings import recording_of
 from langue.errors import LangueError
 from langue.experiment.given import write_given
 from langue.models import load_model
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 from spoken_rows import write_spoken
 from tiny import text, write_tiny
 

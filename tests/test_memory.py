@@ -47,9 +47,9 @@ def faults(choose: bool, **environment: str) -> tuple[int, str]:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone can be asked to")
 def test_freed_memory_is_used_again():
     pages = (2 * 48_000_000 + 100_000_000) // os.sysconf("SC_PAGE_SIZE")
-    count, told = faults(True)
-    assert told == "True"
-    assert count < pages // 10
+    # A busy system takes pages away now and then, and faults are counted for that too; it never saves any.
+    tries = (faults(True) for _ in range(3))
+    assert any(told == "True" and count < pages // 10 for count, told in tries)
     assert faults(False)[0] > 4 * pages  # of the five steps
     count, told = faults(True, MALLOC_TRIM_THRESHOLD_="100000")
     assert (count > 4 * pages, told) == (True, "False")

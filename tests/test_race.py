@@ -9,10 +9,10 @@ from langue.cli import run as run_command
 from langue.errors import LangueError
 from langue.models.count import flops_per_token
 from langue.race import Budget, race
-from langue.recipe import Recipe
 from langue.report import write_race_report
 from langue.report.result import read_result
 from langue.settings import parse
+from langue.tasks.generate.settings import GenerateRecipe
 from langue.train import latest
 
 PRESETS = ("mlp-nano", "gpt-nano")
@@ -28,7 +28,7 @@ def text(tmp_path_factory) -> Path:
     return path
 
 
-def recipe_of(text: Path, **data) -> Recipe:
+def recipe_of(text: Path, **data) -> GenerateRecipe:
     content = {
         "task": "generate",
         "tokenizer": {"kind": "char"},
@@ -37,7 +37,7 @@ def recipe_of(text: Path, **data) -> Recipe:
         "training": {"steps": 3, "batch_size": 12, "warmup_steps": 5, "learning_rate": 3e-3},
         "samples": {"prompt": "one ", "max_tokens": 8},
     }
-    return parse(Recipe, content, "test")
+    return parse(GenerateRecipe, content, "test")
 
 
 @pytest.fixture(scope="module")

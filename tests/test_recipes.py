@@ -12,8 +12,9 @@ import langue
 from langue import cli
 from langue.cli.fields import gather_fields
 from langue.errors import LangueError
-from langue.recipe import Recipe, read_recipe
+from langue.recipe import Recipe
 from langue.recipes import FOLDER, find_recipe, names
+from langue.tasks.recipes import read_recipe
 
 TINY = ["--model.preset", "gru-nano", "--model.width", "16", "--model.layers", "1", "--data.train", "text.txt"]
 SHORT = ["--training.steps", "2", "--samples.max_tokens", "0"]

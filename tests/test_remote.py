@@ -24,8 +24,8 @@ from langue.errors import LangueError
 from langue.evaluate.run import recipe_data
 from langue.experiment import train
 from langue.experiment.resolve import begin_from
-from langue.recipe import read_recipe
 from langue.remote import is_remote, local
+from langue.tasks.recipes import read_recipe
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from sentence_folder import save_sentence_folder
 from tiny import text, write_tiny
@@ -106,9 +106,11 @@ def test_a_run_goes_on_by_the_name(cached: Path) -> None:
 
 def test_a_folder_of_that_name_is_not_taken_for_it(cached: Path) -> None:
     (cached / "owner" / "tiny").mkdir(parents=True)
-    recipe = read_recipe("recipe.yaml", {"model.path": NAME, "tokenizer.path": NAME, "embed.teacher": NAME})
+    recipe = read_recipe(
+        "recipe.yaml", {"task": "embed", "model.path": NAME, "tokenizer.path": NAME, "embed.teacher": NAME}
+    )
     assert recipe.model.path == recipe.tokenizer.path == recipe.embed.teacher == Path(NAME)
-    assert recipe_data(NAME).train == ""  # and not what the recipe in this folder says
+    assert recipe_data(NAME, "embed").train == ""  # and not what the recipe in this folder says
 
 
 def test_an_index_remembers_the_name(cached: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

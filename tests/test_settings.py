@@ -14,8 +14,10 @@ from pydantic import ValidationError
 import langue
 from langue.content import read_yaml
 from langue.errors import LangueError
-from langue.recipe import Recipe, read_recipe
+from langue.recipe import Recipe
 from langue.settings import Settings, override, parse
+from langue.tasks.recipes import read_recipe, recipe_schema
+from langue.tasks.table import TASKS
 
 
 class Inner(Settings):
@@ -168,8 +170,10 @@ def test_every_field_of_every_kind_of_settings_is_described() -> None:
 
 
 def test_the_schema_of_a_recipe_says_what_each_key_means() -> None:
-    schema = Recipe.model_json_schema()
-    assert schema["properties"]["task"]["description"] == "What the model learns to do."
+    schema = recipe_schema()
+    assert schema["discriminator"]["propertyName"] == "task"
+    assert set(schema["discriminator"]["mapping"]) == set(TASKS)
+    assert schema["$defs"]["FillRecipe"]["properties"]["task"]["description"] == "The task that the model learns."
     layers = json.dumps(schema["$defs"]["ModelSettings"]["properties"]["layers"])
     assert "The slowest rotary wavelength" in layers
     assert "differs from what stands beside" in layers

@@ -12,7 +12,8 @@ import soundfile
 from langue.errors import LangueError
 from langue.experiment import RunFolder, train
 from langue.experiment.seeds import train_seeds
-from langue.recipe import Recipe, read_recipe
+from langue.recipe import Recipe
+from langue.tasks.recipes import read_recipe
 
 SMALL = {
     "model": {"layers": 1, "width": 16, "heads": 2, "context": 32},

@@ -11,11 +11,11 @@ from sacrebleu.metrics import BLEU
 
 import langue
 from langue.cli import run as command
-from langue.data import DataSettings
+from langue.data import PairDataSettings
 from langue.errors import LangueError
 from langue.evaluate.pairs import baselines, read_pairs_of
 from langue.experiment import train
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 from pair_rows import pairs, write_pairs
 from tiny import write_tiny
 
@@ -168,5 +168,5 @@ def test_the_pairs_of_any_rows_are_read() -> None:
     class Task:
         columns = ("text", "summary")
 
-    found = read_pairs_of(Task, iter(ROWS), DataSettings(train=""))
+    found = read_pairs_of(Task, iter(ROWS), PairDataSettings(train=""))
     assert [(pair.source, pair.target) for pair in found] == [(row["text"], row["summary"]) for row in ROWS]

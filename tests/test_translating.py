@@ -16,7 +16,7 @@ import langue
 from langue.cli import run as command
 from langue.errors import LangueError
 from langue.experiment import train
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 from langue.train import Trainer
 from pair_rows import RECIPE, pairs, write_pairs
 
@@ -59,7 +59,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(finished: Path, tmp_path: 
     monkeypatch.setattr(Trainer, "step", interrupted)
     first = train(read_recipe(path), tmp_path / "run", report=False)
     assert first.interrupted
-    assert first.step == 6 < _course(finished).steps_per_epoch
+    assert first.step == 6 < _training_task(finished).steps_per_epoch
     monkeypatch.setattr(Trainer, "step", whole)
     train(read_recipe(path), tmp_path / "run", resume=True, report=False)
     for name in ("model", "optimizer"):
@@ -67,13 +67,13 @@ def test_a_resumed_run_ends_where_it_would_have_ended(finished: Path, tmp_path: 
         assert (tmp_path / "run" / place).read_bytes() == (finished / place).read_bytes()
 
 
-def _course(run: Path) -> Any:
-    from langue.experiment.course import course_of
+def _training_task(run: Path) -> Any:
     from langue.experiment.run import RunFolder
+    from langue.tasks.training_task import training_task
     from langue.text import Tokenizer
 
     recipe = RunFolder(run).recipe()
-    return course_of(recipe)(recipe, Tokenizer.load(run), run / "data")
+    return training_task(recipe)(recipe, Tokenizer.load(run), run / "data")
 
 
 def test_two_files_teach_what_a_table_teaches(finished: Path, tmp_path: Path) -> None:
@@ -187,11 +187,11 @@ def test_text_of_the_target_language_teaches_by_way_of_back_translation(tmp_path
     (tmp_path / "synthetic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     mix, no_dev = f"{{{tmp_path}/train.tsv: 1, {tmp_path}/synthetic.jsonl: 1}}", {"data__dev": "null"}
     found = trained(tmp_path, "mixed", data__train=mix, training__steps=2, **no_dev)
-    course, model = _course(found.folder.path), langue.load(found.folder.path)
-    assert course.sides.tags == {"back": model.tokenizer.vocab_size}
-    tagged = sum(example["source"][0] == model.tokenizer.vocab_size for example in course.train)
+    task, model = _training_task(found.folder.path), langue.load(found.folder.path)
+    assert task.sides.tags == {"back": model.tokenizer.vocab_size}
+    tagged = sum(example["source"][0] == model.tokenizer.vocab_size for example in task.train)
     assert tagged == len(rows)
-    assert len(course.train) == len(pairs()) + len(rows)
+    assert len(task.train) == len(pairs()) + len(rows)
     assert isinstance(model.translate("the king"), str)
 
 

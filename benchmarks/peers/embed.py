@@ -38,7 +38,7 @@ def main(given: dict[str, Any]) -> dict[str, float]:
     )  # fmt: skip
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-    from langue.tasks.alike import find_positives
+    from langue.tasks.embed.evaluate import find_positives
 
     datasets.disable_progress_bars()
     train, dev = (_pairs(given[split]) for split in ("train", "dev"))

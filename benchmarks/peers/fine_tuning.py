@@ -55,7 +55,7 @@ def main(given: dict[str, Any]) -> dict[str, float]:
 def _texts(given: dict[str, Any], benchmark: Any, rows: dict[str, list[dict]], tokenizer: Any) -> tuple:
     import transformers
 
-    from langue.evaluate.benchmarks import score
+    from langue.metrics.benchmarks import score
 
     labels = benchmark.labels
     model = transformers.AutoModelForSequenceClassification.from_pretrained(given["model"], num_labels=len(labels))
@@ -80,7 +80,7 @@ def _questions(given: dict[str, Any], benchmark: Any, rows: dict[str, list[dict]
     """Windows of question and context, and the best span over an example's windows, as Transformers' examples do."""
     import transformers
 
-    from langue.evaluate.benchmarks import score
+    from langue.metrics.benchmarks import score
 
     model = transformers.AutoModelForQuestionAnswering.from_pretrained(given["model"])
 

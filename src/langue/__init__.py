@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "load": "langue.tasks:load",
-    "read_recipe": "langue.recipe:read_recipe",
+    "read_recipe": "langue.tasks.recipes:read_recipe",
     "open_index": "langue.search:open_index",
     "LangueError": "langue.errors:LangueError",
 }

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 import torch
 
 from langue import machine
-from langue.data import Tally, find_sources, read_documents
-from langue.data.tally import left_out
 from langue.errors import LangueError
-from langue.experiment.course import course_of
-from langue.experiment.data import check_data, is_store, members
-from langue.experiment.denoising import Denoising, room_of
-from langue.experiment.fit import free_memory, refuse, rows_of
-from langue.experiment.language import Language
-from langue.experiment.pairing import Pairing
+from langue.experiment.fit import free_memory, refuse
 from langue.experiment.resolve import begin_from
-from langue.experiment.tables import Tables
-from langue.models import ModelConfig
-from langue.models.count import TrainingMemory, flops_per_token, memory, parameters
-from langue.objectives.denoise import usual_sides, vocabulary
+from langue.models.count import TrainingMemory, memory, parameters
 from langue.recipe import Recipe
-from langue.text import Tokenizer, train_tokenizer
+from langue.tasks.training_task import training_task
 from langue.train import choose_device
 from langue.train.device import autocast
 
@@ -110,7 +99,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
             would be left out, or a row does not fit into a batch.
     """
     recipe = begin_from(recipe, start_from)
-    load = _of_text(recipe) if issubclass(course_of(recipe), Language) else _of_examples(recipe)
+    load = training_task(recipe).load_of(recipe)
     training, device = recipe.training, choose_device(recipe.training.device)
     with autocast(device, training.precision):
         half = torch.is_autocast_enabled(device.type)
@@ -152,108 +141,6 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     )
 
 
-@dataclass(frozen=True)
-class Load:
-    """What a training's rows are like.
-
-    Attributes:
-        config: the model, vocabulary and head included.
-        rows: rows of one forward pass.
-        longest: positions of its longest row.
-        tokens_per_step: tokens that go through the model for one update of the weights.
-        steps_per_epoch: infinite where nobody knows.
-        flops_per_token: floating-point operations of training on one token.
-        tokens_per_target: 1 where each token has a target.
-        predicts_tokens: whether there are logits of the whole vocabulary.
-        source: positions of its longest source, where there are sources.
-        dropped: how many records are left out, by reason.
-    """
-
-    config: ModelConfig
-    rows: int
-    longest: int
-    tokens_per_step: float
-    steps_per_epoch: float
-    flops_per_token: int
-    tokens_per_target: float = 1.0
-    predicts_tokens: bool = True
-    source: int | None = None
-    dropped: Mapping[str, int] = field(default_factory=dict)
-
-
-def _of_text(recipe: Recipe) -> Load:
-    dropped = check_data(recipe.data)
-    training, context = recipe.training, recipe.model.context
-    config = recipe.model.architecture().model_copy(update={"vocab_size": _vocabulary(recipe)})
-    rows = rows_of(training, context)
-    if recipe.task == "denoise":
-        return replace(_of_spoilt_text(recipe, config, rows), dropped=dropped)
-    asked = recipe.masking.rate if recipe.task == "fill" else 1.0
-    a_step = rows * context * training.accumulate
-    return Load(config, rows, context, a_step, math.inf, flops_per_token(config), 1 / asked, dropped=dropped)
-
-
-def _of_spoilt_text(recipe: Recipe, config: ModelConfig, rows: int) -> Load:
-    if config.form != "seq2seq":
-        raise LangueError(f"task: denoise wants model.form: seq2seq, not {config.form}")
-    source, target = usual_sides(recipe.denoise, room_of(recipe))
-    longest = Denoising.known_shape(recipe)
-    return Load(
-        config=config,
-        rows=rows,
-        longest=longest.length,
-        tokens_per_step=rows * target * recipe.training.accumulate,
-        steps_per_epoch=math.inf,
-        flops_per_token=flops_per_token(config, target, source),
-        source=longest.source,
-    )
-
-
-def _of_examples(recipe: Recipe) -> Load:
-    """The course itself is set up, but for its model, and asked."""
-    kind = course_of(recipe)
-    tokenizer = train_tokenizer(recipe.tokenizer, kind.texts(recipe))
-    recipe = kind.complete(recipe, tokenizer)
-    with tempfile.TemporaryDirectory() as folder:
-        kind.prepare(recipe, tokenizer, Path(folder))
-        course = kind(recipe, tokenizer, Path(folder))
-        dropped = left_out(Path(folder))
-    if isinstance(course, Pairing):
-        return _of_pairs(course)
-    assert isinstance(course, Tables)
-    return replace(_of_rows(course), dropped=dropped)
-
-
-def _of_pairs(course: Pairing) -> Load:
-    largest, targets = course.largest, int(course.train.lengths[:, 1].sum())
-    return Load(
-        config=course.recipe.model.architecture(),
-        rows=largest.rows,
-        longest=largest.length,
-        tokens_per_step=targets / course.steps_per_epoch,
-        steps_per_epoch=course.steps_per_epoch,
-        flops_per_token=round(course.flops_per_target),
-        source=largest.source,
-        dropped=course.dropped,
-    )
-
-
-def _of_rows(course: Tables) -> Load:
-    examples, config = course.train, course.recipe.model.architecture()
-    tokens = course.tokens_per_target
-    rows = math.ceil(len(examples) / (course.steps_per_epoch * course.recipe.training.accumulate))
-    return Load(
-        config=config,
-        rows=rows * int(examples.texts.max()),
-        longest=int((examples.lengths // examples.texts).max()),
-        tokens_per_step=examples.tokens / course.steps_per_epoch,
-        steps_per_epoch=course.steps_per_epoch,
-        flops_per_token=round(course.flops_per_target / tokens),
-        tokens_per_target=tokens,
-        predicts_tokens=False,
-    )
-
-
 def usual_share(mixer: str, learned: int) -> float:
     """What share of the matrix-multiply peak a training step usually gets.
 
@@ -262,29 +149,3 @@ def usual_share(mixer: str, learned: int) -> float:
     """
     share = min(0.75, 0.46 + 0.2 * max(0.0, math.log10(learned / 1e6)))
     return 0.9 * share if mixer in ("rnn", "gru", "lstm") else share
-
-
-def _vocabulary(recipe: Recipe) -> int:
-    """Tokens of the model, as far as that can be known before the tokenizer is trained."""
-    if recipe.model.vocab_size:
-        return recipe.model.vocab_size
-    sentinels = recipe.denoise.sentinels if recipe.task == "denoise" and recipe.denoise.kind == "spans" else 0
-    if recipe.tokenizer.path is not None:
-        tokenizer = Tokenizer.load(recipe.tokenizer.path)
-        return vocabulary(tokenizer, recipe.denoise) if recipe.task == "denoise" else tokenizer.vocab_size
-    if recipe.tokenizer.kind not in ("char", "byte"):
-        return recipe.tokenizer.vocab_size + sentinels
-    return train_tokenizer(recipe.tokenizer, _beginning(recipe)).vocab_size + sentinels
-
-
-def _beginning(recipe: Recipe) -> Iterator[str]:
-    """The beginning of the text that is to be learnt."""
-    seen = 0
-    for source in members(recipe.data):
-        if is_store(source):
-            raise LangueError("data.train is a token store already; name its tokenizer: --tokenizer.path DIR")
-        for piece in read_documents(find_sources(source), recipe.data, Tally()):
-            yield piece.text[:LOOKED_AT]
-            seen += len(piece.text)
-            if seen >= LOOKED_AT:
-                return

@@ -14,12 +14,11 @@ from pydantic import Field, model_validator
 
 from langue import machine
 from langue.console import no_remarks, say
-from langue.data import DataSettings
+from langue.data import TextDataSettings
 from langue.errors import Interrupted, LangueError
 from langue.evaluate.positions import loss_by_position, rows_of
 from langue.experiment import RunFolder
 from langue.experiment.card import source_names
-from langue.experiment.data import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
 from langue.experiment.training import set_up as train
 from langue.models import load_model
 from langue.models.count import flops_per_token
@@ -29,6 +28,8 @@ from langue.report.record import count_parameters, read_record, typical_speed
 from langue.report.result import RESULT, MemberResult, RaceResult, read_result, write_result
 from langue.report.words import duration, short
 from langue.settings import Settings
+from langue.tasks.generate.settings import GenerateRecipe
+from langue.tasks.stores import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.kind import describe
 from langue.train import TrainingSettings, choose_device
@@ -119,7 +120,7 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
     return result
 
 
-def _finished(recipes: Mapping[str, Recipe], budget: Budget, out: Path) -> Generator[tuple[str, float]]:
+def _finished(recipes: Mapping[str, GenerateRecipe], budget: Budget, out: Path) -> Generator[tuple[str, float]]:
     """Train members in turns, each round in the other direction, and give those that are done, with the share of the
     machine that they had.
 
@@ -161,12 +162,12 @@ def _turn(budget: Budget) -> float:
     return TURN if budget.seconds is None else min(TURN, budget.seconds / 10)
 
 
-def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
+def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, GenerateRecipe]:
     """One tokenizer and one set of token stores for all, and the recipe that names them.
 
     What an earlier call made is used again.
     """
-    if recipe.task != "generate":
+    if not isinstance(recipe, GenerateRecipe):
         raise LangueError(f"a race compares models that write, so its recipe is of task: generate, not {recipe.task}")
     data = recipe.data.model_copy(update={"test": None})
     if data.dev is None:
@@ -184,7 +185,7 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, Recipe]:
     return tokenizer, recipe
 
 
-def _begin(recipe: Recipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> RaceResult:
+def _begin(recipe: GenerateRecipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> RaceResult:
     """The result so far: none, or that of an earlier call."""
     result = RaceResult(
         data=_name(recipe, sum(store.text_bytes for store in _open(recipe, tokenizer, out).train)),
@@ -203,7 +204,9 @@ def _begin(recipe: Recipe, budget: Budget, tokenizer: Tokenizer, out: Path) -> R
     return old
 
 
-def _member_recipe(recipe: Recipe, name: str, budget: Budget, tokenizer: Tokenizer, out: Path) -> Recipe:
+def _member_recipe(
+    recipe: GenerateRecipe, name: str, budget: Budget, tokenizer: Tokenizer, out: Path
+) -> GenerateRecipe:
     kept = {"context": recipe.model.context, "dropout": recipe.model.dropout}
     model = ModelSettings(**{"preset": name, **kept, "vocab_size": tokenizer.vocab_size})
     data = recipe.data.model_copy(update=_stores(recipe.data, out / "data"))
@@ -217,7 +220,7 @@ def _member_recipe(recipe: Recipe, name: str, budget: Budget, tokenizer: Tokeniz
     return member.model_copy(update={"training": _training(member, budget, _dev_tokens(member, tokenizer, out))})
 
 
-def _stores(data: DataSettings, folder: Path) -> dict[str, Any]:
+def _stores(data: TextDataSettings, folder: Path) -> dict[str, Any]:
     """The prepared text in the place of its sources."""
     names = [
         source if is_store(source) else str(folder / store_name("train", number))
@@ -228,7 +231,7 @@ def _stores(data: DataSettings, folder: Path) -> dict[str, Any]:
     return {"train": train, "dev": data.dev if shared or is_store(data.dev) else str(folder / "dev")}
 
 
-def _training(member: Recipe, budget: Budget, dev_tokens: int) -> TrainingSettings:
+def _training(member: GenerateRecipe, budget: Budget, dev_tokens: int) -> TrainingSettings:
     """The training that spends the budget, is bound by nothing else, and looks at the dev data often enough."""
     training, context = member.training, member.model.context
     flops = flops_per_token(member.model.architecture())
@@ -240,21 +243,21 @@ def _training(member: Recipe, budget: Budget, dev_tokens: int) -> TrainingSettin
     return training.model_copy(update={**budget.model_dump(), "steps": None, "evaluate_every": every})
 
 
-def _name(recipe: Recipe, size: int) -> str:
+def _name(recipe: GenerateRecipe, size: int) -> str:
     """What the text is and how much there is of it to learn from."""
     name = "Python's documentation" if recipe.data.train == "embedded" else source_names(recipe.data.train)
     return f"{name}, {size / 1e6:.3g} MB"
 
 
-def _dev_tokens(member: Recipe, tokenizer: Tokenizer, out: Path) -> int:
+def _dev_tokens(member: GenerateRecipe, tokenizer: Tokenizer, out: Path) -> int:
     return sum(store.tokens for store in _open(member, tokenizer, out).dev)
 
 
-def _open(member: Recipe, tokenizer: Tokenizer, out: Path) -> Splits:
+def _open(member: GenerateRecipe, tokenizer: Tokenizer, out: Path) -> Splits:
     return open_data(member, tokenizer, out / "data")
 
 
-def _measure(member: Recipe, name: str, tokenizer: Tokenizer, out: Path, share: float) -> MemberResult:
+def _measure(member: GenerateRecipe, name: str, tokenizer: Tokenizer, out: Path, share: float) -> MemberResult:
     """What the run folder of a finished member tells, and its loss by position."""
     folder = RunFolder(out / name)
     record = read_record(folder.path)

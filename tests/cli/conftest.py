@@ -9,7 +9,7 @@ import pytest
 
 import langue
 from langue.models import ModelConfig, build, save_model
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 from langue.text import TokenizerSettings, train_tokenizer
 
 WRITE = """\

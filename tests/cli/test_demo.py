@@ -8,8 +8,8 @@ from langue.cli import run
 from langue.cli.demo import demo, show_texts, what_next
 from langue.cli.verbs import VERBS, Verb
 from langue.race import FAMILIES
-from langue.recipe import read_recipe
 from langue.report.result import MemberResult, RaceResult
+from langue.tasks.recipes import read_recipe
 
 
 def result_of(*names: str) -> RaceResult:

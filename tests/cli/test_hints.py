@@ -19,7 +19,8 @@ from langue.data.labelled import missing_columns
 from langue.errors import LangueError
 from langue.experiment import RunFolder
 from langue.models import ModelConfig, build, save_model
-from langue.recipe import Recipe
+from langue.tasks.recipes import recipe_class
+from langue.tasks.table import TASKS
 from langue.text import TokenizerSettings, train_tokenizer
 from tiny import text, write_tiny
 
@@ -78,11 +79,18 @@ def has(verb: tuple[str, ...], option: str) -> bool:
     """Whether a verb has an option, which may be a field of its recipe."""
     if "." not in option:
         return option in options_of(verb)
-    place: type = Recipe
+    return verb in RECIPE_VERBS and any(is_field(option, recipe_class(task)) for task in TASKS)
+
+
+def is_field(option: str, place: type) -> bool:
+    """Whether an option is a field of a recipe, by its dotted name."""
     for name in option.removeprefix("--").split("."):
-        kinds = [place.model_fields[name].annotation, *get_args(place.model_fields[name].annotation)]
+        field = getattr(place, "model_fields", {}).get(name)
+        if field is None:
+            return False
+        kinds = [field.annotation, *get_args(field.annotation)]
         place = next((kind for kind in kinds if hasattr(kind, "model_fields")), str)
-    return verb in RECIPE_VERBS
+    return True
 
 
 TRAINS = [("train",)]

@@ -12,7 +12,7 @@ from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_lin
 from langue.cli.subtitles import TranscriptWriter, render
 from langue.data.recordings import Recording
 from langue.errors import LangueError
-from langue.tasks.transcribe import Segment, Transcript, Word
+from langue.tasks.transcribe.predict import Segment, Transcript, Word
 
 
 def check(value: str, place: str) -> None:

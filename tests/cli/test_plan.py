@@ -7,12 +7,13 @@ from langue import machine
 from langue.cli import run
 from langue.errors import LangueError
 from langue.experiment import train
-from langue.experiment.training import _course
+from langue.experiment.training import _training_task
 from langue.models import ModelConfig, build, load_model, save_model
 from langue.models.count import flops_per_token, memory
 from langue.plan import make_plan, usual_share
 from langue.randomness import RowRandomness
-from langue.recipe import ModelSettings, Recipe, read_recipe
+from langue.recipe import ModelSettings, Recipe
+from langue.tasks.recipes import read_recipe
 from langue.text import train_tokenizer
 
 STEP = 12 * 32
@@ -86,11 +87,11 @@ def test_a_plan_for_labelled_rows_is_what_their_training_does(tmp_path, kind):
     plan = make_plan(recipe)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.yaml", "rows.jsonl"]
     trained = train(recipe, tmp_path / "run", report=False)
-    model, course = load_model(trained.folder.model), _course(trained.folder)
+    model, task = load_model(trained.folder.model), _training_task(trained.folder)
     assert plan.steps == trained.step
-    assert plan.tokens == pytest.approx(2 * course.train.tokens, rel=0.15)
+    assert plan.tokens == pytest.approx(2 * task.train.tokens, rel=0.15)
     assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
-    step = course.objective().batch(course.batches(0, 1)[0][0].examples)
+    step = task.objective().batch(task.batches(0, 1)[0][0].examples)
     assert plan.context >= step.ids.shape[1]
     assert plan.rows >= len(step.ids)
     assert plan.memory.logits == 0
@@ -125,15 +126,15 @@ def test_a_plan_for_pairs_is_what_their_training_does(tmp_path, task, apart):
     plan = make_plan(recipe)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.yaml", "text.txt", "train.tsv"]
     trained = train(recipe, tmp_path / "run", report=False)
-    model, course = load_model(trained.folder.model), _course(trained.folder)
+    model, task = load_model(trained.folder.model), _training_task(trained.folder)
     assert plan.steps == trained.step
     assert plan.tokens == pytest.approx(trained.tokens, rel=0.02)
     assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
-    buckets, objective = course.batches(0, 1), course.objective()
+    buckets, objective = task.batches(0, 1), task.objective()
     epoch = [objective.batch(buckets[step][part].examples) for step in range(plan.steps // 2) for part in range(2)]
     largest = max(epoch, key=lambda batch: memory(model.config, *batch.ids.shape, source=batch.source.shape[1]).total)
     assert (plan.rows, plan.context, plan.source) == (*largest.ids.shape, largest.source.shape[1])
-    source, target = course.train.lengths.mean(0)
+    source, target = task.train.lengths.mean(0)
     assert plan.flops_per_token == flops_per_token(model.config, round(target), source)
     assert run(["plan", str(tmp_path / "recipe.yaml")]) == 0
 
@@ -144,11 +145,11 @@ def test_a_plan_for_spoilt_text_is_what_its_training_does(tmp_path, kind):
     recipe = read_recipe(write_pairs(tmp_path, "denoise"), {**changes, "training.epochs": "null"})
     plan = make_plan(recipe)
     trained = train(recipe, tmp_path / "run", report=False)
-    model, course = load_model(trained.folder.model), _course(trained.folder)
+    model, task = load_model(trained.folder.model), _training_task(trained.folder)
     assert (plan.steps, plan.vocabulary) == (30, model.config.vocab_size)
     assert plan.tokens == pytest.approx(trained.tokens, rel=0.1)
     assert plan.parameters == sum(parameter.numel() for parameter in model.parameters())
-    micro, objective = course.batches(0, 1)[0][0], course.objective()
+    micro, objective = task.batches(0, 1)[0][0], task.objective()
     batch = objective.batch(micro.examples, RowRandomness(0, micro.first_row))
     assert plan.rows == len(batch.ids)
     assert plan.context == pytest.approx(batch.ids.shape[1], abs=4)

@@ -13,7 +13,7 @@ from langue.cli import run
 from langue.cli.searching import RewriteOptions, SearchOptions
 from langue.engine import GenerationSettings
 from langue.experiment import train
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 from pair_rows import write_pairs
 
 QUICK = {"data.test": "null", "training.steps": "4", "training.evaluate_every": "4", "model.layers": "1"}
@@ -41,7 +41,8 @@ def told(arguments: list[str], capsys) -> list[dict]:
 
 def test_every_setting_of_the_search_is_an_option():
     options = {field.name for field in fields(RewriteOptions)}
-    elsewhere = {"ensemble", "max_tokens_per_source"}  # --mean, and what --max-tokens replaces
+    # --mean, what --max-tokens replaces, and what only those need who learn from what is drawn.
+    elsewhere = {"ensemble", "max_tokens_per_source", "draw_log_probabilities"}
     assert set(GenerationSettings.model_fields) - elsewhere <= options
     assert {field.name for field in fields(SearchOptions)} < options
     assert options - set(GenerationSettings.model_fields) == {"must", "prefix"}

@@ -7,7 +7,8 @@ import torch
 from variants import DECODERS, ENCODERS, assert_close, precise_model_of, random_ids
 
 from langue.batch import Batch
-from langue.objectives import ClassifyObjective, Extract
+from langue.tasks.answer.objective import Extract
+from langue.tasks.classify.objective import ClassifyObjective
 
 TEXT = {"outputs": 3, "dense": "tanh"}
 

@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from langue.data import DataSettings
+from langue.data import TableDataSettings
 from langue.data.conll import read_conll
 from langue.data.examples import EncodedExample, Examples
 from langue.data.labelled import read_labelled, read_split
@@ -40,7 +40,7 @@ def write(folder, kind):
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv", "parquet", "folder"])
 def test_every_table_gives_the_same_rows(tmp_path, kind):
-    found = list(read_labelled(write(tmp_path, kind), DataSettings(train="", columns=COLUMNS)))
+    found = list(read_labelled(write(tmp_path, kind), TableDataSettings(train="", columns=COLUMNS)))
     assert [row.values["text"] for row in found] == [row["review"] for row in ROWS]
     assert [int(row.values["label"]) for row in found] == [row["stars"] for row in ROWS]
     first = {"jsonl": "line 1", "csv": "line 2", "tsv": "line 2"}.get(kind, "row 1")
@@ -48,7 +48,7 @@ def test_every_table_gives_the_same_rows(tmp_path, kind):
 
 
 def test_datasets_and_plain_rows_can_be_handed_over():
-    settings = DataSettings(train="", columns=COLUMNS)
+    settings = TableDataSettings(train="", columns=COLUMNS)
     for source in (
         datasets.Dataset.from_list(ROWS),
         iter(ROWS),
@@ -58,7 +58,7 @@ def test_datasets_and_plain_rows_can_be_handed_over():
 
 
 def test_a_share_is_set_aside_from_all_over(tmp_path):
-    settings = DataSettings(train=write(tmp_path, "jsonl"), dev=0.25)
+    settings = TableDataSettings(train=write(tmp_path, "jsonl"), dev=0.25)
     parts = {split: [row.values["review"] for row in read_split(settings, split)] for split in ("train", "dev", "test")}
     assert sorted(parts["train"] + parts["dev"]) == sorted(row["review"] for row in ROWS)
     assert len(parts["dev"]) == 5
@@ -77,7 +77,7 @@ def test_a_share_is_set_aside_from_all_over(tmp_path):
 def test_a_broken_row_is_named(tmp_path, content, said):
     (tmp_path / "rows.tsv").write_text(content)
     with pytest.raises(LangueError, match=said):
-        list(read_labelled(str(tmp_path / "rows.tsv"), DataSettings(train="")))
+        list(read_labelled(str(tmp_path / "rows.tsv"), TableDataSettings(train="")))
 
 
 def test_white_space_inside_a_word_of_conll_is_part_of_it(tmp_path):
@@ -95,13 +95,13 @@ def test_white_space_inside_a_word_of_conll_is_part_of_it(tmp_path):
 def test_running_text_is_no_table(tmp_path):
     (tmp_path / "rows.txt").write_text("a\n")
     with pytest.raises(LangueError, match="is no table"):
-        list(read_labelled(str(tmp_path / "rows.txt"), DataSettings(train="")))
+        list(read_labelled(str(tmp_path / "rows.txt"), TableDataSettings(train="")))
 
 
 def test_a_benchmark_needs_its_folder():
     with pytest.raises(ValueError, match="folder must say where the files of glue/CoLA are"):
-        DataSettings(benchmark="glue/CoLA")
-    assert DataSettings(benchmark="glue/CoLA", folder="here").dev == "here"
+        TableDataSettings(benchmark="glue/CoLA")
+    assert TableDataSettings(benchmark="glue/CoLA", folder="here").dev == "here"
 
 
 def test_examples_come_back_as_they_went_in():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langue.data import DataSettings, Tally
+from langue.data import PairDataSettings, Tally
 from langue.data.pair_encoder import CorpusShares, PairEncoder, PairExamples, training_examples
 from langue.data.parallel import Pair, read_pairs, without_empty
 from langue.data.records import Dropped
@@ -28,7 +28,7 @@ def texts(pairs):
 
 
 def settings_of(path, **more):
-    return DataSettings(train=path if isinstance(path, dict | Aligned) else str(path), dev=None, **more)
+    return PairDataSettings(train=path if isinstance(path, dict | Aligned) else str(path), dev=None, **more)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_holds_no_pairs_is_refused(tmp_path, name, content, sentence):
 
 
 def test_a_share_set_aside_and_the_rest_are_all(sources):
-    data = DataSettings(train=str(sources / "a.tsv"), dev=0.5)
+    data = PairDataSettings(train=str(sources / "a.tsv"), dev=0.5)
     train, dev = (texts(read_pairs(data, split, COLUMNS)) for split in ("train", "dev"))
     assert len(dev) == 2
     assert sorted(train + dev) == sorted(PAIRS)

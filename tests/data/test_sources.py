@@ -2,7 +2,7 @@
 
 import pytest
 
-from langue.data import DataSettings, find_sources
+from langue.data import DataSettings, TextDataSettings, find_sources
 from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.settings import parse
@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_a_sentence(write, tmp_path, name, said):
 )
 def test_wrong_settings_are_a_sentence(fields, said):
     with pytest.raises(LangueError, match=said):
-        parse(DataSettings, fields, "recipe.yaml")
+        parse(TextDataSettings, fields, "recipe.yaml")
 
 
 def test_no_dev_text_may_be_wanted():

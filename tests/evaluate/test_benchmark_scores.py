@@ -5,7 +5,7 @@ import sklearn.metrics as sklearn
 
 from langue.data.benchmarks import BENCHMARKS
 from langue.errors import LangueError
-from langue.evaluate.benchmarks import average, score, suite_parts, task_score
+from langue.metrics.benchmarks import average, score, suite_parts, task_score
 
 
 def labelled(labels):

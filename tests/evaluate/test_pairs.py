@@ -13,7 +13,7 @@ from langue.cli import run as command
 from langue.errors import LangueError
 from langue.evaluate.pairs import baselines, statistics
 from langue.experiment import train
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
 from pair_rows import write_pairs
 
 SENTENCES = [("the king", "国王"), ("a red boat", "一艘红船"), ("the sea", "大海"), ("a boat", "一艘船")] * 5

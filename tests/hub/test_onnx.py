@@ -19,8 +19,8 @@ from langue.errors import LangueError
 from langue.experiment import train
 from langue.hub.onnx import TOLERANCE, export_onnx
 from langue.models import Model, ModelConfig, build
-from langue.objectives import CTC
-from langue.recipe import read_recipe
+from langue.tasks.recipes import read_recipe
+from langue.tasks.transcribe.ctc_objective import CTC
 from langue.text import Tokenizer
 from pair_rows import write_pairs
 

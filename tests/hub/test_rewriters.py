@@ -19,7 +19,7 @@ from langue.engine import Engine, GenerationSettings, Request
 from langue.hub import PretrainedModel, read_published
 from langue.hub.write import write_published
 from langue.models import ModelConfig, build
-from langue.tasks.translate import Translate
+from langue.tasks.translate.predict import Translate
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 LENGTH = 12

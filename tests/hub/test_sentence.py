@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 from tests.hub.published import save
 
 from langue.errors import LangueError
-from langue.experiment.start import read_start, to_judge
+from langue.experiment.start import read_start
 from langue.hub.folder import WEIGHTS
 from langue.hub.read import read_published
 from langue.hub.sentence import read_sentence
 from langue.models.config import EmbedderConfig
+from langue.tasks.classify.training import ClassifyTraining
 
 POOLING = "sentence_transformers.models.Pooling"
 TRUNK = {"path": "", "type": "sentence_transformers.models.Transformer"}
@@ -55,7 +56,7 @@ def test_a_classifier_begins_with_the_vector_that_was_trained(tmp_path: Path) ->
     assert head is not None
     assert (head.pooling, head.dense) == ("first", "tanh")
     write_modules(tmp_path, mean_tokens=True)
-    head = to_judge(read_start(tmp_path).config).classifier
+    head = ClassifyTraining.start_config(read_start(tmp_path).config).classifier
     assert head is not None
     assert (head.pooling, head.dense) == ("mean", "none")
 

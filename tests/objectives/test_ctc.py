@@ -9,11 +9,11 @@ import torch
 
 from langue.models import ModelConfig, build
 from langue.models.config import AudioConfig
-from langue.objectives import CTC, TranscribeSettings
-from langue.objectives.augment import change_sound
-from langue.objectives.ctc import needed_positions
-from langue.objectives.sound import hear
 from langue.randomness import RowRandomness, numpy_generator
+from langue.tasks.transcribe.augment import change_sound
+from langue.tasks.transcribe.ctc_objective import CTC, needed_positions
+from langue.tasks.transcribe.settings import TranscribeSettings
+from langue.tasks.transcribe.sound import hear
 
 AUDIO = AudioConfig(bins=20, strides=(2,))
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langue.batch import IGNORE
-from langue.objectives import DenoiseObjective, DenoiseSettings
-from langue.objectives.denoise import (
+from langue.randomness import RowRandomness, numpy_generator
+from langue.tasks.denoise.objective import (
+    DenoiseObjective,
     corrupt_spans,
     cut_in_two,
     first_sentinel,
@@ -18,7 +19,7 @@ from langue.objectives.denoise import (
     permute_sentences,
     vocabulary,
 )
-from langue.randomness import RowRandomness, numpy_generator
+from langue.tasks.denoise.settings import DenoiseSettings
 from langue.text import TokenizerSettings, train_tokenizer
 
 TOKENIZER = train_tokenizer(TokenizerSettings(kind="byte"), [])

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from langue.batch import IGNORE
 from langue.models import ModelConfig, build
 from langue.models.config import AudioConfig
-from langue.objectives import Dictation, TranscribeSettings
 from langue.randomness import RowRandomness
+from langue.tasks.transcribe.seq2seq_objective import Dictation
+from langue.tasks.transcribe.settings import TranscribeSettings
 
 AUDIO = AudioConfig(features="whisper", bins=16, strides=(2,))
 PROMPT, END, FIRST = [3, 4], 2, 20

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from langue.batch import IGNORE, Batch
 from langue.models import ModelConfig, build
 from langue.models.config import ClassifierConfig
-from langue.objectives import ClassifyObjective, Extract
+from langue.tasks.answer.objective import Extract
+from langue.tasks.classify.objective import ClassifyObjective
 
 RNG = np.random.default_rng(0)
 

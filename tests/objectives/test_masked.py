@@ -12,8 +12,9 @@ from transformers import BertConfig, BertForMaskedLM, BertForPreTraining
 from langue.batch import IGNORE, Batch
 from langue.models import ModelConfig, build
 from langue.models.config import ClassifierConfig
-from langue.objectives import Masked, MaskingSettings
 from langue.randomness import RowRandomness
+from langue.tasks.fill.objective import Masked
+from langue.tasks.fill.settings import MaskingSettings
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.word_starts import word_starts
 from tiny import text

@@ -14,9 +14,10 @@ from torch import Tensor
 import langue
 from langue.batch import IGNORE
 from langue.models import ModelConfig, build
-from langue.objectives import EmbedObjective, EmbedSettings, similarity
-from langue.objectives.embed import names_of
 from langue.randomness import seed_torch
+from langue.tasks.embed import similarity
+from langue.tasks.embed.objective import EmbedObjective, names_of
+from langue.tasks.embed.settings import EmbedSettings
 
 theirs = pytest.importorskip("sentence_transformers.sentence_transformer.losses")
 

@@ -11,8 +11,9 @@ import torch
 import torch.distributed as distributed
 
 from langue.models import ModelConfig, build
-from langue.objectives import EmbedObjective, EmbedSettings
 from langue.parallel.processes import same_rows
+from langue.tasks.embed.objective import EmbedObjective
+from langue.tasks.embed.settings import EmbedSettings
 
 CONFIG = ModelConfig(
     form="encoder", vocab_size=50, width=16, heads=2, layers=1, context=16, embedder={"pooling": "mean"}

@@ -53,7 +53,7 @@ def _task(path: Path) -> None:
 
 def _recipe(path: Path) -> None:
     from langue.models.count import parameters
-    from langue.recipe import read_recipe
+    from langue.tasks.recipes import read_recipe
 
     recipe = read_recipe(path)
     size = recipe.model.vocab_size or 300

@@ -21,8 +21,8 @@ from langue.data.parallel import read_any_pairs
 from langue.data.recordings import recording_of
 from langue.errors import LangueError
 from langue.experiment.given import write_given
-from langue.recipe import read_recipe
 from langue.search import Index, IndexSettings
+from langue.tasks.recipes import read_recipe
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 long = settings(deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])

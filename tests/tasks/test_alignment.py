@@ -10,7 +10,7 @@ from tests.hub.published import TARGET, make, sound
 from transformers.utils import ModelOutput
 
 from langue.batch import Batch
-from langue.tasks.alignment import median_filter, token_positions, warp
+from langue.tasks.transcribe.alignment import median_filter, token_positions, warp
 
 
 def cheapest(costs: np.ndarray) -> float:

@@ -17,8 +17,9 @@ from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
 from langue.models.config import ClassifierConfig
-from langue.objectives import AnswerSettings
-from langue.tasks.answer import Answer, encoded_windows, span_of, tokens_in, windows_of
+from langue.tasks.answer.data import encoded_windows, span_of, tokens_in, windows_of
+from langue.tasks.answer.predict import Answer
+from langue.tasks.answer.settings import AnswerSettings
 from langue.text import TokenizerSettings, train_tokenizer
 
 RECIPE = """\

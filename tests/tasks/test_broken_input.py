@@ -8,12 +8,12 @@ from langue.engine import Engine, Request, SamplingSettings
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
 from langue.models.config import ClassifierConfig, EmbedderConfig
-from langue.objectives.settings import ClassifySettings
-from langue.tasks.classify import Classify
-from langue.tasks.embed import Embed
-from langue.tasks.fill import Fill
-from langue.tasks.generate import Generate
-from langue.tasks.translate import Translate
+from langue.tasks.classify.predict import Classify
+from langue.tasks.classify.settings import ClassifySettings
+from langue.tasks.embed.predict import Embed
+from langue.tasks.fill.predict import Fill
+from langue.tasks.generate.predict import Generate
+from langue.tasks.translate.predict import Translate
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.encoder import LocalEncoder, ProcessEncoder
 

@@ -10,10 +10,11 @@ import pytest
 
 from langue.data.labelled import Labelled
 from langue.data.retrieval_pairs import scores_of, texts_in
+from langue.data.values import label_name
 from langue.errors import LangueError
-from langue.experiment.classifying import _learnt
-from langue.tasks.classify import choices_of, label_name, labels_of, one_label
-from langue.tasks.tag import tags_of, words_of
+from langue.tasks.classify.data import choices_of, labels_of, one_label
+from langue.tasks.classify.training import _learnt
+from langue.tasks.tag.data import tags_of, words_of
 
 
 def row(**values: Any) -> Labelled:

@@ -17,7 +17,7 @@ from langue.experiment import RunFolder
 from langue.models import load_model
 from langue.objectives.padding import by_length
 from langue.report.run import run_page
-from langue.tasks.texts import frame
+from langue.tasks.framing import frame
 from langue.text import TokenizerSettings, train_tokenizer
 
 
@@ -157,10 +157,10 @@ def test_choices(tmp_path):
 def test_class_weights_are_of_mean_one(tmp_path):
     rows = [row for row in sentences(200) if row["label"] == "good" or len(row["text"]) < 20]
     run = learn(tmp_path, rows, training__steps=2, classify__class_weights="balanced")
-    from langue.experiment.training import _course
+    from langue.experiment.training import _training_task
 
-    course = _course(run.folder)
-    weights, targets = course.objective().weights.numpy(), course.train.targets
+    task = _training_task(run.folder)
+    weights, targets = task.objective().weights.numpy(), task.train.targets
     assert weights[targets].mean() == pytest.approx(1)
     counts = np.bincount(targets)
     assert weights[0] / weights[1] == pytest.approx(counts[1] / counts[0])
@@ -254,7 +254,7 @@ def test_the_trunk_is_taken_and_the_head_is_new_unless_the_labels_are_the_same(r
 
 def test_several_seeds_give_mean_and_deviation(tmp_path):
     from langue.experiment.seeds import mean_and_deviation, train_seeds
-    from langue.recipe import read_recipe
+    from langue.tasks.recipes import read_recipe
 
     recipe = read_recipe(write_recipe(tmp_path), {"training.steps": "5"})
     found = train_seeds(recipe, tmp_path / "runs", 3, report=False)

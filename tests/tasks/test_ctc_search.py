@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from langue.tasks.ctc_search import Fusion, decode, likeliest_path, prefix_beam
+from langue.tasks.transcribe.ctc_search import Fusion, decode, likeliest_path, prefix_beam
 
 
 def texts_by_counting(logs: torch.Tensor) -> dict[tuple[int, ...], float]:

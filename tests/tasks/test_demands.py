@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from langue.errors import LangueError
-from langue.tasks.demands import holds, phrase_tokens, prefix_tokens
+from langue.tasks.constraints import holds, phrase_tokens, prefix_tokens
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 

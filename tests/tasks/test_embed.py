@@ -15,8 +15,8 @@ from langue.batch import Batch
 from langue.errors import LangueError
 from langue.hub import PretrainedModel, save_checkpoint
 from langue.models import ModelConfig, build, save_model
-from langue.tasks import embed as module
-from langue.tasks.embed import Embed
+from langue.tasks.embed import predict as module
+from langue.tasks.embed.predict import Embed
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.reading import Reading
 

@@ -13,11 +13,11 @@ import langue
 from langue.data import TokenStore, prepare
 from langue.data.settings import ReadSettings
 from langue.errors import LangueError
-from langue.evaluate.masked import evaluate_masked
 from langue.experiment import train
 from langue.models import load_model
-from langue.objectives import MaskingSettings
-from langue.recipe import read_recipe
+from langue.tasks.fill.evaluate import evaluate_masked
+from langue.tasks.fill.settings import MaskingSettings
+from langue.tasks.recipes import read_recipe
 from langue.text import Tokenizer
 from tiny import write_tiny
 

@@ -6,7 +6,7 @@ import langue
 from langue.errors import LangueError
 from langue.models import ModelConfig, build, save_model
 from langue.tasks import load
-from langue.tasks.generate import Generate
+from langue.tasks.generate.predict import Generate
 from langue.text import TokenizerSettings, train_tokenizer
 
 TEXT = "the cat sat on the mat.\n\nthe dog sat on the log. "

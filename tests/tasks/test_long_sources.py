@@ -3,7 +3,7 @@
 import pytest
 
 from langue.data.pair_encoder import PairEncoder
-from langue.tasks.sources import read_sources
+from langue.tasks.rewriting.sources import read_sources
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.sentences import joined
 

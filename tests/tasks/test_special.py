@@ -13,14 +13,14 @@ from langue import cli
 from langue.batch import Batch
 from langue.models import ModelConfig, build, save_model
 from langue.models.config import ClassifierConfig
-from langue.objectives.settings import ClassifySettings
-from langue.tasks.classify import Classify
-from langue.tasks.embed import Embed
-from langue.tasks.fill import Fill
-from langue.tasks.generate import Generate
-from langue.tasks.prompted import Prompted
-from langue.tasks.summarize import Summarize
-from langue.tasks.translate import Translate
+from langue.tasks.classify.predict import Classify
+from langue.tasks.classify.settings import ClassifySettings
+from langue.tasks.embed.predict import Embed
+from langue.tasks.fill.predict import Fill
+from langue.tasks.generate.predict import Generate
+from langue.tasks.summarize.predict import Summarize
+from langue.tasks.summarize.prompted import Prompted
+from langue.tasks.translate.predict import Translate
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 TEXT = "a <|separator|> b"

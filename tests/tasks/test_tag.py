@@ -19,8 +19,10 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.metrics import f1_spans
-from langue.objectives import TagObjective, TagSettings
-from langue.tasks.tag import WORD, encoded_pieces, pieces_of
+from langue.tasks.tag.data import encoded_pieces, pieces_of
+from langue.tasks.tag.objective import TagObjective
+from langue.tasks.tag.predict import WORD
+from langue.tasks.tag.settings import TagSettings
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 NAMES, FAMILIES, PLACES = ["Anna", "Tom", "Maria"], ["Berg", "Lund"], ["Rome", "Oslo", "Paris"]

@@ -23,9 +23,9 @@ from langue.hub import PretrainedModel, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
 from langue.nn.mel import HOP
-from langue.objectives.sound import features_of, filled
-from langue.tasks.transcribe import Transcript
-from langue.tasks.whisper import Whisper, WhisperOptions, _Listening
+from langue.tasks.transcribe.predict import Transcript
+from langue.tasks.transcribe.sound import features_of, filled
+from langue.tasks.transcribe.whisper import Whisper, WhisperOptions, _Listening
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer, whisper_tokens
 
 LANGUAGES = ("en", "fr", "de")

@@ -6,7 +6,16 @@ import pytest
 from tokenizers import AddedToken
 from transformers.models.whisper import tokenization_whisper as theirs
 
-from langue.tasks.word_times import LEADING, TRAILING, TimedWord, joined, settled, shortened, split_words, usual_length
+from langue.tasks.transcribe.word_times import (
+    LEADING,
+    TRAILING,
+    TimedWord,
+    joined,
+    settled,
+    shortened,
+    split_words,
+    usual_length,
+)
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.whisper_tokens import WhisperTokens
 

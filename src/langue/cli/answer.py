@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Input, Inputs, check_task, json_line, on_command_line, one_line, read_inputs
+from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_line, read_inputs
 from langue.errors import LangueError
 
 
@@ -50,8 +50,7 @@ def answer(
     rows = (Input("--question", {"question": asked, "context": text}, fault) for _, (asked, text), fault in typed)
     inputs = Inputs("question", [*rows, *read_inputs(file)])
     inputs.change(_asked)
-    task = load(run, device)
-    check_task(task, "answer", run)
+    task = load(run, device, task="answer")
     inputs.check(task.check_input)
     for row, found, fault in inputs.results(task.find(inputs.sound_values)):
         if as_json:

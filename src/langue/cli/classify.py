@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, one_line, read_inputs
+from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs
 
 
 def classify(
@@ -48,8 +48,7 @@ def classify(
 
     typed = texts if second is None else [(text, second) for text in texts]
     inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)])
-    task = load(run, device)
-    check_task(task, "classify", run)
+    task = load(run, device, task="classify")
     inputs.check(lambda text, place: task.check_input(text, place, special))
     judged = task.classify(inputs.sound_values, scores=True, special=special)
     for text, found, fault in inputs.results(judged):

@@ -13,7 +13,7 @@ from langue.cli.inputs import json_line
 from langue.console import table
 
 if TYPE_CHECKING:
-    from langue.data import DataSettings, Tally
+    from langue.data import PairDataSettings, TableDataSettings, Tally
 
 
 def compare(
@@ -64,10 +64,10 @@ def compare(
     from langue.evaluate.run import reading_as, recipe_data
     from langue.tasks import load
 
-    reading, tally = recipe_data(first, reading_as(max_line_bytes, max_dropped, "compare")), Tally()
     tasks = [load(run, device) for run in (first, second)]
     for task in tasks:
         _check(task)
+    reading, tally = recipe_data(first, tasks[0].name, reading_as(max_line_bytes, max_dropped, "compare")), Tally()
     compared = (_spoken if tasks[0].name == "transcribe" else _written)(tasks[0], data, reading, tally, beams)
     expected, languages = compared.expected, language or compared.languages
     found, signatures = compare_tasks(
@@ -103,7 +103,7 @@ class _Compared(NamedTuple):
     languages: Any = None
 
 
-def _written(task: Any, data: str, reading: DataSettings, tally: Tally, beams: int) -> _Compared:
+def _written(task: Any, data: str, reading: PairDataSettings, tally: Tally, beams: int) -> _Compared:
     """Of texts."""
     from langue.evaluate.pairs import read_pairs_of
 
@@ -112,7 +112,7 @@ def _written(task: Any, data: str, reading: DataSettings, tally: Tally, beams: i
     return _Compared(expected, lambda task: task.write(pairs, beams=beams), task.languages_of(pairs))
 
 
-def _spoken(task: Any, data: str, reading: DataSettings, tally: Tally, beams: int) -> _Compared:
+def _spoken(task: Any, data: str, reading: TableDataSettings, tally: Tally, beams: int) -> _Compared:
     """Of recordings."""
     from langue.data.labelled import read_labelled, text_of
     from langue.data.recordings import recording_of

@@ -73,10 +73,10 @@ def demo_families(out: Path, seconds: float) -> None:
     """Train and compare five families on an embedded corpus."""
     from langue.cli.race import show
     from langue.race import FAMILIES, Budget, race
-    from langue.recipe import read_recipe
     from langue.recipes import find_recipe
     from langue.report import write_race_report
     from langue.report.words import duration
+    from langue.tasks.recipes import read_recipe
 
     whole = duration(60 * max(1, round((30 + len(FAMILIES) * (seconds + 5)) / 60)))
     print(PLAN.format(each=duration(seconds), whole=whole, out=out), flush=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, one_line, read_inputs, text_in
+from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
 
 
 def fill(
@@ -46,8 +46,7 @@ def fill(
 
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
     inputs.change(lambda value, place: text_in(value, place, "text"))
-    task = load(run, device)
-    check_task(task, "fill", run)
+    task = load(run, device, task="fill")
     inputs.check(lambda text, place: task.check_input(text, place, special))
     for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top, special=special)):
         if as_json:

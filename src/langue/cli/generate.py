@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, read_texts
+from langue.cli.inputs import Inputs, json_line, on_command_line, read_texts
 from langue.cli.rewriting import token_by_token
 from langue.cli.searching import SearchOptions
 from langue.cli.status import OK
@@ -57,8 +57,7 @@ def generate(
     options: dict[str, Any] = {**search.given(), "stop": stop, "special": special}
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
     inputs = Inputs("prompt", [*typed, *(read_texts(file) if file else ())])
-    task = load(run, device)
-    check_task(task, "generate", run)
+    task = load(run, device, task="generate")
     inputs.check(lambda prompt, place: task.check_input(prompt, place, special))
     if len(inputs) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
         _stream(task, inputs.values[0], options)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -219,23 +218,6 @@ def text_in(value: Any, place: str, column: str) -> str:
     if column not in value:
         raise missing_columns(place, (column,), value)
     return str(value[column] or "")
-
-
-def check_task(task: Any, verb: str, run: Path) -> None:
-    """Refuse a model that was made for something else.
-
-    Raises:
-        LangueError: names the command that fits.
-    """
-    from langue.cli.verbs import VERBS
-
-    if task.name == verb:
-        return
-    if task.name in VERBS:
-        hint = f"use it by: langue {task.name} {shlex.quote(str(run))}"
-    else:
-        hint = f"others begin from it, by --start-from {shlex.quote(str(run))} of langue train"
-    raise LangueError(f"the model was trained to {task.name}; {hint}")
 
 
 def one_line(text: str) -> str:

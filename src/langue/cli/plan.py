@@ -40,7 +40,7 @@ def plan(
     """
     from langue.cli.fields import read_fields
     from langue.plan import make_plan
-    from langue.recipe import read_recipe
+    from langue.tasks.recipes import read_recipe
 
     asked = read_recipe(recipe, read_fields(changes))
     made = make_plan(asked, start_from)

@@ -46,9 +46,9 @@ def race(
     from langue.cli.fields import read_fields
     from langue.race import FAMILIES, Budget
     from langue.race import race as run_race
-    from langue.recipe import read_recipe
     from langue.report import write_race_report
     from langue.settings import parse
+    from langue.tasks.recipes import read_recipe
 
     given = {"seconds": seconds, "tokens": tokens, "flops": flops}
     budget = parse(Budget, given if any(given.values()) else {"seconds": 60}, "race")

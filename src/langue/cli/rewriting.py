@@ -12,8 +12,8 @@ from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read
 from langue.cli.searching import RewriteOptions
 from langue.console import progress
 from langue.errors import LangueError
-from langue.tasks.demands import phrase_tokens, prefix_tokens
-from langue.tasks.rewrite import Rewritten
+from langue.tasks.constraints import phrase_tokens, prefix_tokens
+from langue.tasks.rewriting.predict import Rewritten
 
 TOGETHER = 2000
 """Texts that are sorted by length together, and then written out; so a file of any size needs no more memory."""

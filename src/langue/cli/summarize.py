@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task, json_line
+from langue.cli.inputs import json_line
 from langue.cli.rewriting import read_asked, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
@@ -15,7 +15,7 @@ from langue.console import table
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
-    from langue.data import DataSettings
+    from langue.data import PairDataSettings
 
 
 def summarize(
@@ -78,21 +78,20 @@ def summarize(
         were left out.
     """
     from langue.tasks import load
-    from langue.tasks.prompted import Prompted
+    from langue.tasks.summarize.prompted import Prompted
 
-    task = load(run, device, "summarize")
+    task: Any = load(run, device, task=("summarize", "generate"))
     options: dict[str, Any] = {"special": special}
     if task.name == "generate":
         if target_language is not None:
             raise LangueError("the model was trained to generate, and is told no language; leave out --target-language")
         task = Prompted(task, prompt, instruction or "")
     else:
-        check_task(task, "summarize", run)
         options["instruction"] = instruction
     if scores:
         from langue.evaluate.run import reading_as, recipe_data
 
-        data = recipe_data(run, reading_as(max_line_bytes, max_dropped, "summarize"))
+        data = recipe_data(run, "summarize", reading_as(max_line_bytes, max_dropped, "summarize"))
         if target_language is not None:
             data = data.model_copy(update={"pairs": data.pairs.model_copy(update={"tag": target_language})})
         _score(task, run, file, data, {**search.given(), **options}, as_json)
@@ -102,7 +101,9 @@ def summarize(
     return rewrite_all(task, read_asked(texts, file, "text"), search, out, as_json=as_json, **options)
 
 
-def _score(task: Any, run: Path, file: Path | None, data: DataSettings, options: dict[str, Any], as_json: bool) -> None:
+def _score(
+    task: Any, run: Path, file: Path | None, data: PairDataSettings, options: dict[str, Any], as_json: bool
+) -> None:
     from langue.data import Tally
     from langue.evaluate.pairs import baselines, read_pairs_of
     from langue.metrics.scripts import one_language

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Inputs, check_task, json_line, on_command_line, one_line, read_inputs
+from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs
 
 
 def tag(
@@ -39,8 +39,7 @@ def tag(
     from langue.tasks import load
 
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
-    task = load(run, device)
-    check_task(task, "tag", run)
+    task = load(run, device, task="tag")
     inputs.check(task.check_input)
     for text, found, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):
         print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))

@@ -64,7 +64,7 @@ def train(
     """
     from langue import experiment
     from langue.parallel import is_first
-    from langue.recipe import read_recipe
+    from langue.tasks.recipes import read_recipe
 
     asked = read_recipe(recipe, read_fields(changes))
     if seeds is not None:
@@ -113,7 +113,7 @@ def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None,
 
 def _closing(found: Run) -> str:
     """What came out, and what to do with it."""
-    from langue.experiment.course import course_of
+    from langue.tasks.training_task import training_task
     from langue.text import Tokenizer
 
     run, measured, recipe = found.folder.path, found.metrics, found.folder.recipe()
@@ -126,6 +126,6 @@ def _closing(found: Run) -> str:
         for split, values in (("dev", dev), ("test", test))
         if values
     ]
-    words = course_of(recipe).words
+    words = training_task(recipe).words
     command = words.in_shell(str(run), words.example(recipe, Tokenizer.load(run)))
     return "\n".join([*lines, f"try: {command}"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Input, Inputs, check_task
+from langue.cli.inputs import Input, Inputs
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import TranscriptWriter
 from langue.console import Advance, progress
@@ -71,8 +71,7 @@ def transcribe(
     kind = "json" if as_json else form
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
-    task = load(run, device)
-    check_task(task, "transcribe", run)
+    task = load(run, device, task="transcribe")
     inputs.change(lambda value, place: _asked(value, truncated or task.settings.truncated, mistakes is not None))
     options = how.given()
     if how.language_model is not None:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import check_task
 from langue.cli.rewriting import read_asked, rewrite_all
 from langue.cli.searching import RewriteOptions
 
@@ -66,10 +65,9 @@ def translate(
     """
     from langue.tasks import load
 
-    task = load(run, device, "translate")
-    check_task(task, "translate", run)
+    task = load(run, device, task="translate")
     if ensemble:
-        task.join([load(other, device) for other in ensemble])
+        task.join([load(other, device, task="translate") for other in ensemble])
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction, "special": special}
     if target_language is not None:
         options["tags"] = (target_language,)

@@ -7,7 +7,7 @@ from langue.data.order import Permutation
 from langue.data.pack import Packed
 from langue.data.prepare import prepare
 from langue.data.records import DocumentPiece
-from langue.data.settings import DataSettings, ReadSettings
+from langue.data.settings import DataSettings, PairDataSettings, ReadSettings, TableDataSettings, TextDataSettings
 from langue.data.sources import find_sources
 from langue.data.split import after, before
 from langue.data.store import TokenStore
@@ -23,10 +23,13 @@ __all__ = [
     "MicroBatch",
     "Mix",
     "Packed",
+    "PairDataSettings",
     "Permutation",
     "ReadSettings",
     "RowStream",
+    "TableDataSettings",
     "Tally",
+    "TextDataSettings",
     "TokenStore",
     "Windows",
     "after",

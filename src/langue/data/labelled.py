@@ -11,7 +11,7 @@ from langue.data.benchmarks import find_benchmark, from_rows, hub_name, read_ben
 from langue.data.conll import CONLL, read_conll
 from langue.data.order import set_aside
 from langue.data.records import Dropped, is_blank
-from langue.data.settings import DataSettings
+from langue.data.settings import DataSettings, TableDataSettings
 from langue.data.sources import DataSource, Origin, find_sources
 from langue.data.tables import rows
 from langue.data.tally import EMPTY, Tally
@@ -42,11 +42,11 @@ class BrokenRow(NamedTuple):
     reason: str
 
 
-Reader = Callable[[Any, DataSettings, str], Iterable[Labelled]]
+Reader = Callable[[Any, TableDataSettings, str], Iterable[Labelled]]
 """Gives the rows of a source that the settings name, of the split that it is named for."""
 
 
-def read_split(data: DataSettings, split: str, read: Reader | None = None) -> list[Labelled]:
+def read_split(data: TableDataSettings, split: str, read: Reader | None = None) -> list[Labelled]:
     """The rows of "train", "dev" or "test"; none where the settings name none.
 
     Where dev is a share, those rows are set aside from all over the training table, the same for every seed.
@@ -68,7 +68,7 @@ def read_split(data: DataSettings, split: str, read: Reader | None = None) -> li
     return [row for number, row in enumerate(rows) if (number in aside) == (split == "dev")]
 
 
-def _read(source: Any, data: DataSettings, split: str) -> Iterable[Labelled]:
+def _read(source: Any, data: TableDataSettings, split: str) -> Iterable[Labelled]:
     if data.benchmark is not None and data.folder is not None and source == data.folder:
         return read_task(data.benchmark, data.folder, split)
     return read_labelled(source, data)

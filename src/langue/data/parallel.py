@@ -11,7 +11,7 @@ from langue.data.labelled import missing_columns
 from langue.data.lines import read_lines
 from langue.data.order import set_aside
 from langue.data.records import Dropped, excerpt, is_blank
-from langue.data.settings import Aligned, DataSettings
+from langue.data.settings import Aligned, PairDataSettings
 from langue.data.sources import Origin, find_sources
 from langue.data.tables import rows
 from langue.data.tally import EMPTY, Option, Tally
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
     size: int
 
 
-def read_pairs(data: DataSettings, split: str, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
+def read_pairs(data: PairDataSettings, split: str, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
     """The pairs of "train", "dev" or "test", and what could not be read; nothing where the settings name nothing.
 
     Where dev is a share, those pairs are set aside from all over the training data, the same for every seed.
@@ -62,7 +62,7 @@ def read_pairs(data: DataSettings, split: str, columns: tuple[str, str]) -> Iter
             yield event
 
 
-def read_any_pairs(source: Any, data: DataSettings, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
+def read_any_pairs(source: Any, data: PairDataSettings, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
     """The pairs of one source of any kind, none of None; see `read_pairs`."""
     if source is None:
         return
@@ -74,7 +74,7 @@ def read_any_pairs(source: Any, data: DataSettings, columns: tuple[str, str]) ->
             yield from _table(origin, data, columns, corpus)
 
 
-def _table(origin: Origin, data: DataSettings, columns: tuple[str, str], corpus: int) -> Iterator[Pair | Dropped]:
+def _table(origin: Origin, data: PairDataSettings, columns: tuple[str, str], corpus: int) -> Iterator[Pair | Dropped]:
     if origin.kind in ("text", "embedded"):
         raise LangueError(
             f"{origin.name} is no table of pairs; give csv, tsv, jsonl or parquet with the columns {columns[0]} and "
@@ -97,7 +97,7 @@ def _table(origin: Origin, data: DataSettings, columns: tuple[str, str], corpus:
         yield Pair(texts[0], texts[1], tags or _usual(data), corpus, origin.name, row.number, size)
 
 
-def _aligned(files: Aligned, data: DataSettings) -> Iterator[Pair | Dropped]:
+def _aligned(files: Aligned, data: PairDataSettings) -> Iterator[Pair | Dropped]:
     paths = [Path(name).expanduser() for name in (files.source, files.target)]
     sides = [read_lines(path, data.max_line_bytes) for path in paths]
     for number, (left, right) in enumerate(zip_longest(*sides), 1):
@@ -113,7 +113,7 @@ def _aligned(files: Aligned, data: DataSettings) -> Iterator[Pair | Dropped]:
             yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size)
 
 
-def _usual(data: DataSettings) -> tuple[str, ...]:
+def _usual(data: PairDataSettings) -> tuple[str, ...]:
     return () if data.pairs.tag is None else (data.pairs.tag,)
 
 
@@ -138,7 +138,7 @@ def without_empty(pairs: Iterable[Pair | Dropped], *, duplicates: bool) -> Itera
 
 
 def valid_pairs(
-    pairs: Iterable[Pair | Dropped], names: Any, data: DataSettings, option: Option, tally: Tally
+    pairs: Iterable[Pair | Dropped], names: Any, data: PairDataSettings, option: Option, tally: Tally
 ) -> list[Pair]:
     """The pairs with two sides to measure by; the tally gets what is left out.
 

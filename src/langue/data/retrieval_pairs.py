@@ -11,7 +11,7 @@ from langue.data.benchmarks import is_beir, read_beir
 from langue.data.documents import read_documents
 from langue.data.labelled import Labelled, list_of, number_of, read_labelled, read_split, require, text_of
 from langue.data.records import is_blank
-from langue.data.settings import DataSettings
+from langue.data.settings import TableDataSettings
 from langue.data.sources import find_sources
 from langue.data.tally import Tally
 from langue.errors import LangueError, listed
@@ -25,7 +25,7 @@ COLUMNS: dict[RowKind, tuple[str, ...]] = {
 """The columns by which rows of each kind are known, the first kind that has one of its own."""
 
 
-def read_retrieval_rows(data: DataSettings, split: str) -> list[Labelled]:
+def read_retrieval_rows(data: TableDataSettings, split: str) -> list[Labelled]:
     """The rows of "train", "dev" or "test", of a table, a BEIR folder, or the lines of text files.
 
     Of a BEIR folder each relevant document makes a pair with its query, and those judged irrelevant are its negatives;
@@ -37,7 +37,7 @@ def read_retrieval_rows(data: DataSettings, split: str) -> list[Labelled]:
     return read_split(data, split, _read)
 
 
-def _read(source: Any, data: DataSettings, split: str) -> Iterator[Labelled]:
+def _read(source: Any, data: TableDataSettings, split: str) -> Iterator[Labelled]:
     if isinstance(source, str | Path) and is_beir(source):
         yield from _of_beir(Path(source).expanduser(), split)
         return

@@ -71,7 +71,7 @@ class PairSettings(Settings):
 
 
 class DataSettings(ReadSettings):
-    """The data that a model is trained, evaluated and tested on."""
+    """The data that a model is trained, watched and tested on."""
 
     train: Source
     """Text to learn from, or a folder that `langue data prepare` made; a benchmark's is its folder."""
@@ -79,35 +79,16 @@ class DataSettings(ReadSettings):
     """Data to evaluate by in training: sources, or the share that is set aside for it, of a text its end, of a table
     rows from all over it. A benchmark has its own."""
     test: str | list[str] | Aligned | None = None
-    """Text for the last word, looked at once when training is over."""
-    temperature: float = Field(default=1.0, gt=0)
-    """Sharpens (below 1) or flattens (above 1) the weights of a mix: each is raised to 1/temperature."""
-    pack: bool = False
-    """Rows of whole documents, as many as fit, instead of windows of one long line of tokens."""
-    document_mask: bool = False
-    """Positions see their own document only, where a row holds several."""
-
-    benchmark: str | None = None
-    """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""
-    folder: str | None = None
-    """The folder of the benchmark's files; hf: fetches Hugging Face's copy, hf:DIR reads one that lies in a folder."""
+    """Data for the last word, looked at once when training is over."""
     columns: dict[str, str] = Field(default_factory=dict)
     """A table's names of the columns that a task reads, such as {text: review, label: stars}."""
-
-    pairs: PairSettings = PairSettings()
-    """The choice of pairs, where the task is translate or summarize."""
 
     def option(self, name: str) -> str:
         return f"--data.{name}"
 
     @model_validator(mode="before")
     @classmethod
-    def _benchmarks_folder(cls, content: Any) -> Any:
-        if isinstance(content, dict) and content.get("benchmark"):
-            if not content.get("folder"):
-                raise ValueError(f"folder must say where the files of {content['benchmark']} are")
-            folder = str(content["folder"])
-            return {"train": folder, "dev": folder, **content, "folder": folder}
+    def _text_column(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("columns"), dict) and "text" in content["columns"]:
             return {"text": content["columns"]["text"], **content}  # for those who read running text
         return content
@@ -118,3 +99,42 @@ class DataSettings(ReadSettings):
         if isinstance(dev, float | int) and not 0 <= dev < 1:
             raise ValueError("a share of the training text must be at least 0 and below 1")
         return dev or None
+
+
+class TextDataSettings(DataSettings):
+    """Running text."""
+
+    temperature: float = Field(default=1.0, gt=0)
+    """Sharpens (below 1) or flattens (above 1) the weights of a mix: each is raised to 1/temperature."""
+    pack: bool = False
+    """Rows of whole documents, as many as fit, instead of windows of one long line of tokens."""
+    document_mask: bool = False
+    """Positions see their own document only, where a row holds several."""
+
+
+class TableDataSettings(DataSettings):
+    """Labelled rows."""
+
+    benchmark: str | None = None
+    """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""
+    folder: str | None = None
+    """Where the benchmark's files are; hf: fetches Hugging Face's copy, and hf:DIR reads one that lies in a folder."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _benchmarks_folder(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("benchmark"):
+            if not content.get("folder"):
+                raise ValueError(f"folder must say where the files of {content['benchmark']} are")
+            folder = str(content["folder"])
+            return {"train": folder, "dev": folder, **content, "folder": folder}
+        return content
+
+
+class PairDataSettings(DataSettings):
+    """Pairs of texts."""
+
+    temperature: float = Field(default=1.0, gt=0)
+    """Sharpens (below 1) or flattens (above 1) the weights of a mix: each is raised to 1/temperature."""
+    pairs: PairSettings = PairSettings()
+    """The pairs that are learnt from."""

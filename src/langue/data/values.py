@@ -128,3 +128,13 @@ def place_near(context: str, text: str, start: int) -> int | None:
     first = max(0, start - NEAR)
     places = [place for place in range(first, max(first, start + NEAR + 1)) if context.startswith(text, place)]
     return min(places, key=lambda place: (abs(place - start), place), default=None)
+
+
+def label_name(label: Any) -> str:
+    """A label as text; whole numbers are spelt without a point, truth as JSON does."""
+    if isinstance(label, bool | np.bool_):
+        return str(bool(label)).lower()
+    if isinstance(label, str):
+        return label
+    number = whole(label)
+    return str(label if number is None else number)

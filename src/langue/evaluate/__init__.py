@@ -1,7 +1,7 @@
 """Evaluation: how good a model is, in the field's usual numbers."""
 
 from langue.door import make_callable
-from langue.evaluate.language_model import evaluate_text
+from langue.tasks.generate.evaluate import evaluate_text
 
 __all__ = ["evaluate_text"]
 

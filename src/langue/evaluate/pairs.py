@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from langue.console import say
-from langue.data import DataSettings, ReadSettings, Tally
+from langue.data import PairDataSettings, ReadSettings, Tally
 from langue.data.parallel import Pair, read_any_pairs, valid_pairs
 from langue.errors import LangueError
 from langue.metrics.rouge import KINDS as ROUGE
@@ -26,7 +26,7 @@ from langue.metrics.significance import (
 from langue.metrics.speech import error_rate, error_statistics
 from langue.metrics.translation import KINDS as TRANSLATION
 from langue.metrics.translation import Languages, TranslationMetric
-from langue.tasks.rewrite import Rewrite
+from langue.tasks.rewriting.predict import Rewrite
 
 PAIR_TASKS = ("translate", "summarize")
 COMPARED = (*PAIR_TASKS, "transcribe")
@@ -63,7 +63,7 @@ def statistics(
     return found, {metric.kind: metric.signature for metric in metrics}
 
 
-def read_pairs_of(task: Any, data: Any, settings: DataSettings, tally: Tally | None = None) -> list[Pair]:
+def read_pairs_of(task: Any, data: Any, settings: PairDataSettings, tally: Tally | None = None) -> list[Pair]:
     """The pairs of a source, under the column names that the task reads or that its training read; the tally gets what
     is left out.
 

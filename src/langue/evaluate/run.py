@@ -12,25 +12,22 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from langue.console import remark, say
-from langue.data import DataSettings, ReadSettings, Tally, TokenStore, prepare
+from langue.data import PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import DataSource
 from langue.data.store import MANIFEST
 from langue.errors import LangueError
-from langue.evaluate.benchmarks import average, score, suite_parts
 from langue.evaluate.embedding import BEIR, evaluate_searches, evaluate_table
-from langue.evaluate.language_model import evaluate_text
-from langue.evaluate.masked import evaluate_masked
 from langue.evaluate.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluate.search import RERANKED
 from langue.files import write_text
+from langue.metrics.benchmarks import average, score, suite_parts
 from langue.remote import is_remote
 from langue.search.rerank import load_reranker
 from langue.settings import parse
 from langue.tasks import load
-
-TEXT_TASKS = ("generate", "fill")
+from langue.tasks.recipes import read_recipe, recipe_class
 
 DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
 """Sets without training data, and the task whose model is asked."""
@@ -90,7 +87,7 @@ def evaluate(
     reading = reading_as(max_line_bytes, max_dropped, "evaluate")
     if language is not None and task.name not in PAIR_TASKS:
         raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
-    if task.name in TEXT_TASKS:
+    if task.measured_on == "text":
         found = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
         judge = None if rerank is None else load_reranker(rerank, device)
@@ -98,15 +95,18 @@ def evaluate(
     elif rerank is not None:
         raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
-        recipe = recipe_data(model, reading) if named else DataSettings(train="", **reading)
-        pairs = partial(_on_pairs, language=language)
-        on = {"embed": evaluate_table, **dict.fromkeys(PAIR_TASKS, pairs)}.get(task.name, _on_rows)
-        found = on(task, data, recipe, benchmark, split or "dev", predictions)
+        recipe = recipe_data(model if named else None, task.name, reading)
+        on: Mapping[str, Any] = {
+            "vectors": evaluate_table,
+            "pairs": partial(_on_pairs, language=language),
+            "rows": _on_rows,
+        }
+        found = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
     return {**found, "seconds": round(time.perf_counter() - begun, 3)}
 
 
 def _on_rows(
-    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+    task: Any, data: Any, recipe: TableDataSettings, benchmark: str | None, split: str, predictions: Path | None
 ) -> dict[str, Any]:
     its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
     name = benchmark or (recipe.benchmark if its_own else None)
@@ -140,7 +140,7 @@ def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> d
 def _on_pairs(
     task: Any,
     data: Any,
-    recipe: DataSettings,
+    recipe: PairDataSettings,
     benchmark: str | None,
     split: str,
     predictions: Path | None,
@@ -169,14 +169,15 @@ def reading_as(max_line_bytes: int | None, max_dropped: float | None, verb: str)
     return parse(ReadSettings, given, verb).model_dump(include=set(given))
 
 
-def recipe_data(run: Path | str, reading: Mapping[str, Any] = MappingProxyType({})) -> DataSettings:
-    """How the training of a run read its data, with the settings that a user gave now."""
-    from langue.recipe import read_recipe
-
-    for place in () if is_remote(run) else (Path(run), *Path(run).parents[:2]):
+def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """How the training of a run read its data, with the settings that a user gave now; without a run of this task, as
+    its recipes do by default."""
+    for place in () if run is None or is_remote(run) else (Path(run), *Path(run).parents[:2]):
         if (place / "recipe.yaml").is_file():
-            return read_recipe(place / "recipe.yaml").data.model_copy(update=dict(reading))
-    return DataSettings(train="", **reading)
+            recipe = read_recipe(place / "recipe.yaml")
+            if recipe.task == task:
+                return recipe.data.model_copy(update=dict(reading))
+    return recipe_class(task)(task=task, data={"train": ""}).data.model_copy(update=dict(reading))  # type: ignore[arg-type]
 
 
 def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
@@ -187,11 +188,7 @@ def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | 
             store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
             if dropped := store.manifest["records"]["dropped"]:
                 say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
-        if task.name == "fill":
-            metrics = evaluate_masked(task.model, task.tokenizer, store, task.settings)
-        else:
-            half = max(1, task.model.config.context // 2)
-            metrics = evaluate_text(task.model, task.tokenizer, store, stride=half if stride is None else stride)
+        metrics = task.evaluate_store(store, stride)
         return {
             "task": task.name,
             "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
@@ -317,7 +314,8 @@ def _runs_by_benchmark(folder: Path, suite: str) -> dict[str, Path]:
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     for place in places:
         if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
-            benchmark = recipe_data(place).benchmark
+            data = read_recipe(place / "recipe.yaml").data
+            benchmark = data.benchmark if isinstance(data, TableDataSettings) else None
             if benchmark is None or not benchmark.startswith(f"{suite}/"):
                 continue
             if benchmark in found:

@@ -13,12 +13,13 @@ from langue.console import progress
 from langue.data.benchmarks import find_benchmark
 from langue.data.labelled import Labelled, number_of, require, text_of
 from langue.data.retrieval_pairs import texts_in
+from langue.data.values import label_name
 from langue.errors import LangueError
 from langue.metrics.regression import ranks
 from langue.metrics.significance import bootstrap
 from langue.search.vectors import unit
-from langue.tasks.alike import find_positives
-from langue.tasks.classify import label_name, label_of, one_label
+from langue.tasks.classify.data import label_of, one_label
+from langue.tasks.embed.evaluate import find_positives
 
 POSITIVE = ("1", "true")
 NEGATIVE = ("0", "false")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from langue.console import with_article
 from langue.data.settings import Aligned
-from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
 from langue.files import write_text
 from langue.hub.checkpoint import SOURCE_TOKENIZER
@@ -21,6 +20,7 @@ from langue.recipe import ModelSettings, Recipe
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
 from langue.report.words import counted, duration
+from langue.tasks.training_task import training_task
 from langue.text import Tokenizer
 from langue.text.kind import describe
 
@@ -62,7 +62,7 @@ def write_card(folder: RunFolder) -> None:
 def card(folder: RunFolder) -> str:
     """The card's Markdown."""
     recipe, record = folder.recipe(), read_record(folder.path)
-    model, words = recipe.model, course_of(recipe).words
+    model, words = recipe.model, training_task(recipe).words
     tokenizer = Tokenizer.load(folder.path)
     prompt, name = words.example(recipe, tokenizer), json.dumps(record.name, ensure_ascii=False)
     call = f"import langue\n\nmodel = langue.load({name})\n{words.in_python(prompt)}"

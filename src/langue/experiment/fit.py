@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 
@@ -12,6 +11,7 @@ from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.count import ceiling, memory
 from langue.report.words import size
+from langue.tasks.training_task import Shape
 from langue.train import TrainingSettings
 from langue.train.device import autocast
 
@@ -19,32 +19,9 @@ SURE = 0.75
 """The share of the estimate that a training takes at least: measured peaks are 0.75 to 1.25 times of it."""
 
 
-class Shape(NamedTuple):
-    """How large a forward pass is."""
-
-    rows: int
-    length: int
-    """Positions of its longest row; of pairs, of the target."""
-    source: int | None = None
-    """Positions of the longest source, where there are sources."""
-
-
 def free_memory(device: torch.device) -> int:
     """Bytes that a device has to give."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else machine.memory()[1]
-
-
-def rows_of(training: TrainingSettings, context: int) -> int:
-    """Rows of one forward pass over all processes.
-
-    Raises:
-        LangueError: a batch of so many tokens holds none.
-    """
-    if training.batch_tokens is None:
-        return training.batch_size
-    if training.batch_tokens < context:
-        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
-    return training.batch_tokens // context
 
 
 def check_fit(config: ModelConfig, training: TrainingSettings, shape: Shape, device: torch.device) -> None:

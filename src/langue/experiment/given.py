@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from langue.data import TableDataSettings
 from langue.data.audio import RATE, read_audio
 from langue.data.tables import named_classes
 from langue.errors import LangueError
@@ -33,9 +34,10 @@ def write_given(data: Any, recipe: Recipe, folder: Path) -> Recipe:
     """
     parts = _parts(data)
     settings = recipe.data
-    changes: dict[str, Any] = {"benchmark": None, "folder": None, "max_line_bytes": settings.max_line_bytes}
-    if settings.benchmark is not None:  # its files are not read, its dev split neither
-        changes["dev"] = type(settings).model_fields["dev"].default
+    changes: dict[str, Any] = {"max_line_bytes": settings.max_line_bytes}
+    if isinstance(settings, TableDataSettings) and settings.benchmark is not None:
+        # Its files are not read, its dev split neither.
+        changes |= {"benchmark": None, "folder": None, "dev": type(settings).model_fields["dev"].default}
     for split, rows in parts.items():
         if isinstance(rows, str | Path):
             changes[split] = str(rows)

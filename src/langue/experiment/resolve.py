@@ -6,14 +6,12 @@ from pathlib import Path
 
 from langue.console import say
 from langue.errors import LangueError
-from langue.experiment.course import course_of
 from langue.experiment.run import RunFolder
-from langue.experiment.start import continue_config, read_start, to_judge
-from langue.objectives import EmbedSettings
-from langue.recipe import Recipe, changes_between
+from langue.experiment.start import continue_config, read_start
+from langue.recipe import PairRecipe, Recipe, changes_between
 from langue.remote import is_remote
+from langue.tasks.training_task import training_task
 from langue.text import Tokenizer, TokenizerSettings
-from langue.text.reading import Reading
 from langue.train import TrainingSettings
 
 HARMLESS = {
@@ -48,26 +46,17 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
         if start.tokenizer is None:
             raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
         tokenizer = tokenizer.model_copy(update={"path": start.tokenizer})
-    if recipe.source_tokenizer is None and start.source_tokenizer is not None:
-        recipe = recipe.model_copy(update={"source_tokenizer": TokenizerSettings(path=start.source_tokenizer)})
-    config = start.config
-    if recipe.task != "embed":
-        config = to_judge(config)
-    elif start.reading is not None:
-        recipe = with_reading(recipe, start.reading)
-    return recipe.model_copy(update={"model": continue_config(recipe.model, config), "tokenizer": tokenizer})
+    source = None if start.source_tokenizer is None else TokenizerSettings(path=start.source_tokenizer)
+    task = training_task(recipe)
+    recipe = task.begun_from(recipe, source, start.reading)
+    model = continue_config(recipe.model, task.start_config(start.config))
+    return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
 
 
 def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:
     """A recipe that begins with the weights of a folder, or of a remote name."""
     path = Path(start_from) if is_remote(start_from) else Path(start_from).absolute()
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"path": path})})
-
-
-def with_reading(recipe: Recipe, reading: Reading) -> Recipe:
-    """A recipe by which texts are read as the weights know them, unless it says otherwise itself."""
-    said = {name: getattr(recipe.embed, name) for name in recipe.embed.model_fields_set}
-    return recipe.model_copy(update={"embed": EmbedSettings(**{**reading.model_dump(), **said})})
 
 
 def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None = None) -> Recipe:
@@ -87,11 +76,9 @@ def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None 
     tokenizer = recipe.tokenizer
     if tokenizer.path is None:
         tokenizer = tokenizer.model_copy(update={"path": old.tokenizer.path})
-    if recipe.source_tokenizer is None:
-        recipe = recipe.model_copy(update={"source_tokenizer": old.source_tokenizer})
+    source = old.source_tokenizer if isinstance(old, PairRecipe) else None
+    recipe = training_task(recipe).begun_from(recipe, source, training_task(old).reading_of(old))
     model = continue_config(model, old.model.architecture())
-    if recipe.task == "embed":
-        recipe = with_reading(recipe, old.embed.reading())
     return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
 
 
@@ -102,7 +89,7 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
         LangueError: names a change that would make it another run.
     """
     old = folder.recipe()
-    new = course_of(recipe).complete(recipe, Tokenizer.load(folder.path))
+    new = training_task(recipe).complete(recipe, Tokenizer.load(folder.path))
     for name, (was, now) in changes_between(old, new).items():
         if not _is_harmless(name, new.training):
             raise LangueError(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError
-from langue.experiment.sources import FILE
 from langue.files import check_folder, claim, is_unfinished
-from langue.recipe import Recipe, read_recipe
+from langue.recipe import Recipe
+from langue.tasks.fingerprints import FILE
+from langue.tasks.recipes import read_recipe
 from langue.train.trainer import INTERRUPTED
 
 

@@ -16,7 +16,6 @@ from langue.hub import is_foreign, is_published, local, read_labels, read_publis
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig, load_model
-from langue.models.config import ClassifierConfig
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings
 from langue.text.reading import Reading
@@ -91,17 +90,6 @@ def _of_model(folder: Path, run: Path) -> Start:
 def _tokenizer(folder: Path, name: str = "tokenizer.json") -> Path | None:
     file = folder / name
     return file.absolute() if file.is_file() else None
-
-
-def to_judge(config: ModelConfig) -> ModelConfig:
-    """The architecture of weights that represent texts by vectors, for a task that is another.
-
-    What stands for a text was trained last, and not BERT's way to make it.
-    """
-    if config.embedder is None:
-        return config
-    head = ClassifierConfig(pooling=config.embedder.pooling)
-    return config.model_copy(update={"classifier": head, "embedder": None})
 
 
 def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:

@@ -14,22 +14,23 @@ import torch
 from langue.console import remark, say
 from langue.data.tally import left_out
 from langue.experiment.card import write_card
-from langue.experiment.course import Course, course_of
 from langue.experiment.environment import environment
-from langue.experiment.fit import Shape, check_fit
+from langue.experiment.fit import check_fit
 from langue.experiment.given import kept_data, write_given
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
-from langue.experiment.sources import check_sources, in_text, of_weights
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
 from langue.models import Model, build, load_model
 from langue.parallel import broadcast_number, is_first, outline_of, process_group, strategy_of, wait
-from langue.recipe import Recipe, read_recipe, write_recipe
+from langue.recipe import Recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
 from langue.report.words import short
+from langue.tasks.fingerprints import check_sources, in_text, of_weights
+from langue.tasks.recipes import read_recipe
+from langue.tasks.training_task import Shape, TrainingTask, training_task
 from langue.text import Tokenizer, train_tokenizer
 from langue.train import Supervised, Trainer, choose_device, freeze, latest
 from langue.train.log import Log
@@ -98,7 +99,7 @@ class Training:
         if broadcast_number(trainer.watch.evaluate is None or not folder.model.exists()):
             with trainer.gathered():
                 if is_first():
-                    keep(cast(Model, trainer.model), folder, _course(folder).notes)
+                    keep(cast(Model, trainer.model), folder, _training_task(folder).notes)
         if is_first():
             if trainer.stopped != INTERRUPTED:
                 _test(folder, trainer.device, trainer.progress.step)
@@ -139,12 +140,12 @@ def set_up(
 
 def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
-    course = course_of(recipe)
-    tokenizer = train_tokenizer(recipe.tokenizer, course.texts(recipe))
-    recipe = course.complete(recipe, tokenizer)
-    _check_fit(recipe, course.known_shape(recipe))
+    task = training_task(recipe)
+    tokenizer = train_tokenizer(recipe.tokenizer, task.texts(recipe))
+    recipe = task.complete(recipe, tokenizer)
+    _check_fit(recipe, task.known_shape(recipe))
     tokenizer.save(folder.path)
-    course.prepare(recipe, tokenizer, folder.data)
+    task.prepare(recipe, tokenizer, folder.data)
     built = _build(recipe, folder)
     with replacing_listed(folder.path) as stage:
         content = json.dumps(environment(), indent=2) + "\n"
@@ -157,7 +158,7 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
 def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Go on with a run, from its beginning if it has no checkpoint yet."""
     recipe = reconcile(recipe, folder)
-    _check_fit(recipe, course_of(recipe).known_shape(recipe))
+    _check_fit(recipe, training_task(recipe).known_shape(recipe))
     trainer = _build(recipe, folder).trainer
     write_recipe(recipe, folder.recipe_file)
     return trainer
@@ -187,8 +188,8 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
         LangueError: something that it reads is not what it was when the run began.
     """
     training = recipe.training
-    course = course_of(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
-    _check_fit(recipe, course.largest)
+    task = training_task(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
+    _check_fit(recipe, task.largest)
     device = choose_device(training.device)
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)
@@ -196,48 +197,48 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     if checkpoint is None and recipe.model.path is not None:
         start = read_start(recipe.model.path)
         weights = {str(recipe.model.path): of_weights(start.config.model_dump(), start.weights)}
-        new = copy_weights(model, start, course.labels)
+        new = copy_weights(model, start, task.labels)
         if new and is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
     model.to(device)
     strategy = strategy_of(training.parallel, device)
-    batches = course.batches(strategy.rank, strategy.shares)
+    batches = task.batches(strategy.rank, strategy.shares)
     if folder.sources_file.exists():
-        check_sources(folder.sources_file, course.fingerprints, "data")
+        check_sources(folder.sources_file, task.fingerprints, "data")
         if weights:
             check_sources(folder.sources_file, weights, "weights")
-    watch = build_watch(course, folder, device)
-    algorithm = Supervised(course.objective(), batches, training.seed, alone=device.type == "cpu")
+    watch = build_watch(task, folder, device)
+    algorithm = Supervised(task.objective(), batches, training.seed, alone=device.type == "cpu")
     trainer = Trainer(model, algorithm, training, folder.path, watch, strategy)
     if checkpoint is not None:
         trainer.resume(checkpoint)
-    _announce(trainer, course)
-    return _Built(trainer, course.fingerprints, weights)
+    _announce(trainer, task)
+    return _Built(trainer, task.fingerprints, weights)
 
 
-def _announce(trainer: Trainer, course: Course) -> None:
+def _announce(trainer: Trainer, task: TrainingTask) -> None:
     """What is about to happen, in one line."""
     if not is_first():
         return
-    count, model = sum(outline_of(weight).numel() for weight in trainer.model.parameters()), course.recipe.model
+    count, model = sum(outline_of(weight).numel() for weight in trainer.model.parameters()), task.recipe.model
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
     say(
-        f"training {model.preset or model.described_mixers} of {short(count)} parameters on {course.describe()}, "
+        f"training {model.preset or model.described_mixers} of {short(count)} parameters on {task.describe()}, "
         f"on {trainer.device}{begun}"
     )
 
 
-def _course(folder: RunFolder) -> Course:
+def _training_task(folder: RunFolder) -> TrainingTask:
     recipe = folder.recipe()
-    return course_of(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
+    return training_task(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
 
 
 def _test(folder: RunFolder, device: torch.device, step: int) -> None:
     """Evaluate the kept weights on the test data, once for each end of the training, and write it down."""
     if folder.recipe().data.test is None or any(row["step"] == step for row in read_record(folder.path).test):
         return
-    found = _course(folder).test(load_model(folder.model, device))
+    found = _training_task(folder).test(load_model(folder.model, device))
     if found is not None:
         Log(folder.metrics_file, step).write(step=step, split="test", **found)
 

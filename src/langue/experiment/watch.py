@@ -9,12 +9,12 @@ import torch
 
 from langue import machine
 from langue.console import remark
-from langue.experiment.course import Course
 from langue.experiment.run import RunFolder
 from langue.files import replacing_listed
 from langue.models import Model, write_model
 from langue.parallel import is_first, process_group
 from langue.report.words import in_words
+from langue.tasks.training_task import TrainingTask
 from langue.train import Watch
 from langue.train.device import autocast
 
@@ -22,26 +22,26 @@ LOOKING = 0.03
 """Seconds in which it is measured how fast the machine is."""
 
 
-def build_watch(course: Course, folder: RunFolder, device: torch.device) -> Watch:
+def build_watch(task: TrainingTask, folder: RunFolder, device: torch.device) -> Watch:
     """Everything that the trainer asks of its surroundings."""
-    precision = course.recipe.training.precision
+    precision = task.recipe.training.precision
     return Watch(
-        evaluate=_evaluation(course) if course.has_dev else None,
-        deciding=course.deciding,
-        keep_best=lambda model: keep(model, folder, course.notes),
-        sample=course.sample if course.has_samples else None,  # type: ignore[arg-type]
-        bytes_per_token=course.bytes_per_target,
-        flops_per_token=course.flops_per_target,
+        evaluate=_evaluation(task) if task.has_dev else None,
+        deciding=task.deciding,
+        keep_best=lambda model: keep(model, folder, task.notes),
+        sample=task.sample if task.has_samples else None,  # type: ignore[arg-type]
+        bytes_per_token=task.bytes_per_target,
+        flops_per_token=task.flops_per_target,
         peak=_pace(device, precision),
-        steps_per_epoch=course.steps_per_epoch,
+        steps_per_epoch=task.steps_per_epoch,
     )
 
 
-def _evaluation(course: Course) -> Callable[[Any], Mapping[str, float]]:
+def _evaluation(task: TrainingTask) -> Callable[[Any], Mapping[str, float]]:
     """Metrics on dev data, which whoever follows closely is told."""
 
     def evaluate(model: Model) -> Mapping[str, float]:
-        found = course.evaluate(model)
+        found = task.evaluate(model)
         if is_first():
             remark(f"dev {in_words(found)}")
         return found

@@ -5,31 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TASKS = {
-    "source_tokenizer": ("translate",),
-    "masking": ("fill",),
-    "denoise": ("denoise",),
-    "classify": ("classify",),
-    "answer": ("answer",),
-    "tag": ("tag",),
-    "transcribe": ("transcribe",),
-    "embed": ("embed",),
-    "samples": ("generate", "fill", "translate", "summarize", "transcribe"),
-    "data.pairs": ("translate", "summarize"),
-    "data.pack": ("generate", "fill", "denoise"),
-    "data.document_mask": ("generate", "fill", "denoise"),
-}
-"""The tasks for which a section or field is read; all others are read for every task."""
+SAMPLED = ("generate", "fill", "translate", "summarize", "transcribe")
+"""The tasks of which reports show samples."""
 
 Content = Mapping[str, Any]
 
 
 def effective_settings(recipe: Content) -> dict[str, Any]:
-    """A recipe's content without what was not set, belongs to another task, or was overruled by another setting."""
+    """A recipe's content without what was not set or was overruled by another setting."""
     tokenizers = ("tokenizer", "source_tokenizer")
     overruled = {f"{name}.{field}" for name in tokenizers for field in _of_tokenizer(_section(recipe, name))}
     overruled |= {f"training.{field}" for field in _of_training(_section(recipe, "training"))}
-    overruled |= {name for name, tasks in TASKS.items() if recipe.get("task") not in tasks}
+    overruled |= set() if recipe.get("task") in SAMPLED else {"samples"}
     return _without(recipe, overruled, "")
 
 

@@ -37,9 +37,10 @@ def load_embedder(model: TextEmbedder | Path | str, device: str = "auto") -> tup
     if not isinstance(model, Path | str):
         return model, None
     from langue.tasks import load
+    from langue.tasks.embed.predict import Embed
 
     task = load(model, device)
-    if task.name != "embed":
+    if not isinstance(task, Embed):
         raise LangueError(f"{model} was made to {task.name}, not to embed; name a model that makes vectors of texts")
     return task, str(model) if is_remote(model) else str(Path(model).resolve())
 

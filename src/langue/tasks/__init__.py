@@ -2,65 +2,109 @@
 
 from __future__ import annotations
 
+import shlex
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, overload
 
 from langue.errors import LangueError
 from langue.files import check_folder, every_byte
+from langue.tasks.table import TASKS
 
 if TYPE_CHECKING:
     from langue.hub import PretrainedModel
     from langue.models import Model
     from langue.recipe import Recipe
-
-# Imported when they are asked for: module and class of each task.
-TASKS = {
-    "generate": ("langue.tasks.generate", "Generate"),
-    "fill": ("langue.tasks.fill", "Fill"),
-    "classify": ("langue.tasks.classify", "Classify"),
-    "answer": ("langue.tasks.answer", "Answer"),
-    "tag": ("langue.tasks.tag", "Tag"),
-    "translate": ("langue.tasks.translate", "Translate"),
-    "denoise": ("langue.tasks.denoise", "Denoise"),
-    "summarize": ("langue.tasks.summarize", "Summarize"),
-    "transcribe": ("langue.tasks.transcribe", "Transcribe"),
-    "embed": ("langue.tasks.embed", "Embed"),
-}
+    from langue.tasks.answer.predict import Answer
+    from langue.tasks.classify.predict import Classify
+    from langue.tasks.denoise.predict import Denoise
+    from langue.tasks.embed.predict import Embed
+    from langue.tasks.fill.predict import Fill
+    from langue.tasks.generate.predict import Generate
+    from langue.tasks.summarize.predict import Summarize
+    from langue.tasks.tag.predict import Tag
+    from langue.tasks.task import Task
+    from langue.tasks.transcribe.predict import Transcribe
+    from langue.tasks.translate.predict import Translate
 
 REWRITERS = ("translate", "summarize")
 
 
-def load(path: Path | str, device: str = "auto", task: str | None = None, *, verify: bool = False) -> Any:
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["generate"], verify: bool = ...) -> Generate: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["fill"], verify: bool = ...) -> Fill: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["classify"], verify: bool = ...) -> Classify: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["answer"], verify: bool = ...) -> Answer: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["tag"], verify: bool = ...) -> Tag: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["translate"], verify: bool = ...) -> Translate: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["summarize"], verify: bool = ...) -> Summarize: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["transcribe"], verify: bool = ...) -> Transcribe: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["denoise"], verify: bool = ...) -> Denoise: ...
+
+
+@overload
+def load(path: Path | str, device: str = ..., *, task: Literal["embed"], verify: bool = ...) -> Embed: ...
+
+
+@overload
+def load(
+    path: Path | str, device: str = ..., *, task: str | tuple[str, ...] | None = ..., verify: bool = ...
+) -> Task: ...
+
+
+def load(
+    path: Path | str, device: str = "auto", *, task: str | tuple[str, ...] | None = None, verify: bool = False
+) -> Task:
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
 
     Args:
         path: of the folder, or hf:OWNER/NAME for one on Hugging Face's hub.
         device: cpu, cuda, …
-        task: translate or summarize: what to take a rewriting model for that comes without a recipe, since a T5 does
-            either, as it is told; or embed, since any model of texts can be asked for vectors. All other models say
-            themselves what they are for.
+        task: what the model is to be used for, or several of which it has to be one; editors know the object's verbs
+            by it. It decides where a model comes without a recipe and could do several: a T5 translates or summarises,
+            and any model of texts gives vectors.
         verify: read every byte of large files even if they were checked on this machine before and look unchanged.
 
     Raises:
-        LangueError: there is no such folder, or something in it is missing or damaged.
+        LangueError: there is no such folder, something in it is missing or damaged, or the model is for another task.
     """
-    from importlib import import_module
-
     from langue.train import choose_device
 
-    path = Path(path)
+    path, wanted = Path(path), (task,) if isinstance(task, str) else task
     with every_byte(verify):
         checkpoint, recipe = read_model(path)
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
-    task = "embed" if task == "embed" else _task(checkpoint, recipe, path, task)
-    module, name = TASKS[task]
-    model = checkpoint.model.to(choose_device(device))
-    own = checkpoint.source_tokenizer
-    more: dict[str, Any] = {} if own is None else {"source_tokenizer": own}
-    if task == "embed":
-        more = {"reading": checkpoint.reading}
-    return getattr(import_module(module), name).open(model, checkpoint.tokenizer, checkpoint.labels, recipe, **more)
+    name = _task(checkpoint, recipe, path, wanted or ())
+    kind: type[Task] = getattr(import_module(f"langue.tasks.{name}.predict"), name.capitalize())
+    if wanted is not None and name not in wanted:
+        raise LangueError(f"the model was trained to {name}; {kind.hint.format(path=shlex.quote(str(path)))}")
+    checkpoint.model.to(choose_device(device))
+    return kind.open(checkpoint, checkpoint.tokenizer, recipe)
 
 
 def read_model(path: Path) -> tuple[PretrainedModel, Recipe | None]:
@@ -126,7 +170,7 @@ def _recipe(path: Path) -> Recipe | None:
         LangueError: it cannot be read, or is of a task that nobody knows.
     """
     from langue.content import read_yaml
-    from langue.recipe import read_recipe
+    from langue.tasks.recipes import read_recipe
 
     for place in (path, *path.parents[:2]):
         recipe = place / "recipe.yaml"
@@ -138,14 +182,17 @@ def _recipe(path: Path) -> Recipe | None:
     return None
 
 
-def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted: str | None) -> str:
+def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted: tuple[str, ...]) -> str:
+    """The task that a model was trained for, or of several that it can do the one that is wanted."""
     from langue.hub import purpose
 
+    if "embed" in wanted:
+        return "embed"
     if recipe is not None:
         return recipe.task
     task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
-    if task in REWRITERS and wanted in REWRITERS:
-        return wanted
+    if task in REWRITERS:
+        return next((name for name in wanted if name in REWRITERS), task)
     if task not in TASKS:
         raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(TASKS)}")
     return task

@@ -1,0 +1,1 @@
+"""Question answering: any model learns to find answers in texts, and does."""

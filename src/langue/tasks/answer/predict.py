@@ -1,0 +1,197 @@
+"""The answer task: a question and a text in, the piece of the text that answers it out."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from langue import metrics
+from langue.data.labelled import Labelled
+from langue.errors import LangueError
+from langue.hub import PretrainedModel
+from langue.models import Model, evaluating
+from langue.models.finite import refuse_not_finite
+from langue.objectives.padding import by_length, padded
+from langue.tasks.answer.data import Window, answers_of, check, windows_of
+from langue.tasks.answer.objective import Extract, span_scores
+from langue.tasks.answer.settings import AnswerRecipe, AnswerSettings
+from langue.tasks.framing import BATCH_TOKENS
+from langue.tasks.task import Task
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+
+@dataclass(frozen=True)
+class Found:
+    """A piece of a text.
+
+    Attributes:
+        text: as it stands there; empty for no answer.
+        start: its first character.
+        score: of its first and last token together; the higher the likelier.
+    """
+
+    text: str
+    start: int
+    score: float
+
+
+class Answer(Task):
+    """A model that finds answers.
+
+    Args:
+        model: one with a classifier that gives each position two scores.
+        tokenizer: the one it was trained with.
+        settings: how texts are cut and answers put together.
+
+    Raises:
+        LangueError: the model has no such head.
+    """
+
+    name = "answer"
+    measured_on = "rows"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: AnswerSettings | None = None):
+        head = model.config.classifier
+        if head is None or head.each != "position" or head.outputs != 2:
+            raise LangueError("the model has no head that finds answers; train it with task: answer first")
+        self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings or AnswerSettings()
+
+    @classmethod
+    def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: AnswerRecipe | None = None) -> Answer:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        return cls(pretrained.model, tokenizer, None if recipe is None else recipe.answer)
+
+    def objective(self) -> Extract:
+        """What it learns by."""
+        return Extract()
+
+    def answer(
+        self, question: str | Sequence[str], context: str | Sequence[str], *, top: int = 1, scores: bool = False
+    ) -> Any:
+        """Find the answer of one question in one text, or of many in as many.
+
+        Args:
+            question: one or many.
+            context: the text of each.
+            top: how many answers.
+            scores: tell where each stands and its score.
+
+        Returns:
+            The answer's text, "" for none; with `top` above 1 a list, the best first; with `scores` mappings
+            `{"text": …, "start": …, "score": …}` in their place. One answer for one question, a list for a list.
+
+        Raises:
+            LangueError: a question or a text is empty, or there are not as many of one as of the other.
+        """
+        one = isinstance(question, str)
+        questions = [question] if isinstance(question, str) else list(question)
+        contexts = [context] if isinstance(context, str) else list(context)
+        if len(questions) != len(contexts):
+            raise LangueError(f"there are {len(questions)} questions and {len(contexts)} texts; give one for each")
+        rows = [
+            Labelled(f"question {number}", {"question": asked, "context": text})
+            for number, (asked, text) in enumerate(zip(questions, contexts, strict=True), 1)
+        ]
+        answers = [self._told(found[:top], top, scores) for found in self.find(rows)]
+        return answers[0] if one else answers
+
+    @staticmethod
+    def _told(found: Sequence[Found], top: int, scores: bool) -> Any:
+        each: list[Any] = [
+            {"text": piece.text, "start": piece.start, "score": piece.score} if scores else piece.text
+            for piece in found
+        ]
+        return each[0] if top == 1 else each
+
+    def predict(self, inputs: Sequence[tuple[str, str]], **options: Any) -> list[Any]:
+        """`answer` for a list of pairs of question and text."""
+        return self.answer([question for question, _ in inputs], [context for _, context in inputs], **options)
+
+    def score(self, predicted: Sequence[str], expected: Sequence[Sequence[str]]) -> dict[str, float]:
+        """SQuAD's exact match and F1 against all right answers of each; none stands for "there is no answer"."""
+        measure = metrics.squad_v2 if any(not golds for golds in expected) else metrics.squad_v1
+        return measure(predicted, expected)
+
+    def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[str]]:
+        """Metrics on rows with answers, and the model's own.
+
+        Raises:
+            LangueError: there are no rows, or one cannot be measured by; see `check`.
+        """
+        if not rows:
+            raise LangueError("there are no rows to evaluate on")
+        for row in rows:
+            check(row)
+        expected = [[answer["text"] for answer in answers_of(row)] for row in rows]
+        with autocast(self.model.device, precision):
+            found = [pieces[0].text for pieces in self.find(rows)]
+        return self.score(found, expected), found
+
+    def check_input(self, given: Labelled, place: str) -> None:
+        """Refuse a row without a question and a text.
+
+        Raises:
+            LangueError: one is missing or empty, or there is no room for both; names the place.
+        """
+        list(windows_of(self.tokenizer, [given], self.settings, self.model.config.context))
+
+    def find(self, rows: Sequence[Labelled]) -> list[list[Found]]:
+        """All answers that come into question for each row, the best first."""
+        windows = list(windows_of(self.tokenizer, rows, self.settings, self.model.config.context))
+        flat = [window for each in windows for window in each]
+        scores = self._scores(flat)
+        found, place = [], 0
+        for row, each in zip(rows, windows, strict=True):
+            found.append(self._best(row.values["context"], each, scores[place : place + len(each)]))
+            place += len(each)
+        return found
+
+    @torch.inference_mode()
+    def _scores(self, windows: Sequence[Window]) -> list[np.ndarray]:
+        """(tokens + 1, 2) of each window: its first position's, which stands for no answer, and its text's."""
+        found: list[Any] = [None] * len(windows)
+        device = self.model.device
+        with evaluating(self.model):
+            for numbers in by_length([len(window.ids) for window in windows], BATCH_TOKENS.get(device.type, 1 << 14)):
+                chosen = [windows[number] for number in numbers]
+                batch = padded([np.array(w.ids) for w in chosen], [np.array(w.segments) for w in chosen])
+                scores = span_scores(self.model, batch.to(device)).cpu().numpy()
+                refuse_not_finite(scores)
+                for number, window, row in zip(numbers.tolist(), chosen, scores, strict=True):
+                    text = row[window.begins : window.begins + len(window.places)]
+                    found[number] = np.concatenate([row[:1], text]).astype(np.float64)
+        return found
+
+    def _best(self, context: str, windows: Sequence[Window], scores: Sequence[np.ndarray]) -> list[Found]:
+        """The best pieces over all windows, each once; no answer among them where the settings allow it."""
+        pieces: dict[tuple[int, int], float] = {}
+        for window, each in zip(windows, scores, strict=True):
+            for score, first, last in self._candidates(each[1:]):
+                place = int(window.places[first, 0]), int(window.places[last, 1])
+                pieces[place] = max(score, pieces.get(place, -np.inf))
+        best = heapq.nlargest(self.settings.candidates, ((score, place) for place, score in pieces.items()))
+        found = [Found(context[start:end], start, score) for score, (start, end) in best]
+        if not self.settings.no_answer:
+            return found
+        # A text holds no answer only if none of its windows does.
+        nothing = Found("", 0, min(float(each[0].sum()) for each in scores))
+        rank = sum(nothing.score - self.settings.null_threshold <= piece.score for piece in found)
+        return [*found[:rank], nothing, *found[rank:]]
+
+    def _candidates(self, scores: np.ndarray) -> Iterator[tuple[float, int, int]]:
+        """The best pairs of a first and a last token (tokens, 2), of all whose last does not come before the first."""
+        longest = min(self.settings.answer_tokens, len(scores))
+        every = np.full((longest, len(scores)), -np.inf)  # by how much later the last comes, and by the first
+        for later in range(longest):
+            every[later, : len(scores) - later] = scores[: len(scores) - later, 0] + scores[later:, 1]
+        count = min(self.settings.candidates, every.size)
+        for place in np.argpartition(-every, count - 1, axis=None)[:count].tolist():
+            later, first = divmod(place, len(scores))
+            if first + later < len(scores):
+                yield float(every[later, first]), first, first + later

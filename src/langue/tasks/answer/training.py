@@ -1,0 +1,73 @@
+"""The training task of `answer`: any model learns to find the answers of questions in texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langue.data.examples import Examples
+from langue.data.labelled import Labelled
+from langue.errors import LangueError
+from langue.models import Model
+from langue.models.config import ClassifierConfig
+from langue.tasks.answer.data import check, encoded_windows
+from langue.tasks.answer.objective import Extract
+from langue.tasks.answer.predict import Answer
+from langue.tasks.answer.settings import AnswerRecipe
+from langue.tasks.table_training import TableTraining
+from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.text import Tokenizer
+from langue.train import Deciding
+
+METRICS = ("f1", "exact_match")
+
+
+class AnswerTraining(TableTraining[AnswerRecipe]):
+    """Two scores for each position: the first of an answer, and the last."""
+
+    words = CardWords(
+        purpose="to find answers in a text",
+        pipeline="question-answering",
+        command='langue answer {name} --question "Who came?" --context "Anna came first."',
+        call='print(model.answer("Who came?", "Anna came first."))',
+        limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
+    )
+    columns = ("question", "context", "answers")
+
+    @classmethod
+    def complete(cls, recipe: AnswerRecipe, tokenizer: Tokenizer) -> AnswerRecipe:
+        recipe = with_vocabulary(recipe, tokenizer)
+        if recipe.answer.metric not in METRICS:
+            raise LangueError(f"answer.metric: {recipe.answer.metric!r} is none of {', '.join(METRICS)}")
+        if recipe.model.form == "seq2seq":
+            raise LangueError("task: answer wants model.form: encoder or decoder")
+        if recipe.data.benchmark is not None:
+            recipe = recipe.model_copy(update={"answer": _of_benchmark(recipe)})
+        head = ClassifierConfig(each="position", outputs=2)
+        return recipe.model_copy(update={"model": recipe.model.model_copy(update={"classifier": head})})
+
+    def learn(self, rows: list[Labelled]) -> Examples:
+        return Examples(encoded_windows(self.tokenizer, rows, self.recipe.answer, self.recipe.model.context))
+
+    def check(self, row: Labelled) -> None:
+        check(row)
+
+    def objective(self) -> Extract:
+        return Extract(self.recipe.training.label_smoothing)
+
+    @property
+    def deciding(self) -> Deciding:
+        return Deciding(self.recipe.answer.metric, higher=True)
+
+    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
+        task = Answer(model, self.tokenizer, self.recipe.answer)
+        return task.evaluate(rows, self.recipe.training.precision)
+
+
+def _of_benchmark(recipe: AnswerRecipe) -> Any:
+    from langue.data.benchmarks import find_benchmark
+
+    assert recipe.data.benchmark is not None
+    found = find_benchmark(recipe.data.benchmark)
+    if found.kind != "answer":
+        raise LangueError(f"{found.name} asks for no answers from a text; set task: classify")
+    return recipe.answer.model_copy(update={"no_answer": found.name == "squad/2.0"})

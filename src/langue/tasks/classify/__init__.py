@@ -1,0 +1,1 @@
+"""Classification: any model learns to judge texts or pairs of texts, and does."""

@@ -1,0 +1,219 @@
+"""The classify task: texts or pairs of texts in; labels, numbers or choices out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from langue import metrics
+from langue.data.labelled import Labelled
+from langue.errors import LangueError
+from langue.hub import PretrainedModel
+from langue.models import Model, evaluating
+from langue.models.finite import refuse_not_finite
+from langue.objectives.padding import by_length, padded
+from langue.tasks.classify.data import encode, target_of
+from langue.tasks.classify.objective import ClassifyObjective
+from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
+from langue.tasks.framing import BATCH_TOKENS, Framed
+from langue.tasks.task import Task
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+Text = str | tuple[str, str] | Mapping[str, Any]
+"""What is classified: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""
+
+
+class Classify(Task):
+    """A model that judges texts.
+
+    Args:
+        model: one with a classifier for texts.
+        tokenizer: the one it was trained with.
+        settings: what is asked, with all labels.
+
+    Raises:
+        LangueError: model, tokenizer and labels do not belong together.
+    """
+
+    name = "classify"
+    measured_on = "rows"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: ClassifySettings):
+        config = model.config.classifier
+        if config is None or config.each != "text" or not config.outputs:
+            raise LangueError("the model has no head that classifies texts; train it with task: classify first")
+        if settings.kind in ("label", "labels") and len(settings.labels) != config.outputs:
+            raise LangueError(f"the model tells {config.outputs} labels apart, but {len(settings.labels)} are named")
+        self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings
+        self.kind = settings.kind
+
+    @classmethod
+    def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: ClassifyRecipe | None = None) -> Classify:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        model, labels = pretrained.model, tuple(pretrained.labels or ())
+        if recipe is not None:
+            return cls(model, tokenizer, recipe.classify.model_copy(update={"labels": labels}))
+        outputs = 0 if model.config.classifier is None else model.config.classifier.outputs
+        if outputs == 1:
+            labels = ()  # Transformers has a name for a single output, as if there were others
+        elif not labels:
+            labels = tuple(str(number) for number in range(outputs))
+        return cls(model, tokenizer, ClassifySettings(kind="label" if labels else "number", labels=labels))
+
+    def objective(self) -> ClassifyObjective:
+        """What it learns by."""
+        return ClassifyObjective(self.kind)
+
+    def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
+        """Judge one text or many.
+
+        Args:
+            texts: a text, a pair of texts as a tuple, a row with the columns of the training data, or a list of such.
+            scores: tell the probability of each label or choice as well.
+            special: let the names of special tokens in a text be these tokens; otherwise they are letters.
+
+        Returns:
+            For each text its label, its labels, its number, or the index of the right choice; with `scores` a mapping
+            `{"label": …, "scores": {LABEL: PROBABILITY}}`. One answer for one text, a list for a list.
+
+        Raises:
+            LangueError: a text is empty.
+        """
+        one = isinstance(texts, str | tuple | Mapping)
+        many: Sequence[Any] = [texts] if one else list(texts)  # type: ignore[list-item]
+        rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
+        found = self._answers(self.scores(self.encode(rows, special)), scores)
+        return found[0] if one else found
+
+    def check_input(self, given: Text, place: str, special: bool = False) -> None:
+        """Refuse what cannot be judged.
+
+        Raises:
+            LangueError: a column is missing or empty; names the place.
+        """
+        self.encode([_row(given, place)], special)
+
+    def predict(self, inputs: Sequence[Text], **options: Any) -> list[Any]:
+        """`classify` for a list."""
+        return self.classify(list(inputs), **options)
+
+    def score(self, predicted: Sequence[Any], expected: Sequence[Any]) -> dict[str, float]:
+        """Metrics of answers against the right ones."""
+        if self.kind == "number":
+            return {
+                "pearson": metrics.pearson(predicted, expected),
+                "spearman": metrics.spearman(predicted, expected),
+                "mean_squared_error": metrics.mean_squared_error(predicted, expected),
+            }
+        if self.kind == "labels":
+            return {
+                "f1_micro": metrics.f1_sets(predicted, expected, "micro"),
+                "f1_macro": metrics.f1_sets(predicted, expected, "macro", self.settings.labels),
+                "exact_match": metrics.same_sets(predicted, expected),
+            }
+        found = {"accuracy": metrics.accuracy(predicted, expected)}
+        if self.kind == "label":
+            found["f1_macro"] = metrics.f1_macro(predicted, expected)
+            found["matthews"] = metrics.matthews(predicted, expected)
+            if len(self.settings.labels) == 2:
+                found["f1"] = metrics.f1(predicted, expected, self.settings.labels[1])
+        return found
+
+    def encode(self, rows: Sequence[Labelled], special: bool = False) -> list[Any]:
+        """Framed token numbers of each row; of choices, a list of them.
+
+        Raises:
+            LangueError: a column is missing or empty; names the place.
+        """
+        context = self.model.config.context
+        return encode(self.tokenizer.reading_specials(special), rows, self.kind, context)
+
+    @torch.inference_mode()
+    def scores(self, encoded: Sequence[Any]) -> list[np.ndarray]:
+        """What the model's head says about each, in their order: (outputs,) of a text, or (choices,)."""
+        texts: list[Framed] = [text for row in encoded for text in row] if self.kind == "choice" else list(encoded)
+        found = np.zeros((len(texts), self.model.classifier.output.out_features), np.float32)  # type: ignore[union-attr]
+        device = self.model.device
+        with evaluating(self.model):
+            for numbers in by_length([len(ids) for ids, _ in texts], BATCH_TOKENS.get(device.type, 1 << 14)):
+                chosen = [texts[number] for number in numbers]
+                batch = padded([np.array(ids) for ids, _ in chosen], [np.array(segments) for _, segments in chosen])
+                found[numbers] = self.model.classify(batch.to(device)).float().cpu().numpy()
+                refuse_not_finite(found[numbers])
+        if self.kind != "choice":
+            return list(found)
+        return np.split(found[:, 0], np.cumsum([len(row) for row in encoded])[:-1])
+
+    def _answers(self, found: Sequence[np.ndarray], scores: bool) -> list[Any]:
+        labels = self.settings.labels
+        if self.kind == "number":
+            return [float(row[0]) for row in found]
+        if self.kind == "labels":
+            each = [1 / (1 + np.exp(-row.astype(np.float64))) for row in found]
+            said: list[Any] = [
+                [label for label, share in zip(labels, row, strict=True) if share >= self.settings.threshold]
+                for row in each
+            ]
+        else:
+            each = [_softmax(row) for row in found]
+            said = [int(row.argmax()) for row in each]
+            if self.kind == "label":
+                said = [labels[number] for number in said]
+        if not scores:
+            return said
+        name = "labels" if self.kind == "labels" else "label"
+        return [
+            {name: answer, "scores": dict(zip(labels or map(str, range(len(row))), map(float, row), strict=True))}
+            for answer, row in zip(said, each, strict=True)
+        ]
+
+    def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[Any]]:
+        """Metrics on labelled rows, the mean loss among them, and the answers.
+
+        Raises:
+            LangueError: there are no rows, or a label of one is unknown.
+        """
+        if not rows:
+            raise LangueError("there are no rows to evaluate on")
+        targets = [target_of(row, self.settings) for row in rows]
+        with autocast(self.model.device, precision):
+            found = self.scores(self.encode(rows))
+        answers = self._answers(found, scores=False)
+        expected = [self._expected(target) for target in targets]
+        return {"loss": self._loss(found, targets), **self.score(answers, expected)}, answers
+
+    def _expected(self, target: Any) -> Any:
+        if self.kind == "label":
+            return self.settings.labels[target]
+        if self.kind == "labels":
+            return [label for label, there in zip(self.settings.labels, target, strict=True) if there]
+        return target
+
+    def _loss(self, found: Sequence[np.ndarray], targets: Sequence[Any]) -> float:
+        if self.kind == "choice":
+            logs = [np.log(_softmax(row)[right]) for row, right in zip(found, targets, strict=True)]
+            return float(-np.mean(logs))
+        kind = torch.long if self.kind == "label" else torch.float32
+        loss = ClassifyObjective(self.kind).of_scores(
+            torch.from_numpy(np.stack(found)), torch.tensor(targets, dtype=kind)
+        )
+        return float(loss.total / loss.count)
+
+
+def _row(text: Text, place: str) -> Labelled:
+    if isinstance(text, str):
+        return Labelled(place, {"text": text})
+    if isinstance(text, Mapping):
+        return Labelled(place, text)
+    if len(text) != 2:
+        raise LangueError(f"{place}: a pair has two texts, not {len(text)}")
+    return Labelled(place, {"sentence1": text[0], "sentence2": text[1]})
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores.astype(np.float64) - scores.max())
+    return powers / powers.sum()

@@ -1,0 +1,42 @@
+"""Settings of `classify`: one judgement for each row."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from langue.nn.heads import DenseKind, Pooling
+from langue.recipe import TableRecipe
+from langue.settings import Settings
+
+AnswerKind = Literal["label", "labels", "number", "choice"]
+
+
+class ClassifySettings(Settings):
+    """What is said about a text, or about two."""
+
+    kind: AnswerKind = "label"
+    """One label for each text, any number of labels, a number, or which of several choices goes with it."""
+    labels: tuple[str, ...] = ()
+    """All labels, in the order of the model's outputs; none learns them from the training data, in sorted order."""
+    pooling: Pooling | None = None
+    """The vector of a text: its first position's ([CLS]), its last one's, or the mean of all; null takes that of the
+    weights it begins with, else the mean for encoders and the last for decoders, which alone has seen everything."""
+    dense: DenseKind | None = None
+    """Activation of a dense layer before the outputs; null takes that of the weights it begins with, else none."""
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    """How much each label counts in the loss: balanced lets rare ones count for as much as frequent ones."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """Probability from which on a text has a label, where it may have several."""
+    metric: str | None = None
+    """The metric on dev data that decides; null takes the benchmark's, else accuracy, f1_micro or pearson."""
+
+
+class ClassifyRecipe(TableRecipe):
+    """A model that learns to judge texts."""
+
+    task: Literal["classify"]
+    """The task that the model learns."""
+    classify: ClassifySettings = ClassifySettings()
+    """The judgement."""

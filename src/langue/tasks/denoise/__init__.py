@@ -1,0 +1,1 @@
+"""Denoising: an encoder–decoder learns to mend texts, for others to begin from its weights."""

@@ -1,0 +1,114 @@
+"""The training task of `denoise`: an encoder–decoder learns from text alone, for others to go on from its weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from langue.data import Mix, Packed, Windows
+from langue.data.stream import RowStream
+from langue.errors import LangueError
+from langue.models import Model, evaluating
+from langue.models.count import flops_per_token
+from langue.randomness import RowRandomness
+from langue.tasks.denoise.objective import DenoiseObjective, longest_sides, usual_sides, vocabulary
+from langue.tasks.denoise.settings import DenoiseRecipe
+from langue.tasks.rewriting.predict import first_token_of
+from langue.tasks.stores import Store
+from langue.tasks.text_training import TextTraining
+from langue.tasks.training_task import CardWords, Shape, rows_of, with_vocabulary
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+ROWS = 32
+"""Rows of one forward pass of an evaluation."""
+
+
+class DenoiseTraining(TextTraining[DenoiseRecipe]):
+    """Windows or whole documents with something amiss."""
+
+    words = CardWords(
+        purpose="to mend spoilt text",
+        pipeline="text2text-generation",
+        command="langue train translate-en-de --start-from {name} --data.train PAIRS.tsv --data.dev 0.05 "
+        "--data.test null --out runs/next",
+        call="print(model.predict([{prompt}]))",
+        limits="The model is a beginning for others: it has learnt a language, and no task.",
+    )
+
+    @classmethod
+    def complete(cls, recipe: DenoiseRecipe, tokenizer: Tokenizer) -> DenoiseRecipe:
+        if recipe.model.form != "seq2seq":
+            raise LangueError(f"task: denoise wants model.form: seq2seq, not {recipe.model.form}")
+        if recipe.denoise.kind == "infill" and tokenizer.mask is None:
+            raise LangueError("denoise.kind: infill needs a tokenizer with a token that hides others, such as <|mask|>")
+        if recipe.data.document_mask:
+            raise LangueError("task: denoise reads rows whole; set data.document_mask off")
+        given = recipe.model.vocab_size
+        recipe = with_vocabulary(recipe, tokenizer)
+        needed = vocabulary(tokenizer, recipe.denoise)
+        if given and given < needed:
+            raise LangueError(f"model.vocab_size is {given:,}, but with sentinels {needed:,} are needed; leave it out")
+        model = recipe.model.model_copy(update={"vocab_size": given or needed})
+        return recipe.model_copy(update={"model": model})
+
+    @classmethod
+    def usual_lengths(cls, recipe: DenoiseRecipe) -> tuple[int | None, int]:
+        return usual_sides(recipe.denoise, room_of(recipe))
+
+    @classmethod
+    def extra_tokens(cls, recipe: DenoiseRecipe) -> int:
+        return recipe.denoise.sentinels if recipe.denoise.kind == "spans" else 0
+
+    @classmethod
+    def known_shape(cls, recipe: DenoiseRecipe) -> Shape:
+        if recipe.model.form != "seq2seq":
+            raise LangueError(f"task: denoise wants model.form: seq2seq, not {recipe.model.form}")
+        rows = rows_of(recipe.training, recipe.model.context)
+        source, target = longest_sides(recipe.denoise, room_of(recipe), rows)
+        return Shape(rows, target, source)
+
+    def stream(self) -> RowStream:
+        streams = [self._stream_of(store) for store in self.splits.train]
+        return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
+
+    def _stream_of(self, store: Store) -> RowStream:
+        kind = Packed if self.recipe.data.pack else Windows
+        return kind(store, room_of(self.recipe), self.recipe.training.seed)
+
+    @property
+    def flops_per_target(self) -> float:
+        source, target = usual_sides(self.recipe.denoise, room_of(self.recipe))
+        return flops_per_token(self.recipe.model.architecture(), target, source)
+
+    def objective(self) -> DenoiseObjective:
+        start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
+        return DenoiseObjective(self.tokenizer, self.recipe.denoise, start, self.recipe.training.label_smoothing)
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        return self._measure(model, self.dev_parts())
+
+    def test(self, model: Model) -> dict[str, float] | None:
+        return self._measure(model, self.splits.test) if self.splits.test else None
+
+    def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+        """Loss in nats per token that is to be told, spoilt in the same way each time."""
+        objective, total, count = self.objective(), 0.0, 0
+        with evaluating(model):
+            for store in stores:
+                windows = Windows(store, min(room_of(self.recipe), store.tokens - 1), 0)
+                for first in range(0, windows.size, ROWS):
+                    rows = windows.rows(first, min(ROWS, windows.size - first))
+                    batch = objective.batch(rows, RowRandomness(0, first)).to(model.device)
+                    with torch.inference_mode(), autocast(model.device, self.recipe.training.precision):
+                        found = objective.loss(model, batch)
+                    total += float(found.total)
+                    count += int(found.count)
+        loss = total / max(1, count)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def room_of(recipe: DenoiseRecipe) -> int:
+    """Tokens of a row; a source and a target each end with a token of their own."""
+    return max(2, recipe.model.context - 1)

@@ -1,0 +1,1 @@
+"""Embedding: any model learns to represent texts by vectors, and does."""

@@ -1,0 +1,1 @@
+"""Filling: an encoder learns to say which tokens were hidden, and does."""

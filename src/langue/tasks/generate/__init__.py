@@ -1,0 +1,1 @@
+"""Generation: a decoder learns to continue texts, and does."""

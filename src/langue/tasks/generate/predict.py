@@ -1,0 +1,218 @@
+"""Text generation: a decoder goes on from a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from langue.batch import Batch
+from langue.data import TokenStore
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request, SamplingSettings, StopStrings
+from langue.errors import LangueError
+from langue.hub import PretrainedModel
+from langue.metrics.classification import accuracy
+from langue.models import Model
+from langue.objectives import Causal
+from langue.settings import parse
+from langue.tasks.constraints import Must, phrase_tokens, say_what_is_lacking
+from langue.tasks.generate.evaluate import evaluate_text
+from langue.tasks.generate.settings import GenerateRecipe
+from langue.tasks.task import Task
+from langue.text import Tokenizer
+
+
+class Generate(Task):
+    """A language model that writes.
+
+    Args:
+        model: a decoder.
+        tokenizer: the one it was trained with.
+
+    Raises:
+        LangueError: the tokenizer has numbers that the model does not know.
+    """
+
+    name = "generate"
+    measured_on = "text"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer):
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise LangueError(
+                f"the tokenizer has {tokenizer.vocab_size} tokens but the model knows {model.config.vocab_size}; "
+                f"they do not belong together"
+            )
+        self.model, self.tokenizer = model.eval(), tokenizer
+
+    @classmethod
+    def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: GenerateRecipe | None = None) -> Generate:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        return cls(pretrained.model, tokenizer)
+
+    def objective(self) -> Causal:
+        """What it learns by."""
+        return Causal(opening=self.tokenizer.document_opening)
+
+    def generate(
+        self,
+        prompts: str | Sequence[str] = "",
+        *,
+        stop: Sequence[str] = (),
+        must: Must = (),
+        special: bool = False,
+        **options: Any,
+    ) -> str | list[str] | list[list[str]]:
+        """Go on from one prompt or many.
+
+        Args:
+            prompts: text to go on from; an empty one begins a document.
+            stop: strings that end a text and are not part of it.
+            must: words that have to stand in the new text, of beams: the same in all, or a list for each prompt.
+            special: let the names of special tokens in a prompt be these tokens, as in an instruct model's own form;
+                otherwise they are text like any other.
+            options: the fields of `GenerationSettings`: max_tokens, temperature, top_k, top_p, min_p,
+                repetition_penalty, samples, beams, length_penalty, seed, ….
+
+        Returns:
+            The new text, without the prompt: a string for one prompt, a list for several; a list of `samples` strings
+            in its place when more than one was asked for.
+
+        Raises:
+            LangueError: an option has no such name or value, or the tokenizer does not know a prompt's character.
+        """
+        many = [prompts] if isinstance(prompts, str) else list(prompts)
+        found = [
+            [self.cut(each.tokens, stop, prompt, special) for each in written]
+            for prompt, written in zip(
+                many, self.write(many, stop=stop, must=must, special=special, **options), strict=True
+            )
+        ]
+        answers: list[Any] = [texts[0] if options.get("samples", 1) == 1 else texts for texts in found]
+        return answers[0] if isinstance(prompts, str) else answers
+
+    def write(
+        self,
+        prompts: Sequence[str],
+        *,
+        stop: Sequence[str] = (),
+        must: Must = (),
+        special: bool = False,
+        **options: Any,
+    ) -> list[list[Hypothesis]]:
+        """The same with tokens, their log-probabilities and the score of each text; a stop string may stand at its end.
+
+        Raises:
+            LangueError: as of `generate`.
+        """
+        settings = parse(GenerationSettings, options, "generate")
+        phrases = phrase_tokens(must, len(prompts), self.tokenizer)
+        requests = [
+            self._request(self._encode(prompt, special), settings, _strings(stop), words)
+            for prompt, words in zip(prompts, phrases or [()] * len(prompts), strict=True)
+        ]
+        hypotheses = Engine(self.model, settings).run(requests)
+        if phrases is not None:
+            say_what_is_lacking([best[0].tokens for best in hypotheses], phrases)
+        return hypotheses
+
+    def stream(
+        self, prompt: str = "", *, stop: Sequence[str] = (), special: bool = False, **options: Any
+    ) -> Iterator[str]:
+        """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
+        a stop string."""
+        settings = parse(GenerationSettings, {**options, "samples": 1, "beams": 1}, "generate")
+        ids = self._encode(prompt, special)
+        reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
+        for event in Engine(self.model, settings).stream(self._request(ids, settings)):
+            piece = "" if event.token is None else stops.push(reader.push(event.token))
+            if piece:
+                yield piece
+            if stops.stopped:
+                break
+        yield stops.push(reader.flush()) + stops.flush()
+
+    def check_input(self, given: str, place: str, special: bool = False) -> None:
+        """Refuse a prompt with characters that the tokenizer does not know.
+
+        Raises:
+            LangueError: so it is.
+        """
+        self._encode(given, special)
+
+    def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
+        """`generate` for a list."""
+        found = self.generate(list(inputs), **options)
+        assert isinstance(found, list)
+        return found
+
+    def evaluate_store(self, store: TokenStore, stride: int | None = None) -> dict[str, float]:
+        """Metrics on all text of a store; a window slides by `stride` tokens, half of the context by default."""
+        half = max(1, self.model.config.context // 2)
+        return evaluate_text(self.model, self.tokenizer, store, stride=half if stride is None else stride)
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
+        """Share of texts that are exactly what was expected, but for white space around them."""
+        return {"exact_match": accuracy(*([text.strip() for text in texts] for texts in (predicted, expected)))}
+
+    def attention(self, text: str, special: bool = False) -> tuple[list[str], list[Any]]:
+        """Tokens of a text as strings, and for each block with attention (heads, T, T) of its weights."""
+        import torch
+
+        ids = self._encode(text, special)
+        device = self.model.device
+        with torch.inference_mode():
+            weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
+        return self.tokenizer.names(ids), [each[0] for each in weights]
+
+    def _request(
+        self, ids: list[int], settings: SamplingSettings, stop: Sequence[str] = (), phrases: Sequence[Any] = ()
+    ) -> Request:
+        """A prompt of these tokens; stop strings end what is sampled."""
+        watchers = [(self.tokenizer.stream(ids), StopStrings(stop)) for _ in range(settings.samples if stop else 0)]
+
+        def is_stopped(sample: int, token: int) -> bool:
+            reader, stops = watchers[sample]
+            stops.push(reader.push(token))
+            return stops.stopped
+
+        return Request(
+            ids,
+            settings,
+            self.tokenizer.ends,
+            suppress_tokens=self.suppress_tokens,
+            phrases=phrases,
+            stop=is_stopped if stop else None,
+        )
+
+    @cached_property
+    def suppress_tokens(self) -> tuple[int, ...]:
+        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
+        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
+        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
+        return tuple(sorted(self.tokenizer.specials | unknown | unused))
+
+    def cut(
+        self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "", special: bool = False
+    ) -> str:
+        """The text of tokens behind a prompt, up to the first stop string."""
+        text = self.tokenizer.follow(self._encode(prompt, special), tokens)
+        places = [place for string in _strings(stop) if (place := text.find(string)) >= 0]
+        return text[: min(places)] if places else text
+
+    def _encode(self, prompt: str, special: bool = False) -> list[int]:
+        """Tokens of a prompt, as `Tokenizer.prompt` has them.
+
+        Raises:
+            LangueError: names the first characters that the tokenizer does not know.
+        """
+        ids = self.tokenizer.prompt(prompt, special)
+        if self.tokenizer.unknown is not None and self.tokenizer.unknown in ids:
+            strange = sorted(set("".join(self.tokenizer.unknown_parts([prompt]))))
+            raise LangueError(
+                f"the model's tokenizer does not know {', '.join(map(repr, strange[:5])) or 'a part'} of the prompt"
+            )
+        return ids
+
+
+def _strings(stop: str | Sequence[str]) -> list[str]:
+    return [stop] if isinstance(stop, str) else list(stop)

@@ -1,0 +1,14 @@
+"""The recipe of `generate`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from langue.recipe import TextRecipe
+
+
+class GenerateRecipe(TextRecipe):
+    """A decoder that learns to continue texts."""
+
+    task: Literal["generate"]
+    """The task that the model learns."""

@@ -1,0 +1,346 @@
+"""What translation and summarisation have in common: a text in, another text out, by an encoder–decoder."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.console import say, with_article
+from langue.data.pair_encoder import PairEncoder
+from langue.data.parallel import Pair
+from langue.data.settings import PairSettings
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request
+from langue.errors import LangueError
+from langue.hub import PretrainedModel
+from langue.metrics.scripts import is_unspaced
+from langue.metrics.translation import Languages
+from langue.models import Model, ModelConfig, evaluating
+from langue.objectives import Seq2SeqObjective
+from langue.recipe import PairRecipe, Recipe
+from langue.settings import parse
+from langue.tasks.constraints import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
+from langue.tasks.framing import BATCH_TOKENS
+from langue.tasks.rewriting.sources import Long, Sources, read_sources
+from langue.tasks.task import Task
+from langue.text import Tokenizer
+from langue.text.sentences import joined
+from langue.train.device import autocast
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What became of one text.
+
+    Attributes:
+        text: the best.
+        texts: the n best, best first; of a text in several pieces, of each the best.
+        scores: log-probability of each.
+        best: the hypothesis itself with its tokens, of a text in one piece.
+        read: the tokens that it was made of, of a text in one piece.
+    """
+
+    text: str
+    texts: list[str]
+    scores: list[float]
+    best: Hypothesis | None = None
+    read: Sequence[int] = ()
+
+
+class Rewrite(Task):
+    """An encoder–decoder that makes a text of a text.
+
+    Args:
+        model: an encoder–decoder.
+        tokenizer: of what it writes.
+        settings: how long its texts were, and what it is told about them.
+        source_tokenizer: of what it reads; None reads by the same.
+
+    Raises:
+        LangueError: the tokenizers have numbers that the model does not know.
+    """
+
+    measured_on = "pairs"
+    columns: ClassVar[tuple[str, str]]
+    long: ClassVar[Long]
+
+    def __init__(
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        settings: PairSettings | None = None,
+        source_tokenizer: Tokenizer | None = None,
+    ):
+        config = model.config
+        if config.form != "seq2seq":
+            raise LangueError(f"the model is {with_article(config.form)}; to {self.name} takes model.form: seq2seq")
+        self.settings, self.tokenizer = settings or PairSettings(), tokenizer
+        opening = opening_of(config, tokenizer)
+        self.sides = PairEncoder.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context, opening)
+        known = config.source_vocab_size or config.vocab_size
+        if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
+            raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
+        self.model = model.eval()
+        self.models = [self.model]
+        self.start = first_token_of(config.decoder_start, tokenizer)
+
+    @classmethod
+    def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | None = None) -> Self:
+        """The task of a model and of the recipe it was trained by, where there is one."""
+        settings = recipe.data.pairs if isinstance(recipe, PairRecipe) else None
+        return cls(pretrained.model, tokenizer, settings, pretrained.source_tokenizer)
+
+    def join(self, others: Sequence[Rewrite]) -> None:
+        """Write together with other models, whose probabilities are averaged.
+
+        Raises:
+            LangueError: one reads or writes other tokens.
+        """
+        for other in others:
+            same = [(each.sides.source.fingerprint, each.tokenizer.fingerprint, each.start) for each in (self, other)]
+            if same[0] != same[1] or other.sides.tags != self.sides.tags:
+                raise LangueError("models that write together must share their tokenizers and tags")
+            self.models += other.models
+
+    def objective(self) -> Seq2SeqObjective:
+        """What it learns by."""
+        return Seq2SeqObjective(self.start)
+
+    def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
+        """The best text for each of a list."""
+        return [found.text for found in self.rewrite([_text(given, self.columns[0]) for given in inputs], **options)]
+
+    def check_input(self, given: str, place: str) -> None:
+        """Refuse what is no text.
+
+        Raises:
+            LangueError: the tokenizer cannot read it.
+        """
+        self.sides.encode_sources([given])
+
+    def rewrite(
+        self,
+        texts: Sequence[str],
+        *,
+        tags: Sequence[str] | None = None,
+        long: Long | None = None,
+        instruction: str | None = None,
+        prefix: Prefix = "",
+        must: Must = (),
+        special: bool = False,
+        advance: Callable[[int], Any] | None = None,
+        **options: Any,
+    ) -> list[Rewritten]:
+        """What becomes of each text, in order; an empty text stays empty.
+
+        Args:
+            texts: what is read.
+            tags: what the model is told before each, such as the language to translate into; by default what the
+                recipe says, or the only one, if it is always told one.
+            long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
+            instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
+            prefix: how what is written begins: all alike, or a list with one for each.
+            must: words that have to stand in it: the same for all, or a list of lists with one for each.
+            special: let the names of special tokens in what is read be these tokens; otherwise they are letters.
+            advance: called with how many pieces are done.
+            options: the fields of `GenerationSettings`.
+
+        Raises:
+            LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
+        """
+        given = self.usual_tags() if tags is None else tuple(tags)
+        prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
+        phrases = phrase_tokens(must, len(texts), self.tokenizer)
+        sides = replace(self.sides, source=self.sides.source.reading_specials(special))
+        sides = sides if instruction is None else replace(sides, instruction=instruction)
+        sources = read_sources(texts, sides, given, long or self.long)
+        for warning in sources.warnings():
+            say(f"{warning}")
+        settings, start = self._settings(options), [self.start, *self.sides.opening]
+        requests = sources.requests(start, settings, self.tokenizer.ends, self.suppress_tokens, prefixes, phrases)
+        written = Engine(self.models, settings).run(requests, advance)
+        _say_what_is_missing(requests, written, sources, phrases)
+        return self._together(len(texts), sources, written)
+
+    def usual_tags(self) -> tuple[str, ...]:
+        """What the model is told where nobody says what to tell it.
+
+        Raises:
+            LangueError: it is always told one of several.
+        """
+        known = tuple(self.sides.tags)
+        if self.settings.tag in known:
+            return (self.settings.tag,)
+        if not self.settings.tagged or len(known) == 1:
+            return known if self.settings.tagged else ()
+        raise LangueError(
+            f"the model was always told one of {', '.join(known)}; say which it is now: --target-language {known[0]} "
+            f"of langue translate or langue summarize, or in a column target_language"
+        )
+
+    def _settings(self, options: dict[str, Any]) -> GenerationSettings:
+        """How to write, where nobody says otherwise.
+
+        How much may be written at most follows from a piece's own length, never from its neighbours'.
+        """
+        bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
+        # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
+        usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
+        return parse(GenerationSettings, {**usual, **bounds, **options}, self.name)
+
+    @cached_property
+    def suppress_tokens(self) -> tuple[int, ...]:
+        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
+        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
+        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
+        return tuple(sorted(self.tokenizer.specials | unknown | unused))
+
+    def _together(self, count: int, sources: Sources, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
+        pieces: list[list[int]] = [[] for _ in range(count)]
+        for number, owner in enumerate(sources.owners):
+            pieces[owner].append(number)
+        answers = []
+        for numbers in pieces:
+            if len(numbers) == 1:
+                best = written[numbers[0]]
+                texts = [self.tokenizer.decode(found.tokens).strip() for found in best]
+                scores = [found.score for found in best]
+                answers.append(Rewritten(texts[0], texts, scores, best[0], sources.ids[numbers[0]]))
+                continue
+            firsts = [written[number][0] for number in numbers]
+            text = joined(self.tokenizer.decode(found.tokens).strip() for found in firsts)
+            scores = [sum(found.score for found in firsts)] if firsts else []
+            answers.append(Rewritten(text, [text] if firsts else [], scores))
+        return answers
+
+    def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
+        """What becomes of the sources of pairs, each told what its pair says of it."""
+        answers = [""] * len(pairs)
+        for tags in sorted({pair.tags for pair in pairs}):
+            chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
+            found = self.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
+            for number, each in zip(chosen, found, strict=True):
+                answers[number] = each.text
+        return answers
+
+    @torch.inference_mode()
+    def attention(
+        self, source: str, target: str | None = None, tags: Sequence[str] = (), special: bool = False
+    ) -> tuple[list[str], list[str], list[Tensor]]:
+        """How the model looks at a source while it writes a target, or what it would write itself.
+
+        Returns:
+            Tokens of the target as strings, its end included, those of the source, and for each block (heads, T, S) of
+            weights, row t of which were looked by when token t was to be written.
+
+        Raises:
+            LangueError: there is nothing to read, or no room for the target.
+        """
+        sides = replace(self.sides, source=self.sides.source.reading_specials(special))
+        sources = read_sources([source], sides, tags, "cut")
+        if not sources.ids:
+            raise LangueError("there is nothing to look at: the text has no tokens")
+        if target is None:  # a search says itself what it did to its source
+            best = self.rewrite([source], tags=tags, long="cut", special=special)[0].best
+            assert best is not None
+            written = best.tokens
+        else:
+            for warning in sources.warnings():
+                say(warning)
+            written = self.tokenizer.encode(target, special)
+            room = self.sides.max_target - 1 - len(self.sides.opening)
+            if len(written) > room:
+                raise LangueError(
+                    f"the target has {len(written)} tokens, but the model writes {room} at most; shorten it"
+                )
+        ids, written = sources.ids[0], [*self.sides.opening, *written, self.tokenizer.end]
+        batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
+        looks = [weights[0] for weights in self.model.attention(batch)]
+        return self.names(written), self.source_names(ids), looks
+
+    def names(self, tokens: Sequence[int]) -> list[str]:
+        """What it writes, token by token."""
+        return self.tokenizer.names(tokens)
+
+    def source_names(self, tokens: Sequence[int]) -> list[str]:
+        """What it reads, token by token, tags as <TAG>."""
+        told = {number: f"<{tag}>" for tag, number in self.sides.tags.items()}
+        names = self.sides.source.names(tokens)
+        return [told.get(token) or name for token, name in zip(tokens, names, strict=True)]
+
+    @abstractmethod
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
+        """How well texts that were written agree with those that people wrote, split as their languages are."""
+
+    def languages_of(self, pairs: Sequence[Pair]) -> Languages:
+        """The languages of the targets, which decide how they are split: as the settings say, or the pairs' tags."""
+        if self.settings.language is not None:
+            return self.settings.language
+        return [next((tag for tag in pair.tags if is_unspaced(tag)), None) for pair in pairs]
+
+    def evaluate(
+        self, pairs: Sequence[Pair], precision: str = "fp32", *, languages: Languages = None, **options: Any
+    ) -> tuple[dict[str, float], list[str]]:
+        """Loss of what people wrote, and scores of what the model writes; and that itself."""
+        answers = self.write(pairs, **options)
+        metrics = self.loss(pairs, precision)
+        languages = self.languages_of(pairs) if languages is None else languages
+        return {**metrics, **self.score(answers, [pair.target for pair in pairs], languages)}, answers
+
+    def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
+        """Loss in nats per target token, ends included, and perplexity, of what people wrote."""
+        encoded = [self.sides.cut(*both) for both in self.sides.encode(pairs)]
+        order = sorted(range(len(encoded)), key=lambda n: -len(encoded[n][0]) - len(encoded[n][1]))
+        objective, total, count = self.objective(), 0.0, 0
+        room = BATCH_TOKENS.get(self.model.device.type, 1 << 15)
+        start = 0
+        with evaluating(self.model):
+            while start < len(order):
+                longest = sum(len(side) for side in encoded[order[start]])
+                chosen = order[start : start + max(1, room // longest)]
+                start += len(chosen)
+                batch = objective.batch([dict(zip(("source", "target"), encoded[n], strict=True)) for n in chosen])
+                with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                    found = objective.loss(self.model, batch.to(self.model.device))
+                total += float(found.total)
+                count += int(found.count)
+        loss = total / max(1, count)
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+
+
+def _say_what_is_missing(
+    requests: Sequence[Request], written: Sequence[list[Hypothesis]], sources: Sources, phrases: Sequence[Any] | None
+) -> None:
+    if phrases is None:
+        return
+    pieces = Counter(sources.owners)
+    if free := sum(bool(phrases[owner]) for owner, count in pieces.items() if count > 1):
+        say(f"{free:,} texts were split, and nothing was asked of their parts")
+    say_what_is_lacking([best[0].tokens for best in written], [request.phrases for request in requests])
+
+
+def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
+    """What the decoder begins with: what the model's configuration says, else the tokenizer."""
+    return tokenizer.first if said is None else said
+
+
+def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What all texts go on with: what the model's configuration says, else BART's <s>, of which the tokenizer tells."""
+    if config.forced_start is not None:
+        return (config.forced_start,)
+    start = tokenizer.start
+    if start is None or start not in tokenizer.before or start == first_token_of(config.decoder_start, tokenizer):
+        return ()
+    return (start,)
+
+
+def _text(given: Any, column: str) -> str:
+    return given if isinstance(given, str) else str(given[column])

@@ -1,0 +1,1 @@
+"""Summarisation: an encoder–decoder learns from texts and their summaries, or a decoder is prompted."""

@@ -1,0 +1,40 @@
+"""Summarisation: a long text in, a short one out, by an encoder–decoder or by any decoder that is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langue.metrics.rouge import rouge
+from langue.metrics.scripts import one_language
+from langue.metrics.translation import Languages
+from langue.tasks.rewriting.predict import Rewrite
+
+
+class Summarize(Rewrite):
+    """A model that was trained to summarise."""
+
+    name = "summarize"
+    columns = ("text", "summary")
+    long = "cut"
+
+    def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
+        """Summarise one text or many.
+
+        Args:
+            texts: what is to be told in short.
+            options: the fields of `GenerationSettings`, of which beams is 4 unless said otherwise.
+
+        Returns:
+            A string for one text, a list for several.
+
+        Raises:
+            LangueError: an option has no such name or value.
+        """
+        many = [texts] if isinstance(texts, str) else list(texts)
+        found = [each.text for each in self.rewrite(many, **options)]
+        return found[0] if isinstance(texts, str) else found
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
+        """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""
+        return rouge(predicted, expected, language=one_language(languages))

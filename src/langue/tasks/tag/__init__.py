@@ -1,0 +1,1 @@
+"""Tagging: any model learns to label the words of texts, and does."""

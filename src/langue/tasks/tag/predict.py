@@ -1,0 +1,167 @@
+"""The tag task: texts or lists of words in, a label for each word out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from langue import metrics
+from langue.data.labelled import Labelled
+from langue.errors import LangueError
+from langue.hub import PretrainedModel
+from langue.models import Model, evaluating
+from langue.models.finite import refuse_not_finite
+from langue.objectives.padding import by_length, padded
+from langue.tasks.framing import BATCH_TOKENS
+from langue.tasks.tag.data import pieces_of, targets_of, words_of
+from langue.tasks.tag.objective import TagObjective
+from langue.tasks.tag.settings import TagRecipe, TagSettings
+from langue.tasks.task import Task
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
+"""How a plain text is cut into words: runs of letters and digits, and every other mark by itself."""
+
+BIO = re.compile(r"O|[BI]-.+")
+
+
+class Tag(Task):
+    """A model that labels words.
+
+    Args:
+        model: one with a classifier for positions.
+        tokenizer: the one it was trained with.
+        settings: all labels.
+
+    Raises:
+        LangueError: the model has no such head, or another number of labels.
+    """
+
+    name = "tag"
+    measured_on = "rows"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TagSettings):
+        head = model.config.classifier
+        if head is None or head.each != "position" or not head.outputs:
+            raise LangueError("the model has no head that labels words; train it with task: tag first")
+        if len(settings.labels) != head.outputs:
+            raise LangueError(f"the model tells {head.outputs} labels apart, but {len(settings.labels)} are named")
+        self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings
+
+    @classmethod
+    def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: TagRecipe | None = None) -> Tag:
+        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
+        head = pretrained.model.config.classifier
+        names = tuple(pretrained.labels or map(str, range(0 if head is None else head.outputs)))
+        return cls(
+            pretrained.model, tokenizer, (recipe.tag if recipe else TagSettings()).model_copy(update={"labels": names})
+        )
+
+    def objective(self) -> TagObjective:
+        """What it learns by."""
+        return TagObjective()
+
+    def tag(self, texts: str | Sequence[Any], *, scores: bool = False) -> Any:
+        """Label the words of one text or of many.
+
+        Args:
+            texts: a text, which is cut into words and marks; or a list, each a text or a list of words.
+            scores: tell the probability of each label as well.
+
+        Returns:
+            For each text a list of `(word, label)`, or with `scores` of `(word, label, probability)`. One list for one
+            text, a list of lists for a list.
+
+        Raises:
+            LangueError: a text is empty, or a list holds something else than texts and lists of words.
+        """
+        many = [texts] if isinstance(texts, str) else list(texts)
+        rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
+        found = [
+            list(zip(words_of(row), *((labels, shares) if scores else (labels,)), strict=True))
+            for row, (labels, shares) in zip(rows, self.find(rows), strict=True)
+        ]
+        return found[0] if isinstance(texts, str) else found
+
+    def check_input(self, given: Any, place: str) -> None:
+        """Refuse what has no words.
+
+        Raises:
+            LangueError: it has none, or the context no room; names the place.
+        """
+        list(pieces_of(self.tokenizer, [_row(given, place)], self.model.config.context))
+
+    def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
+        """The labels alone, for a list of texts, lists of words, or rows with `tokens`."""
+        rows = [_row(text, f"text {number}") for number, text in enumerate(inputs, 1)]
+        return [labels for labels, _ in self.find(rows)]
+
+    def score(self, predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> dict[str, float]:
+        """Accuracy over words and, of labels O, B-KIND and I-KIND, the F1 of whole entities."""
+        flat = [[label for row in rows for label in row] for rows in (predicted, expected)]
+        found = {"accuracy": metrics.accuracy(*flat)}
+        return {"f1": metrics.f1_spans(predicted, expected), **found} if is_bio(self.settings.labels) else found
+
+    def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[Any]]:
+        """Metrics on labelled rows, the mean loss of a word among them, and the answers.
+
+        Raises:
+            LangueError: there are no rows, or a label of one is unknown.
+        """
+        if not rows:
+            raise LangueError("there are no rows to evaluate on")
+        targets = [targets_of(row, self.settings) for row in rows]
+        with autocast(self.model.device, precision):
+            logs = self._logs(rows)
+        answers = [[self.settings.labels[number] for number in row.argmax(1)] for row in logs]
+        expected = [[self.settings.labels[number] for number in row] for row in targets]
+        losses = [-row[np.arange(len(row)), right] for row, right in zip(logs, targets, strict=True)]
+        return {"loss": float(np.concatenate(losses).mean()), **self.score(answers, expected)}, answers
+
+    def find(self, rows: Sequence[Labelled]) -> list[tuple[list[str], list[float]]]:
+        """The label of each word of each row, and its probability."""
+        return [
+            ([self.settings.labels[number] for number in row.argmax(1)], np.exp(row.max(1)).tolist())
+            for row in self._logs(rows)
+        ]
+
+    @torch.inference_mode()
+    def _logs(self, rows: Sequence[Labelled]) -> list[np.ndarray]:
+        """(words, labels) of each row: logarithms of probabilities; all alike for a word that has no token."""
+        labels = len(self.settings.labels)
+        found = [np.full((len(words_of(row)), labels), -np.log(labels)) for row in rows]
+        cut = list(pieces_of(self.tokenizer, rows, self.model.config.context))
+        flat = [(number, piece) for number, pieces in enumerate(cut) for piece in pieces]
+        device = self.model.device
+        with evaluating(self.model):
+            for chosen in by_length([len(piece.ids) for _, piece in flat], BATCH_TOKENS.get(device.type, 1 << 14)):
+                pieces = [flat[number] for number in chosen]
+                batch = padded([np.array(p.ids) for _, p in pieces], [np.array(p.segments) for _, p in pieces])
+                logs = self.model.classify(batch.to(device)).double().log_softmax(-1).cpu().numpy()
+                refuse_not_finite(logs)
+                for (row, piece), scores in zip(pieces, logs, strict=True):
+                    there = np.flatnonzero(piece.places >= 0)
+                    found[row][piece.first + there] = scores[piece.places[there]]
+        return found
+
+
+def is_bio(labels: Sequence[str]) -> bool:
+    """Whether labels name entities, so that whole ones can be counted."""
+    return all(BIO.fullmatch(label) for label in labels)
+
+
+def _row(text: Any, place: str) -> Labelled:
+    if isinstance(text, Mapping):
+        return Labelled(place, text)
+    if isinstance(text, str):
+        if not text.strip():
+            raise LangueError(f"{place}: text is empty")
+        return Labelled(place, {"tokens": WORD.findall(text)})
+    if not isinstance(text, Sequence):
+        raise LangueError(f"{place}: give a text or a list of words, not {text!r:.60}")
+    return Labelled(place, {"tokens": list(text)})

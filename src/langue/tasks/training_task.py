@@ -1,0 +1,310 @@
+"""Training tasks: a task's data, objective, measures and words of the model card, made from a recipe.
+
+Everything else about a training is the same for all tasks, and knows a task by this interface alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from langue.data.tally import left_out
+from langue.errors import LangueError
+from langue.hub.checkpoint import LABELS
+from langue.models import Model, ModelConfig
+from langue.models.config import ClassifierConfig
+from langue.models.count import flops_per_token
+from langue.recipe import Recipe
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
+from langue.text.reading import Reading
+from langue.train import Deciding, TrainingSettings
+from langue.train.types import Batches, Objective
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+
+class Shape(NamedTuple):
+    """How large a forward pass is."""
+
+    rows: int
+    length: int
+    """Positions of its longest row; of pairs, of the target."""
+    source: int | None = None
+    """Positions of the longest source, where there are sources."""
+
+
+def rows_of(training: TrainingSettings, context: int) -> int:
+    """Rows of one forward pass over all processes.
+
+    Raises:
+        LangueError: a batch of so many tokens holds none.
+    """
+    if training.batch_tokens is None:
+        return training.batch_size
+    if training.batch_tokens < context:
+        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
+    return training.batch_tokens // context
+
+
+@dataclass(frozen=True)
+class Load:
+    """The rows of a training, as far as they decide what it needs.
+
+    Attributes:
+        config: the model, vocabulary and head included.
+        rows: rows of one forward pass.
+        longest: positions of its longest row.
+        tokens_per_step: tokens that go through the model for one update of the weights.
+        steps_per_epoch: infinite where nobody knows.
+        flops_per_token: floating-point operations of training on one token.
+        tokens_per_target: 1 where each token has a target.
+        predicts_tokens: whether there are logits of the whole vocabulary.
+        source: positions of its longest source, where there are sources.
+        dropped: how many records are left out, by reason.
+    """
+
+    config: ModelConfig
+    rows: int
+    longest: int
+    tokens_per_step: float
+    steps_per_epoch: float
+    flops_per_token: int
+    tokens_per_target: float = 1.0
+    predicts_tokens: bool = True
+    source: int | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CardWords:
+    """What a model card says about a task. `{name}` is the run's name and `{prompt}` a text to try it by.
+
+    Attributes:
+        purpose: completes "trained by Langue …".
+        pipeline: what Hugging Face calls the task.
+        command: how it is used from a shell.
+        call: the same from Python, of `model`.
+        limits: what not to expect.
+        prompt: the text, where the recipe has none; `{mask}` is the tokenizer's name of a gap.
+    """
+
+    purpose: str
+    pipeline: str
+    command: str
+    call: str
+    limits: str
+    prompt: str = "…"
+
+    def in_shell(self, name: str, prompt: str) -> str:
+        """The command, as it can be pasted into a shell."""
+        name = f"./{name}" if name.startswith("-") else name
+        quoted = shlex.quote(prompt) if set('"$`\\!') & set(prompt) else f'"{prompt}"'
+        text = f"-- {quoted}" if prompt.startswith("-") else quoted if prompt else ""
+        return self.command.format(name=shlex.quote(name), prompt=text).rstrip()
+
+    def in_python(self, prompt: str) -> str:
+        """The call, as it can be pasted into Python."""
+        return self.call.format(prompt=json.dumps(prompt, ensure_ascii=False))
+
+    def example(self, recipe: Recipe, tokenizer: Tokenizer) -> str:
+        """A text to try the model by: the first line of the recipe's, or one that any model of the task takes."""
+        mask = "" if tokenizer.mask is None else str(tokenizer.engine.id_to_token(tokenizer.mask))
+        return recipe.samples.prompt.strip().partition("\n")[0].strip() or self.prompt.format(mask=mask)
+
+
+class TrainingTask(ABC, Generic[AnyRecipe]):
+    """The data, objective and measures of one run.
+
+    Args:
+        recipe: as `complete` gives it.
+        tokenizer: the run's.
+        folder: where `prepare` has put what it made.
+
+    Raises:
+        LangueError: the data are missing or damaged, or not what the recipe says.
+    """
+
+    words: ClassVar[CardWords]
+
+    def __init__(self, recipe: AnyRecipe, tokenizer: Tokenizer, folder: Path):
+        self.recipe, self.tokenizer, self.folder = recipe, tokenizer, folder
+
+    @classmethod
+    @abstractmethod
+    def texts(cls, recipe: AnyRecipe) -> Iterator[str]:
+        """The training text, for a tokenizer to learn from."""
+
+    @classmethod
+    @abstractmethod
+    def complete(cls, recipe: AnyRecipe, tokenizer: Tokenizer) -> AnyRecipe:
+        """The recipe with all that follows from the data and from the weights that the training begins with.
+
+        Raises:
+            LangueError: the model cannot do what the task asks.
+        """
+
+    @classmethod
+    def start_config(cls, config: ModelConfig) -> ModelConfig:
+        """The architecture of trained weights to begin from, for this task.
+
+        Of weights that represent texts by vectors, the vector was trained last, and not BERT's way to make one.
+        """
+        if config.embedder is None:
+            return config
+        head = ClassifierConfig(pooling=config.embedder.pooling)
+        return config.model_copy(update={"classifier": head, "embedder": None})
+
+    @classmethod
+    def begun_from(cls, recipe: AnyRecipe, source: TokenizerSettings | None, reading: Reading | None) -> AnyRecipe:
+        """The recipe with what trained weights to begin from bring along and it does not say itself.
+
+        Args:
+            recipe: of this task.
+            source: the tokenizer of their sources, where it is one of its own.
+            reading: how texts are given to them, where they make vectors.
+        """
+        return recipe
+
+    @classmethod
+    def reading_of(cls, recipe: AnyRecipe) -> Reading | None:
+        """How texts are given to a model that makes vectors."""
+        return None
+
+    @classmethod
+    def known_shape(cls, recipe: AnyRecipe) -> Shape | None:
+        """The forward pass over all processes, where the recipe alone says how large it is."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def load_of(cls, recipe: AnyRecipe) -> Load:
+        """The rows of a training, worked out before it runs.
+
+        Raises:
+            LangueError: the training would refuse the data.
+        """
+
+    @classmethod
+    def prepare(cls, recipe: AnyRecipe, tokenizer: Tokenizer, folder: Path) -> None:
+        """Write what takes long to make and is needed again; nothing unless a task says otherwise."""
+        return
+
+    @abstractmethod
+    def objective(self) -> Objective:
+        """What is learnt."""
+
+    @abstractmethod
+    def batches(self, rank: int, world: int) -> Batches:
+        """The rows of any step, for one of several processes."""
+
+    @property
+    @abstractmethod
+    def steps_per_epoch(self) -> float:
+        """Steps of one pass through the training data."""
+
+    @property
+    def largest(self) -> Shape | None:
+        """The largest forward pass over all processes; None where nobody worked it out."""
+        return self.known_shape(self.recipe)
+
+    @property
+    @abstractmethod
+    def fingerprints(self) -> Mapping[str, str]:
+        """SHA-256 of what was read of each source outside the run, by the source's name; a resumed run reads it again
+        and must find the same."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What there is to learn from, such as "1.2M tokens"."""
+
+    @property
+    def deciding(self) -> Deciding:
+        """The metric that decides which weights are kept."""
+        return Deciding()
+
+    @property
+    @abstractmethod
+    def has_dev(self) -> bool:
+        """Whether there is something to watch the training by."""
+
+    @abstractmethod
+    def evaluate(self, model: Model) -> dict[str, float]:
+        """Metrics on dev data, the deciding one and "loss" among them."""
+
+    @abstractmethod
+    def test(self, model: Model) -> dict[str, float] | None:
+        """The same on test data; None where there are none."""
+
+    def sample(self, model: Model) -> str | None:
+        """A text that shows what the model can do; None where a task has none to show."""
+        return None
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether `sample` shows something."""
+        return False
+
+    @property
+    def bytes_per_target(self) -> float | None:
+        """Turns nats per target into bits per byte, where that means something."""
+        return None
+
+    @property
+    def flops_per_target(self) -> float:
+        """Floating-point operations of training on one target."""
+        return flops_per_token(self.recipe.model.architecture())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the model's outputs, in their order, where they have names."""
+        return ()
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Files that belong beside the model's configuration, by name."""
+        return {LABELS: json.dumps(list(self.labels), ensure_ascii=False) + "\n"} if self.labels else {}
+
+
+AnyTask = TypeVar("AnyTask", bound=TrainingTask[Any])
+
+
+def training_task(recipe: AnyRecipe) -> type[TrainingTask[AnyRecipe]]:
+    """The training task of a recipe."""
+    module = import_module(f"langue.tasks.{recipe.task}.training")
+    return getattr(module, f"{recipe.task.capitalize()}Training")
+
+
+def with_vocabulary(recipe: AnyRecipe, tokenizer: Tokenizer) -> AnyRecipe:
+    """The recipe with the size of its vocabulary.
+
+    Raises:
+        LangueError: the model has fewer tokens than the tokenizer.
+    """
+    model = recipe.model
+    size = model.vocab_size or tokenizer.vocab_size
+    if size < tokenizer.vocab_size:
+        raise LangueError(
+            f"the tokenizer has {tokenizer.vocab_size:,} tokens but model.vocab_size is {size:,}; "
+            f"make it at least as large, or leave it out"
+        )
+    return recipe.model_copy(update={"model": model.model_copy(update={"vocab_size": size})})
+
+
+@contextmanager
+def set_up(kind: type[AnyTask], recipe: AnyRecipe) -> Iterator[tuple[AnyTask, Mapping[str, int]]]:
+    """A training task with all its data, as a training would have it but for the model, in a folder that goes away;
+    and how many records it leaves out, by reason."""
+    tokenizer = train_tokenizer(recipe.tokenizer, kind.texts(recipe))
+    recipe = kind.complete(recipe, tokenizer)
+    with tempfile.TemporaryDirectory() as folder:
+        kind.prepare(recipe, tokenizer, Path(folder))
+        task = kind(recipe, tokenizer, Path(folder))
+        yield task, left_out(Path(folder))

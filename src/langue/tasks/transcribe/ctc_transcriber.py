@@ -1,0 +1,153 @@
+"""Transcription letter by letter: an encoder whose every position writes a letter, or nothing (CTC)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.data.audio import RATE
+from langue.data.playback import Playback
+from langue.errors import LangueError
+from langue.models import Model
+from langue.models.finite import refuse_not_finite
+from langue.nn.mel import HOP
+from langue.tasks.transcribe.ctc_objective import CTC
+from langue.tasks.transcribe.ctc_search import Fusion, SpelledText, decode
+from langue.tasks.transcribe.predict import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, pieces_of
+from langue.tasks.transcribe.settings import TranscribeSettings
+from langue.text import Tokenizer
+
+PAUSE = 0.6
+"""Seconds without a word that part two segments."""
+
+
+class Spell(Transcribe):
+    """An encoder of recordings.
+
+    Args:
+        model: an encoder that hears.
+        tokenizer: of what it writes.
+        settings: how it was taught.
+    """
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
+        super().__init__(model, tokenizer, settings)
+        self.ctc = CTC(self.audio, tokenizer.pad)
+
+    def objective(self, smoothing: float = 0.0) -> CTC:
+        return CTC(self.audio, self.ctc.blank, self.settings)
+
+    def listen(
+        self,
+        sounds: Iterable[Playback],
+        advance: Callable[[float], Any],
+        *,
+        beams: int | None = None,
+        language_model: Any = None,
+        weight: float = 0.5,
+        bonus: float = 1.0,
+        **options: Any,
+    ) -> list[Transcript]:
+        """See `hear`.
+
+        Args:
+            sounds: recordings.
+            advance: called with how many seconds were heard.
+            beams: beginnings that are followed at once; 1 takes the likeliest letter of each moment, and None what the
+                training measured by, or 16 where a language model helps.
+            language_model: what `langue.load` gives of a decoder that was trained with this model's tokenizer.
+            weight: how much the language model counts.
+            bonus: what each letter earns beside, lest short texts win.
+            options: of other models, which are refused.
+        """
+        if options:
+            raise LangueError(f"a model that was taught by CTC has no option {sorted(options)[0]}; it has beams")
+        fusion = None if language_model is None else self._fusion(language_model, weight, bonus)
+        beams = beams or (self.settings.beams if fusion is None else 16)
+        longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
+        played: list[Playback] = []
+        of_each: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
+        for pieces in pieces_of(sounds, longest, played):
+            heard: dict[int, SpelledText] = {}
+            for numbers in batches([len(piece.samples) for piece in pieces], ROOM):
+                found = self._read([pieces[number].samples for number in numbers], beams, fusion)
+                heard |= dict(zip(numbers, found, strict=True))
+                advance(sum(len(pieces[number].samples) for number in numbers) / RATE)
+            for number, piece in enumerate(pieces):
+                of_each[piece.owner].append((piece.start, heard[number]))
+        return [self._transcript(sound, of_each[number]) for number, sound in enumerate(played)]
+
+    @torch.inference_mode()
+    def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[SpelledText]:
+        batch = self.ctc.batch([{"audio": piece, "target": []} for piece in pieces]).to(self.model.device)
+        logs = self.ctc.log_probabilities(self.model, batch)
+        refuse_not_finite(logs)
+        return decode(logs, self.ctc.lengths(batch).tolist(), self.ctc.blank, beams, fusion)
+
+    def _fusion(self, task: Any, weight: float, bonus: float) -> Fusion:
+        """A language model as the search asks it.
+
+        Raises:
+            LangueError: it is no decoder, or of another tokenizer.
+        """
+        if task.name != "generate":
+            raise LangueError(f"a language model is a decoder, and this one was trained to {task.name}")
+        if task.tokenizer.fingerprint != self.tokenizer.fingerprint:
+            raise LangueError(
+                "the language model has another tokenizer; train it with this one's, by --tokenizer.path RUN of "
+                "langue train, on the transcripts' kind of text in lower case"
+            )
+        model, start = task.model, self.tokenizer.prompt("")
+
+        def writer(texts: Sequence[tuple[int, ...]]) -> Tensor:
+            limit = model.context_limit
+            rows = [[*start, *text][-(limit or 0) :] for text in texts]
+            ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+            last = torch.tensor([len(row) - 1 for row in rows])
+            with torch.inference_mode():
+                # Nobody looks ahead, so padding behind changes nothing.
+                hidden = model.hidden(Batch(ids.to(model.device)))[torch.arange(len(rows)), last.to(model.device)]
+                return model.head(hidden[:, None])[:, 0].float().log_softmax(-1).cpu()
+
+        return Fusion(writer, weight, bonus, self.tokenizer.end)
+
+    def _transcript(self, sound: Playback, pieces: list[tuple[int, SpelledText]]) -> Transcript:
+        words: list[Word] = []
+        for start, heard in pieces:
+            places = [start + place * self.audio.stride * HOP for place in heard.positions]
+            words += self._words(heard.tokens, places, sound)
+        text = " ".join(self.tokenizer.decode(heard.tokens).strip() for _, heard in pieces)
+        score = sum(heard.score for _, heard in pieces)
+        return Transcript(" ".join(text.split()), sound.samples / RATE, _segments(words), score)
+
+    def _words(self, tokens: Sequence[int], places: Sequence[int], sound: Playback) -> list[Word]:
+        """Words from where their first letter was heard to where their last was; a token's letters have its place."""
+        found: list[Word] = []
+        letters: list[tuple[str, int]] = []
+        for token, place in zip([*tokens, None], [*places, 0], strict=True):
+            for letter in " " if token is None else self.tokenizer.decode([token]):
+                if not letter.isspace():
+                    letters.append((letter, place))
+                elif letters:
+                    word, end = "".join(each for each, _ in letters), letters[-1][1] + self.audio.stride * HOP
+                    start, end = sound.time(letters[0][1]), sound.time(end, ending=True)
+                    found.append(Word(word, round(start, 3), round(end, 3)))
+                    letters = []
+        return found
+
+
+def _segments(words: Sequence[Word]) -> list[Segment]:
+    """Words with no long pause between them."""
+    found: list[list[Word]] = []
+    for word in words:
+        if found and word.start - found[-1][-1].end < PAUSE:
+            found[-1].append(word)
+        else:
+            found.append([word])
+    return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end, some) for some in found]

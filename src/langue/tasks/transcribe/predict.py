@@ -1,0 +1,282 @@
+"""Transcription: recordings in, what is said in them out, by whatever kind of model hears."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from langue.console import with_article
+from langue.data.audio import RATE, Sound, read_blocks
+from langue.data.labelled import Labelled, require, text_of
+from langue.data.playback import Pieces, Playback
+from langue.data.recordings import recording_of
+from langue.data.voice import Voice, detector_of
+from langue.errors import LangueError
+from langue.hub import PretrainedModel
+from langue.metrics.speech import Normaliser, plain, speech_scores
+from langue.models import Model, ModelConfig, evaluating
+from langue.tasks.task import Task
+from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSettings
+from langue.text import Tokenizer
+from langue.train.device import autocast
+
+TOGETHER = 960 * RATE
+"""Samples that are held at once."""
+
+ROOM = 120 * RATE
+"""Samples that go through a model at once, padding included."""
+
+LONGEST = 30 * RATE
+"""Samples of a piece at most: longer recordings are cut where they are quiet."""
+
+QUIET = RATE // 5
+"""Samples over which loudness is judged."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, and when it was heard, in seconds.
+
+    Attributes:
+        text: without spaces around it.
+        start: of it.
+        end: of it.
+        probability: of its being this word, where the model tells.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording, in seconds, and what is said in it, with its words where the model tells."""
+
+    text: str
+    start: float
+    end: float
+    words: list[Word] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What is said in one recording.
+
+    Attributes:
+        text: all of it.
+        seconds: length of the recording.
+        segments: stretches of it, in their order.
+        score: log-probability of all that was written.
+        language: the code of the language, where the model knows several.
+    """
+
+    text: str
+    seconds: float
+    segments: list[Segment] = field(default_factory=list)
+    score: float = 0.0
+    language: str | None = None
+
+    @property
+    def words(self) -> list[Word]:
+        """Of all segments."""
+        return [word for segment in self.segments for word in segment.words]
+
+
+class Transcribe(Task):
+    """A model that writes down what it hears.
+
+    Args:
+        model: one with ears.
+        tokenizer: of what it writes.
+        settings: how it was taught, or is to be.
+
+    Raises:
+        LangueError: the model hears nothing, or the tokenizer is of another one.
+    """
+
+    name = "transcribe"
+    measured_on = "rows"
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
+        if model.config.audio is None:
+            raise LangueError(
+                f"the model is {with_article(model.config.form)} of text; to transcribe takes model.audio"
+            )
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
+        self.model, self.tokenizer, self.audio = model.eval(), tokenizer, model.config.audio
+        self.settings = settings or TranscribeSettings()
+
+    @classmethod
+    def open(
+        cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: TranscribeRecipe | None = None
+    ) -> Transcribe:
+        """The task of a model and of the recipe it was trained by, where there is one."""
+        kind = kind_of(pretrained.model.config, tokenizer)
+        return kind(pretrained.model, tokenizer, None if recipe is None else recipe.transcribe)
+
+    def predict(self, inputs: Sequence[Any], **options: Any) -> list[str]:
+        """The text of each of a list of recordings, or of rows with the column audio."""
+        sounds = (
+            recording_of(Labelled(f"input {number}", given), self.settings.truncated).blocks()
+            if isinstance(given, dict) and "audio" in given
+            else read_blocks(given, truncated=self.settings.truncated)
+            for number, given in enumerate(inputs, 1)
+        )
+        return [found.text for found in self.hear(sounds, **options)]
+
+    def transcribe(self, sounds: Sound | Sequence[Sound], **options: Any) -> str | list[str]:
+        """What is said in one recording or in many.
+
+        Args:
+            sounds: files, arrays of samples (n,) at 16 kHz, or mappings such as datasets give them; see
+                `langue.data.audio`.
+            options: those of `hear`.
+
+        Returns:
+            A string for one recording, a list for a list of them.
+
+        Raises:
+            LangueError: a recording cannot be read.
+        """
+        many = sounds if isinstance(sounds, list | tuple) else [sounds]
+        found = self.predict(many, **options)
+        return found if isinstance(sounds, list | tuple) else found[0]
+
+    def hear(
+        self,
+        sounds: Iterable[np.ndarray | Iterable[np.ndarray]],
+        *,
+        advance: Callable[[float], Any] | None = None,
+        vad: Voice = "none",
+        **options: Any,
+    ) -> list[Transcript]:
+        """What is said in each recording at 16 kHz, in order.
+
+        Args:
+            sounds: recordings, (samples,) or blocks of such, of which no more is held than what is being heard.
+            advance: called with how many seconds were heard.
+            vad: what finds out where somebody speaks, so that all else is left out: see `langue.data.voice`.
+            options: what the kind of model takes: `beams`, and of a Whisper the fields of `WhisperOptions`.
+        """
+        detector = detector_of(vad)
+        played = (
+            Playback(read_blocks(sound) if isinstance(sound, np.ndarray) else sound, detector) for sound in sounds
+        )
+        return self.listen(played, advance or (lambda seconds: None), **options)
+
+    @abstractmethod
+    def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
+        """What is said in each recording; see `hear`."""
+
+    def score(
+        self, predicted: Sequence[str], expected: Sequence[str], normaliser: Normaliser = "basic"
+    ) -> dict[str, float]:
+        """Word and character error rate."""
+        return speech_scores(predicted, expected, normaliser)
+
+    def evaluate(
+        self, rows: Sequence[Labelled], precision: str = "fp32", sounds: Sequence[np.ndarray] | None = None
+    ) -> tuple[dict[str, float], list[str]]:
+        """Loss, error rates and the transcripts of labelled rows, whose recordings may have been read already."""
+        for row in rows:
+            require(row, "audio", "text")
+        texts = [text_of(row, "text") for row in rows]
+        if sounds is None:
+            sounds = [recording_of(row, self.settings.truncated).read() for row in rows]
+        with autocast(self.model.device, precision):  # type: ignore[arg-type]
+            answers = [found.text for found in self.hear(sounds)]
+        return {**self.loss(sounds, texts, precision), **self.score(answers, texts)}, answers
+
+    def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str], precision: str = "fp32") -> dict[str, float]:
+        """Loss in nats per token."""
+        targets = self.encode([written(text, self.settings) for text in texts])
+        objective, total, count = self.objective(), 0.0, 0
+        with evaluating(self.model):
+            for numbers in batches([len(sound) for sound in sounds], ROOM):
+                batch = objective.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
+                with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
+                    found = objective.loss(self.model, batch.to(self.model.device))
+                total += float(found.total)
+                count += int(found.count)
+        return {"loss": total / max(1, count)}
+
+    @abstractmethod
+    def objective(self, smoothing: float = 0.0) -> Any:
+        """What it learns by."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of texts that stand as `written` has them."""
+        return self.tokenizer.encode_batch(list(texts))
+
+
+def kind_of(config: ModelConfig, tokenizer: Tokenizer) -> type[Transcribe]:
+    """How a model transcribes: letter by letter, as a Whisper, or by dictation."""
+    from langue.tasks.transcribe.ctc_transcriber import Spell
+    from langue.tasks.transcribe.seq2seq_transcriber import Dictate
+    from langue.tasks.transcribe.whisper import Whisper
+    from langue.text.whisper_tokens import is_whispers
+
+    if config.form != "seq2seq":
+        return Spell
+    return Whisper if is_whispers(tokenizer) else Dictate
+
+
+def written(text: str, settings: TranscribeSettings) -> str:
+    """A transcript as a model learns to write it."""
+    return plain(text) if settings.letters == "plain" else " ".join(text.split())
+
+
+def batches(lengths: Sequence[int], room: int) -> Iterator[list[int]]:
+    """Numbers of recordings that go through a model together: of like length, longest first, `room` samples at once."""
+    order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+    start = 0
+    while start < len(order):
+        count = max(1, room // max(1, lengths[order[start]]))
+        yield order[start : start + count]
+        start += count
+
+
+def cut(sound: Playback, longest: int) -> Pieces:
+    """Pieces of `longest` samples at most with the sample that each begins at, cut in the quietest fifth of a second of
+    the second half of what there is room for."""
+    start, quiet = 0, min(QUIET, max(1, longest // 4))
+    while len(samples := sound.take(start, longest + 1)) > longest:
+        half = samples[longest // 2 : longest]
+        half = half[: len(half) // quiet * quiet].astype(np.float64).reshape(-1, quiet)
+        end = longest // 2 + int((half**2).sum(1).argmin()) * quiet + quiet // 2
+        yield start, samples[:end]
+        start += end
+    if len(samples):
+        yield start, samples
+
+
+class RecordingPiece(NamedTuple):
+    """A stretch of one of several recordings."""
+
+    owner: int
+    """The recording's number."""
+    start: int
+    """The sample that it begins at."""
+    samples: np.ndarray
+
+
+def pieces_of(sounds: Iterable[Playback], longest: int, heard: list[Playback]) -> Iterator[list[RecordingPiece]]:
+    """Pieces of recordings in their order, some minutes' worth at once; recordings are noted as they are begun."""
+    held: list[RecordingPiece] = []
+    for owner, sound in enumerate(sounds):
+        heard.append(sound)
+        for start, samples in cut(sound, longest):
+            held.append(RecordingPiece(owner, start, samples))
+            if sum(len(piece.samples) for piece in held) >= TOGETHER:
+                yield held
+                held = []
+    if held:
+        yield held

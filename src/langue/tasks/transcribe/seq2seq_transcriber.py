@@ -1,0 +1,118 @@
+"""Transcription by an encoder–decoder that learnt it here: hear a piece, write its text (Chan et al. 2016)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from langue.batch import IGNORE, Batch
+from langue.data.audio import RATE
+from langue.data.playback import Playback
+from langue.engine import Engine, GenerationSettings, Hypothesis, Request
+from langue.models import Model
+from langue.models.seq2seq import Seq2Seq
+from langue.nn.mel import HOP
+from langue.settings import parse
+from langue.tasks.rewriting.predict import first_token_of
+from langue.tasks.transcribe.ctc_objective import ctc_losses, needed_positions
+from langue.tasks.transcribe.predict import LONGEST, RecordingPiece, Segment, Transcribe, Transcript, pieces_of
+from langue.tasks.transcribe.seq2seq_objective import Dictation, spelling
+from langue.tasks.transcribe.settings import TranscribeSettings
+from langue.tasks.transcribe.sound import features_of
+from langue.text import Tokenizer
+
+NEVER = -1e9
+"""Log-probability of what cannot have been said; a number still where it counts for nothing."""
+
+
+class Dictate(Transcribe):
+    """An encoder–decoder that hears.
+
+    Args:
+        model: one of form seq2seq.
+        tokenizer: of what it writes.
+        settings: how it was taught.
+    """
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
+        super().__init__(model, tokenizer, settings)
+        self.prompt = [first_token_of(model.config.decoder_start, tokenizer)]
+        self.longest = min(LONGEST, model.config.encoder_config().context * self.audio.stride * HOP)
+
+    def objective(self, smoothing: float = 0.0) -> Dictation:
+        blank = self.tokenizer.pad if self.audio.spells else None
+        return Dictation(self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank)
+
+    def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
+        """See `hear`; options are the fields of `GenerationSettings`, of which beams is 5 unless said otherwise.
+
+        Where the encoder spells as well, the beams' texts are judged by both (Watanabe et al. 2017, equation 9).
+        """
+        settings = self._settings(options)
+        played: list[Playback] = []
+        segments: dict[int, list[Segment]] = defaultdict(list)
+        scores: dict[int, float] = defaultdict(float)
+        for pieces in pieces_of(sounds, self.longest, played):
+            for piece, best in zip(pieces, self._written(pieces, settings), strict=True):
+                text, sound = " ".join(self.tokenizer.decode(best.tokens).split()), played[piece.owner]
+                scores[piece.owner] += best.score
+                if text:
+                    end = sound.time(piece.start + len(piece.samples), ending=True)
+                    segments[piece.owner].append(Segment(text, sound.time(piece.start), end))
+                advance(len(piece.samples) / RATE)
+        return [
+            Transcript(
+                " ".join(each.text for each in segments[number]),
+                sound.samples / RATE,
+                segments[number],
+                scores[number],
+            )
+            for number, sound in enumerate(played)
+        ]
+
+    def _settings(self, options: dict[str, Any]) -> GenerationSettings:
+        beams = int(options.get("beams") or 5)
+        samples = beams if self.audio.spells and beams > 1 else 1
+        usual = {"beams": 5, "samples": samples, "temperature": 0.0}
+        usual["max_tokens"] = self.model.config.context - 1
+        return parse(GenerationSettings, {**usual, **options}, self.name)
+
+    def _written(self, pieces: Sequence[RecordingPiece], settings: GenerationSettings) -> list[Hypothesis]:
+        """The best text of each piece."""
+        unused = range(self.tokenizer.vocab_size, self.model.config.vocab_size)
+        suppress_tokens = (*sorted(self.tokenizer.specials), *unused)
+        features = [features_of(piece.samples, self.audio) for piece in pieces]
+        requests = [
+            Request(self.prompt, settings, self.tokenizer.ends, source=heard, suppress_tokens=suppress_tokens)
+            for heard in features
+        ]
+        found = Engine(self.model, settings).run(requests)
+        if self.audio.spells:
+            found = [self._judged(each, heard) for each, heard in zip(found, features, strict=True)]
+        return [best for best, *_ in found]
+
+    @torch.inference_mode()
+    def _judged(self, texts: list[Hypothesis], features: Tensor) -> list[Hypothesis]:
+        """Texts of one piece, the best by dictation and spelling together first."""
+        assert isinstance(self.model, Seq2Seq)
+        source = features[None].to(self.model.device)
+        memory = self.model.encode(Batch(torch.zeros(1, 0, dtype=torch.long), source=source))
+        logs, lengths = spelling(self.model, memory)
+        rows = [torch.tensor(each.tokens, dtype=torch.long) for each in texts]
+        targets = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
+        count = len(texts)
+        losses = ctc_losses(
+            logs.expand(count, -1, -1), lengths.expand(count), targets.to(logs.device), self.tokenizer.pad
+        ).tolist()
+        # A text that has no room in its recording was not said in it, though CTC counts it as nothing.
+        room = int(lengths)
+        spelt = [
+            -loss if needed_positions(each.tokens) <= room else NEVER for each, loss in zip(texts, losses, strict=True)
+        ]
+        share = self.settings.spelling
+        joint = [(1 - share) * each.score + share * log for each, log in zip(texts, spelt, strict=True)]
+        return [texts[number] for number in sorted(range(count), key=lambda number: -joint[number])]

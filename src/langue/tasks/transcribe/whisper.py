@@ -1,0 +1,316 @@
+"""Whisper: an encoder–decoder that hears half a minute at a time and writes with times (Radford et al. 2022)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from langue.batch import Batch
+from langue.data.audio import RATE
+from langue.data.playback import Playback
+from langue.engine import EncodedSource, Engine, EngineSettings, Hypothesis, Request, SamplingSettings
+from langue.engine.timestamps import TimedSegment, Timestamps
+from langue.errors import LangueError
+from langue.models import Model
+from langue.models.seq2seq import Seq2Seq
+from langue.nn.mel import HOP
+from langue.nn.state import EncoderOutput
+from langue.settings import Settings, parse
+from langue.tasks.transcribe.predict import Segment, Transcribe, Transcript, Word
+from langue.tasks.transcribe.seq2seq_objective import Dictation
+from langue.tasks.transcribe.settings import TranscribeSettings
+from langue.tasks.transcribe.sound import features_of, filled
+from langue.tasks.transcribe.word_times import TimedWord, settled, window_words
+from langue.text import Tokenizer
+from langue.text.whisper_tokens import TICKS, WhisperTokens
+
+TICK = RATE // TICKS
+"""Samples between two times that it can write."""
+
+MANY = 4
+"""Windows that are heard at once, at most: more of them leave a processor's cache, which costs more than is shared."""
+
+ROOM = 1 << 29
+"""Bytes that what a decoder looks at may take."""
+
+
+class WhisperOptions(Settings):
+    """How a Whisper is asked."""
+
+    language: str | None = None
+    """Code of the language that is spoken, such as fr; null lets the model find out."""
+    translate: bool = False
+    """Write English, whatever is spoken."""
+    prompt: str = ""
+    """What might have been said before: names and words that it should know how to spell."""
+    beams: int = Field(default=5, ge=1)
+    """Hypotheses that are followed at once."""
+    previous: bool = True
+    """Tell it what it wrote of the half minute before."""
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """What is drawn with, one after the other, until a text is believed."""
+    draws: int = Field(default=5, ge=1)
+    """Texts that are drawn at each of them, the likeliest of which counts."""
+    compression: float = 2.4
+    """A text that zlib makes so many times as small says the same again and again, and is not believed."""
+    likelihood: float = -1.0
+    """Nor is one whose tokens are less likely on average, as logarithm."""
+    words: bool = False
+    """Tell of each word when it is said."""
+    silence: float = 0.6
+    """A window in which nobody speaks with this probability, and of which no text is believed, is skipped."""
+
+
+@dataclass
+class _Listening:
+    """A recording under way.
+
+    Attributes:
+        sound: it.
+        told: tokens of what was written before, as far as they are to be told.
+        place: sample up to which it was heard.
+        length: samples of the window from there on.
+        window: that window as the encoder has read it, (positions, width).
+        language: the token of its language, where the model knows several.
+        spoken: seconds up to which words were said.
+        heard: seconds of the recording that were told as heard.
+    """
+
+    sound: Playback
+    told: list[int]
+    place: int = 0
+    length: int = 0
+    window: Tensor = field(default_factory=lambda: torch.empty(0))
+    language: int | None = None
+    segments: list[Segment] = field(default_factory=list)
+    score: float = 0.0
+    spoken: float = 0.0
+    heard: float = 0.0
+
+    def get_on(self) -> float:
+        """Seconds that were heard since the last time this was asked."""
+        before, whole = self.heard, self.sound.samples / RATE
+        self.heard = min(self.sound.time(self.place, ending=True), whole) if self.length else whole
+        return self.heard - before
+
+
+class Whisper(Transcribe):
+    """A Whisper.
+
+    Args:
+        model: an encoder–decoder that hears.
+        tokenizer: of what it writes, with Whisper's special tokens.
+        settings: how it was taught, or is to be.
+
+    Raises:
+        LangueError: the tokenizer has no such tokens.
+    """
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
+        super().__init__(model, tokenizer, settings)
+        config = model.config
+        self.tokens = WhisperTokens(tokenizer, config.vocab_size)
+        self.rule = Timestamps(self.tokens.first, tokenizer.end)
+        self.stride = self.audio.stride * HOP
+        self.window = config.encoder_config().context * self.stride
+        crosses = [spec.cross for spec in config.layer_specs if spec.cross is not None]
+        width = sum(cross.heads * cross.head_width for cross in crosses)
+        looked_at = 2 * config.encoder_config().context * width
+        # Side by side, windows share the reading of the head, which is most of what a small decoder does.
+        self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
+        self.suppress_tokens = tuple(sorted({*self.tokens.unspoken(), *range(tokenizer.end + 1, self.tokens.first)}))
+
+    def objective(self, smoothing: float = 0.0) -> Dictation:
+        """A text and the times at which its recording begins and ends, half a minute's window at a time."""
+        beginning = self.tokens.beginning(self._language(self.settings.language or "en"))
+        times = (self.tokens.first, TICK)
+        return Dictation(
+            self.audio, beginning, self.tokenizer.end, self.settings, smoothing, window=self.window, times=times
+        )
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Whisper's texts begin with a space."""
+        return self.tokenizer.encode_batch([f" {text}" for text in texts])
+
+    def _language(self, code: str) -> int | None:
+        """The token of a language; none of a model of English alone.
+
+        Raises:
+            LangueError: the model does not know it.
+        """
+        known = self.tokens.languages
+        if not known and code != "en":
+            raise LangueError("the model knows English alone")
+        if known and code not in known:
+            raise LangueError(f"the model does not know the language {code!r}; it knows {', '.join(sorted(known))}")
+        return known.get(code)
+
+    @torch.inference_mode()
+    def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
+        """See `hear`. Several recordings' windows are heard at once; each goes on from where its last text ended."""
+        asked = parse(WhisperOptions, options, self.name)
+        if asked.translate and not self.tokens.languages:
+            raise LangueError("the model knows English alone")
+        language = None if asked.language is None else self._language(asked.language)
+        coming = (_Listening(sound, self._words(asked.prompt), language=language) for sound in sounds)
+        every: list[_Listening] = []
+        active: list[_Listening] = []
+        while True:
+            active = [each for each in active if self._goes_on(each, advance)]
+            while len(active) < self.at_once and (begun := next(coming, None)) is not None:
+                every.append(begun)
+                active += [begun] if self._goes_on(begun, advance) else []
+            if not active:
+                return [self._transcript(each) for each in every]
+            self._encode(active)
+            for each, written in zip(active, self._write(active, asked), strict=True):
+                self._note(each, *written, asked)
+            advance(sum(each.get_on() for each in active))
+
+    def _goes_on(self, each: _Listening, advance: Callable[[float], Any]) -> bool:
+        """Go on to a recording's next window, and say whether there is one."""
+        samples = each.sound.take(each.place, self.window)
+        each.length = len(samples)
+        if not each.length:
+            advance(each.get_on())
+            return False
+        each.window = self._window(samples)
+        return True
+
+    def _window(self, samples: np.ndarray) -> Tensor:
+        """(frames, bins) of a window's samples."""
+        return filled(features_of(samples, self.audio), self.window)
+
+    def _words(self, text: str) -> list[int]:
+        return self.tokenizer.encode(f" {text.strip()}") if text.strip() else []
+
+    def _encode(self, active: Sequence[_Listening]) -> None:
+        """Read the windows' features, and find out which languages nobody has told."""
+        windows = torch.stack([each.window for each in active]).to(self.model.device)
+        nothing = torch.zeros(len(active), 0, dtype=torch.long, device=self.model.device)
+        assert isinstance(self.model, Seq2Seq)
+        for each, heard in zip(active, self.model.encode(Batch(nothing, source=windows)).hidden, strict=True):
+            each.window = heard
+            if self.tokens.languages and each.language is None:
+                numbers = torch.tensor(sorted(self.tokens.languages.values()))
+                each.language = int(numbers[self._after_start(each)[numbers].argmax()])
+
+    def _after_start(self, each: _Listening) -> Tensor:
+        """(V,) logits of what follows the token that starts a transcript."""
+        ids = torch.tensor([[self.tokens.start]], device=self.model.device)
+        return self.model(Batch(ids, encoded=each.window[None]))[0, -1].float().cpu()
+
+    def _prompt(self, each: _Listening, asked: WhisperOptions) -> list[int]:
+        told = [self.tokens["startofprev"], *each.told] if each.told else []
+        return [*told, *self._beginning(each, asked)]
+
+    def _beginning(self, each: _Listening, asked: WhisperOptions) -> list[int]:
+        return self.tokens.beginning(each.language, "translate" if asked.translate else "transcribe")
+
+    def _write(self, active: Sequence[_Listening], asked: WhisperOptions) -> list[tuple[Hypothesis, float]]:
+        """A text for each window, and the temperature it was drawn at: the first that is believed, or the last."""
+        found: list[tuple[Hypothesis, float]] = []
+        left = list(range(len(active)))
+        for temperature in asked.temperatures:
+            drawn = temperature > 0
+            settings = SamplingSettings(
+                beams=1 if drawn else asked.beams, samples=asked.draws if drawn else 1, temperature=temperature,
+                max_tokens=self.model.config.context // 2,
+            )  # fmt: skip
+            requests = [
+                Request(
+                    self._prompt(active[number], asked), settings, self.tokenizer.ends,
+                    source=EncodedSource(active[number].window), suppress_tokens=self.suppress_tokens,
+                    processor=self.rule,
+                )
+                for number in left
+            ]  # fmt: skip
+            texts = Engine(self.model, EngineSettings(batch_tokens=1 << 40)).run(requests)
+            best = [max(each, key=_likelihood) for each in texts]
+            if not found:
+                found = [(each, temperature) for each in best]
+            else:
+                for number, each in zip(left, best, strict=True):
+                    found[number] = (each, temperature)
+            left = [number for number in left if not self._is_believed(found[number][0], asked)]
+            if not left:
+                break
+        return found
+
+    def _is_believed(self, written: Hypothesis, asked: WhisperOptions) -> bool:
+        text = self.tokens.text(written.tokens).encode()
+        repeats = len(text) / len(zlib.compress(text)) if text else 0.0
+        return repeats <= asked.compression and _likelihood(written) >= asked.likelihood
+
+    def _note(self, each: _Listening, written: Hypothesis, temperature: float, asked: WhisperOptions) -> None:
+        """Keep the segments of a window, and go on behind the last of them that is whole."""
+        if _likelihood(written) < asked.likelihood:
+            silent = self._after_start(each).softmax(-1)[self.tokens.no_speech]
+            if silent > asked.silence:
+                each.place += each.length
+                return
+        heard, parts = self.rule.parts(written.tokens, each.length / TICK)
+        self._note_segments(each, parts, asked)
+        each.score += written.score
+        each.place += each.length if heard is None else heard * TICK
+        if asked.previous:
+            # What was drawn from a flat distribution would lead the next window astray.
+            told = [] if temperature > 0.5 else each.told + [token for part in parts for token in part.tokens]
+            each.told = told[-(self.model.config.context // 2 - 1) :]
+
+    def _note_segments(self, each: _Listening, parts: Sequence[TimedSegment], asked: WhisperOptions) -> None:
+        """Keep those that say something, with their words where these are asked for."""
+        words, usual = self._window_words(each, parts, asked) if asked.words else ([], 0.0)
+        place = 0
+        for part in parts:
+            said = [token for token in part.tokens if token < self.tokenizer.end]
+            own = [word for word in words if place <= word.place < place + len(said)]
+            place += len(said)
+            text = self.tokens.text(said).strip()
+            if text and part.end > part.start:
+                self._note_segment(each, text, part, own, usual)
+
+    def _note_segment(
+        self, each: _Listening, text: str, part: TimedSegment, words: Sequence[TimedWord], usual: float
+    ) -> None:
+        def time(ticks: float, ending: bool = False) -> float:
+            return round(each.sound.time(each.place + min(ticks * TICK, each.length), ending=ending), 3)
+
+        start, end = time(part.start), time(part.end, ending=True)
+        moved = [
+            replace(word, start=time(word.start * TICKS), end=time(word.end * TICKS, ending=True)) for word in words
+        ]
+        moved, start, end = settled(moved, start, end, each.spoken, usual)
+        each.spoken = end
+        told = [Word(w.text.strip(), round(w.start, 3), round(w.end, 3), round(w.probability, 4)) for w in moved]
+        each.segments.append(Segment(text, round(start, 3), round(end, 3), told))
+
+    def _window_words(
+        self, each: _Listening, parts: Sequence[TimedSegment], asked: WhisperOptions
+    ) -> tuple[list[TimedWord], float]:
+        said = [token for part in parts for token in part.tokens if token < self.tokenizer.end]
+        if not said:
+            return [], 0.0
+        assert isinstance(self.model, Seq2Seq)
+        language = "en" if asked.translate else self._code(each)
+        memory, positions = EncoderOutput(each.window[None], None), max(1, each.length // self.stride)
+        return window_words(self.model, self.tokens, self._beginning(each, asked), said, memory, positions, language)
+
+    def _code(self, each: _Listening) -> str:
+        return next((name for name, number in self.tokens.languages.items() if number == each.language), "en")
+
+    def _transcript(self, each: _Listening) -> Transcript:
+        text = " ".join(segment.text for segment in each.segments)
+        return Transcript(text, each.sound.samples / RATE, each.segments, each.score, self._code(each))
+
+
+def _likelihood(written: Hypothesis) -> float:
+    """Mean log-probability of its tokens, the ending one as well."""
+    return written.score / (len(written.tokens) + 1)

@@ -1,0 +1,1 @@
+"""Translation: an encoder–decoder learns from pairs of texts, and translates."""

@@ -1,0 +1,43 @@
+"""Translation: texts of one language in, texts of another out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langue.metrics.translation import Languages, translation_scores
+from langue.tasks.rewriting.predict import Rewrite
+
+
+class Translate(Rewrite):
+    """A model that translates."""
+
+    name = "translate"
+    columns = ("source", "target")
+    long = "split"
+
+    def translate(
+        self, texts: str | Sequence[str], *, target_language: str | None = None, **options: Any
+    ) -> str | list[str]:
+        """Translate one text or many; line by line they stay in their order, and empty ones stay empty.
+
+        Args:
+            texts: what is to be translated.
+            target_language: into which language, of a model that knows several.
+            options: the fields of `GenerationSettings`, of which beams is 4 unless said otherwise, and `long`: "split"
+                texts that the model has no room for between sentences, or "cut" them.
+
+        Returns:
+            A string for one text, a list for several.
+
+        Raises:
+            LangueError: an option has no such name or value, or the model does not know the language.
+        """
+        many = [texts] if isinstance(texts, str) else list(texts)
+        tags = None if target_language is None else (target_language,)
+        found = [each.text for each in self.rewrite(many, tags=tags, **options)]
+        return found[0] if isinstance(texts, str) else found
+
+    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
+        """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
+        return translation_scores(predicted, expected, languages)[0]

@@ -1,0 +1,14 @@
+"""The recipe of `translate`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from langue.recipe import PairRecipe
+
+
+class TranslateRecipe(PairRecipe):
+    """An encoder–decoder that learns to translate."""
+
+    task: Literal["translate"]
+    """The task that the model learns."""
