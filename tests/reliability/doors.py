@@ -138,11 +138,11 @@ def _judged(path: Path) -> None:
 
 
 def _aligned(path: Path) -> None:
-    from langue.data import DataSettings
+    from langue.data import PairDataSettings
     from langue.data.parallel import read_pairs, without_empty
 
     files = {"source": str(path / "train.en"), "target": str(path / "train.xx")}
-    data = DataSettings.model_validate({"train": files, "dev": 0.1})
+    data = PairDataSettings.model_validate({"train": files, "dev": 0.1})
     for split in ("train", "dev"):
         for _ in without_empty(read_pairs(data, split, ("source", "target")), duplicates=False):
             pass
