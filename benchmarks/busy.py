@@ -71,7 +71,7 @@ def _step_for(seconds: float) -> float:
     from langue.data import MicroBatch
     from langue.models import ModelConfig, build
     from langue.objectives import Causal
-    from langue.train import Supervised, Trainer, TrainingSettings
+    from langue.training import Supervised, Trainer, TrainingSettings
 
     class Batches:
         def __getitem__(self, step: int) -> list[MicroBatch]:

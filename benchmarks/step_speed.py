@@ -164,7 +164,7 @@ def langue_step_maker(*, fields: Mapping[str, Any], batch: int, context: int, **
     from benchmarks.peers.loop import random_ids
     from langue.models import build
     from langue.objectives import Causal
-    from langue.train import Supervised, Trainer, TrainingSettings
+    from langue.training import Supervised, Trainer, TrainingSettings
 
     model = build(configuration(fields, context=context, **shape)).train()
     settings = TrainingSettings(

@@ -25,7 +25,7 @@ from langue.report.record import read_record
 from langue.report.result import read_result
 from langue.search.store import read_manifest
 from langue.tasks.recipes import read_recipe
-from langue.train.checkpoint import load, verify
+from langue.training.checkpoint import load, verify
 from tiny import write_tiny
 
 STEPS = list(pairwise("abcdefghi"))

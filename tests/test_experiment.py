@@ -20,7 +20,7 @@ import langue
 from langue import cli, machine
 from langue.data import prepare
 from langue.errors import LangueError
-from langue.evaluate import evaluate_text
+from langue.evaluation import evaluate_text
 from langue.experiment import Run, RunFolder, train, training
 from langue.experiment.fit import Shape, check_fit
 from langue.models import ModelConfig, load_model
@@ -28,7 +28,7 @@ from langue.models.count import memory
 from langue.tasks.recipes import read_recipe
 from langue.tasks.stores import is_store, open_data
 from langue.text import Tokenizer
-from langue.train import TrainingSettings
+from langue.training import TrainingSettings
 from tiny import text, write_tiny
 
 
@@ -508,7 +508,7 @@ def test_a_run_without_dev_data_keeps_its_last_weights(tmp_path: Path) -> None:
     run = run_tiny(tmp_path, data__dev="null")
     assert run.metrics == {}
     assert rows(run.folder.path, "dev") == []
-    last = langue.train.latest(run.folder.checkpoints).tensors["model"]
+    last = langue.training.latest(run.folder.checkpoints).tensors["model"]
     found = weights(run.folder.path)
     assert all(torch.equal(found[name], last[name]) for name in found)
 
@@ -527,7 +527,7 @@ def test_the_room_of_training_is_the_public_function_too(tmp_path: Path) -> None
     path = write_tiny(tmp_path)
     run = langue.train(path, tmp_path / "run")
     assert run.step == 8
-    assert langue.train.Trainer.__name__ == "Trainer"
+    assert langue.training.Trainer.__name__ == "Trainer"
     assert langue.load(tmp_path / "run").generate("the ", max_tokens=3, temperature=0) != ""
 
 
@@ -545,13 +545,13 @@ def test_the_room_of_evaluation_is_the_public_function_too(finished: Path, tmp_p
         assert {**found, "seconds": 0, "data": 0} == {**printed, "seconds": 0, "data": 0}
     rows = langue.evaluate(loaded, [{"text": data.read_text()}], stride=3)
     assert rows["metrics"] == printed["metrics"]
-    assert langue.evaluate.evaluate_text(loaded.model, loaded.tokenizer, store, stride=3) == printed["metrics"]
+    assert evaluate_text(loaded.model, loaded.tokenizer, store, stride=3) == printed["metrics"]
 
 
 def test_import_is_light_and_unknown_names_are_unknown() -> None:
     code = "import sys, langue; langue.__version__; dir(langue); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"torch", "numpy", "pydantic", "langue.train"} & set(done.stdout.split())
+    assert not {"torch", "numpy", "pydantic", "langue.training"} & set(done.stdout.split())
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         langue.trian  # noqa: B018
     assert {"train", "load", "evaluate"} <= set(dir(langue))

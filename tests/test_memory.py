@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import ctypes, resource, torch
 from langue.memory import keep_freed
-from langue.train import choose_device
+from langue.training import choose_device
 
 choose_device("cpu") if {choose} else None
 

@@ -13,7 +13,7 @@ from langue.report import write_race_report
 from langue.report.result import read_result
 from langue.settings import parse
 from langue.tasks.generate.settings import GenerateRecipe
-from langue.train import latest
+from langue.training import latest
 
 PRESETS = ("mlp-nano", "gpt-nano")
 TOKENS = 12 * 16 * 20

@@ -21,7 +21,7 @@ from tests.hub.published import GPT2
 import langue
 from langue import cli
 from langue.errors import LangueError
-from langue.evaluate.run import recipe_data
+from langue.evaluation.run import recipe_data
 from langue.experiment import train
 from langue.experiment.resolve import begin_from
 from langue.remote import is_remote, local

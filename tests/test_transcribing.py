@@ -33,7 +33,7 @@ from langue.tasks.transcribe.predict import cut
 from langue.tasks.transcribe.seq2seq_transcriber import Dictate
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.text import Tokenizer
-from langue.train import TrainingSettings, freeze
+from langue.training import TrainingSettings, freeze
 from spoken_rows import TRAIN, say, texts, write_spoken
 
 

@@ -17,7 +17,7 @@ from langue.cli import run as command
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.tasks.recipes import read_recipe
-from langue.train import Trainer
+from langue.training import Trainer
 from pair_rows import RECIPE, pairs, write_pairs
 
 

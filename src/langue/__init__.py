@@ -6,31 +6,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langue.errors import LangueError
+    from langue.evaluation.run import evaluate
+    from langue.experiment import Run, train
+    from langue.search import Index, open_index
+    from langue.tasks import load
+    from langue.tasks.recipes import read_recipe, recipe_schema
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "Index",
+    "LangueError",
+    "Run",
+    "evaluate",
+    "load",
+    "open_index",
+    "read_recipe",
+    "recipe_schema",
+    "train",
+]
+
+# Imported when they are used, so that `import langue` is light.
 _PUBLIC = {
-    "load": "langue.tasks:load",
-    "read_recipe": "langue.tasks.recipes:read_recipe",
-    "open_index": "langue.search:open_index",
+    "Index": "langue.search:Index",
     "LangueError": "langue.errors:LangueError",
+    "Run": "langue.experiment:Run",
+    "evaluate": "langue.evaluation.run:evaluate",
+    "load": "langue.tasks:load",
+    "open_index": "langue.search:open_index",
+    "read_recipe": "langue.tasks.recipes:read_recipe",
+    "recipe_schema": "langue.tasks.recipes:recipe_schema",
+    "train": "langue.experiment:train",
 }
-_ROOMS = ("train", "evaluate")  # public functions that bear the name of a room, which makes itself callable
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for, so that `import langue` is light."""
-    from importlib import import_module
+    from langue.lazy import fetch
 
-    from langue.door import fetch
-
-    if name in _PUBLIC:
-        return fetch(_PUBLIC[name])
-    if name in _ROOMS:
-        return import_module(f"langue.{name}")
-    raise AttributeError(f"module 'langue' has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'langue' has no attribute {name!r}")
+    return fetch(_PUBLIC[name])
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC, *_ROOMS])
+    return sorted({*globals(), *__all__})

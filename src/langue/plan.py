@@ -17,8 +17,8 @@ from langue.experiment.resolve import begin_from
 from langue.models.count import TrainingMemory, memory, parameters
 from langue.recipe import Recipe
 from langue.tasks.training_task import training_task
-from langue.train import choose_device
-from langue.train.device import autocast
+from langue.training import choose_device
+from langue.training.device import autocast
 
 PROGRAM = 400 * 2**20
 """Bytes that Python and torch take before there is a model."""

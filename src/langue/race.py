@@ -16,7 +16,7 @@ from langue import machine
 from langue.console import no_remarks, say
 from langue.data import TextDataSettings
 from langue.errors import Interrupted, LangueError
-from langue.evaluate.positions import loss_by_position, rows_of
+from langue.evaluation.positions import loss_by_position, rows_of
 from langue.experiment import RunFolder
 from langue.experiment.card import source_names
 from langue.experiment.training import set_up as train
@@ -32,7 +32,7 @@ from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.stores import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
 from langue.text import Tokenizer, train_tokenizer
 from langue.text.kind import describe
-from langue.train import TrainingSettings, choose_device
+from langue.training import TrainingSettings, choose_device
 from langue.turns import RelativePace, Turns
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")

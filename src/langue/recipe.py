@@ -19,7 +19,7 @@ from langue.models import ModelConfig
 from langue.models.presets import preset
 from langue.settings import Settings
 from langue.text import TokenizerSettings
-from langue.train import TrainingSettings
+from langue.training import TrainingSettings
 
 PATHS: Mapping[str, tuple[str, ...]] = {
     "data": ("train", "dev", "test", "folder"),

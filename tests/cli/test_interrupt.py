@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from langue.train import latest
+from langue.training import latest
 
 RECIPE = """\
 task: generate

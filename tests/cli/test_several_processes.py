@@ -10,7 +10,7 @@ import torch
 
 from langue import cli
 from langue.models import load_model
-from langue.train import latest
+from langue.training import latest
 from tiny import RECIPE, write_tiny
 from two_processes import outputs_of_two
 

@@ -19,7 +19,7 @@ from langue.nn.linear import Linear, linear_factory
 from langue.objectives import Causal
 from langue.parallel import Strategy, is_first, strategy_of, total_norm, wait, whole
 from langue.randomness import row_keys
-from langue.train.algorithm import LossModule
+from langue.training.algorithm import LossModule
 
 
 def measured(variant: str, strategy: Strategy) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from langue.models.count import flops_per_token, memory, parameters
 from langue.nn.linear import linear_factory
 from langue.nn.roles import roles
 from langue.objectives import Causal
-from langue.train import TrainingSettings, build_optimizer, freeze
+from langue.training import TrainingSettings, build_optimizer, freeze
 from lora import RANK, Adapted, of_trunk
 
 LLAMA = ModelConfig(preset="llama-nano", vocab_size=29, width=16, heads=4, layers=2, feedforward_width=24, context=16)

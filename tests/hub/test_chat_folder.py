@@ -14,7 +14,7 @@ from tokenizers import processors
 
 import langue
 from langue.data import Packed, Windows, prepare
-from langue.evaluate import evaluate_text
+from langue.evaluation import evaluate_text
 from langue.hub.checkpoint import save_checkpoint
 from langue.hub.formats import read_source, write_format
 from langue.hub.gguf_file import GGUFFile

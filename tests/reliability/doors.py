@@ -178,7 +178,7 @@ def _index(path: Path) -> None:
 
 
 def _checkpoint(path: Path) -> None:
-    from langue.train.checkpoint import load
+    from langue.training.checkpoint import load
 
     load(path)
 

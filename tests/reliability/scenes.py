@@ -22,7 +22,7 @@ from langue.data import TokenStore
 from langue.experiment import RunFolder
 from langue.files import check_folder
 from langue.text import Tokenizer
-from langue.train.checkpoint import latest
+from langue.training.checkpoint import latest
 
 
 def _write_pairs(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from langue.report.record import read_record
 from langue.report.result import MemberResult, RaceResult, read_result, write_result
 from langue.search import Index
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
-from langue.train.checkpoint import latest
+from langue.training.checkpoint import latest
 from tiny import text, write_tiny
 
 

@@ -8,7 +8,7 @@ from torch.nn import Identity
 
 from langue.data.benchmarks import SearchSet
 from langue.errors import LangueError
-from langue.evaluate.search import evaluate_search
+from langue.evaluation.search import evaluate_search
 from langue.search import Index, IndexSettings
 from langue.search.rerank import judge, load_reranker
 from langue.tasks import load

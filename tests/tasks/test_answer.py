@@ -262,7 +262,7 @@ def test_an_answer_beside_its_place_is_found(run):
 
 
 def test_squads_own_file_is_read(run, tmp_path):
-    from langue.evaluate.run import evaluate
+    from langue.evaluation.run import evaluate
 
     rows = questions(20, seed=4)
     qas = [

@@ -222,7 +222,7 @@ def test_columns_can_have_other_names(tmp_path):
 
 
 def test_an_unknown_label_in_evaluation_is_named(run, tmp_path):
-    from langue.evaluate.run import evaluate
+    from langue.evaluation.run import evaluate
 
     rows = write_rows(tmp_path / "dev.jsonl", [*sentences(20), {"text": "a film", "label": "odd"}])
     with pytest.raises(LangueError, match=r"dev\.jsonl, line 21: there is no label 'odd'; known are bad, good"):

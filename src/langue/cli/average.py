@@ -25,7 +25,7 @@ def average(run: Path, /, *, last: int = 5, out: Path) -> None:
     from langue.experiment.run import RunFolder
     from langue.hub import new_folder
     from langue.models import build, save_model
-    from langue.train.average import last_checkpoints, mean_weights
+    from langue.training.average import last_checkpoints, mean_weights
 
     folder = RunFolder(run)
     recipe = folder.recipe()

@@ -60,8 +60,8 @@ def compare(
         Print one JSON object, with counts of what was left out under dropped.
     """
     from langue.data import Tally
-    from langue.evaluate.pairs import compare as compare_tasks
-    from langue.evaluate.run import reading_as, recipe_data
+    from langue.evaluation.pairs import compare as compare_tasks
+    from langue.evaluation.run import reading_as, recipe_data
     from langue.tasks import load
 
     tasks = [load(run, device) for run in (first, second)]
@@ -105,7 +105,7 @@ class _Compared(NamedTuple):
 
 def _written(task: Any, data: str, reading: PairDataSettings, tally: Tally, beams: int) -> _Compared:
     """Of texts."""
-    from langue.evaluate.pairs import read_pairs_of
+    from langue.evaluation.pairs import read_pairs_of
 
     pairs = read_pairs_of(task, data, reading, tally)
     expected = [pair.target for pair in pairs]
@@ -125,7 +125,7 @@ def _spoken(task: Any, data: str, reading: TableDataSettings, tally: Tally, beam
 
 def _check(task: Any) -> None:
     from langue.errors import LangueError
-    from langue.evaluate.pairs import COMPARED
+    from langue.evaluation.pairs import COMPARED
 
     if task.name not in COMPARED:
         raise LangueError(

@@ -83,8 +83,8 @@ def evaluate(
     as_json
         Print one JSON object.
     """
-    from langue.evaluate.run import evaluate as measure
-    from langue.evaluate.run import evaluate_suite
+    from langue.evaluation.run import evaluate as measure
+    from langue.evaluation.run import evaluate_suite
 
     if suite is not None:
         found = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)

@@ -71,7 +71,7 @@ def mine(
     """
     from langue.data import DataSettings, Tally
     from langue.data.labelled import read_labelled, text_of
-    from langue.evaluate.run import reading_as
+    from langue.evaluation.run import reading_as
     from langue.search.index import Index
     from langue.search.mine import MineSettings, write_mined
     from langue.search.mine import mine as find

@@ -89,7 +89,7 @@ def summarize(
     else:
         options["instruction"] = instruction
     if scores:
-        from langue.evaluate.run import reading_as, recipe_data
+        from langue.evaluation.run import reading_as, recipe_data
 
         data = recipe_data(run, "summarize", reading_as(max_line_bytes, max_dropped, "summarize"))
         if target_language is not None:
@@ -105,7 +105,7 @@ def _score(
     task: Any, run: Path, file: Path | None, data: PairDataSettings, options: dict[str, Any], as_json: bool
 ) -> None:
     from langue.data import Tally
-    from langue.evaluate.pairs import baselines, read_pairs_of
+    from langue.evaluation.pairs import baselines, read_pairs_of
     from langue.metrics.scripts import one_language
 
     if file is None:

@@ -12,8 +12,8 @@ from langue.models import ModelConfig
 from langue.models.count import ceiling, memory
 from langue.report.words import size
 from langue.tasks.training_task import Shape
-from langue.train import TrainingSettings
-from langue.train.device import autocast
+from langue.training import TrainingSettings
+from langue.training.device import autocast
 
 SURE = 0.75
 """The share of the estimate that a training takes at least: measured peaks are 0.75 to 1.25 times of it."""

@@ -12,7 +12,7 @@ from langue.recipe import PairRecipe, Recipe, changes_between
 from langue.remote import is_remote
 from langue.tasks.training_task import training_task
 from langue.text import Tokenizer, TokenizerSettings
-from langue.train import TrainingSettings
+from langue.training import TrainingSettings
 
 HARMLESS = {
     "training.device",

@@ -13,7 +13,7 @@ from langue.files import check_folder, claim, is_unfinished
 from langue.recipe import Recipe
 from langue.tasks.fingerprints import FILE
 from langue.tasks.recipes import read_recipe
-from langue.train.trainer import INTERRUPTED
+from langue.training.trainer import INTERRUPTED
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from langue.models import Model, ModelConfig, load_model
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings
 from langue.text.reading import Reading
-from langue.train.checkpoint import load
+from langue.training.checkpoint import load
 
 FREE = {"preset", "path", "dropout", "classifier", "embedder"}
 """What may differ from the model whose weights are taken; context too, but for learned positions."""

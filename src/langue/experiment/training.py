@@ -32,9 +32,9 @@ from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task
 from langue.text import Tokenizer, train_tokenizer
-from langue.train import Supervised, Trainer, choose_device, freeze, latest
-from langue.train.log import Log
-from langue.train.trainer import INTERRUPTED
+from langue.training import Supervised, Trainer, choose_device, freeze, latest
+from langue.training.log import Log
+from langue.training.trainer import INTERRUPTED
 
 
 def train(

@@ -15,8 +15,8 @@ from langue.models import Model, write_model
 from langue.parallel import is_first, process_group
 from langue.report.words import in_words
 from langue.tasks.training_task import TrainingTask
-from langue.train import Watch
-from langue.train.device import autocast
+from langue.training import Watch
+from langue.training.device import autocast
 
 LOOKING = 0.03
 """Seconds in which it is measured how fast the machine is."""

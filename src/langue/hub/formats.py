@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from langue import remote
-from langue.door import fetch
 from langue.errors import LangueError, hint
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.folder import is_published
 from langue.hub.read import Precision, read_published
+from langue.lazy import fetch
 
 # By the end of a file's name: `module:function` from a path and a precision to a checkpoint.
 READERS: dict[str, str] = {".gguf": "langue.hub.gguf:read_checkpoint"}

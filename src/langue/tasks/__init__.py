@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from langue.errors import LangueError
 from langue.files import check_folder, every_byte
+from langue.lazy import fetch
 from langue.tasks.table import TASKS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def load(
     Raises:
         LangueError: there is no such folder, something in it is missing or damaged, or the model is for another task.
     """
-    from langue.train import choose_device
+    from langue.training import choose_device
 
     path, wanted = Path(path), (task,) if isinstance(task, str) else task
     with every_byte(verify):
@@ -100,7 +100,7 @@ def load(
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
     name = _task(checkpoint, recipe, path, wanted or ())
-    kind: type[Task] = getattr(import_module(f"langue.tasks.{name}.predict"), name.capitalize())
+    kind: type[Task] = fetch(f"langue.tasks.{name}.predict:{name.capitalize()}")
     if wanted is not None and name not in wanted:
         raise LangueError(f"the model was trained to {name}; {kind.hint.format(path=shlex.quote(str(path)))}")
     checkpoint.model.to(choose_device(device))
@@ -154,7 +154,7 @@ def _weights(path: Path) -> Path:
 def _model(weights: Path, recipe: Recipe | None) -> Model:
     """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
     from langue.models import assemble, load_model
-    from langue.train import checkpoint
+    from langue.training import checkpoint
 
     if recipe is None or not (weights / checkpoint.STATE).is_file():
         return load_model(weights)

@@ -6,7 +6,6 @@ import difflib
 import glob
 from collections.abc import Mapping
 from functools import reduce
-from importlib import import_module
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from pydantic import Field, TypeAdapter
 from langue.content import read_yaml
 from langue.data.sources import EMBEDDED
 from langue.errors import LangueError, reading
+from langue.lazy import fetch
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.recipes import find_recipe
@@ -26,7 +26,7 @@ from langue.tasks.table import TASKS
 
 def recipe_class(task: str) -> type[Recipe]:
     """The class of a task's recipes."""
-    return getattr(import_module(f"langue.tasks.{task}.settings"), f"{task.capitalize()}Recipe")
+    return fetch(f"langue.tasks.{task}.settings:{task.capitalize()}Recipe")
 
 
 def recipe_schema() -> dict[str, Any]:

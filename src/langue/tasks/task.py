@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from langue.hub import PretrainedModel
     from langue.models import Model
     from langue.text import Tokenizer
-    from langue.train.types import Objective
+    from langue.training.types import Objective
 
 
 class Task(ABC):

@@ -12,21 +12,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from langue.data.tally import left_out
 from langue.errors import LangueError
 from langue.hub.checkpoint import LABELS
+from langue.lazy import fetch
 from langue.models import Model, ModelConfig
 from langue.models.config import ClassifierConfig
 from langue.models.count import flops_per_token
 from langue.recipe import Recipe
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.reading import Reading
-from langue.train import Deciding, TrainingSettings
-from langue.train.types import Batches, Objective
+from langue.training import Deciding, TrainingSettings
+from langue.training.types import Batches, Objective
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
@@ -278,8 +278,7 @@ AnyTask = TypeVar("AnyTask", bound=TrainingTask[Any])
 
 def training_task(recipe: AnyRecipe) -> type[TrainingTask[AnyRecipe]]:
     """The training task of a recipe."""
-    module = import_module(f"langue.tasks.{recipe.task}.training")
-    return getattr(module, f"{recipe.task.capitalize()}Training")
+    return fetch(f"langue.tasks.{recipe.task}.training:{recipe.task.capitalize()}Training")
 
 
 def with_vocabulary(recipe: AnyRecipe, tokenizer: Tokenizer) -> AnyRecipe:

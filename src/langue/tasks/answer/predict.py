@@ -23,7 +23,7 @@ from langue.tasks.answer.settings import AnswerRecipe, AnswerSettings
 from langue.tasks.framing import BATCH_TOKENS
 from langue.tasks.task import Task
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from langue.tasks.answer.settings import AnswerRecipe
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
-from langue.train import Deciding
+from langue.training import Deciding
 
 METRICS = ("f1", "exact_match")
 

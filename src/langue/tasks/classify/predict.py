@@ -21,7 +21,7 @@ from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
 from langue.tasks.framing import BATCH_TOKENS, Framed
 from langue.tasks.task import Task
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 Text = str | tuple[str, str] | Mapping[str, Any]
 """What is classified: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""

@@ -20,7 +20,7 @@ from langue.tasks.classify.settings import AnswerKind, ClassifyRecipe, ClassifyS
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
-from langue.train import Deciding
+from langue.training import Deciding
 
 METRICS: Mapping[AnswerKind, tuple[str, ...]] = {
     "label": ("accuracy", "f1_macro", "f1", "matthews", "loss"),

@@ -19,7 +19,7 @@ from langue.tasks.stores import Store
 from langue.tasks.text_training import TextTraining
 from langue.tasks.training_task import CardWords, Shape, rows_of, with_vocabulary
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 ROWS = 32
 """Rows of one forward pass of an evaluation."""

@@ -27,8 +27,8 @@ from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer, TokenizerSettings
 from langue.text.reading import FILE as READING
 from langue.text.reading import Reading
-from langue.train import Deciding
-from langue.train.device import autocast
+from langue.training import Deciding
+from langue.training.device import autocast
 
 LOSSES: Mapping[RowKind, tuple[SimilarityLoss, ...]] = {
     "pairs": ("contrastive", "margin", "divergence", "vectors"),

@@ -18,7 +18,7 @@ from langue.tasks.stores import Store
 from langue.tasks.text_training import TextTraining, weighted
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 
 class FillTraining(TextTraining[FillRecipe]):

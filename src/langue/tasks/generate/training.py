@@ -15,7 +15,7 @@ from langue.tasks.stores import Store
 from langue.tasks.text_training import TextTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 
 class GenerateTraining(TextTraining[GenerateRecipe]):

@@ -33,7 +33,7 @@ from langue.tasks.rewriting.sources import Long, Sources, read_sources
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.text.sentences import joined
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 
 @dataclass(frozen=True)

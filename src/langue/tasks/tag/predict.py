@@ -22,7 +22,7 @@ from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.settings import TagRecipe, TagSettings
 from langue.tasks.task import Task
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
 """How a plain text is cut into words: runs of letters and digits, and every other mark by itself."""

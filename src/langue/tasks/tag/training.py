@@ -16,7 +16,7 @@ from langue.tasks.tag.predict import Tag, is_bio
 from langue.tasks.tag.settings import TagRecipe, TagSettings
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
-from langue.train import Deciding
+from langue.training import Deciding
 
 
 class TagTraining(TableTraining[TagRecipe]):

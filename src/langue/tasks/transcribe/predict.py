@@ -23,7 +23,7 @@ from langue.models import Model, ModelConfig, evaluating
 from langue.tasks.task import Task
 from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSettings
 from langue.text import Tokenizer
-from langue.train.device import autocast
+from langue.training.device import autocast
 
 TOGETHER = 960 * RATE
 """Samples that are held at once."""

@@ -34,7 +34,7 @@ from langue.tasks.transcribe.data import Spoken
 from langue.tasks.transcribe.predict import Transcribe, kind_of, written
 from langue.tasks.transcribe.settings import TranscribeRecipe
 from langue.text import Tokenizer
-from langue.train import Deciding
+from langue.training import Deciding
 
 STORE = "sounds"
 LEVELLED = 1000

@@ -1,0 +1,88 @@
+"""A model of vectors measured on whatever there is: a search set, or a table of texts that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from langue.console import remark
+from langue.data import DataSettings, Tally
+from langue.data.benchmarks import read_beir
+from langue.data.labelled import Labelled, read_labelled, read_task
+from langue.errors import LangueError
+from langue.evaluation.search import evaluate_search
+from langue.evaluation.vectors import evaluate_vectors
+from langue.files import write_text
+
+BEIR = "beir"
+"""Stands for a benchmark where data is a search set."""
+
+
+def evaluate_searches(
+    task: Any, data: str, split: str, judge: Any, depth: int, predictions: Path | None
+) -> dict[str, Any]:
+    """What `langue evaluate` tells of a model of vectors and a search set.
+
+    Raises:
+        LangueError: the set cannot be read.
+    """
+    given = read_beir(data, split)
+    if given.missing:
+        remark(f"{data} judges {given.missing:,} documents as relevant that it does not hold")
+    found, rankings = evaluate_search(task, given, judge, depth)
+    if predictions is not None:
+        _write_rankings(predictions, rankings)
+    counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}
+    dropped = {"query without judgements": given.unjudged, "judged document that is missing": given.missing}
+    dropped = {reason: count for reason, count in dropped.items() if count}
+    return {"task": task.name, "data": data, **counts, "dropped": dropped, **found}
+
+
+def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> None:
+    """TREC's run files in one, in which the last column names the system."""
+    lines = (
+        f"{query} Q0 {document} {place} {1 / place:.6f} {system}\n"
+        for system, ranking in rankings.items()
+        for query, documents in ranking.items()
+        for place, document in enumerate(documents, 1)
+    )
+    write_text(path, "".join(lines))
+
+
+def evaluate_table(
+    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+) -> dict[str, Any]:
+    """What `langue evaluate` tells of a model of vectors and a table.
+
+    Raises:
+        LangueError: the table cannot be read, or holds nothing to measure vectors by.
+    """
+    if predictions is not None:
+        raise LangueError("vectors are no answers that can be written; leave out --predictions")
+    tally = Tally()
+    if benchmark is not None:
+        rows = read_task(benchmark, data, split)
+    else:
+        reading = recipe.model_copy(update={"columns": {}})
+        rows = _renamed(list(read_labelled(data, reading, tally)), recipe.columns)
+    shown = data if isinstance(data, str) else "rows"
+    return {
+        "task": task.name,
+        "data": shown,
+        "examples": len(rows),
+        "rows": len(rows),
+        "dropped": tally.dropped(),
+        **evaluate_vectors(task, rows, benchmark),
+    }
+
+
+def _renamed(rows: list[Labelled], columns: Mapping[str, str]) -> list[Labelled]:
+    """Rows under the names that a training gave their columns, if they have them: what vectors are measured on need not
+    be what they were learnt from."""
+    if not rows or not set(columns.values()) <= set(rows[0].values):
+        return rows
+    return [
+        row._replace(values={**row.values, **{ours: row.values.get(theirs) for ours, theirs in columns.items()}})
+        for row in rows
+    ]

@@ -1,0 +1,325 @@
+"""A model measured by what it was trained for, on whatever data: one entry for all tasks."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from langue.console import remark, say
+from langue.data import PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
+from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
+from langue.data.labelled import HUB, Labelled, read_labelled, read_task
+from langue.data.sources import DataSource
+from langue.data.store import MANIFEST
+from langue.errors import LangueError
+from langue.evaluation.embedding import BEIR, evaluate_searches, evaluate_table
+from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
+from langue.evaluation.search import RERANKED
+from langue.files import write_text
+from langue.metrics.benchmarks import average, score, suite_parts
+from langue.remote import is_remote
+from langue.search.rerank import load_reranker
+from langue.settings import parse
+from langue.tasks import load
+from langue.tasks.recipes import read_recipe, recipe_class
+
+DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
+"""Sets without training data, and the task whose model is asked."""
+
+
+def evaluate(
+    model: Path | str | Any,
+    data: Any,
+    *,
+    benchmark: str | None = None,
+    split: str | None = None,
+    predictions: Path | None = None,
+    rerank: Path | str | Any = None,
+    rerank_depth: int = RERANKED,
+    stride: int | None = None,
+    documents: Literal["file", "line", "paragraph"] = "file",
+    text: str = "text",
+    max_line_bytes: int | None = None,
+    max_dropped: float | None = None,
+    language: str | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Measure one model by what it was trained for.
+
+    Args:
+        model: a run folder, a checkpoint or a model's folder with its tokenizer; or what `langue.load` gave for one.
+        data: a path, glob, folder or name, a list of them, a prepared token store, a `datasets.Dataset`, or an iterable
+            of rows.
+        benchmark: score as this task does, such as "glue/CoLA"; a run that was trained on one is scored so where data
+            is a folder. "beir" for a search set by its hf: name; a folder is known by its files.
+        split: of a benchmark: dev by default, of a search set test.
+        predictions: a file for the answers.
+        rerank: a classifier of pairs, or its folder, that judges what a search found.
+        rerank_depth: how many of the best it judges.
+        stride: tokens by which a writer's window slides, from 1 to the context; half of the context by default. A
+            smaller one lets the model see more before each token, and takes longer.
+        documents: what one document of a text file is.
+        text: the column of a table that holds a writer's text.
+        max_line_bytes: longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
+        max_dropped: the share of records, or of their bytes, that may be left out for their faults; 0.05, or as in
+            training.
+        language: that a model which translates or summarises writes, by its code, which decides how BLEU, TER and ROUGE
+            split it; by default as its training knew, or by the script of what people wrote.
+        device: where a model that is named is loaded.
+
+    Returns:
+        What `langue evaluate --json` prints: task, data, examples, metrics by name, seconds, counts of what was read,
+        and under `dropped` how many records were left out, by reason.
+
+    Raises:
+        LangueError: there is no such model, or the data are not what it can be measured on.
+    """
+    begun = time.perf_counter()
+    named = isinstance(model, Path | str)
+    task = load(model, device) if named else model
+    data = str(data) if isinstance(data, Path) else data
+    reading = reading_as(max_line_bytes, max_dropped, "evaluate")
+    if language is not None and task.name not in PAIR_TASKS:
+        raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
+    if task.measured_on == "text":
+        found = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
+    elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
+        judge = None if rerank is None else load_reranker(rerank, device)
+        found = evaluate_searches(task, data, split or "test", judge, rerank_depth, predictions)
+    elif rerank is not None:
+        raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
+    else:
+        recipe = recipe_data(model if named else None, task.name, reading)
+        on: Mapping[str, Any] = {
+            "vectors": evaluate_table,
+            "pairs": partial(_on_pairs, language=language),
+            "rows": _on_rows,
+        }
+        found = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
+    return {**found, "seconds": round(time.perf_counter() - begun, 3)}
+
+
+def _on_rows(
+    task: Any, data: Any, recipe: TableDataSettings, benchmark: str | None, split: str, predictions: Path | None
+) -> dict[str, Any]:
+    its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
+    name = benchmark or (recipe.benchmark if its_own else None)
+    tally = Tally()
+    if name is not None:
+        metrics, answers, rows = _on_benchmark(task, name, data, split)
+    else:
+        columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
+        rows = list(read_labelled(data, recipe.model_copy(update={"columns": columns}), tally))
+        metrics, answers = task.evaluate(rows)
+    if predictions is not None:
+        _write_predictions(predictions, name, rows, answers)
+    return {
+        "task": task.name,
+        "data": data if isinstance(data, str) else "rows",
+        "examples": len(rows),
+        "rows": len(rows),
+        "dropped": tally.dropped(),
+        "metrics": metrics,
+        **_intervals(task, answers, rows),
+    }
+
+
+def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> dict[str, Any]:
+    if task.name not in COMPARED:
+        return {}
+    counted, _ = statistics(task.name, answers, [str(row.values["text"]) for row in rows])
+    return {"intervals": intervals_of(counted)}
+
+
+def _on_pairs(
+    task: Any,
+    data: Any,
+    recipe: PairDataSettings,
+    benchmark: str | None,
+    split: str,
+    predictions: Path | None,
+    language: str | None,
+) -> dict[str, Any]:
+    if benchmark is not None:
+        raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
+    tally = Tally()
+    pairs = read_pairs_of(task, data, recipe, tally)
+    found, answers = evaluate_pairs(task, pairs, language)
+    if predictions is not None:
+        write_text(predictions, "".join(answer.replace("\n", " ") + "\n" for answer in answers))
+    shown = data if isinstance(data, str) else "rows"
+    counts = {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped()}
+    return {"task": task.name, "data": shown, **counts, **found}
+
+
+def reading_as(max_line_bytes: int | None, max_dropped: float | None, verb: str) -> dict[str, Any]:
+    """The settings of reading that a user gave a verb, by name.
+
+    Raises:
+        LangueError: one cannot be so.
+    """
+    given = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
+    given = {name: value for name, value in given.items() if value is not None}
+    return parse(ReadSettings, given, verb).model_dump(include=set(given))
+
+
+def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """How the training of a run read its data, with the settings that a user gave now; without a run of this task, as
+    its recipes do by default."""
+    for place in () if run is None or is_remote(run) else (Path(run), *Path(run).parents[:2]):
+        if (place / "recipe.yaml").is_file():
+            recipe = read_recipe(place / "recipe.yaml")
+            if recipe.task == task:
+                return recipe.data.model_copy(update=dict(reading))
+    return recipe_class(task)(task=task, data={"train": ""}).data.model_copy(update=dict(reading))  # type: ignore[arg-type]
+
+
+def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        if isinstance(data, str) and (Path(data) / MANIFEST).is_file():
+            store = TokenStore.open(data)
+        else:
+            store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
+            if dropped := store.manifest["records"]["dropped"]:
+                say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
+        metrics = task.evaluate_store(store, stride)
+        return {
+            "task": task.name,
+            "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
+            "examples": store.documents,
+            "documents": store.documents,
+            "tokens": store.tokens,
+            "dropped": store.manifest["records"]["dropped"],
+            "metrics": metrics,
+        }
+
+
+def _on_benchmark(task: Any, name: str, folder: str, split: str) -> tuple[dict[str, float], list[Any], list[Labelled]]:
+    """A benchmark's own scores; none for a test split, whose truth the leaderboard keeps."""
+    rows = read_task(name, str(folder), split)
+    kind = "answer" if find_benchmark(name).kind == "answer" else "classify"
+    if task.name != kind:
+        raise LangueError(f"{name} is for models trained to {kind}, and this one was trained to {task.name}")
+    if split.startswith("test"):
+        return {}, answers_to(task, rows), rows
+    answers = answers_to(task, rows)
+    return score(name, answers, [row.values for row in rows]), answers, rows
+
+
+def answers_to(task: Any, rows: Sequence[Labelled]) -> list[Any]:
+    """What a model says of rows, labelled or not."""
+    if task.name == "answer":
+        return [found[0].text for found in task.find(rows)]
+    return task.predict([row.values for row in rows])
+
+
+def _write_predictions(path: Path, benchmark: str | None, rows: Sequence[Labelled], answers: Sequence[Any]) -> None:
+    """A benchmark's submission; otherwise one JSON object a line with the row's answer."""
+    if benchmark is not None:
+        write_submission(benchmark, [row.values for row in rows], answers, path)
+        return
+    lines = [json.dumps({"prediction": answer}, ensure_ascii=False) + "\n" for answer in answers]
+    write_text(path, "".join(lines))
+
+
+def evaluate_suite(
+    runs: Path | str,
+    suite: str,
+    data: str,
+    *,
+    split: str = "dev",
+    predictions: Path | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Measure on all tasks of a suite for which there is a run.
+
+    Args:
+        runs: one run, or a folder with a run for each task.
+        suite: "glue", "superglue" or "squad".
+        data: the folder that holds the tasks' folders.
+        split: "dev" or "test".
+        predictions: a folder for submissions.
+        device: cpu, cuda, ….
+
+    Returns:
+        `suite`, `data`, `tasks`: the metrics of each, `failed`: why others could not be measured, and `metrics`: their
+        average as `score`, unless some failed: an average of fewer tasks is another one.
+
+    Raises:
+        LangueError: there is no run for any task of the suite, or none could be measured.
+    """
+    begun = time.perf_counter()
+    by_task = _runs_by_benchmark(Path(runs), suite)
+    tasks: dict[str, Any] = {}
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    failed: dict[str, str] = {}
+    for name, part in suite_parts(suite, split):
+        run = by_task.get(DIAGNOSTICS.get(name, name))
+        if run is None or (name in DIAGNOSTICS and not _is_there(name, data, part)):
+            continue
+        shown = name if part == split else f"{name} ({part.removeprefix(f'{split}_')})"
+        try:
+            found, answers, rows = _on_benchmark(load(run, device), name, data, part)
+        except LangueError as error:
+            failed[shown] = str(error)
+            continue
+        tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": found}
+        if found:
+            scores[name, part] = found
+        if predictions is not None:
+            predictions.mkdir(parents=True, exist_ok=True)
+            _write_predictions(predictions / _file_name(name, part), name, rows, answers)
+    if failed and not tasks:
+        raise LangueError(next(iter(failed.values())))
+    if not tasks:
+        raise LangueError(
+            f"{runs} holds no run that was trained on a task of {suite}; train one: --data.benchmark of langue train"
+        )
+    return {
+        "task": "suite",
+        "suite": suite,
+        "data": data,
+        "examples": sum(part["examples"] for part in tasks.values()),
+        "tasks": tasks,
+        "failed": failed,
+        "metrics": {"score": average(scores)} if scores and not failed else {},
+        "seconds": round(time.perf_counter() - begun, 3),
+    }
+
+
+def _is_there(name: str, data: str, split: str) -> bool:
+    """Whether a diagnostic set's files lie with the others, which need not be."""
+    try:
+        return bool(read_task(name, data, split))
+    except LangueError:
+        return False
+
+
+def _file_name(name: str, part: str) -> str:
+    try:
+        return submission_name(name, part)
+    except LangueError:  # leaderboards take test sets alone; dev predictions are for one's own eyes
+        return f"{name.partition('/')[2]}-{part}.txt"
+
+
+def _runs_by_benchmark(folder: Path, suite: str) -> dict[str, Path]:
+    """The runs at a place or right below it, by the task of the suite that they were trained on."""
+    found: dict[str, Path] = {}
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
+    for place in places:
+        if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
+            data = read_recipe(place / "recipe.yaml").data
+            benchmark = data.benchmark if isinstance(data, TableDataSettings) else None
+            if benchmark is None or not benchmark.startswith(f"{suite}/"):
+                continue
+            if benchmark in found:
+                remark(f"{place} is left aside: {found[benchmark]} was trained on {benchmark} as well")
+            else:
+                found[benchmark] = place
+    return found

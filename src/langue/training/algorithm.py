@@ -1,0 +1,72 @@
+"""Algorithms: what the loop lowers, and on which rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from langue.batch import Batch, Loss
+from langue.training.prefetch import Pass, Prefetch
+from langue.training.types import Batches, Objective
+
+
+class Algorithm(Protocol):
+    """The forward passes of each update, and the loss of each.
+
+    An algorithm that needs the model to make its rows (rollouts) draws whatever it draws by seed, step and row, so that
+    a resumed training makes the same.
+    """
+
+    def passes(self, step: int, model: nn.Module) -> Iterator[Pass]:
+        """Those of an update, for this process; the last is marked."""
+
+    def loss(self, model: Any, batch: Batch) -> Loss:
+        """The summed loss of one pass."""
+
+    def waited(self, seconds: float) -> float:
+        """The share of so many seconds of training, those since the last call, that making passes took."""
+
+
+class Supervised:
+    """Learning from rows that are there beforehand: a pure function of seed and step, which may be prefetched.
+
+    Args:
+        objective: examples → batch → summed loss.
+        batches: `batches[step]` gives this process's micro-batches.
+        seed: of masks and the like.
+        alone: prefetch on one core, as beside a model on a CPU.
+    """
+
+    def __init__(self, objective: Objective, batches: Batches, seed: int, *, alone: bool = True):
+        self.objective, self.batches = objective, batches
+        self._prefetch = Prefetch(batches, objective, seed, alone=alone)
+
+    def passes(self, step: int, model: nn.Module) -> Iterator[Pass]:
+        return self._prefetch[step]
+
+    def loss(self, model: Any, batch: Batch) -> Loss:
+        return self.objective.loss(model, batch)
+
+    def waited(self, seconds: float) -> float:
+        return self._prefetch.waited(seconds)
+
+
+class LossModule(nn.Module):
+    """`forward(batch)` is the loss, so that whatever hangs on a module's call (hooks, sharding, compiling) sees it all.
+
+    Args:
+        model: what is trained.
+        algorithm: what measures its loss.
+    """
+
+    def __init__(self, model: nn.Module, algorithm: Algorithm):
+        super().__init__()
+        self.model = model
+        self._algorithm = algorithm
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Mapping[str, Tensor]]:
+        """Total, count and metrics of `Loss`; plain tensors, since that is what hooks look for."""
+        loss = self._algorithm.loss(self.model, batch)
+        return loss.total, loss.count, dict(loss.metrics)
