@@ -20,7 +20,7 @@ from langue.experiment import train
 from langue.hub.onnx import TOLERANCE, export_onnx
 from langue.models import Model, ModelConfig, build
 from langue.tasks.recipes import read_recipe
-from langue.tasks.transcribe.ctc_objective import CTC
+from langue.tasks.transcribe.ctc_objective import CTCObjective
 from langue.text import Tokenizer
 from pair_rows import write_pairs
 
@@ -214,7 +214,7 @@ def test_an_encoder_that_hears(name: str, tmp_path: Path) -> None:
     assert export_onnx(model, tmp_path).difference < 1e-5
     audio = model.config.audio
     assert audio is not None
-    objective = CTC(audio, blank=0)
+    objective = CTCObjective(audio, blank=0)
     draws = np.random.default_rng(0)
     for seconds in ([0.5, 0.3, 0.013], [1.01]):  # lengths that the graph was not written from
         sounds = [{"audio": draws.normal(size=int(16_000 * s)).astype(np.float32), "target": [1]} for s in seconds]

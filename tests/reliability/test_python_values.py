@@ -20,7 +20,7 @@ from langue.data.labelled import read_labelled
 from langue.data.parallel import read_any_pairs
 from langue.data.recordings import recording_of
 from langue.errors import LangueError
-from langue.experiment.given import write_given
+from langue.experiment.materialize import materialize
 from langue.search import Index, IndexSettings
 from langue.tasks.recipes import read_recipe
 
@@ -43,7 +43,7 @@ ROWS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4) | VALUES, max_size=4)
 def check_rows(given_rows):
     recipe = read_recipe({"task": "generate", "data": {"train": "x"}})
     with tempfile.TemporaryDirectory() as name, suppress(LangueError):
-        data = write_given(given_rows, recipe, Path(name)).data
+        data = materialize(given_rows, recipe, Path(name)).data
         with suppress(LangueError):
             list(read_documents(find_sources(data.train), ReadSettings(), Tally()))
         with suppress(LangueError):

@@ -11,7 +11,7 @@ from langue.models import ModelConfig, build
 from langue.models.config import AudioConfig
 from langue.randomness import RowRandomness, numpy_generator
 from langue.tasks.transcribe.augment import change_sound
-from langue.tasks.transcribe.ctc_objective import CTC, needed_positions
+from langue.tasks.transcribe.ctc_objective import CTCObjective, needed_positions
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import hear
 
@@ -46,7 +46,7 @@ def by_hand(logs: torch.Tensor, target: list[int]) -> float:
 @pytest.mark.parametrize("mixer", ["attention", "lstm", "gru"])
 def test_the_loss_is_the_sum_over_all_ways_to_say_a_text(mixer):
     hears = model(mixer=mixer, position="none")
-    ctc = CTC(AUDIO, blank=0)
+    ctc = CTCObjective(AUDIO, blank=0)
     batch = ctc.batch(examples())
     found = ctc.loss(hears, batch)
     logs = ctc.log_probabilities(hears, batch).detach().double()
@@ -64,7 +64,7 @@ def test_a_text_without_room_counts_nothing_and_says_how_much_it_needs():
     target = [1, 1, 2, 2]
     assert needed_positions(target) == 6
     assert needed_positions([]) == 0
-    hears, ctc = model(), CTC(AUDIO, blank=0)
+    hears, ctc = model(), CTCObjective(AUDIO, blank=0)
     batch = ctc.batch([{"audio": examples()[1]["audio"], "target": target}])
     assert ctc.lengths(batch).item() == 5
     loss = ctc.loss(hears, batch).total
@@ -75,7 +75,7 @@ def test_a_text_without_room_counts_nothing_and_says_how_much_it_needs():
 
 def test_what_changes_a_recording_depends_on_its_row_alone():
     settings = TranscribeSettings(gain=6, noise=0.1, bin_mask=6, time_mask=0.4)
-    ctc = CTC(AUDIO, 0, settings)
+    ctc = CTCObjective(AUDIO, 0, settings)
     whole = ctc.batch(examples(), RowRandomness(7, 10))
     again = ctc.batch(examples()[1:], RowRandomness(7, 11))
     frames = again.source.shape[1]
@@ -83,7 +83,7 @@ def test_what_changes_a_recording_depends_on_its_row_alone():
     other = ctc.batch(examples(), RowRandomness(8, 10))
     assert whole.source.shape != other.source.shape or not torch.equal(whole.source, other.source)
     plain = ctc.batch(examples())
-    torch.testing.assert_close(plain.source, CTC(AUDIO, 0).batch(examples(), RowRandomness(7, 10)).source)
+    torch.testing.assert_close(plain.source, CTCObjective(AUDIO, 0).batch(examples(), RowRandomness(7, 10)).source)
 
 
 def test_a_faster_recording_is_shorter_and_higher():
@@ -127,7 +127,7 @@ def test_noise_is_white_and_as_loud_as_drawn():
 
 def test_masks_hide_no_more_than_they_may():
     settings = TranscribeSettings(speed=0, time_masks=1, time_mask=0.25, bin_masks=1, bin_mask=4)
-    ctc, plain = CTC(AUDIO, 0, settings), CTC(AUDIO, 0)
+    ctc, plain = CTCObjective(AUDIO, 0, settings), CTCObjective(AUDIO, 0)
     audio = (np.random.default_rng(1).standard_normal(16_000) * 3000).astype(np.int16)
     seen = set()
     for row in range(40):

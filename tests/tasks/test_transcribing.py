@@ -30,7 +30,7 @@ from langue.models import ModelConfig, build
 from langue.nn.mel import levels_of, log_mel
 from langue.tasks.recipes import read_recipe
 from langue.tasks.transcribe.predict import cut
-from langue.tasks.transcribe.seq2seq_transcriber import Dictate
+from langue.tasks.transcribe.seq2seq_transcriber import Seq2SeqTranscriber
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.text import Tokenizer
 from langue.training import TrainingSettings, freeze
@@ -359,7 +359,7 @@ def test_dictation_and_spelling_judge_together(folder: Path) -> None:
     sounds = [say(text) for text in ("abc d", "dd", "ca b")]
     features = [log_mel(torch.from_numpy(sound), "whisper", 24) for sound in sounds]
     for share in (0.0, 0.4, 0.9):
-        task = Dictate(hears, tokenizer, TranscribeSettings(spelling=share))
+        task = Seq2SeqTranscriber(hears, tokenizer, TranscribeSettings(spelling=share))
         assert task.transcribe(sounds) == [task.transcribe(sound) for sound in sounds]
         scores = {"ab": -3.0, "d": -2.5, "abcdabcdabcdabcdabcdabcd": -1.0}  # the last has no room
         given = [Hypothesis(tokenizer.encode(text), score, True, 0.0, []) for text, score in scores.items()]

@@ -16,7 +16,7 @@ from langue.data.tally import left_out
 from langue.experiment.card import write_card
 from langue.experiment.environment import environment
 from langue.experiment.fit import check_fit
-from langue.experiment.given import kept_data, write_given
+from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
@@ -128,7 +128,7 @@ def set_up(
     with folder.claim(resume=resume) if is_first() else nullcontext():
         if is_first():
             if data is not None:
-                recipe = kept_data(recipe, folder) if resume else write_given(data, recipe, folder.data)
+                recipe = kept_data(recipe, folder) if resume else materialize(data, recipe, folder.data)
             recipe = go_on_from(recipe, folder, start_from) if resume else begin_from(recipe, start_from)
             trainer = (_resume if resume else _begin)(recipe, folder)
             wait()

@@ -17,12 +17,12 @@ from langue.files.arrays import write_array
 from langue.tasks import load
 from langue.tasks.embed.settings import EmbedSettings
 
-LESSON = "teacher.npy"
+TEACHER_ANSWERS = "teacher.npy"
 TOGETHER = 1024
 """Rows that are asked about at once."""
 
 
-def write_lesson(settings: EmbedSettings, rows: Sequence[Labelled], folder: Path, device: str) -> None:
+def write_teacher_answers(settings: EmbedSettings, rows: Sequence[Labelled], folder: Path, device: str) -> None:
     """Ask the teacher about all texts, one after the other: its vector of each, or its score of each row's anchor with
     each other text of its row.
 
@@ -47,7 +47,7 @@ def write_lesson(settings: EmbedSettings, rows: Sequence[Labelled], folder: Path
             told.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
             advance(len(some))
     with replacing_listed(folder) as stage:
-        write_array(stage / LESSON, np.concatenate(told))
+        write_array(stage / TEACHER_ANSWERS, np.concatenate(told))
 
 
 def _vectors(teacher: Any, rows: Sequence[Sequence[str]], kind: str) -> np.ndarray:
@@ -71,7 +71,7 @@ def _scores(teacher: Any, rows: Sequence[Sequence[str]]) -> np.ndarray:
     return found[:, 0] if found.shape[1] == 1 else found[:, 1] - found[:, 0]
 
 
-def read_lesson(folder: Path, texts: Sequence[int], loss: str) -> list[np.ndarray]:
+def read_teacher_answers(folder: Path, texts: Sequence[int], loss: str) -> list[np.ndarray]:
     """What the teacher said of each row, of so many texts.
 
     Raises:
@@ -79,9 +79,9 @@ def read_lesson(folder: Path, texts: Sequence[int], loss: str) -> list[np.ndarra
     """
     counts = np.array(texts) if loss == "vectors" else np.array(texts) - 1
     try:
-        told = np.load(check_file(folder / LESSON), allow_pickle=False)
+        told = np.load(check_file(folder / TEACHER_ANSWERS), allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise LangueError(f"{folder / LESSON}, what the teacher said, cannot be read: {error}") from None
+        raise LangueError(f"{folder / TEACHER_ANSWERS}, what the teacher said, cannot be read: {error}") from None
     if len(told) != counts.sum():
-        raise LangueError(f"{folder / LESSON} is of {len(told):,} texts, but the data have {counts.sum():,}")
+        raise LangueError(f"{folder / TEACHER_ANSWERS} is of {len(told):,} texts, but the data have {counts.sum():,}")
     return np.split(told, np.cumsum(counts)[:-1])

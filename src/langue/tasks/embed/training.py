@@ -17,7 +17,7 @@ from langue.errors import LangueError
 from langue.models import Model, ModelConfig, evaluating
 from langue.models.config import EmbedderConfig
 from langue.tasks.embed.data import encoded_rows, examples, own_targets
-from langue.tasks.embed.distillation import read_lesson, write_lesson
+from langue.tasks.embed.distillation import read_teacher_answers, write_teacher_answers
 from langue.tasks.embed.evaluate import measure
 from langue.tasks.embed.objective import EmbedObjective
 from langue.tasks.embed.predict import Embed
@@ -110,7 +110,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
     @classmethod
     def prepare(cls, recipe: EmbedRecipe, tokenizer: Tokenizer, folder: Path) -> None:
         if recipe.embed.teacher is not None:
-            write_lesson(recipe.embed, cls.learnt(recipe), folder, recipe.training.device)
+            write_teacher_answers(recipe.embed, cls.learnt(recipe), folder, recipe.training.device)
 
     def learn(self, rows: list[Labelled]) -> Examples:
         settings, context = self.recipe.embed, self.recipe.model.context
@@ -130,7 +130,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
         if settings.teacher is None:
             targets = own_targets(rows, kind, settings.loss)
         else:
-            targets = read_lesson(self.folder, [len(row) for row in encoded], settings.loss)
+            targets = read_teacher_answers(self.folder, [len(row) for row in encoded], settings.loss)
             told = targets[0].shape[-1]
             if settings.loss == "vectors" and told != self.size:
                 raise LangueError(

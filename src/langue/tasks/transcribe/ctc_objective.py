@@ -18,7 +18,7 @@ from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import hear
 
 
-class CTC:
+class CTCObjective:
     """The sum over all ways to say a text in time: one token or a blank at each position, repeats taken for one.
 
     Args:

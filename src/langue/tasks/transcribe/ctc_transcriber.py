@@ -17,7 +17,7 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
 from langue.nn.mel import HOP
-from langue.tasks.transcribe.ctc_objective import CTC
+from langue.tasks.transcribe.ctc_objective import CTCObjective
 from langue.tasks.transcribe.ctc_search import Fusion, SpelledText, decode
 from langue.tasks.transcribe.predict import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, pieces_of
 from langue.tasks.transcribe.settings import TranscribeSettings
@@ -27,7 +27,7 @@ PAUSE = 0.6
 """Seconds without a word that part two segments."""
 
 
-class Spell(Transcribe):
+class CTCTranscriber(Transcribe):
     """An encoder of recordings.
 
     Args:
@@ -38,10 +38,10 @@ class Spell(Transcribe):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         super().__init__(model, tokenizer, settings)
-        self.ctc = CTC(self.audio, tokenizer.pad)
+        self.ctc = CTCObjective(self.audio, tokenizer.pad)
 
-    def objective(self, smoothing: float = 0.0) -> CTC:
-        return CTC(self.audio, self.ctc.blank, self.settings)
+    def objective(self, smoothing: float = 0.0) -> CTCObjective:
+        return CTCObjective(self.audio, self.ctc.blank, self.settings)
 
     def listen(
         self,

@@ -219,14 +219,14 @@ class Transcribe(Task):
 
 def kind_of(config: ModelConfig, tokenizer: Tokenizer) -> type[Transcribe]:
     """How a model transcribes: letter by letter, as a Whisper, or by dictation."""
-    from langue.tasks.transcribe.ctc_transcriber import Spell
-    from langue.tasks.transcribe.seq2seq_transcriber import Dictate
+    from langue.tasks.transcribe.ctc_transcriber import CTCTranscriber
+    from langue.tasks.transcribe.seq2seq_transcriber import Seq2SeqTranscriber
     from langue.tasks.transcribe.whisper import Whisper
     from langue.text.whisper_tokens import is_whispers
 
     if config.form != "seq2seq":
-        return Spell
-    return Whisper if is_whispers(tokenizer) else Dictate
+        return CTCTranscriber
+    return Whisper if is_whispers(tokenizer) else Seq2SeqTranscriber
 
 
 def written(text: str, settings: TranscribeSettings) -> str:

@@ -1,4 +1,4 @@
-"""Dictation: hear a recording, write its text token by token (Chan et al. 2016; Radford et al. 2022)."""
+"""Speech to text by an encoder–decoder: hear a recording, write its text token by token (Chan et al. 2016; Radford et al. 2022)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import hear
 
 
-class Dictation:
+class TranscriptionObjective:
     """Teacher forcing on what is heard.
 
     Args:

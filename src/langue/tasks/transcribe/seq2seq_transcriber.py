@@ -20,7 +20,7 @@ from langue.settings import parse
 from langue.tasks.rewriting.predict import first_token_of
 from langue.tasks.transcribe.ctc_objective import ctc_losses, needed_positions
 from langue.tasks.transcribe.predict import LONGEST, RecordingPiece, Segment, Transcribe, Transcript, pieces_of
-from langue.tasks.transcribe.seq2seq_objective import Dictation, spelling
+from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective, spelling
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import features_of
 from langue.text import Tokenizer
@@ -29,7 +29,7 @@ NEVER = -1e9
 """Log-probability of what cannot have been said; a number still where it counts for nothing."""
 
 
-class Dictate(Transcribe):
+class Seq2SeqTranscriber(Transcribe):
     """An encoder–decoder that hears.
 
     Args:
@@ -43,9 +43,11 @@ class Dictate(Transcribe):
         self.prompt = [first_token_of(model.config.decoder_start, tokenizer)]
         self.longest = min(LONGEST, model.config.encoder_config().context * self.audio.stride * HOP)
 
-    def objective(self, smoothing: float = 0.0) -> Dictation:
+    def objective(self, smoothing: float = 0.0) -> TranscriptionObjective:
         blank = self.tokenizer.pad if self.audio.spells else None
-        return Dictation(self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank)
+        return TranscriptionObjective(
+            self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank
+        )
 
     def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
         """See `hear`; options are the fields of `GenerationSettings`, of which beams is 5 unless said otherwise.

@@ -24,7 +24,7 @@ from langue.nn.mel import HOP
 from langue.nn.state import EncoderOutput
 from langue.settings import Settings, parse
 from langue.tasks.transcribe.predict import Segment, Transcribe, Transcript, Word
-from langue.tasks.transcribe.seq2seq_objective import Dictation
+from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import features_of, filled
 from langue.tasks.transcribe.word_times import TimedWord, settled, window_words
@@ -127,11 +127,11 @@ class Whisper(Transcribe):
         self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
         self.suppress_tokens = tuple(sorted({*self.tokens.unspoken(), *range(tokenizer.end + 1, self.tokens.first)}))
 
-    def objective(self, smoothing: float = 0.0) -> Dictation:
+    def objective(self, smoothing: float = 0.0) -> TranscriptionObjective:
         """A text and the times at which its recording begins and ends, half a minute's window at a time."""
         beginning = self.tokens.beginning(self._language(self.settings.language or "en"))
         times = (self.tokens.first, TICK)
-        return Dictation(
+        return TranscriptionObjective(
             self.audio, beginning, self.tokenizer.end, self.settings, smoothing, window=self.window, times=times
         )
 

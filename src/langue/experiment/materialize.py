@@ -21,7 +21,7 @@ SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "test": "test"}
 """What splits may be called, and what Langue calls them."""
 
 
-def write_given(data: Any, recipe: Recipe, folder: Path) -> Recipe:
+def materialize(data: Any, recipe: Recipe, folder: Path) -> Recipe:
     """Write what was handed over as JSON lines, and name the files in the recipe.
 
     Args:

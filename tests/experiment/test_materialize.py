@@ -20,7 +20,7 @@ from langue.data import DataSettings
 from langue.data.labelled import read_labelled, read_task
 from langue.data.recordings import recording_of
 from langue.errors import LangueError
-from langue.experiment.given import write_given
+from langue.experiment.materialize import materialize
 from langue.models import load_model
 from langue.tasks.recipes import read_recipe
 from spoken_rows import write_spoken
@@ -243,10 +243,10 @@ def test_recordings_keep_what_their_numbers_mean(tmp_path):
         {"bytes": encoded.getvalue(), "path": None},
     ]
     recipe = read_recipe(write_spoken(tmp_path), {"data.dev": "null"})
-    kept = write_given([{"audio": sound, "text": "a"} for sound in sounds], recipe, tmp_path / "kept")
+    kept = materialize([{"audio": sound, "text": "a"} for sound in sounds], recipe, tmp_path / "kept")
     rows = [recording_of(row).read() for row in read_labelled(kept.data.train, kept.data)]
     assert len(rows) == 4
     for found in rows:
         np.testing.assert_allclose(found, wave, atol=0.01)
     with pytest.raises(LangueError, match="row 1 of the train data holds uint32 numbers"):
-        write_given([{"audio": np.ones(9, np.uint32), "text": "a"}], recipe, tmp_path / "kept")
+        materialize([{"audio": np.ones(9, np.uint32), "text": "a"}], recipe, tmp_path / "kept")

@@ -1,4 +1,4 @@
-"""Dictation: what is read, what is asked, and when a recording ends."""
+"""Rows of speech to text by an encoder–decoder: what is read, what is asked, and when a recording ends."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from langue.batch import IGNORE
 from langue.models import ModelConfig, build
 from langue.models.config import AudioConfig
 from langue.randomness import RowRandomness
-from langue.tasks.transcribe.seq2seq_objective import Dictation
+from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective
 from langue.tasks.transcribe.settings import TranscribeSettings
 
 AUDIO = AudioConfig(features="whisper", bins=16, strides=(2,))
@@ -32,7 +32,7 @@ def examples() -> list[dict]:
 
 
 def test_the_prompt_is_read_and_not_asked():
-    batch = Dictation(AUDIO, PROMPT, END).batch(examples())
+    batch = TranscriptionObjective(AUDIO, PROMPT, END).batch(examples())
     assert batch.ids.tolist() == [[3, 4, 5, 6, 7], [3, 4, 8, 3, 3]]
     assert batch.targets.tolist() == [[IGNORE, 5, 6, 7, END], [IGNORE, 8, END, IGNORE, IGNORE]]
     assert batch.source.shape == (2, 40, 16)
@@ -40,7 +40,7 @@ def test_the_prompt_is_read_and_not_asked():
 
 
 def test_a_window_frames_a_text_by_the_times_of_its_recording():
-    dictation = Dictation(AUDIO, PROMPT, END, window=4800, times=(FIRST, 320))
+    dictation = TranscriptionObjective(AUDIO, PROMPT, END, window=4800, times=(FIRST, 320))
     batch = dictation.batch(examples())
     assert batch.targets[0].tolist() == [IGNORE, FIRST, 5, 6, 7, FIRST + 10, END]
     # A recording longer than its window ends with it.
@@ -48,14 +48,16 @@ def test_a_window_frames_a_text_by_the_times_of_its_recording():
     assert batch.source.shape == (2, 30, 16)
     assert batch.source_valid is None
     # Played at another speed, it ends at another time.
-    faster = Dictation(AUDIO, PROMPT, END, TranscribeSettings(speed=0.4), window=16_000, times=(FIRST, 320))
+    faster = TranscriptionObjective(
+        AUDIO, PROMPT, END, TranscribeSettings(speed=0.4), window=16_000, times=(FIRST, 320)
+    )
     ends = {int(faster.batch(examples()[:1], RowRandomness(seed, 0)).targets[0, -2]) for seed in range(20)}
     assert len(ends) > 4
     assert ends <= set(range(FIRST + 7, FIRST + 18))
 
 
 def test_the_loss_is_that_of_each_token_and_no_neighbour_matters():
-    hears, dictation = model(), Dictation(AUDIO, PROMPT, END)
+    hears, dictation = model(), TranscriptionObjective(AUDIO, PROMPT, END)
     batch = dictation.batch(examples())
     found = dictation.loss(hears, batch)
     logits = hears(batch)
@@ -73,10 +75,10 @@ def test_a_model_that_spells_as_well_learns_both():
         form="seq2seq", vocab_size=90, width=16, layers=1, heads=2, context=24, encoder={"context": 64}, audio=audio,
     )  # fmt: skip
     hears, settings = build(config, seed=0), TranscribeSettings(spelling=0.25)
-    joint = Dictation(audio, [3], END, settings, blank=0)
+    joint = TranscriptionObjective(audio, [3], END, settings, blank=0)
     batch = joint.batch(examples())
     found = joint.loss(hears, batch)
-    dictated = Dictation(audio, [3], END, settings).loss(hears, batch)
+    dictated = TranscriptionObjective(audio, [3], END, settings).loss(hears, batch)
     logs = hears.speller(hears.encode(batch).hidden).log_softmax(-1)
     spelt = sum(
         F.ctc_loss(logs[row, :length, None], torch.tensor([each["target"]]), [length], [len(each["target"])])
