@@ -1,4 +1,4 @@
-"""Speech to text by an encoder–decoder: hear a recording, write its text token by token (Chan et al. 2016; Radford et al. 2022)."""
+"""Speech to text by an encoder–decoder, token by token (Chan et al. 2016; Radford et al. 2022)."""
 
 from __future__ import annotations
 
