@@ -15,7 +15,7 @@ def choosing(onednn: bool) -> Iterator[None]:
     """Inside, products are oneDNN's, or torch's own choice."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(products, "onednn_is_faster", lambda: onednn)
-        patch.setattr(products, "settling_is_faster", lambda: False)
+        patch.setattr(products, "settled_rows", lambda: range(0))
         patch.setattr(dispatch, "_fitting", {})
         yield
 

@@ -100,7 +100,7 @@ def test_where_they_alone_are_faster_they_multiply_few_rows(
 ) -> None:
     """And MKL multiplies single rows, many rows, and weights that are not settled yet."""
     monkeypatch.setattr(products, "onednn_is_faster", lambda: False)
-    monkeypatch.setattr(products, "settling_is_faster", lambda: True)
+    monkeypatch.setattr(products, "settled_rows", lambda: range(2, 65))
     weight, bias = nn.Parameter(torch.randn(48, 64)), torch.randn(48)
     taken: list[int] = []
     multiply = torch.ops.mkldnn._linear_pointwise
@@ -110,7 +110,7 @@ def test_where_they_alone_are_faster_they_multiply_few_rows(
         return multiply(x, *rest)
 
     monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", note)
-    shapes = [(1, 64), (2, 64), (4, 8, 64), (1, 1, 64), (products.FEW + 1, 64), (0, 64)]
+    shapes = [(1, 64), (2, 64), (4, 8, 64), (1, 1, 64), (65, 64), (0, 64)]
     with kernels.settled_weights(10_000_000):
         for round in range(12):
             for shape in shapes:

@@ -39,41 +39,47 @@ def suit_onednn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
 @cache
 def onednn_is_faster() -> bool:
     """True if this is a processor of AMD's with AVX-512; not measured, lest a resumed training take another library."""
-    return _is_amd_with("AVX512")
+    return _processor() == ("AuthenticAMD", "AVX512")
+
+
+SETTLED_ROWS = {("AuthenticAMD", "AVX2"): range(2, 65), ("GenuineIntel", "AVX512"): range(4, 16)}
+"""The numbers of rows for which oneDNN is the faster with settled weights alone, by processor.
+
+Measured with torch 2.13: a step of ten layers 576 wide, with 1,536 inside the feedforward layer and a vocabulary of
+49,152. On a Zen 3 it takes, of its time with MKL, for 2, 4, 8, 16, 32 and 64 rows on one core 0.60, 0.71, 0.66, 0.75,
+0.78 and 0.86, and for 4 to 32 rows on two cores 0.44, 0.50, 0.56 and 0.56; for 256 rows nothing is won. On a Sapphire
+Rapids it takes for 4, 6, 8, 10, 12 and 14 rows on one core 0.66, 0.66, 0.54, 0.48, 0.45 and 0.42, and for 4 and 8 on
+two cores 0.82 and 0.66; from 16 on, MKL is as fast. Single rows take MKL less time, and of weights as they are most
+products take oneDNN longer, up to 1.8 times.
+"""
 
 
 @cache
-def settling_is_faster() -> bool:
-    """True if this is a processor of AMD's with AVX2, where oneDNN is the faster for few rows of settled weights alone.
-
-    Measured on a Zen 3 with torch 2.13: a step of ten layers 576 wide, with 1,536 inside the feedforward layer and a
-    vocabulary of 49,152, takes, of its time with MKL, for 2, 4, 8, 16, 32 and 64 rows on one core 0.60, 0.71, 0.66,
-    0.75, 0.78 and 0.86, and for 4 to 32 rows on two cores 0.44, 0.50, 0.56 and 0.56; for 256 rows nothing is won. A
-    single row takes MKL less time, and of weights as they are most products take oneDNN longer, up to 1.8 times.
-    """
-    return _is_amd_with("AVX2")
+def settled_rows() -> range:
+    """The numbers of rows that this processor multiplies faster by settled weights."""
+    return SETTLED_ROWS.get(_processor(), range(0))
 
 
-def _is_amd_with(capability: str) -> bool:
-    if not torch.backends.mkldnn.is_available() or torch.backends.cpu.get_cpu_capability() != capability:
-        return False
+@cache
+def _processor() -> tuple[str, str]:
+    """The processor's maker and the widest instructions that torch takes on it; nothing where oneDNN is missing."""
+    if not torch.backends.mkldnn.is_available():
+        return "", ""
     try:
-        return "AuthenticAMD" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
-        return False
-
-
-FEW = 64
-"""Rows up to which weights are settled for their own sake."""
+        return "", ""
+    maker = next((maker for maker in ("AuthenticAMD", "GenuineIntel") if maker in facts), "")
+    return maker, torch.backends.cpu.get_cpu_capability()
 
 
 def are_settled(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
-    """True if a weight lies in oneDNN's order by now, and x holds few rows, but more than one."""
+    """True if a weight lies in oneDNN's order by now, and x holds as many rows as that is faster for."""
     settled = _settled.get()
     if settled is None or torch.is_grad_enabled() or not isinstance(weight, nn.Parameter):
         return False
-    few = x.shape[-1] < x.numel() <= FEW * x.shape[-1]
-    return few and suit_onednn(x, weight) and settled.find(weight) is not weight
+    fits = x.numel() // max(1, x.shape[-1]) in settled_rows() and suit_onednn(x, weight)
+    return fits and settled.find(weight) is not weight
 
 
 class _Linear(Function):
@@ -174,7 +180,7 @@ _settled: ContextVar[_Settled | None] = ContextVar("settled", default=None)
 @contextmanager
 def settled(room: int) -> Iterator[None]:
     """See `langue.kernels.settled_weights`."""
-    token = _settled.set(_Settled(room) if onednn_is_faster() or settling_is_faster() else None)
+    token = _settled.set(_Settled(room) if onednn_is_faster() or settled_rows() else None)
     try:
         yield
     finally:

@@ -43,7 +43,7 @@ def _onednn() -> bool:
 
 
 def _settling() -> bool:
-    return products.settling_is_faster()
+    return len(products.settled_rows()) > 0
 
 
 dispatch.TABLE.update(
