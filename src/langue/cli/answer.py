@@ -4,43 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_line, read_inputs
+from langue.cli.options import Device, Json, ModelFolder
 from langue.errors import LangueError
 
 
 def answer(
-    run: Path,
+    run: ModelFolder,
     /,
     *,
     question: str | None = None,
     context: str | None = None,
     file: Path | None = None,
     top: int = 1,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Find the answer of a question in a text; nothing is printed where the text holds none.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
-    question
-        What is asked.
-    context
-        The text that holds the answer.
-    file
-        A table with the columns question and context, or questions in SQuAD's JSON.
-    top
-        How many answers to each question, the best first.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each question, with the place and score of each answer.
+    Args:
+        question: What is asked.
+        context: The text that holds the answer.
+        file: A table with the columns question and context, or questions in SQuAD's JSON.
+        top: How many answers to each question, the best first.
+        as_json: Print one JSON object for each question, with the place and score of each answer.
     """
     from langue.tasks import load
 

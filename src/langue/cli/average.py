@@ -11,14 +11,10 @@ def average(run: Path, /, *, last: int = 5, out: Path) -> None:
 
     The training must have kept as many: --training.keep 5.
 
-    Parameters
-    ----------
-    run
-        A run folder.
-    last
-        How many checkpoints.
-    out
-        The folder to make: the run's recipe and tokenizer, and the averaged model.
+    Args:
+        run: A run folder.
+        last: How many checkpoints.
+        out: The folder to make: the run's recipe and tokenizer, and the averaged model.
     """
     import torch
 

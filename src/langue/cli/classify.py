@@ -4,45 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs
+from langue.cli.options import Device, Json, ModelFolder, Special
 
 
 def classify(
-    run: Path,
+    run: ModelFolder,
     texts: tuple[str, ...] = (),
     /,
     *,
     second: str | None = None,
     file: Path | None = None,
-    special: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    special: Special = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Say what texts are: a label, labels, a number, or which of several choices goes with each.
 
     One answer a line, in the order of the texts, with the probability of a label.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
-    texts
-        Texts to judge.
-    second
-        The second text of a pair, whose first is the one text given.
-    file
-        A file with one more text on each line, or a table with the columns of the training data.
-    special
-        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
-        like any other.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each text.
+    Args:
+        texts: Texts to judge.
+        second: The second text of a pair, whose first is the one text given.
+        file: A file with one more text on each line, or a table with the columns of the training data.
+        as_json: Print one JSON object for each text.
     """
     from langue.tasks import load
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
+from langue.cli.options import Json, ReadOptions
 
 if TYPE_CHECKING:
     from langue.data import TokenStore
@@ -20,32 +20,21 @@ def prepare(
     out: Path,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
-    max_line_bytes: int = 1 << 20,
-    max_dropped: float = 0.05,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    as_json: Json = False,
 ) -> None:
     """Turn text into a store of tokens, which a recipe takes as data.train, data.dev or data.test.
 
     Lines and rows that cannot be used are counted by reason and kept in OUT/quarantine.jsonl.
 
-    Parameters
-    ----------
-    files
-        Files (txt, jsonl, csv, tsv, parquet), globs, folders, hf:NAME[/CONFIG][:SPLIT] or "embedded".
-    tokenizer
-        A tokenizer.json, its folder, or a run.
-    out
-        The folder to make.
-    documents
-        What one document of a text file is.
-    text
-        The column of a table that holds the text.
-    max_line_bytes
-        Longer lines are left out.
-    max_dropped
-        The share of records, or of their bytes, that may be left out for their faults.
-    as_json
-        Print the manifest as one JSON object.
+    Args:
+        files: Files (txt, jsonl, csv, tsv, parquet), globs, folders, hf:NAME[/CONFIG][:SPLIT] or "embedded".
+        tokenizer: A tokenizer.json, its folder, or a run.
+        out: The folder to make.
+        documents: What one document of a text file is.
+        text: The column of a table that holds the text.
+        reading: Bounds of what may be left out.
+        as_json: Print the manifest as one JSON object.
     """
     from langue import data
     from langue.errors import LangueError
@@ -54,19 +43,16 @@ def prepare(
 
     if not files:
         raise LangueError("name at least one file to prepare")
-    asked: dict[str, Any] = {"documents": documents, "text": text, "max_line_bytes": max_line_bytes}
-    asked["max_dropped"] = max_dropped
-    settings = parse(data.ReadSettings, asked, "data prepare")
+    fields = {"documents": documents, "text": text, **reading.settings()}
+    settings = parse(data.ReadSettings, fields, "data prepare")
     _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, settings), as_json)
 
 
 def verify(store: Path, /) -> None:
     """Compare every file of a store with its SHA-256, and name the first that changed.
 
-    Parameters
-    ----------
-    store
-        A folder that `langue data prepare` made.
+    Args:
+        store: A folder that `langue data prepare` made.
     """
     from langue.data import TokenStore
     from langue.files import every_byte
@@ -82,20 +68,15 @@ def inspect(
     *,
     tokenizer: Path | None = None,
     document: int = 0,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Json = False,
 ) -> None:
     """Tell what a store holds, and with its tokenizer show a document.
 
-    Parameters
-    ----------
-    store
-        A folder that `langue data prepare` made.
-    tokenizer
-        The tokenizer that made it.
-    document
-        Which document to show, from 0.
-    as_json
-        Print the manifest as one JSON object.
+    Args:
+        store: A folder that `langue data prepare` made.
+        tokenizer: The tokenizer that made it.
+        document: Which document to show, from 0.
+        as_json: Print the manifest as one JSON object.
     """
     from langue.data import TokenStore
     from langue.text import Tokenizer

@@ -48,18 +48,12 @@ def demo(
 
     Called again, it goes on where it was interrupted, or shows again what it found.
 
-    Parameters
-    ----------
-    what
-        What to show: families of language models, or search.
-    out
-        The folder to make; runs/demo or runs/demo-search by default.
-    seconds
-        How long each of the five families trains.
-    model
-        Of search: a model that embeds, such as a folder of sentence-transformers; by words alone without one.
-    query
-        Of search: a question of your own; may be given several times.
+    Args:
+        what: What to show: families of language models, or search.
+        out: The folder to make; runs/demo or runs/demo-search by default.
+        seconds: How long each of the five families trains.
+        model: Of search: a model that embeds, such as a folder of sentence-transformers; by words alone without one.
+        query: Of search: a question of your own; may be given several times.
     """
     if what == "search":
         from langue.cli.demo_search import demo_search

@@ -6,9 +6,9 @@ import json
 import platform
 import shutil
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
+from langue.cli.options import Json
 
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
@@ -29,7 +29,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+def doctor(*, as_json: Json = False) -> None:
     """Say what this machine can do.
 
     Args:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import Faults, Input, Inputs, json_line, on_command_line, read_inputs, text_in
+from langue.cli.options import Device, Json, Special
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
@@ -26,39 +25,26 @@ def embed(
     prompt: str | None = None,
     size: int | None = None,
     out: Path | None = None,
-    special: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    special: Special = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Represent texts by vectors, in their order.
 
     Of a few texts it prints how alike each is to the first; of a file write them with --out, in memory that does not
     grow with the file.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder (Hugging Face's or sentence-transformers' too) or hf:OWNER/NAME;
-        models of other tasks give the mean of what they make of a text's tokens.
-    texts
-        Texts to represent.
-    file
-        A file with one more text on each line, or a table.
-    column
-        Which column of a table holds the text.
-    prompt
-        What the texts are for: query, document, or another prompt of the model.
-    size
-        Take so many of the first numbers of each vector alone.
-    out
-        A .npy file to be written: an array (texts, size) of float32, with NaN in the row of a text that cannot be read.
-    special
-        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
-        like any other.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each text, with its vector.
+    Args:
+        run: A run folder, a checkpoint, or a model's folder (Hugging Face's or sentence-transformers' too) or
+            hf:OWNER/NAME; models of other tasks give the mean of what they make of a text's tokens.
+        texts: Texts to represent.
+        file: A file with one more text on each line, or a table.
+        column: Which column of a table holds the text.
+        prompt: What the texts are for: query, document, or another prompt of the model.
+        size: Take so many of the first numbers of each vector alone.
+        out: A .npy file to be written: an array (texts, size) of float32, with NaN in the row of a text that cannot be
+            read.
+        as_json: Print one JSON object for each text, with its vector.
     """
     from langue.console import say
     from langue.tasks import load

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, json_line
+from langue.cli.options import Device, Json, ReadOptions
 from langue.console import say, table
 from langue.report.words import in_words
 
@@ -26,11 +25,10 @@ def evaluate(
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
-    max_line_bytes: int | None = None,
-    max_dropped: float | None = None,
+    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Measure a model by what it was trained for.
 
@@ -43,45 +41,26 @@ def evaluate(
     each positive among those of all anchors; by how alike it finds sentences with a score, or duplicates with a label
     of 0 or 1; or by the groups it sees among labelled texts.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too) or hf:OWNER/NAME;
-        for a suite, a folder of runs as well.
-    data
-        A file, glob, folder, hf: name, "embedded", or a prepared token store; with --suite or --benchmark the folder of
-        its files.
-    suite
-        Measure on all tasks of a suite that the run, or one of the runs in its folder, was trained for.
-    benchmark
-        Measure on one task, such as glue/CoLA; the one the run was trained on by default. With beir, an hf: name is
-        taken for a search set.
-    split
-        Of a benchmark: dev, test, … By default dev, of a search set test.
-    predictions
-        Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder. What a search found
-        is written as a run file of TREC's.
-    rerank
-        A classifier of pairs that judges the best of what a search found anew.
-    rerank_depth
-        How many of the best it judges.
-    stride
-        Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
-    documents
-        What one document of a text file is.
-    text
-        The column of a table that holds a writer's text.
-    max_line_bytes
-        Longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
-    max_dropped
-        The share of records, or of their bytes, that may be left out for their faults; 0.05, or as in training.
-    language
-        Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER and ROUGE
-        split it; by default as its recipe or tags say, or by the script of what people wrote.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object.
+    Args:
+        run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too) or hf:OWNER/NAME;
+            for a suite, a folder of runs as well.
+        data: A file, glob, folder, hf: name, "embedded", or a prepared token store; with --suite or --benchmark the
+            folder of its files.
+        suite: Measure on all tasks of a suite that the run, or one of the runs in its folder, was trained for.
+        benchmark: Measure on one task, such as glue/CoLA; the one the run was trained on by default. With beir, an hf:
+            name is taken for a search set.
+        split: Of a benchmark: dev, test, … By default dev, of a search set test.
+        predictions: Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder. What a
+            search found is written as a run file of TREC's.
+        rerank: A classifier of pairs that judges the best of what a search found anew.
+        rerank_depth: How many of the best it judges.
+        stride: Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
+        documents: What one document of a text file is.
+        text: The column of a table that holds a writer's text.
+        reading: Bounds of what may be left out.
+        language: Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER
+            and ROUGE split it; by default as its recipe or tags say, or by the script of what people wrote.
+        as_json: Print one JSON object.
     """
     from langue.evaluation.run import evaluate as measure
     from langue.evaluation.run import evaluate_suite
@@ -89,9 +68,8 @@ def evaluate(
     if suite is not None:
         found = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "rerank": rerank}
-        options |= {"rerank_depth": rerank_depth, "max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
-        options["language"] = language
+        options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "language": language}
+        options |= {"rerank": rerank, "rerank_depth": rerank_depth, **reading.settings()}
         found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
         print(json_line(found))

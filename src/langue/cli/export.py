@@ -11,17 +11,13 @@ from cyclopts import Parameter
 def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name="--format")] = "hf") -> None:
     """Write a model in another program's format, read it back, and compare what both compute.
 
-    Parameters
-    ----------
-    run
-        A run folder, one of its checkpoints, or a model's folder with its tokenizer (Hugging Face's too), or
-        hf:OWNER/NAME.
-    folder
-        The folder to be made.
-    format_
-        hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the bytes:
-        a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model
-        but encoder–decoders that hear.
+    Args:
+        run: A run folder, one of its checkpoints, or a model's folder with its tokenizer (Hugging Face's too), or
+            hf:OWNER/NAME.
+        folder: The folder to be made.
+        format_: hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the
+            bytes: a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model but
+            encoder–decoders that hear.
     """
     from langue.console import say
     from langue.hub import new_folder

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
+from langue.cli.options import Device, Json, ModelFolder, Special
 
 
 def fill(
-    run: Path,
+    run: ModelFolder,
     texts: tuple[str, ...] = (),
     /,
     *,
     file: Path | None = None,
     top: int = 5,
-    special: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    special: Special = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Guess the tokens that stand in the gaps of texts; a gap is written as the tokenizer's mask, such as <|mask|>.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
-    texts
-        Texts with gaps.
-    file
-        A file with one more text on each line, or a table with a column text.
-    top
-        Guesses for each gap.
-    special
-        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
-        like any other.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each text.
+    Args:
+        texts: Texts with gaps.
+        file: A file with one more text on each line, or a table with a column text.
+        top: Guesses for each gap.
+        as_json: Print one JSON object for each text.
     """
     from langue.tasks import load
 

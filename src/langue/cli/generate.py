@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, read_texts
-from langue.cli.rewriting import token_by_token
+from langue.cli.options import Device, Flag, Json
+from langue.cli.rewriting import token_details
 from langue.cli.searching import SearchOptions
 from langue.cli.status import OK
 
@@ -23,38 +24,28 @@ def generate(
     file: Path | None = None,
     search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
     stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    special: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    special: Flag = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Let a model go on from prompts; without one it begins a text of its own.
 
     One text for one prompt is written to the terminal as it comes into being.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
-    prompts
-        Texts to go on from.
-    file
-        A file with one more prompt on each line.
-    search
-        How to search.
-    stop
-        A string that ends a text; may be given several times.
-    special
-        Let the names of special tokens in a prompt be these tokens, as in an instruct model's own form
-        ("<|im_start|>user"); otherwise they are text like any other.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each prompt: prompt, texts, the log-probability of each as scores, and of each its
-        tokens with their log-probabilities.
+    Args:
+        run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
+        prompts: Texts to go on from.
+        file: A file with one more prompt on each line.
+        search: How to search.
+        stop: A string that ends a text; may be given several times.
+        special: Let the names of special tokens in a prompt be these tokens, as in an instruct model's own form
+            ("<|im_start|>user"); otherwise they are text like any other.
+        as_json: Print one JSON object for each prompt: prompt, texts, the log-probability of each as scores, and of
+            each its tokens with their log-probabilities.
     """
     from langue.tasks import load
 
-    options: dict[str, Any] = {**search.given(), "stop": stop, "special": special}
+    options: dict[str, Any] = {**search.settings(), "stop": stop, "special": special}
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
     inputs = Inputs("prompt", [*typed, *(read_texts(file) if file else ())])
     task = load(run, device, task="generate")
@@ -62,23 +53,20 @@ def generate(
     if len(inputs) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
         _stream(task, inputs.values[0], options)
         return OK
-    for prompt, found, fault in inputs.results(task.write(inputs.sound_values, **options)):
-        texts = [task.cut(each.tokens, stop, prompt, special) for each in found or ()]
+    for prompt, hypotheses, fault in inputs.results(task.write(inputs.sound_values, **options)):
+        texts = [task.cut(hypothesis.tokens, stop, prompt, special) for hypothesis in hypotheses or ()]
         if as_json:
-            more = {"error": fault} if found is None else {"texts": texts, **_more(task, found)}
-            print(json_line({"prompt": prompt, **more}))
+            answer = {"error": fault} if hypotheses is None else {"texts": texts, **_details(task, hypotheses)}
+            print(json_line({"prompt": prompt, **answer}))
         else:
             print("".join(f"{prompt}{text}\n\n" for text in texts), end="" if texts else "\n")
     return inputs.end()
 
 
-def _more(task: Any, found: Sequence[Any]) -> dict[str, Any]:
-    each = [token_by_token(task.tokenizer, one) for one in found]
-    return {
-        "scores": [round(one.score, 4) for one in found],
-        "tokens": [one["tokens"] for one in each],
-        "log_probabilities": [one["log_probabilities"] for one in each],
-    }
+def _details(task: Any, hypotheses: Sequence[Any]) -> dict[str, Any]:
+    details = [token_details(task.tokenizer, hypothesis) for hypothesis in hypotheses]
+    columns = {name: [detail[name] for detail in details] for name in ("tokens", "log_probabilities")}
+    return {"scores": [round(hypothesis.score, 4) for hypothesis in hypotheses], **columns}
 
 
 def _stream(task: Any, prompt: str, options: dict[str, Any]) -> None:

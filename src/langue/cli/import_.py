@@ -11,14 +11,10 @@ def import_(source: str, run: Path, /, *, dtype: Literal["float32", "bfloat16", 
 
     Nothing in the checkpoint is executed: weights must be safetensors, and Python code that comes along is refused.
 
-    Parameters
-    ----------
-    source
-        A Hugging Face folder, or hf:OWNER/NAME to fetch one.
-    run
-        The folder to be made.
-    dtype
-        What the weights are written as; kept leaves them as they are.
+    Args:
+        source: A Hugging Face folder, or hf:OWNER/NAME to fetch one.
+        run: The folder to be made.
+        dtype: What the weights are written as; kept leaves them as they are.
     """
     from langue.console import say
     from langue.hub import new_folder, save_checkpoint

@@ -7,18 +7,14 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
-
+from langue.cli.options import Device, Json, Several
 from langue.console import print_styled, visible
 
 if TYPE_CHECKING:
     from langue.search import Hit, Index
     from langue.search.change import Change
-
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-Several = Annotated[tuple[str, ...], Parameter(negative="")]
 
 
 def build(
@@ -36,7 +32,7 @@ def build(
     text: str = "text",
     title: str = "title",
     metadata: Several = (),
-    device: str = "auto",
+    device: Device = "auto",
     as_json: Json = False,
 ) -> int:
     """Make an index of documents, or bring one up to date: what has not changed is not encoded again.
@@ -44,37 +40,22 @@ def build(
     The index then holds these documents and no others. Exit status 1 says that some could not be read, 2 that none
     could.
 
-    Parameters
-    ----------
-    docs
-        Files (txt, md, html, pdf, jsonl, csv, tsv, parquet), folders, globs, hf:NAME[/CONFIG][:SPLIT] or "embedded".
-    out
-        The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
-    model
-        A run that embeds, a folder of sentence-transformers or hf:OWNER/NAME; without one, passages are found by
-        their words alone.
-    kind
-        Of a folder: lance for any number of passages, memory for exact search among some ten thousand.
-    size
-        The longest passage, in bytes of UTF-8.
-    overlap
-        Sentences that a passage has in common with the one before.
-    storage
-        How vectors are kept: as they are, in a byte a number, or in a bit a number.
-    documents
-        What one document of a text file is.
-    id
-        The column of a table that names its rows.
-    text
-        The column of a table that holds the text.
-    title
-        The column of a table whose words begin the text.
-    metadata
-        A column of a table to filter by; may be given several times; all that are short by default.
-    device
-        cpu, cuda, …
-    as_json
-        Print what happened as one JSON object.
+    Args:
+        docs: Files (txt, md, html, pdf, jsonl, csv, tsv, parquet), folders, globs, hf:NAME[/CONFIG][:SPLIT] or
+            "embedded".
+        out: The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
+        model: A run that embeds, a folder of sentence-transformers or hf:OWNER/NAME; without one, passages are found by
+            their words alone.
+        kind: Of a folder: lance for any number of passages, memory for exact search among some ten thousand.
+        size: The longest passage, in bytes of UTF-8.
+        overlap: Sentences that a passage has in common with the one before.
+        storage: How vectors are kept: as they are, in a byte a number, or in a bit a number.
+        documents: What one document of a text file is.
+        id: The column of a table that names its rows.
+        text: The column of a table that holds the text.
+        title: The column of a table whose words begin the text.
+        metadata: A column of a table to filter by; may be given several times; all that are short by default.
+        as_json: Print what happened as one JSON object.
     """
     from langue.search import Index, IndexSettings
     from langue.settings import parse
@@ -92,23 +73,16 @@ def add(
     /,
     *,
     model: Path | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     as_json: Json = False,
 ) -> int:
     """Put documents into an index, in place of those with the same ids.
 
-    Parameters
-    ----------
-    index
-        What `langue index build` made.
-    docs
-        As for build.
-    model
-        The model that made the index, if it is not where it was.
-    device
-        cpu, cuda, …
-    as_json
-        Print what happened as one JSON object.
+    Args:
+        index: What `langue index build` made.
+        docs: As for build.
+        model: The model that made the index, if it is not where it was.
+        as_json: Print what happened as one JSON object.
     """
     from langue.search import Index
 
@@ -119,14 +93,10 @@ def add(
 def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
     """Take documents out of an index.
 
-    Parameters
-    ----------
-    index
-        What `langue index build` made.
-    ids
-        Of documents, as a search shows them.
-    as_json
-        Print what happened as one JSON object.
+    Args:
+        index: What `langue index build` made.
+        ids: Of documents, as a search shows them.
+        as_json: Print what happened as one JSON object.
     """
     from langue.search import Index
 
@@ -137,12 +107,9 @@ def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> Non
 def info(index: str, /, *, as_json: Json = False) -> None:
     """Tell what an index holds, and which model and settings made it.
 
-    Parameters
-    ----------
-    index
-        What `langue index build` made.
-    as_json
-        Print one JSON object.
+    Args:
+        index: What `langue index build` made.
+        as_json: Print one JSON object.
     """
     from langue.search import Index
 
@@ -172,32 +139,21 @@ def search(
     mode: Literal["dense", "text", "hybrid"] | None = None,
     rerank: Path | None = None,
     model: Path | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Find passages that answer a query, by what they mean and by their words.
 
-    Parameters
-    ----------
-    index
-        What `langue index build` made.
-    query
-        What to look for.
-    k
-        How many passages.
-    where
-        A condition such as year>=2020, lang=en, 'lang in en,de' or '"first name"=Ann'; may be given several times, and
-        all must hold. `langue index info` tells the fields.
-    mode
-        By meaning (dense), by words (text), or by both (hybrid); both, where the index has a model.
-    rerank
-        A model that classifies pairs, to judge the best passages anew.
-    model
-        The model that made the index, if it is not where it was.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each passage.
+    Args:
+        index: What `langue index build` made.
+        query: What to look for.
+        k: How many passages.
+        where: A condition such as year>=2020, lang=en, 'lang in en,de' or '"first name"=Ann'; may be given several
+            times, and all must hold. `langue index info` tells the fields.
+        mode: By meaning (dense), by words (text), or by both (hybrid); both, where the index has a model.
+        rerank: A model that classifies pairs, to judge the best passages anew.
+        model: The model that made the index, if it is not where it was.
+        as_json: Print one JSON object for each passage.
     """
     from langue.search import Index
 

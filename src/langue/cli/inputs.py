@@ -184,12 +184,22 @@ def read_inputs(file: Path | None) -> Iterator[Input]:
     if file.suffix.lower() not in TABLES:
         yield from read_texts(file)
         return
+    for row in read_table(file):
+        yield row if row.fault else row._replace(value=row.value.values)
+
+
+def read_table(file: Path) -> Iterator[Input]:
+    """Each row of a table, as a `Labelled`.
+
+    Raises:
+        LangueError: the file as a whole cannot be read.
+    """
     from langue.data import DataSettings
     from langue.data.labelled import BrokenRow, read_rows
     from langue.data.lines import LONGEST
 
     for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LONGEST)):
-        yield Input(row.place, None, row.reason) if isinstance(row, BrokenRow) else Input(row.place, row.values)
+        yield Input(row.place, None, row.reason) if isinstance(row, BrokenRow) else Input(row.place, row)
 
 
 def read_texts(file: Path) -> Iterator[Input]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
+from langue.cli.options import Flag
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def attention(
     /,
     *,
     out: Path = Path("attention.html"),
-    special: Annotated[bool, Parameter(negative="")] = False,
+    special: Flag = False,
 ) -> None:
     """Draw a model's attention weights over a sentence, for each layer and head; of a pair, their mean as well.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
+from langue.cli.options import Device, Json
 from langue.console import say
 
 
@@ -27,47 +26,31 @@ def mine(
     mode: Literal["dense", "text", "hybrid"] = "dense",
     layout: Literal["embed", "classify"] = "embed",
     max_line_bytes: int | None = None,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Look for each pair's first text in an index, and keep what is found and is not its second.
 
     Texts that any pair has for the same anchor are right, and so are passages out of them; of equal passages one is
     kept.
 
-    Parameters
-    ----------
-    index
-        A folder that langue index build made, or a PostgreSQL address.
-    data
-        Pairs: a csv, tsv, jsonl or parquet file, or an hf: name.
-    out
-        The file of JSON lines to write.
-    model
-        Made the index's vectors; where the index says it was by default.
-    anchor
-        The column with the text that asks.
-    positive
-        The column with the text that answers.
-    negatives
-        How many are kept for each pair, at most.
-    depth
-        How many passages are looked at for each pair.
-    skip
-        How many of those that would be kept are passed over, from the top.
-    margin
-        How far below the right text a wrong one has to score, as a share of the right one's score; searching by
-        meaning, 0.05 by default.
-    mode
-        Search by meaning, by words, or by both.
-    layout
-        Rows for a recipe of the task embed, or of the task classify, which learns to judge pairs and can rerank.
-    max_line_bytes
-        Longer lines are refused; a MiB by default.
-    device
-        cpu, cuda, …
-    as_json
-        Print the counts as one JSON object.
+    Args:
+        index: A folder that langue index build made, or a PostgreSQL address.
+        data: Pairs: a csv, tsv, jsonl or parquet file, or an hf: name.
+        out: The file of JSON lines to write.
+        model: Made the index's vectors; where the index says it was by default.
+        anchor: The column with the text that asks.
+        positive: The column with the text that answers.
+        negatives: How many are kept for each pair, at most.
+        depth: How many passages are looked at for each pair.
+        skip: How many of those that would be kept are passed over, from the top.
+        margin: How far below the right text a wrong one has to score, as a share of the right one's score; searching by
+            meaning, 0.05 by default.
+        mode: Search by meaning, by words, or by both.
+        layout: Rows for a recipe of the task embed, or of the task classify, which learns to judge pairs and can
+            rerank.
+        max_line_bytes: Longer lines are refused; a MiB by default.
+        as_json: Print the counts as one JSON object.
     """
     from langue.data import DataSettings, Tally
     from langue.data.labelled import read_labelled, text_of
@@ -80,7 +63,7 @@ def mine(
     asked = {"negatives": negatives, "depth": depth, "skip": skip, "margin": margin, "mode": mode}
     settings = parse(MineSettings, asked, "langue index mine")
     columns = {"anchor": anchor, "positive": positive}
-    reading, tally = reading_as(max_line_bytes, None, "langue index mine"), Tally()
+    reading, tally = reading_as({"max_line_bytes": max_line_bytes}, "langue index mine"), Tally()
     rows = read_labelled(data, DataSettings(train="", columns=columns, **reading), tally)
     pairs = [(text_of(row, "anchor"), text_of(row, "positive")) for row in rows]
     counts = write_mined(out, find(Index.open(index, model, device), pairs, settings), layout)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
+from langue.cli.options import Changes, Json
 
 if TYPE_CHECKING:
     from langue.plan import Plan
@@ -18,25 +18,19 @@ def plan(
     /,
     *,
     start_from: Path | None = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    as_json: Json = False,
+    changes: Changes = (),
 ) -> None:
     """Parameters, memory, floating-point operations and expected time of a training, before anything runs.
 
     Every field of the recipe can be given by its dotted name, as for langue train. What cannot fit into memory is
     refused, with exit status 2.
 
-    Parameters
-    ----------
-    recipe
-        A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
-    start_from
-        A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights the training will
-        begin with.
-    as_json
-        Print one JSON object.
-    changes
-        Another way to write --section.field VALUE: --set section.field=VALUE.
+    Args:
+        recipe: A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
+        start_from: A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights the
+            training will begin with.
+        as_json: Print one JSON object.
     """
     from langue.cli.fields import read_fields
     from langue.plan import make_plan

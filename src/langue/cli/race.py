@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
+from langue.cli.options import Changes
 
 if TYPE_CHECKING:
     from langue.report.result import RaceResult
@@ -20,28 +20,19 @@ def race(
     seconds: float | None = None,
     tokens: float | None = None,
     flops: float | None = None,
-    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    changes: Changes = (),
 ) -> None:
     """Train presets on the same data with the same budget, and compare them in a table, a picture and a report.
 
     Each becomes a run folder in OUT. Called again, it goes on where it was interrupted.
 
-    Parameters
-    ----------
-    recipe
-        A YAML file, or the name of a recipe that comes with Langue; of its model, context and dropout count.
-    presets
-        Who takes part; mlp-nano, rnn-nano, gru-nano, lstm-nano and gpt-nano by default.
-    out
-        The folder to make.
-    seconds
-        The budget of each, in seconds; 60 when no budget is given.
-    tokens
-        The budget of each, in tokens.
-    flops
-        The budget of each, in floating-point operations.
-    changes
-        Another way to write --section.field VALUE: --set section.field=VALUE.
+    Args:
+        recipe: A YAML file, or the name of a recipe that comes with Langue; of its model, context and dropout count.
+        presets: Who takes part; mlp-nano, rnn-nano, gru-nano, lstm-nano and gpt-nano by default.
+        out: The folder to make.
+        seconds: The budget of each, in seconds; 60 when no budget is given.
+        tokens: The budget of each, in tokens.
+        flops: The budget of each, in floating-point operations.
     """
     from langue.cli.fields import read_fields
     from langue.race import FAMILIES, Budget

@@ -1,4 +1,4 @@
-"""What `langue translate` and `langue summarize` have in common: texts or a file in, lines or JSON out, in order."""
+"""The common part of `langue translate` and `langue summarize`: texts or a file in, lines or JSON out, in order."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from langue.tasks.rewriting.predict import Rewritten
 TOGETHER = 2000
 """Texts that are sorted by length together, and then written out; so a file of any size needs no more memory."""
 
-
 PREFIX, MUST = "prefix", "must"
-"""Columns that ask something of a row's text alone, as the options of these names do of all."""
+"""Columns that constrain a row's text alone, as the options of these names do all."""
 
 
-class Asked(NamedTuple):
-    """A text to be rewritten, with what is asked of it alone."""
+class Source(NamedTuple):
+    """A text to be rewritten, with the constraints on its own result."""
 
     text: str
     prefix: str = ""
     words: tuple[str, ...] = ()
 
 
-def read_asked(texts: Sequence[str], file: Path | None, column: str) -> Inputs:
+def read_sources(texts: Sequence[str], file: Path | None, column: str) -> Inputs:
     """The texts given, and one more for each line of a file, empty ones included, or for each row of a table.
 
     Raises:
@@ -39,35 +38,35 @@ def read_asked(texts: Sequence[str], file: Path | None, column: str) -> Inputs:
     """
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
 
-    def asked(value: Any, place: str) -> Asked:
+    def source(value: Any, place: str) -> Source:
         text = text_in(value, place, column)
-        own: Mapping[str, Any] = {} if isinstance(value, str) else value
-        return Asked(text, str(own.get(PREFIX) or ""), _words(own.get(MUST), place))
+        row: Mapping[str, Any] = {} if isinstance(value, str) else value
+        return Source(text, str(row.get(PREFIX) or ""), _words(row.get(MUST), place))
 
-    return inputs.change(asked)
+    return inputs.change(source)
 
 
-def _words(given: Any, place: str) -> tuple[str, ...]:
+def _words(value: Any, place: str) -> tuple[str, ...]:
     """A list of words, or in tables without lists words between which | stands."""
-    words = given.split("|") if isinstance(given, str) else given or ()
+    words = value.split("|") if isinstance(value, str) else value or ()
     if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-        raise LangueError(f"{place}: {MUST} should be a list of words, got {given!r:.60}")
+        raise LangueError(f"{place}: {MUST} should be a list of words, got {value!r:.60}")
     return tuple(word.strip() for word in words if word.strip())
 
 
 def rewrite_all(
     task: Any, inputs: Inputs, search: RewriteOptions, out: Path | None, *, as_json: bool, **options: Any
 ) -> int:
-    """Write what becomes of each text as one line, or one JSON object, in order; the exit status.
+    """Rewrite each text, and write the result as one line, or one JSON object, in order; the exit status.
 
     Raises:
         LangueError: no text can be used; nothing is written then.
     """
 
-    def check(asked: Asked, place: str) -> None:
-        task.check_input(asked.text, place)
-        prefix_tokens(asked.prefix, 1, task.tokenizer)
-        phrase_tokens([asked.words], 1, task.tokenizer)
+    def check(source: Source, place: str) -> None:
+        task.check_input(source.text, place)
+        prefix_tokens(source.prefix, 1, task.tokenizer)
+        phrase_tokens([source.words], 1, task.tokenizer)
 
     inputs.check(check)
     count = len(inputs)
@@ -75,49 +74,44 @@ def rewrite_all(
         file: IO[str] | None = None
         for start in range(0, count, TOGETHER):
             part = inputs.part(start, start + TOGETHER)
-            asked: list[Asked] = part.sound_values
-            own = {"prefix": [each.prefix or search.prefix for each in asked]}
-            must = [[*search.must, *each.words] for each in asked]
-            written = task.rewrite(
-                [each.text for each in asked], **{**search.given(), **own, "must": must}, **options, advance=advance
-            )
+            sources: list[Source] = part.sound_values
+            prefixes = [source.prefix or search.prefix for source in sources]
+            must = [[*search.must, *source.words] for source in sources]
+            settings = {**search.settings(), "prefix": prefixes, "must": must}
+            written = task.rewrite([source.text for source in sources], **settings, **options, advance=advance)
             if file is None:  # now that there is something to write, what stood there may go
                 file = sys.stdout if out is None else stack.enter_context(out.open("w", encoding="utf-8"))
-            file.writelines(_line(task, *each, as_json) for each in part.results(written))
+            file.writelines(_line(task, *result, as_json) for result in part.results(written))
             file.flush()
     return inputs.end()
 
 
-def _line(task: Any, asked: Asked | None, found: Rewritten | None, fault: str, as_json: bool) -> str:
+def _line(task: Any, source: Source | None, result: Rewritten | None, fault: str, as_json: bool) -> str:
     if not as_json:
-        return (one_line(found.text) if found is not None else "") + "\n"
-    source, target = task.columns
-    text = asked.text if isinstance(asked, Asked) else None
-    if found is None:
-        return json_line({source: text, "error": fault}) + "\n"
-    return json_line({source: text, target: found.text, **_more(task, found)}) + "\n"
+        return (one_line(result.text) if result is not None else "") + "\n"
+    column, target = task.columns
+    text = source.text if isinstance(source, Source) else None
+    if result is None:
+        return json_line({column: text, "error": fault}) + "\n"
+    return json_line({column: text, target: result.text, **_details(task, result)}) + "\n"
 
 
-def _more(task: Any, found: Rewritten) -> dict[str, Any]:
-    """What a line of JSON says beside the best text: its score, the others, its tokens, and what was looked at."""
-    scores = [round(score, 4) for score in found.scores]
-    more: dict[str, Any] = {"score": scores[0]} if scores else {}
-    if len(found.texts) > 1:
-        more |= {"texts": found.texts, "scores": scores}
-    if found.best is not None:
-        more |= token_by_token(task.tokenizer, found.best)
-        if found.best.alignment is not None:
-            more |= {
-                "source_tokens": task.source_names(found.read),
-                "alignment": found.best.alignment.argmax(-1).tolist(),
-            }
-    return more
+def _details(task: Any, result: Rewritten) -> dict[str, Any]:
+    """The score of the best text, the other texts, the best one's tokens, and the source's tokens it attended to."""
+    scores = [round(score, 4) for score in result.scores]
+    details: dict[str, Any] = {"score": scores[0]} if scores else {}
+    if len(result.texts) > 1:
+        details |= {"texts": result.texts, "scores": scores}
+    if result.best is not None:
+        details |= token_details(task.tokenizer, result.best)
+        if result.best.alignment is not None:
+            details["source_tokens"] = task.source_names(result.read)
+            details["alignment"] = result.best.alignment.argmax(-1).tolist()
+    return details
 
 
-def token_by_token(tokenizer: Any, found: Any) -> dict[str, Any]:
+def token_details(tokenizer: Any, hypothesis: Any) -> dict[str, Any]:
     """A text's tokens, the one that ended it among them, and the log-probability of each."""
-    tokens = [*found.tokens, *([found.end] if found.ended else [])]
-    return {
-        "tokens": tokenizer.names(tokens),
-        "log_probabilities": [round(value, 4) for value in found.log_probabilities[: len(tokens)]],
-    }
+    tokens = [*hypothesis.tokens, *([hypothesis.end] if hypothesis.ended else [])]
+    logs = [round(value, 4) for value in hypothesis.log_probabilities[: len(tokens)]]
+    return {"tokens": tokenizer.names(tokens), "log_probabilities": logs}

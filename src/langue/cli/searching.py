@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 from cyclopts import Parameter
 
-Several = Annotated[tuple[str, ...], Parameter(negative="")]
-Flag = Annotated[bool, Parameter(negative="")]
+from langue.cli.options import Flag, Options, Several
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class SearchOptions:
-    """How to search; what is None or empty is left to the search's own settings."""
+class SearchOptions(Options):
+    """How to search."""
 
     max_tokens: int | None = 200
     """New tokens at most."""
@@ -56,10 +55,6 @@ class SearchOptions:
     batch_tokens: int | None = None
     """Tokens that they may have read together."""
 
-    def given(self) -> dict[str, Any]:
-        """As the tasks take them."""
-        return {name: value for name, value in vars(self).items() if value not in (None, ())}
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -82,8 +77,8 @@ class RewriteOptions(SearchOptions):
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class HearOptions:
-    """How to find out what is said; what is None or empty is left to the model's own settings."""
+class HearOptions(Options):
+    """How to find out what is said."""
 
     beams: int | None = None
     """Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a Whisper, and
@@ -105,11 +100,3 @@ class HearOptions:
     """Of a Whisper: with --json or --format vtt, tell of each word when it is said."""
     vad: Literal["none", "energy", "silero"] = "none"
     """Leave out what nobody speaks in: what is as quiet as the recording's pauses, or what Silero's model says."""
-
-    def given(self) -> dict[str, Any]:
-        """As the tasks take them; a language model is its place still."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if value is not None and value is not False and value != ""
-        }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import json_line
-from langue.cli.rewriting import read_asked, rewrite_all
+from langue.cli.options import Device, Flag, Json, ReadOptions, Special
+from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
 from langue.console import table
@@ -29,53 +28,33 @@ def summarize(
     instruction: str | None = None,
     prompt: str = "\nTL;DR:",
     target_language: str | None = None,
-    scores: Annotated[bool, Parameter(negative="")] = False,
-    max_line_bytes: int | None = None,
-    max_dropped: float | None = None,
-    special: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    scores: Flag = False,
+    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    special: Special = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Summarise texts, or a file line by line: one line out for each line in, in their order, empty ones too.
 
     A decoder that was trained to write is asked by a prompt after the text.
 
-    Parameters
-    ----------
-    run
-        A run folder, or a model's folder with its tokenizer.
-    texts
-        Texts to summarise.
-    file
-        A text file with one more text on each line, or a table with a column text; its columns prefix and must say
-        how a row's summary begins, and which words have to stand in it.
-    out
-        Write here instead of to the terminal.
-    search
-        How to search.
-    instruction
-        What stands before each text, such as "summarize: " for a T5; a run knows its own.
-    prompt
-        What a decoder reads after the text (Radford et al. 2019, section 3.6).
-    target_language
-        The language to write, for a model that knows several.
-    scores
-        Of a table with a column summary, print ROUGE of the model beside that of a text's first sentence (lead) and
-        of its best one (oracle), instead of the summaries.
-    max_line_bytes
-        Of --scores: longer lines are left out; a MiB, or as in training.
-    max_dropped
-        Of --scores: the share of records, or of their bytes, that may be left out for their faults; 0.05, or as in
-        training.
-    special
-        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
-        like any other.
-    device
-        cpu, cuda, …
-    as_json
-        One JSON object for each text: text, summary, its log-probability as score, all texts and scores where samples
-        are several, its tokens and the log-probability of each. With --scores one of all scores, and of how many rows
-        were left out.
+    Args:
+        run: A run folder, or a model's folder with its tokenizer.
+        texts: Texts to summarise.
+        file: A text file with one more text on each line, or a table with a column text; its columns prefix and must
+            say how a row's summary begins, and which words have to stand in it.
+        out: Write here instead of to the terminal.
+        search: How to search.
+        instruction: What stands before each text, such as "summarize: " for a T5; a run knows its own.
+        prompt: What a decoder reads after the text (Radford et al. 2019, section 3.6).
+        target_language: The language to write, for a model that knows several.
+        scores: Of a table with a column summary, print ROUGE of the model beside that of a text's first sentence (lead)
+            and of its best one (oracle), instead of the summaries. The bounds of what may be left out are for this
+            alone.
+        reading: Bounds of what may be left out.
+        as_json: One JSON object for each text: text, summary, its log-probability as score, all texts and scores where
+            samples are several, its tokens and the log-probability of each. With --scores one of all scores, and of how
+            many rows were left out.
     """
     from langue.tasks import load
     from langue.tasks.summarize.prompted import Prompted
@@ -91,14 +70,14 @@ def summarize(
     if scores:
         from langue.evaluation.run import reading_as, recipe_data
 
-        data = recipe_data(run, "summarize", reading_as(max_line_bytes, max_dropped, "summarize"))
+        data = recipe_data(run, "summarize", reading_as(reading.settings(), "summarize"))
         if target_language is not None:
             data = data.model_copy(update={"pairs": data.pairs.model_copy(update={"tag": target_language})})
-        _score(task, run, file, data, {**search.given(), **options}, as_json)
+        _score(task, run, file, data, {**search.settings(), **options}, as_json)
         return OK
     if target_language is not None:
         options["tags"] = (target_language,)
-    return rewrite_all(task, read_asked(texts, file, "text"), search, out, as_json=as_json, **options)
+    return rewrite_all(task, read_sources(texts, file, "text"), search, out, as_json=as_json, **options)
 
 
 def _score(

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs
+from langue.cli.options import Device, Json, ModelFolder
 
 
 def tag(
-    run: Path,
+    run: ModelFolder,
     texts: tuple[str, ...] = (),
     /,
     *,
     file: Path | None = None,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Label the words of texts, such as the names in them.
 
     One text a line, each word with its label after a slash; words that are labelled O stand alone.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
-    texts
-        Texts to label.
-    file
-        A file with one more text on each line, or a table or CoNLL file whose words are cut already.
-    device
-        cpu, cuda, …
-    as_json
-        Print one JSON object for each text, with the probability of each label.
+    Args:
+        texts: Texts to label.
+        file: A file with one more text on each line, or a table or CoNLL file whose words are cut already.
+        as_json: Print one JSON object for each text, with the probability of each label.
     """
     from langue.tasks import load
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
+from langue.cli.options import Flag, Json, ReadOptions
 
 if TYPE_CHECKING:
     from langue.data import ReadSettings, Tally
@@ -20,31 +20,20 @@ def train(
     out: Path,
     kind: Literal["byte-bpe", "unigram", "wordpiece", "char", "byte"] = "byte-bpe",
     vocab_size: int = 8192,
-    lowercase: Annotated[bool, Parameter(negative="")] = False,
+    lowercase: Flag = False,
     text: str = "text",
-    max_line_bytes: int = 1 << 20,
-    max_dropped: float = 0.05,
+    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
 ) -> None:
     """Learn a tokenizer from text and write it as OUT/tokenizer.json.
 
-    Parameters
-    ----------
-    files
-        Files, globs, folders, hf: names or "embedded".
-    out
-        The folder to write to.
-    kind
-        byte-bpe and byte lose nothing of any text; char knows the characters of these files.
-    vocab_size
-        Tokens at most; char and byte have as many as they need.
-    lowercase
-        Write everything in lower case (unigram and wordpiece).
-    text
-        The column of a table that holds the text.
-    max_line_bytes
-        Longer lines are left out.
-    max_dropped
-        The share of records, or of their bytes, that may be left out for their faults.
+    Args:
+        files: Files, globs, folders, hf: names or "embedded".
+        out: The folder to write to.
+        kind: byte-bpe and byte lose nothing of any text; char knows the characters of these files.
+        vocab_size: Tokens at most; char and byte have as many as they need.
+        lowercase: Write everything in lower case (unigram and wordpiece).
+        text: The column of a table that holds the text.
+        reading: Bounds of what may be left out.
     """
     from langue.console import say
     from langue.data import Tally
@@ -58,10 +47,9 @@ def train(
         raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
     asked = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
     settings = parse(TokenizerSettings, asked, "tokenizer train")
-    reading = _reading(text, max_line_bytes, max_dropped)
-    tally = Tally()
-    tokenizer = train_tokenizer(settings, _texts(files, reading, f"learning {kind}", tally))
-    tally.check(files, reading.max_dropped, reading.option)  # of much text the end may not have been read
+    read_settings, tally = _read_settings(text, reading), Tally()
+    tokenizer = train_tokenizer(settings, _texts(files, read_settings, f"learning {kind}", tally))
+    tally.check(files, read_settings.max_dropped, read_settings.option)  # of much text the end may not have been read
     tokenizer.save(out)
     say(f"{out / 'tokenizer.json'}: {tokenizer.vocab_size:,} tokens")
 
@@ -72,36 +60,26 @@ def report(
     /,
     *,
     text: str = "text",
-    max_line_bytes: int = 1 << 20,
-    max_dropped: float = 0.05,
-    special: Annotated[bool, Parameter(negative="")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    special: Flag = False,
+    as_json: Json = False,
 ) -> None:
     """Tell how many tokens a tokenizer spends on each file.
 
-    Parameters
-    ----------
-    tokenizer
-        A tokenizer.json, its folder, or a run.
-    files
-        Files, globs, folders, hf: names or "embedded".
-    text
-        The column of a table that holds the text.
-    max_line_bytes
-        Longer lines are left out.
-    max_dropped
-        The share of records, or of their bytes, that may be left out for their faults.
-    special
-        Let the names of special tokens in the text be these tokens, as they are to Transformers; otherwise they are
-        text like any other.
-    as_json
-        Print one JSON object for each file.
+    Args:
+        tokenizer: A tokenizer.json, its folder, or a run.
+        files: Files, globs, folders, hf: names or "embedded".
+        text: The column of a table that holds the text.
+        reading: Bounds of what may be left out.
+        special: Let the names of special tokens in the text be these tokens, as they are to Transformers; otherwise
+            they are text like any other.
+        as_json: Print one JSON object for each file.
     """
     from langue.console import table
     from langue.data import Tally
     from langue.text import Tokenizer, fertility
 
-    settings = _reading(text, max_line_bytes, max_dropped)
+    settings = _read_settings(text, reading)
     tallies = {name: Tally() for name in files}
     rows = fertility(
         Tokenizer.load(tokenizer).reading_specials(special),
@@ -127,12 +105,11 @@ def report(
     table("fertility", columns, cells)
 
 
-def _reading(text: str, max_line_bytes: int, max_dropped: float) -> ReadSettings:
+def _read_settings(text: str, reading: ReadOptions) -> ReadSettings:
     from langue.data import ReadSettings
     from langue.settings import parse
 
-    asked = {"text": text, "max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
-    return parse(ReadSettings, asked, "langue tokenizer")
+    return parse(ReadSettings, {"text": text, **reading.settings()}, "langue tokenizer")
 
 
 def _texts(files: Iterable[str], settings: ReadSettings, doing: str, tally: Tally) -> Iterator[str]:

@@ -6,11 +6,10 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Literal
 
 from langue.cli.fields import read_fields
+from langue.cli.options import Changes, Json
 from langue.cli.status import ended_by
 from langue.console import say, table
 from langue.report.words import counted, duration, in_words, short
@@ -32,8 +31,8 @@ def train(
     resume: Literal["always", "auto"] | None = None,
     seeds: int | None = None,
     report: bool = True,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    as_json: Json = False,
+    changes: Changes = (),
 ) -> int:
     """Train a model by a recipe, and leave a run folder that every other verb takes.
 
@@ -41,26 +40,17 @@ def train(
     --model.preset lstm-nano. Ctrl-C or SIGTERM saves and stops, with exit status 130 or 143; --resume goes on bit for
     bit.
 
-    Parameters
-    ----------
-    recipe
-        A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
-    out
-        The run folder to make.
-    start_from
-        A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights to begin with.
-    resume
-        Go on with the run in OUT from its last whole checkpoint; with auto behind it, begin one where there is none, so
-        that a job can be queued again as it is.
-    seeds
-        Train so many times, with seeds from training.seed on, in OUT/seed-N; tell mean and deviation. What was begun
-        before is gone on with.
-    report
-        Draw report.html when training is over.
-    as_json
-        Print one JSON object with what came out.
-    changes
-        Another way to write --section.field VALUE: --set section.field=VALUE.
+    Args:
+        recipe: A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
+        out: The run folder to make.
+        start_from: A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights to begin
+            with.
+        resume: Go on with the run in OUT from its last whole checkpoint; with auto behind it, begin one where there is
+            none, so that a job can be queued again as it is.
+        seeds: Train so many times, with seeds from training.seed on, in OUT/seed-N; tell mean and deviation. What was
+            begun before is gone on with.
+        report: Draw report.html when training is over.
+        as_json: Print one JSON object with what came out.
     """
     from langue import experiment
     from langue.parallel import is_first

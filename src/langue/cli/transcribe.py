@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Input, Inputs
+from langue.cli.inputs import Input, Inputs, read_table
+from langue.cli.options import Device, Json, ModelFolder
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import TranscriptWriter
 from langue.console import Advance, progress
@@ -23,7 +24,7 @@ TOGETHER = 64
 
 
 def transcribe(
-    run: Path,
+    run: ModelFolder,
     recordings: tuple[Path, ...] = (),
     /,
     *,
@@ -33,47 +34,35 @@ def transcribe(
     how: HearOptions = HearOptions(),  # noqa: B008 - it is frozen
     form: Annotated[Literal["text", "json", "srt", "vtt", "tsv"], Parameter(name="--format")] = "text",
     truncated: Literal["refuse", "accept"] | None = None,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Write down what is said: one line for each recording, in their order, or its segments with their times.
 
-    Parameters
-    ----------
-    run
-        A run folder, a checkpoint, or a model's folder with its tokenizer.
-    recordings
-        Files (wav, flac, ogg, mp3, …) of any rate, and folders of them.
-    file
-        A table with more of them in its column audio, and maybe start and end, in seconds.
-    out
-        Write here instead of to the terminal.
-    mistakes
-        Write a page as well on which everything misheard can be listened to, of a FILE with the column text.
-    how
-        How to find out what is said.
-    form
-        text, json as below, or segments with their times as srt, vtt or tsv; for several recordings into a folder OUT.
-    truncated
-        Refuse recordings that are shorter than they say, or accept what there is of them; by default what the
-        training did.
-    device
-        cpu, cuda, …
-    as_json
-        One JSON object for each recording: audio, text, seconds, score, language and segments, with start and end in
-        seconds and, where the model tells, words, each with start and end as well.
+    Args:
+        recordings: Files (wav, flac, ogg, mp3, …) of any rate, and folders of them.
+        file: A table with more of them in its column audio, and maybe start and end, in seconds.
+        out: Write here instead of to the terminal.
+        mistakes: Write a page as well on which everything misheard can be listened to, of a FILE with the column text.
+        how: How to find out what is said.
+        form: text, json as below, or segments with their times as srt, vtt or tsv; for several recordings into a folder
+            OUT.
+        truncated: Refuse recordings that are shorter than they say, or accept what there is of them; by default what
+            the training did.
+        as_json: One JSON object for each recording: audio, text, seconds, score, language and segments, with start and
+            end in seconds and, where the model tells, words, each with start and end as well.
     """
     from langue.tasks import load
 
     if mistakes is not None and recordings:
         raise LangueError("--mistakes needs what is said in every recording: give them by --file alone")
-    inputs = Inputs("recording", [*_named(recordings), *_listed(file)])
+    inputs = Inputs("recording", [*_named(recordings), *(read_table(file) if file else ())])
     kind = "json" if as_json else form
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device, task="transcribe")
-    inputs.change(lambda value, place: _asked(value, truncated or task.settings.truncated, mistakes is not None))
-    options = how.given()
+    inputs.change(lambda value, place: _example(value, truncated or task.settings.truncated, mistakes is not None))
+    options = how.settings()
     if how.language_model is not None:
         options["language_model"] = load(how.language_model, device)
     texts: dict[int, str] = {}
@@ -82,30 +71,39 @@ def transcribe(
         writer = stack.enter_context(TranscriptWriter(kind, out, several=len(inputs) > 1))
         for start in range(0, len(inputs), TOGETHER):
             part = range(start, min(start + TOGETHER, len(inputs)))
-            begun = [number for number in part if number not in inputs.reasons]
-            found = dict(zip(begun, task.hear((_blocks(inputs, n) for n in begun), **options), strict=True))
-            for number in part:
-                if number not in inputs.reasons:
-                    with inputs.noted(number, inputs.places[number]):
-                        writer.write(inputs.values[number].recording, found[number])
-                        texts[number] = found[number].text
-                if number in inputs.reasons:
-                    writer.fail(inputs.places[number], inputs.reasons[number])
+            texts |= _write_part(task, inputs, part, writer, options)
     status = inputs.end()
     if mistakes is not None:
         _write_mistakes(mistakes, run, [(inputs.values[number], text) for number, text in texts.items()])
     return status
 
 
-class _Asked(NamedTuple):
-    """A recording, and what is said in it where that is asked for."""
+def _write_part(
+    task: Any, inputs: Inputs, part: range, writer: TranscriptWriter, options: dict[str, Any]
+) -> dict[int, str]:
+    """Transcribe some of the recordings and write them, or why they failed; the texts by number."""
+    numbers = [number for number in part if number not in inputs.reasons]
+    transcripts = dict(zip(numbers, task.hear((_blocks(inputs, n) for n in numbers), **options), strict=True))
+    texts = {}
+    for number in part:
+        if number not in inputs.reasons:
+            with inputs.noted(number, inputs.places[number]):
+                writer.write(inputs.values[number].recording, transcripts[number])
+                texts[number] = transcripts[number].text
+        if number in inputs.reasons:
+            writer.fail(inputs.places[number], inputs.reasons[number])
+    return texts
+
+
+class _Example(NamedTuple):
+    """A recording, and its text where mistakes are to be shown."""
 
     recording: Any
     expected: str
 
 
-def _asked(value: Any, truncated: Literal["refuse", "accept"], with_text: bool) -> _Asked:
-    """What a path, or a row of a table, stands for.
+def _example(value: Any, truncated: Literal["refuse", "accept"], with_text: bool) -> _Example:
+    """The recording of a path, or of a row of a table.
 
     Raises:
         LangueError: the row has no such columns.
@@ -114,31 +112,31 @@ def _asked(value: Any, truncated: Literal["refuse", "accept"], with_text: bool) 
     from langue.data.recordings import recording_of
 
     if not isinstance(value, Labelled):
-        return _Asked(value._replace(truncated=truncated), "")
+        return _Example(value._replace(truncated=truncated), "")
     require(value, "audio", *(("text",) if with_text else ()))
-    return _Asked(recording_of(value, truncated), text_of(value, "text") if with_text else "")
+    return _Example(recording_of(value, truncated), text_of(value, "text") if with_text else "")
 
 
 def _progress(inputs: Inputs) -> AbstractContextManager[Advance]:
-    seconds = [asked.recording.seconds for asked in inputs.sound_values]
-    total = sum(each for each in seconds if each is not None) if None not in seconds else None
+    seconds = [example.recording.seconds for example in inputs.sound_values]
+    total = None if None in seconds else sum(seconds)
     return progress(f"transcribing {len(inputs):,} recordings", total, "seconds")
 
 
 def _blocks(inputs: Inputs, number: int) -> Iterator[np.ndarray]:
-    """What can be read of a recording; that the rest cannot be is noted and stops no other."""
+    """A recording as far as it can be read; that the rest cannot be is noted and stops no other."""
     with inputs.noted(number, inputs.places[number]):
         yield from inputs.values[number].recording.blocks()
 
 
-def _write_mistakes(path: Path, run: Path, heard: Sequence[tuple[_Asked, str]]) -> None:
+def _write_mistakes(path: Path, run: Path, transcripts: Sequence[tuple[_Example, str]]) -> None:
     from langue.report.mistakes import Transcription, mistakes_page
 
-    every = [
-        Transcription(Path(str(asked.recording.audio)).name, asked.expected, written, asked.recording.read())
-        for asked, written in heard
+    examples = [
+        Transcription(Path(str(example.recording.audio)).name, example.expected, text, example.recording.read())
+        for example, text in transcripts
     ]
-    path.write_text(mistakes_page(run.name, every), encoding="utf-8")
+    path.write_text(mistakes_page(run.name, examples), encoding="utf-8")
 
 
 def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
@@ -161,15 +159,3 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
         if not found:
             raise LangueError(f"{path} holds no {', '.join(SUFFIXES)} file")
         yield from (Input(str(file), Recording(str(file), file, 0.0, None)) for file in found)
-
-
-def _listed(file: Path | None) -> Iterator[Input]:
-    """The rows of a table."""
-    if file is None:
-        return
-    from langue.data import DataSettings
-    from langue.data.labelled import BrokenRow, read_rows
-    from langue.data.lines import LONGEST
-
-    for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LONGEST)):
-        yield Input(row.place, None, row.reason) if isinstance(row, BrokenRow) else Input(row.place, row)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from langue.cli.rewriting import read_asked, rewrite_all
+from langue.cli.options import Device, Json, Special
+from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 
 
@@ -24,44 +25,28 @@ def translate(
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     long: Literal["split", "cut"] = "split",
     instruction: str | None = None,
-    special: Annotated[bool, Parameter(negative="")] = False,
-    device: str = "auto",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    special: Special = False,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> int:
     """Translate texts, or a file line by line: one line out for each line in, in their order, empty ones too.
 
-    Parameters
-    ----------
-    run
-        A run folder, or a model's folder with its tokenizer.
-    texts
-        Texts to translate.
-    file
-        A text file with one more text on each line, or a table with a column source; its columns prefix and must say
-        how a row's text begins, and which words have to stand in it.
-    out
-        Write here instead of to the terminal.
-    target_language
-        The language to translate into, for a model that knows several.
-    ensemble
-        Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given several
-        times.
-    mean
-        Of an ensemble: average probabilities, or their logarithms.
-    search
-        How to search.
-    long
-        What becomes of texts that the model has no room for: split between sentences, or cut.
-    instruction
-        What stands before each text, such as "translate English to German: " for a T5; a run knows its own.
-    special
-        Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they are text
-        like any other.
-    device
-        cpu, cuda, …
-    as_json
-        One JSON object for each text: source, target, its log-probability as score, all texts and scores where samples
-        are several, its tokens and the log-probability of each.
+    Args:
+        run: A run folder, or a model's folder with its tokenizer.
+        texts: Texts to translate.
+        file: A text file with one more text on each line, or a table with a column source; its columns prefix and must
+            say how a row's text begins, and which words have to stand in it.
+        out: Write here instead of to the terminal.
+        target_language: The language to translate into, for a model that knows several.
+        ensemble: Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given
+            several times.
+        mean: Of an ensemble: average probabilities, or their logarithms.
+        search: How to search.
+        long: What becomes of texts that the model has no room for: split between sentences, or cut.
+        instruction: What stands before each text, such as "translate English to German: " for a T5; a run knows its
+            own.
+        as_json: One JSON object for each text: source, target, its log-probability as score, all texts and scores where
+            samples are several, its tokens and the log-probability of each.
     """
     from langue.tasks import load
 
@@ -71,4 +56,4 @@ def translate(
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction, "special": special}
     if target_language is not None:
         options["tags"] = (target_language,)
-    return rewrite_all(task, read_asked(texts, file, "source"), search, out, as_json=as_json, **options)
+    return rewrite_all(task, read_sources(texts, file, "source"), search, out, as_json=as_json, **options)

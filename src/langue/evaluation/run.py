@@ -84,7 +84,7 @@ def evaluate(
     named = isinstance(model, Path | str)
     task = load(model, device) if named else model
     data = str(data) if isinstance(data, Path) else data
-    reading = reading_as(max_line_bytes, max_dropped, "evaluate")
+    reading = reading_as({"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}, "evaluate")
     if language is not None and task.name not in PAIR_TASKS:
         raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
     if task.measured_on == "text":
@@ -158,14 +158,13 @@ def _on_pairs(
     return {"task": task.name, "data": shown, **counts, **found}
 
 
-def reading_as(max_line_bytes: int | None, max_dropped: float | None, verb: str) -> dict[str, Any]:
-    """The settings of reading that a user gave a verb, by name.
+def reading_as(bounds: Mapping[str, Any], verb: str) -> dict[str, Any]:
+    """The bounds of what may be left out that a user gave a verb, checked; without those that are None.
 
     Raises:
         LangueError: one cannot be so.
     """
-    given = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in bounds.items() if value is not None}
     return parse(ReadSettings, given, verb).model_dump(include=set(given))
 
 

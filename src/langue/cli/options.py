@@ -1,0 +1,57 @@
+"""Options that several verbs have in common, each with its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+Flag = Annotated[bool, Parameter(negative="")]
+Several = Annotated[tuple[str, ...], Parameter(negative="")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+ModelFolder = Annotated[Path, Parameter(help="A run folder, a checkpoint, or a model's folder with its tokenizer.")]
+Device = Annotated[str, Parameter(help="cpu, cuda, …")]
+Special = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Let the names of special tokens in a text be these tokens, as they are to Transformers; otherwise they "
+        "are text like any other.",
+    ),
+]
+Changes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        negative="",
+        help="Another way to write --section.field VALUE: --set section.field=VALUE.",
+    ),
+]
+
+
+class Options:
+    """Base of dataclasses whose fields are options of a verb."""
+
+    def settings(self) -> dict[str, Any]:
+        """The options that say something, by name; the others are left to the settings that they belong to."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value is not None and value is not False and value not in ("", ())
+        }
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ReadOptions(Options):
+    """Bounds of what may be left out of data."""
+
+    max_line_bytes: int | None = None
+    """Longer lines are left out, and where labels or recordings stand in them refused; by default a MiB, or as in
+    training."""
+    max_dropped: float | None = None
+    """The share of records, or of their bytes, that may be left out for their faults; by default 0.05, or as in
+    training."""
