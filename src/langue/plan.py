@@ -28,7 +28,7 @@ LOOKED_AT = 1 << 20
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training will need.
+    """The needs of a training.
 
     Attributes:
         model: its preset, or how its positions exchange information.
@@ -142,7 +142,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
 
 
 def usual_share(mixer: str, learned: int) -> float:
-    """What share of the matrix-multiply peak a training step usually gets.
+    """The share of the matrix-multiply peak that a training step usually gets.
 
     Small matrices and torch's own work for each layer keep small models back, and recurrence goes step by step. On two
     cores, attention of 0.9M parameters got 0.47 and of 12M 0.7; GRU and LSTM of 0.9M got 0.38 and 0.47.

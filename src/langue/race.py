@@ -40,17 +40,17 @@ FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
 ROWS = 256
 """Rows of dev text by which loss by position is measured."""
 LOOKS = 24
-"""How often a member looks at the dev data, so that its curve has so many points."""
+"""Evaluations of a member on dev data, so that its curve has so many points."""
 LOOKING = 0.2
 """The share of a member's budget that may go into looking."""
 TURN = 5.0
 """Seconds for which a member trains before it is the next one's turn."""
 USUAL_SHARE = 0.4
-"""What a small model gets out of the machine's matrix multiplication; its order of magnitude is all that is used."""
+"""The share of the machine's matrix multiplication that a small model gets; only its order of magnitude matters."""
 
 
 class Budget(Settings):
-    """What each member may spend: exactly one of seconds, tokens and floating-point operations."""
+    """The budget of each member: exactly one of seconds, tokens and floating-point operations."""
 
     seconds: float | None = Field(default=None, gt=0)
     """Of training."""
@@ -115,7 +115,7 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
             measured = _measure(recipes[name], name, tokenizer, out, share)
             say(f"{name}: {measured.bits_per_byte:.3f} bits per byte after {short(measured.tokens)} tokens")
             ranks = sorted((*result.members, measured), key=lambda member: order.index(member.name))
-            result = result.model_copy(update={"members": tuple(ranks)})
+            result = result.replace(members=tuple(ranks))
             write_result(out, result)
     return result
 
@@ -169,12 +169,12 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, GenerateRecipe]:
     """
     if not isinstance(recipe, GenerateRecipe):
         raise LangueError(f"a race compares models that write, so its recipe is of task: generate, not {recipe.task}")
-    data = recipe.data.model_copy(update={"test": None})
+    recipe = recipe.replace(data={"test": None})
+    data = recipe.data
     if data.dev is None:
         raise LangueError("a race needs dev data to compare by: a share of the text, as in --data.dev 0.1, or a file")
     if isinstance(data.train, dict) and isinstance(data.dev, float):
         raise LangueError("a race on a mix of sources needs dev data of its own: --data.dev FILE")
-    recipe = recipe.model_copy(update={"data": data})
     out.mkdir(parents=True, exist_ok=True)
     if (out / "tokenizer.json").exists():
         tokenizer = Tokenizer.load(out)
@@ -199,7 +199,7 @@ def _begin(recipe: GenerateRecipe, budget: Budget, tokenizer: Tokenizer, out: Pa
     if not (out / RESULT).exists():
         return result
     old = read_result(out)
-    if old.model_copy(update={"members": ()}) != result:
+    if old.replace(members=()) != result:
         raise LangueError(f"{out} holds another race, of {old.budget} on {old.data}; choose another --out")
     return old
 
@@ -209,15 +209,10 @@ def _member_recipe(
 ) -> GenerateRecipe:
     kept = {"context": recipe.model.context, "dropout": recipe.model.dropout}
     model = ModelSettings(**{"preset": name, **kept, "vocab_size": tokenizer.vocab_size})
-    data = recipe.data.model_copy(update=_stores(recipe.data, out / "data"))
-    member = recipe.model_copy(
-        update={
-            "model": model,
-            "data": data,
-            "tokenizer": recipe.tokenizer.model_copy(update={"path": out / "tokenizer.json"}),
-        }
-    )
-    return member.model_copy(update={"training": _training(member, budget, _dev_tokens(member, tokenizer, out))})
+    data, path = _stores(recipe.data, out / "data"), out / "tokenizer.json"
+    member = recipe.replace(model=model, data=data, tokenizer={"path": path})
+    dev_tokens = sum(store.tokens for store in _open(member, tokenizer, out).dev)
+    return member.replace(training=_training(member, budget, dev_tokens))
 
 
 def _stores(data: TextDataSettings, folder: Path) -> dict[str, Any]:
@@ -240,17 +235,13 @@ def _training(member: GenerateRecipe, budget: Budget, dev_tokens: int) -> Traini
     looks = max(4, min(LOOKS, math.floor(3 * LOOKING * tokens / dev_tokens)))
     a_step = (training.batch_tokens or training.batch_size * context) * training.accumulate
     every = max(1, round(tokens / a_step / looks))
-    return training.model_copy(update={**budget.model_dump(), "steps": None, "evaluate_every": every})
+    return training.replace(**budget.model_dump(), steps=None, evaluate_every=every)
 
 
 def _name(recipe: GenerateRecipe, size: int) -> str:
-    """What the text is and how much there is of it to learn from."""
+    """The name of the text and the size of the part to learn from."""
     name = "Python's documentation" if recipe.data.train == "embedded" else source_names(recipe.data.train)
     return f"{name}, {size / 1e6:.3g} MB"
-
-
-def _dev_tokens(member: GenerateRecipe, tokenizer: Tokenizer, out: Path) -> int:
-    return sum(store.tokens for store in _open(member, tokenizer, out).dev)
 
 
 def _open(member: GenerateRecipe, tokenizer: Tokenizer, out: Path) -> Splits:
@@ -258,7 +249,7 @@ def _open(member: GenerateRecipe, tokenizer: Tokenizer, out: Path) -> Splits:
 
 
 def _measure(member: GenerateRecipe, name: str, tokenizer: Tokenizer, out: Path, share: float) -> MemberResult:
-    """What the run folder of a finished member tells, and its loss by position."""
+    """The result of a finished member from its run folder, and its loss by position."""
     folder = RunFolder(out / name)
     record = read_record(folder.path)
     best = record.best() or {}

@@ -54,17 +54,17 @@ class ModelSettings(ModelConfig):
         return self.architecture().encoder_config()
 
     def architecture(self) -> ModelConfig:
-        """What a model is built from."""
+        """The configuration that a model is built from."""
         return ModelConfig(**self.model_dump(exclude={"preset", "path"}))
 
 
 class SampleSettings(Settings):
-    """What the model is asked to write each time it is evaluated, so that a report shows it learning."""
+    """The sample that the model writes each time it is evaluated, so that a report shows it learning."""
 
     prompt: str = ""
-    """What it goes on from; nothing means the beginning of a document."""
+    """The beginning that it goes on from; nothing means the beginning of a document."""
     max_tokens: int = Field(default=200, ge=0)
-    """How many tokens it writes; 0 for no samples."""
+    """Tokens that it writes; 0 for no samples."""
     temperature: float = Field(default=0.8, ge=0)
     """0 takes the likeliest token each time."""
     top_p: float = Field(default=0.95, gt=0, le=1)

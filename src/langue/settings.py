@@ -24,6 +24,18 @@ class Settings(BaseModel):
             del copied.__dict__[name]
         return copied
 
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed; a mapping changes the fields of the settings that a field holds."""
+        held = {name: getattr(self, name) for name in changes}
+        return self.model_copy(
+            update={
+                name: held[name].replace(**value)
+                if isinstance(held[name], Settings) and isinstance(value, Mapping)
+                else value
+                for name, value in changes.items()
+            }
+        )
+
 
 TOLD_AT_ONCE = ("missing", "extra_forbidden")
 """Faults of which all are named, since each is mended without the others."""
@@ -103,7 +115,7 @@ def _telling(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple[int | str, ...]:
-    """What of a place is really there; and its last part, if that is just what is missing."""
+    """The parts of a place that are there; and its last part, if that is just what is missing."""
     found: list[int | str] = []
     for number, part in enumerate(place):
         if isinstance(content, Mapping):

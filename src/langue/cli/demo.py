@@ -86,7 +86,7 @@ def demo_families(out: Path, seconds: float) -> None:
 
 
 def show_texts(result: RaceResult) -> None:
-    """What each model makes of the same first words, the worst first, so that the reader sees it getting better."""
+    """Print a text of each model from the same first words, the worst first, so that one sees it getting better."""
     print()
     for member in reversed(result.ranked()):
         text = " ".join((result.prompt + member.sample).split())

@@ -99,7 +99,7 @@ def _missing(modules: tuple[str, ...]) -> list[str]:
 
 
 def describe(found: dict[str, Any]) -> list[str]:
-    """What was found, in words."""
+    """The examination in words."""
     from langue.report.words import size
 
     lines = [f"langue {found['langue']}, Python {found['python']}, torch {found['torch']}, {found['system']}", ""]

@@ -131,7 +131,7 @@ def write_vectors(parts: Iterable[np.ndarray], out: Path) -> int:
 
 
 def _cosines(vectors: np.ndarray) -> list[float]:
-    """How alike each is to the first."""
+    """The cosine of each with the first."""
     import numpy as np
 
     lengths = np.linalg.norm(vectors, axis=1).clip(1e-12)

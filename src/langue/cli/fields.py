@@ -38,7 +38,7 @@ def gather_fields(arguments: Sequence[str]) -> list[str]:
 
 
 def complete_resume(arguments: Sequence[str]) -> list[str]:
-    """With `--resume always` for a `--resume` that stands alone."""
+    """Put `--resume always` for a `--resume` that stands alone."""
     found = []
     for argument, behind in zip(arguments, [*arguments[1:], ""], strict=True):
         found.append(argument)

@@ -7,7 +7,9 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from langue.cli.options import Device, Json, Several
 from langue.console import print_styled, visible
@@ -15,6 +17,9 @@ from langue.console import print_styled, visible
 if TYPE_CHECKING:
     from langue.search import Hit, Index
     from langue.search.change import Change
+
+IndexPlace = Annotated[str, Parameter(help="What `langue index build` made.")]
+IndexModel = Annotated[Path | None, Parameter(help="The model that made the index, if it is not where it was.")]
 
 
 def build(
@@ -68,20 +73,18 @@ def build(
 
 
 def add(
-    index: str,
+    index: IndexPlace,
     docs: tuple[str, ...],
     /,
     *,
-    model: Path | None = None,
+    model: IndexModel = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
     """Put documents into an index, in place of those with the same ids.
 
     Args:
-        index: What `langue index build` made.
         docs: As for build.
-        model: The model that made the index, if it is not where it was.
         as_json: Print what happened as one JSON object.
     """
     from langue.search import Index
@@ -90,11 +93,10 @@ def add(
     return _tell(found, found.add(list(docs)), as_json)
 
 
-def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
+def delete(index: IndexPlace, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
     """Take documents out of an index.
 
     Args:
-        index: What `langue index build` made.
         ids: Of documents, as a search shows them.
         as_json: Print what happened as one JSON object.
     """
@@ -104,11 +106,10 @@ def delete(index: str, ids: tuple[str, ...], /, *, as_json: Json = False) -> Non
     _tell(found, found.delete(ids), as_json)
 
 
-def info(index: str, /, *, as_json: Json = False) -> None:
+def info(index: IndexPlace, /, *, as_json: Json = False) -> None:
     """Tell what an index holds, and which model and settings made it.
 
     Args:
-        index: What `langue index build` made.
         as_json: Print one JSON object.
     """
     from langue.search import Index
@@ -130,7 +131,7 @@ def info(index: str, /, *, as_json: Json = False) -> None:
 
 
 def search(
-    index: str,
+    index: IndexPlace,
     query: str,
     /,
     *,
@@ -138,21 +139,19 @@ def search(
     where: Several = (),
     mode: Literal["dense", "text", "hybrid"] | None = None,
     rerank: Path | None = None,
-    model: Path | None = None,
+    model: IndexModel = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Find passages that answer a query, by what they mean and by their words.
 
     Args:
-        index: What `langue index build` made.
         query: What to look for.
         k: How many passages.
         where: A condition such as year>=2020, lang=en, 'lang in en,de' or '"first name"=Ann'; may be given several
             times, and all must hold. `langue index info` tells the fields.
         mode: By meaning (dense), by words (text), or by both (hybrid); both, where the index has a model.
         rerank: A model that classifies pairs, to judge the best passages anew.
-        model: The model that made the index, if it is not where it was.
         as_json: Print one JSON object for each passage.
     """
     from langue.search import Index

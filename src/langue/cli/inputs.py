@@ -1,4 +1,4 @@
-"""What verbs are given, on the command line or in a file: the sound inputs are worked on, and no other stops them.
+"""Inputs of verbs, on the command line or in a file: the sound ones are worked on, and no other stops them.
 
 An input that cannot be read or used is named on stderr and counted, and the exit status is 1, or 2 where it befell all.
 Results keep the order of the inputs: in the place of one that failed stands an empty line, or a JSON object with
@@ -31,14 +31,14 @@ class Input(NamedTuple):
     """One of many inputs."""
 
     place: str
-    """Where it stands, as errors call it."""
+    """Its place, as errors call it."""
     value: Any
     fault: str = ""
     """Why it cannot be read, if so."""
 
 
 class Faults:
-    """Which of many inputs failed, and why.
+    """The failures of some of many inputs, and their reasons.
 
     Args:
         what: what one of them is, such as "text".

@@ -24,11 +24,7 @@ Special = Annotated[
 ]
 Changes = Annotated[
     tuple[str, ...],
-    Parameter(
-        name="--set",
-        negative="",
-        help="Another way to write --section.field VALUE: --set section.field=VALUE.",
-    ),
+    Parameter(name="--set", negative="", help="Another way to give a field of the recipe: section.field=VALUE."),
 ]
 
 

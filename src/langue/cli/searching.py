@@ -1,4 +1,4 @@
-"""How to search for what is written: the options that all verbs which write have in common."""
+"""Options of the search for a text, which all verbs that write have in common."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class TranscriptWriter:
         self._waiting = ""
 
     def fail(self, place: str, reason: str) -> None:
-        """What stands in the place of a recording that could not be heard: an empty line, or JSON that says why."""
+        """Write in the place of a recording that could not be heard an empty line, or JSON that says why."""
         if self.kind in ("text", "json"):
             self._waiting += (json_line({"audio": place, "error": reason}) if self.kind == "json" else "") + "\n"
         if self._file is not None:
@@ -58,7 +58,7 @@ class TranscriptWriter:
             self._waiting = ""
 
     def _name(self, recording: Any) -> str:
-        """That of the recording with another ending, and a number where it was there before."""
+        """The recording's name with another ending, and a number where it was there before."""
         path = recording.audio if isinstance(recording.audio, str | Path) else "recording"
         stem = Path(path).stem
         name, number = f"{stem}.{self.kind}", 1
@@ -113,7 +113,7 @@ def _spoken(segment: Any) -> str:
 
 
 def _marked(text: str) -> str:
-    """Without signs that WebVTT takes for marks of its own."""
+    """Escape the signs that WebVTT takes for marks of its own."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -72,7 +72,7 @@ def summarize(
 
         data = recipe_data(run, "summarize", reading_as(reading.settings(), "summarize"))
         if target_language is not None:
-            data = data.model_copy(update={"pairs": data.pairs.model_copy(update={"tag": target_language})})
+            data = data.replace(pairs={"tag": target_language})
         _score(task, run, file, data, {**search.settings(), **options}, as_json)
         return OK
     if target_language is not None:

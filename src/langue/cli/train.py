@@ -102,7 +102,7 @@ def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None,
 
 
 def _closing(found: Run) -> str:
-    """What came out, and what to do with it."""
+    """The result, and a command to try it by."""
     from langue.tasks.training_task import training_task
     from langue.text import Tokenizer
 

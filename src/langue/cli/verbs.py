@@ -1,4 +1,4 @@
-"""What the command line can do: every verb, the function behind it, and the words of the help."""
+"""The verbs of the command line: the function behind each, and the words of the help."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ mend, told in one sentence; 130 interrupted by Ctrl-C, 143 by SIGTERM.
 
 
 def help_text() -> str:
-    """What `langue --help` says, written out here because importing a help formatter would cost more than the text."""
+    """The text of `langue --help`, written out here because importing a help formatter costs more than the text."""
     title = "The whole life of a language model: raw text → tokenizer → training → evaluation → use."
     return "\n".join(["langue VERB …", "", title, "", *_lines(VERBS, ""), _AFTER_VERBS.rstrip()])
 
 
 def group_help(group: str) -> str:
-    """What `langue tokenizer --help` says."""
+    """The text of `langue tokenizer --help`."""
     verbs = VERBS[group]
     assert not isinstance(verbs, Verb)
     return "\n".join([f"langue {group} VERB …", "", *_lines(verbs, f"{group} ")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -68,6 +68,10 @@ class Chosen:
         """Some of them for each prompt, (P, M) numbers."""
         return Chosen(*(part.gather(1, index) for part in (self.parents, self.tokens, self.logs, self.totals)))
 
+    def without(self, mask: Tensor) -> Chosen:
+        """The same with −inf in `totals` where a mask (P, N) is True."""
+        return replace(self, totals=self.totals.masked_fill(mask, float("-inf")))
+
 
 @dataclass(frozen=True)
 class Step:
@@ -110,21 +114,12 @@ def likeliest(continuations: Continuations, width: int, ends: Sequence[int], ord
     missing = max(0, width - best.values.shape[1])
     indices = pad(best.indices, (0, missing))
     values = pad(best.values, (0, missing), value=float("-inf"))
-    every = Chosen(
-        indices // count,
-        *(
-            part.flatten(1).gather(1, indices)
-            for part in (continuations.tokens, continuations.logs, continuations.totals)
-        ),
-    )
-    every = Chosen(every.parents, every.tokens, every.logs, every.totals.masked_fill(values.isinf(), float("-inf")))
+    parts = (continuations.tokens, continuations.logs, continuations.totals)
+    every = Chosen(indices // count, *(part.flatten(1).gather(1, indices) for part in parts)).without(values.isinf())
     ending = is_one_of(every.tokens, ends)
     live = torch.sort(ending | every.totals.isinf(), dim=1, stable=True).indices[:, :width]
-    followed = every.places(live)
-    closed = followed.totals.masked_fill(ending.gather(1, live), float("-inf"))
     top = every.places(torch.arange(width).expand(prompts, -1))
-    ended = Chosen(top.parents, top.tokens, top.logs, top.totals.masked_fill(~ending[:, :width], float("-inf")))
-    return Step(Chosen(followed.parents, followed.tokens, followed.logs, closed), ended, top)
+    return Step(every.places(live).without(ending.gather(1, live)), top.without(~ending[:, :width]), top)
 
 
 def diverse(continuations: Continuations, width: int, groups: int, diversity: float, ends: Sequence[int]) -> Step:
@@ -146,12 +141,9 @@ def diverse(continuations: Continuations, width: int, groups: int, diversity: fl
             times = (own.tokens[..., None] == taken[:, None, None]).sum(-1)
             order = order - diversity * times
         step = likeliest(own, size, ends, order)
-        steps.append(Step(*(_shifted(part, first) for part in (step.live, step.ended, step.last))))
+        parts = (step.live, step.ended, step.last)
+        steps.append(Step(*(replace(part, parents=part.parents + first) for part in parts)))
     return Step(*(_joined(parts) for parts in zip(*((s.live, s.ended, s.last) for s in steps), strict=True)))
-
-
-def _shifted(chosen: Chosen, first: int) -> Chosen:
-    return Chosen(chosen.parents + first, chosen.tokens, chosen.logs, chosen.totals)
 
 
 def _joined(parts: tuple[Chosen, ...]) -> Chosen:

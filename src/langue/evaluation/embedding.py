@@ -22,7 +22,7 @@ BEIR = "beir"
 def evaluate_searches(
     task: Any, data: str, split: str, judge: Any, depth: int, predictions: Path | None
 ) -> dict[str, Any]:
-    """What `langue evaluate` tells of a model of vectors and a search set.
+    """The metrics of a model of vectors on a search set, and counts of what was read.
 
     Raises:
         LangueError: the set cannot be read.
@@ -36,7 +36,7 @@ def evaluate_searches(
     counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}
     dropped = {"query without judgements": given.unjudged, "judged document that is missing": given.missing}
     dropped = {reason: count for reason, count in dropped.items() if count}
-    return {"task": task.name, "data": data, **counts, "dropped": dropped, **found}
+    return {**counts, "dropped": dropped, **found}
 
 
 def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> None:
@@ -53,7 +53,7 @@ def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> No
 def evaluate_table(
     task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
 ) -> dict[str, Any]:
-    """What `langue evaluate` tells of a model of vectors and a table.
+    """The metrics of a model of vectors on a table, and counts of what was read.
 
     Raises:
         LangueError: the table cannot be read, or holds nothing to measure vectors by.
@@ -64,17 +64,10 @@ def evaluate_table(
     if benchmark is not None:
         rows = read_task(benchmark, data, split)
     else:
-        reading = recipe.model_copy(update={"columns": {}})
+        reading = recipe.replace(columns={})
         rows = _renamed(list(read_labelled(data, reading, tally)), recipe.columns)
-    shown = data if isinstance(data, str) else "rows"
-    return {
-        "task": task.name,
-        "data": shown,
-        "examples": len(rows),
-        "rows": len(rows),
-        "dropped": tally.dropped(),
-        **evaluate_vectors(task, rows, benchmark),
-    }
+    counts = {"examples": len(rows), "rows": len(rows), "dropped": tally.dropped()}
+    return {**counts, **evaluate_vectors(task, rows, benchmark)}
 
 
 def _renamed(rows: list[Labelled], columns: Mapping[str, str]) -> list[Labelled]:

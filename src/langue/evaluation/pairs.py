@@ -1,4 +1,4 @@
-"""What a model makes of texts, scored against what people made of them: with intervals, baselines, and comparisons."""
+"""Texts that models write, scored against those of people: with intervals, baselines, and comparisons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SENTENCE = re.compile(r"(?<=[.!?؟।។])\s+|(?<=[。！？｡])\s*|\n+")
 def statistics(
     task: str, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
 ) -> tuple[Statistics, dict[str, str]]:
-    """What a task's metrics count of each pair, and signatures that say how.
+    """The counts of a task's metrics for each pair, and signatures that say how they count.
 
     Args:
         task: its name.
@@ -116,7 +116,7 @@ def intervals_of(counted: Statistics) -> dict[str, list[float]]:
 def baselines(
     texts: Sequence[str], summaries: Sequence[str], language: str | None = None
 ) -> dict[str, dict[str, float]]:
-    """What is to be had without a model: a text's first sentence (lead), and, with the summary in hand, the sentence
+    """Scores of summaries without a model: a text's first sentence (lead), and, with the summary in hand, the sentence
     of it that scores best (oracle), which no extract of one sentence can beat."""
     sentences = [[part.strip() for part in _SENTENCE.split(text) if part.strip()] or [text] for text in texts]
     chosen = {
@@ -140,7 +140,7 @@ def compare(
     write: Callable[[Any], list[str]],
     languages: Languages = None,
 ) -> tuple[dict[str, Difference], dict[str, str]]:
-    """How much better the second of two models writes, and how likely luck alone would make as large a difference.
+    """The differences between two models' scores, and how likely luck alone would make as large ones.
 
     Args:
         first: a task.

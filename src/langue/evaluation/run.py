@@ -102,7 +102,9 @@ def evaluate(
             "rows": _on_rows,
         }
         found = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
-    return {**found, "seconds": round(time.perf_counter() - begun, 3)}
+    shown = data if isinstance(data, str) else "rows"
+    seconds = round(time.perf_counter() - begun, 3)
+    return {"task": task.name, "data": shown, **found, "seconds": seconds}
 
 
 def _on_rows(
@@ -115,13 +117,11 @@ def _on_rows(
         metrics, answers, rows = _on_benchmark(task, name, data, split)
     else:
         columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
-        rows = list(read_labelled(data, recipe.model_copy(update={"columns": columns}), tally))
+        rows = list(read_labelled(data, recipe.replace(columns=columns), tally))
         metrics, answers = task.evaluate(rows)
     if predictions is not None:
         _write_predictions(predictions, name, rows, answers)
     return {
-        "task": task.name,
-        "data": data if isinstance(data, str) else "rows",
         "examples": len(rows),
         "rows": len(rows),
         "dropped": tally.dropped(),
@@ -153,9 +153,7 @@ def _on_pairs(
     found, answers = evaluate_pairs(task, pairs, language)
     if predictions is not None:
         write_text(predictions, "".join(answer.replace("\n", " ") + "\n" for answer in answers))
-    shown = data if isinstance(data, str) else "rows"
-    counts = {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped()}
-    return {"task": task.name, "data": shown, **counts, **found}
+    return {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped(), **found}
 
 
 def reading_as(bounds: Mapping[str, Any], verb: str) -> dict[str, Any]:
@@ -169,14 +167,14 @@ def reading_as(bounds: Mapping[str, Any], verb: str) -> dict[str, Any]:
 
 
 def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:
-    """How the training of a run read its data, with the settings that a user gave now; without a run of this task, as
+    """The data settings of a run's training, with those that a user gave now; without a run of this task, as
     its recipes do by default."""
     for place in () if run is None or is_remote(run) else (Path(run), *Path(run).parents[:2]):
         if (place / "recipe.yaml").is_file():
             recipe = read_recipe(place / "recipe.yaml")
             if recipe.task == task:
-                return recipe.data.model_copy(update=dict(reading))
-    return recipe_class(task)(task=task, data={"train": ""}).data.model_copy(update=dict(reading))  # type: ignore[arg-type]
+                return recipe.data.replace(**reading)
+    return recipe_class(task)(task=task, data={"train": ""}).data.replace(**reading)  # type: ignore[arg-type]
 
 
 def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
@@ -189,7 +187,6 @@ def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | 
                 say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
         metrics = task.evaluate_store(store, stride)
         return {
-            "task": task.name,
             "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
             "examples": store.documents,
             "documents": store.documents,
@@ -205,14 +202,13 @@ def _on_benchmark(task: Any, name: str, folder: str, split: str) -> tuple[dict[s
     kind = "answer" if find_benchmark(name).kind == "answer" else "classify"
     if task.name != kind:
         raise LangueError(f"{name} is for models trained to {kind}, and this one was trained to {task.name}")
-    if split.startswith("test"):
-        return {}, answers_to(task, rows), rows
     answers = answers_to(task, rows)
-    return score(name, answers, [row.values for row in rows]), answers, rows
+    scores = {} if split.startswith("test") else score(name, answers, [row.values for row in rows])
+    return scores, answers, rows
 
 
 def answers_to(task: Any, rows: Sequence[Labelled]) -> list[Any]:
-    """What a model says of rows, labelled or not."""
+    """A model's answers to rows, labelled or not."""
     if task.name == "answer":
         return [found[0].text for found in task.find(rows)]
     return task.predict([row.values for row in rows])
@@ -293,7 +289,7 @@ def evaluate_suite(
 
 
 def _is_there(name: str, data: str, split: str) -> bool:
-    """Whether a diagnostic set's files lie with the others, which need not be."""
+    """True if a diagnostic set's files lie with the others, which need not be."""
     try:
         return bool(read_task(name, data, split))
     except LangueError:

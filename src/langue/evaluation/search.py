@@ -22,7 +22,7 @@ from langue.search.words import words
 DEPTH = 1000
 """Documents that are found for a query, as at TREC and in BEIR."""
 RERANKED = 100
-"""How many of the best a reranker judges unless told; the others stay behind them as they are."""
+"""The best documents that a reranker judges by default; the others stay behind them as they are."""
 AT_ONCE = 64
 """Queries that are compared with all documents at a time."""
 

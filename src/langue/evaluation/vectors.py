@@ -23,10 +23,10 @@ from langue.tasks.embed.evaluate import find_positives
 
 POSITIVE = ("1", "true")
 NEGATIVE = ("0", "false")
-"""How tables spell whether two texts say the same."""
+"""Spellings of labels: 1 for two texts that say the same, 0 for others."""
 
 BENCHMARKS = ("glue/STS-B", "glue/MRPC", "glue/QQP")
-"""Those that ask how alike two texts are: by a number, or by labels of which the second means the same."""
+"""Benchmarks of how alike two texts are: by a number, or by labels of which the second means the same."""
 
 
 def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None = None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
 
 
 def found_again(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
-    """How high each anchor's right texts stand among those of all rows."""
+    """The rank of each anchor's right texts among those of all rows."""
     texts = [texts_in(row, "pairs")[:2] for row in rows]
     vectors = [
         unit(_vectors(task, [row[place] for row in texts], purpose))
@@ -95,14 +95,14 @@ def graded(task: Any, pairs: Sequence[tuple[str, str]], scores: Sequence[float])
 
 
 def duplicates(task: Any, pairs: Sequence[tuple[str, str]], same: Sequence[bool]) -> dict[str, Any]:
-    """How well the cosine tells pairs that say the same: average precision, and the best F1 with its threshold."""
+    """Detection by the cosine of pairs that say the same: average precision, and the best F1 with its threshold."""
     found = _cosines(task, pairs)
     best = metrics.best_f1(found, same)
     return {"metrics": {"average_precision": metrics.average_precision(found, same), **best._asdict()}}
 
 
 def groups(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
-    """How well the groups that k-means finds among unit vectors agree with the labels."""
+    """The agreement (v-measure) of k-means' groups of unit vectors with the labels."""
     labels = [one_label(row) for row in rows]
     vectors = unit(_vectors(task, [text_of(row, "text") for row in rows]))
     found = metrics.k_means(vectors, len(set(labels)))

@@ -91,7 +91,7 @@ def card(folder: RunFolder) -> str:
 
 
 def base_name(path: Path) -> str:
-    """What trained weights are called, without the folders of the machine they lay on."""
+    """The name of trained weights, without the folders of the machine they lay on."""
     name = path.as_posix()
     if name.startswith("hf:"):
         return name.removeprefix("hf:")
@@ -99,7 +99,7 @@ def base_name(path: Path) -> str:
 
 
 def is_preset(model: ModelSettings) -> bool:
-    """Whether a model is what its preset says, but for the length of its context and its dropout."""
+    """True if a model is what its preset says, but for the length of its context and its dropout."""
     if model.preset is None:
         return False
     published = ModelSettings(preset=model.preset)
@@ -135,7 +135,7 @@ _COUNTS = ("step", "tokens", "seconds", "best", "tokens_per_second", "waited", "
 
 
 def _scores(row: Row, where: str) -> list[tuple[str, str]]:
-    """What was measured of how good the model is; the loss of test data too, that of dev data is told by itself."""
+    """The metrics of a row; the loss of dev data is left out, since it has a fact of its own."""
     left_out = _COUNTS if where else (*_COUNTS, "loss")
     values = {name: number(row, name) for name in row if name not in left_out}
     return [

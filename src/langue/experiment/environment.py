@@ -1,4 +1,4 @@
-"""What a run ran on: enough to repeat it, and nothing about who ran it."""
+"""The environment of a run: enough to repeat it, and nothing about who ran it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a training fits into memory: said in a sentence before it begins, not by the system that kills it."""
+"""A check that a training fits into memory: refused in a sentence before it begins, not killed by the system."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_fit(config: ModelConfig, training: TrainingSettings, shape: Shape, dev
     if ceiling(config, rows, max(length, source or 0)) <= free:
         return
     if device.type == "cuda":  # whose fused attention drops without keeping its weights
-        config = config.model_copy(update={"dropout": 0.0})
+        config = config.replace(dropout=0.0)
     need = memory(config, rows, length, training.optimizer, source)
     with autocast(device, training.precision):
         share = 0.5 if torch.is_autocast_enabled(device.type) else 1.0

@@ -18,7 +18,7 @@ from langue.files import replacing
 from langue.recipe import Recipe
 
 SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "test": "test"}
-"""What splits may be called, and what Langue calls them."""
+"""Names that splits may have, and Langue's names for them."""
 
 
 def materialize(data: Any, recipe: Recipe, folder: Path) -> Recipe:
@@ -46,12 +46,12 @@ def materialize(data: Any, recipe: Recipe, folder: Path) -> Recipe:
         sound = settings.columns.get("audio", "audio") if recipe.task == "transcribe" else None
         longest = _write(rows, path, split, settings.text, sound)
         changes |= {split: str(path), "max_line_bytes": max(changes["max_line_bytes"], longest)}
-    return recipe.model_copy(update={"data": settings.model_copy(update=changes)})
+    return recipe.replace(data=changes)
 
 
 def kept_data(recipe: Recipe, folder: RunFolder) -> Recipe:
     """A recipe with the data that a run has kept of what was handed over when it began."""
-    return recipe.model_copy(update={"data": folder.recipe().data})
+    return recipe.replace(data=folder.recipe().data)
 
 
 def _parts(data: Any) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _parts(data: Any) -> dict[str, Any]:
 
 
 def _write(rows: Iterable[Any], path: Path, split: str, column: str, sound: str | None) -> int:
-    """How long the longest line is, in bytes."""
+    """Write rows as JSON lines; the length of the longest line, in bytes."""
     longest = 0
     with replacing(path) as place, place.open("wb") as file:
         for number, row in enumerate(named_classes(rows), 1):

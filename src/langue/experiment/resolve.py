@@ -24,10 +24,10 @@ HARMLESS = {
     "training.log_every",
     "training.max_skipped",
 }
-"""What can change while a run goes on along its way: where it computes, and what it writes down."""
+"""Fields that may change when a run is resumed: where it computes, and what it writes down."""
 
 BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops", "training.epochs"}
-"""What can change as well, where the learning rate does not depend on how much is left."""
+"""Fields that may change as well, where the learning rate does not depend on how much is left."""
 
 
 def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
@@ -45,18 +45,18 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     if tokenizer.path is None:
         if start.tokenizer is None:
             raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
-        tokenizer = tokenizer.model_copy(update={"path": start.tokenizer})
+        tokenizer = tokenizer.replace(path=start.tokenizer)
     source = None if start.source_tokenizer is None else TokenizerSettings(path=start.source_tokenizer)
     task = training_task(recipe)
     recipe = task.begun_from(recipe, source, start.reading)
     model = continue_config(recipe.model, task.start_config(start.config))
-    return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
+    return recipe.replace(model=model, tokenizer=tokenizer)
 
 
 def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:
     """A recipe that begins with the weights of a folder, or of a remote name."""
-    path = Path(start_from) if is_remote(start_from) else Path(start_from).absolute()
-    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"path": path})})
+    path = Path(start_from)
+    return recipe.replace(model={"path": path if is_remote(start_from) else path.absolute()})
 
 
 def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None = None) -> Recipe:
@@ -72,14 +72,14 @@ def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None 
         recipe = with_start(recipe, start_from)
     if old.model.path is None or recipe.model.path not in (None, old.model.path):
         return begin_from(recipe, None)
-    model = recipe.model.model_copy(update={"path": old.model.path})
+    model = recipe.model.replace(path=old.model.path)
     tokenizer = recipe.tokenizer
     if tokenizer.path is None:
-        tokenizer = tokenizer.model_copy(update={"path": old.tokenizer.path})
+        tokenizer = tokenizer.replace(path=old.tokenizer.path)
     source = old.source_tokenizer if isinstance(old, PairRecipe) else None
     recipe = training_task(recipe).begun_from(recipe, source, training_task(old).reading_of(old))
     model = continue_config(model, old.model.architecture())
-    return recipe.model_copy(update={"model": model, "tokenizer": tokenizer})
+    return recipe.replace(model=model, tokenizer=tokenizer)
 
 
 def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:

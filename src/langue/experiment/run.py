@@ -54,7 +54,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """What training goes on from."""
+        """Checkpoints, from which training is resumed."""
         return self.path / "checkpoints"
 
     @property
@@ -100,7 +100,7 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Run:
-    """What came out of a training.
+    """The result of a training.
 
     Attributes:
         folder: where it lies.
@@ -127,7 +127,7 @@ class Run:
 
     @property
     def interrupted(self) -> bool:
-        """Whether there is more to do."""
+        """True if the training can be gone on with."""
         return self.stopped == INTERRUPTED
 
     def summary(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ RESULT = "seeds.json"
 
 @dataclass(frozen=True)
 class SeedsResult:
-    """What came out of all seeds.
+    """The results of all seeds.
 
     Attributes:
         runs: one for each.
@@ -58,7 +58,7 @@ def train_seeds(
         raise LangueError(f"--seeds must be at least 1, not {count}")
     runs, seeds = [], []
     for seed in range(recipe.training.seed, recipe.training.seed + count):
-        member = recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
+        member = recipe.replace(training={"seed": seed})
         folder = out / f"seed-{seed}"
         begun = RunFolder(folder).is_run()
         runs.append(train(member, folder, start_from=start_from, resume=begun, report=report))

@@ -22,7 +22,7 @@ from langue.text.reading import Reading
 from langue.training.checkpoint import load
 
 FREE = {"preset", "path", "dropout", "classifier", "embedder"}
-"""What may differ from the model whose weights are taken; context too, but for learned positions."""
+"""Fields that may differ from the model whose weights are taken; context too, but for learned positions."""
 
 
 @dataclass(frozen=True)

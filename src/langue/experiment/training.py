@@ -218,7 +218,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
 
 
 def _announce(trainer: Trainer, task: TrainingTask) -> None:
-    """What is about to happen, in one line."""
+    """Say in one line what is about to be trained."""
     if not is_first():
         return
     count, model = sum(outline_of(weight).numel() for weight in trainer.model.parameters()), task.recipe.model
@@ -254,6 +254,6 @@ def _result(trainer: Trainer, folder: RunFolder) -> Run:
 
 
 def _metrics(row: Row) -> dict[str, float]:
-    """What was measured, without what was counted."""
+    """The metrics of a row, without its counts."""
     counted = ("step", "tokens", "seconds", "best")
     return {name: value for name, value in row.items() if name not in counted and isinstance(value, int | float)}

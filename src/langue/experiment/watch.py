@@ -1,4 +1,4 @@
-"""What a run looks at while it trains: how well it does on dev data, what it can do, its best weights."""
+"""The watch of a training: metrics on dev data, samples, and the best weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a text before it is written: how it begins, and what has to stand in it."""
+"""Constraints on a text before it is written: how it begins, and what has to stand in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from langue.errors import LangueError
 from langue.text import Tokenizer
 
 Prefix = str | Sequence[str]
-"""How texts begin: all alike, or each by itself."""
+"""The beginning of texts: all alike, or each by itself."""
 
 Must = Sequence[str] | Sequence[Sequence[str]]
 """Words that have to stand in texts: the same in all, or a list for each."""
@@ -53,7 +53,7 @@ def say_what_is_lacking(texts: Sequence[Sequence[int]], phrases: Sequence[Sequen
 
 
 def holds(tokens: Sequence[int], phrases: Sequence[Sequence[int]]) -> bool:
-    """Whether all phrases stand among tokens."""
+    """True if all phrases stand among tokens."""
     return all(
         any(list(tokens[start : start + len(phrase)]) == list(phrase) for start in range(len(tokens)))
         for phrase in phrases

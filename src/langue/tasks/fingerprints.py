@@ -1,4 +1,4 @@
-"""What a run has read, by fingerprints: a resumed run reads some of it again, and goes on only if it is the same."""
+"""Fingerprints of what a run has read: a resumed run reads some of it again, and goes on only if it is the same."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Fingerprints:
             yield pair
 
     def found(self) -> dict[str, str]:
-        """Of each source so far."""
+        """The fingerprint of each source so far."""
         return {source: digest.hexdigest() for source, digest in self._hashes.items()}
 
 
@@ -91,17 +91,17 @@ def _named(names: Sequence[str]) -> str:
 
 
 def read_sources(path: Path) -> dict[str, dict[str, str]]:
-    """What a run has written down; nothing where it is only being set up."""
+    """The fingerprints that a run has written down; none where it is only being set up."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def in_text(data: Mapping[str, str], weights: Mapping[str, str]) -> str:
-    """What a run writes down."""
+    """The file that a run writes."""
     return json.dumps({"data": dict(data), "weights": dict(weights)}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _plain(value: Any) -> Any:
-    """What JSON cannot say, so that the same is always said of the same."""
+    """A stand-in for what JSON cannot say, the same for equal values."""
     if isinstance(value, bytes | bytearray | memoryview):
         return hashlib.sha256(value).hexdigest()
     if isinstance(value, np.ndarray):

@@ -12,12 +12,9 @@ from langue.console import progress, say
 from langue.content import read_json
 from langue.data import (
     DocumentPiece,
-    Mix,
-    Packed,
     Tally,
     TextDataSettings,
     TokenStore,
-    Windows,
     after,
     before,
     find_sources,
@@ -30,7 +27,6 @@ from langue.data.prepare import Event
 from langue.data.settings import Aligned
 from langue.data.sources import DataSource, Origin
 from langue.data.store import FORMAT, MANIFEST
-from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.recipe import TextRecipe
 from langue.text import Tokenizer
@@ -55,16 +51,9 @@ class Splits:
     dev: list[Store]
     test: list[Store]
 
-    def stream(self, recipe: TextRecipe) -> RowStream:
-        """The rows of training."""
-        seed, context = recipe.training.seed, recipe.model.context
-        kind, mask = Packed if recipe.data.pack else Windows, recipe.data.document_mask
-        streams = [kind(store, context, seed, document_mask=mask) for store in self.train]
-        return streams[0] if len(streams) == 1 else Mix(streams, self.shares, seed)
-
 
 def is_store(source: object) -> bool:
-    """Whether a source is a folder that `langue data prepare` made."""
+    """True if a source is a folder that `langue data prepare` made."""
     if not isinstance(source, str) or not (Path(source) / MANIFEST).is_file():
         return False
     try:

@@ -71,7 +71,7 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
 
     @abstractmethod
     def learn(self, rows: list[Labelled]) -> Any:
-        """What is learnt from: examples by number, their `lengths`, how many `tokens` all have, and `texts` each."""
+        """Examples to learn from, by number, with their `lengths`, the `tokens` of all, and the `texts` of each."""
 
     @abstractmethod
     def check(self, row: Labelled) -> None:
@@ -112,7 +112,7 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
 
     @property
     def tokens_per_target(self) -> float:
-        """How much is read for each thing that is asked."""
+        """Tokens that are read for each target."""
         return self.train.tokens / len(self.train)
 
     def describe(self) -> str:

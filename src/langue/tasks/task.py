@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from langue.errors import LangueError
 
 if TYPE_CHECKING:
     from langue.hub import PretrainedModel
@@ -45,9 +48,24 @@ class Task(ABC):
             LangueError: the model cannot do it.
         """
 
-    @abstractmethod
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The answer to each input: the task's own verb for a list."""
+        return list(getattr(self, self.name)(list(inputs), **options))
+
+    def check_input(self, given: Any, place: str) -> None:
+        """Refuse an input that the task's verb cannot take; nothing unless a task says otherwise.
+
+        Raises:
+            LangueError: says why; names the place where the input alone does not tell.
+        """
+        return
+
+    @cached_property
+    def suppress_tokens(self) -> tuple[int, ...]:
+        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
+        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
+        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
+        return tuple(sorted(self.tokenizer.specials | unknown | unused))
 
     def objective(self) -> Objective:
         """The objective that it learns by.
@@ -63,4 +81,17 @@ class Task(ABC):
         verbs = [verb for verb in (self.name, "predict") if callable(getattr(type(self), verb, None))]
         raise AttributeError(
             f"a model to {self.name} has no {name!r}; it has {' and '.join(verbs)}, and the others of help(model)"
+        )
+
+
+def check_vocabulary(model: Model, tokenizer: Tokenizer) -> None:
+    """Refuse a tokenizer with numbers that the model does not know.
+
+    Raises:
+        LangueError: it has some.
+    """
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise LangueError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens but the model knows {model.config.vocab_size}; "
+            f"they do not belong together"
         )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from langue.data import Loader
+from langue.data import Loader, Mix, Packed, Windows
 from langue.data.part import StorePart
 from langue.data.stream import RowStream
+from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TextRecipe
 from langue.report.words import short
@@ -48,7 +49,7 @@ class TextTraining(TrainingTask[AnyTextRecipe]):
     @classmethod
     def load_of(cls, recipe: AnyTextRecipe) -> Load:
         dropped = check_data(recipe.data)
-        config = recipe.model.architecture().model_copy(update={"vocab_size": cls._vocabulary(recipe)})
+        config = recipe.model.architecture().replace(vocab_size=cls._vocabulary(recipe))
         shape = cls.known_shape(recipe)
         source, length = cls.usual_lengths(recipe)
         return Load(
@@ -96,9 +97,21 @@ class TextTraining(TrainingTask[AnyTextRecipe]):
     def prepare(cls, recipe: AnyTextRecipe, tokenizer: Tokenizer, folder: Path) -> None:
         prepare_data(recipe, tokenizer, folder)
 
-    @abstractmethod
     def stream(self) -> RowStream:
-        """The rows of training."""
+        """The rows of training; of a mix, each source gives its share."""
+        streams = [self.stream_of(store) for store in self.splits.train]
+        return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
+
+    def stream_of(self, store: Store) -> RowStream:
+        """The rows of one store."""
+        data = self.recipe.data
+        kind = Packed if data.pack else Windows
+        return kind(store, self.row_tokens, self.recipe.training.seed, document_mask=data.document_mask)
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of text in a row."""
+        return self.recipe.model.context
 
     def batches(self, rank: int, world: int) -> Loader:
         return Loader(self._stream, self.known_shape(self.recipe).rows, self.recipe.training.accumulate, rank, world)
@@ -109,7 +122,7 @@ class TextTraining(TrainingTask[AnyTextRecipe]):
 
     @property
     def fingerprints(self) -> Mapping[str, str]:
-        """Of the stores, whose bytes are compared with their manifests when they are opened."""
+        """The hashes of the stores, whose bytes are compared with their manifests when they are opened."""
         stores = [*self.splits.train, *self.splits.dev, *self.splits.test]
         return {self._name(store.folder): store.manifest["sha256"] for store in stores}
 
@@ -124,6 +137,16 @@ class TextTraining(TrainingTask[AnyTextRecipe]):
     @property
     def has_dev(self) -> bool:
         return bool(self.splits.dev)
+
+    @abstractmethod
+    def measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+        """Metrics on all stores together."""
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        return self.measure(model, self.dev_parts())
+
+    def test(self, model: Model) -> dict[str, float] | None:
+        return self.measure(model, self.splits.test) if self.splits.test else None
 
     def dev_parts(self) -> list[Store]:
         """The beginning of each dev store."""

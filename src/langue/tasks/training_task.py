@@ -32,7 +32,7 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
 class Shape(NamedTuple):
-    """How large a forward pass is."""
+    """The size of a forward pass."""
 
     rows: int
     length: int
@@ -85,7 +85,7 @@ class Load:
 
 @dataclass(frozen=True)
 class CardWords:
-    """What a model card says about a task. `{name}` is the run's name and `{prompt}` a text to try it by.
+    """A model card's words about a task. `{name}` is the run's name and `{prompt}` a text to try it by.
 
     Attributes:
         purpose: completes "trained by Langue …".
@@ -160,7 +160,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
         if config.embedder is None:
             return config
         head = ClassifierConfig(pooling=config.embedder.pooling)
-        return config.model_copy(update={"classifier": head, "embedder": None})
+        return config.replace(classifier=head, embedder=None)
 
     @classmethod
     def begun_from(cls, recipe: AnyRecipe, source: TokenizerSettings | None, reading: Reading | None) -> AnyRecipe:
@@ -175,7 +175,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
 
     @classmethod
     def reading_of(cls, recipe: AnyRecipe) -> Reading | None:
-        """How texts are given to a model that makes vectors."""
+        """The way that texts are given to a model that makes vectors; None of other models."""
         return None
 
     @classmethod
@@ -199,7 +199,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
 
     @abstractmethod
     def objective(self) -> Objective:
-        """What is learnt."""
+        """The objective that the model learns by."""
 
     @abstractmethod
     def batches(self, rank: int, world: int) -> Batches:
@@ -223,7 +223,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
 
     @abstractmethod
     def describe(self) -> str:
-        """What there is to learn from, such as "1.2M tokens"."""
+        """The size of the training data, such as "1.2M tokens"."""
 
     @property
     def deciding(self) -> Deciding:
@@ -233,7 +233,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     @property
     @abstractmethod
     def has_dev(self) -> bool:
-        """Whether there is something to watch the training by."""
+        """True if there are dev data to watch the training by."""
 
     @abstractmethod
     def evaluate(self, model: Model) -> dict[str, float]:
@@ -249,7 +249,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
 
     @property
     def has_samples(self) -> bool:
-        """Whether `sample` shows something."""
+        """True if `sample` shows something."""
         return False
 
     @property
@@ -287,14 +287,13 @@ def with_vocabulary(recipe: AnyRecipe, tokenizer: Tokenizer) -> AnyRecipe:
     Raises:
         LangueError: the model has fewer tokens than the tokenizer.
     """
-    model = recipe.model
-    size = model.vocab_size or tokenizer.vocab_size
+    size = recipe.model.vocab_size or tokenizer.vocab_size
     if size < tokenizer.vocab_size:
         raise LangueError(
             f"the tokenizer has {tokenizer.vocab_size:,} tokens but model.vocab_size is {size:,}; "
             f"make it at least as large, or leave it out"
         )
-    return recipe.model_copy(update={"model": model.model_copy(update={"vocab_size": size})})
+    return recipe.replace(model={"vocab_size": size})
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def answers_of(row: Labelled) -> list[dict[str, Any]]:
 
 
 def _start(row: Labelled, given: Any) -> int | None:
-    """Where an answer begins, in characters, whatever type its format gave the number; None where nobody knows.
+    """The character at which an answer begins, whatever type its format gave the number; None if unknown.
 
     Raises:
         LangueError: it is no number; names the place.
@@ -135,7 +135,7 @@ def _start(row: Labelled, given: Any) -> int | None:
 
 
 def _of_two_lists(given: Mapping[str, Any]) -> Any:
-    """What Hugging Face's copy of SQuAD has in two lists, as a list of answers; None where it is something else."""
+    """A list of answers from the two lists of Hugging Face's copy of SQuAD; None where it is something else."""
     texts, starts = given.get("text"), given.get("answer_start")
     if not isinstance(texts, list | tuple) or not isinstance(starts, list | tuple) or len(texts) != len(starts):
         return None

@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from langue import metrics
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
-from langue.models import Model, evaluating
-from langue.models.finite import refuse_not_finite
-from langue.objectives.padding import by_length, padded
+from langue.models import Model
 from langue.tasks.answer.data import Window, answers_of, check, windows_of
 from langue.tasks.answer.objective import Extract, span_scores
 from langue.tasks.answer.settings import AnswerRecipe, AnswerSettings
-from langue.tasks.framing import BATCH_TOKENS
+from langue.tasks.framing import outputs_of
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.training.device import autocast
@@ -64,11 +61,9 @@ class Answer(Task):
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: AnswerRecipe | None = None) -> Answer:
-        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         return cls(pretrained.model, tokenizer, None if recipe is None else recipe.answer)
 
     def objective(self) -> Extract:
-        """What it learns by."""
         return Extract()
 
     def answer(
@@ -134,11 +129,6 @@ class Answer(Task):
         return self.score(found, expected), found
 
     def check_input(self, given: Labelled, place: str) -> None:
-        """Refuse a row without a question and a text.
-
-        Raises:
-            LangueError: one is missing or empty, or there is no room for both; names the place.
-        """
         list(windows_of(self.tokenizer, [given], self.settings, self.model.config.context))
 
     def find(self, rows: Sequence[Labelled]) -> list[list[Found]]:
@@ -152,21 +142,14 @@ class Answer(Task):
             place += len(each)
         return found
 
-    @torch.inference_mode()
     def _scores(self, windows: Sequence[Window]) -> list[np.ndarray]:
         """(tokens + 1, 2) of each window: its first position's, which stands for no answer, and its text's."""
-        found: list[Any] = [None] * len(windows)
-        device = self.model.device
-        with evaluating(self.model):
-            for numbers in by_length([len(window.ids) for window in windows], BATCH_TOKENS.get(device.type, 1 << 14)):
-                chosen = [windows[number] for number in numbers]
-                batch = padded([np.array(w.ids) for w in chosen], [np.array(w.segments) for w in chosen])
-                scores = span_scores(self.model, batch.to(device)).cpu().numpy()
-                refuse_not_finite(scores)
-                for number, window, row in zip(numbers.tolist(), chosen, scores, strict=True):
-                    text = row[window.begins : window.begins + len(window.places)]
-                    found[number] = np.concatenate([row[:1], text]).astype(np.float64)
-        return found
+        texts = [(window.ids, window.segments) for window in windows]
+        outputs = outputs_of(self.model, texts, lambda batch: span_scores(self.model, batch))
+        return [
+            np.concatenate([row[:1], row[window.begins : window.begins + len(window.places)]]).astype(np.float64)
+            for window, row in zip(windows, outputs, strict=True)
+        ]
 
     def _best(self, context: str, windows: Sequence[Window], scores: Sequence[np.ndarray]) -> list[Found]:
         """The best pieces over all windows, each once; no answer among them where the settings allow it."""

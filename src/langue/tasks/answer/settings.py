@@ -11,7 +11,7 @@ from langue.settings import Settings
 
 
 class AnswerSettings(Settings):
-    """How answers are found in a text."""
+    """The search for answers in a text."""
 
     stride: int = Field(default=128, ge=1)
     """Tokens that two windows of a long text share."""

@@ -41,9 +41,9 @@ class AnswerTraining(TableTraining[AnswerRecipe]):
         if recipe.model.form == "seq2seq":
             raise LangueError("task: answer wants model.form: encoder or decoder")
         if recipe.data.benchmark is not None:
-            recipe = recipe.model_copy(update={"answer": _of_benchmark(recipe)})
+            recipe = recipe.replace(answer=_of_benchmark(recipe))
         head = ClassifierConfig(each="position", outputs=2)
-        return recipe.model_copy(update={"model": recipe.model.model_copy(update={"classifier": head})})
+        return recipe.replace(model={"classifier": head})
 
     def learn(self, rows: list[Labelled]) -> Examples:
         return Examples(encoded_windows(self.tokenizer, rows, self.recipe.answer, self.recipe.model.context))
@@ -70,4 +70,4 @@ def _of_benchmark(recipe: AnswerRecipe) -> Any:
     found = find_benchmark(recipe.data.benchmark)
     if found.kind != "answer":
         raise LangueError(f"{found.name} asks for no answers from a text; set task: classify")
-    return recipe.answer.model_copy(update={"no_answer": found.name == "squad/2.0"})
+    return recipe.answer.replace(no_answer=found.name == "squad/2.0")

@@ -12,19 +12,17 @@ from langue import metrics
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
-from langue.models import Model, evaluating
-from langue.models.finite import refuse_not_finite
-from langue.objectives.padding import by_length, padded
+from langue.models import Model
 from langue.tasks.classify.data import encode, target_of
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
-from langue.tasks.framing import BATCH_TOKENS, Framed
+from langue.tasks.framing import Framed, outputs_of
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.training.device import autocast
 
 Text = str | tuple[str, str] | Mapping[str, Any]
-"""What is classified: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""
+"""An input: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""
 
 
 class Classify(Task):
@@ -53,10 +51,9 @@ class Classify(Task):
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: ClassifyRecipe | None = None) -> Classify:
-        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         model, labels = pretrained.model, tuple(pretrained.labels or ())
         if recipe is not None:
-            return cls(model, tokenizer, recipe.classify.model_copy(update={"labels": labels}))
+            return cls(model, tokenizer, recipe.classify.replace(labels=labels))
         outputs = 0 if model.config.classifier is None else model.config.classifier.outputs
         if outputs == 1:
             labels = ()  # Transformers has a name for a single output, as if there were others
@@ -65,7 +62,6 @@ class Classify(Task):
         return cls(model, tokenizer, ClassifySettings(kind="label" if labels else "number", labels=labels))
 
     def objective(self) -> ClassifyObjective:
-        """What it learns by."""
         return ClassifyObjective(self.kind)
 
     def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
@@ -90,16 +86,7 @@ class Classify(Task):
         return found[0] if one else found
 
     def check_input(self, given: Text, place: str, special: bool = False) -> None:
-        """Refuse what cannot be judged.
-
-        Raises:
-            LangueError: a column is missing or empty; names the place.
-        """
         self.encode([_row(given, place)], special)
-
-    def predict(self, inputs: Sequence[Text], **options: Any) -> list[Any]:
-        """`classify` for a list."""
-        return self.classify(list(inputs), **options)
 
     def score(self, predicted: Sequence[Any], expected: Sequence[Any]) -> dict[str, float]:
         """Metrics of answers against the right ones."""
@@ -132,21 +119,13 @@ class Classify(Task):
         context = self.model.config.context
         return encode(self.tokenizer.reading_specials(special), rows, self.kind, context)
 
-    @torch.inference_mode()
     def scores(self, encoded: Sequence[Any]) -> list[np.ndarray]:
-        """What the model's head says about each, in their order: (outputs,) of a text, or (choices,)."""
+        """The outputs of the model's head for each, in their order: (outputs,) of a text, or (choices,)."""
         texts: list[Framed] = [text for row in encoded for text in row] if self.kind == "choice" else list(encoded)
-        found = np.zeros((len(texts), self.model.classifier.output.out_features), np.float32)  # type: ignore[union-attr]
-        device = self.model.device
-        with evaluating(self.model):
-            for numbers in by_length([len(ids) for ids, _ in texts], BATCH_TOKENS.get(device.type, 1 << 14)):
-                chosen = [texts[number] for number in numbers]
-                batch = padded([np.array(ids) for ids, _ in chosen], [np.array(segments) for _, segments in chosen])
-                found[numbers] = self.model.classify(batch.to(device)).float().cpu().numpy()
-                refuse_not_finite(found[numbers])
+        outputs = outputs_of(self.model, texts, lambda batch: self.model.classify(batch).float())
         if self.kind != "choice":
-            return list(found)
-        return np.split(found[:, 0], np.cumsum([len(row) for row in encoded])[:-1])
+            return outputs
+        return np.split(np.concatenate(outputs), np.cumsum([len(row) for row in encoded])[:-1]) if outputs else []
 
     def _answers(self, found: Sequence[np.ndarray], scores: bool) -> list[Any]:
         labels = self.settings.labels

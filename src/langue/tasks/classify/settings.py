@@ -14,7 +14,7 @@ AnswerKind = Literal["label", "labels", "number", "choice"]
 
 
 class ClassifySettings(Settings):
-    """What is said about a text, or about two."""
+    """The judgement of a text, or of two."""
 
     kind: AnswerKind = "label"
     """One label for each text, any number of labels, a number, or which of several choices goes with it."""

@@ -28,7 +28,7 @@ METRICS: Mapping[AnswerKind, tuple[str, ...]] = {
     "number": ("pearson", "spearman", "mean_squared_error", "loss"),
     "choice": ("accuracy", "loss"),
 }
-"""What can decide, by the kind of answer; the first does unless something else is asked for."""
+"""Metrics that can decide, by the kind of answer; the first is the default."""
 
 LOWER = {"loss", "mean_squared_error"}
 
@@ -50,7 +50,7 @@ class ClassifyTraining(TableTraining[ClassifyRecipe]):
     @classmethod
     def complete(cls, recipe: ClassifyRecipe, tokenizer: Tokenizer) -> ClassifyRecipe:
         recipe = with_vocabulary(recipe, tokenizer)
-        recipe = recipe.model_copy(update={"classify": _settings(recipe)})
+        recipe = recipe.replace(classify=_settings(recipe))
         settings = recipe.classify
         head = recipe.model.classifier
         if head is None or head.each != "text":
@@ -66,8 +66,7 @@ class ClassifyTraining(TableTraining[ClassifyRecipe]):
             raise LangueError("task: classify wants model.form: encoder or decoder")
         if recipe.model.form == "decoder" and chosen.pooling == "first":
             raise LangueError("the first position of a decoder has seen nothing; set classify.pooling to last or mean")
-        model = recipe.model.model_copy(update={"classifier": chosen})
-        return recipe.model_copy(update={"model": model})
+        return recipe.replace(model={"classifier": chosen})
 
     def learn(self, rows: list[Labelled]) -> Examples:
         recipe = self.recipe
@@ -124,16 +123,16 @@ class ClassifyTraining(TableTraining[ClassifyRecipe]):
 
 
 def _settings(recipe: ClassifyRecipe) -> ClassifySettings:
-    """What is asked, with the labels; a benchmark says both itself.
+    """The settings with all labels; a benchmark brings both kind and labels.
 
     Raises:
         LangueError: there are fewer than two labels, a weight is for none of them, or the metric is unknown.
     """
     settings = recipe.classify
     if recipe.data.benchmark is not None:
-        settings = settings.model_copy(update=_of_benchmark(recipe.data.benchmark))
+        settings = settings.replace(**_of_benchmark(recipe.data.benchmark))
     if settings.kind in ("label", "labels") and not settings.labels:
-        settings = settings.model_copy(update={"labels": _learnt(read_split(recipe.data, "train"), settings.kind)})
+        settings = settings.replace(labels=_learnt(read_split(recipe.data, "train"), settings.kind))
     if settings.kind == "label" and len(settings.labels) < 2:
         raise LangueError(
             f"the training data have one label alone, {', '.join(settings.labels)}; nothing can be learnt"

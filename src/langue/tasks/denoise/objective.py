@@ -15,7 +15,7 @@ from langue.text import Tokenizer
 from langue.text.sentences import STOPS
 
 Sides = tuple[np.ndarray, np.ndarray]
-"""What the encoder reads, and what the decoder is to write."""
+"""The tokens that the encoder reads, and those that the decoder is to write."""
 
 
 class DenoiseObjective:
@@ -95,7 +95,7 @@ def longest_sides(settings: DenoiseSettings, length: int, rows: int) -> tuple[in
 
 
 def noise_and_spans(length: int, rate: float, mean_span: float, most: int) -> tuple[int, int]:
-    """How many of a row's tokens are dropped, and in how many spans."""
+    """The count of a row's tokens that are dropped, and of their spans."""
     noise = min(max(round(length * rate), 1), length - 1)
     return noise, min(max(round(noise / mean_span), 1), noise, length - noise, most)
 

@@ -13,7 +13,7 @@ DenoiseKind = Literal["spans", "prefix", "infill"]
 
 
 class DenoiseSettings(Settings):
-    """What is amiss with a text that an encoder–decoder learns to mend."""
+    """The noise in a text that an encoder–decoder learns to mend."""
 
     kind: DenoiseKind = "spans"
     """Stretches replaced by sentinels, which alone are to be told (T5); the rest of a text cut in two; or stretches

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
-
-from langue.data import Mix, Packed, Windows
-from langue.data.stream import RowStream
+from langue.data import Windows
 from langue.errors import LangueError
-from langue.models import Model, evaluating
+from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.randomness import RowRandomness
 from langue.tasks.denoise.objective import DenoiseObjective, longest_sides, usual_sides, vocabulary
 from langue.tasks.denoise.settings import DenoiseRecipe
+from langue.tasks.losses import mean_loss, with_perplexity
 from langue.tasks.rewriting.predict import first_token_of
 from langue.tasks.stores import Store
 from langue.tasks.text_training import TextTraining
 from langue.tasks.training_task import CardWords, Shape, rows_of, with_vocabulary
 from langue.text import Tokenizer
-from langue.training.device import autocast
 
 ROWS = 32
 """Rows of one forward pass of an evaluation."""
@@ -50,8 +45,7 @@ class DenoiseTraining(TextTraining[DenoiseRecipe]):
         needed = vocabulary(tokenizer, recipe.denoise)
         if given and given < needed:
             raise LangueError(f"model.vocab_size is {given:,}, but with sentinels {needed:,} are needed; leave it out")
-        model = recipe.model.model_copy(update={"vocab_size": given or needed})
-        return recipe.model_copy(update={"model": model})
+        return recipe.replace(model={"vocab_size": given or needed})
 
     @classmethod
     def usual_lengths(cls, recipe: DenoiseRecipe) -> tuple[int | None, int]:
@@ -69,13 +63,9 @@ class DenoiseTraining(TextTraining[DenoiseRecipe]):
         source, target = longest_sides(recipe.denoise, room_of(recipe), rows)
         return Shape(rows, target, source)
 
-    def stream(self) -> RowStream:
-        streams = [self._stream_of(store) for store in self.splits.train]
-        return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
-
-    def _stream_of(self, store: Store) -> RowStream:
-        kind = Packed if self.recipe.data.pack else Windows
-        return kind(store, room_of(self.recipe), self.recipe.training.seed)
+    @property
+    def row_tokens(self) -> int:
+        return room_of(self.recipe)
 
     @property
     def flops_per_target(self) -> float:
@@ -86,27 +76,15 @@ class DenoiseTraining(TextTraining[DenoiseRecipe]):
         start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
         return DenoiseObjective(self.tokenizer, self.recipe.denoise, start, self.recipe.training.label_smoothing)
 
-    def evaluate(self, model: Model) -> dict[str, float]:
-        return self._measure(model, self.dev_parts())
-
-    def test(self, model: Model) -> dict[str, float] | None:
-        return self._measure(model, self.splits.test) if self.splits.test else None
-
-    def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+    def measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
         """Loss in nats per token that is to be told, spoilt in the same way each time."""
-        objective, total, count = self.objective(), 0.0, 0
-        with evaluating(model):
-            for store in stores:
-                windows = Windows(store, min(room_of(self.recipe), store.tokens - 1), 0)
-                for first in range(0, windows.size, ROWS):
-                    rows = windows.rows(first, min(ROWS, windows.size - first))
-                    batch = objective.batch(rows, RowRandomness(0, first)).to(model.device)
-                    with torch.inference_mode(), autocast(model.device, self.recipe.training.precision):
-                        found = objective.loss(model, batch)
-                    total += float(found.total)
-                    count += int(found.count)
-        loss = total / max(1, count)
-        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        objective = self.objective()
+        batches = (
+            objective.batch(windows.rows(first, min(ROWS, windows.size - first)), RowRandomness(0, first))
+            for windows in (Windows(store, min(self.row_tokens, store.tokens - 1), 0) for store in stores)
+            for first in range(0, windows.size, ROWS)
+        )
+        return with_perplexity(mean_loss(objective, model, batches, self.recipe.training.precision))
 
 
 def room_of(recipe: DenoiseRecipe) -> int:

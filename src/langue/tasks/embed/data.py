@@ -36,7 +36,7 @@ def examples(rows: Sequence[Sequence[Sequence[int]]], targets: Sequence[Any]) ->
 
 
 def own_targets(rows: Sequence[Labelled], kind: RowKind, loss: str) -> list[Any]:
-    """What rows themselves say is to be learnt: grades, a teacher's scores, or nothing but which texts there are.
+    """The targets that rows hold themselves: grades, a teacher's scores, or nothing but which texts there are.
 
     Raises:
         LangueError: a row does not say it, or says what no cosine can be; names the place.

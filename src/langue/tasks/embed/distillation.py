@@ -1,4 +1,4 @@
-"""What a trained model says of the texts that another is to learn from: worked out once and kept in the run."""
+"""A teacher's vectors or scores of the texts that another model learns from: worked out once and kept in the run."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _scores(teacher: Any, rows: Sequence[Sequence[str]]) -> np.ndarray:
 
 
 def read_teacher_answers(folder: Path, texts: Sequence[int], loss: str) -> list[np.ndarray]:
-    """What the teacher said of each row, of so many texts.
+    """The teacher's vectors or scores of each row, of so many texts.
 
     Raises:
         LangueError: it is not there, or of other rows.

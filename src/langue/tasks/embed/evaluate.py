@@ -22,7 +22,7 @@ DEPTH = 10
 
 
 def measure(task: Embed, rows: Sequence[Labelled], settings: EmbedSettings, batch: int) -> dict[str, float]:
-    """How well vectors tell what belongs together.
+    """Metrics of how well vectors tell what belongs together.
 
     Of pairs: accuracy, the share of anchors that are nearest to a positive of theirs among all positives of the rows,
     and mrr@10, the mean of 1 over the place of the first positive where that is among ten. Of graded ones: correlations
@@ -57,7 +57,7 @@ def _loss(
 ) -> float:
     """The mean over rows, whose vectors are (rows, 2, D)."""
     kind = "contrastive" if grades is None else "cosine" if settings.loss == "cosine" else "cosent"
-    objective = EmbedObjective(settings.model_copy(update={"loss": kind, "sizes": ()}))
+    objective = EmbedObjective(settings.replace(loss=kind, sizes=()))
     total = 0.0
     for start in range(0, len(pairs), batch):
         some = slice(start, start + batch)

@@ -18,8 +18,8 @@ from langue.models.config import EmbedderConfig
 from langue.models.finite import refuse_not_finite
 from langue.models.model import make_embedder
 from langue.objectives.padding import by_length, padded
+from langue.tasks import framing
 from langue.tasks.embed.settings import EmbedRecipe
-from langue.tasks.framing import BATCH_TOKENS
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.text.reading import Reading
@@ -28,7 +28,7 @@ POOL, POOL_CHARACTERS = 1 << 13, 1 << 23
 """Texts, and characters, that are sorted by length together; so any number of texts needs no more memory."""
 
 OTHERS = {"classifier", "dropout", "initial_deviation", "tie_embeddings", "head_bias", "head_dense", "head_norm"}
-"""What of a model's configuration its vectors do not depend on."""
+"""Fields of a model's configuration that its vectors do not depend on."""
 
 
 class Embed(Task):
@@ -57,12 +57,11 @@ class Embed(Task):
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: EmbedRecipe | None = None) -> Embed:
-        """The task of a model's folder."""
         return cls(pretrained.model, tokenizer, pretrained.reading)
 
     @property
     def size(self) -> int:
-        """How many numbers a vector has."""
+        """The numbers of a vector."""
         return self.embedder.size
 
     @cached_property
@@ -139,19 +138,14 @@ class Embed(Task):
             rows = self.reading.encode(tokenizer, pool, self.model.config.context, prompt)
             yield self._vectors(rows, size, batch_tokens)
 
-    def predict(self, inputs: Sequence[str], **options: Any) -> list[np.ndarray]:
-        """`embed` for a list."""
-        return list(self.embed(list(inputs), **options))
-
     @torch.inference_mode()
     def _vectors(self, rows: Sequence[Sequence[int]], size: int | None, batch_tokens: int | None) -> np.ndarray:
         found = np.zeros((len(rows), size or self.size), np.float32)
-        device = self.model.device
-        tokens = batch_tokens or BATCH_TOKENS.get(device.type, 1 << 14)
+        tokens = batch_tokens or framing.batch_tokens(self.model)
         with evaluating(self.model):
             for numbers in by_length([len(ids) for ids in rows], tokens):
                 most = max(1, tokens // max(1, len(rows[numbers[0]])))
-                batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(device)
+                batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(self.model.device)
                 vectors = self.embedder(self.model.read(batch), batch.valid)[: len(numbers)]
                 found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
                 refuse_not_finite(found[numbers])

@@ -49,7 +49,7 @@ class EmbedSettings(Reading):
         return self
 
     def reading(self) -> Reading:
-        """What belongs to the model that comes out."""
+        """The part of the settings that belongs to the model that comes out."""
         return Reading(**{name: getattr(self, name) for name in Reading.model_fields})
 
 

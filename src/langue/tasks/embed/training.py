@@ -35,14 +35,14 @@ LOSSES: Mapping[RowKind, tuple[SimilarityLoss, ...]] = {
     "graded": ("cosent", "cosine", "vectors"),
     "texts": ("contrastive", "vectors"),
 }
-"""What can be learnt from rows of a kind; the first is, unless something else is asked for."""
+"""Losses for rows of a kind; the first is the default."""
 
 METRICS: Mapping[RowKind, tuple[str, ...]] = {
     "pairs": ("mrr@10", "accuracy", "loss"),
     "graded": ("spearman", "pearson", "loss"),
     "texts": ("loss",),
 }
-"""What can decide, by the kind of the dev rows; the first does unless something else is asked for."""
+"""Metrics that can decide, by the kind of the dev rows; the first is the default."""
 
 
 class EmbedTraining(TableTraining[EmbedRecipe]):
@@ -67,7 +67,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
         if reading is None:
             return recipe
         own = {name: getattr(recipe.embed, name) for name in recipe.embed.model_fields_set}
-        return recipe.model_copy(update={"embed": EmbedSettings(**{**reading.model_dump(), **own})})
+        return recipe.replace(embed=EmbedSettings(**{**reading.model_dump(), **own}))
 
     @classmethod
     def reading_of(cls, recipe: EmbedRecipe) -> Reading:
@@ -92,7 +92,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
         settings = recipe.embed
         if settings.loss is None:
             kind = kind_of(cls.learnt(recipe))
-            settings = settings.model_copy(update={"loss": LOSSES[kind][0]})
+            settings = settings.replace(loss=LOSSES[kind][0])
         usual = "last" if recipe.model.form == "decoder" else "mean"
         head = recipe.model.embedder or EmbedderConfig(pooling=usual)
         if recipe.model.form == "decoder" and head.pooling == "first":
@@ -104,8 +104,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
             raise LangueError(
                 f"embed.sizes: vectors have {_size(recipe, head)} numbers, of which {wrong[0]} cannot be taken"
             )
-        model = recipe.model.model_copy(update={"embedder": head, "classifier": None})
-        return recipe.model_copy(update={"model": model, "embed": settings})
+        return recipe.replace(model={"embedder": head, "classifier": None}, embed=settings)
 
     @classmethod
     def prepare(cls, recipe: EmbedRecipe, tokenizer: Tokenizer, folder: Path) -> None:
@@ -141,7 +140,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
 
     @property
     def size(self) -> int:
-        """How many numbers a vector has."""
+        """The numbers of a vector."""
         assert self.recipe.model.embedder is not None
         return _size(self.recipe, self.recipe.model.embedder)
 

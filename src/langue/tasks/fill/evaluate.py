@@ -1,8 +1,6 @@
-"""How well an encoder says which tokens were hidden: the same ones whoever asks."""
+"""Metrics of an encoder that says which tokens were hidden: the same ones whoever asks."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from langue.objectives import linear_cross_entropy
 from langue.randomness import RowRandomness
 from langue.tasks.fill.objective import Masked
 from langue.tasks.fill.settings import MaskingSettings
+from langue.tasks.losses import with_perplexity
 from langue.text import Tokenizer
 
 TOKENS = 8192
@@ -47,7 +46,7 @@ def evaluate_masked(
         raise LangueError("the tokenizer has no token that hides others, such as <|mask|>")
     if not store.tokens:
         raise LangueError(f"{store.folder} holds no text")
-    objective = Masked(tokenizer, settings.model_copy(update={"pairs": "none"}))
+    objective = Masked(tokenizer, settings.replace(pairs="none"))
     room = model.config.context - len(tokenizer.pair([])[0])
     together = max(1, TOKENS // model.config.context)
     total, right, count = 0.0, 0, 0
@@ -66,11 +65,10 @@ def evaluate_masked(
             total += float(linear_cross_entropy(hidden, model.head, targets).total)
             right += _right(model, hidden, targets)
             count += len(targets)
-    loss = total / max(1, count)
-    return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "accuracy": right / max(1, count), "guessed": count}
+    return {**with_perplexity(total / max(1, count)), "accuracy": right / max(1, count), "guessed": count}
 
 
 def _right(model: Model, hidden: Tensor, targets: Tensor) -> int:
-    """How many tokens are guessed, a few at once, since each takes a number for every token of the vocabulary."""
+    """The tokens guessed right, a few at once, since each takes a number for every token of the vocabulary."""
     pieces = zip(hidden.split(ROWS), targets.split(ROWS), strict=True)
     return sum(int((model.head(piece).argmax(-1) == right).sum()) for piece, right in pieces)

@@ -75,7 +75,7 @@ class Masked:
         return np.array(framed), np.array(segments), documents
 
     def _choose(self, ids: np.ndarray, documents: np.ndarray | None, draws: np.ndarray) -> np.ndarray:
-        """Which positions (B, T) are to be guessed: the same share of each row, at least one, never a special token."""
+        """The positions (B, T) to be guessed: the same share of each row, at least one, never a special token."""
         possible = ~self.special[ids]
         if documents is not None:
             # A special token is no company.
@@ -129,7 +129,7 @@ class Masked:
 
 
 def _tokens_before(tokenizer: Tokenizer) -> int:
-    """How many special tokens a text's frame puts before it."""
+    """The count of special tokens that a text's frame puts before it."""
     return tokenizer.pair([-1])[0].index(-1)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from langue.data import TokenStore
@@ -15,12 +14,12 @@ from langue.metrics.check import check_columns
 from langue.metrics.classification import accuracy
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
-from langue.objectives.padding import by_length, padded
+from langue.objectives.padding import by_length
 from langue.tasks.fill.evaluate import evaluate_masked
 from langue.tasks.fill.objective import Masked
 from langue.tasks.fill.settings import FillRecipe, MaskingSettings
-from langue.tasks.framing import BATCH_TOKENS
-from langue.tasks.task import Task
+from langue.tasks.framing import Framed, batch_tokens, framed_batch
+from langue.tasks.task import Task, check_vocabulary
 from langue.text import Tokenizer
 
 
@@ -44,25 +43,19 @@ class Fill(Task):
             raise LangueError(
                 "the tokenizer has no token that hides others, such as <|mask|>, so there is no gap to fill"
             )
-        if tokenizer.vocab_size > model.config.vocab_size:
-            raise LangueError(
-                f"the tokenizer has {tokenizer.vocab_size} tokens but the model knows {model.config.vocab_size}; "
-                f"they do not belong together"
-            )
+        check_vocabulary(model, tokenizer)
         self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings or MaskingSettings()
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: FillRecipe | None = None) -> Fill:
-        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         return cls(pretrained.model, tokenizer, None if recipe is None else recipe.masking)
 
     def objective(self) -> Masked:
-        """What it learns by."""
         return Masked(self.tokenizer, self.settings)
 
     @staticmethod
     def mask_name(tokenizer: Tokenizer) -> str:
-        """How a gap is written, such as <|mask|> or [MASK]."""
+        """The spelling of a gap, such as <|mask|> or [MASK]."""
         assert tokenizer.mask is not None
         return str(tokenizer.engine.id_to_token(tokenizer.mask))
 
@@ -99,22 +92,13 @@ class Fill(Task):
         many = [texts] if isinstance(texts, str) else list(texts)
         rows = [self._encode(text, special) for text in many]
         found: list[Any] = [None] * len(rows)
-        for numbers in by_length([len(ids) for ids, _ in rows], BATCH_TOKENS.get(self.model.device.type, 1 << 14)):
+        for numbers in by_length([len(ids) for ids, _ in rows], batch_tokens(self.model)):
             for number, gaps in zip(numbers.tolist(), self._guess([rows[n] for n in numbers], top), strict=True):
                 found[number] = gaps
         return found[0] if isinstance(texts, str) else found
 
     def check_input(self, given: str, place: str, special: bool = False) -> None:
-        """Refuse a text that `fill` cannot take.
-
-        Raises:
-            LangueError: it has no gap, or is longer than the model's context.
-        """
         self._encode(given, special)
-
-    def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
-        """`fill` for a list."""
-        return self.fill(list(inputs), **options)
 
     def evaluate_store(self, store: TokenStore, stride: int | None = None) -> dict[str, float]:
         """Metrics on all text of a store; rows do not overlap, so `stride` has no say."""
@@ -128,7 +112,7 @@ class Fill(Task):
         guesses = [guesses[0]["token"].strip() for gaps in predicted for guesses in gaps]
         return {"accuracy": accuracy(guesses, [token.strip() for right in expected for token in right])}
 
-    def _encode(self, text: str, special: bool) -> tuple[list[int], list[int]]:
+    def _encode(self, text: str, special: bool) -> Framed:
         tokenizer = self.tokenizer.reading_specials(special)
         self.check(tokenizer, text)
         assert self.tokenizer.mask is not None
@@ -145,12 +129,12 @@ class Fill(Task):
 
     @property
     def _joins_spaces(self) -> bool:
-        """Whether the tokenizer has tokens that begin with a space and belong to the word after it."""
+        """True if the tokenizer has tokens that begin with a space and belong to the word after it."""
         return len(self.tokenizer.encode("a a")) == 2
 
     @torch.inference_mode()
-    def _guess(self, rows: Sequence[tuple[list[int], list[int]]], top: int) -> list[Any]:
-        batch = padded([np.array(ids) for ids, _ in rows], [np.array(segments) for _, segments in rows])
+    def _guess(self, rows: Sequence[Framed], top: int) -> list[Any]:
+        batch = framed_batch(rows)
         gaps = torch.eq(batch.ids, self.tokenizer.mask or 0)
         batch = batch.to(self.model.device)
         logits = self.model.head(self.model.hidden(batch)[gaps.to(batch.ids.device)]).float()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from langue.data import Mix, Packed, Windows
 from langue.data.pairs import Pairs
 from langue.data.stream import RowStream
 from langue.errors import LangueError
@@ -57,44 +56,33 @@ class FillTraining(TextTraining[FillRecipe]):
                 "masking.pairs takes stretches of any documents; set data.pack and data.document_mask off"
             )
         head = recipe.model.classifier or ClassifierConfig(pooling="first", dense="tanh")
-        model = recipe.model.model_copy(
-            update={
-                "classifier": head.model_copy(update={"each": "text", "outputs": 2, "pooling": "first"}),
-                "segments": recipe.model.segments or (2 if recipe.model.path is None else 0),
-            }
-        )
-        return recipe.model_copy(update={"model": model})
+        segments = recipe.model.segments or (2 if recipe.model.path is None else 0)
+        classifier = head.replace(each="text", outputs=2, pooling="first")
+        return recipe.replace(model={"classifier": classifier, "segments": segments})
 
     @classmethod
     def target_share(cls, recipe: FillRecipe) -> float:
         return recipe.masking.rate
 
-    def stream(self) -> RowStream:
-        streams = [self._stream_of(store) for store in self.splits.train]
-        return streams[0] if len(streams) == 1 else Mix(streams, self.splits.shares, self.recipe.training.seed)
+    @property
+    def row_tokens(self) -> int:
+        return _room(self.recipe, self.tokenizer)
 
-    def _stream_of(self, store: Store) -> RowStream:
-        seed, data, pairs = self.recipe.training.seed, self.recipe.data, self.recipe.masking.pairs
-        room = _room(self.recipe, self.tokenizer)
-        if pairs != "none":
-            return Pairs(store, room, seed, pairs)
-        return (Packed if data.pack else Windows)(store, room, seed, document_mask=data.document_mask)
+    def stream_of(self, store: Store) -> RowStream:
+        pairs = self.recipe.masking.pairs
+        if pairs == "none":
+            return super().stream_of(store)
+        return Pairs(store, self.row_tokens, self.recipe.training.seed, pairs)
 
     def objective(self) -> Masked:
         return Masked(self.tokenizer, self.recipe.masking, self.recipe.training.label_smoothing)
 
-    def evaluate(self, model: Model) -> dict[str, float]:
-        return self._measure(model, self.dev_parts())
-
-    def test(self, model: Model) -> dict[str, float] | None:
-        return self._measure(model, self.splits.test) if self.splits.test else None
-
-    def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
-        def measure(store: Store) -> dict[str, float]:
+    def measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+        def measured(store: Store) -> dict[str, float]:
             with autocast(model.device, self.recipe.training.precision):
                 return evaluate_masked(model, self.tokenizer, store, self.recipe.masking)
 
-        return weighted(stores, measure, "guessed")
+        return weighted(stores, measured, "guessed")
 
     @property
     def has_samples(self) -> bool:

@@ -1,4 +1,4 @@
-"""How well a language model predicts a text: each token once, with as much before it as a stride leaves."""
+"""The loss of a language model on a text: each token once, with as much before it as a stride leaves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from langue.errors import LangueError
 from langue.models import Model, evaluating
 from langue.objectives import linear_cross_entropy
 from langue.objectives.causal import without_opening
+from langue.tasks.losses import with_perplexity
 from langue.text import Tokenizer
 
 TOKENS = {"cpu": 2048}
@@ -65,10 +66,8 @@ def _advance(store: TokenStore | StorePart, quiet: bool) -> AbstractContextManag
 
 def measures(total: float, count: float, store: TokenStore | StorePart) -> dict[str, float]:
     """The metrics of a text whose losses of `count` tokens add up to `total` nats."""
-    loss = total / count
     return {
-        "loss": loss,
-        "perplexity": math.exp(min(loss, 700.0)),
+        **with_perplexity(total / count),
         "bits_per_byte": total / math.log(2) / max(1, store.text_bytes),
         "bits_per_character": total / math.log(2) / max(1, store.text_characters),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 from langue.batch import Batch
@@ -18,7 +17,7 @@ from langue.settings import parse
 from langue.tasks.constraints import Must, phrase_tokens, say_what_is_lacking
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.settings import GenerateRecipe
-from langue.tasks.task import Task
+from langue.tasks.task import Task, check_vocabulary
 from langue.text import Tokenizer
 
 
@@ -37,20 +36,14 @@ class Generate(Task):
     measured_on = "text"
 
     def __init__(self, model: Model, tokenizer: Tokenizer):
-        if tokenizer.vocab_size > model.config.vocab_size:
-            raise LangueError(
-                f"the tokenizer has {tokenizer.vocab_size} tokens but the model knows {model.config.vocab_size}; "
-                f"they do not belong together"
-            )
+        check_vocabulary(model, tokenizer)
         self.model, self.tokenizer = model.eval(), tokenizer
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: GenerateRecipe | None = None) -> Generate:
-        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         return cls(pretrained.model, tokenizer)
 
     def objective(self) -> Causal:
-        """What it learns by."""
         return Causal(opening=self.tokenizer.document_opening)
 
     def generate(
@@ -132,18 +125,7 @@ class Generate(Task):
         yield stops.push(reader.flush()) + stops.flush()
 
     def check_input(self, given: str, place: str, special: bool = False) -> None:
-        """Refuse a prompt with characters that the tokenizer does not know.
-
-        Raises:
-            LangueError: so it is.
-        """
         self._encode(given, special)
-
-    def predict(self, inputs: Sequence[str], **options: Any) -> list[Any]:
-        """`generate` for a list."""
-        found = self.generate(list(inputs), **options)
-        assert isinstance(found, list)
-        return found
 
     def evaluate_store(self, store: TokenStore, stride: int | None = None) -> dict[str, float]:
         """Metrics on all text of a store; a window slides by `stride` tokens, half of the context by default."""
@@ -183,13 +165,6 @@ class Generate(Task):
             phrases=phrases,
             stop=is_stopped if stop else None,
         )
-
-    @cached_property
-    def suppress_tokens(self) -> tuple[int, ...]:
-        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
-        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
-        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
-        return tuple(sorted(self.tokenizer.specials | unknown | unused))
 
     def cut(
         self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "", special: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
@@ -41,19 +40,10 @@ class GenerateTraining(TextTraining[GenerateRecipe]):
     def complete(cls, recipe: GenerateRecipe, tokenizer: Tokenizer) -> GenerateRecipe:
         return with_vocabulary(recipe, tokenizer)
 
-    def stream(self) -> RowStream:
-        return self.splits.stream(self.recipe)
-
     def objective(self) -> Causal:
         return Causal(self.recipe.training.label_smoothing, self.tokenizer.document_opening)
 
-    def evaluate(self, model: Model) -> dict[str, float]:
-        return self._measure(model, self.dev_parts())
-
-    def test(self, model: Model) -> dict[str, float] | None:
-        return self._measure(model, self.splits.test) if self.splits.test else None
-
-    def _measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
+    def measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
         """Loss in nats per token and bits per byte over all stores together, each token predicted once."""
         nats = bits = tokens = 0.0
         for store in stores:

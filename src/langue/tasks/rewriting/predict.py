@@ -1,13 +1,11 @@
-"""What translation and summarisation have in common: a text in, another text out, by an encoder–decoder."""
+"""The common part of translation and summarisation: a text in, another text out, by an encoder–decoder."""
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import torch
@@ -23,22 +21,23 @@ from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.scripts import is_unspaced
 from langue.metrics.translation import Languages
-from langue.models import Model, ModelConfig, evaluating
+from langue.models import Model, ModelConfig
 from langue.objectives import Seq2SeqObjective
+from langue.objectives.padding import by_length
 from langue.recipe import PairRecipe, Recipe
 from langue.settings import parse
 from langue.tasks.constraints import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
-from langue.tasks.framing import BATCH_TOKENS
+from langue.tasks.framing import batch_tokens
+from langue.tasks.losses import mean_loss, with_perplexity
 from langue.tasks.rewriting.sources import Long, Sources, read_sources
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.text.sentences import joined
-from langue.training.device import autocast
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What became of one text.
+    """The result of one text.
 
     Attributes:
         text: the best.
@@ -94,7 +93,6 @@ class Rewrite(Task):
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | None = None) -> Self:
-        """The task of a model and of the recipe it was trained by, where there is one."""
         settings = recipe.data.pairs if isinstance(recipe, PairRecipe) else None
         return cls(pretrained.model, tokenizer, settings, pretrained.source_tokenizer)
 
@@ -111,7 +109,6 @@ class Rewrite(Task):
             self.models += other.models
 
     def objective(self) -> Seq2SeqObjective:
-        """What it learns by."""
         return Seq2SeqObjective(self.start)
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
@@ -119,11 +116,6 @@ class Rewrite(Task):
         return [found.text for found in self.rewrite([_text(given, self.columns[0]) for given in inputs], **options)]
 
     def check_input(self, given: str, place: str) -> None:
-        """Refuse what is no text.
-
-        Raises:
-            LangueError: the tokenizer cannot read it.
-        """
         self.sides.encode_sources([given])
 
     def rewrite(
@@ -139,7 +131,7 @@ class Rewrite(Task):
         advance: Callable[[int], Any] | None = None,
         **options: Any,
     ) -> list[Rewritten]:
-        """What becomes of each text, in order; an empty text stays empty.
+        """Rewrite texts, in their order; an empty text stays empty.
 
         Args:
             texts: what is read.
@@ -171,7 +163,7 @@ class Rewrite(Task):
         return self._together(len(texts), sources, written)
 
     def usual_tags(self) -> tuple[str, ...]:
-        """What the model is told where nobody says what to tell it.
+        """The tags that the model is told by default.
 
         Raises:
             LangueError: it is always told one of several.
@@ -187,7 +179,7 @@ class Rewrite(Task):
         )
 
     def _settings(self, options: dict[str, Any]) -> GenerationSettings:
-        """How to write, where nobody says otherwise.
+        """The settings of the search, with this task's defaults.
 
         How much may be written at most follows from a piece's own length, never from its neighbours'.
         """
@@ -195,13 +187,6 @@ class Rewrite(Task):
         # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
         usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
         return parse(GenerationSettings, {**usual, **bounds, **options}, self.name)
-
-    @cached_property
-    def suppress_tokens(self) -> tuple[int, ...]:
-        """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
-        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
-        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
-        return tuple(sorted(self.tokenizer.specials | unknown | unused))
 
     def _together(self, count: int, sources: Sources, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
         pieces: list[list[int]] = [[] for _ in range(count)]
@@ -222,7 +207,7 @@ class Rewrite(Task):
         return answers
 
     def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
-        """What becomes of the sources of pairs, each told what its pair says of it."""
+        """Rewrite the sources of pairs, each with the tags of its pair."""
         answers = [""] * len(pairs)
         for tags in sorted({pair.tags for pair in pairs}):
             chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
@@ -235,7 +220,7 @@ class Rewrite(Task):
     def attention(
         self, source: str, target: str | None = None, tags: Sequence[str] = (), special: bool = False
     ) -> tuple[list[str], list[str], list[Tensor]]:
-        """How the model looks at a source while it writes a target, or what it would write itself.
+        """The attention to a source while a target is written, or what the model would write itself.
 
         Returns:
             Tokens of the target as strings, its end included, those of the source, and for each block (heads, T, S) of
@@ -267,18 +252,18 @@ class Rewrite(Task):
         return self.names(written), self.source_names(ids), looks
 
     def names(self, tokens: Sequence[int]) -> list[str]:
-        """What it writes, token by token."""
+        """Tokens of a target as strings."""
         return self.tokenizer.names(tokens)
 
     def source_names(self, tokens: Sequence[int]) -> list[str]:
-        """What it reads, token by token, tags as <TAG>."""
+        """Tokens of a source as strings, tags as <TAG>."""
         told = {number: f"<{tag}>" for tag, number in self.sides.tags.items()}
         names = self.sides.source.names(tokens)
         return [told.get(token) or name for token, name in zip(tokens, names, strict=True)]
 
     @abstractmethod
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
-        """How well texts that were written agree with those that people wrote, split as their languages are."""
+        """Metrics of texts against those that people wrote, split as their languages are."""
 
     def languages_of(self, pairs: Sequence[Pair]) -> Languages:
         """The languages of the targets, which decide how they are split: as the settings say, or the pairs' tags."""
@@ -298,22 +283,13 @@ class Rewrite(Task):
     def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
         """Loss in nats per target token, ends included, and perplexity, of what people wrote."""
         encoded = [self.sides.cut(*both) for both in self.sides.encode(pairs)]
-        order = sorted(range(len(encoded)), key=lambda n: -len(encoded[n][0]) - len(encoded[n][1]))
-        objective, total, count = self.objective(), 0.0, 0
-        room = BATCH_TOKENS.get(self.model.device.type, 1 << 15)
-        start = 0
-        with evaluating(self.model):
-            while start < len(order):
-                longest = sum(len(side) for side in encoded[order[start]])
-                chosen = order[start : start + max(1, room // longest)]
-                start += len(chosen)
-                batch = objective.batch([dict(zip(("source", "target"), encoded[n], strict=True)) for n in chosen])
-                with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
-                    found = objective.loss(self.model, batch.to(self.model.device))
-                total += float(found.total)
-                count += int(found.count)
-        loss = total / max(1, count)
-        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        examples = [{"source": source, "target": target} for source, target in encoded]
+        lengths, objective = [len(source) + len(target) for source, target in encoded], self.objective()
+        batches = (
+            objective.batch([examples[number] for number in numbers])
+            for numbers in by_length(lengths, batch_tokens(self.model))
+        )
+        return with_perplexity(mean_loss(objective, self.model, batches, precision))
 
 
 def _say_what_is_missing(
@@ -328,12 +304,12 @@ def _say_what_is_missing(
 
 
 def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
-    """What the decoder begins with: what the model's configuration says, else the tokenizer."""
+    """The token that the decoder begins with: the configuration's, else the tokenizer's."""
     return tokenizer.first if said is None else said
 
 
 def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """What all texts go on with: what the model's configuration says, else BART's <s>, of which the tokenizer tells."""
+    """The tokens that all texts go on with: the configuration's, else BART's <s>, of which the tokenizer tells."""
     if config.forced_start is not None:
         return (config.forced_start,)
     start = tokenizer.start

@@ -28,7 +28,7 @@ _WITHIN = re.compile(
     """,
     re.VERBOSE,
 )
-"""Where a sentence is split that is too long by itself."""
+"""Places at which a sentence is split that is too long by itself."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Sources:
         ]
 
     def warnings(self) -> list[str]:
-        """What a user should know, in sentences."""
+        """Sentences about what was done to the texts, for a user."""
         found = []
         if self.split:
             found.append(f"{self.split:,} long texts were split between sentences")

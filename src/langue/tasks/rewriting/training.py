@@ -56,7 +56,7 @@ class PairTraining(TrainingTask[PairRecipe]):
 
     @cached_property
     def train(self) -> PairExamples:
-        """What is learnt from; what was left out is told and quarantined."""
+        """The examples to learn from; what was left out is told and quarantined."""
         settings = self._settings(self.recipe)
         tally = Tally(self.folder / QUARANTINE if self.folder.exists() else None)
         pairs = self._read.of_pairs(read_pairs(self.recipe.data, "train", self.task.columns))
@@ -88,8 +88,8 @@ class PairTraining(TrainingTask[PairRecipe]):
             raise LangueError(f"task: {recipe.task} wants model.form: seq2seq, not {recipe.model.form}")
         pairs = recipe.data.pairs
         if not pairs.tags:
-            pairs = pairs.model_copy(update=_tags(recipe, cls.task.columns))
-            recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"pairs": pairs})})
+            pairs = pairs.replace(**_tags(recipe, cls.task.columns))
+            recipe = recipe.replace(data={"pairs": pairs})
         given = recipe.model.vocab_size
         recipe = with_vocabulary(recipe, tokenizer)
         name, source = "vocab_size", tokenizer
@@ -101,14 +101,13 @@ class PairTraining(TrainingTask[PairRecipe]):
         needed = source.vocab_size + len(pairs.tags)
         if given and given < needed:
             raise LangueError(f"model.{name} is {given:,}, but {needed:,} are needed, tags included; leave it out")
-        model = recipe.model.model_copy(update={name: given or needed})
-        return recipe.model_copy(update={"model": model})
+        return recipe.replace(model={name: given or needed})
 
     @classmethod
     def begun_from(cls, recipe: PairRecipe, source: TokenizerSettings | None, reading: Reading | None) -> PairRecipe:
         if source is None or recipe.source_tokenizer is not None:
             return recipe
-        return recipe.model_copy(update={"source_tokenizer": source})
+        return recipe.replace(source_tokenizer=source)
 
     @classmethod
     def prepare(cls, recipe: PairRecipe, tokenizer: Tokenizer, folder: Path) -> None:
@@ -144,7 +143,7 @@ class PairTraining(TrainingTask[PairRecipe]):
 
     @cached_property
     def largest(self) -> Shape:  # type: ignore[override]
-        """That of the first epoch's batches which leaves most behind."""
+        """The one of the first epoch's batches that needs most memory."""
         buckets, model = self.batches(0, 1), self.recipe.model.architecture()
         fixed, heads = 20 * model.width, model.heads
         found, most = Shape(0, 0, 0), -1
@@ -230,7 +229,7 @@ class PairTraining(TrainingTask[PairRecipe]):
 
     def _settings(self, recipe: PairRecipe) -> PairSettings:
         settings = recipe.data.pairs
-        return settings.model_copy(update={"too_long": settings.too_long or self.usual_too_long})
+        return settings.replace(too_long=settings.too_long or self.usual_too_long)
 
 
 def _tags(recipe: PairRecipe, columns: tuple[str, str]) -> dict[str, Any]:

@@ -44,15 +44,11 @@ class Prompted:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Of what it writes."""
+        """The tokenizer of what it writes."""
         return self.task.tokenizer
 
     def check_input(self, given: str, place: str) -> None:
-        """Refuse what is no text.
-
-        Raises:
-            LangueError: the tokenizer cannot read it.
-        """
+        """Refuse a text that the tokenizer cannot read, as `Task.check_input` does."""
         self.tokenizer.encode(given)
 
     def rewrite(
@@ -65,7 +61,7 @@ class Prompted:
         advance: Callable[[int], Any] | None = None,
         **options: Any,
     ) -> list[Rewritten]:
-        """What becomes of each text, in order; a text is cut where the context has no room for it and its summary."""
+        """Summarise texts, in their order; a text is cut where the context has no room for it and its summary."""
         usual = {"beams": 4, "temperature": 0.0, "max_tokens": MAX_TOKENS}
         settings = parse(GenerationSettings, {**usual, **options}, self.name)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer) or [[]] * len(texts)
@@ -105,7 +101,7 @@ class Prompted:
         return rouge(predicted, expected, language=one_language(languages))
 
     def languages_of(self, pairs: Sequence[Pair]) -> None:
-        """What is written nobody has said; see `Rewrite.languages_of`."""
+        """None: the language of the summaries is not known; see `Rewrite.languages_of`."""
         return
 
     def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:

@@ -7,16 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from langue import metrics
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
-from langue.models import Model, evaluating
-from langue.models.finite import refuse_not_finite
-from langue.objectives.padding import by_length, padded
-from langue.tasks.framing import BATCH_TOKENS
+from langue.models import Model
+from langue.tasks.framing import outputs_of
 from langue.tasks.tag.data import pieces_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.settings import TagRecipe, TagSettings
@@ -25,7 +22,7 @@ from langue.text import Tokenizer
 from langue.training.device import autocast
 
 WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
-"""How a plain text is cut into words: runs of letters and digits, and every other mark by itself."""
+"""Words of a plain text: runs of letters and digits, and every other mark by itself."""
 
 BIO = re.compile(r"O|[BI]-.+")
 
@@ -55,15 +52,11 @@ class Tag(Task):
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: TagRecipe | None = None) -> Tag:
-        """The task of a model's folder, and of the recipe it was trained by, where there is one."""
         head = pretrained.model.config.classifier
         names = tuple(pretrained.labels or map(str, range(0 if head is None else head.outputs)))
-        return cls(
-            pretrained.model, tokenizer, (recipe.tag if recipe else TagSettings()).model_copy(update={"labels": names})
-        )
+        return cls(pretrained.model, tokenizer, (recipe.tag if recipe else TagSettings()).replace(labels=names))
 
     def objective(self) -> TagObjective:
-        """What it learns by."""
         return TagObjective()
 
     def tag(self, texts: str | Sequence[Any], *, scores: bool = False) -> Any:
@@ -89,11 +82,6 @@ class Tag(Task):
         return found[0] if isinstance(texts, str) else found
 
     def check_input(self, given: Any, place: str) -> None:
-        """Refuse what has no words.
-
-        Raises:
-            LangueError: it has none, or the context no room; names the place.
-        """
         list(pieces_of(self.tokenizer, [_row(given, place)], self.model.config.context))
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
@@ -130,28 +118,22 @@ class Tag(Task):
             for row in self._logs(rows)
         ]
 
-    @torch.inference_mode()
     def _logs(self, rows: Sequence[Labelled]) -> list[np.ndarray]:
         """(words, labels) of each row: logarithms of probabilities; all alike for a word that has no token."""
         labels = len(self.settings.labels)
-        found = [np.full((len(words_of(row)), labels), -np.log(labels)) for row in rows]
-        cut = list(pieces_of(self.tokenizer, rows, self.model.config.context))
-        flat = [(number, piece) for number, pieces in enumerate(cut) for piece in pieces]
-        device = self.model.device
-        with evaluating(self.model):
-            for chosen in by_length([len(piece.ids) for _, piece in flat], BATCH_TOKENS.get(device.type, 1 << 14)):
-                pieces = [flat[number] for number in chosen]
-                batch = padded([np.array(p.ids) for _, p in pieces], [np.array(p.segments) for _, p in pieces])
-                logs = self.model.classify(batch.to(device)).double().log_softmax(-1).cpu().numpy()
-                refuse_not_finite(logs)
-                for (row, piece), scores in zip(pieces, logs, strict=True):
-                    there = np.flatnonzero(piece.places >= 0)
-                    found[row][piece.first + there] = scores[piece.places[there]]
-        return found
+        logs = [np.full((len(words_of(row)), labels), -np.log(labels)) for row in rows]
+        cut = pieces_of(self.tokenizer, rows, self.model.config.context)
+        pieces = [(number, piece) for number, some in enumerate(cut) for piece in some]
+        texts = [(piece.ids, piece.segments) for _, piece in pieces]
+        outputs = outputs_of(self.model, texts, lambda batch: self.model.classify(batch).double().log_softmax(-1))
+        for (number, piece), output in zip(pieces, outputs, strict=True):
+            there = np.flatnonzero(piece.places >= 0)
+            logs[number][piece.first + there] = output[piece.places[there]]
+        return logs
 
 
 def is_bio(labels: Sequence[str]) -> bool:
-    """Whether labels name entities, so that whole ones can be counted."""
+    """True if labels name entities, so that whole ones can be counted."""
     return all(BIO.fullmatch(label) for label in labels)
 
 

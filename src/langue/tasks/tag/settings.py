@@ -9,7 +9,7 @@ from langue.settings import Settings
 
 
 class TagSettings(Settings):
-    """What is said about each word of a text."""
+    """The labels of the words of a text."""
 
     labels: tuple[str, ...] = ()
     """All labels, in the order of the model's outputs; none learns them from the training data, in sorted order."""

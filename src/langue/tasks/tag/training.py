@@ -13,7 +13,7 @@ from langue.tasks.table_training import TableTraining
 from langue.tasks.tag.data import encoded_pieces, tags_of, targets_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.predict import Tag, is_bio
-from langue.tasks.tag.settings import TagRecipe, TagSettings
+from langue.tasks.tag.settings import TagRecipe
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
 from langue.training import Deciding
@@ -40,7 +40,7 @@ class TagTraining(TableTraining[TagRecipe]):
             raise LangueError(f"{recipe.data.benchmark} has no labels of words; set task: classify or answer")
         settings = recipe.tag
         if not settings.labels:
-            settings = settings.model_copy(update={"labels": _learnt(read_split(recipe.data, "train"))})
+            settings = settings.replace(labels=_learnt(read_split(recipe.data, "train")))
         if len(settings.labels) < 2:
             raise LangueError(f"the training data have one label alone, {settings.labels[0]}; nothing can be learnt")
         known = ("f1", "accuracy", "loss") if is_bio(settings.labels) else ("accuracy", "loss")
@@ -48,8 +48,7 @@ class TagTraining(TableTraining[TagRecipe]):
         if metric not in known:
             raise LangueError(f"tag.metric: {metric!r} is none of {', '.join(known)}, which these labels allow")
         head = ClassifierConfig(each="position", outputs=len(settings.labels))
-        model = recipe.model.model_copy(update={"classifier": head})
-        return recipe.model_copy(update={"model": model, "tag": TagSettings(labels=settings.labels, metric=metric)})
+        return recipe.replace(model={"classifier": head}, tag=settings.replace(metric=metric))
 
     def learn(self, rows: list[Labelled]) -> Examples:
         recipe = self.recipe

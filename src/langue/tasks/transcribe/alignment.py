@@ -1,4 +1,4 @@
-"""When each token was said, by how a decoder's heads looked at what was heard (Whisper's own code, `timing.py`).
+"""The times of tokens, by the attention of a decoder's heads to the recording (Whisper's own code, `timing.py`).
 
 Some heads of a Whisper look at the place of the recording that they are writing down. Their looks are normalised, so
 that what all tokens look at counts for nothing, smoothed, and averaged; then the way through (token, position) is found

@@ -1,4 +1,4 @@
-"""What a recording says, of the probabilities of each of its moments: the likeliest way, or the likeliest text."""
+"""CTC decoding: from the probabilities of each moment to the likeliest path, or the likeliest text."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def prefix_beam(
 
 
 class _Told:
-    """What a language model says of texts; of each beginning that is kept it is asked once."""
+    """A language model's log-probabilities of texts, worked out once for each beginning that is kept."""
 
     def __init__(self, fusion: Fusion | None):
         self.fusion = fusion
@@ -158,7 +158,7 @@ def _add(first: float, second: float) -> float:
 def decode(
     logs: Tensor, lengths: Sequence[int], blank: int, beams: int, fusion: Fusion | None = None
 ) -> list[SpelledText]:
-    """Of each row of logs (B, positions, V), as long as it is, the best text."""
+    """The best text of each row of logs (B, positions, V), as long as it is."""
     rows = [row[:length] for row, length in zip(logs.cpu(), lengths, strict=True)]
     if beams == 1 and fusion is None:
         return [likeliest_path(row, blank) for row in rows]

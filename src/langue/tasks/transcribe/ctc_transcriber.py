@@ -17,9 +17,10 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
 from langue.nn.mel import HOP
+from langue.objectives.padding import by_length
 from langue.tasks.transcribe.ctc_objective import CTCObjective
 from langue.tasks.transcribe.ctc_search import Fusion, SpelledText, decode
-from langue.tasks.transcribe.predict import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, batches, pieces_of
+from langue.tasks.transcribe.predict import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, pieces_of
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.text import Tokenizer
 
@@ -75,7 +76,7 @@ class CTCTranscriber(Transcribe):
         of_each: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
         for pieces in pieces_of(sounds, longest, played):
             heard: dict[int, SpelledText] = {}
-            for numbers in batches([len(piece.samples) for piece in pieces], ROOM):
+            for numbers in by_length([len(piece.samples) for piece in pieces], ROOM):
                 found = self._read([pieces[number].samples for number in numbers], beams, fusion)
                 heard |= dict(zip(numbers, found, strict=True))
                 advance(sum(len(pieces[number].samples) for number in numbers) / RATE)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from langue.console import with_article
 from langue.data.audio import RATE, Sound, read_blocks
@@ -19,8 +18,10 @@ from langue.data.voice import Voice, detector_of
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.speech import Normaliser, plain, speech_scores
-from langue.models import Model, ModelConfig, evaluating
-from langue.tasks.task import Task
+from langue.models import Model, ModelConfig
+from langue.objectives.padding import by_length
+from langue.tasks.losses import mean_loss
+from langue.tasks.task import Task, check_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSettings
 from langue.text import Tokenizer
 from langue.training.device import autocast
@@ -67,7 +68,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said in one recording.
+    """The transcript of one recording.
 
     Attributes:
         text: all of it.
@@ -85,7 +86,7 @@ class Transcript:
 
     @property
     def words(self) -> list[Word]:
-        """Of all segments."""
+        """The words of all segments."""
         return [word for segment in self.segments for word in segment.words]
 
 
@@ -109,8 +110,7 @@ class Transcribe(Task):
             raise LangueError(
                 f"the model is {with_article(model.config.form)} of text; to transcribe takes model.audio"
             )
-        if tokenizer.vocab_size > model.config.vocab_size:
-            raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
+        check_vocabulary(model, tokenizer)
         self.model, self.tokenizer, self.audio = model.eval(), tokenizer, model.config.audio
         self.settings = settings or TranscribeSettings()
 
@@ -118,7 +118,6 @@ class Transcribe(Task):
     def open(
         cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: TranscribeRecipe | None = None
     ) -> Transcribe:
-        """The task of a model and of the recipe it was trained by, where there is one."""
         kind = kind_of(pretrained.model.config, tokenizer)
         return kind(pretrained.model, tokenizer, None if recipe is None else recipe.transcribe)
 
@@ -133,7 +132,7 @@ class Transcribe(Task):
         return [found.text for found in self.hear(sounds, **options)]
 
     def transcribe(self, sounds: Sound | Sequence[Sound], **options: Any) -> str | list[str]:
-        """What is said in one recording or in many.
+        """Transcribe one recording or many.
 
         Args:
             sounds: files, arrays of samples (n,) at 16 kHz, or mappings such as datasets give them; see
@@ -158,7 +157,7 @@ class Transcribe(Task):
         vad: Voice = "none",
         **options: Any,
     ) -> list[Transcript]:
-        """What is said in each recording at 16 kHz, in order.
+        """The transcripts of recordings at 16 kHz, in their order.
 
         Args:
             sounds: recordings, (samples,) or blocks of such, of which no more is held than what is being heard.
@@ -174,7 +173,7 @@ class Transcribe(Task):
 
     @abstractmethod
     def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
-        """What is said in each recording; see `hear`."""
+        """The transcript of each recording; see `hear`."""
 
     def score(
         self, predicted: Sequence[str], expected: Sequence[str], normaliser: Normaliser = "basic"
@@ -198,19 +197,16 @@ class Transcribe(Task):
     def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str], precision: str = "fp32") -> dict[str, float]:
         """Loss in nats per token."""
         targets = self.encode([written(text, self.settings) for text in texts])
-        objective, total, count = self.objective(), 0.0, 0
-        with evaluating(self.model):
-            for numbers in batches([len(sound) for sound in sounds], ROOM):
-                batch = objective.batch([{"audio": sounds[n], "target": targets[n]} for n in numbers])
-                with torch.inference_mode(), autocast(self.model.device, precision):  # type: ignore[arg-type]
-                    found = objective.loss(self.model, batch.to(self.model.device))
-                total += float(found.total)
-                count += int(found.count)
-        return {"loss": total / max(1, count)}
+        objective = self.objective()
+        batches = (
+            objective.batch([{"audio": sounds[number], "target": targets[number]} for number in numbers])
+            for numbers in by_length([len(sound) for sound in sounds], ROOM)
+        )
+        return {"loss": mean_loss(objective, self.model, batches, precision)}
 
     @abstractmethod
     def objective(self, smoothing: float = 0.0) -> Any:
-        """What it learns by."""
+        """The objective that it learns by."""
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of texts that stand as `written` has them."""
@@ -218,7 +214,7 @@ class Transcribe(Task):
 
 
 def kind_of(config: ModelConfig, tokenizer: Tokenizer) -> type[Transcribe]:
-    """How a model transcribes: letter by letter, as a Whisper, or by dictation."""
+    """The class for a model that transcribes: by CTC, as a Whisper, or by a decoder's attention."""
     from langue.tasks.transcribe.ctc_transcriber import CTCTranscriber
     from langue.tasks.transcribe.seq2seq_transcriber import Seq2SeqTranscriber
     from langue.tasks.transcribe.whisper import Whisper
@@ -232,16 +228,6 @@ def kind_of(config: ModelConfig, tokenizer: Tokenizer) -> type[Transcribe]:
 def written(text: str, settings: TranscribeSettings) -> str:
     """A transcript as a model learns to write it."""
     return plain(text) if settings.letters == "plain" else " ".join(text.split())
-
-
-def batches(lengths: Sequence[int], room: int) -> Iterator[list[int]]:
-    """Numbers of recordings that go through a model together: of like length, longest first, `room` samples at once."""
-    order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-    start = 0
-    while start < len(order):
-        count = max(1, room // max(1, lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
 
 
 def cut(sound: Playback, longest: int) -> Pieces:

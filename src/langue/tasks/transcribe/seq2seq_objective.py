@@ -90,7 +90,7 @@ class TranscriptionObjective:
 
 
 def spelling(model: Seq2Seq, memory: EncoderOutput) -> tuple[Tensor, Tensor]:
-    """What an encoder writes by itself: (B, positions, V) log-probabilities, and (B,) how many positions each has."""
+    """The encoder's own CTC output: (B, positions, V) log-probabilities, and (B,) the positions of each."""
     assert model.speller is not None
     rows, positions = memory.hidden.shape[:2]
     logs = model.speller(memory.hidden).float().log_softmax(-1)

@@ -76,7 +76,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
         update: dict[str, Any] = {"audio": _with_levels(recipe.model.audio or AudioConfig(), recipe)}
         if recipe.model.form == "encoder":
             update["tie_embeddings"] = False
-        return recipe.model_copy(update={"model": recipe.model.model_copy(update=update)})
+        return recipe.replace(model=update)
 
     @classmethod
     def prepare(cls, recipe: TranscribeRecipe, tokenizer: Tokenizer, folder: Path) -> None:
@@ -120,7 +120,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:  # type: ignore[override]
-        """Of the manifests, and of the recordings that are heard again; those to learn from lie in the run."""
+        """The hashes of the tables, and of the recordings that are heard again; those to learn from lie in the run."""
         places = (recording_of(row).audio for split in ("dev", "test") for row in self.rows[split])
         files = {str(path): digest(Path(path)) for path in places if isinstance(path, str | Path)}
         return {**super().fingerprints, **files}
@@ -158,7 +158,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
 
     @cached_property
     def flops_per_target(self) -> float:
-        """Of a token, with its share of the positions that are heard."""
+        """Operations for a token, with its share of the positions that are heard."""
         config = self.recipe.model.architecture()
         assert config.audio is not None
         length = max(1, round(self.train.tokens / config.audio.stride / len(self.train)))
@@ -170,7 +170,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
 
 
 def _with_levels(audio: AudioConfig, recipe: TranscribeRecipe) -> AudioConfig:
-    """With the levels of each bin, of some recordings to learn from that are taken by key.
+    """Fill in the levels of each bin, of some recordings to learn from that are taken by key.
 
     Raises:
         LangueError: none of them can be read.
@@ -184,11 +184,11 @@ def _with_levels(audio: AudioConfig, recipe: TranscribeRecipe) -> AudioConfig:
         levels = levels_of(map(torch.from_numpy, sounds), audio.bins)
     if not levels:
         raise LangueError(f"none of the recordings in {recipe.data.train} can be read")
-    return audio.model_copy(update={"levels": levels})
+    return audio.replace(levels=levels)
 
 
 def _readable(rows: Iterable[Labelled], recipe: TranscribeRecipe, advance: Any) -> Iterator[np.ndarray]:
-    """What cannot be read is left out here, and told when all recordings are read."""
+    """Recordings that can be read; the others are left out here, and told when all are read."""
     for row in rows:
         advance(1.0)
         with suppress(LangueError):
@@ -227,7 +227,7 @@ def _learnable(
 
 
 def _place(dropped: Dropped) -> str:
-    """Where what was left out stands, or, of what cannot be read, what is the matter, which names the place."""
+    """The place of a record that was left out; of one that cannot be read, the reason, which names the place."""
     return dropped.begins if dropped.reason == UNREADABLE else dropped.origin
 
 

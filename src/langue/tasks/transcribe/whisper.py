@@ -42,7 +42,7 @@ ROOM = 1 << 29
 
 
 class WhisperOptions(Settings):
-    """How a Whisper is asked."""
+    """Options of a Whisper."""
 
     language: str | None = None
     """Code of the language that is spoken, such as fr; null lets the model find out."""

@@ -135,7 +135,7 @@ def usual_length(words: Sequence[TimedWord]) -> float:
 
 
 def shortened(words: Sequence[TimedWord], limit: float) -> list[TimedWord]:
-    """Without the pause around the end of a sentence, which is of no word: none beside it lasts longer than `limit`."""
+    """Take the pause around a sentence's end from the words beside it, so that none lasts longer than `limit`."""
     found = list(words)
     for number, word in enumerate(words[1:], 1):
         if limit and word.end - word.start > limit:
@@ -147,7 +147,7 @@ def shortened(words: Sequence[TimedWord], limit: float) -> list[TimedWord]:
 
 
 def joined(words: Sequence[TimedWord]) -> list[TimedWord]:
-    """With signs at the words that they belong to, which keep their own times and probability."""
+    """Put signs to the words that they belong to, which keep their own times and probability."""
     found: list[TimedWord] = []
     for word in reversed(words):
         if found and word.text.startswith(" ") and word.text.strip() in LEADING:
