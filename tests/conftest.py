@@ -32,4 +32,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ranks.get("/".join(Path(item.path).with_suffix("").parts[-2:]), len(ranks))
 
     items.sort(key=rank)
-

@@ -61,9 +61,9 @@ class Budget(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Budget:
-        given = [name for name in ("seconds", "tokens", "flops") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a race needs one budget, seconds, tokens or flops, not {' and '.join(given) or 'none'}")
+        bounds = [name for name in ("seconds", "tokens", "flops") if getattr(self, name) is not None]
+        if len(bounds) != 1:
+            raise ValueError(f"a race needs one budget, seconds, tokens or flops, not {' and '.join(bounds) or 'none'}")
         return self
 
     def __str__(self) -> str:

@@ -41,12 +41,12 @@ class ModelSettings(ModelConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_preset(cls, given: Any) -> Any:
-        name = given.get("preset") if isinstance(given, dict) else None
+    def _fill_in_preset(cls, fields: Any) -> Any:
+        name = fields.get("preset") if isinstance(fields, dict) else None
         if name is None:
-            return given
+            return fields
         try:
-            return {**preset(name), **given}
+            return {**preset(name), **fields}
         except LangueError as error:
             raise ValueError(str(error)) from None
 

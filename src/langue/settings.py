@@ -91,8 +91,8 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
             return kind.model_validate(content)
         except ValidationError as error:
             errors: list[Mapping[str, Any]] = [
-                {**each, "loc": _within(each["loc"], content, missing=each["type"] == "missing")}
-                for each in error.errors()
+                {**fault, "loc": _within(fault["loc"], content, missing=fault["type"] == "missing")}
+                for fault in error.errors()
             ]
             first = _telling(errors)
     name = ".".join(str(part) for part in first["loc"])
@@ -116,7 +116,7 @@ def _telling(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple[int | str, ...]:
     """The parts of a place that are there; and its last part, if that is just what is missing."""
-    found: list[int | str] = []
+    parts: list[int | str] = []
     for number, part in enumerate(place):
         if isinstance(content, Mapping):
             known = part in content
@@ -126,8 +126,8 @@ def _within(place: Sequence[int | str], content: Any, *, missing: bool) -> tuple
             content = content[part]
         elif not (missing and number == len(place) - 1):
             continue
-        found.append(part)
-    return tuple(found)
+        parts.append(part)
+    return tuple(parts)
 
 
 def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:
@@ -140,8 +140,8 @@ def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:
         return f"{name} is missing"
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    given = first.get("input")
-    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    value = first.get("input")
+    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool)) else ""
     return f"{name}: {message}{shown}" if name else f"{message}{shown}"
 
 

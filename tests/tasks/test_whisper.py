@@ -25,7 +25,7 @@ from langue.models import Model, ModelConfig, build
 from langue.nn.mel import HOP
 from langue.tasks.transcribe.predict import Transcript
 from langue.tasks.transcribe.sound import features_of, filled
-from langue.tasks.transcribe.whisper import Whisper, WhisperOptions, _Listening
+from langue.tasks.transcribe.whisper import Whisper, WhisperOptions, _Recording
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer, whisper_tokens
 
 LANGUAGES = ("en", "fr", "de")
@@ -161,7 +161,7 @@ def test_the_first_temperature_whose_text_is_believed_counts(task: Whisper) -> N
     every, calm = (0.0, 0.6, 0.8, 1.0), {"beams": 2, "draws": 1, "silence": 2.0, "likelihood": -1e9}
     chosen = set()
     for sound in (each[: RATE // 3] for each in sounds()):
-        listening = _Listening(Playback(read_blocks(sound)), [])
+        listening = _Recording(Playback(read_blocks(sound)), [])
         assert task._goes_on(listening, lambda seconds: None)
         task._encode([listening])
         repeats, alone = {}, {}
@@ -274,7 +274,7 @@ def test_transformers_generates_from_a_folder_of_ours(
         options = {"language": language, "task": "transcribe", "return_timestamps": True, "max_new_tokens": 20}
         row = theirs.generate(features, suppress_tokens=list(ours.suppress_tokens), **options)[0].tolist()
         row = [token for token in row if token < tokenizer.end or token >= ours.tokens.first]
-        each = _Listening(Playback([sound]), [], language=ours.tokens.languages[language])
+        each = _Recording(Playback([sound]), [], language=ours.tokens.languages[language])
         ours._goes_on(each, print)
         ours._encode([each])
         [(written, _)] = ours._write([each], WhisperOptions(temperatures=(0.0,), beams=1))

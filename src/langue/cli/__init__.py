@@ -63,12 +63,13 @@ def _run(arguments: list[str]) -> int:
         chosen = _choose(arguments[1], chosen, f"langue {arguments[0]}")
     assert isinstance(chosen, Verb)
     arguments, verify = _take(VERIFY, arguments)
+    arguments = complete_resume(gather_fields(arguments)) if chosen.recipe else arguments
     if not verify:
-        return _call(complete_resume(gather_fields(arguments)) if chosen.recipe else arguments)
+        return _call(arguments)
     from langue.files import every_byte
 
     with every_byte():
-        return _call(complete_resume(gather_fields(arguments)) if chosen.recipe else arguments)
+        return _call(arguments)
 
 
 def _take(flag: str, arguments: list[str]) -> tuple[list[str], bool]:

@@ -36,16 +36,16 @@ def answer(
     if (question is None) != (context is None):
         raise LangueError("--question and --context go together")
     typed = on_command_line([] if question is None else [(question, context)], "--question")
-    rows = (Input("--question", {"question": asked, "context": text}, fault) for _, (asked, text), fault in typed)
+    rows = (Input("--question", {"question": query, "context": text}, fault) for _, (query, text), fault in typed)
     inputs = Inputs("question", [*rows, *read_inputs(file)])
     inputs.change(_asked)
     task = load(run, device, task="answer")
     inputs.check(task.check_input)
-    for row, found, fault in inputs.results(task.find(inputs.sound_values)):
+    for row, spans, fault in inputs.results(task.find(inputs.sound_values)):
         if as_json:
-            print(json_line(_object(row, (found or [])[:top], fault)))
+            print(json_line(_object(row, (spans or [])[:top], fault)))
         else:
-            print("\n".join(one_line(each.text) for each in (found or [])[:top]))
+            print("\n".join(one_line(span.text) for span in (spans or [])[:top]))
     return inputs.end()
 
 
@@ -65,9 +65,9 @@ def _asked(values: Mapping[str, Any], place: str) -> Any:
     return row
 
 
-def _object(row: Any, found: Sequence[Any], fault: str) -> dict[str, Any]:
+def _object(row: Any, spans: Sequence[Any], fault: str) -> dict[str, Any]:
     values = row if isinstance(row, Mapping) else {} if row is None else row.values
     known = {name: values[name] for name in ("id", "question") if name in values}
     if fault:
         return {**known, "error": fault}
-    return {**known, "answers": [{"text": each.text, "start": each.start, "score": each.score} for each in found]}
+    return {**known, "answers": [{"text": span.text, "start": span.start, "score": span.score} for span in spans]}

@@ -38,21 +38,21 @@ def classify(
     task = load(run, device, task="classify")
     inputs.check(lambda text, place: task.check_input(text, place, special))
     judged = task.classify(inputs.sound_values, scores=True, special=special)
-    for text, found, fault in inputs.results(judged):
-        print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))
+    for text, judgement, fault in inputs.results(judged):
+        print(json_line(_object(text, judgement, fault)) if as_json else "" if fault else one_line(_line(judgement)))
     return inputs.end()
 
 
-def _object(text: Any, found: Any, fault: str) -> dict[str, Any]:
-    asked = {"text": text} if isinstance(text, str) else {"input": text}
+def _object(text: Any, judgement: Any, fault: str) -> dict[str, Any]:
+    source = {"text": text} if isinstance(text, str) else {"input": text}
     if fault:
-        return {**asked, "error": fault}
-    return {**asked, **(found if isinstance(found, Mapping) else {"number": found})}
+        return {**source, "error": fault}
+    return {**source, **(judgement if isinstance(judgement, Mapping) else {"number": judgement})}
 
 
-def _line(found: Any) -> str:
-    if not isinstance(found, Mapping):
-        return f"{found:.4f}"
-    if "labels" in found:
-        return ", ".join(f"{label} {found['scores'][label]:.3f}" for label in found["labels"]) or "none"
-    return f"{found['label']} {found['scores'][str(found['label'])]:.3f}"
+def _line(judgement: Any) -> str:
+    if not isinstance(judgement, Mapping):
+        return f"{judgement:.4f}"
+    if "labels" in judgement:
+        return ", ".join(f"{label} {judgement['scores'][label]:.3f}" for label in judgement["labels"]) or "none"
+    return f"{judgement['label']} {judgement['scores'][str(judgement['label'])]:.3f}"

@@ -99,7 +99,7 @@ def _recordings(task: Any, data: str, settings: TableDataSettings, tally: Tally,
     rows = list(read_labelled(data, settings, tally))
     sounds = [recording_of(row, task.settings.truncated).read() for row in rows]
     expected = [text_of(row, "text") for row in rows]
-    return _References(expected, lambda task: [found.text for found in task.hear(sounds, beams=beams)])
+    return _References(expected, lambda task: [transcript.text for transcript in task.hear(sounds, beams=beams)])
 
 
 def _check(task: Any) -> None:

@@ -58,8 +58,8 @@ def verify(store: Path, /) -> None:
     from langue.files import every_byte
 
     with every_byte():
-        found = TokenStore.open(store)
-    print(f"{store} is whole: {found.tokens:,} tokens in {len(found.shards)} shards are as they were written")
+        opened = TokenStore.open(store)
+    print(f"{store} is whole: {opened.tokens:,} tokens in {len(opened.shards)} shards are as they were written")
 
 
 def inspect(
@@ -81,13 +81,13 @@ def inspect(
     from langue.data import TokenStore
     from langue.text import Tokenizer
 
-    found = TokenStore.open(store)
-    _print(found, as_json)
+    opened = TokenStore.open(store)
+    _print(opened, as_json)
     if tokenizer is None:
         return
     known = Tokenizer.load(tokenizer)
-    found.require(known)
-    print(f"\n{known.decode(_document(found, document))}")
+    opened.require(known)
+    print(f"\n{known.decode(_document(opened, document))}")
 
 
 SHOWN_TOKENS = 500

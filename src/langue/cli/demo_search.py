@@ -55,8 +55,8 @@ def docstrings() -> Iterator[dict[str, Any]]:
     from langue.data.embedded import embedded_docstrings
 
     names = set()
-    for found in embedded_docstrings():
-        name = f"{found.name}:{found.line}" if found.name in names else found.name
-        names.add(found.name)
-        yield {"id": name, "title": found.name, "text": found.text, "module": found.module, "kind": found.kind,
-               "line": found.line}  # fmt: skip
+    for docstring in embedded_docstrings():
+        name = f"{docstring.name}:{docstring.line}" if docstring.name in names else docstring.name
+        names.add(docstring.name)
+        yield {"id": name, "title": docstring.name, "text": docstring.text, "module": docstring.module,
+               "kind": docstring.kind, "line": docstring.line}  # fmt: skip

@@ -35,11 +35,11 @@ def doctor(*, as_json: Json = False) -> None:
     Args:
         as_json: print one JSON object instead of words.
     """
-    found = examine()
+    facts = examine()
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(facts, indent=2))
         return
-    for line in describe(found):
+    for line in describe(facts):
         print(line)
 
 
@@ -72,13 +72,13 @@ def examine() -> dict[str, Any]:
 def _gpus() -> list[dict[str, Any]]:
     import torch
 
-    found = []
+    gpus = []
     for place in range(torch.cuda.device_count()):
         known = torch.cuda.get_device_properties(place)
-        found.append({"device": f"cuda:{place}", "name": known.name, "memory": known.total_memory})
+        gpus.append({"device": f"cuda:{place}", "name": known.name, "memory": known.total_memory})
     if torch.backends.mps.is_available():
-        found.append({"device": "mps", "name": "Apple GPU", "memory": torch.mps.recommended_max_memory()})
-    return found
+        gpus.append({"device": "mps", "name": "Apple GPU", "memory": torch.mps.recommended_max_memory()})
+    return gpus
 
 
 def _peaks() -> dict[str, float]:
@@ -98,50 +98,50 @@ def _missing(modules: tuple[str, ...]) -> list[str]:
     return [module for module in modules if find_spec(module) is None]
 
 
-def describe(found: dict[str, Any]) -> list[str]:
+def describe(facts: dict[str, Any]) -> list[str]:
     """The examination in words."""
     from langue.report.words import size
 
-    lines = [f"langue {found['langue']}, Python {found['python']}, torch {found['torch']}, {found['system']}", ""]
-    lines.append(_line("processor", f"{found['processor']}, {found['cores']} cores, {found['threads']} threads"))
-    if found["features"]:
-        lines.append(_line("", ", ".join(found["features"])))
-    lines.append(_line("memory", f"{size(found['memory'])}, of which {size(found['memory_free'])} are free"))
-    lines.append(_line("disk", f"{size(found['disk_free'])} are free here"))
-    gpus = [f"{gpu['name']} ({gpu['device']}), {size(gpu['memory'])}" for gpu in found["gpus"]]
+    lines = [f"langue {facts['langue']}, Python {facts['python']}, torch {facts['torch']}, {facts['system']}", ""]
+    lines.append(_line("processor", f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads"))
+    if facts["features"]:
+        lines.append(_line("", ", ".join(facts["features"])))
+    lines.append(_line("memory", f"{size(facts['memory'])}, of which {size(facts['memory_free'])} are free"))
+    lines.append(_line("disk", f"{size(facts['disk_free'])} are free here"))
+    gpus = [f"{gpu['name']} ({gpu['device']}), {size(gpu['memory'])}" for gpu in facts["gpus"]]
     lines += [_line("GPU", gpu) for gpu in gpus or ["none; everything runs on the processor"]]
-    for name, peak in found["matmul_peak"].items():
+    for name, peak in facts["matmul_peak"].items():
         lines.append(_line("matrix multiply", f"{peak / 1e9:,.0f} GFLOP/s measured, {name}"))
-    lines.append(_line("bf16", _say_bf16(found)))
-    lines.append(_line("compile", _say_compile(found)))
+    lines.append(_line("bf16", _say_bf16(facts)))
+    lines.append(_line("compile", _say_compile(facts)))
     lines.append("")
-    for name, extra in found["extras"].items():
+    for name, extra in facts["extras"].items():
         state = f"missing: pip install 'langue[{name}]'" if extra["missing"] else "installed"
         lines.append(_line(name, f"{state} ({extra['unlocks']})"))
-    return [*lines, "", _verdict(found)]
+    return [*lines, "", _verdict(facts)]
 
 
 def _line(name: str, text: str) -> str:
     return f"{name:<16} {text}"
 
 
-def _say_bf16(found: dict[str, Any]) -> str:
-    device = found["gpus"][0]["device"] if found["gpus"] else "cpu"
-    gain = found["matmul_peak"][f"{device} bf16"] / found["matmul_peak"][f"{device} fp32"]
+def _say_bf16(facts: dict[str, Any]) -> str:
+    device = facts["gpus"][0]["device"] if facts["gpus"] else "cpu"
+    gain = facts["matmul_peak"][f"{device} bf16"] / facts["matmul_peak"][f"{device} fp32"]
     if gain > 1.3:
         return f"{gain:.1f} times as fast as fp32 on {device}"
     return f"no faster than fp32 on {device}"
 
 
-def _say_compile(found: dict[str, Any]) -> str:
-    if found["compiler"]:
-        return f"possible, with {found['compiler']}"
+def _say_compile(facts: dict[str, Any]) -> str:
+    if facts["compiler"]:
+        return f"possible, with {facts['compiler']}"
     return "not on the processor: it needs a C++ compiler and Python's headers (Debian: apt install g++ python3-dev)"
 
 
-def _verdict(found: dict[str, Any]) -> str:
-    if found["memory_free"] < 2**30:
+def _verdict(facts: dict[str, Any]) -> str:
+    if facts["memory_free"] < 2**30:
         return "Less than 1 GiB of memory is free: close other programs before you train."
-    if found["extras"]["report"]["missing"]:
+    if facts["extras"]["report"]["missing"]:
         return "This machine can train. For reports to look at: pip install 'langue[report]', then langue demo."
     return "This machine can train. Try: langue demo"

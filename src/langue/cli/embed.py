@@ -51,14 +51,14 @@ def embed(
 
     task = load(run, device, task="embed")
     how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special}
-    given = chain(on_command_line(texts), read_inputs(file))
+    rows = chain(on_command_line(texts), read_inputs(file))
     if out is not None:
         faults = Faults("text")
-        found = task.embed_stream(_readable(given, column, faults), **how)
-        count = write_vectors(_without(found, faults), out)
+        parts = task.embed_stream(_readable(rows, column, faults), **how)
+        count = write_vectors(_without(parts, faults), out)
         say(f"{out}: {count:,} vectors of {size or task.size} numbers, by the model {task.fingerprint}")
         return faults.status(count)
-    inputs = Inputs("text", given).change(lambda value, place: text_in(value, place, column))
+    inputs = Inputs("text", rows).change(lambda value, place: text_in(value, place, column))
     vectors = task.embed(inputs.sound_values, **how)
     for text, made, fault in inputs.results(zip(vectors, _cosines(vectors), strict=True)):
         if as_json:
@@ -69,14 +69,14 @@ def embed(
     return inputs.end()
 
 
-def _readable(given: Iterable[Input], column: str, faults: Faults) -> Iterator[str]:
+def _readable(inputs: Iterable[Input], column: str, faults: Faults) -> Iterator[str]:
     """Each text, asked for as it is needed; an empty one in the place of each that has failed.
 
     Raises:
         LangueError: there are none.
     """
     count = 0
-    for number, (place, value, fault) in enumerate(given):
+    for number, (place, value, fault) in enumerate(inputs):
         count, text = number + 1, ""
         with faults.noted(number, place):
             if fault:

@@ -66,35 +66,35 @@ def evaluate(
     from langue.evaluation.run import evaluate_suite
 
     if suite is not None:
-        found = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
+        result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "language": language}
         options |= {"rerank": rerank, "rerank_depth": rerank_depth, **reading.settings()}
-        found = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
+        result = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
-        print(json_line(found))
+        print(json_line(result))
     elif suite is not None:
-        _print_suite(found)
+        _print_suite(result)
     else:
-        _print(found)
-    for name, reason in found.get("failed", {}).items():
+        _print(result)
+    for name, reason in result.get("failed", {}).items():
         say(f"{name} could not be measured: {reason}")
-    return SOME_FAILED if found.get("failed") else OK
+    return SOME_FAILED if result.get("failed") else OK
 
 
-def _print(found: dict[str, Any]) -> None:
-    counts = ", ".join(f"{found[name]:,} {word}" for name, word in _COUNTS.items() if name in found)
-    print(f"{found['data']}: {counts}, {found['seconds']} s")
-    if "systems" in found:
-        _print_systems(found["systems"])
+def _print(result: dict[str, Any]) -> None:
+    counts = ", ".join(f"{result[name]:,} {word}" for name, word in _COUNTS.items() if name in result)
+    print(f"{result['data']}: {counts}, {result['seconds']} s")
+    if "systems" in result:
+        _print_systems(result["systems"])
         return
-    for name, value in found["metrics"].items():
-        low, high = found.get("intervals", {}).get(name, (None, None))
+    for name, value in result["metrics"].items():
+        low, high = result.get("intervals", {}).get(name, (None, None))
         between = "" if low is None else f"   95 % within {low:.4f} … {high:.4f}"
         print(f"  {name.replace('_', ' '):<20} {value:.4f}{between}")
-    for name, scores in found.get("baselines", {}).items():
+    for name, scores in result.get("baselines", {}).items():
         print(f"  {name}: {in_words(scores)}")
-    for name, signature in found.get("signatures", {}).items():
+    for name, signature in result.get("signatures", {}).items():
         print(f"  {name}: {signature}")
 
 
@@ -104,22 +104,22 @@ _COUNTS = {"queries": "queries", "documents": "documents", "tokens": "tokens", "
 def _print_systems(systems: dict[str, Any]) -> None:
     names = list(next(iter(systems.values()))["metrics"])
     rows = []
-    for system, found in systems.items():
+    for system, scores in systems.items():
         cells = [
-            f"{found['metrics'][name]:.4f}\n{found['intervals'][name][0]:.3f} … {found['intervals'][name][1]:.3f}"
+            f"{scores['metrics'][name]:.4f}\n{scores['intervals'][name][0]:.3f} … {scores['intervals'][name][1]:.3f}"
             for name in names
         ]
-        beside = found.get("difference")
+        beside = scores.get("difference")
         against = "" if beside is None else f"{beside['value']:+.4f}\np = {beside['p']:.3f}"
         rows.append([system, *cells, against])
     table("with intervals of 95 %", ["", *names, f"{names[0]} against dense"], rows)
 
 
-def _print_suite(found: dict[str, Any]) -> None:
+def _print_suite(result: dict[str, Any]) -> None:
     rows = [
         [name, f"{part['examples']:,}", ", ".join(f"{key} {value:.4f}" for key, value in part["metrics"].items())]
-        for name, part in found["tasks"].items()
+        for name, part in result["tasks"].items()
     ]
-    if found["metrics"]:  # test files do not tell their labels
-        rows.append(["average", "", f"{found['metrics']['score']:.4f}"])
-    table(found["suite"], ["task", "examples", "metrics"], rows)
+    if result["metrics"]:  # test files do not tell their labels
+        rows.append(["average", "", f"{result['metrics']['score']:.4f}"])
+    table(result["suite"], ["task", "examples", "metrics"], rows)

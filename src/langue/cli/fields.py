@@ -39,12 +39,12 @@ def gather_fields(arguments: Sequence[str]) -> list[str]:
 
 def complete_resume(arguments: Sequence[str]) -> list[str]:
     """Put `--resume always` for a `--resume` that stands alone."""
-    found = []
+    completed = []
     for argument, behind in zip(arguments, [*arguments[1:], ""], strict=True):
-        found.append(argument)
+        completed.append(argument)
         if argument == _RESUME and behind not in _WAYS:
-            found.append(_WAYS[0])
-    return found
+            completed.append(_WAYS[0])
+    return completed
 
 
 def read_fields(changes: Sequence[str]) -> dict[str, str]:

@@ -65,9 +65,9 @@ def build(
     from langue.search import Index, IndexSettings
     from langue.settings import parse
 
-    asked = {"kind": kind, "size": size, "overlap": overlap, "storage": storage, "documents": documents}
-    asked |= {"id": id, "text": text, "title": title, "metadata": metadata or None}
-    index = Index.build(list(docs), out, model, parse(IndexSettings, asked, "index build"), device)
+    fields = {"kind": kind, "size": size, "overlap": overlap, "storage": storage, "documents": documents}
+    fields |= {"id": id, "text": text, "title": title, "metadata": metadata or None}
+    index = Index.build(list(docs), out, model, parse(IndexSettings, fields, "index build"), device)
     assert index.change is not None
     return _tell(index, index.change, as_json)
 
@@ -89,8 +89,8 @@ def add(
     """
     from langue.search import Index
 
-    found = Index.open(index, model, device)
-    return _tell(found, found.add(list(docs)), as_json)
+    opened = Index.open(index, model, device)
+    return _tell(opened, opened.add(list(docs)), as_json)
 
 
 def delete(index: IndexPlace, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
@@ -102,8 +102,8 @@ def delete(index: IndexPlace, ids: tuple[str, ...], /, *, as_json: Json = False)
     """
     from langue.search import Index
 
-    found = Index.open(index)
-    _tell(found, found.delete(ids), as_json)
+    opened = Index.open(index)
+    _tell(opened, opened.delete(ids), as_json)
 
 
 def info(index: IndexPlace, /, *, as_json: Json = False) -> None:
@@ -156,8 +156,8 @@ def search(
     """
     from langue.search import Index
 
-    found = Index.open(index, model, device)
-    show(found, query, k=k, where=where, mode=mode, judge=rerank, as_json=as_json)
+    opened = Index.open(index, model, device)
+    show(opened, query, k=k, where=where, mode=mode, judge=rerank, as_json=as_json)
 
 
 def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None = None, **options: Any) -> None:

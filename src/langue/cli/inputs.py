@@ -50,8 +50,8 @@ class Faults:
 
     def note(self, number: int, place: str, error: object) -> None:
         """Keep why an input failed."""
-        told = str(error)
-        self.reasons[number] = told if told.startswith(place) else f"{place}: {told}"
+        reason = str(error)
+        self.reasons[number] = reason if reason.startswith(place) else f"{place}: {reason}"
 
     @contextmanager
     def noted(self, number: int, place: str) -> Iterator[None]:
@@ -100,11 +100,11 @@ class Inputs(Faults):
         LangueError: there are none.
     """
 
-    def __init__(self, what: str, given: Iterable[Input]):
+    def __init__(self, what: str, inputs: Iterable[Input]):
         super().__init__(what)
         self.places: list[str] = []
         self.values: list[Any] = []
-        for number, (place, value, fault) in enumerate(given):
+        for number, (place, value, fault) in enumerate(inputs):
             self.places.append(place)
             self.values.append(value)
             if fault:
@@ -151,12 +151,12 @@ class Inputs(Faults):
         """Their values."""
         return [self.values[number] for number in self.sound]
 
-    def results(self, found: Iterable[Any]) -> Iterator[tuple[Any, Any, str]]:
+    def results(self, answers: Iterable[Any]) -> Iterator[tuple[Any, Any, str]]:
         """Each input's value, what was found for it, and why not: what was found stands in the order of the sound ones.
 
         An input may fail until it is its turn.
         """
-        rest = dict(zip(self.sound, found, strict=True))
+        rest = dict(zip(self.sound, answers, strict=True))
         for number, value in enumerate(self.values):
             yield value, rest.get(number), self.reasons.get(number, "")
 
@@ -244,5 +244,5 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _finite(part) for name, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value

@@ -53,11 +53,11 @@ def attention(
     if isinstance(task, Rewrite):
         looks = look_at_source(task, text, target, name, special)
     else:
-        found = read_model(run)[0] if task is None else task
-        if found.tokenizer is None:
+        loaded = read_model(run)[0] if task is None else task
+        if loaded.tokenizer is None:
             raise LangueError(f"{run} holds no tokenizer; put its tokenizer.json there")
         reads, source = (text, None) if target is None else (target, text)
-        looks = look(found.model, found.tokenizer.reading_specials(special), reads, source, name=name)
+        looks = look(loaded.model, loaded.tokenizer.reading_specials(special), reads, source, name=name)
     write_attention(looks, out)
     print(f"{len(looks.layers)} layers of {looks.layers[0].shape[0]} heads, {len(looks.tokens)} tokens: {out}")
 

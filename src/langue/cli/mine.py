@@ -60,8 +60,8 @@ def mine(
     from langue.search.mine import mine as find
     from langue.settings import parse
 
-    asked = {"negatives": negatives, "depth": depth, "skip": skip, "margin": margin, "mode": mode}
-    settings = parse(MineSettings, asked, "langue index mine")
+    fields = {"negatives": negatives, "depth": depth, "skip": skip, "margin": margin, "mode": mode}
+    settings = parse(MineSettings, fields, "langue index mine")
     columns = {"anchor": anchor, "positive": positive}
     reading, tally = reading_as({"max_line_bytes": max_line_bytes}, "langue index mine"), Tally()
     rows = read_labelled(data, DataSettings(train="", columns=columns, **reading), tally)

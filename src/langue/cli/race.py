@@ -41,8 +41,8 @@ def race(
     from langue.settings import parse
     from langue.tasks.recipes import read_recipe
 
-    given = {"seconds": seconds, "tokens": tokens, "flops": flops}
-    budget = parse(Budget, given if any(given.values()) else {"seconds": 60}, "race")
+    bounds = {"seconds": seconds, "tokens": tokens, "flops": flops}
+    budget = parse(Budget, bounds if any(bounds.values()) else {"seconds": 60}, "race")
     result = run_race(read_recipe(recipe, read_fields(changes)), presets or FAMILIES, budget, out)
     show(result)
     print(write_race_report(out))

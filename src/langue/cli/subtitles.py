@@ -34,9 +34,9 @@ class TranscriptWriter:
         if self._file is not None and self.out is not None:
             self._file.close()
 
-    def write(self, recording: Any, heard: Any) -> None:
+    def write(self, recording: Any, transcript: Any) -> None:
         """One transcript. What stood in the file before goes when there is the first to take its place."""
-        text = render(self.kind, recording, heard)
+        text = render(self.kind, recording, transcript)
         if self.in_folder:
             assert self.out is not None
             self.out.mkdir(parents=True, exist_ok=True)
@@ -69,29 +69,29 @@ class TranscriptWriter:
         return name
 
 
-def render(kind: str, recording: Any, heard: Any) -> str:
+def render(kind: str, recording: Any, transcript: Any) -> str:
     """A transcript in one of the formats, its last line's end included.
 
     Raises:
         LangueError: a segment has no times.
     """
     if kind == "text":
-        return one_line(heard.text) + "\n"
+        return one_line(transcript.text) + "\n"
     if kind == "json":
-        return _object(recording, heard) + "\n"
-    for segment in heard.segments:
+        return _object(recording, transcript) + "\n"
+    for segment in transcript.segments:
         if not (math.isfinite(segment.start) and math.isfinite(segment.end)):
             raise LangueError(f"{recording.place}: {segment.text!r:.60} has no times, which {kind} needs; take --json")
     if kind == "tsv":  # whole milliseconds, as Whisper's own program writes them
-        rows = [f"{round(1000 * s.start)}\t{round(1000 * s.end)}\t{_line(s.text)}\n" for s in heard.segments]
+        rows = [f"{round(1000 * s.start)}\t{round(1000 * s.end)}\t{_line(s.text)}\n" for s in transcript.segments]
         return "".join(["start\tend\ttext\n", *rows])
     if kind == "vtt":
-        cues = [f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_spoken(s)}\n" for s in heard.segments]
+        cues = [f"{_clock(s.start, '.')} --> {_clock(s.end, '.')}\n{_spoken(s)}\n" for s in transcript.segments]
         return "\n".join(["WEBVTT\n", *cues])
     cues = [
         # SRT has no way to spell the arrow within a text; a blank line would end it.
         f"{number}\n{_clock(s.start, ',')} --> {_clock(s.end, ',')}\n{_line(s.text).replace('-->', '->')}\n"
-        for number, s in enumerate(heard.segments, 1)
+        for number, s in enumerate(transcript.segments, 1)
     ]
     return "\n".join(cues)
 
@@ -102,14 +102,14 @@ def _line(text: str) -> str:
 
 def _spoken(segment: Any) -> str:
     """A cue's text, in which WebVTT can say when each word begins, so that players highlight what was said."""
-    text, told, place, found = _line(segment.text), 0, 0, ""
+    text, written, place, marked = _line(segment.text), 0, 0, ""
     for word in segment.words:
         start = text.find(_line(word.text), place)
         if start > 0 and math.isfinite(word.start):  # the first begins with the cue
-            found += _marked(text[told:start]) + f"<{_clock(word.start, '.')}>"
-            told = start
+            marked += _marked(text[written:start]) + f"<{_clock(word.start, '.')}>"
+            written = start
         place = max(place, start + len(word.text))
-    return found + _marked(text[told:])
+    return marked + _marked(text[written:])
 
 
 def _marked(text: str) -> str:
@@ -125,23 +125,23 @@ def _clock(seconds: float, point: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
 
 
-def _object(recording: Any, heard: Any) -> str:
+def _object(recording: Any, transcript: Any) -> str:
     name = str(recording.audio) if isinstance(recording.audio, str | Path) else recording.place
-    found: dict[str, Any] = {"audio": name, "text": heard.text, "seconds": round(heard.seconds, 3)}
-    found["score"] = round(heard.score, 4)
-    if heard.language is not None:
-        found["language"] = heard.language
-    found["segments"] = [_segment(segment) for segment in heard.segments]
-    return json_line(found)
+    fields: dict[str, Any] = {"audio": name, "text": transcript.text, "seconds": round(transcript.seconds, 3)}
+    fields["score"] = round(transcript.score, 4)
+    if transcript.language is not None:
+        fields["language"] = transcript.language
+    fields["segments"] = [_segment(segment) for segment in transcript.segments]
+    return json_line(fields)
 
 
 def _segment(segment: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"text": segment.text, "start": segment.start, "end": segment.end}
+    fields: dict[str, Any] = {"text": segment.text, "start": segment.start, "end": segment.end}
     if segment.words:
-        found["words"] = [_word(word) for word in segment.words]
-    return found
+        fields["words"] = [_word(word) for word in segment.words]
+    return fields
 
 
 def _word(word: Any) -> dict[str, Any]:
-    found = {"word": word.text, "start": word.start, "end": word.end}
-    return found if word.probability is None else {**found, "probability": word.probability}
+    fields = {"word": word.text, "start": word.start, "end": word.end}
+    return fields if word.probability is None else {**fields, "probability": word.probability}

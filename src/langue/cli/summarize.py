@@ -94,11 +94,11 @@ def _score(
     answers = task.write(pairs, **options)
     summaries, languages = [pair.target for pair in pairs], task.languages_of(pairs)
     lead_and_oracle = baselines([pair.source for pair in pairs], summaries, one_language(languages))
-    found = {str(run): task.score(answers, summaries, languages), **lead_and_oracle}
+    systems = {str(run): task.score(answers, summaries, languages), **lead_and_oracle}
     if as_json:
         counts = {"examples": len(pairs), "dropped": tally.dropped()}
-        print(json_line({"data": str(file), **counts, "metrics": found.pop(str(run)), "baselines": found}))
+        print(json_line({"data": str(file), **counts, "metrics": systems.pop(str(run)), "baselines": systems}))
         return
-    names = list(found[str(run)])
-    rows = [[name, *(f"{100 * each[metric]:.2f}" for metric in names)] for name, each in found.items()]
+    names = list(systems[str(run)])
+    rows = [[name, *(f"{100 * metrics[metric]:.2f}" for metric in names)] for name, metrics in systems.items()]
     table(f"{file}: {len(pairs):,} texts, F1 in %", ["", *(name.replace("_", " ") for name in names)], rows)

@@ -32,17 +32,17 @@ def tag(
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
     task = load(run, device, task="tag")
     inputs.check(task.check_input)
-    for text, found, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):
-        print(json_line(_object(text, found, fault)) if as_json else "" if fault else one_line(_line(found)))
+    for text, labelled, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):
+        print(json_line(_object(text, labelled, fault)) if as_json else "" if fault else one_line(_line(labelled)))
     return inputs.end()
 
 
-def _object(text: Any, found: Any, fault: str) -> dict[str, Any]:
+def _object(text: Any, labelled: Any, fault: str) -> dict[str, Any]:
     if fault:
         return {"input": text, "error": fault}
-    words, tags, scores = (list(column) for column in zip(*found, strict=True))
+    words, tags, scores = (list(column) for column in zip(*labelled, strict=True))
     return {"tokens": words, "tags": tags, "scores": scores}
 
 
-def _line(found: Any) -> str:
-    return " ".join(word if label == "O" else f"{word}/{label}" for word, label, _ in found)
+def _line(labelled: Any) -> str:
+    return " ".join(word if label == "O" else f"{word}/{label}" for word, label, _ in labelled)

@@ -45,8 +45,8 @@ def train(
         raise LangueError("name at least one file to learn from")
     if (out / "tokenizer.json").exists():
         raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
-    asked = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
-    settings = parse(TokenizerSettings, asked, "tokenizer train")
+    fields = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
+    settings = parse(TokenizerSettings, fields, "tokenizer train")
     read_settings, tally = _read_settings(text, reading), Tally()
     tokenizer = train_tokenizer(settings, _texts(files, read_settings, f"learning {kind}", tally))
     tally.check(files, read_settings.max_dropped, read_settings.option)  # of much text the end may not have been read

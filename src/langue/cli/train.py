@@ -59,12 +59,12 @@ def train(
     asked = read_recipe(recipe, read_fields(changes))
     if seeds is not None:
         return _train_seeds(asked, out, seeds, start_from, report, as_json)
-    found = experiment.train(asked, out, start_from=start_from, resume=_RESUME[resume], report=report)
+    trained = experiment.train(asked, out, start_from=start_from, resume=_RESUME[resume], report=report)
     if is_first():
-        if found.interrupted:
-            say(f"interrupted at step {found.step:,}; go on with: {_going_on(out)}")
-        print(json.dumps(found.summary()) if as_json else _closing(found))
-    return ended_by(found.signal if found.interrupted else None)
+        if trained.interrupted:
+            say(f"interrupted at step {trained.step:,}; go on with: {_going_on(out)}")
+        print(json.dumps(trained.summary()) if as_json else _closing(trained))
+    return ended_by(trained.signal if trained.interrupted else None)
 
 
 def _going_on(out: Path) -> str:
@@ -82,37 +82,37 @@ def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None,
     from langue.experiment.seeds import train_seeds
     from langue.parallel import is_first
 
-    found = train_seeds(recipe, out, count, start_from=start_from, report=report)
-    last = found.runs[-1]
-    more_to_do = last.interrupted or len(found.runs) < count
+    result = train_seeds(recipe, out, count, start_from=start_from, report=report)
+    last = result.runs[-1]
+    more_to_do = last.interrupted or len(result.runs) < count
     status = ended_by(last.signal if more_to_do else None)
     if not is_first():
         return status
     if more_to_do:
         say(f"interrupted in {last.folder.path}; the same command goes on")
     if as_json:
-        print(json.dumps(found.summary()))
+        print(json.dumps(result.summary()))
         return status
     rows = [
-        [name.replace("_", " "), *(f"{run.metrics[name]:.4f}" for run in found.runs), f"{mean:.4f} ± {deviation:.4f}"]
-        for name, (mean, deviation) in found.metrics.items()
+        [name.replace("_", " "), *(f"{run.metrics[name]:.4f}" for run in result.runs), f"{mean:.4f} ± {deviation:.4f}"]
+        for name, (mean, deviation) in result.metrics.items()
     ]
-    table(str(out), ["metric", *(f"seed {seed}" for seed in found.seeds), "mean ± deviation"], rows)
+    table(str(out), ["metric", *(f"seed {seed}" for seed in result.seeds), "mean ± deviation"], rows)
     return status
 
 
-def _closing(found: Run) -> str:
+def _closing(trained: Run) -> str:
     """The result, and a command to try it by."""
     from langue.tasks.training_task import training_task
     from langue.text import Tokenizer
 
-    run, measured, recipe = found.folder.path, found.metrics, found.folder.recipe()
-    done = f"{found.step:,} steps, {short(found.tokens)} {counted(recipe.task)}, {duration(found.seconds)}"
-    lines = [f"{run}: {done}; {found.stopped}"]
+    run, measured, recipe = trained.folder.path, trained.metrics, trained.folder.recipe()
+    done = f"{trained.step:,} steps, {short(trained.tokens)} {counted(recipe.task)}, {duration(trained.seconds)}"
+    lines = [f"{run}: {done}; {trained.stopped}"]
     dev = {name: value for name, value in measured.items() if not name.startswith("test_")}
     test = {name.removeprefix("test_"): value for name, value in measured.items() if name.startswith("test_")}
     lines += [
-        f"{split} {in_words(values)} (step {found.best_step:,})"
+        f"{split} {in_words(values)} (step {trained.best_step:,})"
         for split, values in (("dev", dev), ("test", test))
         if values
     ]

@@ -154,8 +154,8 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
             yield Input(str(path), Recording(str(path), path, 0.0, None))
             continue
         there, unreadable = walk(path)
-        found, others = of_kinds(there, SUFFIXES)
+        files, others = of_kinds(there, SUFFIXES)
         report_passed(path, [*others, *unreadable])
-        if not found:
+        if not files:
             raise LangueError(f"{path} holds no {', '.join(SUFFIXES)} file")
-        yield from (Input(str(file), Recording(str(file), file, 0.0, None)) for file in found)
+        yield from (Input(str(file), Recording(str(file), file, 0.0, None)) for file in files)

@@ -122,9 +122,9 @@ class DecodingBatch:
         """Let others go on behind these; all of them have been read. Of each source there are as many as `counts`."""
         pairs = list(zip(self._states, other._states, strict=True))
         for state, more in pairs:
-            for each, rows in ((state, len(self)), (more, len(other))):
-                if each.page_table is None:
-                    each.move_to_pages(torch.arange(rows, device=self.texts.device))
+            for own, rows in ((state, len(self)), (more, len(other))):
+                if own.page_table is None:
+                    own.move_to_pages(torch.arange(rows, device=self.texts.device))
             state.join(more, counts)
         if self.look is None and other.look is None:
             self.attention = None
@@ -180,7 +180,7 @@ class DecodingBatch:
         self.logits = mean if wanted.logits else None
 
     def _mean(self, logits: Sequence[Tensor]) -> Tensor:
-        stacked = torch.stack([each.log_softmax(-1) for each in logits])
+        stacked = torch.stack([own.log_softmax(-1) for own in logits])
         # Averaged logarithms are no probabilities before they are normalised again.
         return stacked.mean(0) if self.ensemble == "logarithm" else stacked.logsumexp(0) - math.log(len(logits))
 

@@ -176,22 +176,23 @@ def grouped(running: Sequence[Running], vocab_size: int, device: torch.device) -
     """Groups of requests under way, whose rows stand in the batch in this order."""
     kinds: dict[tuple, list[tuple[Running, int]]] = {}
     place = 0
-    for one in running:
-        beams = one.request.settings.beams > 1
-        kinds.setdefault((one.request.kind, one.rows if beams else 0), []).append((one, place))
-        place += one.rows
+    for member in running:
+        beams = member.request.settings.beams > 1
+        kinds.setdefault((member.request.kind, member.rows if beams else 0), []).append((member, place))
+        place += member.rows
     return [_group(members, place, vocab_size, device) for members in kinds.values()]
 
 
 def _group(members: list[tuple[Running, int]], total: int, vocab_size: int, device: torch.device) -> Group:
     rows: list[int] = []
-    for one, place in members:
+    for member, place in members:
         # A prompt's one row goes on as many ways as there are samples.
-        rows += [place] * len(one.samples) if one.rows < len(one.samples) else range(place, place + one.rows)
+        samples = len(member.samples)
+        rows += [place] * samples if member.rows < samples else range(place, place + member.rows)
     request = members[0][0].request
     suppressed = [token for token in set(request.suppress_tokens) - set(request.ends) if token < vocab_size]
     return Group(
-        [one for one, _ in members],
+        [member for member, _ in members],
         None if rows == list(range(total)) else torch.tensor(rows, device=device),
         torch.tensor(suppressed, device=device) if suppressed else None,
     )

@@ -26,8 +26,8 @@ class Scheduler:
 
     def admit(self, running: Sequence[Running]) -> list[Request]:
         """Take requests that go on from now on beside those under way; a first one is taken whatever it needs."""
-        rows = total = sum(_rows(one) for one in running)
-        longest = max((one.seen + one.request.source_length for one in running), default=0)
+        rows = total = sum(_rows(member) for member in running)
+        longest = max((member.seen + member.request.source_length for member in running), default=0)
         taken = 0
         for request in self.waiting:
             wider, longest = total + request.settings.width, max(longest, request.length)
@@ -40,7 +40,7 @@ class Scheduler:
         return [self.waiting.popleft() for _ in range(taken)]
 
 
-def _rows(one: Running) -> int:
+def _rows(member: Running) -> int:
     """Rows that it may have yet."""
-    settings = one.request.settings
-    return settings.beams if settings.beams > 1 else len(one.samples)
+    settings = member.request.settings
+    return settings.beams if settings.beams > 1 else len(member.samples)

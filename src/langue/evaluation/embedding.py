@@ -27,16 +27,17 @@ def evaluate_searches(
     Raises:
         LangueError: the set cannot be read.
     """
-    given = read_beir(data, split)
-    if given.missing:
-        remark(f"{data} judges {given.missing:,} documents as relevant that it does not hold")
-    found, rankings = evaluate_search(task, given, judge, depth)
+    search_set = read_beir(data, split)
+    if search_set.missing:
+        remark(f"{data} judges {search_set.missing:,} documents as relevant that it does not hold")
+    measured, rankings = evaluate_search(task, search_set, judge, depth)
     if predictions is not None:
         _write_rankings(predictions, rankings)
-    counts = {"examples": len(given.queries), "queries": len(given.queries), "documents": len(given.documents)}
-    dropped = {"query without judgements": given.unjudged, "judged document that is missing": given.missing}
+    queries, documents = len(search_set.queries), len(search_set.documents)
+    counts = {"examples": queries, "queries": queries, "documents": documents}
+    dropped = {"query without judgements": search_set.unjudged, "judged document that is missing": search_set.missing}
     dropped = {reason: count for reason, count in dropped.items() if count}
-    return {**counts, "dropped": dropped, **found}
+    return {**counts, "dropped": dropped, **measured}
 
 
 def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> None:

@@ -55,12 +55,12 @@ def statistics(
         return {name: (counts, error_rate) for name, counts in error_statistics(predicted, expected).items()}, {}
     if task == "summarize":
         language = one_language(languages)
-        each = rouge_statistics(predicted, expected, language=language)
+        scores = rouge_statistics(predicted, expected, language=language)
         signatures = {"rouge": f"tok:{split_of(language, expected)}|stem:no"}
-        return {kind: (as_mean(each[:, place]), mean_of) for place, kind in enumerate(ROUGE)}, signatures
+        return {kind: (as_mean(scores[:, place]), mean_of) for place, kind in enumerate(ROUGE)}, signatures
     metrics = [TranslationMetric(kind, languages) for kind in TRANSLATION]
-    found: Statistics = {metric.kind: (metric.statistics(predicted, expected), metric.score) for metric in metrics}
-    return found, {metric.kind: metric.signature for metric in metrics}
+    counted: Statistics = {metric.kind: (metric.statistics(predicted, expected), metric.score) for metric in metrics}
+    return counted, {metric.kind: metric.signature for metric in metrics}
 
 
 def read_pairs_of(task: Any, data: Any, settings: PairDataSettings, tally: Tally | None = None) -> list[Pair]:
@@ -99,18 +99,18 @@ def evaluate_pairs(
     metrics, answers = task.evaluate(pairs, languages=languages, **options)
     expected = [pair.target for pair in pairs]
     counted, signatures = statistics(task.name, answers, expected, languages)
-    found: dict[str, Any] = {"metrics": metrics, "intervals": intervals_of(counted)}
+    result: dict[str, Any] = {"metrics": metrics, "intervals": intervals_of(counted)}
     if signatures:
-        found["signatures"] = signatures
+        result["signatures"] = signatures
     if task.name == "summarize":
-        found["baselines"] = baselines([pair.source for pair in pairs], expected, one_language(languages))
-    return found, answers
+        result["baselines"] = baselines([pair.source for pair in pairs], expected, one_language(languages))
+    return result, answers
 
 
 def intervals_of(counted: Statistics) -> dict[str, list[float]]:
     """The bounds of 95 % of each metric."""
-    found = {name: bootstrap(*each) for name, each in counted.items()}
-    return {name: [each.low, each.high] for name, each in found.items()}
+    intervals = {name: bootstrap(counts, score) for name, (counts, score) in counted.items()}
+    return {name: [interval.low, interval.high] for name, interval in intervals.items()}
 
 
 def baselines(
@@ -120,10 +120,10 @@ def baselines(
     of it that scores best (oracle), which no extract of one sentence can beat."""
     sentences = [[part.strip() for part in _SENTENCE.split(text) if part.strip()] or [text] for text in texts]
     chosen = {
-        "lead": [each[0] for each in sentences],
-        "oracle": [_best(each, summary, language) for each, summary in zip(sentences, summaries, strict=True)],
+        "lead": [parts[0] for parts in sentences],
+        "oracle": [_best(parts, summary, language) for parts, summary in zip(sentences, summaries, strict=True)],
     }
-    return {name: rouge(found, summaries, language=language) for name, found in chosen.items()}
+    return {name: rouge(predicted, summaries, language=language) for name, predicted in chosen.items()}
 
 
 def _best(sentences: Sequence[str], summary: str, language: str | None) -> str:

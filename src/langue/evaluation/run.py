@@ -88,10 +88,10 @@ def evaluate(
     if language is not None and task.name not in PAIR_TASKS:
         raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
     if task.measured_on == "text":
-        found = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
+        result = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
         judge = None if rerank is None else load_reranker(rerank, device)
-        found = evaluate_searches(task, data, split or "test", judge, rerank_depth, predictions)
+        result = evaluate_searches(task, data, split or "test", judge, rerank_depth, predictions)
     elif rerank is not None:
         raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
     else:
@@ -101,10 +101,10 @@ def evaluate(
             "pairs": partial(_on_pairs, language=language),
             "rows": _on_rows,
         }
-        found = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
+        result = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
     shown = data if isinstance(data, str) else "rows"
     seconds = round(time.perf_counter() - begun, 3)
-    return {"task": task.name, "data": shown, **found, "seconds": seconds}
+    return {"task": task.name, "data": shown, **result, "seconds": seconds}
 
 
 def _on_rows(
@@ -150,10 +150,10 @@ def _on_pairs(
         raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
     tally = Tally()
     pairs = read_pairs_of(task, data, recipe, tally)
-    found, answers = evaluate_pairs(task, pairs, language)
+    result, answers = evaluate_pairs(task, pairs, language)
     if predictions is not None:
         write_text(predictions, "".join(answer.replace("\n", " ") + "\n" for answer in answers))
-    return {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped(), **found}
+    return {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped(), **result}
 
 
 def reading_as(bounds: Mapping[str, Any], verb: str) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def _on_benchmark(task: Any, name: str, folder: str, split: str) -> tuple[dict[s
 def answers_to(task: Any, rows: Sequence[Labelled]) -> list[Any]:
     """A model's answers to rows, labelled or not."""
     if task.name == "answer":
-        return [found[0].text for found in task.find(rows)]
+        return [spans[0].text for spans in task.find(rows)]
     return task.predict([row.values for row in rows])
 
 
@@ -260,13 +260,13 @@ def evaluate_suite(
             continue
         shown = name if part == split else f"{name} ({part.removeprefix(f'{split}_')})"
         try:
-            found, answers, rows = _on_benchmark(load(run, device), name, data, part)
+            metrics, answers, rows = _on_benchmark(load(run, device), name, data, part)
         except LangueError as error:
             failed[shown] = str(error)
             continue
-        tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": found}
-        if found:
-            scores[name, part] = found
+        tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": metrics}
+        if metrics:
+            scores[name, part] = metrics
         if predictions is not None:
             predictions.mkdir(parents=True, exist_ok=True)
             _write_predictions(predictions / _file_name(name, part), name, rows, answers)
@@ -305,7 +305,7 @@ def _file_name(name: str, part: str) -> str:
 
 def _runs_by_benchmark(folder: Path, suite: str) -> dict[str, Path]:
     """The runs at a place or right below it, by the task of the suite that they were trained on."""
-    found: dict[str, Path] = {}
+    runs: dict[str, Path] = {}
     places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())] if folder.is_dir() else []
     for place in places:
         if (place / "recipe.yaml").is_file() and (place / "model").is_dir():
@@ -313,8 +313,8 @@ def _runs_by_benchmark(folder: Path, suite: str) -> dict[str, Path]:
             benchmark = data.benchmark if isinstance(data, TableDataSettings) else None
             if benchmark is None or not benchmark.startswith(f"{suite}/"):
                 continue
-            if benchmark in found:
-                remark(f"{place} is left aside: {found[benchmark]} was trained on {benchmark} as well")
+            if benchmark in runs:
+                remark(f"{place} is left aside: {runs[benchmark]} was trained on {benchmark} as well")
             else:
-                found[benchmark] = place
-    return found
+                runs[benchmark] = place
+    return runs

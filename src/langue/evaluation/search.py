@@ -26,13 +26,13 @@ RERANKED = 100
 AT_ONCE = 64
 """Queries that are compared with all documents at a time."""
 
-Found = list[list[Scored]]
+Rankings = list[list[Scored]]
 """For each query the numbers of documents with their scores, the best first."""
 
 
 def evaluate_search(
     task: Any,
-    given: SearchSet,
+    search_set: SearchSet,
     rerank: Rerank | None = None,
     rerank_depth: int = RERANKED,
     names: Sequence[str] = RETRIEVAL,
@@ -41,7 +41,7 @@ def evaluate_search(
 
     Args:
         task: makes vectors, as `Embed` does.
-        given: documents, queries and judgements; each document is one vector, of what the model's context holds.
+        search_set: documents, queries and judgements; each document is one vector, of what the model's context holds.
         rerank: judges the best of what both found anew; see `langue.search.rerank`.
         rerank_depth: how many.
         names: metrics.
@@ -56,31 +56,35 @@ def evaluate_search(
     """
     if rerank_depth < 1:
         raise LangueError(f"{rerank_depth} documents cannot be reranked; ask for 1 or more")
-    queries, documents = list(given.queries.values()), list(given.documents.values())
-    found = {"dense": dense(task, queries, documents), "bm25": by_words(queries, documents)}
-    found["hybrid"] = [fuse(*both)[:DEPTH] for both in zip(found["dense"], found["bm25"], strict=True)]
+    queries, documents = list(search_set.queries.values()), list(search_set.documents.values())
+    ranked = {"dense": dense(task, queries, documents), "bm25": by_words(queries, documents)}
+    ranked["hybrid"] = [fuse(*both)[:DEPTH] for both in zip(ranked["dense"], ranked["bm25"], strict=True)]
     if rerank is not None:
-        found["reranked"] = reranked(rerank, found["hybrid"], queries, documents, rerank_depth)
-    rankings = {name: _named(each, given) for name, each in found.items()}
-    each = {name: retrieval_statistics(ranking, given.judgements, names) for name, ranking in rankings.items()}
-    systems = {name: _scored(values, None if name == "dense" else each["dense"]) for name, values in each.items()}
+        ranked["reranked"] = reranked(rerank, ranked["hybrid"], queries, documents, rerank_depth)
+    rankings = {name: _named(ranking, search_set) for name, ranking in ranked.items()}
+    statistics = {
+        name: retrieval_statistics(ranking, search_set.judgements, names) for name, ranking in rankings.items()
+    }
+    systems = {
+        name: _scored(values, None if name == "dense" else statistics["dense"]) for name, values in statistics.items()
+    }
     return {**systems["dense"], "systems": systems}, rankings
 
 
-def dense(task: Any, queries: Sequence[str], documents: Sequence[str]) -> Found:
+def dense(task: Any, queries: Sequence[str], documents: Sequence[str]) -> Rankings:
     """By the cosine of vectors, with every document compared."""
     with progress("vectors", len(queries) + len(documents), "texts") as advance:
-        asked, known = (
+        query_vectors, document_vectors = (
             unit(task.embed(texts, prompt=prompt, advance=advance))
             for texts, prompt in ((queries, "query"), (documents, "document"))
         )
-    found: Found = []
-    for start in range(0, len(asked), AT_ONCE):
-        found += [_best(scores) for scores in asked[start : start + AT_ONCE] @ known.T]
-    return found
+    ranked: Rankings = []
+    for start in range(0, len(query_vectors), AT_ONCE):
+        ranked += [_best(scores) for scores in query_vectors[start : start + AT_ONCE] @ document_vectors.T]
+    return ranked
 
 
-def by_words(queries: Sequence[str], documents: Sequence[str]) -> Found:
+def by_words(queries: Sequence[str], documents: Sequence[str]) -> Rankings:
     """By BM25; documents without any word of a query are not found."""
     collector = Collector()
     for number, text in enumerate(documents):
@@ -90,12 +94,12 @@ def by_words(queries: Sequence[str], documents: Sequence[str]) -> Found:
 
 
 def reranked(
-    rerank: Rerank, found: Found, queries: Sequence[str], documents: Sequence[str], depth: int = RERANKED
-) -> Found:
+    rerank: Rerank, rankings: Rankings, queries: Sequence[str], documents: Sequence[str], depth: int = RERANKED
+) -> Rankings:
     """Rankings whose best are put in the order of a judge of pairs, equals in the order they had."""
-    judged: Found = []
+    judged: Rankings = []
     with progress("reranking", len(queries), "queries") as advance:
-        for query, ranking in zip(queries, found, strict=True):
+        for query, ranking in zip(queries, rankings, strict=True):
             top = ranking[:depth]
             scores = judge(rerank, query, [documents[number] for number, _ in top]) if top else np.empty(0)
             order = np.argsort(-scores, kind="stable")
@@ -109,21 +113,23 @@ def _best(scores: np.ndarray) -> list[Scored]:
     return list(zip(places.tolist(), scores[places].tolist(), strict=True))
 
 
-def _named(found: Found, given: SearchSet) -> dict[str, list[str]]:
+def _named(rankings: Rankings, search_set: SearchSet) -> dict[str, list[str]]:
     """Documents by their ids. Where queries are documents themselves, as in Quora, none is an answer to itself."""
-    names = list(given.documents)
+    names = list(search_set.documents)
     return {
-        query: [names[number] for number, _ in ranking if names[number] != query or query in given.judgements[query]]
-        for query, ranking in zip(given.queries, found, strict=True)
+        query: [
+            names[number] for number, _ in ranking if names[number] != query or query in search_set.judgements[query]
+        ]
+        for query, ranking in zip(search_set.queries, rankings, strict=True)
     }
 
 
 def _scored(values: Mapping[str, np.ndarray], beside: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
     """Metrics and intervals of 95 % over queries; and the difference of the first metric from another system's."""
-    intervals = {name: bootstrap(as_mean(each), mean_of) for name, each in values.items()}
+    intervals = {name: bootstrap(as_mean(counts), mean_of) for name, counts in values.items()}
     scored: dict[str, Any] = {
-        "metrics": {name: each.score for name, each in intervals.items()},
-        "intervals": {name: [each.low, each.high] for name, each in intervals.items()},
+        "metrics": {name: interval.score for name, interval in intervals.items()},
+        "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
     }
     if beside is not None:
         first = next(iter(values))

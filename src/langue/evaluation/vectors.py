@@ -60,12 +60,12 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
         require(row, "sentence1", "sentence2")
     pairs = [(text_of(row, "sentence1"), text_of(row, "sentence2")) for row in rows]
     column = "score" if "score" in rows[0].values else "label"
-    given = [_value(row, column) for row in rows]
+    values = [_value(row, column) for row in rows]
     labels = find_benchmark(benchmark).labels if benchmark is not None else ()
-    said = [label_name(value) for value in given]
-    if labels or (column == "label" and set(map(str.lower, said)) <= {*POSITIVE, *NEGATIVE}):
-        return duplicates(task, pairs, [value in labels[1:] or value.lower() in POSITIVE for value in said])
-    scores = [number_of(row.place, "the score of a pair", value) for row, value in zip(rows, given, strict=True)]
+    names = [label_name(value) for value in values]
+    if labels or (column == "label" and set(map(str.lower, names)) <= {*POSITIVE, *NEGATIVE}):
+        return duplicates(task, pairs, [value in labels[1:] or value.lower() in POSITIVE for value in names])
+    scores = [number_of(row.place, "the score of a pair", value) for row, value in zip(rows, values, strict=True)]
     return graded(task, pairs, scores)
 
 
@@ -81,32 +81,32 @@ def found_again(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
 
 def graded(task: Any, pairs: Sequence[tuple[str, str]], scores: Sequence[float]) -> dict[str, Any]:
     """The correlations of the pairs' cosines with how alike people say they are (STS)."""
-    found = _cosines(task, pairs)
-    columns = np.array(found), np.array(scores, np.float64)
+    cosines = _cosines(task, pairs)
+    columns = np.array(cosines), np.array(scores, np.float64)
     ranked = ranks(columns[0]), ranks(columns[1])
     intervals = {
         name: bootstrap(_products(*values), _correlation)
         for name, values in (("pearson", columns), ("spearman", ranked))
     }
     return {
-        "metrics": {"pearson": metrics.pearson(found, scores), "spearman": metrics.spearman(found, scores)},
-        "intervals": {name: [each.low, each.high] for name, each in intervals.items()},
+        "metrics": {"pearson": metrics.pearson(cosines, scores), "spearman": metrics.spearman(cosines, scores)},
+        "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
     }
 
 
 def duplicates(task: Any, pairs: Sequence[tuple[str, str]], same: Sequence[bool]) -> dict[str, Any]:
     """Detection by the cosine of pairs that say the same: average precision, and the best F1 with its threshold."""
-    found = _cosines(task, pairs)
-    best = metrics.best_f1(found, same)
-    return {"metrics": {"average_precision": metrics.average_precision(found, same), **best._asdict()}}
+    cosines = _cosines(task, pairs)
+    best = metrics.best_f1(cosines, same)
+    return {"metrics": {"average_precision": metrics.average_precision(cosines, same), **best._asdict()}}
 
 
 def groups(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
     """The agreement (v-measure) of k-means' groups of unit vectors with the labels."""
     labels = [one_label(row) for row in rows]
     vectors = unit(_vectors(task, [text_of(row, "text") for row in rows]))
-    found = metrics.k_means(vectors, len(set(labels)))
-    return {"metrics": {"v_measure": metrics.v_measure(found, labels)}}
+    clusters = metrics.k_means(vectors, len(set(labels)))
+    return {"metrics": {"v_measure": metrics.v_measure(clusters, labels)}}
 
 
 def _cosines(task: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:

@@ -19,7 +19,7 @@ def environment() -> dict[str, Any]:
     return {
         "langue": __version__,
         "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: installed for name in _PACKAGES if (installed := _version(name))},
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": machine.processor(),
         "cores": machine.cores(),

@@ -41,16 +41,14 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     if recipe.model.path is None:
         return recipe
     start = read_start(recipe.model.path)
-    tokenizer = recipe.tokenizer
-    if tokenizer.path is None:
+    if recipe.tokenizer.path is None:
         if start.tokenizer is None:
             raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
-        tokenizer = tokenizer.replace(path=start.tokenizer)
+        recipe = recipe.replace(tokenizer={"path": start.tokenizer})
     source = None if start.source_tokenizer is None else TokenizerSettings(path=start.source_tokenizer)
     task = training_task(recipe)
     recipe = task.begun_from(recipe, source, start.reading)
-    model = continue_config(recipe.model, task.start_config(start.config))
-    return recipe.replace(model=model, tokenizer=tokenizer)
+    return recipe.replace(model=continue_config(recipe.model, task.start_config(start.config)))
 
 
 def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:
@@ -72,14 +70,12 @@ def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None 
         recipe = with_start(recipe, start_from)
     if old.model.path is None or recipe.model.path not in (None, old.model.path):
         return begin_from(recipe, None)
-    model = recipe.model.replace(path=old.model.path)
-    tokenizer = recipe.tokenizer
-    if tokenizer.path is None:
-        tokenizer = tokenizer.replace(path=old.tokenizer.path)
+    recipe = recipe.replace(model={"path": old.model.path})
+    if recipe.tokenizer.path is None:
+        recipe = recipe.replace(tokenizer={"path": old.tokenizer.path})
     source = old.source_tokenizer if isinstance(old, PairRecipe) else None
     recipe = training_task(recipe).begun_from(recipe, source, training_task(old).reading_of(old))
-    model = continue_config(model, old.model.architecture())
-    return recipe.replace(model=model, tokenizer=tokenizer)
+    return recipe.replace(model=continue_config(recipe.model, old.model.architecture()))
 
 
 def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:

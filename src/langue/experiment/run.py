@@ -16,51 +16,27 @@ from langue.tasks.recipes import read_recipe
 from langue.training.trainer import INTERRUPTED
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The places in a run's folder."""
+    """The places in a run's folder.
 
-    path: Path
+    Attributes:
+        path: the folder.
+        recipe_file: everything resolved; written last when a run is set up.
+        environment_file: versions and machine, which tell a run from a folder that holds a recipe.
+        sources_file: fingerprints of what the run has read.
+        metrics_file: one JSON object a line.
+        data: token stores by split, where the run prepared them itself.
+        model: the best weights and their configuration.
+        checkpoints: checkpoints, from which training is resumed.
+        card: the model card.
+    """
 
-    @property
-    def recipe_file(self) -> Path:
-        """Everything resolved; written last when a run is set up."""
-        return self.path / "recipe.yaml"
-
-    @property
-    def environment_file(self) -> Path:
-        """Versions and machine, which tell a run from a folder that holds a recipe."""
-        return self.path / "environment.json"
-
-    @property
-    def sources_file(self) -> Path:
-        """Fingerprints of what the run has read."""
-        return self.path / FILE
-
-    @property
-    def metrics_file(self) -> Path:
-        """One JSON object a line."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def data(self) -> Path:
-        """Token stores by split, where the run prepared them itself."""
-        return self.path / "data"
-
-    @property
-    def model(self) -> Path:
-        """The best weights and their configuration."""
-        return self.path / "model"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Checkpoints, from which training is resumed."""
-        return self.path / "checkpoints"
-
-    @property
-    def card(self) -> Path:
-        """The model card."""
-        return self.path / "README.md"
+    def __init__(self, path: Path):
+        self.path = path
+        self.recipe_file, self.environment_file = path / "recipe.yaml", path / "environment.json"
+        self.sources_file, self.metrics_file = path / FILE, path / "metrics.jsonl"
+        self.data, self.model, self.checkpoints = path / "data", path / "model", path / "checkpoints"
+        self.card = path / "README.md"
 
     def is_run(self) -> bool:
         return self.recipe_file.is_file() and self.environment_file.is_file()

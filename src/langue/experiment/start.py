@@ -92,20 +92,20 @@ def _tokenizer(folder: Path, name: str = "tokenizer.json") -> Path | None:
     return file.absolute() if file.is_file() else None
 
 
-def continue_config(given: ModelSettings, start: ModelConfig) -> ModelSettings:
+def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSettings:
     """The architecture of the weights, with what a recipe may say about it.
 
     Raises:
         LangueError: names the first field that weights cannot follow.
     """
     free = FREE if start.position == "learned" else FREE | {"context"}
-    said = {name: getattr(given, name) for name in given.model_fields_set}
-    for name, value in said.items():
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
+    for name, value in fields.items():
         if name not in free and value != getattr(start, name):
             raise LangueError(
-                f"model.{name} is {getattr(start, name)!r} in {given.path} and cannot become {value!r}; leave it out"
+                f"model.{name} is {getattr(start, name)!r} in {settings.path} and cannot become {value!r}; leave it out"
             )
-    kept = {name: value for name, value in said.items() if name in free}
+    kept = {name: value for name, value in fields.items() if name in free}
     return ModelSettings(**{**start.model_dump(), **kept})
 
 
@@ -133,13 +133,13 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     named = roles(model)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            given = start.weights.get(name)
-            if given is not None and given.shape == parameter.shape and parameter not in anew:
-                parameter.copy_(given)
+            weight = start.weights.get(name)
+            if weight is not None and weight.shape == parameter.shape and parameter not in anew:
+                parameter.copy_(weight)
             elif parameter in optional or named[name].kind == "adapter":
                 new.append(name)
             else:
-                there = "is missing" if given is None else f"has the shape {tuple(given.shape)}"
+                there = "is missing" if weight is None else f"has the shape {tuple(weight.shape)}"
                 raise LangueError(f"{name} should have the shape {tuple(parameter.shape)}, but {there} in the weights")
     return new
 

@@ -238,9 +238,9 @@ def _test(folder: RunFolder, device: torch.device, step: int) -> None:
     """Evaluate the kept weights on the test data, once for each end of the training, and write it down."""
     if folder.recipe().data.test is None or any(row["step"] == step for row in read_record(folder.path).test):
         return
-    found = _training_task(folder).test(load_model(folder.model, device))
-    if found is not None:
-        Log(folder.metrics_file, step).write(step=step, split="test", **found)
+    metrics = _training_task(folder).test(load_model(folder.model, device))
+    if metrics is not None:
+        Log(folder.metrics_file, step).write(step=step, split="test", **metrics)
 
 
 def _result(trainer: Trainer, folder: RunFolder) -> Run:

@@ -41,10 +41,10 @@ def _evaluation(task: TrainingTask) -> Callable[[Any], Mapping[str, float]]:
     """Metrics on dev data, which whoever follows closely is told."""
 
     def evaluate(model: Model) -> Mapping[str, float]:
-        found = task.evaluate(model)
+        metrics = task.evaluate(model)
         if is_first():
-            remark(f"dev {in_words(found)}")
-        return found
+            remark(f"dev {in_words(metrics)}")
+        return metrics
 
     return evaluate
 

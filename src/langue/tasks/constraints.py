@@ -21,9 +21,9 @@ def prefix_tokens(prefix: Prefix, texts: int, tokenizer: Tokenizer) -> list[list
     Raises:
         LangueError: there are not as many as texts, or the tokenizer does not know a character.
     """
-    each = [prefix] * texts if isinstance(prefix, str) else list(prefix)
-    _check_count(len(each), texts, "prefixes")
-    return [_encode(text, tokenizer) if text else [] for text in each] if any(each) else None
+    prefixes = [prefix] * texts if isinstance(prefix, str) else list(prefix)
+    _check_count(len(prefixes), texts, "prefixes")
+    return [_encode(text, tokenizer) if text else [] for text in prefixes] if any(prefixes) else None
 
 
 def phrase_tokens(must: Must, texts: int, tokenizer: Tokenizer) -> list[list[list[int]]] | None:
@@ -33,21 +33,21 @@ def phrase_tokens(must: Must, texts: int, tokenizer: Tokenizer) -> list[list[lis
         LangueError: there are not as many lists as texts, one is empty, or the tokenizer does not know a character.
     """
     same = [word for word in must if isinstance(word, str)]
-    each = [same] * texts if len(same) == len(must) else [list(some) for some in must]
-    _check_count(len(each), texts, "lists of words that must stand in them")
-    if not any(each):
+    word_lists = [same] * texts if len(same) == len(must) else [list(some) for some in must]
+    _check_count(len(word_lists), texts, "lists of words that must stand in them")
+    if not any(word_lists):
         return None
     known: dict[str, list[int]] = {}
-    for some in each:
+    for some in word_lists:
         for word in some:
             if word not in known:
                 known[word] = _inside(word, tokenizer)
-    return [[known[word] for word in some] for some in each]
+    return [[known[word] for word in some] for some in word_lists]
 
 
 def say_what_is_lacking(texts: Sequence[Sequence[int]], phrases: Sequence[Sequence[Sequence[int]]]) -> None:
     """Tell how many texts, of tokens each, do not hold all of their phrases."""
-    lacking = sum(not holds(text, each) for text, each in zip(texts, phrases, strict=True))
+    lacking = sum(not holds(text, wanted) for text, wanted in zip(texts, phrases, strict=True))
     if lacking:
         say(f"{lacking:,} texts lack a word that must stand in them; raise max_tokens or beams")
 
@@ -64,13 +64,13 @@ def _inside(word: str, tokenizer: Tokenizer) -> list[int]:
     """A word's tokens as they are within a text, where many tokenizers join it with the space before it."""
     if not word.strip():
         raise LangueError("a word that must stand in a text is empty")
-    before, found = tokenizer.encode("a"), tokenizer.encode(f"a {word.strip()}")
-    if found[: len(before)] != before or len(found) == len(before):
+    before, tokens = tokenizer.encode("a"), tokenizer.encode(f"a {word.strip()}")
+    if tokens[: len(before)] != before or len(tokens) == len(before):
         return _encode(word.strip(), tokenizer)
-    found = found[len(before) :]
-    if not tokenizer.decode(found[:1]).strip() and len(found) > 1:
-        found = found[1:]  # a space alone, with which no text begins
-    return _known(found, word, tokenizer)
+    tokens = tokens[len(before) :]
+    if not tokenizer.decode(tokens[:1]).strip() and len(tokens) > 1:
+        tokens = tokens[1:]  # a space alone, with which no text begins
+    return _known(tokens, word, tokenizer)
 
 
 def _encode(text: str, tokenizer: Tokenizer) -> list[int]:
@@ -86,6 +86,6 @@ def _known(tokens: list[int], text: str, tokenizer: Tokenizer) -> list[int]:
     return tokens
 
 
-def _check_count(given: int, texts: int, what: str) -> None:
-    if given != texts:
-        raise LangueError(f"there are {given:,} {what} for {texts:,} texts; give one for each")
+def _check_count(count: int, texts: int, what: str) -> None:
+    if count != texts:
+        raise LangueError(f"there are {count:,} {what} for {texts:,} texts; give one for each")

@@ -61,27 +61,27 @@ def of_weights(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def check_sources(path: Path, found: Mapping[str, str], what: str) -> None:
+def check_sources(path: Path, fingerprints: Mapping[str, str], what: str) -> None:
     """Compare what was read just now with what a run has written down when it began.
 
     Args:
         path: the file that it has written.
-        found: fingerprints by name.
+        fingerprints: fingerprints by name.
         what: "data", of which all must be found again, or "weights".
 
     Raises:
         LangueError: names what has changed, is new or is gone.
     """
     known = read_sources(path).get(what, {})
-    others = [name for name, digest in known.items() if found.get(name, digest) != digest]
-    gone = [name for name in known if name not in found]
-    new = [name for name in found if name not in known]
+    others = [name for name, digest in known.items() if fingerprints.get(name, digest) != digest]
+    gone = [name for name in known if name not in fingerprints]
+    new = [name for name in fingerprints if name not in known]
     changes = [(others, "changed"), (gone, "gone"), (new, "new")]
-    said = "; ".join(f"{word} since then: {_named(names)}" for names, word in changes if names)
-    if said:
+    changed = "; ".join(f"{word} since then: {_named(names)}" for names, word in changes if names)
+    if changed:
         raise LangueError(
-            f"the {what} are not those that {path.parent} began with: {said}; put back what was there, or train anew "
-            f"with another --out"
+            f"the {what} are not those that {path.parent} began with: {changed}; put back what was there, or train "
+            f"anew with another --out"
         )
 
 

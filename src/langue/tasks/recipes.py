@@ -96,11 +96,11 @@ def _without_preset(content: dict[str, Any]) -> dict[str, Any]:
 
     A run's own recipe.yaml names the preset and every field, and those fields would hide the new preset's.
     """
-    given = content.get("model")
-    if not isinstance(given, dict) or "preset" not in given:
+    model = content.get("model")
+    if not isinstance(model, dict) or "preset" not in model:
         return content
-    filled = {**ModelSettings().model_dump(mode="json"), **preset(given["preset"])}
-    chosen = {key: value for key, value in given.items() if key not in filled or filled[key] != value}
+    filled = {**ModelSettings().model_dump(mode="json"), **preset(model["preset"])}
+    chosen = {key: value for key, value in model.items() if key not in filled or filled[key] != value}
     return {**content, "model": {key: value for key, value in chosen.items() if key != "preset"}}
 
 
@@ -108,13 +108,13 @@ def _located(content: dict[str, Any], paths: Mapping[str, tuple[str, ...]], fold
     """The same content with absolute paths, where they lead to something."""
     located = dict(content)
     for section, names in paths.items():
-        given = content.get(section)
-        if isinstance(given, dict):
+        fields = content.get(section)
+        if isinstance(fields, dict):
             located[section] = {
                 name: _locate(value, folder)
                 if name in names and (section == "data" or not (isinstance(value, str) and is_remote(value)))
                 else value
-                for name, value in given.items()
+                for name, value in fields.items()
             }
     return located
 

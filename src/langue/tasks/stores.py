@@ -70,7 +70,11 @@ def training_texts(recipe: TextRecipe) -> Iterator[str]:
     """
     if any(is_store(source) for source in members(recipe.data)):
         raise LangueError("data.train is a token store already; name its tokenizer: --tokenizer.path DIR")
-    yield from (piece.text for piece in _train_pieces(recipe.data) if piece.text)
+    for source in members(recipe.data):
+        cut, pieces = _cut(source, recipe.data), _pieces(source, recipe.data)
+        for piece in _with_text(find_sources(source), pieces if cut is None else before(pieces, cut)):
+            if piece.text:
+                yield piece.text
 
 
 def beginning(data: TextDataSettings, characters: int) -> Iterator[str]:
@@ -193,13 +197,6 @@ def _cut(source: DataSource, data: TextDataSettings) -> int | None:
 
 def _pieces(source: DataSource, data: TextDataSettings) -> Iterator[DocumentPiece]:
     return read_documents(find_sources(source), data, Tally())
-
-
-def _train_pieces(data: TextDataSettings) -> Iterator[DocumentPiece]:
-    for source in members(data):
-        cut = _cut(source, data)
-        pieces = _pieces(source, data)
-        yield from _with_text(find_sources(source), pieces if cut is None else before(pieces, cut))
 
 
 def _with_text(places: list[Origin], pieces: Iterator[DocumentPiece]) -> Iterator[DocumentPiece]:

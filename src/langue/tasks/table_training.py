@@ -105,10 +105,10 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:  # type: ignore[override]
-        found = Fingerprints()
+        fingerprints = Fingerprints()
         for rows in self.rows.values():
-            found.of_rows(rows)
-        return found.found()
+            fingerprints.of_rows(rows)
+        return fingerprints.found()
 
     @property
     def tokens_per_target(self) -> float:
@@ -145,11 +145,11 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
         """Metrics on labelled rows, and the model's answers."""
 
     def evaluate(self, model: Model) -> dict[str, float]:
-        found, answers = self.measure(model, self.rows["dev"])
+        metrics, answers = self.measure(model, self.rows["dev"])
         if self.benchmark is None:
-            return found
+            return metrics
         scores = score(self.benchmark, answers, [row.values for row in self.rows["dev"]])
-        return {**found, **scores, "score": task_score(self.benchmark, scores)}
+        return {**metrics, **scores, "score": task_score(self.benchmark, scores)}
 
     def test(self, model: Model) -> dict[str, float] | None:
         return self.measure(model, self.rows["test"])[0] if self.rows["test"] else None

@@ -52,7 +52,7 @@ class Task(ABC):
         """The answer to each input: the task's own verb for a list."""
         return list(getattr(self, self.name)(list(inputs), **options))
 
-    def check_input(self, given: Any, place: str) -> None:
+    def check_input(self, value: Any, place: str) -> None:
         """Refuse an input that the task's verb cannot take; nothing unless a task says otherwise.
 
         Raises:

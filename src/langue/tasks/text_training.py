@@ -158,6 +158,8 @@ class TextTraining(TrainingTask[AnyTextRecipe]):
 
 def weighted(stores: list[Store], measure: Callable[[Any], dict[str, float]], by: str) -> dict[str, float]:
     """Means over stores of what is measured of each, weighted by one of the measures, which is summed."""
-    found = [measure(store) for store in stores]
-    total = sum(each[by] for each in found)
-    return {name: sum(each[name] * each[by] for each in found) / total for name in found[0] if name != by}
+    measures = [measure(store) for store in stores]
+    total = sum(metrics[by] for metrics in measures)
+    return {
+        name: sum(metrics[name] * metrics[by] for metrics in measures) / total for name in measures[0] if name != by
+    }

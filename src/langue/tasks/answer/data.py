@@ -102,48 +102,51 @@ def answers_of(row: Labelled) -> list[dict[str, Any]]:
     Raises:
         LangueError: there are none to read; names the place.
     """
-    given = row.values.get("answers")
-    if given is None:
+    answers = row.values.get("answers")
+    if answers is None:
         if "answer" not in row.values:
             raise missing_columns(row.place, _columns(row), row.values)
         text = row.values["answer"]
         nothing = is_missing(text) or text == ""
         return [] if nothing else [{"text": label_name(text), "start": _start(row, row.values.get("start"))}]
-    if isinstance(given, str):
+    if isinstance(answers, str):
         with suppress(ValueError):
-            given = spelt(given)
-    if isinstance(given, Mapping):
-        given = _of_two_lists(given)
-    if isinstance(given, str) or not isinstance(given, Sequence) or not all(_is_answer(each) for each in given):
+            answers = spelt(answers)
+    if isinstance(answers, Mapping):
+        answers = _of_two_lists(answers)
+    if isinstance(answers, str) or not isinstance(answers, Sequence) or not all(map(_is_answer, answers)):
         shape, got = '[{"text": "…", "start": 0}]', row.values["answers"]
         raise LangueError(f"{row.place}: answers should be a list such as {shape}, got {got!r:.60}")
-    return [{"text": each["text"], "start": _start(row, each.get("start", each.get("answer_start")))} for each in given]
+    return [
+        {"text": answer["text"], "start": _start(row, answer.get("start", answer.get("answer_start")))}
+        for answer in answers
+    ]
 
 
-def _start(row: Labelled, given: Any) -> int | None:
+def _start(row: Labelled, value: Any) -> int | None:
     """The character at which an answer begins, whatever type its format gave the number; None if unknown.
 
     Raises:
         LangueError: it is no number; names the place.
     """
-    if is_missing(given) or given == "":
+    if is_missing(value) or value == "":
         return None
-    start = whole(given)
+    start = whole(value)
     if start is None:
-        raise LangueError(f"{row.place}: start should be a whole number of characters, got {given!r:.60}")
+        raise LangueError(f"{row.place}: start should be a whole number of characters, got {value!r:.60}")
     return start
 
 
-def _of_two_lists(given: Mapping[str, Any]) -> Any:
+def _of_two_lists(lists: Mapping[str, Any]) -> Any:
     """A list of answers from the two lists of Hugging Face's copy of SQuAD; None where it is something else."""
-    texts, starts = given.get("text"), given.get("answer_start")
+    texts, starts = lists.get("text"), lists.get("answer_start")
     if not isinstance(texts, list | tuple) or not isinstance(starts, list | tuple) or len(texts) != len(starts):
         return None
     return [{"text": text, "start": start} for text, start in zip(texts, starts, strict=True)]
 
 
-def _is_answer(given: Any) -> bool:
-    return isinstance(given, Mapping) and isinstance(given.get("text"), str)
+def _is_answer(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("text"), str)
 
 
 def span_of(row: Labelled) -> tuple[int, int] | None:

@@ -30,9 +30,9 @@ class Extract:
 
     def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> Batch:
         """Windows with `ids`, `segments` and `target` (first, last) as rows; targets (B, 2)."""
-        found = padded([example["ids"] for example in examples], [example["segments"] for example in examples])
+        batch = padded([example["ids"] for example in examples], [example["segments"] for example in examples])
         targets = np.stack([np.asarray(example["target"], np.int64) for example in examples])
-        return replace(found, targets=torch.from_numpy(targets))
+        return replace(batch, targets=torch.from_numpy(targets))
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over windows."""

@@ -24,7 +24,7 @@ from langue.training.device import autocast
 
 
 @dataclass(frozen=True)
-class Found:
+class AnswerSpan:
     """A piece of a text.
 
     Attributes:
@@ -84,25 +84,25 @@ class Answer(Task):
         Raises:
             LangueError: a question or a text is empty, or there are not as many of one as of the other.
         """
-        one = isinstance(question, str)
+        is_single = isinstance(question, str)
         questions = [question] if isinstance(question, str) else list(question)
         contexts = [context] if isinstance(context, str) else list(context)
         if len(questions) != len(contexts):
             raise LangueError(f"there are {len(questions)} questions and {len(contexts)} texts; give one for each")
         rows = [
-            Labelled(f"question {number}", {"question": asked, "context": text})
-            for number, (asked, text) in enumerate(zip(questions, contexts, strict=True), 1)
+            Labelled(f"question {number}", {"question": query, "context": text})
+            for number, (query, text) in enumerate(zip(questions, contexts, strict=True), 1)
         ]
-        answers = [self._told(found[:top], top, scores) for found in self.find(rows)]
-        return answers[0] if one else answers
+        answers = [self._told(spans[:top], top, scores) for spans in self.find(rows)]
+        return answers[0] if is_single else answers
 
     @staticmethod
-    def _told(found: Sequence[Found], top: int, scores: bool) -> Any:
-        each: list[Any] = [
+    def _told(spans: Sequence[AnswerSpan], top: int, scores: bool) -> Any:
+        answers: list[Any] = [
             {"text": piece.text, "start": piece.start, "score": piece.score} if scores else piece.text
-            for piece in found
+            for piece in spans
         ]
-        return each[0] if top == 1 else each
+        return answers[0] if top == 1 else answers
 
     def predict(self, inputs: Sequence[tuple[str, str]], **options: Any) -> list[Any]:
         """`answer` for a list of pairs of question and text."""
@@ -125,22 +125,22 @@ class Answer(Task):
             check(row)
         expected = [[answer["text"] for answer in answers_of(row)] for row in rows]
         with autocast(self.model.device, precision):
-            found = [pieces[0].text for pieces in self.find(rows)]
-        return self.score(found, expected), found
+            answers = [pieces[0].text for pieces in self.find(rows)]
+        return self.score(answers, expected), answers
 
-    def check_input(self, given: Labelled, place: str) -> None:
-        list(windows_of(self.tokenizer, [given], self.settings, self.model.config.context))
+    def check_input(self, value: Labelled, place: str) -> None:
+        list(windows_of(self.tokenizer, [value], self.settings, self.model.config.context))
 
-    def find(self, rows: Sequence[Labelled]) -> list[list[Found]]:
+    def find(self, rows: Sequence[Labelled]) -> list[list[AnswerSpan]]:
         """All answers that come into question for each row, the best first."""
         windows = list(windows_of(self.tokenizer, rows, self.settings, self.model.config.context))
         flat = [window for each in windows for window in each]
         scores = self._scores(flat)
-        found, place = [], 0
+        answers, place = [], 0
         for row, each in zip(rows, windows, strict=True):
-            found.append(self._best(row.values["context"], each, scores[place : place + len(each)]))
+            answers.append(self._best(row.values["context"], each, scores[place : place + len(each)]))
             place += len(each)
-        return found
+        return answers
 
     def _scores(self, windows: Sequence[Window]) -> list[np.ndarray]:
         """(tokens + 1, 2) of each window: its first position's, which stands for no answer, and its text's."""
@@ -151,21 +151,21 @@ class Answer(Task):
             for window, row in zip(windows, outputs, strict=True)
         ]
 
-    def _best(self, context: str, windows: Sequence[Window], scores: Sequence[np.ndarray]) -> list[Found]:
+    def _best(self, context: str, windows: Sequence[Window], scores: Sequence[np.ndarray]) -> list[AnswerSpan]:
         """The best pieces over all windows, each once; no answer among them where the settings allow it."""
         pieces: dict[tuple[int, int], float] = {}
-        for window, each in zip(windows, scores, strict=True):
-            for score, first, last in self._candidates(each[1:]):
+        for window, window_scores in zip(windows, scores, strict=True):
+            for score, first, last in self._candidates(window_scores[1:]):
                 place = int(window.places[first, 0]), int(window.places[last, 1])
                 pieces[place] = max(score, pieces.get(place, -np.inf))
         best = heapq.nlargest(self.settings.candidates, ((score, place) for place, score in pieces.items()))
-        found = [Found(context[start:end], start, score) for score, (start, end) in best]
+        spans = [AnswerSpan(context[start:end], start, score) for score, (start, end) in best]
         if not self.settings.no_answer:
-            return found
+            return spans
         # A text holds no answer only if none of its windows does.
-        nothing = Found("", 0, min(float(each[0].sum()) for each in scores))
-        rank = sum(nothing.score - self.settings.null_threshold <= piece.score for piece in found)
-        return [*found[:rank], nothing, *found[rank:]]
+        nothing = AnswerSpan("", 0, min(float(window_scores[0].sum()) for window_scores in scores))
+        rank = sum(nothing.score - self.settings.null_threshold <= piece.score for piece in spans)
+        return [*spans[:rank], nothing, *spans[rank:]]
 
     def _candidates(self, scores: np.ndarray) -> Iterator[tuple[float, int, int]]:
         """The best pairs of a first and a last token (tokens, 2), of all whose last does not come before the first."""

@@ -67,7 +67,7 @@ def _of_benchmark(recipe: AnswerRecipe) -> Any:
     from langue.data.benchmarks import find_benchmark
 
     assert recipe.data.benchmark is not None
-    found = find_benchmark(recipe.data.benchmark)
-    if found.kind != "answer":
-        raise LangueError(f"{found.name} asks for no answers from a text; set task: classify")
-    return recipe.answer.replace(no_answer=found.name == "squad/2.0")
+    benchmark = find_benchmark(recipe.data.benchmark)
+    if benchmark.kind != "answer":
+        raise LangueError(f"{benchmark.name} asks for no answers from a text; set task: classify")
+    return recipe.answer.replace(no_answer=benchmark.name == "squad/2.0")

@@ -51,14 +51,14 @@ def choices_of(row: Labelled) -> list[str]:
     Raises:
         LangueError: there are none.
     """
-    given = list_of(row.place, "choices", row.values.get("choices"))
-    if given is None:
-        given = [row.values[name] for name in sorted(row.values) if name.startswith("choice") and name[6:].isdigit()]
-    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+    choices = list_of(row.place, "choices", row.values.get("choices"))
+    if choices is None:
+        choices = [row.values[name] for name in sorted(row.values) if name.startswith("choice") and name[6:].isdigit()]
+    if not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
         raise LangueError(f"{row.place}: there are no choices; give a list choices, or choice1, choice2, …")
-    if any(is_missing(choice) for choice in given):
+    if any(is_missing(choice) for choice in choices):
         raise LangueError(f"{row.place}: one of the choices is empty")
-    return [str(choice) for choice in given]
+    return [str(choice) for choice in choices]
 
 
 def texts_of_row(row: Labelled) -> tuple[str, str | None]:
@@ -80,17 +80,17 @@ def target_of(row: Labelled, settings: ClassifySettings) -> Any:
     Raises:
         LangueError: it is missing, of another kind, or none of the labels; names the place.
     """
-    given = label_of(row)
+    label = label_of(row)
     if settings.kind == "number":
-        return number_of(row.place, "label", given)
+        return number_of(row.place, "label", label)
     if settings.kind == "choice":
-        count, number = len(choices_of(row)), number_of(row.place, "label", given)
+        count, number = len(choices_of(row)), number_of(row.place, "label", label)
         if number != int(number) or not 0 <= number < count:
-            raise LangueError(f"{row.place}: label should be the index of a choice, 0 to {count - 1}, got {given!r}")
+            raise LangueError(f"{row.place}: label should be the index of a choice, 0 to {count - 1}, got {label!r}")
         return int(number)
     if settings.kind == "labels":
-        said = labels_of(row)
-        return [float(label in {_known(row.place, each, settings) for each in said}) for label in settings.labels]
+        names = {_known(row.place, name, settings) for name in labels_of(row)}
+        return [float(label in names) for label in settings.labels]
     return settings.labels.index(_known(row.place, one_label(row), settings))
 
 
@@ -126,13 +126,13 @@ def labels_of(row: Labelled) -> list[str]:
     Raises:
         LangueError: the column or one of its labels is missing; names the place.
     """
-    given = list_of(row.place, "label", label_of(row))
-    if isinstance(given, str):
-        return [part.strip() for part in given.split("|") if part.strip()]
-    given = given if isinstance(given, list | tuple) else [given]
-    if any(is_missing(label) or label == "" for label in given):
+    labels = list_of(row.place, "label", label_of(row))
+    if isinstance(labels, str):
+        return [part.strip() for part in labels.split("|") if part.strip()]
+    labels = labels if isinstance(labels, list | tuple) else [labels]
+    if any(is_missing(label) or label == "" for label in labels):
         raise LangueError(f"{row.place}: one of the labels is empty")
-    return [label_name(label) for label in given]
+    return [label_name(label) for label in labels]
 
 
 def _known(place: str, label: str, settings: ClassifySettings) -> str:

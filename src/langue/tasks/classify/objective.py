@@ -40,10 +40,10 @@ class ClassifyObjective:
         """
         if self.kind == "choice":
             return _choices(examples)
-        found = padded([example["ids"] for example in examples], [example["segments"] for example in examples])
+        batch = padded([example["ids"] for example in examples], [example["segments"] for example in examples])
         kind = np.int64 if self.kind == "label" else np.float32
         targets = np.stack([np.asarray(example["target"], kind) for example in examples])
-        return replace(found, targets=torch.from_numpy(targets))
+        return replace(batch, targets=torch.from_numpy(targets))
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over examples."""
@@ -59,8 +59,8 @@ class ClassifyObjective:
         if self.kind == "label":
             return F.cross_entropy(scores, targets, weights, reduction="sum", label_smoothing=smoothing)
         if self.kind == "labels":
-            each = F.binary_cross_entropy_with_logits(scores, targets, weights, reduction="none")
-            return each.mean(1).sum()
+            losses = F.binary_cross_entropy_with_logits(scores, targets, weights, reduction="none")
+            return losses.mean(1).sum()
         if self.kind == "number":
             return F.mse_loss(scores[:, 0], targets, reduction="sum")
         choices = scores.view(targets.shape).masked_fill(targets == IGNORE, -torch.inf)

@@ -79,14 +79,14 @@ class Classify(Task):
         Raises:
             LangueError: a text is empty.
         """
-        one = isinstance(texts, str | tuple | Mapping)
-        many: Sequence[Any] = [texts] if one else list(texts)  # type: ignore[list-item]
+        is_single = isinstance(texts, str | tuple | Mapping)
+        many: Sequence[Any] = [texts] if is_single else list(texts)  # type: ignore[list-item]
         rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
-        found = self._answers(self.scores(self.encode(rows, special)), scores)
-        return found[0] if one else found
+        answers = self._answers(self.scores(self.encode(rows, special)), scores)
+        return answers[0] if is_single else answers
 
-    def check_input(self, given: Text, place: str, special: bool = False) -> None:
-        self.encode([_row(given, place)], special)
+    def check_input(self, value: Text, place: str, special: bool = False) -> None:
+        self.encode([_row(value, place)], special)
 
     def score(self, predicted: Sequence[Any], expected: Sequence[Any]) -> dict[str, float]:
         """Metrics of answers against the right ones."""
@@ -102,13 +102,13 @@ class Classify(Task):
                 "f1_macro": metrics.f1_sets(predicted, expected, "macro", self.settings.labels),
                 "exact_match": metrics.same_sets(predicted, expected),
             }
-        found = {"accuracy": metrics.accuracy(predicted, expected)}
+        measured = {"accuracy": metrics.accuracy(predicted, expected)}
         if self.kind == "label":
-            found["f1_macro"] = metrics.f1_macro(predicted, expected)
-            found["matthews"] = metrics.matthews(predicted, expected)
+            measured["f1_macro"] = metrics.f1_macro(predicted, expected)
+            measured["matthews"] = metrics.matthews(predicted, expected)
             if len(self.settings.labels) == 2:
-                found["f1"] = metrics.f1(predicted, expected, self.settings.labels[1])
-        return found
+                measured["f1"] = metrics.f1(predicted, expected, self.settings.labels[1])
+        return measured
 
     def encode(self, rows: Sequence[Labelled], special: bool = False) -> list[Any]:
         """Framed token numbers of each row; of choices, a list of them.
@@ -127,27 +127,27 @@ class Classify(Task):
             return outputs
         return np.split(np.concatenate(outputs), np.cumsum([len(row) for row in encoded])[:-1]) if outputs else []
 
-    def _answers(self, found: Sequence[np.ndarray], scores: bool) -> list[Any]:
+    def _answers(self, outputs: Sequence[np.ndarray], scores: bool) -> list[Any]:
         labels = self.settings.labels
         if self.kind == "number":
-            return [float(row[0]) for row in found]
+            return [float(row[0]) for row in outputs]
         if self.kind == "labels":
-            each = [1 / (1 + np.exp(-row.astype(np.float64))) for row in found]
-            said: list[Any] = [
+            probabilities = [1 / (1 + np.exp(-row.astype(np.float64))) for row in outputs]
+            answers: list[Any] = [
                 [label for label, share in zip(labels, row, strict=True) if share >= self.settings.threshold]
-                for row in each
+                for row in probabilities
             ]
         else:
-            each = [_softmax(row) for row in found]
-            said = [int(row.argmax()) for row in each]
+            probabilities = [_softmax(row) for row in outputs]
+            answers = [int(row.argmax()) for row in probabilities]
             if self.kind == "label":
-                said = [labels[number] for number in said]
+                answers = [labels[number] for number in answers]
         if not scores:
-            return said
+            return answers
         name = "labels" if self.kind == "labels" else "label"
         return [
             {name: answer, "scores": dict(zip(labels or map(str, range(len(row))), map(float, row), strict=True))}
-            for answer, row in zip(said, each, strict=True)
+            for answer, row in zip(answers, probabilities, strict=True)
         ]
 
     def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[Any]]:
@@ -160,10 +160,10 @@ class Classify(Task):
             raise LangueError("there are no rows to evaluate on")
         targets = [target_of(row, self.settings) for row in rows]
         with autocast(self.model.device, precision):
-            found = self.scores(self.encode(rows))
-        answers = self._answers(found, scores=False)
+            outputs = self.scores(self.encode(rows))
+        answers = self._answers(outputs, scores=False)
         expected = [self._expected(target) for target in targets]
-        return {"loss": self._loss(found, targets), **self.score(answers, expected)}, answers
+        return {"loss": self._loss(outputs, targets), **self.score(answers, expected)}, answers
 
     def _expected(self, target: Any) -> Any:
         if self.kind == "label":
@@ -172,13 +172,13 @@ class Classify(Task):
             return [label for label, there in zip(self.settings.labels, target, strict=True) if there]
         return target
 
-    def _loss(self, found: Sequence[np.ndarray], targets: Sequence[Any]) -> float:
+    def _loss(self, outputs: Sequence[np.ndarray], targets: Sequence[Any]) -> float:
         if self.kind == "choice":
-            logs = [np.log(_softmax(row)[right]) for row, right in zip(found, targets, strict=True)]
+            logs = [np.log(_softmax(row)[right]) for row, right in zip(outputs, targets, strict=True)]
             return float(-np.mean(logs))
         kind = torch.long if self.kind == "label" else torch.float32
         loss = ClassifyObjective(self.kind).of_scores(
-            torch.from_numpy(np.stack(found)), torch.tensor(targets, dtype=kind)
+            torch.from_numpy(np.stack(outputs)), torch.tensor(targets, dtype=kind)
         )
         return float(loss.total / loss.count)
 

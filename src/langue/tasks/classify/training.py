@@ -110,8 +110,8 @@ class ClassifyTraining(TableTraining[ClassifyRecipe]):
     def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
         task = Classify(model, self.tokenizer, self.recipe.classify)
         known = self._labelled(rows)
-        found, answers = task.evaluate(known, self.recipe.training.precision)
-        return found, answers if len(known) == len(rows) else task.predict([row.values for row in rows])
+        measured, answers = task.evaluate(known, self.recipe.training.precision)
+        return measured, answers if len(known) == len(rows) else task.predict([row.values for row in rows])
 
     def _labelled(self, rows: list[Labelled]) -> list[Labelled]:
         """The rows with a label; of a benchmark's some have none, since a right answer of ReCoRD may be no choice."""
@@ -150,11 +150,11 @@ def _settings(recipe: ClassifyRecipe) -> ClassifySettings:
 def _of_benchmark(name: str) -> dict[str, Any]:
     from langue.data.benchmarks import find_benchmark
 
-    found = find_benchmark(name)
+    benchmark = find_benchmark(name)
     kinds: dict[str, AnswerKind] = {"single": "label", "pair": "label", "regression": "number", "choice": "choice"}
-    if found.kind not in kinds:
-        raise LangueError(f"{name} is no task of classification; set task: {found.kind}")
-    return {"kind": kinds[found.kind], "labels": tuple(found.labels)}
+    if benchmark.kind not in kinds:
+        raise LangueError(f"{name} is no task of classification; set task: {benchmark.kind}")
+    return {"kind": kinds[benchmark.kind], "labels": tuple(benchmark.labels)}
 
 
 def _learnt(rows: list[Labelled], kind: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from langue.batch import Batch, Example, Loss
 from langue.models import Model
 from langue.objectives.seq2seq import Seq2SeqObjective
 from langue.randomness import RowRandomness
-from langue.tasks.denoise.settings import DenoiseKind, DenoiseSettings
+from langue.tasks.denoise.settings import DenoiseSettings
 from langue.text import Tokenizer
 from langue.text.sentences import STOPS
 
@@ -132,14 +132,14 @@ def _cut_up(length: int, parts: int, draws: np.random.Generator) -> np.ndarray:
 
 def mend_spans(source: Sequence[int], target: Sequence[int], first: int, sentinels: int) -> list[int]:
     """The text that span corruption was done to."""
-    told: dict[int, list[int]] = {}
+    stretches: dict[int, list[int]] = {}
     current: list[int] = []
     for token in target:
         if first - sentinels < token <= first:
-            current = told.setdefault(token, [])
+            current = stretches.setdefault(token, [])
         else:
             current.append(token)
-    return [token for place in source for token in told.get(place, [place])]
+    return [token for place in source for token in stretches.get(place, [place])]
 
 
 def cut_in_two(ids: np.ndarray, draws: np.random.Generator) -> Sides:
@@ -160,13 +160,13 @@ def infill(ids: np.ndarray, draws: np.random.Generator, rate: float, mean_span: 
     kept = len(ids) - noise
     # A span stands in a gap before, between or after the tokens that stay.
     gaps = np.sort(draws.choice(kept + 1, min(len(lengths), kept + 1), replace=False))
-    found: list[np.ndarray] = []
+    parts: list[np.ndarray] = []
     start = passed = 0
     for gap, length in zip(gaps.tolist(), _gathered(lengths, len(gaps)), strict=True):
-        found += [ids[start : gap + passed], np.array([mask], ids.dtype)]
+        parts += [ids[start : gap + passed], np.array([mask], ids.dtype)]
         passed += length
         start = gap + passed
-    return np.concatenate([*found, ids[start:]])
+    return np.concatenate([*parts, ids[start:]])
 
 
 def _gathered(lengths: Sequence[int], places: int) -> list[int]:
@@ -195,16 +195,3 @@ def sentence_ends(tokenizer: Tokenizer) -> np.ndarray:
         ends[number] = tokenizer.decode([number]).rstrip(" ").endswith((*STOPS, "\n"))
     ends[tokenizer.end] = True
     return ends
-
-
-__all__ = [
-    "DenoiseKind",
-    "DenoiseObjective",
-    "corrupt_spans",
-    "first_sentinel",
-    "infill",
-    "longest_sides",
-    "mend_spans",
-    "usual_sides",
-    "vocabulary",
-]

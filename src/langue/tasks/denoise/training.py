@@ -40,12 +40,12 @@ class DenoiseTraining(TextTraining[DenoiseRecipe]):
             raise LangueError("denoise.kind: infill needs a tokenizer with a token that hides others, such as <|mask|>")
         if recipe.data.document_mask:
             raise LangueError("task: denoise reads rows whole; set data.document_mask off")
-        given = recipe.model.vocab_size
+        size = recipe.model.vocab_size
         recipe = with_vocabulary(recipe, tokenizer)
         needed = vocabulary(tokenizer, recipe.denoise)
-        if given and given < needed:
-            raise LangueError(f"model.vocab_size is {given:,}, but with sentinels {needed:,} are needed; leave it out")
-        return recipe.replace(model={"vocab_size": given or needed})
+        if size and size < needed:
+            raise LangueError(f"model.vocab_size is {size:,}, but with sentinels {needed:,} are needed; leave it out")
+        return recipe.replace(model={"vocab_size": size or needed})
 
     @classmethod
     def usual_lengths(cls, recipe: DenoiseRecipe) -> tuple[int | None, int]:

@@ -36,5 +36,5 @@ def share_of(total: Tensor, rows: int, own: int) -> Loss:
     All processes work out the same loss and follow its gradient into vectors of their own, so that these gradients add
     up to the whole; what they tell of its value must add up to it as well.
     """
-    told = total.detach() * (own / rows)
-    return Loss(total - total.detach() + told, torch.tensor(own, device=total.device))
+    shown = total.detach() * (own / rows)
+    return Loss(total - total.detach() + shown, torch.tensor(own, device=total.device))

@@ -24,7 +24,7 @@ def encoded_rows(
     first, other = ("query", "document") if kind == "pairs" else (None, None)
     firsts = reading.encode(tokenizer, [row[0] for row in texts], context, first)
     others = iter(reading.encode(tokenizer, [text for row in texts for text in row[1:]], context, other))
-    return [[each, *(next(others) for _ in row[1:])] for each, row in zip(firsts, texts, strict=True)]
+    return [[anchor, *(next(others) for _ in row[1:])] for anchor, row in zip(firsts, texts, strict=True)]
 
 
 def examples(rows: Sequence[Sequence[Sequence[int]]], targets: Sequence[Any]) -> list[EncodedExample]:

@@ -40,14 +40,14 @@ def write_teacher_answers(settings: EmbedSettings, rows: Sequence[Labelled], fol
             f"embed.teacher: {settings.teacher} is a model to {teacher.name}, but the loss {settings.loss} wants one "
             f"to {wanted}"
         )
-    kind, told = kind_of(rows), []
+    kind, answers = kind_of(rows), []
     with progress("asking the teacher", float(len(rows)), "rows") as advance:
         for start in range(0, len(rows), TOGETHER):
             some = [texts_in(row, kind) for row in rows[start : start + TOGETHER]]
-            told.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
+            answers.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
             advance(len(some))
     with replacing_listed(folder) as stage:
-        write_array(stage / TEACHER_ANSWERS, np.concatenate(told))
+        write_array(stage / TEACHER_ANSWERS, np.concatenate(answers))
 
 
 def _vectors(teacher: Any, rows: Sequence[Sequence[str]], kind: str) -> np.ndarray:
@@ -56,19 +56,19 @@ def _vectors(teacher: Any, rows: Sequence[Sequence[str]], kind: str) -> np.ndarr
         return teacher.embed([text for row in rows for text in row])
     first = teacher.embed([row[0] for row in rows], prompt="query")
     others = iter(teacher.embed([text for row in rows for text in row[1:]], prompt="document"))
-    found = [[vector, *(next(others) for _ in row[1:])] for vector, row in zip(first, rows, strict=True)]
-    return np.stack([vector for row in found for vector in row])
+    vectors = [[vector, *(next(others) for _ in row[1:])] for vector, row in zip(first, rows, strict=True)]
+    return np.stack([vector for row in vectors for vector in row])
 
 
 def _scores(teacher: Any, rows: Sequence[Sequence[str]]) -> np.ndarray:
     """(texts of all rows but the anchors,): the number that the teacher gives, or the logit of its second label."""
     pairs = [Labelled("a pair", {"sentence1": row[0], "sentence2": text}) for row in rows for text in row[1:]]
-    found = np.stack(teacher.scores(teacher.encode(pairs)))
-    if found.shape[1] > 2:
+    scores = np.stack(teacher.scores(teacher.encode(pairs)))
+    if scores.shape[1] > 2:
         raise LangueError(
-            f"embed.teacher: a model of {found.shape[1]} labels gives no one score; train one of kind: number"
+            f"embed.teacher: a model of {scores.shape[1]} labels gives no one score; train one of kind: number"
         )
-    return found[:, 0] if found.shape[1] == 1 else found[:, 1] - found[:, 0]
+    return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
 
 def read_teacher_answers(folder: Path, texts: Sequence[int], loss: str) -> list[np.ndarray]:
@@ -79,9 +79,11 @@ def read_teacher_answers(folder: Path, texts: Sequence[int], loss: str) -> list[
     """
     counts = np.array(texts) if loss == "vectors" else np.array(texts) - 1
     try:
-        told = np.load(check_file(folder / TEACHER_ANSWERS), allow_pickle=False)
+        answers = np.load(check_file(folder / TEACHER_ANSWERS), allow_pickle=False)
     except (OSError, ValueError) as error:
         raise LangueError(f"{folder / TEACHER_ANSWERS}, what the teacher said, cannot be read: {error}") from None
-    if len(told) != counts.sum():
-        raise LangueError(f"{folder / TEACHER_ANSWERS} is of {len(told):,} texts, but the data have {counts.sum():,}")
-    return np.split(told, np.cumsum(counts)[:-1])
+    if len(answers) != counts.sum():
+        raise LangueError(
+            f"{folder / TEACHER_ANSWERS} is of {len(answers):,} texts, but the data have {counts.sum():,}"
+        )
+    return np.split(answers, np.cumsum(counts)[:-1])

@@ -42,14 +42,14 @@ def measure(task: Embed, rows: Sequence[Labelled], settings: EmbedSettings, batc
         for place, purpose in enumerate(purposes[: len(texts[0])])
     ]
     if settings.similarity == "cosine":
-        vectors = [each / np.linalg.norm(each, axis=1, keepdims=True).clip(1e-12) for each in vectors]
+        vectors = [array / np.linalg.norm(array, axis=1, keepdims=True).clip(1e-12) for array in vectors]
     first, second = vectors[0], vectors[-1]
     grades = [grade_of(row) for row in rows] if kind == "graded" else None
-    found = {"loss": _loss(settings, texts, np.stack([first, second], 1), grades, batch)}
+    measured = {"loss": _loss(settings, texts, np.stack([first, second], 1), grades, batch)}
     if grades is not None:
         alike = (first * second).sum(1).tolist()
-        return {**found, "spearman": metrics.spearman(alike, grades), "pearson": metrics.pearson(alike, grades)}
-    return found if kind == "texts" else {**found, **find_positives(texts, first, second)}
+        return {**measured, "spearman": metrics.spearman(alike, grades), "pearson": metrics.pearson(alike, grades)}
+    return measured if kind == "texts" else {**measured, **find_positives(texts, first, second)}
 
 
 def _loss(

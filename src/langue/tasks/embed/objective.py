@@ -54,14 +54,14 @@ class EmbedObjective:
             rows = [texts * 2 if len(texts) == 1 else texts for texts in rows]
         most = max(map(len, rows))
         filled = [text for texts in rows for text in [*texts, *[NOTHING] * (most - len(texts))]]
-        found = padded(filled)
+        batch = padded(filled)
         if self.kind == "contrastive":
-            return replace(found, targets=names_of([[text.tobytes() for text in texts] for texts in rows]))
-        told = [np.asarray(example["target"], np.float32) for example in examples]
+            return replace(batch, targets=names_of([[text.tobytes() for text in texts] for texts in rows]))
+        answers = [np.asarray(example["target"], np.float32) for example in examples]
         if self.kind in ("margin", "divergence"):
-            told = [np.pad(each, (0, most - 1 - len(each)), constant_values=np.nan) for each in told]
-        together = np.concatenate(told) if self.kind == "vectors" else np.stack(told)
-        return replace(found, targets=torch.from_numpy(together))
+            answers = [np.pad(answer, (0, most - 1 - len(answer)), constant_values=np.nan) for answer in answers]
+        together = np.concatenate(answers) if self.kind == "vectors" else np.stack(answers)
+        return replace(batch, targets=torch.from_numpy(together))
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over examples, or over texts where a teacher's vectors are learnt."""

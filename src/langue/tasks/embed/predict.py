@@ -68,13 +68,13 @@ class Embed(Task):
     def fingerprint(self) -> str:
         """16 hexadecimal digits of all that decides about vectors: weights, architecture, tokenizer, prompts."""
         config = {name: value for name, value in self.model.config.model_dump().items() if name not in OTHERS}
-        said = {"config": config, "tokenizer": self.tokenizer.fingerprint, "reading": self.reading.model_dump()}
-        found = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        facts = {"config": config, "tokenizer": self.tokenizer.fingerprint, "reading": self.reading.model_dump()}
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for name, parameter in sorted(self.model.named_parameters()):
             if not name.startswith(("head.", "classifier.")):
-                found.update(name.encode())
-                found.update(parameter.detach().float().cpu().contiguous().numpy().data)
-        return found.hexdigest()[:16]
+                digest.update(name.encode())
+                digest.update(parameter.detach().float().cpu().contiguous().numpy().data)
+        return digest.hexdigest()[:16]
 
     def embed(
         self,
@@ -105,15 +105,15 @@ class Embed(Task):
         """
         if isinstance(texts, str):
             return self.embed([texts], prompt=prompt, size=size, special=special)[0]
-        found = np.zeros((len(texts), self._checked(size)), np.float32)
+        result = np.zeros((len(texts), self._checked(size)), np.float32)
         done = 0
         how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special, "batch_tokens": batch_tokens}
         for vectors in self.embed_stream(texts, **how):
-            found[done : done + len(vectors)] = vectors
+            result[done : done + len(vectors)] = vectors
             done += len(vectors)
             if advance is not None:
                 advance(len(vectors))
-        return found
+        return result
 
     def embed_stream(
         self,
@@ -140,16 +140,16 @@ class Embed(Task):
 
     @torch.inference_mode()
     def _vectors(self, rows: Sequence[Sequence[int]], size: int | None, batch_tokens: int | None) -> np.ndarray:
-        found = np.zeros((len(rows), size or self.size), np.float32)
+        result = np.zeros((len(rows), size or self.size), np.float32)
         tokens = batch_tokens or framing.batch_tokens(self.model)
         with evaluating(self.model):
             for numbers in by_length([len(ids) for ids in rows], tokens):
                 most = max(1, tokens // max(1, len(rows[numbers[0]])))
                 batch = padded([np.array(rows[number]) for number in _filled(numbers, most)]).to(self.model.device)
                 vectors = self.embedder(self.model.read(batch), batch.valid)[: len(numbers)]
-                found[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
-                refuse_not_finite(found[numbers])
-        return found
+                result[numbers] = self.embedder.finish(vectors, size).float().cpu().numpy()
+                refuse_not_finite(result[numbers])
+        return result
 
     def _checked(self, size: int | None) -> int:
         if size is not None and not 1 <= size <= self.size:

@@ -31,10 +31,10 @@ def contrastive(texts: Tensor, names: Tensor, temperature: float, *, symmetric: 
     masked = _no_wrong_answers(names)
     right = torch.arange(rows, device=texts.device)
     scores = scores.masked_fill(masked, -torch.inf)
-    found = F.cross_entropy(scores, right, reduction="sum")
+    loss = F.cross_entropy(scores, right, reduction="sum")
     if not symmetric:
-        return found
-    return (found + F.cross_entropy(scores[:, :rows].T, right, reduction="sum")) / 2
+        return loss
+    return (loss + F.cross_entropy(scores[:, :rows].T, right, reduction="sum")) / 2
 
 
 def _no_wrong_answers(names: Tensor) -> Tensor:
@@ -66,27 +66,27 @@ def regression(pairs: Tensor, grades: Tensor) -> Tensor:
     return F.mse_loss((pairs[:, 0] * pairs[:, 1]).sum(-1), grades, reduction="sum")
 
 
-def margins(texts: Tensor, told: Tensor, temperature: float) -> Tensor:
+def margins(texts: Tensor, teacher_scores: Tensor, temperature: float) -> Tensor:
     """The squared error of how much more alike an anchor is to its positive than to each negative, the mean over a
     row's negatives (MarginMSE, Hofstätter et al. 2020, section 3.2).
 
     Args:
         texts: (B, m, D): anchors, positives, negatives.
-        told: (B, m - 1): the teacher's scores of the anchor with each; NaN for a negative that is not there.
+        teacher_scores: (B, m - 1): the teacher's scores of the anchor with each; NaN for a negative that is not there.
         temperature: what similarities are divided by.
     """
     scores = _row_scores(texts, temperature)
-    there = told[:, 1:].isfinite()
-    error = (scores[:, :1] - scores[:, 1:]) - (told[:, :1] - told[:, 1:]).where(there, 0.0)
+    there = teacher_scores[:, 1:].isfinite()
+    error = (scores[:, :1] - scores[:, 1:]) - (teacher_scores[:, :1] - teacher_scores[:, 1:]).where(there, 0.0)
     return ((error.square() * there).sum(1) / there.sum(1).clamp(min=1)).sum()
 
 
-def divergence(texts: Tensor, told: Tensor, temperature: float) -> Tensor:
+def divergence(texts: Tensor, teacher_scores: Tensor, temperature: float) -> Tensor:
     """KL(teacher ‖ student) of the chances that each of a row's texts answers its anchor (Lin et al. 2021, "In-Batch
     Negatives for Knowledge Distillation", equation 4); arguments as for `margins`."""
-    missing = ~told.isfinite()
+    missing = ~teacher_scores.isfinite()
     student = _row_scores(texts, temperature).masked_fill(missing, -torch.inf).log_softmax(1)
-    teacher = told.masked_fill(missing, -torch.inf).log_softmax(1)
+    teacher = teacher_scores.masked_fill(missing, -torch.inf).log_softmax(1)
     return (teacher.exp() * (teacher - student)).masked_fill(missing, 0.0).sum()
 
 
@@ -95,6 +95,6 @@ def _row_scores(texts: Tensor, temperature: float) -> Tensor:
     return (texts[:, :1] * texts[:, 1:]).sum(-1) / temperature
 
 
-def distance(vectors: Tensor, told: Tensor) -> Tensor:
+def distance(vectors: Tensor, teacher_vectors: Tensor) -> Tensor:
     """The mean squared error of each vector (N, D) against a teacher's (Reimers & Gurevych 2020, equation 1)."""
-    return F.mse_loss(vectors, told, reduction="sum") / vectors.shape[1]
+    return F.mse_loss(vectors, teacher_vectors, reduction="sum") / vectors.shape[1]

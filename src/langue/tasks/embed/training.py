@@ -130,11 +130,11 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
             targets = own_targets(rows, kind, settings.loss)
         else:
             targets = read_teacher_answers(self.folder, [len(row) for row in encoded], settings.loss)
-            told = targets[0].shape[-1]
-            if settings.loss == "vectors" and told != self.size:
+            width = targets[0].shape[-1]
+            if settings.loss == "vectors" and width != self.size:
                 raise LangueError(
-                    f"embed.teacher gives vectors of {told} numbers and the model such of {self.size}; "
-                    f"set model.embedder.layers to [{{width: {told}}}]"
+                    f"embed.teacher gives vectors of {width} numbers and the model such of {self.size}; "
+                    f"set model.embedder.layers to [{{width: {width}}}]"
                 )
         return Examples(examples(encoded, targets), several=True)
 

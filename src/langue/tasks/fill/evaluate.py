@@ -60,8 +60,8 @@ def evaluate_masked(
             draws = RowRandomness(SEED, group[0] // room)
             batch = objective.batch([{"ids": row} for row in rows], draws).to(model.device)
             assert batch.targets is not None
-            asked = batch.targets != IGNORE
-            hidden, targets = model.hidden(batch)[asked], batch.targets[asked]
+            is_target = batch.targets != IGNORE
+            hidden, targets = model.hidden(batch)[is_target], batch.targets[is_target]
             total += float(linear_cross_entropy(hidden, model.head, targets).total)
             right += _right(model, hidden, targets)
             count += len(targets)

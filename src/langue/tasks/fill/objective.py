@@ -69,7 +69,7 @@ class Masked:
         framed, segments = self.tokenizer.pair(ids[:-1].tolist())
         if "documents" not in example:
             return np.array(framed), np.array(segments), None
-        before = _tokens_before(self.tokenizer)
+        before = self.tokenizer.pair([-1])[0].index(-1)  # the special tokens before a text
         inside = np.asarray(example["documents"])[:-1]
         documents = np.pad(inside, (before, len(framed) - len(inside) - before), mode="edge")
         return np.array(framed), np.array(segments), documents
@@ -126,11 +126,6 @@ class Masked:
         parts = {"token_loss": loss.total, "pair_loss": second.sum()}
         metrics = {name: torch.stack([part, loss.count]) for name, part in parts.items()}
         return replace(loss, total=loss.total + second.sum(), metrics=metrics)
-
-
-def _tokens_before(tokenizer: Tokenizer) -> int:
-    """The count of special tokens that a text's frame puts before it."""
-    return tokenizer.pair([-1])[0].index(-1)
 
 
 def _alone(documents: np.ndarray) -> np.ndarray:

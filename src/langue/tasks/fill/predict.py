@@ -91,14 +91,14 @@ class Fill(Task):
             raise LangueError(f"top must be at least 1, not {top}")
         many = [texts] if isinstance(texts, str) else list(texts)
         rows = [self._encode(text, special) for text in many]
-        found: list[Any] = [None] * len(rows)
+        guesses: list[Any] = [None] * len(rows)
         for numbers in by_length([len(ids) for ids, _ in rows], batch_tokens(self.model)):
             for number, gaps in zip(numbers.tolist(), self._guess([rows[n] for n in numbers], top), strict=True):
-                found[number] = gaps
-        return found[0] if isinstance(texts, str) else found
+                guesses[number] = gaps
+        return guesses[0] if isinstance(texts, str) else guesses
 
-    def check_input(self, given: str, place: str, special: bool = False) -> None:
-        self._encode(given, special)
+    def check_input(self, value: str, place: str, special: bool = False) -> None:
+        self._encode(value, special)
 
     def evaluate_store(self, store: TokenStore, stride: int | None = None) -> dict[str, float]:
         """Metrics on all text of a store; rows do not overlap, so `stride` has no say."""

@@ -90,8 +90,8 @@ class FillTraining(TextTraining[FillRecipe]):
 
     def sample(self, model: Model) -> str:
         prompt = self.recipe.samples.prompt
-        found = Fill(model, self.tokenizer).fill(prompt, top=1)
-        return "\n".join([prompt, *(guesses[0]["token"] for guesses in found)])
+        gaps = Fill(model, self.tokenizer).fill(prompt, top=1)
+        return "\n".join([prompt, *(guesses[0]["token"] for guesses in gaps)])
 
     @property
     def flops_per_target(self) -> float:

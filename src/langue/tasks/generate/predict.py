@@ -74,13 +74,13 @@ class Generate(Task):
             LangueError: an option has no such name or value, or the tokenizer does not know a prompt's character.
         """
         many = [prompts] if isinstance(prompts, str) else list(prompts)
-        found = [
-            [self.cut(each.tokens, stop, prompt, special) for each in written]
+        texts_by_prompt = [
+            [self.cut(hypothesis.tokens, stop, prompt, special) for hypothesis in written]
             for prompt, written in zip(
                 many, self.write(many, stop=stop, must=must, special=special, **options), strict=True
             )
         ]
-        answers: list[Any] = [texts[0] if options.get("samples", 1) == 1 else texts for texts in found]
+        answers: list[Any] = [texts[0] if options.get("samples", 1) == 1 else texts for texts in texts_by_prompt]
         return answers[0] if isinstance(prompts, str) else answers
 
     def write(
@@ -124,8 +124,8 @@ class Generate(Task):
                 break
         yield stops.push(reader.flush()) + stops.flush()
 
-    def check_input(self, given: str, place: str, special: bool = False) -> None:
-        self._encode(given, special)
+    def check_input(self, value: str, place: str, special: bool = False) -> None:
+        self._encode(value, special)
 
     def evaluate_store(self, store: TokenStore, stride: int | None = None) -> dict[str, float]:
         """Metrics on all text of a store; a window slides by `stride` tokens, half of the context by default."""
@@ -144,7 +144,7 @@ class Generate(Task):
         device = self.model.device
         with torch.inference_mode():
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
-        return self.tokenizer.names(ids), [each[0] for each in weights]
+        return self.tokenizer.names(ids), [heads[0] for heads in weights]
 
     def _request(
         self, ids: list[int], settings: SamplingSettings, stop: Sequence[str] = (), phrases: Sequence[Any] = ()

@@ -48,10 +48,10 @@ class GenerateTraining(TextTraining[GenerateRecipe]):
         nats = bits = tokens = 0.0
         for store in stores:
             with autocast(model.device, self.recipe.training.precision):
-                found = evaluate_text(model, self.tokenizer, store, quiet=True)
+                measured = evaluate_text(model, self.tokenizer, store, quiet=True)
             count = store.tokens - len(store.opening) * store.documents
-            nats, tokens = nats + found["loss"] * count, tokens + count
-            bits += found["bits_per_byte"] * store.text_bytes
+            nats, tokens = nats + measured["loss"] * count, tokens + count
+            bits += measured["bits_per_byte"] * store.text_bytes
         return {"loss": nats / tokens, "bits_per_byte": bits / max(1, sum(store.text_bytes for store in stores))}
 
     @property

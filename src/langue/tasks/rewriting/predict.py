@@ -103,7 +103,7 @@ class Rewrite(Task):
             LangueError: one reads or writes other tokens.
         """
         for other in others:
-            same = [(each.sides.source.fingerprint, each.tokenizer.fingerprint, each.start) for each in (self, other)]
+            same = [(task.sides.source.fingerprint, task.tokenizer.fingerprint, task.start) for task in (self, other)]
             if same[0] != same[1] or other.sides.tags != self.sides.tags:
                 raise LangueError("models that write together must share their tokenizers and tags")
             self.models += other.models
@@ -113,10 +113,10 @@ class Rewrite(Task):
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The best text for each of a list."""
-        return [found.text for found in self.rewrite([_text(given, self.columns[0]) for given in inputs], **options)]
+        return [result.text for result in self.rewrite([_text(value, self.columns[0]) for value in inputs], **options)]
 
-    def check_input(self, given: str, place: str) -> None:
-        self.sides.encode_sources([given])
+    def check_input(self, value: str, place: str) -> None:
+        self.sides.encode_sources([value])
 
     def rewrite(
         self,
@@ -148,12 +148,12 @@ class Rewrite(Task):
         Raises:
             LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
         """
-        given = self.usual_tags() if tags is None else tuple(tags)
+        tags = self.usual_tags() if tags is None else tuple(tags)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
         phrases = phrase_tokens(must, len(texts), self.tokenizer)
         sides = replace(self.sides, source=self.sides.source.reading_specials(special))
         sides = sides if instruction is None else replace(sides, instruction=instruction)
-        sources = read_sources(texts, sides, given, long or self.long)
+        sources = read_sources(texts, sides, tags, long or self.long)
         for warning in sources.warnings():
             say(f"{warning}")
         settings, start = self._settings(options), [self.start, *self.sides.opening]
@@ -196,13 +196,13 @@ class Rewrite(Task):
         for numbers in pieces:
             if len(numbers) == 1:
                 best = written[numbers[0]]
-                texts = [self.tokenizer.decode(found.tokens).strip() for found in best]
-                scores = [found.score for found in best]
+                texts = [self.tokenizer.decode(hypothesis.tokens).strip() for hypothesis in best]
+                scores = [hypothesis.score for hypothesis in best]
                 answers.append(Rewritten(texts[0], texts, scores, best[0], sources.ids[numbers[0]]))
                 continue
             firsts = [written[number][0] for number in numbers]
-            text = joined(self.tokenizer.decode(found.tokens).strip() for found in firsts)
-            scores = [sum(found.score for found in firsts)] if firsts else []
+            text = joined(self.tokenizer.decode(hypothesis.tokens).strip() for hypothesis in firsts)
+            scores = [sum(hypothesis.score for hypothesis in firsts)] if firsts else []
             answers.append(Rewritten(text, [text] if firsts else [], scores))
         return answers
 
@@ -211,9 +211,9 @@ class Rewrite(Task):
         answers = [""] * len(pairs)
         for tags in sorted({pair.tags for pair in pairs}):
             chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
-            found = self.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
-            for number, each in zip(chosen, found, strict=True):
-                answers[number] = each.text
+            results = self.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
+            for number, result in zip(chosen, results, strict=True):
+                answers[number] = result.text
         return answers
 
     @torch.inference_mode()
@@ -257,9 +257,9 @@ class Rewrite(Task):
 
     def source_names(self, tokens: Sequence[int]) -> list[str]:
         """Tokens of a source as strings, tags as <TAG>."""
-        told = {number: f"<{tag}>" for tag, number in self.sides.tags.items()}
+        tags = {number: f"<{tag}>" for tag, number in self.sides.tags.items()}
         names = self.sides.source.names(tokens)
-        return [told.get(token) or name for token, name in zip(tokens, names, strict=True)]
+        return [tags.get(token) or name for token, name in zip(tokens, names, strict=True)]
 
     @abstractmethod
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
@@ -303,9 +303,9 @@ def _say_what_is_missing(
     say_what_is_lacking([best[0].tokens for best in written], [request.phrases for request in requests])
 
 
-def first_token_of(said: int | None, tokenizer: Tokenizer) -> int:
+def first_token_of(configured: int | None, tokenizer: Tokenizer) -> int:
     """The token that the decoder begins with: the configuration's, else the tokenizer's."""
-    return tokenizer.first if said is None else said
+    return tokenizer.first if configured is None else configured
 
 
 def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
@@ -318,5 +318,5 @@ def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
     return (start,)
 
 
-def _text(given: Any, column: str) -> str:
-    return given if isinstance(given, str) else str(given[column])
+def _text(value: Any, column: str) -> str:
+    return value if isinstance(value, str) else str(value[column])

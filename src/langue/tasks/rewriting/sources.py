@@ -79,16 +79,16 @@ class Sources:
 
     def warnings(self) -> list[str]:
         """Sentences about what was done to the texts, for a user."""
-        found = []
+        warnings = []
         if self.split:
-            found.append(f"{self.split:,} long texts were split between sentences")
+            warnings.append(f"{self.split:,} long texts were split between sentences")
         if self.cut:
-            found.append(f"{self.cut:,} texts were longer than the model can read, and lost their ends")
+            warnings.append(f"{self.cut:,} texts were longer than the model can read, and lost their ends")
         if self.unknown:
             often = sorted(self.unknown, key=lambda character: -self.unknown[character])
             shown = ", ".join(repr(character) for character in often[:5])
-            found.append(f"{sum(self.unknown.values()):,} characters are unknown to the model, such as {shown}")
-        return found
+            warnings.append(f"{sum(self.unknown.values()):,} characters are unknown to the model, such as {shown}")
+        return warnings
 
 
 def read_sources(texts: Sequence[str], sides: PairEncoder, tags: Sequence[str], long: Long) -> Sources:
@@ -100,24 +100,24 @@ def read_sources(texts: Sequence[str], sides: PairEncoder, tags: Sequence[str], 
         tags: what the model is told before each.
         long: what becomes of a text that the model has no room for: it is split between sentences, or cut.
     """
-    found = Sources()
+    sources = Sources()
     numbers = sides.numbers(tags)
     room = sides.max_source - len(numbers) - sides.around
     encoded = sides.encode_sources(texts)
     for owner, (text, ids) in enumerate(zip(texts, encoded, strict=True)):
         if is_blank(text):
-            found.empty += 1
+            sources.empty += 1
             continue
-        note_unknown(found.unknown, text, ids, sides.source)
+        note_unknown(sources.unknown, text, ids, sides.source)
         pieces = [ids]
         if len(ids) > room and long == "split":
             pieces = [piece for piece in _pieces(text, lambda some: sides.encode_sources([some])[0], room) if piece]
-            found.split += len(pieces) > 1
-        found.cut += any(len(piece) > room for piece in pieces)
+            sources.split += len(pieces) > 1
+        sources.cut += any(len(piece) > room for piece in pieces)
         for piece in pieces:
-            found.ids.append(sides.framed(numbers, piece[:room]))
-            found.owners.append(owner)
-    return found
+            sources.ids.append(sides.framed(numbers, piece[:room]))
+            sources.owners.append(owner)
+    return sources
 
 
 def _pieces(text: str, encode: Callable[[str], list[int]], room: int) -> list[list[int]]:
@@ -126,7 +126,7 @@ def _pieces(text: str, encode: Callable[[str], list[int]], room: int) -> list[li
     spans: list[Span] = []
     for start, end in sentences(text):
         breaks = [] if len(encode(text[start:end])) <= room else [*_WITHIN.finditer(text, start, end)]
-        starts, ends = [start, *(found.end() for found in breaks)], [*(found.start() for found in breaks), end]
+        starts, ends = [start, *(pause.end() for pause in breaks)], [*(pause.start() for pause in breaks), end]
         for part in zip(starts, ends, strict=True):
             if part[0] == part[1]:
                 continue

@@ -90,18 +90,18 @@ class PairTraining(TrainingTask[PairRecipe]):
         if not pairs.tags:
             pairs = pairs.replace(**_tags(recipe, cls.task.columns))
             recipe = recipe.replace(data={"pairs": pairs})
-        given = recipe.model.vocab_size
+        size = recipe.model.vocab_size
         recipe = with_vocabulary(recipe, tokenizer)
         name, source = "vocab_size", tokenizer
         if recipe.source_tokenizer is not None:
             source = source_tokenizer(recipe, cls.task.columns)
             # Weights to begin with may have one table of vectors for two tokenizers that share their numbers.
             if recipe.model.path is None or recipe.model.source_vocab_size:
-                name, given = "source_vocab_size", recipe.model.source_vocab_size
+                name, size = "source_vocab_size", recipe.model.source_vocab_size
         needed = source.vocab_size + len(pairs.tags)
-        if given and given < needed:
-            raise LangueError(f"model.{name} is {given:,}, but {needed:,} are needed, tags included; leave it out")
-        return recipe.replace(model={name: given or needed})
+        if size and size < needed:
+            raise LangueError(f"model.{name} is {size:,}, but {needed:,} are needed, tags included; leave it out")
+        return recipe.replace(model={name: size or needed})
 
     @classmethod
     def begun_from(cls, recipe: PairRecipe, source: TokenizerSettings | None, reading: Reading | None) -> PairRecipe:
@@ -146,15 +146,15 @@ class PairTraining(TrainingTask[PairRecipe]):
         """The one of the first epoch's batches that needs most memory."""
         buckets, model = self.batches(0, 1), self.recipe.model.architecture()
         fixed, heads = 20 * model.width, model.heads
-        found, most = Shape(0, 0, 0), -1
+        shape, most = Shape(0, 0, 0), -1
         for place in range(buckets.batches):
             members, _ = buckets.members(0, place)
             source, target = self.train.lengths[members].max(0).tolist()
             # Roughly: what each position leaves in a block, and how it looked at the others.
             left = source * (fixed + heads * source) + target * (fixed + heads * (source + target))
             if len(members) * left > most:
-                found, most = Shape(len(members), target, source), len(members) * left
-        return found
+                shape, most = Shape(len(members), target, source), len(members) * left
+        return shape
 
     @property
     def fingerprints(self) -> Mapping[str, str]:
@@ -199,8 +199,8 @@ class PairTraining(TrainingTask[PairRecipe]):
     def sample(self, model: Model) -> str:
         chosen = self._dev[:SAMPLES]
         task = self._task(model)
-        found = [task.rewrite([pair.source], tags=pair.tags, beams=1)[0].text for pair in chosen]
-        return "\n\n".join(f"{pair.source}\n→ {text}" for pair, text in zip(chosen, found, strict=True))
+        texts = [task.rewrite([pair.source], tags=pair.tags, beams=1)[0].text for pair in chosen]
+        return "\n\n".join(f"{pair.source}\n→ {text}" for pair, text in zip(chosen, texts, strict=True))
 
     @cached_property
     def flops_per_target(self) -> float:
@@ -234,8 +234,9 @@ class PairTraining(TrainingTask[PairRecipe]):
 
 def _tags(recipe: PairRecipe, columns: tuple[str, str]) -> dict[str, Any]:
     """All tags of the training pairs, by the alphabet, and whether every pair has one."""
-    found = {pair.tags for pair in read_pairs(recipe.data, "train", columns) if isinstance(pair, Pair)}
-    return {"tags": tuple(sorted({tag for tags in found for tag in tags})), "tagged": bool(found) and all(found)}
+    combinations = {pair.tags for pair in read_pairs(recipe.data, "train", columns) if isinstance(pair, Pair)}
+    tags = tuple(sorted({tag for tags in combinations for tag in tags}))
+    return {"tags": tags, "tagged": bool(combinations) and all(combinations)}
 
 
 def source_tokenizer(recipe: PairRecipe, columns: tuple[str, str]) -> Tokenizer:

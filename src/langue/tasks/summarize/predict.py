@@ -32,8 +32,8 @@ class Summarize(Rewrite):
             LangueError: an option has no such name or value.
         """
         many = [texts] if isinstance(texts, str) else list(texts)
-        found = [each.text for each in self.rewrite(many, **options)]
-        return found[0] if isinstance(texts, str) else found
+        summaries = [result.text for result in self.rewrite(many, **options)]
+        return summaries[0] if isinstance(texts, str) else summaries
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""

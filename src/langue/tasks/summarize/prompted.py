@@ -39,17 +39,17 @@ class Prompted:
 
     def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
         """Summarise one text or many; options are the fields of `GenerationSettings`."""
-        found = [each.text for each in self.rewrite([texts] if isinstance(texts, str) else texts, **options)]
-        return found[0] if isinstance(texts, str) else found
+        summaries = [result.text for result in self.rewrite([texts] if isinstance(texts, str) else texts, **options)]
+        return summaries[0] if isinstance(texts, str) else summaries
 
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of what it writes."""
         return self.task.tokenizer
 
-    def check_input(self, given: str, place: str) -> None:
+    def check_input(self, value: str, place: str) -> None:
         """Refuse a text that the tokenizer cannot read, as `Task.check_input` does."""
-        self.tokenizer.encode(given)
+        self.tokenizer.encode(value)
 
     def rewrite(
         self,
@@ -93,8 +93,8 @@ class Prompted:
         return [*ids[:room], *prompt]
 
     def _rewritten(self, hypotheses: Sequence[Hypothesis]) -> Rewritten:
-        texts = [self.tokenizer.decode(each.tokens).strip().partition("\n")[0] for each in hypotheses]
-        return Rewritten(texts[0] if texts else "", texts, [each.score for each in hypotheses])
+        texts = [self.tokenizer.decode(hypothesis.tokens).strip().partition("\n")[0] for hypothesis in hypotheses]
+        return Rewritten(texts[0] if texts else "", texts, [hypothesis.score for hypothesis in hypotheses])
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """As of a model that was trained to summarise."""
@@ -106,7 +106,7 @@ class Prompted:
 
     def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
         """Summaries of the sources of pairs."""
-        return [each.text for each in self.rewrite([pair.source for pair in pairs], **options)]
+        return [result.text for result in self.rewrite([pair.source for pair in pairs], **options)]
 
     def evaluate(
         self, pairs: Sequence[Pair], precision: str = "fp32", *, languages: Languages = None, **options: Any

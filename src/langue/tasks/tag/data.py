@@ -38,8 +38,8 @@ def words_of(row: Labelled) -> list[str]:
         LangueError: there are none; names the place.
     """
     require(row, "tokens")
-    given = list_of(row.place, "tokens", row.values["tokens"])
-    words = given.split() if isinstance(given, str) else _listed(given, "tokens", row)
+    words = list_of(row.place, "tokens", row.values["tokens"])
+    words = words.split() if isinstance(words, str) else _listed(words, "tokens", row)
     if not words:
         raise LangueError(f"{row.place}: tokens is empty")
     if not all(isinstance(word, str) and word.strip() for word in words):
@@ -54,8 +54,8 @@ def tags_of(row: Labelled) -> list[str]:
         LangueError: there are none, or not as many as words; names the place.
     """
     require(row, "tokens", "tags")
-    given = list_of(row.place, "tags", row.values["tags"])
-    tags = given.split() if isinstance(given, str) else _listed(given, "tags", row)
+    tags = list_of(row.place, "tags", row.values["tags"])
+    tags = tags.split() if isinstance(tags, str) else _listed(tags, "tags", row)
     if any(is_missing(tag) or tag == "" for tag in tags):
         raise LangueError(f"{row.place}: one of the tags is empty")
     if len(tags) != len(words_of(row)):
@@ -63,10 +63,10 @@ def tags_of(row: Labelled) -> list[str]:
     return [label_name(tag) for tag in tags]
 
 
-def _listed(given: Any, column: str, row: Labelled) -> list[Any]:
-    if given is not None and not isinstance(given, Sequence):
-        raise LangueError(f"{row.place}: {column} should be a list, got {given!r:.60}")
-    return list(given or ())
+def _listed(value: Any, column: str, row: Labelled) -> list[Any]:
+    if value is not None and not isinstance(value, Sequence):
+        raise LangueError(f"{row.place}: {column} should be a list, got {value!r:.60}")
+    return list(value or ())
 
 
 def targets_of(row: Labelled, settings: TagSettings) -> list[int]:

@@ -27,17 +27,17 @@ class TagObjective:
 
     def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> Batch:
         """Examples with `ids`, `segments` and `target`, a label or IGNORE for each token, as rows; targets (B, T)."""
-        found = padded([example["ids"] for example in examples], [example["segments"] for example in examples])
-        targets = np.full(tuple(found.ids.shape), IGNORE, np.int64)
+        batch = padded([example["ids"] for example in examples], [example["segments"] for example in examples])
+        targets = np.full(tuple(batch.ids.shape), IGNORE, np.int64)
         for row, example in enumerate(examples):
             targets[row, : len(example["target"])] = example["target"]
-        return replace(found, targets=torch.from_numpy(targets))
+        return replace(batch, targets=torch.from_numpy(targets))
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over words."""
         assert batch.targets is not None
-        asked = batch.targets != IGNORE
-        scores = model.classify(batch)[asked].float()
+        is_target = batch.targets != IGNORE
+        scores = model.classify(batch)[is_target].float()
         smoothing = self.smoothing if model.training else 0.0
-        total = F.cross_entropy(scores, batch.targets[asked], reduction="sum", label_smoothing=smoothing)
+        total = F.cross_entropy(scores, batch.targets[is_target], reduction="sum", label_smoothing=smoothing)
         return Loss(total, torch.tensor(len(scores), device=scores.device))

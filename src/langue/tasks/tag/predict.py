@@ -75,14 +75,14 @@ class Tag(Task):
         """
         many = [texts] if isinstance(texts, str) else list(texts)
         rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
-        found = [
+        labelled = [
             list(zip(words_of(row), *((labels, shares) if scores else (labels,)), strict=True))
             for row, (labels, shares) in zip(rows, self.find(rows), strict=True)
         ]
-        return found[0] if isinstance(texts, str) else found
+        return labelled[0] if isinstance(texts, str) else labelled
 
-    def check_input(self, given: Any, place: str) -> None:
-        list(pieces_of(self.tokenizer, [_row(given, place)], self.model.config.context))
+    def check_input(self, value: Any, place: str) -> None:
+        list(pieces_of(self.tokenizer, [_row(value, place)], self.model.config.context))
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The labels alone, for a list of texts, lists of words, or rows with `tokens`."""
@@ -92,8 +92,8 @@ class Tag(Task):
     def score(self, predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> dict[str, float]:
         """Accuracy over words and, of labels O, B-KIND and I-KIND, the F1 of whole entities."""
         flat = [[label for row in rows for label in row] for rows in (predicted, expected)]
-        found = {"accuracy": metrics.accuracy(*flat)}
-        return {"f1": metrics.f1_spans(predicted, expected), **found} if is_bio(self.settings.labels) else found
+        scores = {"accuracy": metrics.accuracy(*flat)}
+        return {"f1": metrics.f1_spans(predicted, expected), **scores} if is_bio(self.settings.labels) else scores
 
     def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[Any]]:
         """Metrics on labelled rows, the mean loss of a word among them, and the answers.

@@ -81,5 +81,5 @@ def _learnt(rows: list[Labelled]) -> tuple[str, ...]:
     """
     if not rows:
         raise LangueError("there are no rows to learn labels from")
-    found = {tag for row in rows for tag in tags_of(row)}
-    return tuple(sorted(found, key=lambda tag: (tag != "O", tag)))
+    tags = {tag for row in rows for tag in tags_of(row)}
+    return tuple(sorted(tags, key=lambda tag: (tag != "O", tag)))

@@ -70,5 +70,5 @@ def _way_back(came: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         way.append((row - 1, column - 1))
         step = came[row, column]
         row, column = row - (step != 2), column - (step != 1)
-    found = np.array(way[::-1], np.int64)
-    return found[:, 0], found[:, 1]
+    steps = np.array(way[::-1], np.int64)
+    return steps[:, 0], steps[:, 1]

@@ -37,14 +37,14 @@ def change_sound(
 def hide(features: Tensor, settings: TranscribeSettings, draws: np.random.Generator) -> Tensor:
     """(frames, bins) with stretches of time and bands at their mean (Park et al. 2019, section 2)."""
     frames, bins = features.shape
-    found, mean = features.clone(), float(features.mean())
+    hidden, mean = features.clone(), float(features.mean())
     for _ in range(settings.time_masks):
         start, end = _stretch(frames, int(settings.time_mask * frames), draws)
-        found[start:end] = mean
+        hidden[start:end] = mean
     for _ in range(settings.bin_masks):
         start, end = _stretch(bins, min(settings.bin_mask, bins), draws)
-        found[:, start:end] = mean
-    return found
+        hidden[:, start:end] = mean
+    return hidden
 
 
 def _stretch(total: int, longest: int, draws: np.random.Generator) -> tuple[int, int]:

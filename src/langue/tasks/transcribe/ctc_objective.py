@@ -36,18 +36,18 @@ class CTCObjective:
         `source` is (B, frames, bins), and `targets` (B, longest), `IGNORE` after a text's end. Nothing is changed where
         no randomness is given.
         """
-        heard = hear(examples, self.audio, self.settings, rng)
+        recordings = hear(examples, self.audio, self.settings, rng)
         targets = [torch.as_tensor(example["target"], dtype=torch.long) for example in examples]
         padded = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=IGNORE)
         ids = torch.zeros(len(examples), 0, dtype=torch.long)
-        return Batch(ids, padded, source=heard.features, source_valid=heard.valid)
+        return Batch(ids, padded, source=recordings.features, source_valid=recordings.valid)
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over texts, in nats; it counts tokens. A text that has no room in its recording counts nothing."""
         assert batch.targets is not None
         logs = self.log_probabilities(model, batch)
-        each = ctc_losses(logs, self.lengths(batch), batch.targets, self.blank)
-        return Loss(each.sum(), (batch.targets != IGNORE).sum())
+        losses = ctc_losses(logs, self.lengths(batch), batch.targets, self.blank)
+        return Loss(losses.sum(), (batch.targets != IGNORE).sum())
 
     def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
         """(B, positions, V) in fp32."""
@@ -71,12 +71,12 @@ def ctc_losses(logs: Tensor, lengths: Tensor, targets: Tensor, blank: int) -> Te
         targets: (B, longest) tokens, `IGNORE` after a text's end.
         blank: the token that says nothing.
     """
-    asked = targets != IGNORE
+    is_target = targets != IGNORE
     return F.ctc_loss(
         logs.transpose(0, 1),
-        targets.masked_fill(~asked, blank),
+        targets.masked_fill(~is_target, blank),
         lengths,
-        asked.sum(1),
+        is_target.sum(1),
         blank=blank,
         reduction="none",
         zero_infinity=True,

@@ -75,32 +75,32 @@ def prefix_beam(
         likely: tokens less probable than that are not tried at a moment; 0 tries all.
         fusion: a language model, whose score of a text is added to that of what is heard.
     """
-    told = _Told(fusion)
+    fused = _FusionScores(fusion)
     floor = math.log(likely) if likely > 0 else NEVER
     # Of each beginning: log-probability of the ways that end with a blank, and of those that do not.
-    kept: dict[tuple[int, ...], _Ways] = {(): _Ways(blank=0.0)}
+    kept: dict[tuple[int, ...], _Paths] = {(): _Paths(blank=0.0)}
     for moment, row in enumerate(logs.double().tolist()):
         tried = [token for token, log in enumerate(row) if log > floor and token != blank]
-        found: dict[tuple[int, ...], _Ways] = {}
+        merged: dict[tuple[int, ...], _Paths] = {}
         for text, ways in kept.items():
-            still = _Ways(ways.total + row[blank], ways.token + row[text[-1]] if text else NEVER, ways.positions)
-            found.setdefault(text, _Ways()).join(still)
+            still = _Paths(ways.total + row[blank], ways.token + row[text[-1]] if text else NEVER, ways.positions)
+            merged.setdefault(text, _Paths()).join(still)
             for token in tried:
                 # A token that comes again must have a blank before it, or it is the same one still.
                 before = ways.blank if text and token == text[-1] else ways.total
                 if before == NEVER:
                     continue
-                new = _Ways(NEVER, before + row[token], (*ways.positions, moment))
-                found.setdefault((*text, token), _Ways()).join(new)
-        best = sorted(found, key=lambda text: found[text].total + told.score(text), reverse=True)[:beams]
-        kept = {text: found[text] for text in best}
-        told.read(kept)
-    scores = {text: ways.total + told.score(text, ended=True) for text, ways in kept.items()}
+                new = _Paths(NEVER, before + row[token], (*ways.positions, moment))
+                merged.setdefault((*text, token), _Paths()).join(new)
+        best = sorted(merged, key=lambda text: merged[text].total + fused.score(text), reverse=True)[:beams]
+        kept = {text: merged[text] for text in best}
+        fused.read(kept)
+    scores = {text: ways.total + fused.score(text, ended=True) for text, ways in kept.items()}
     best = sorted(kept, key=lambda text: scores[text], reverse=True)
     return [SpelledText(list(text), list(kept[text].positions), scores[text]) for text in best]
 
 
-class _Told:
+class _FusionScores:
     """A language model's log-probabilities of texts, worked out once for each beginning that is kept."""
 
     def __init__(self, fusion: Fusion | None):
@@ -122,14 +122,14 @@ class _Told:
         if self.fusion is None:
             return 0.0
         if text not in self._scores:
-            said = float(self._next[text[:-1]][text[-1]])
-            self._scores[text] = self._scores[text[:-1]] + self.fusion.weight * said + self.fusion.bonus
+            log = float(self._next[text[:-1]][text[-1]])
+            self._scores[text] = self._scores[text[:-1]] + self.fusion.weight * log + self.fusion.bonus
         end = self.fusion.weight * float(self._next[text][self.fusion.end]) if ended else 0.0
         return self._scores[text] + end
 
 
 @dataclass
-class _Ways:
+class _Paths:
     """All ways to say a beginning, by what they end with, and when the likeliest of them say its tokens."""
 
     blank: float = NEVER
@@ -141,7 +141,7 @@ class _Ways:
     def total(self) -> float:
         return _add(self.blank, self.token)
 
-    def join(self, other: _Ways) -> None:
+    def join(self, other: _Paths) -> None:
         """Take others in."""
         if other.total > self.likeliest:
             self.positions, self.likeliest = other.positions, other.total

@@ -75,13 +75,13 @@ class CTCTranscriber(Transcribe):
         played: list[Playback] = []
         of_each: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
         for pieces in pieces_of(sounds, longest, played):
-            heard: dict[int, SpelledText] = {}
+            spelled: dict[int, SpelledText] = {}
             for numbers in by_length([len(piece.samples) for piece in pieces], ROOM):
-                found = self._read([pieces[number].samples for number in numbers], beams, fusion)
-                heard |= dict(zip(numbers, found, strict=True))
+                texts = self._read([pieces[number].samples for number in numbers], beams, fusion)
+                spelled |= dict(zip(numbers, texts, strict=True))
                 advance(sum(len(pieces[number].samples) for number in numbers) / RATE)
             for number, piece in enumerate(pieces):
-                of_each[piece.owner].append((piece.start, heard[number]))
+                of_each[piece.owner].append((piece.start, spelled[number]))
         return [self._transcript(sound, of_each[number]) for number, sound in enumerate(played)]
 
     @torch.inference_mode()
@@ -120,35 +120,36 @@ class CTCTranscriber(Transcribe):
 
     def _transcript(self, sound: Playback, pieces: list[tuple[int, SpelledText]]) -> Transcript:
         words: list[Word] = []
-        for start, heard in pieces:
-            places = [start + place * self.audio.stride * HOP for place in heard.positions]
-            words += self._words(heard.tokens, places, sound)
-        text = " ".join(self.tokenizer.decode(heard.tokens).strip() for _, heard in pieces)
-        score = sum(heard.score for _, heard in pieces)
+        for start, spelled in pieces:
+            places = [start + place * self.audio.stride * HOP for place in spelled.positions]
+            words += self._words(spelled.tokens, places, sound)
+        text = " ".join(self.tokenizer.decode(spelled.tokens).strip() for _, spelled in pieces)
+        score = sum(spelled.score for _, spelled in pieces)
         return Transcript(" ".join(text.split()), sound.samples / RATE, _segments(words), score)
 
     def _words(self, tokens: Sequence[int], places: Sequence[int], sound: Playback) -> list[Word]:
         """Words from where their first letter was heard to where their last was; a token's letters have its place."""
-        found: list[Word] = []
+        words: list[Word] = []
         letters: list[tuple[str, int]] = []
         for token, place in zip([*tokens, None], [*places, 0], strict=True):
             for letter in " " if token is None else self.tokenizer.decode([token]):
                 if not letter.isspace():
                     letters.append((letter, place))
                 elif letters:
-                    word, end = "".join(each for each, _ in letters), letters[-1][1] + self.audio.stride * HOP
-                    start, end = sound.time(letters[0][1]), sound.time(end, ending=True)
-                    found.append(Word(word, round(start, 3), round(end, 3)))
+                    word, last = "".join(character for character, _ in letters), letters[-1][1]
+                    start = sound.time(letters[0][1])
+                    end = sound.time(last + self.audio.stride * HOP, ending=True)
+                    words.append(Word(word, round(start, 3), round(end, 3)))
                     letters = []
-        return found
+        return words
 
 
 def _segments(words: Sequence[Word]) -> list[Segment]:
     """Words with no long pause between them."""
-    found: list[list[Word]] = []
+    groups: list[list[Word]] = []
     for word in words:
-        if found and word.start - found[-1][-1].end < PAUSE:
-            found[-1].append(word)
+        if groups and word.start - groups[-1][-1].end < PAUSE:
+            groups[-1].append(word)
         else:
-            found.append([word])
-    return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end, some) for some in found]
+            groups.append([word])
+    return [Segment(" ".join(word.text for word in some), some[0].start, some[-1].end, some) for some in groups]

@@ -124,12 +124,12 @@ class Transcribe(Task):
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[str]:
         """The text of each of a list of recordings, or of rows with the column audio."""
         sounds = (
-            recording_of(Labelled(f"input {number}", given), self.settings.truncated).blocks()
-            if isinstance(given, dict) and "audio" in given
-            else read_blocks(given, truncated=self.settings.truncated)
-            for number, given in enumerate(inputs, 1)
+            recording_of(Labelled(f"input {number}", value), self.settings.truncated).blocks()
+            if isinstance(value, dict) and "audio" in value
+            else read_blocks(value, truncated=self.settings.truncated)
+            for number, value in enumerate(inputs, 1)
         )
-        return [found.text for found in self.hear(sounds, **options)]
+        return [transcript.text for transcript in self.hear(sounds, **options)]
 
     def transcribe(self, sounds: Sound | Sequence[Sound], **options: Any) -> str | list[str]:
         """Transcribe one recording or many.
@@ -146,8 +146,8 @@ class Transcribe(Task):
             LangueError: a recording cannot be read.
         """
         many = sounds if isinstance(sounds, list | tuple) else [sounds]
-        found = self.predict(many, **options)
-        return found if isinstance(sounds, list | tuple) else found[0]
+        texts = self.predict(many, **options)
+        return texts if isinstance(sounds, list | tuple) else texts[0]
 
     def hear(
         self,
@@ -191,7 +191,7 @@ class Transcribe(Task):
         if sounds is None:
             sounds = [recording_of(row, self.settings.truncated).read() for row in rows]
         with autocast(self.model.device, precision):  # type: ignore[arg-type]
-            answers = [found.text for found in self.hear(sounds)]
+            answers = [transcript.text for transcript in self.hear(sounds)]
         return {**self.loss(sounds, texts, precision), **self.score(answers, texts)}, answers
 
     def loss(self, sounds: Sequence[np.ndarray], texts: Sequence[str], precision: str = "fp32") -> dict[str, float]:
@@ -254,11 +254,11 @@ class RecordingPiece(NamedTuple):
     samples: np.ndarray
 
 
-def pieces_of(sounds: Iterable[Playback], longest: int, heard: list[Playback]) -> Iterator[list[RecordingPiece]]:
+def pieces_of(sounds: Iterable[Playback], longest: int, begun: list[Playback]) -> Iterator[list[RecordingPiece]]:
     """Pieces of recordings in their order, some minutes' worth at once; recordings are noted as they are begun."""
     held: list[RecordingPiece] = []
     for owner, sound in enumerate(sounds):
-        heard.append(sound)
+        begun.append(sound)
         for start, samples in cut(sound, longest):
             held.append(RecordingPiece(owner, start, samples))
             if sum(len(piece.samples) for piece in held) >= TOGETHER:

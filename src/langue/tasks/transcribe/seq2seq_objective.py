@@ -53,15 +53,15 @@ class TranscriptionObjective:
 
         The decoder reads the prompt and the text but for its last token; of the prompt nothing is asked.
         """
-        heard = hear(examples, self.audio, self.settings, rng, self.window)
+        recordings = hear(examples, self.audio, self.settings, rng, self.window)
         inputs, targets = [], []
-        for example, samples in zip(examples, heard.samples, strict=True):
+        for example, samples in zip(examples, recordings.samples, strict=True):
             text = [*self._framed([int(token) for token in example["target"]], samples), self.end]
             inputs.append(torch.tensor([*self.prompt, *text[:-1]]))
             targets.append(torch.tensor([*[IGNORE] * (len(self.prompt) - 1), *text]))
         ids = pad_sequence(inputs, batch_first=True, padding_value=self.prompt[0])
-        asked = pad_sequence(targets, batch_first=True, padding_value=IGNORE)
-        return Batch(ids, asked, source=heard.features, source_valid=heard.valid)
+        padded_targets = pad_sequence(targets, batch_first=True, padding_value=IGNORE)
+        return Batch(ids, padded_targets, source=recordings.features, source_valid=recordings.valid)
 
     def _framed(self, text: list[int], samples: int) -> list[int]:
         """A text between the times at which its recording begins and ends."""

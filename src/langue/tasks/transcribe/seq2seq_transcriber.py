@@ -68,7 +68,7 @@ class Seq2SeqTranscriber(Transcribe):
                 advance(len(piece.samples) / RATE)
         return [
             Transcript(
-                " ".join(each.text for each in segments[number]),
+                " ".join(segment.text for segment in segments[number]),
                 sound.samples / RATE,
                 segments[number],
                 scores[number],
@@ -89,13 +89,13 @@ class Seq2SeqTranscriber(Transcribe):
         suppress_tokens = (*sorted(self.tokenizer.specials), *unused)
         features = [features_of(piece.samples, self.audio) for piece in pieces]
         requests = [
-            Request(self.prompt, settings, self.tokenizer.ends, source=heard, suppress_tokens=suppress_tokens)
-            for heard in features
+            Request(self.prompt, settings, self.tokenizer.ends, source=source, suppress_tokens=suppress_tokens)
+            for source in features
         ]
-        found = Engine(self.model, settings).run(requests)
+        hypotheses = Engine(self.model, settings).run(requests)
         if self.audio.spells:
-            found = [self._judged(each, heard) for each, heard in zip(found, features, strict=True)]
-        return [best for best, *_ in found]
+            hypotheses = [self._judged(texts, source) for texts, source in zip(hypotheses, features, strict=True)]
+        return [best for best, *_ in hypotheses]
 
     @torch.inference_mode()
     def _judged(self, texts: list[Hypothesis], features: Tensor) -> list[Hypothesis]:
@@ -104,7 +104,7 @@ class Seq2SeqTranscriber(Transcribe):
         source = features[None].to(self.model.device)
         memory = self.model.encode(Batch(torch.zeros(1, 0, dtype=torch.long), source=source))
         logs, lengths = spelling(self.model, memory)
-        rows = [torch.tensor(each.tokens, dtype=torch.long) for each in texts]
+        rows = [torch.tensor(text.tokens, dtype=torch.long) for text in texts]
         targets = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
         count = len(texts)
         losses = ctc_losses(
@@ -113,8 +113,8 @@ class Seq2SeqTranscriber(Transcribe):
         # A text that has no room in its recording was not said in it, though CTC counts it as nothing.
         room = int(lengths)
         spelt = [
-            -loss if needed_positions(each.tokens) <= room else NEVER for each, loss in zip(texts, losses, strict=True)
+            -loss if needed_positions(text.tokens) <= room else NEVER for text, loss in zip(texts, losses, strict=True)
         ]
         share = self.settings.spelling
-        joint = [(1 - share) * each.score + share * log for each, log in zip(texts, spelt, strict=True)]
+        joint = [(1 - share) * text.score + share * log for text, log in zip(texts, spelt, strict=True)]
         return [texts[number] for number in sorted(range(count), key=lambda number: -joint[number])]

@@ -52,7 +52,7 @@ def hear(
         rng: of the changes; None leaves recordings as well.
         window: samples that each is brought to, by zeros behind its features; None pads to the longest.
     """
-    found: list[Tensor] = []
+    rows: list[Tensor] = []
     samples: list[int] = []
     for row, example in enumerate(examples):
         sound = example["audio"]
@@ -64,9 +64,9 @@ def hear(
             sound = change_sound(sound, settings, draws, rng.of_neighbours(row, AT_ONE_SPEED))
             features = hide(features_of(sound[:window], audio), settings, draws)
         samples.append(len(sound))
-        found.append(features if window is None else filled(features, window))
-    lengths = torch.tensor([len(each) for each in found])
-    padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
+        rows.append(features if window is None else filled(features, window))
+    lengths = torch.tensor([len(row) for row in rows])
+    padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     valid = torch.arange(padded.shape[1]) < lengths[:, None]
     return AudioFeatures(padded, None if bool(valid.all()) else valid, samples)
 

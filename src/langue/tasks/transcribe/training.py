@@ -149,8 +149,10 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
 
     def sample(self, model: Model) -> str:
         chosen = self.rows["dev"][:SAMPLES]
-        found = self._task(model).hear(self._dev_sounds[:SAMPLES])
-        return "\n\n".join(f"{row.values['text']}\n→ {each.text}" for row, each in zip(chosen, found, strict=True))
+        transcripts = self._task(model).hear(self._dev_sounds[:SAMPLES])
+        return "\n\n".join(
+            f"{row.values['text']}\n→ {transcript.text}" for row, transcript in zip(chosen, transcripts, strict=True)
+        )
 
     def _task(self, model: Model) -> Transcribe:
         with evaluating(model):

@@ -69,22 +69,22 @@ class WhisperOptions(Settings):
 
 
 @dataclass
-class _Listening:
+class _Recording:
     """A recording under way.
 
     Attributes:
         sound: it.
-        told: tokens of what was written before, as far as they are to be told.
+        previous: tokens of what was written before, as far as the model is to be told.
         place: sample up to which it was heard.
         length: samples of the window from there on.
         window: that window as the encoder has read it, (positions, width).
         language: the token of its language, where the model knows several.
         spoken: seconds up to which words were said.
-        heard: seconds of the recording that were told as heard.
+        reported: seconds of the recording that were reported as heard.
     """
 
     sound: Playback
-    told: list[int]
+    previous: list[int]
     place: int = 0
     length: int = 0
     window: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -92,13 +92,13 @@ class _Listening:
     segments: list[Segment] = field(default_factory=list)
     score: float = 0.0
     spoken: float = 0.0
-    heard: float = 0.0
+    reported: float = 0.0
 
     def get_on(self) -> float:
         """Seconds that were heard since the last time this was asked."""
-        before, whole = self.heard, self.sound.samples / RATE
-        self.heard = min(self.sound.time(self.place, ending=True), whole) if self.length else whole
-        return self.heard - before
+        before, whole = self.reported, self.sound.samples / RATE
+        self.reported = min(self.sound.time(self.place, ending=True), whole) if self.length else whole
+        return self.reported - before
 
 
 class Whisper(Transcribe):
@@ -155,33 +155,33 @@ class Whisper(Transcribe):
     @torch.inference_mode()
     def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
         """See `hear`. Several recordings' windows are heard at once; each goes on from where its last text ended."""
-        asked = parse(WhisperOptions, options, self.name)
-        if asked.translate and not self.tokens.languages:
+        settings = parse(WhisperOptions, options, self.name)
+        if settings.translate and not self.tokens.languages:
             raise LangueError("the model knows English alone")
-        language = None if asked.language is None else self._language(asked.language)
-        coming = (_Listening(sound, self._words(asked.prompt), language=language) for sound in sounds)
-        every: list[_Listening] = []
-        active: list[_Listening] = []
+        language = None if settings.language is None else self._language(settings.language)
+        coming = (_Recording(sound, self._words(settings.prompt), language=language) for sound in sounds)
+        every: list[_Recording] = []
+        active: list[_Recording] = []
         while True:
-            active = [each for each in active if self._goes_on(each, advance)]
+            active = [recording for recording in active if self._goes_on(recording, advance)]
             while len(active) < self.at_once and (begun := next(coming, None)) is not None:
                 every.append(begun)
                 active += [begun] if self._goes_on(begun, advance) else []
             if not active:
-                return [self._transcript(each) for each in every]
+                return [self._transcript(recording) for recording in every]
             self._encode(active)
-            for each, written in zip(active, self._write(active, asked), strict=True):
-                self._note(each, *written, asked)
-            advance(sum(each.get_on() for each in active))
+            for recording, written in zip(active, self._write(active, settings), strict=True):
+                self._note(recording, *written, settings)
+            advance(sum(recording.get_on() for recording in active))
 
-    def _goes_on(self, each: _Listening, advance: Callable[[float], Any]) -> bool:
+    def _goes_on(self, recording: _Recording, advance: Callable[[float], Any]) -> bool:
         """Go on to a recording's next window, and say whether there is one."""
-        samples = each.sound.take(each.place, self.window)
-        each.length = len(samples)
-        if not each.length:
-            advance(each.get_on())
+        samples = recording.sound.take(recording.place, self.window)
+        recording.length = len(samples)
+        if not recording.length:
+            advance(recording.get_on())
             return False
-        each.window = self._window(samples)
+        recording.window = self._window(samples)
         return True
 
     def _window(self, samples: np.ndarray) -> Tensor:
@@ -191,124 +191,130 @@ class Whisper(Transcribe):
     def _words(self, text: str) -> list[int]:
         return self.tokenizer.encode(f" {text.strip()}") if text.strip() else []
 
-    def _encode(self, active: Sequence[_Listening]) -> None:
+    def _encode(self, active: Sequence[_Recording]) -> None:
         """Read the windows' features, and find out which languages nobody has told."""
-        windows = torch.stack([each.window for each in active]).to(self.model.device)
+        windows = torch.stack([recording.window for recording in active]).to(self.model.device)
         nothing = torch.zeros(len(active), 0, dtype=torch.long, device=self.model.device)
         assert isinstance(self.model, Seq2Seq)
-        for each, heard in zip(active, self.model.encode(Batch(nothing, source=windows)).hidden, strict=True):
-            each.window = heard
-            if self.tokens.languages and each.language is None:
+        for recording, encoded in zip(active, self.model.encode(Batch(nothing, source=windows)).hidden, strict=True):
+            recording.window = encoded
+            if self.tokens.languages and recording.language is None:
                 numbers = torch.tensor(sorted(self.tokens.languages.values()))
-                each.language = int(numbers[self._after_start(each)[numbers].argmax()])
+                recording.language = int(numbers[self._after_start(recording)[numbers].argmax()])
 
-    def _after_start(self, each: _Listening) -> Tensor:
+    def _after_start(self, recording: _Recording) -> Tensor:
         """(V,) logits of what follows the token that starts a transcript."""
         ids = torch.tensor([[self.tokens.start]], device=self.model.device)
-        return self.model(Batch(ids, encoded=each.window[None]))[0, -1].float().cpu()
+        return self.model(Batch(ids, encoded=recording.window[None]))[0, -1].float().cpu()
 
-    def _prompt(self, each: _Listening, asked: WhisperOptions) -> list[int]:
-        told = [self.tokens["startofprev"], *each.told] if each.told else []
-        return [*told, *self._beginning(each, asked)]
+    def _prompt(self, recording: _Recording, options: WhisperOptions) -> list[int]:
+        previous = [self.tokens["startofprev"], *recording.previous] if recording.previous else []
+        return [*previous, *self._beginning(recording, options)]
 
-    def _beginning(self, each: _Listening, asked: WhisperOptions) -> list[int]:
-        return self.tokens.beginning(each.language, "translate" if asked.translate else "transcribe")
+    def _beginning(self, recording: _Recording, options: WhisperOptions) -> list[int]:
+        return self.tokens.beginning(recording.language, "translate" if options.translate else "transcribe")
 
-    def _write(self, active: Sequence[_Listening], asked: WhisperOptions) -> list[tuple[Hypothesis, float]]:
+    def _write(self, active: Sequence[_Recording], options: WhisperOptions) -> list[tuple[Hypothesis, float]]:
         """A text for each window, and the temperature it was drawn at: the first that is believed, or the last."""
-        found: list[tuple[Hypothesis, float]] = []
+        chosen: list[tuple[Hypothesis, float]] = []
         left = list(range(len(active)))
-        for temperature in asked.temperatures:
+        for temperature in options.temperatures:
             drawn = temperature > 0
             settings = SamplingSettings(
-                beams=1 if drawn else asked.beams, samples=asked.draws if drawn else 1, temperature=temperature,
+                beams=1 if drawn else options.beams, samples=options.draws if drawn else 1, temperature=temperature,
                 max_tokens=self.model.config.context // 2,
             )  # fmt: skip
             requests = [
                 Request(
-                    self._prompt(active[number], asked), settings, self.tokenizer.ends,
+                    self._prompt(active[number], options), settings, self.tokenizer.ends,
                     source=EncodedSource(active[number].window), suppress_tokens=self.suppress_tokens,
                     processor=self.rule,
                 )
                 for number in left
             ]  # fmt: skip
             texts = Engine(self.model, EngineSettings(batch_tokens=1 << 40)).run(requests)
-            best = [max(each, key=_likelihood) for each in texts]
-            if not found:
-                found = [(each, temperature) for each in best]
+            best = [max(samples, key=_likelihood) for samples in texts]
+            if not chosen:
+                chosen = [(hypothesis, temperature) for hypothesis in best]
             else:
-                for number, each in zip(left, best, strict=True):
-                    found[number] = (each, temperature)
-            left = [number for number in left if not self._is_believed(found[number][0], asked)]
+                for number, hypothesis in zip(left, best, strict=True):
+                    chosen[number] = (hypothesis, temperature)
+            left = [number for number in left if not self._is_believed(chosen[number][0], options)]
             if not left:
                 break
-        return found
+        return chosen
 
-    def _is_believed(self, written: Hypothesis, asked: WhisperOptions) -> bool:
+    def _is_believed(self, written: Hypothesis, options: WhisperOptions) -> bool:
         text = self.tokens.text(written.tokens).encode()
         repeats = len(text) / len(zlib.compress(text)) if text else 0.0
-        return repeats <= asked.compression and _likelihood(written) >= asked.likelihood
+        return repeats <= options.compression and _likelihood(written) >= options.likelihood
 
-    def _note(self, each: _Listening, written: Hypothesis, temperature: float, asked: WhisperOptions) -> None:
+    def _note(self, recording: _Recording, written: Hypothesis, temperature: float, options: WhisperOptions) -> None:
         """Keep the segments of a window, and go on behind the last of them that is whole."""
-        if _likelihood(written) < asked.likelihood:
-            silent = self._after_start(each).softmax(-1)[self.tokens.no_speech]
-            if silent > asked.silence:
-                each.place += each.length
+        if _likelihood(written) < options.likelihood:
+            silent = self._after_start(recording).softmax(-1)[self.tokens.no_speech]
+            if silent > options.silence:
+                recording.place += recording.length
                 return
-        heard, parts = self.rule.parts(written.tokens, each.length / TICK)
-        self._note_segments(each, parts, asked)
-        each.score += written.score
-        each.place += each.length if heard is None else heard * TICK
-        if asked.previous:
+        end, parts = self.rule.parts(written.tokens, recording.length / TICK)
+        self._note_segments(recording, parts, options)
+        recording.score += written.score
+        recording.place += recording.length if end is None else end * TICK
+        if options.previous:
             # What was drawn from a flat distribution would lead the next window astray.
-            told = [] if temperature > 0.5 else each.told + [token for part in parts for token in part.tokens]
-            each.told = told[-(self.model.config.context // 2 - 1) :]
+            previous = (
+                [] if temperature > 0.5 else recording.previous + [token for part in parts for token in part.tokens]
+            )
+            recording.previous = previous[-(self.model.config.context // 2 - 1) :]
 
-    def _note_segments(self, each: _Listening, parts: Sequence[TimedSegment], asked: WhisperOptions) -> None:
+    def _note_segments(self, recording: _Recording, parts: Sequence[TimedSegment], options: WhisperOptions) -> None:
         """Keep those that say something, with their words where these are asked for."""
-        words, usual = self._window_words(each, parts, asked) if asked.words else ([], 0.0)
+        words, usual = self._window_words(recording, parts, options) if options.words else ([], 0.0)
         place = 0
         for part in parts:
-            said = [token for token in part.tokens if token < self.tokenizer.end]
-            own = [word for word in words if place <= word.place < place + len(said)]
-            place += len(said)
-            text = self.tokens.text(said).strip()
+            text_tokens = [token for token in part.tokens if token < self.tokenizer.end]
+            own = [word for word in words if place <= word.place < place + len(text_tokens)]
+            place += len(text_tokens)
+            text = self.tokens.text(text_tokens).strip()
             if text and part.end > part.start:
-                self._note_segment(each, text, part, own, usual)
+                self._note_segment(recording, text, part, own, usual)
 
     def _note_segment(
-        self, each: _Listening, text: str, part: TimedSegment, words: Sequence[TimedWord], usual: float
+        self, recording: _Recording, text: str, part: TimedSegment, words: Sequence[TimedWord], usual: float
     ) -> None:
         def time(ticks: float, ending: bool = False) -> float:
-            return round(each.sound.time(each.place + min(ticks * TICK, each.length), ending=ending), 3)
+            return round(recording.sound.time(recording.place + min(ticks * TICK, recording.length), ending=ending), 3)
 
         start, end = time(part.start), time(part.end, ending=True)
         moved = [
             replace(word, start=time(word.start * TICKS), end=time(word.end * TICKS, ending=True)) for word in words
         ]
-        moved, start, end = settled(moved, start, end, each.spoken, usual)
-        each.spoken = end
-        told = [Word(w.text.strip(), round(w.start, 3), round(w.end, 3), round(w.probability, 4)) for w in moved]
-        each.segments.append(Segment(text, round(start, 3), round(end, 3), told))
+        moved, start, end = settled(moved, start, end, recording.spoken, usual)
+        recording.spoken = end
+        final_words = [Word(w.text.strip(), round(w.start, 3), round(w.end, 3), round(w.probability, 4)) for w in moved]
+        recording.segments.append(Segment(text, round(start, 3), round(end, 3), final_words))
 
     def _window_words(
-        self, each: _Listening, parts: Sequence[TimedSegment], asked: WhisperOptions
+        self, recording: _Recording, parts: Sequence[TimedSegment], options: WhisperOptions
     ) -> tuple[list[TimedWord], float]:
-        said = [token for part in parts for token in part.tokens if token < self.tokenizer.end]
-        if not said:
+        text_tokens = [token for part in parts for token in part.tokens if token < self.tokenizer.end]
+        if not text_tokens:
             return [], 0.0
         assert isinstance(self.model, Seq2Seq)
-        language = "en" if asked.translate else self._code(each)
-        memory, positions = EncoderOutput(each.window[None], None), max(1, each.length // self.stride)
-        return window_words(self.model, self.tokens, self._beginning(each, asked), said, memory, positions, language)
+        language = "en" if options.translate else self._code(recording)
+        memory, positions = EncoderOutput(recording.window[None], None), max(1, recording.length // self.stride)
+        return window_words(
+            self.model, self.tokens, self._beginning(recording, options), text_tokens, memory, positions, language
+        )
 
-    def _code(self, each: _Listening) -> str:
-        return next((name for name, number in self.tokens.languages.items() if number == each.language), "en")
+    def _code(self, recording: _Recording) -> str:
+        return next((name for name, number in self.tokens.languages.items() if number == recording.language), "en")
 
-    def _transcript(self, each: _Listening) -> Transcript:
-        text = " ".join(segment.text for segment in each.segments)
-        return Transcript(text, each.sound.samples / RATE, each.segments, each.score, self._code(each))
+    def _transcript(self, recording: _Recording) -> Transcript:
+        text = " ".join(segment.text for segment in recording.segments)
+        return Transcript(
+            text, recording.sound.samples / RATE, recording.segments, recording.score, self._code(recording)
+        )
 
 
 def _likelihood(written: Hypothesis) -> float:

@@ -61,7 +61,7 @@ def heads_of(model: Model) -> Sequence[tuple[int, int]]:
 @torch.inference_mode()
 def window_words(
     model: Seq2Seq,
-    told: WhisperTokens,
+    whisper_tokens: WhisperTokens,
     beginning: Sequence[int],
     tokens: Sequence[int],
     memory: EncoderOutput,
@@ -72,60 +72,60 @@ def window_words(
 
     Args:
         model: a Whisper.
-        told: its tokens.
+        whisper_tokens: its tokens.
         beginning: what stands before a text.
         tokens: of the text, without times.
         memory: the window as its encoder has read it, (1, S, width).
         positions: how many of S hold what was recorded.
         language: the code of what is written.
     """
-    row = [*beginning, told["notimestamps"], *tokens, told.end]
+    row = [*beginning, whisper_tokens["notimestamps"], *tokens, whisper_tokens.end]
     memory = replace(memory, attention_weights=[])
     logits = model.head(model.write(Batch(torch.tensor([row], device=model.device)), memory))[0].float()
-    asked = logits[len(beginning) : -2, : told.end].softmax(-1)
-    chances = asked[range(len(tokens)), list(tokens)].cpu().numpy()
+    probabilities = logits[len(beginning) : -2, : whisper_tokens.end].softmax(-1)
+    chances = probabilities[range(len(tokens)), list(tokens)].cpu().numpy()
     assert memory.attention_weights is not None
     looks = torch.stack([memory.attention_weights[block][0, head, :, :positions] for block, head in heads_of(model)])
     times = token_positions(looks, slice(len(beginning), -1)) / TICKS
-    words = split_words(told, tokens, language)
+    words = split_words(whisper_tokens, tokens, language)
     places = np.cumsum([0, *(len(part) for _, part in words)])
-    found = [
+    timed = [
         TimedWord(text, start, times[start], times[end], float(chances[start:end].mean()))
         for (text, _), start, end in zip(words, places[:-1].tolist(), places[1:].tolist(), strict=True)
     ]
-    usual = usual_length(found)
-    return joined(shortened(found, 2 * usual)), usual
+    usual = usual_length(timed)
+    return joined(shortened(timed, 2 * usual)), usual
 
 
-def split_words(told: WhisperTokens, tokens: Sequence[int], language: str) -> list[tuple[str, list[int]]]:
+def split_words(whisper_tokens: WhisperTokens, tokens: Sequence[int], language: str) -> list[tuple[str, list[int]]]:
     """Words as they are written, with their tokens: what begins with a space, or is a sign, begins one.
 
     Without spaces in its language, each run of tokens that makes whole characters is one.
     """
-    found: list[tuple[str, list[int]]] = []
-    for text, part in _whole_characters(told, tokens):
+    split: list[tuple[str, list[int]]] = []
+    for text, part in _whole_characters(whisper_tokens, tokens):
         begins = language in UNSPACED or text.startswith(" ") or text.strip() in string.punctuation
-        if begins or not found:
-            found.append((text, part))
+        if begins or not split:
+            split.append((text, part))
         else:
-            before, tokens_before = found[-1]
-            found[-1] = (before + text, tokens_before + part)
-    return found
+            before, tokens_before = split[-1]
+            split[-1] = (before + text, tokens_before + part)
+    return split
 
 
-def _whole_characters(told: WhisperTokens, tokens: Sequence[int]) -> list[tuple[str, list[int]]]:
+def _whole_characters(whisper_tokens: WhisperTokens, tokens: Sequence[int]) -> list[tuple[str, list[int]]]:
     """Runs of tokens whose bytes make characters; one that is replaced in the whole text as well is whole, too."""
-    whole, place = told.text(list(tokens)), 0
-    found: list[tuple[str, list[int]]] = []
+    whole, place = whisper_tokens.text(list(tokens)), 0
+    runs: list[tuple[str, list[int]]] = []
     part: list[int] = []
     for token in tokens:
         part.append(token)
-        text = told.text(part)
+        text = whisper_tokens.text(part)
         broken = text.find("\ufffd")
         if broken < 0 or whole[place + broken : place + broken + 1] == "\ufffd":
-            found.append((text, part))
+            runs.append((text, part))
             part, place = [], place + len(text)
-    return [*found, (told.text(part), part)] if part else found
+    return [*runs, (whisper_tokens.text(part), part)] if part else runs
 
 
 def usual_length(words: Sequence[TimedWord]) -> float:
@@ -136,31 +136,31 @@ def usual_length(words: Sequence[TimedWord]) -> float:
 
 def shortened(words: Sequence[TimedWord], limit: float) -> list[TimedWord]:
     """Take the pause around a sentence's end from the words beside it, so that none lasts longer than `limit`."""
-    found = list(words)
+    changed = list(words)
     for number, word in enumerate(words[1:], 1):
         if limit and word.end - word.start > limit:
             if word.text in ENDS:
-                found[number] = replace(word, end=word.start + limit)
+                changed[number] = replace(word, end=word.start + limit)
             elif words[number - 1].text in ENDS:
-                found[number] = replace(word, start=word.end - limit)
-    return found
+                changed[number] = replace(word, start=word.end - limit)
+    return changed
 
 
 def joined(words: Sequence[TimedWord]) -> list[TimedWord]:
     """Put signs to the words that they belong to, which keep their own times and probability."""
-    found: list[TimedWord] = []
+    whole: list[TimedWord] = []
     for word in reversed(words):
-        if found and word.text.startswith(" ") and word.text.strip() in LEADING:
-            found[-1] = replace(found[-1], text=word.text + found[-1].text, place=word.place)
+        if whole and word.text.startswith(" ") and word.text.strip() in LEADING:
+            whole[-1] = replace(whole[-1], text=word.text + whole[-1].text, place=word.place)
         else:
-            found.append(word)
-    words, found = found[::-1], []
+            whole.append(word)
+    words, whole = whole[::-1], []
     for word in words:
-        if found and not found[-1].text.endswith(" ") and word.text in TRAILING:
-            found[-1] = replace(found[-1], text=found[-1].text + word.text)
+        if whole and not whole[-1].text.endswith(" ") and word.text in TRAILING:
+            whole[-1] = replace(whole[-1], text=whole[-1].text + word.text)
         else:
-            found.append(word)
-    return found
+            whole.append(word)
+    return whole
 
 
 def settled(
@@ -176,24 +176,24 @@ def settled(
         spoken: where the segment before ended.
         usual: `usual_length` of the window's words.
     """
-    found, limit = list(words), 2 * usual
-    if not found:
-        return found, start, end
-    first, second = found[0], found[1] if len(found) > 1 else None
+    agreed, limit = list(words), 2 * usual
+    if not agreed:
+        return agreed, start, end
+    first, second = agreed[0], agreed[1] if len(agreed) > 1 else None
     long = first.end - first.start > limit or (second is not None and second.end - first.start > 2 * limit)
     if first.end - spoken > 4 * usual and long:
         if second is not None and second.end - second.start > limit:
             border = max(second.end / 2, second.end - limit)
-            first, found[1] = replace(first, end=border), replace(second, start=border)
+            first, agreed[1] = replace(first, end=border), replace(second, start=border)
         first = replace(first, start=max(0.0, first.end - limit))
     if start < first.end and start - 0.5 > first.start:
         first = replace(first, start=max(0.0, min(first.end - usual, start)))
     else:
         start = first.start
-    found[0] = first
-    last = found[-1]
+    agreed[0] = first
+    last = agreed[-1]
     if end > last.start and end + 0.5 < last.end:
-        found[-1] = replace(last, end=max(last.start + usual, end))
+        agreed[-1] = replace(last, end=max(last.start + usual, end))
     else:
         end = last.end
-    return found, start, end
+    return agreed, start, end

@@ -35,8 +35,8 @@ class Translate(Rewrite):
         """
         many = [texts] if isinstance(texts, str) else list(texts)
         tags = None if target_language is None else (target_language,)
-        found = [each.text for each in self.rewrite(many, tags=tags, **options)]
-        return found[0] if isinstance(texts, str) else found
+        translations = [result.text for result in self.rewrite(many, tags=tags, **options)]
+        return translations[0] if isinstance(texts, str) else translations
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
