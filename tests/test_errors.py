@@ -71,3 +71,8 @@ def test_names_in_a_message_are_few_short_and_on_one_line() -> None:
     assert listed(["a", 1, "b\nc\x1b[31m"]) == "a, 1, b c [31m"
     assert listed(map(str, range(30))).endswith(", 18, 19, …")
     assert len(listed(["x" * 5_000])) == 40
+
+
+def test_a_message_is_one_line_and_commands_no_terminal() -> None:
+    error = LangueError("the tensor a\nb\x1b[31m\u2028c is damaged: 中文 é\t|")
+    assert str(error) == r"the tensor a\nb\x1b[31m\u2028c is damaged: 中文 é\t|"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 LONGEST_REASON = 200
 """Characters of a library's own words that a message repeats."""
@@ -20,7 +23,12 @@ class LangueError(Exception):
 
     Its message is one clear sentence that says what is wrong and what to do. The command line prints it and ends with
     exit status 2; from Python it is an ordinary exception. Mistakes of Langue itself are never dressed up as this.
+
+    Names out of damaged files may hold line breaks and a terminal's commands, which are shown and not obeyed.
     """
+
+    def __init__(self, sentence: str = ""):
+        super().__init__(_CONTROL.sub(lambda control: control[0].encode("unicode_escape").decode(), sentence))
 
 
 class Interrupted(KeyboardInterrupt):
