@@ -36,8 +36,8 @@ def plan(
     from langue.plan import make_plan
     from langue.tasks.recipes import read_recipe
 
-    fields = read_recipe(recipe, read_fields(changes))
-    made = make_plan(fields, start_from)
+    parsed = read_recipe(recipe, read_fields(changes))
+    made = make_plan(parsed, start_from)
     if as_json:
         derived = {"flops": made.flops, "memory_needed": made.memory_needed}
         print(json.dumps({**asdict(made), **derived}))

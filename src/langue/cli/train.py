@@ -56,10 +56,10 @@ def train(
     from langue.parallel import is_first
     from langue.tasks.recipes import read_recipe
 
-    asked = read_recipe(recipe, read_fields(changes))
+    parsed = read_recipe(recipe, read_fields(changes))
     if seeds is not None:
-        return _train_seeds(asked, out, seeds, start_from, report, as_json)
-    trained = experiment.train(asked, out, start_from=start_from, resume=_RESUME[resume], report=report)
+        return _train_seeds(parsed, out, seeds, start_from, report, as_json)
+    trained = experiment.train(parsed, out, start_from=start_from, resume=_RESUME[resume], report=report)
     if is_first():
         if trained.interrupted:
             say(f"interrupted at step {trained.step:,}; go on with: {_going_on(out)}")

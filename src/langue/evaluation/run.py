@@ -162,8 +162,8 @@ def reading_as(bounds: Mapping[str, Any], verb: str) -> dict[str, Any]:
     Raises:
         LangueError: one cannot be so.
     """
-    given = {name: value for name, value in bounds.items() if value is not None}
-    return parse(ReadSettings, given, verb).model_dump(include=set(given))
+    known = {name: value for name, value in bounds.items() if value is not None}
+    return parse(ReadSettings, known, verb).model_dump(include=set(known))
 
 
 def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:

@@ -19,7 +19,7 @@ from langue.models.count import flops_per_token
 from langue.recipe import TableRecipe
 from langue.report.words import short
 from langue.tasks.fingerprints import Fingerprints
-from langue.tasks.training_task import Load, TrainingTask, set_up
+from langue.tasks.training_task import Load, TrainingTask, buckets_of, set_up
 from langue.text import Tokenizer
 
 AnyTableRecipe = TypeVar("AnyTableRecipe", bound=TableRecipe)
@@ -87,17 +87,7 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
         return self.train.lengths
 
     def batches(self, rank: int, world: int) -> Buckets:
-        training = self.recipe.training
-        return Buckets(
-            self.train,
-            self.lengths,
-            training.seed,
-            batch_size=training.batch_size,
-            batch_tokens=training.batch_tokens,
-            accumulate=training.accumulate,
-            rank=rank,
-            world=world,
-        )
+        return buckets_of(self.train, self.lengths, self.recipe.training, rank, world)
 
     @cached_property
     def steps_per_epoch(self) -> float:

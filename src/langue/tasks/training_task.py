@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from langue.data.buckets import Buckets
+from langue.data.pair_encoder import CorpusShares
 from langue.data.tally import left_out
 from langue.errors import LangueError
 from langue.hub.checkpoint import LABELS
@@ -52,6 +54,23 @@ def rows_of(training: TrainingSettings, context: int) -> int:
     if training.batch_tokens < context:
         raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
     return training.batch_tokens // context
+
+
+def buckets_of(
+    examples: Any, lengths: Any, training: TrainingSettings, rank: int, world: int, pick: CorpusShares | None = None
+) -> Buckets:
+    """Batches of examples of like lengths, of the size and seed that a training says; see `Buckets`."""
+    return Buckets(
+        examples,
+        lengths,
+        training.seed,
+        batch_size=training.batch_size,
+        batch_tokens=training.batch_tokens,
+        accumulate=training.accumulate,
+        rank=rank,
+        world=world,
+        pick=pick,
+    )
 
 
 @dataclass(frozen=True)

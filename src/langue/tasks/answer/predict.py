@@ -134,12 +134,12 @@ class Answer(Task):
     def find(self, rows: Sequence[Labelled]) -> list[list[AnswerSpan]]:
         """All answers that come into question for each row, the best first."""
         windows = list(windows_of(self.tokenizer, rows, self.settings, self.model.config.context))
-        flat = [window for each in windows for window in each]
+        flat = [window for row_windows in windows for window in row_windows]
         scores = self._scores(flat)
         answers, place = [], 0
-        for row, each in zip(rows, windows, strict=True):
-            answers.append(self._best(row.values["context"], each, scores[place : place + len(each)]))
-            place += len(each)
+        for row, row_windows in zip(rows, windows, strict=True):
+            answers.append(self._best(row.values["context"], row_windows, scores[place : place + len(row_windows)]))
+            place += len(row_windows)
         return answers
 
     def _scores(self, windows: Sequence[Window]) -> list[np.ndarray]:

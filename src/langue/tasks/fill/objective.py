@@ -44,8 +44,8 @@ class Masked:
         """Rows as `Windows`, `Packed` or `Pairs` give them become hidden inputs and targets (B, T)."""
         framed = [self._frame(example) for example in examples]
         ids = np.stack([row for row, _, _ in framed])
-        told_apart = [each for _, _, each in framed if each is not None]
-        documents = np.stack(told_apart) if told_apart else None
+        rows = [row for _, _, row in framed if row is not None]
+        documents = np.stack(rows) if rows else None
         draws = np.stack([rng[row].random((3, ids.shape[1])) for row in range(len(ids))], axis=1)
         hidden = self._choose(ids, documents, draws[0])
         targets = np.where(hidden, ids, IGNORE)
@@ -55,7 +55,7 @@ class Masked:
             ids=torch.from_numpy(self._hide(ids, hidden, draws[1], draws[2])),
             targets=torch.from_numpy(targets),
             documents=None if documents is None else torch.from_numpy(documents),
-            segments=torch.from_numpy(np.stack([each for _, each, _ in framed])),
+            segments=torch.from_numpy(np.stack([row for _, row, _ in framed])),
         )
 
     def _frame(self, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -24,7 +24,7 @@ from langue.recipe import PairRecipe
 from langue.report.words import short
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
-from langue.tasks.training_task import Load, Shape, TrainingTask, set_up, with_vocabulary
+from langue.tasks.training_task import Load, Shape, TrainingTask, buckets_of, set_up, with_vocabulary
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.reading import Reading
 from langue.text.tokenizer import FILE
@@ -125,17 +125,7 @@ class PairTraining(TrainingTask[PairRecipe]):
         if isinstance(data.train, dict):
             shares = list(tempered(data.train, data.temperature).values())
             pick = CorpusShares(self.train.corpora, shares, training.seed)
-        return Buckets(
-            self.train,
-            self.train.lengths,
-            training.seed,
-            batch_size=training.batch_size,
-            batch_tokens=training.batch_tokens,
-            accumulate=training.accumulate,
-            rank=rank,
-            world=world,
-            pick=pick,
-        )
+        return buckets_of(self.train, self.train.lengths, training, rank, world, pick)
 
     @cached_property
     def steps_per_epoch(self) -> float:
