@@ -63,6 +63,8 @@ class MemoryTable(Table):
         keys, ends = (arrays.pop(name) for name in MAIN)
         if not all(len(array) == len(keys) for array in (ends, *arrays.values())):
             raise ValueError("its arrays are of different lengths")
+        if not np.all(keys[1:] > keys[:-1]):
+            raise ValueError("its keys do not ascend")
         return cls(path, keys, arrays, np.fromfile(folder / "passages.bin", np.uint8), ends, storage)
 
     @cached_property

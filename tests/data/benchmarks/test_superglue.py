@@ -208,6 +208,7 @@ def test_marks_of_wsc(lines, text, first, second, marked):
         ("WiC", {"end1": 99}, "sentence1 has no characters 31 to 99"),
         ("WiC", {"start1": None}, "start1 should be a whole number, got None"),
         ("WSC", {"target": {"span1_text": "x", "span1_index": 40}}, "the text has 14 words and no word 40"),
+        ("WSC", {"target": "x"}, "target should be an object, got 'x'"),
         ("MultiRC", {"passage": {"text": "x"}}, "line 1: there is no questions; there are text"),
         ("MultiRC", {"passage": {"text": "x", "questions": [1]}}, "questions should be a list of objects"),
         ("ReCoRD", {"qas": [{"query": "x", "answers": [], "idx": 0}]}, "there is no @placeholder in the query 'x'"),

@@ -146,7 +146,7 @@ def wsc_row(fields: Fields) -> dict[str, Any]:
     their first word; where their text is not what stands there (a handful of rows differ in case or punctuation), as
     many words as it has are marked.
     """
-    spans = {**fields, **(fields.get("target") or {})}
+    spans = {**fields, **(take(fields, "target", dict) if fields.get("target") else {})}
     text = take(fields, "text")
     marks = []
     for span, mark in (("span1", "*"), ("span2", "#")):
