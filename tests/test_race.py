@@ -198,3 +198,13 @@ def test_what_is_interrupted_in_its_turn_leaves_all_saved(text, tmp_path, monkey
     monkeypatch.setattr(langue.race.Turns, "take", take)
     result = race(recipe_of(text), PRESETS, Budget(tokens=12 * 16 * 6), tmp_path / "race")
     assert [m.bits_per_byte for m in result.members] == [m.bits_per_byte for m in whole.members]
+
+
+@pytest.mark.parametrize("name", ["report.html", "race.png", "tokenizer.json"])
+def test_a_folder_with_somebody_s_own_files_is_left_as_it_is(text, tmp_path, name):
+    (tmp_path / "race").mkdir()
+    (tmp_path / "race" / name).write_text("mine")
+    with pytest.raises(LangueError, match=f"holds a {name} that is no race's; choose another --out"):
+        race(recipe_of(text), ["mlp-nano"], Budget(seconds=1), tmp_path / "race")
+    assert [path.name for path in (tmp_path / "race").iterdir()] == [name]
+    assert (tmp_path / "race" / name).read_text() == "mine"

@@ -20,6 +20,7 @@ from langue.evaluation.positions import loss_by_position, rows_of
 from langue.experiment import RunFolder
 from langue.experiment.card import source_names
 from langue.experiment.training import set_up as train
+from langue.files.manifest import MANIFEST
 from langue.models import load_model
 from langue.models.count import flops_per_token
 from langue.models.presets import preset
@@ -102,6 +103,7 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
     for name in presets:
         preset(name)
     out = out.absolute()
+    _check_place(out)
     tokenizer, recipe = _prepare(recipe, out)
     result = _begin(recipe, budget, tokenizer, out)
     before = [member.name for member in result.members]
@@ -118,6 +120,18 @@ def race(recipe: Recipe, presets: Sequence[str], budget: Budget, out: Path) -> R
             result = result.replace(members=tuple(ranks))
             write_result(out, result)
     return result
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a folder with files that a race would replace and no race wrote.
+
+    Raises:
+        LangueError: names one of them.
+    """
+    made = (RESULT, "tokenizer.json", "report.html", "race.svg", "race.png")
+    foreign = [name for name in made if (out / name).exists()]
+    if foreign and ((out / "model").is_dir() or not (out / MANIFEST).is_file()):
+        raise LangueError(f"{out} holds a {foreign[0]} that is no race's; choose another --out")
 
 
 def _finished(recipes: Mapping[str, GenerateRecipe], budget: Budget, out: Path) -> Generator[tuple[str, float]]:

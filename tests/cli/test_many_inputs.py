@@ -8,7 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_line, read_inputs
+from langue.cli.inputs import (
+    Input,
+    Inputs,
+    check_out,
+    json_line,
+    on_command_line,
+    one_line,
+    read_inputs,
+    text_in,
+)
 from langue.cli.subtitles import TranscriptWriter, render
 from langue.data.recordings import Recording
 from langue.errors import LangueError
@@ -125,3 +134,20 @@ def test_subtitles_of_what_failed_are_not_written(tmp_path):
 def test_what_a_segment_lacks_changes_nothing():
     heard = SimpleNamespace(text="", seconds=float("nan"), score=float("-inf"), language=None, segments=[])
     assert json.loads(render("json", RECORDING, heard))["score"] is None
+
+
+def test_nothing_is_written_over_what_is_read(tmp_path):
+    (tmp_path / "in.txt").write_text("mine")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "in.txt")
+    check_out(tmp_path / "out.txt", tmp_path / "in.txt", None)
+    check_out(None, tmp_path / "in.txt")
+    for out in ("in.txt", "link.txt"):
+        with pytest.raises(LangueError, match=f"{out} is read as well, and would be lost"):
+            check_out(tmp_path / out, None, tmp_path / "in.txt")
+
+
+def test_a_cell_that_is_no_text_is_none():
+    assert text_in({"text": None}, "here", "text") == text_in({"text": float("nan")}, "here", "text") == ""
+    for cell in (5, 0, b"a", ["a"]):
+        with pytest.raises(LangueError, match=r"^here: text should be text, got "):
+            text_in({"text": cell}, "here", "text")

@@ -189,6 +189,7 @@ def test_eight_bits_as_scipy_reads_them_are_what_the_file_says(tmp_path):
         (np.float64(0.5), "should be"),
         (np.array([np.inf, 0]), "not all of its samples are numbers"),
         (np.zeros((2, 0)), "holds no sound"),
+        ({"array": WAVE, "sample_rate": 8000}, "has no sampling_rate but sample_rate; name the rate sampling_rate"),
         ({"array": WAVE, "sampling_rate": "fast"}, "sampling_rate should be samples a second, got 'fast'"),
         ({"array": WAVE, "sampling_rate": 10**400}, "sampling_rate should be samples a second, got 1000"),
         ({"array": WAVE, "sampling_rate": 0}, "says that it has 0"),

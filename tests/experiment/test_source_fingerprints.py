@@ -195,3 +195,12 @@ def test_auto_begins_or_goes_on(tmp_path):
     first = train(made, tmp_path / "run", resume="auto", report=False)
     assert (first.step, first.stopped) == (2, "the budget is used up")
     assert train(made, tmp_path / "run", resume="auto", report=False).stopped == "it had ended before"
+
+
+def test_a_summary_of_seeds_replaces_no_other_file(tmp_path):
+    made, _ = classify(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "seeds.json").write_text("mine")
+    with pytest.raises(LangueError, match=r"holds a seeds\.json that is no training's; choose another --out"):
+        train_seeds(made, tmp_path / "runs", 2, report=False)
+    assert (tmp_path / "runs" / "seeds.json").read_text() == "mine"

@@ -21,17 +21,20 @@ def row(**values: Any) -> Labelled:
     return Labelled("here", values)
 
 
-@pytest.mark.parametrize("label", [1, 1.0, np.int64(1), np.float32(1), Decimal("1.0")])
+@pytest.mark.parametrize("label", [1, 1.0, np.int64(1), np.float32(1), Decimal("1.0"), "1", "1.0", "1.00"])
 def test_a_number_is_one_label_in_every_type(label):
     assert one_label(row(label=label)) == "1"
 
 
-@pytest.mark.parametrize(("label", "name"), [(True, "true"), (np.False_, "false"), (0.5, "0.5"), ("1.0", "1.0")])
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [(True, "true"), (np.False_, "false"), ("True", "true"), (0.5, "0.5"), ("1.0.0", "1.0.0"), ("1.50", "1.50")],
+)
 def test_other_labels_keep_their_spelling(label, name):
     assert label_name(label) == name
 
 
-@pytest.mark.parametrize("label", [None, float("nan"), np.float32("nan"), "", "  "])
+@pytest.mark.parametrize("label", [None, float("nan"), np.float32("nan"), "", "  ", "NaN"])
 def test_nothing_is_no_label(label):
     with pytest.raises(LangueError, match=r"^here: label is empty$"):
         one_label(row(label=label))

@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
+import langue
 from langue.batch import Batch
 from langue.data import prepare
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
 from langue.tasks.generate import evaluate as module
 from langue.tasks.generate.evaluate import evaluate_text
+from langue.tasks.generate.predict import Generate
 from langue.text import TokenizerSettings, train_tokenizer
 
 TEXT = "Ein Text, dessen Zeichen mehr Bytes als Zeichen haben: äöü ß € 日本. " * 3
@@ -76,3 +78,12 @@ def test_what_does_not_belong_together_is_refused(tokenizer, store):
         evaluate_text(model_of(other), other, store)
     with pytest.raises(LangueError, match="from 1 to the context of 12, not 13"):
         evaluate_text(model_of(tokenizer), tokenizer, store, stride=13)
+
+
+def test_a_model_of_nan_is_refused_and_not_measured(tokenizer, tmp_path):
+    model = model_of(tokenizer)
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    with pytest.raises(LangueError, match="the model's output is not finite"):
+        langue.evaluate(Generate(model, tokenizer), str(tmp_path / "text.txt"))

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langue.cli.inputs import Faults, Input, Inputs, json_line, on_command_line, read_inputs, text_in
+from langue.cli.inputs import Faults, Input, Inputs, check_out, json_line, on_command_line, read_inputs, text_in
 from langue.cli.options import Device, Json, Special
 from langue.errors import LangueError
 
@@ -52,13 +52,14 @@ def embed(
     task = load(run, device, task="embed")
     how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special}
     rows = chain(on_command_line(texts), read_inputs(file))
+    check_out(out, file)
     if out is not None:
         faults = Faults("text")
         parts = task.embed_stream(_readable(rows, column, faults), **how)
         count = write_vectors(_without(parts, faults), out)
         say(f"{out}: {count:,} vectors of {size or task.size} numbers, by the model {task.fingerprint}")
         return faults.status(count)
-    inputs = Inputs("text", rows).change(lambda value, place: text_in(value, place, column))
+    inputs = Inputs("text", rows).change(lambda value, place: _text(value, place, column))
     vectors = task.embed(inputs.sound_values, **how)
     for text, made, fault in inputs.results(zip(vectors, _cosines(vectors), strict=True)):
         if as_json:
@@ -81,10 +82,22 @@ def _readable(inputs: Iterable[Input], column: str, faults: Faults) -> Iterator[
         with faults.noted(number, place):
             if fault:
                 raise LangueError(fault)
-            text = text_in(value, place, column)
+            text = _text(value, place, column)
         yield text
     if not count:
         raise LangueError("there is no text; give one, or a file of them with --file")
+
+
+def _text(value: Any, place: str, column: str) -> str:
+    """A text that there is something of.
+
+    Raises:
+        LangueError: the row has no such column, or no text in it.
+    """
+    text = text_in(value, place, column)
+    if not isinstance(value, str) and not text.strip():
+        raise LangueError(f"{place}: {column} is empty")
+    return text
 
 
 def _without(vectors: Iterable[np.ndarray], faults: Faults) -> Iterator[np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from langue.cli.inputs import OK, SOME_FAILED, json_line
+from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
 from langue.cli.options import Device, Json, ReadOptions
 from langue.console import say, table
 from langue.report.words import in_words
@@ -65,6 +65,7 @@ def evaluate(
     from langue.evaluation.run import evaluate as measure
     from langue.evaluation.run import evaluate_suite
 
+    check_out(predictions, data)
     if suite is not None:
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:

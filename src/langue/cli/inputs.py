@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -215,19 +216,34 @@ def read_texts(file: Path) -> Iterator[Input]:
         yield Input(place, line.text) if isinstance(line, TextLine) else Input(place, None, line.reason)
 
 
+def check_out(out: Path | None, *sources: Path | str | None) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        LangueError: the output is one of the sources.
+    """
+    read = {os.path.realpath(source) for source in sources if source is not None}
+    if out is not None and os.path.realpath(out) in read:
+        raise LangueError(f"{out} is read as well, and would be lost; choose another name for what is written")
+
+
 def text_in(value: Any, place: str, column: str) -> str:
     """A text, or the one in a column of a row, where nothing is an empty text.
 
     Raises:
-        LangueError: the row has no such column.
+        LangueError: the row has no such column, or something else than text in it.
     """
     from langue.data.labelled import missing_columns
+    from langue.data.values import is_missing
 
     if not isinstance(value, Mapping):
         return value
     if column not in value:
         raise missing_columns(place, (column,), value)
-    return str(value[column] or "")
+    text = "" if is_missing(value[column]) else value[column]
+    if not isinstance(text, str):
+        raise LangueError(f"{place}: {column} should be text, got {text!r:.60}")
+    return text
 
 
 def one_line(text: str) -> str:

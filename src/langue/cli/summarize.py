@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langue.cli.inputs import json_line
+from langue.cli.inputs import check_out, json_line
 from langue.cli.options import Device, Flag, Json, ReadOptions, Special
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
@@ -77,6 +77,7 @@ def summarize(
         return OK
     if target_language is not None:
         options["tags"] = (target_language,)
+    check_out(out, file)
     return rewrite_all(task, read_sources(texts, file, "text"), search, out, as_json=as_json, **options)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Input, Inputs, read_table
+from langue.cli.inputs import Input, Inputs, check_out, read_table
 from langue.cli.options import Device, Json, ModelFolder
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import TranscriptWriter
@@ -57,6 +57,7 @@ def transcribe(
     if mistakes is not None and recordings:
         raise LangueError("--mistakes needs what is said in every recording: give them by --file alone")
     inputs = Inputs("recording", [*_named(recordings), *(read_table(file) if file else ())])
+    check_out(out, file, *recordings)
     kind = "json" if as_json else form
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from langue.cli.inputs import check_out
 from langue.cli.options import Device, Json, Special
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
@@ -56,4 +57,5 @@ def translate(
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction, "special": special}
     if target_language is not None:
         options["tags"] = (target_language,)
+    check_out(out, file)
     return rewrite_all(task, read_sources(texts, file, "source"), search, out, as_json=as_json, **options)

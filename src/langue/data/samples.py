@@ -92,6 +92,9 @@ def _of_row(sound: Mapping[str, Any], name: str) -> str | Path | BinaryIO | Samp
     for column in ("array", "raw"):
         if sound.get(column) is not None:
             rate = sound.get("sampling_rate")
+            others = [str(key) for key in sound if key not in ("array", "raw", "path", "bytes")]
+            if rate is None and others:
+                raise LangueError(f"{name} has no sampling_rate but {', '.join(others)}; name the rate sampling_rate")
             return _understood(_array(sound[column], name), RATE if rate is None else rate, name)
     raw, path = sound.get("bytes"), sound.get("path")
     if isinstance(raw, bytes | bytearray | memoryview):

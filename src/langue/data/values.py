@@ -131,10 +131,10 @@ def place_near(context: str, text: str, start: int) -> int | None:
 
 
 def label_name(label: Any) -> str:
-    """A label as text; whole numbers are spelt without a point, truth as JSON does."""
-    if isinstance(label, bool | np.bool_):
-        return str(bool(label)).lower()
+    """A label as text; whole numbers are spelt without a point, truth as JSON does, also where a table spells them."""
+    if isinstance(label, bool | np.bool_) or label in ("True", "False"):
+        return str(label).lower()
     if isinstance(label, str):
-        return label
+        return re.sub(r"^(-?\d+)\.0+$", r"\1", label)
     number = whole(label)
     return str(label if number is None else number)

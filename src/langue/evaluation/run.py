@@ -11,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
+
 from langue.console import remark, say
 from langue.data import PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
@@ -23,6 +25,7 @@ from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, interv
 from langue.evaluation.search import RERANKED
 from langue.files import write_text
 from langue.metrics.benchmarks import average, score, suite_parts
+from langue.models.finite import refuse_not_finite
 from langue.remote import is_remote
 from langue.search.rerank import load_reranker
 from langue.settings import parse
@@ -186,6 +189,7 @@ def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | 
             if dropped := store.manifest["records"]["dropped"]:
                 say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
         metrics = task.evaluate_store(store, stride)
+        refuse_not_finite(np.array([metrics["loss"]]))
         return {
             "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
             "examples": store.documents,

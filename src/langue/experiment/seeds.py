@@ -56,6 +56,9 @@ def train_seeds(
     """
     if count < 1:
         raise LangueError(f"--seeds must be at least 1, not {count}")
+    begun = any(RunFolder(folder).is_run() for folder in out.glob("seed-*"))
+    if (out / RESULT).exists() and not begun:
+        raise LangueError(f"{out} holds a {RESULT} that is no training's; choose another --out")
     runs, seeds = [], []
     for seed in range(recipe.training.seed, recipe.training.seed + count):
         member = recipe.replace(training={"seed": seed})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,8 @@ def remove_empty(folders: list[Path]) -> None:
 
 def disk_fault(error: Exception) -> str:
     """The reason why a write failed; libraries in Rust tell the number of the error in their text alone."""
+    if isinstance(error, shutil.Error) and error.args and error.args[0]:  # which holds a reason for each file
+        return disk_fault(Exception(str(error.args[0][0][-1]).replace("[Errno", "os error")))
     number = getattr(error, "errno", None)
     match = re.search(r"os error (\d+)", str(error))
     if number is None and match:

@@ -18,7 +18,8 @@ UNSPACED = {
 """By language: letters of the script that it alone, or it first of all, is written in."""
 
 CODES = {
-    "zh": "zh zho chi cmn yue wuu lzh chinese mandarin cantonese", "ja": "ja jpn japanese", "ko": "ko kor korean",
+    "zh": "zh zho chi cmn yue wuu lzh cn chinese mandarin cantonese", "ja": "ja jpn jp japanese",
+    "ko": "ko kor kr korean",
     "th": "th tha thai", "lo": "lo lao", "my": "my mya bur burmese myanmar", "km": "km khm khmer",
     "bo": "bo bod tib tibetan dz dzo dzongkha",
 }  # fmt: skip

@@ -103,7 +103,7 @@ def label_of(row: Labelled) -> Any:
     if "label" not in row.values:
         raise missing_columns(row.place, (*_text_columns(row), "label"), row.values)
     label = row.values["label"]
-    if is_missing(label) or (isinstance(label, str) and is_blank(label)):
+    if is_missing(label) or (isinstance(label, str) and (is_blank(label) or label in ("NaN", "nan"))):
         raise LangueError(f"{row.place}: label is empty")
     return label
 
