@@ -63,7 +63,7 @@ def _elsewhere(function: str, *arguments: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.rstrip().split("\n")[-1])
 
 
 def _perplexity(logits: Any, ids: list[int]) -> float:

@@ -172,7 +172,7 @@ def peer(module: str, given: Mapping[str, Any]) -> dict[str, Any]:
         [sys.executable, "-m", module, json.dumps(given)],
         stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent,
     )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.rstrip().split("\n")[-1])
 
 
 def sleeper(seconds: float) -> Callable[[], None]:

@@ -61,7 +61,7 @@ def main(given: dict[str, Any]) -> dict[str, float]:
 
 
 def _pairs(path: str) -> list[tuple[str, str]]:
-    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")]
     return [(row["summary"], row["text"]) for row in rows]
 
 

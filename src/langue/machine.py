@@ -1,4 +1,4 @@
-"""What the machine has: processor, memory, disk, accelerators, a compiler, and how fast it multiplies matrices."""
+"""Facts about the machine: processor, memory, disk, accelerators, a compiler, and how fast it multiplies matrices."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FEATURES = {
 _MAKERS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}
 
 CONTAINER = Path("/sys/fs/cgroup")
-"""Where a container's limits stand."""
+"""The folder of a container's limits."""
 
 
 def processor() -> str:
@@ -87,7 +87,7 @@ def start_python(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
@@ -118,7 +118,7 @@ def compiler() -> str | None:
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
         return None
     names = [os.environ.get("CXX", ""), "g++", "clang++", "c++"]
-    return next((found for name in names if name and (found := shutil.which(name))), None)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype | None = None, seconds: float = 0.3) -> float:
@@ -142,7 +142,7 @@ def matmul_speed(device: torch.device, seconds: float, dtype: torch.dtype | None
 
 
 def _matmul_speeds(device: torch.device, width: int, dtype: torch.dtype | None, seconds: float) -> list[float]:
-    """Of one product after the other; takes no random numbers from a training in progress."""
+    """FLOP/s of one product after the other; takes no random numbers from a training in progress."""
     import torch
 
     own = torch.Generator(device).manual_seed(0)

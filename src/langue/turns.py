@@ -15,7 +15,7 @@ LOOKING = 0.06
 
 
 class RelativePace:
-    """How fast the machine is at a moment, against the fastest that it has been.
+    """The machine's speed at a moment, against the fastest that it has been.
 
     Args:
         device: where trainings compute.
@@ -57,5 +57,5 @@ class Turns:
         """The share of the machine that the training had, 0 … 1, the mean over its time."""
         if not sum(self.seconds):
             return 1.0
-        given = sum(seconds * speed for seconds, speed in zip(self.seconds, self.speeds, strict=True))
-        return given / sum(self.seconds) / pace.best
+        obtained = sum(seconds * speed for seconds, speed in zip(self.seconds, self.speeds, strict=True))
+        return obtained / sum(self.seconds) / pace.best

@@ -14,7 +14,7 @@ from langue.cli.options import Flag, Options, Several
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SearchOptions(Options):
-    """How to search."""
+    """Options of the search."""
 
     max_tokens: int | None = 200
     """New tokens at most."""
@@ -25,15 +25,16 @@ class SearchOptions(Options):
     beams: int = 1
     """Hypotheses that are followed at once; 1 draws a token, or takes the likeliest with temperature 0."""
     length_penalty: float = 1.0
-    """Of beams: above 1 favours long texts."""
+    """Above 1 favours long texts, of beams."""
     length_offset: float | None = None
-    """Of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a text must begin with."""
+    """The offset of lengths, of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a text
+    must begin with."""
     stopping: Literal["early", "likely", "exact"] = "likely"
     """End beams when as many texts have ended, when nothing better is in sight, or when nothing better can come."""
     groups: int = 1
     """Groups of beams that avoid each other's tokens."""
     diversity: float = 0.5
-    """How much they avoid them."""
+    """The strength of that avoidance."""
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
     no_repeat_ngram: int | None = None
@@ -49,7 +50,7 @@ class SearchOptions(Options):
     min_p: float | None = None
     """Draw among tokens at least this share as likely as the likeliest."""
     seed: int = 0
-    """Of drawing: the same seed gives the same text."""
+    """The seed of drawing: the same seed gives the same text."""
     batch_rows: int | None = None
     """Hypotheses that are written side by side, at most; fewer need less memory."""
     batch_tokens: int | None = None
@@ -59,7 +60,7 @@ class SearchOptions(Options):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class RewriteOptions(SearchOptions):
-    """How to search for what becomes of a text."""
+    """Options of the search for what becomes of a text."""
 
     max_tokens: int | None = field(default=None)
     """New tokens at most; by default 16 and 1.5 for each that is read."""
@@ -68,9 +69,9 @@ class RewriteOptions(SearchOptions):
     temperature: float = 0.0
     """Above 0 and with 1 beam, tokens are drawn."""
     prefix: str = ""
-    """How every text begins."""
+    """The beginning of every text."""
     coverage_penalty: float = 0.0
-    """Of beams: above 0 favours texts that leave nothing out."""
+    """Above 0 favours, of beams, texts that leave nothing out."""
     alignments: Flag = False
     """With --json, tell for each token which token of the source it looked at most."""
 
@@ -78,25 +79,25 @@ class RewriteOptions(SearchOptions):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class HearOptions(Options):
-    """How to find out what is said."""
+    """Options of hearing."""
 
     beams: int | None = None
     """Beginnings that are followed at once; 1 takes the likeliest letter of each moment. By default 5 of a Whisper, and
     of others what the training measured by."""
     language_model: Path | None = None
-    """Of a model that was taught by CTC: a decoder with the same tokenizer, which has a say in what is written."""
+    """For a model that was taught by CTC: a decoder with the same tokenizer, which has a say in what is written."""
     weight: float | None = None
-    """How much it counts beside what is heard; 0.5 by default."""
+    """Its weight beside what is heard; 0.5 by default."""
     bonus: float | None = None
-    """What each letter earns beside, lest short texts win; 1 by default."""
+    """The bonus of each letter, lest short texts win; 1 by default."""
     language: str | None = None
-    """Of a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given."""
+    """For a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given."""
     translate: Flag = False
-    """Of a Whisper: write English, whatever is spoken."""
+    """For a Whisper: write English, whatever is spoken."""
     prompt: str = ""
-    """Of a Whisper: what might have been said before, with names and words as it should spell them."""
+    """For a Whisper: what might have been said before, with names and words as it should spell them."""
 
     words: Flag = False
-    """Of a Whisper: with --json or --format vtt, tell of each word when it is said."""
+    """For a Whisper: with --json or --format vtt, tell of each word when it is said."""
     vad: Literal["none", "energy", "silero"] = "none"
     """Leave out what nobody speaks in: what is as quiet as the recording's pauses, or what Silero's model says."""

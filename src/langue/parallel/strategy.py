@@ -117,7 +117,7 @@ def strategy_of(kind: Literal["replicated", "sharded", "tensor"], device: torch.
 
 
 @dataclass(frozen=True)
-class Cut:
+class Partition:
     """A parameter's parts, of which each process holds one: an equal share of each stacked block, along one dimension.
 
     DTensor has no such placement: it would cut straight through queries, keys and values. So a part is a plain tensor,
@@ -152,8 +152,8 @@ class Cut:
         return part.new_empty(shape, device="meta")
 
 
-def cut_of(parameter: Tensor) -> Cut | None:
-    """How a parameter is cut, of which this process holds a part as a plain tensor."""
+def cut_of(parameter: Tensor) -> Partition | None:
+    """The partition of a parameter of which this process holds a part as a plain tensor; None of whole ones."""
     return getattr(parameter, "cut", None)
 
 

@@ -17,7 +17,7 @@ from langue.nn.feedforward import Feedforward
 from langue.nn.linear import Linear
 from langue.nn.position import RelativePosition
 from langue.parallel.processes import same_rows
-from langue.parallel.strategy import Cut, Strategy, cut_of
+from langue.parallel.strategy import Partition, Strategy, cut_of
 
 
 class TensorParallel(Strategy):
@@ -43,7 +43,7 @@ class TensorParallel(Strategy):
             if isinstance(layer, Attention | CrossAttention | Feedforward):
                 self._share_out(layer)
             elif isinstance(layer, RelativePosition):
-                _cut(layer.weight, Cut(1, (layer.weight.shape[1],)))
+                _cut(layer.weight, Partition(1, (layer.weight.shape[1],)))
         if not self._layers:
             raise LangueError(
                 "training.parallel: tensor shares out attention and feedforward layers, of which this model has none; "
@@ -109,7 +109,7 @@ class ColumnLinear(Linear):
     def cut(layer: Linear) -> None:
         """Keep this process's part of a whole layer."""
         for parameter in layer.parameters():
-            _cut(parameter, Cut(0, layer.blocks))
+            _cut(parameter, Partition(0, layer.blocks))
 
 
 class RowLinear(Linear):
@@ -122,11 +122,11 @@ class RowLinear(Linear):
     @staticmethod
     def cut(layer: Linear) -> None:
         """Keep this process's part of a whole layer."""
-        _cut(layer.weight, Cut(1, (layer.in_features,)))
+        _cut(layer.weight, Partition(1, (layer.in_features,)))
 
 
 def _parts(layer: Attention | CrossAttention | Feedforward) -> tuple[str, int]:
-    """How many parts a layer falls into between its first matrices and its output, and what they are called."""
+    """The name and number of the parts that a layer falls into between its first matrices and its output."""
     if isinstance(layer, Attention):
         return ("heads" if layer.heads == layer.key_heads else "key_heads"), layer.key_heads
     if isinstance(layer, CrossAttention):
@@ -134,7 +134,7 @@ def _parts(layer: Attention | CrossAttention | Feedforward) -> tuple[str, int]:
     return "a feedforward_width of", layer.output.in_features
 
 
-def _cut(parameter: Tensor, cut: Cut) -> None:
+def _cut(parameter: Tensor, cut: Partition) -> None:
     parameter.data = cut.part(parameter.data)
     parameter.cut = cut  # type: ignore[attr-defined]
 
@@ -146,7 +146,7 @@ def _sum(x: Tensor) -> Tensor:
 
 
 class _SumOfGradients(torch.autograd.Function):
-    """What all processes have and each does something else with (f of Megatron-LM)."""
+    """The identity, whose gradients are summed over processes that each use it otherwise (f of Megatron-LM)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

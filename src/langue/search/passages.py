@@ -9,14 +9,14 @@ from typing import NamedTuple
 from langue.text.sentences import Span, sentences, stripped
 
 
-class Cut(NamedTuple):
+class PassageSpan(NamedTuple):
     """A passage of a document, by the characters of the document."""
 
     start: int
     end: int
 
 
-def cut(text: str, size: int, overlap: int) -> list[Cut]:
+def cut(text: str, size: int, overlap: int) -> list[PassageSpan]:
     """Passages of whole sentences.
 
     Args:
@@ -31,7 +31,7 @@ def cut(text: str, size: int, overlap: int) -> list[Cut]:
         last = first
         while last + 1 < len(spans) and _bytes(text, spans[first][0], spans[last + 1][1]) <= size:
             last += 1
-        passages.append(Cut(spans[first][0], spans[last][1]))
+        passages.append(PassageSpan(spans[first][0], spans[last][1]))
         first = last + 1 if last + 1 == len(spans) else _again(text, spans, first, last, size, overlap)
     return passages
 

@@ -24,7 +24,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise LangueError(f"device {name} is not to be had here: {str(error).splitlines()[0]}") from None
+        raise LangueError(f"device {name} is not to be had here: {str(error).partition(chr(10))[0]}") from None
     if device.type == "cpu":
         keep_freed()
         watch_other_programs()

@@ -23,7 +23,7 @@ class DenoiseSettings(Settings):
     mean_span: float = Field(default=3.0, ge=1)
     """Mean length of a dropped stretch."""
     sentinels: int = Field(default=100, ge=1)
-    """How many sentinels there are; rows with more stretches get longer ones."""
+    """The number of sentinels; rows with more stretches get longer ones."""
     permute: bool = False
     """Put sentences into another order as well (infill)."""
 

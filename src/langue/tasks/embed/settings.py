@@ -14,20 +14,20 @@ SimilarityLoss = Literal["contrastive", "cosent", "cosine", "margin", "divergenc
 
 
 class EmbedSettings(Reading):
-    """How vectors of texts are learnt, and how texts are given to the model."""
+    """Settings of vectors of texts, and of the way in which texts are given to the model."""
 
     loss: SimilarityLoss | None = None
-    """What is lowered. Of an anchor and its positive: contrastive, among all others of the batch. Of two sentences and
+    """The loss. Of an anchor and its positive: contrastive, among all others of the batch. Of two sentences and
     a score: cosent, or cosine for the squared error. Of a teacher: margin or divergence of its scores for an anchor's
     texts, or vectors for its vectors. null takes contrastive, or cosent where there are scores."""
     similarity: Literal["cosine", "dot"] = "cosine"
-    """How alike two vectors are."""
+    """The measure of likeness of two vectors."""
     temperature: float = Field(default=0.05, gt=0)
-    """What similarities are divided by, but for a squared error against scores."""
+    """The divisor of similarities, but for a squared error against scores."""
     symmetric: bool = False
     """Let each positive find its anchor as well (contrastive)."""
     sizes: tuple[int, ...] = ()
-    """How many of the first numbers of a vector are to be good by themselves (Kusupati et al. 2022, "Matryoshka
+    """Numbers of first components of a vector that are to be good by themselves (Kusupati et al. 2022, "Matryoshka
     Representation Learning"), such as 384, 192 and 96; the loss is the sum over them. None takes all numbers."""
     cached: bool = False
     """Keep nothing of a batch's forward pass but the vectors, and read each piece of it again on the way back

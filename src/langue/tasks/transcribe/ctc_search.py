@@ -118,7 +118,7 @@ class _FusionScores:
             self._next |= dict(zip(new, self.fusion.writer(new), strict=True))
 
     def score(self, text: tuple[int, ...], *, ended: bool = False) -> float:
-        """Of a text whose beginning was read, and with its end of one that was read itself."""
+        """The score of a text whose beginning was read, or, with its end, of one that was read itself."""
         if self.fusion is None:
             return 0.0
         if text not in self._scores:

@@ -12,14 +12,14 @@ from langue.settings import Settings
 
 
 class TranscribeSettings(Settings):
-    """How recordings are learnt from. What changes a recording is drawn anew each time that it is heard."""
+    """Settings of learning from recordings. What changes a recording is drawn anew each time that it is heard."""
 
     letters: Literal["plain", "written"] = "plain"
-    """What is written: letters, digits and apostrophes in lower case, or whatever the transcripts have."""
+    """The letters that are written: letters, digits and apostrophes in lower case, or whatever the transcripts have."""
     language: str | None = None
     """Code of the language that is spoken, which a Whisper of several is told; null is English."""
     truncated: Truncated = "refuse"
-    """What becomes of recordings that are shorter than they say: refuse leaves them out of a training and refuses them
+    """Treatment of recordings that are shorter than they say: refuse leaves them out of a training and refuses them
     elsewhere, accept takes what there is and says so."""
     speed: float = Field(default=0.1, ge=0, lt=0.5)
     """Recordings are played faster or slower by up to this share."""
@@ -36,7 +36,7 @@ class TranscribeSettings(Settings):
     bin_mask: int = Field(default=15, ge=0)
     """Mel bins of the widest of them."""
     spelling: float = Field(default=0.3, ge=0, lt=1)
-    """How much CTC counts beside dictation, in learning and in choosing what is written, of a model that does both
+    """The weight of CTC beside the decoder, in learning and in choosing what is written, of a model that does both
     (Watanabe et al. 2017)."""
     beams: int = Field(default=1, ge=1)
     """Beginnings that are followed at once when a model is measured; 1 takes the likeliest letter of each moment."""
