@@ -27,8 +27,8 @@ class SearchOptions(Options):
     length_penalty: float = 1.0
     """Above 1 favours long texts, of beams."""
     length_offset: float | None = None
-    """The offset of lengths, of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a text
-    must begin with."""
+    """The offset of lengths, of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a
+    text must begin with."""
     stopping: Literal["early", "likely", "exact"] = "likely"
     """End beams when as many texts have ended, when nothing better is in sight, or when nothing better can come."""
     groups: int = 1
