@@ -105,6 +105,14 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
     raise LangueError(f"{where}: " + "; ".join(faults))
 
 
+def first_fault(error: ValidationError) -> str:
+    """The sentence of settings whose fields are options of the command line."""
+    fault = error.errors()[0]
+    name, option = str(fault["loc"][0]) if fault["loc"] else "", isinstance(fault["input"], str)
+    sentence = _explain(Settings, fault | {"input": None}) + (f", got {fault['input']}" if option else "")
+    return f"--{name.replace('_', '-')}{sentence.removeprefix(name)}" if name else sentence
+
+
 def _telling(errors: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The first error, and of those of a field that may be of several kinds, the one that came furthest.
 

@@ -95,7 +95,10 @@ def test_one_document_that_cannot_be_read_stops_no_other(tmp_path, name, capsys)
     [
         (["build", "--out", "{place}"], "DOCS requires an argument"),
         (["build", "{empty}", "--out", "{place}"], "holds no .txt"),
-        (["build", "{docs}", "--out", "{place}", "--size", "1"], "index build: size"),
+        (
+            ["build", "{docs}", "--out", "{place}", "--size", "1"],
+            "--size: input should be greater than or equal to 40, got 1",
+        ),
         (["build", "{docs}", "--out", "{docs}"], "is there and is no index"),
         (["build", "{docs}", "--out", "postgresql://nobody@127.0.0.1:1/none"], "the database does not answer"),
         (["build", "{docs}", "--out", "{place}", "--model", "{empty}"], ""),

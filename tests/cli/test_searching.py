@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import langue
 from langue.cli import run
-from langue.cli.searching import RewriteOptions, SearchOptions
+from langue.cli.options import chosen
+from langue.cli.searching import RewriteOptions
 from langue.engine import GenerationSettings
 from langue.experiment import train
 from langue.tasks.recipes import read_recipe
@@ -39,13 +39,24 @@ def told(arguments: list[str], capsys) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_every_setting_of_the_search_is_an_option():
-    options = {field.name for field in fields(RewriteOptions)}
-    # --mean, what --max-tokens replaces, and what only those need who learn from what is drawn.
-    elsewhere = {"ensemble", "max_tokens_per_source", "draw_log_probabilities"}
-    assert set(GenerationSettings.model_fields) - elsewhere <= options
-    assert {field.name for field in fields(SearchOptions)} < options
-    assert options - set(GenerationSettings.model_fields) == {"must", "prefix"}
+@pytest.mark.parametrize("verb", ["generate", "translate", "summarize"])
+def test_options_of_the_search_are_its_settings_in_their_own_words(verb, capsys):
+    assert run([verb, "--help"]) == 0
+    printed = "".join(letter for letter in capsys.readouterr().out if letter.isalnum())
+    for name in ("top_k", "stopping", "length_penalty", "batch_rows", "no_repeat_ngram"):
+        description = GenerationSettings.model_fields[name].description or ""
+        assert "".join(letter for letter in description if letter.isalnum()) in printed
+
+
+def test_only_what_the_command_line_sets_is_passed_on():
+    assert chosen(RewriteOptions()) == {}
+    # The usual number of beams of a task is another one, so the engine's own must be passed on as well.
+    assert chosen(RewriteOptions(beams=1)) == {"beams": 1}
+
+
+def test_a_setting_out_of_bounds_is_named_as_an_option(capsys):
+    assert run(["translate", "nowhere", "--top-p", "2"]) == 2
+    assert "--top-p: input should be less than or equal to 1, got 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from langue.entry import main, say_interrupted
 from langue.errors import LangueError, hint
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from cyclopts import App, CycloptsError
 
 __all__ = ["main", "run"]
 
@@ -91,8 +91,19 @@ def _call(arguments: list[str]) -> int:
     try:
         status = _app(VERBS, "langue")(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _complain(" ".join(str(error).split()))
+        return _complain(_words(error))
     return status if isinstance(status, int) else OK
+
+
+def _words(error: CycloptsError) -> str:
+    """One sentence of an argument that cannot be used."""
+    from pydantic import ValidationError
+
+    from langue.settings import first_fault
+
+    if isinstance(error.__cause__, ValidationError):
+        return first_fault(error.__cause__)
+    return " ".join(str(error).split())
 
 
 def _app(verbs: Verbs, name: str) -> App:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Device, Json, ReadOptions
+from langue.cli.options import Device, Json, ReadOptions, chosen
 from langue.console import table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def compare(
     tasks = [load(run, device) for run in (first, second)]
     for task in tasks:
         _check(task)
-    settings, tally = recipe_data(first, tasks[0].name, reading_as(reading.settings(), "compare")), Tally()
+    settings, tally = recipe_data(first, tasks[0].name, reading_as(chosen(reading), "compare")), Tally()
     references = (_recordings if tasks[0].name == "transcribe" else _pairs)(tasks[0], data, settings, tally, beams)
     expected, languages = references.expected, language or references.languages
     differences, signatures = compare_tasks(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from langue.cli.options import Json, ReadOptions
+from langue.cli.options import Json, ReadOptions, chosen
 
 if TYPE_CHECKING:
     from langue.data import TokenStore
@@ -43,7 +43,7 @@ def prepare(
 
     if not files:
         raise LangueError("name at least one file to prepare")
-    fields = {"documents": documents, "text": text, **reading.settings()}
+    fields = {"documents": documents, "text": text, **chosen(reading)}
     settings = parse(data.ReadSettings, fields, "data prepare")
     _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, settings), as_json)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
-from langue.cli.options import Device, Json, ReadOptions
+from langue.cli.options import Device, Json, ReadOptions, chosen
 from langue.console import say, table
 from langue.report.words import in_words
 
@@ -70,7 +70,7 @@ def evaluate(
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "language": language}
-        options |= {"rerank": rerank, "rerank_depth": rerank_depth, **reading.settings()}
+        options |= {"rerank": rerank, "rerank_depth": rerank_depth, **chosen(reading)}
         result = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
     if as_json:
         print(json_line(result))

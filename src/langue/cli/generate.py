@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, read_texts
-from langue.cli.options import Device, Flag, Json
+from langue.cli.options import Device, Flag, Json, chosen
 from langue.cli.rewriting import token_details
 from langue.cli.searching import SearchOptions
 from langue.cli.status import OK
@@ -45,7 +45,7 @@ def generate(
     """
     from langue.tasks import load
 
-    options: dict[str, Any] = {**search.settings(), "stop": stop, "special": special}
+    options: dict[str, Any] = {"temperature": search.temperature, **chosen(search), "stop": stop, "special": special}
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
     inputs = Inputs("prompt", [*typed, *(read_texts(file) if file else ())])
     task = load(run, device, task="generate")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from langue.cli.options import Device, Json, Several
+from langue.cli.options import Device, Json, Several, chosen
 from langue.console import print_styled, visible
+from langue.search.settings import IndexSettings
+from langue.settings import parse
 
 if TYPE_CHECKING:
     from langue.search import Hit, Index
@@ -22,21 +24,24 @@ IndexPlace = Annotated[str, Parameter(help="What `langue index build` made.")]
 IndexModel = Annotated[Path | None, Parameter(help="The model that made the index, if it is not where it was.")]
 
 
+@Parameter(name="*", negative="")
+class IndexOptions(IndexSettings):
+    """Settings of an index in a folder; those in PostgreSQL have its address."""
+
+    kind: Literal["lance", "memory"] = "lance"  # pyrefly: ignore[bad-override]
+    """Of a folder: lance for any number of passages, memory for exact search among some ten thousand."""
+    metadata: Several | None = None
+    """A column of a table to filter by; may be given several times; all that hold numbers, truth values or short texts
+    by default."""
+
+
 def build(
     docs: tuple[str, ...],
     /,
     *,
     out: str,
     model: Path | None = None,
-    kind: Literal["lance", "memory"] = "lance",
-    size: int = 800,
-    overlap: int = 1,
-    storage: Literal["float32", "int8", "binary"] = "float32",
-    documents: Literal["file", "line", "paragraph"] = "file",
-    id: str = "id",
-    text: str = "text",
-    title: str = "title",
-    metadata: Several = (),
+    settings: IndexOptions = IndexOptions(),  # noqa: B008 - it is frozen
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -51,23 +56,13 @@ def build(
         out: The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
         model: A run that embeds, a folder of sentence-transformers or hf:OWNER/NAME; without one, passages are found by
             their words alone.
-        kind: Of a folder: lance for any number of passages, memory for exact search among some ten thousand.
-        size: The longest passage, in bytes of UTF-8.
-        overlap: Sentences that a passage has in common with the one before.
-        storage: How vectors are kept: as they are, in a byte a number, or in a bit a number.
-        documents: What one document of a text file is.
-        id: The column of a table that names its rows.
-        text: The column of a table that holds the text.
-        title: The column of a table whose words begin the text.
-        metadata: A column of a table to filter by; may be given several times; all that are short by default.
+        settings: What is a passage, and how vectors are kept.
         as_json: Print what happened as one JSON object.
     """
-    from langue.search import Index, IndexSettings
-    from langue.settings import parse
+    from langue.search import Index
 
-    fields = {"kind": kind, "size": size, "overlap": overlap, "storage": storage, "documents": documents}
-    fields |= {"id": id, "text": text, "title": title, "metadata": metadata or None}
-    index = Index.build(list(docs), out, model, parse(IndexSettings, fields, "index build"), device)
+    made_by = parse(IndexSettings, chosen(settings), "index build")
+    index = Index.build(list(docs), out, model, made_by, device)
     assert index.change is not None
     return _tell(index, index.change, as_json)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from langue.cli.options import Device, Json
 from langue.console import say
+from langue.search.mine import MineSettings
 
 
 def mine(
@@ -19,11 +22,7 @@ def mine(
     model: Path | None = None,
     anchor: str = "anchor",
     positive: str = "positive",
-    negatives: int = 1,
-    depth: int = 50,
-    skip: int = 0,
-    margin: float | None = None,
-    mode: Literal["dense", "text", "hybrid"] = "dense",
+    settings: Annotated[MineSettings, Parameter(name="*")] = MineSettings(),  # noqa: B008 - it is frozen
     layout: Literal["embed", "classify"] = "embed",
     max_line_bytes: int | None = None,
     device: Device = "auto",
@@ -41,12 +40,7 @@ def mine(
         model: Made the index's vectors; where the index says it was by default.
         anchor: The column with the text that asks.
         positive: The column with the text that answers.
-        negatives: How many are kept for each pair, at most.
-        depth: How many passages are looked at for each pair.
-        skip: How many of those that would be kept are passed over, from the top.
-        margin: How far below the right text a wrong one has to score, as a share of the right one's score; searching by
-            meaning, 0.05 by default.
-        mode: Search by meaning, by words, or by both.
+        settings: Which passages are kept.
         layout: Rows for a recipe of the task embed, or of the task classify, which learns to judge pairs and can
             rerank.
         max_line_bytes: Longer lines are refused; a MiB by default.
@@ -56,12 +50,9 @@ def mine(
     from langue.data.labelled import read_labelled, text_of
     from langue.evaluation.run import reading_as
     from langue.search.index import Index
-    from langue.search.mine import MineSettings, write_mined
     from langue.search.mine import mine as find
-    from langue.settings import parse
+    from langue.search.mine import write_mined
 
-    fields = {"negatives": negatives, "depth": depth, "skip": skip, "margin": margin, "mode": mode}
-    settings = parse(MineSettings, fields, "langue index mine")
     columns = {"anchor": anchor, "positive": positive}
     reading, tally = reading_as({"max_line_bytes": max_line_bytes}, "langue index mine"), Tally()
     rows = read_labelled(data, DataSettings(train="", columns=columns, **reading), tally)

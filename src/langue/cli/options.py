@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+
+from langue.settings import Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
 Several = Annotated[tuple[str, ...], Parameter(negative="")]
@@ -28,21 +29,13 @@ Changes = Annotated[
 ]
 
 
-class Options:
-    """Base of dataclasses whose fields are options of a verb."""
-
-    def settings(self) -> dict[str, Any]:
-        """The options that say something, by name; the others are left to the settings that they belong to."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if value is not None and value is not False and value not in ("", ())
-        }
+def chosen(options: Settings) -> dict[str, Any]:
+    """The options that the command line sets, by name; the others are left to the task that they belong to."""
+    return options.model_dump(exclude_unset=True)
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class ReadOptions(Options):
+@Parameter(name="*", negative="")
+class ReadOptions(Settings):
     """Bounds of what may be left out of data."""
 
     max_line_bytes: int | None = None

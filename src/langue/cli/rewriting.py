@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
+from langue.cli.options import chosen
 from langue.cli.searching import RewriteOptions
 from langue.console import progress
 from langue.errors import LangueError
@@ -77,7 +78,7 @@ def rewrite_all(
             sources: list[Source] = part.sound_values
             prefixes = [source.prefix or search.prefix for source in sources]
             must = [[*search.must, *source.words] for source in sources]
-            settings = {**search.settings(), "prefix": prefixes, "must": must}
+            settings = {**chosen(search), "prefix": prefixes, "must": must}
             written = task.rewrite([source.text for source in sources], **settings, **options, advance=advance)
             if file is None:  # now that there is something to write, what stood there may go
                 file = sys.stdout if out is None else stack.enter_context(out.open("w", encoding="utf-8"))

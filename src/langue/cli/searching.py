@@ -1,84 +1,61 @@
-"""Options of the search for a text, which all verbs that write have in common."""
+"""Options of the search for a text, which all verbs that write have in common: the engine's settings themselves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from pydantic import Field
 
-from langue.cli.options import Flag, Options, Several
+from langue.cli.options import Several
+from langue.engine.settings import GenerationSettings
+from langue.settings import Settings
+
+NoOption = Annotated[bool, Parameter(parse=False)]
+"""A setting that is not for the command line."""
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class SearchOptions(Options):
-    """Options of the search."""
+@Parameter(name="*", negative="")
+class SearchOptions(GenerationSettings):
+    """Options of the search of a decoder."""
 
-    max_tokens: int | None = 200
-    """New tokens at most."""
-    min_tokens: int = 0
-    """New tokens before a text may end."""
-    samples: int = 1
-    """Texts for each, of beams the best."""
-    beams: int = 1
-    """Hypotheses that are followed at once; 1 draws a token, or takes the likeliest with temperature 0."""
-    length_penalty: float = 1.0
-    """Above 1 favours long texts, of beams."""
-    length_offset: float | None = None
-    """The offset of lengths, of beams: 0 compares log-probabilities a token, 5 as GNMT did; by default 0, or what a
-    text must begin with."""
-    stopping: Literal["early", "likely", "exact"] = "likely"
-    """End beams when as many texts have ended, when nothing better is in sight, or when nothing better can come."""
-    groups: int = 1
-    """Groups of beams that avoid each other's tokens."""
-    diversity: float = 0.5
-    """The strength of that avoidance."""
+    temperature: float = Field(default=0.8, ge=0)
+    """Sharpens (below 1) or flattens (above 1) the choice; 0 takes the likeliest token."""
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
-    no_repeat_ngram: int | None = None
-    """No so many tokens in a row stand twice in a text."""
-    repetition_penalty: float = 1.0
-    """Above 1, makes what stands there already less likely."""
-    temperature: float = 0.8
-    """Below 1 plays safe, above 1 dares; 0 takes the likeliest token."""
-    top_k: int | None = None
-    """Draw among so many likeliest tokens."""
-    top_p: float | None = None
-    """Draw among the fewest tokens that hold this share of probability."""
-    min_p: float | None = None
-    """Draw among tokens at least this share as likely as the likeliest."""
-    seed: int = 0
-    """The seed of drawing: the same seed gives the same text."""
-    batch_rows: int | None = None
-    """Hypotheses that are written side by side, at most; fewer need less memory."""
-    batch_tokens: int | None = None
-    """Tokens that they may have read together."""
+    max_tokens_per_source: Annotated[float, Parameter(parse=False)] = 0.0
+    coverage_penalty: Annotated[float, Parameter(parse=False)] = 0.0
+    ensemble: Annotated[Literal["probability", "logarithm"], Parameter(parse=False)] = "probability"
+    alignments: NoOption = False
+    draw_log_probabilities: NoOption = False
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class RewriteOptions(SearchOptions):
-    """Options of the search for what becomes of a text."""
+@Parameter(name="*", negative="")
+class RewriteOptions(GenerationSettings):
+    """Options of the search for what becomes of a text, with the defaults of the tasks that rewrite."""
 
-    max_tokens: int | None = field(default=None)
+    max_tokens: Annotated[int, Parameter(show_default=False)] = Field(default=16, ge=1)
     """New tokens at most; by default 16 and 1.5 for each that is read."""
-    beams: int = 4
+    max_tokens_per_source: Annotated[float, Parameter(show_default=False)] = Field(default=1.5, ge=0)
+    """So many more for each position of the source; with max_tokens, 0 by default."""
+    length_offset: Annotated[float, Parameter(show_default=False)] = Field(default=0.0, ge=0)
+    """The offset of lengths in it, of beams: 0 divides by the length itself, 5 is GNMT's; by default 0, or what a text
+    must begin with."""
+    beams: int = Field(default=4, ge=1)
     """Hypotheses that are followed at once; 1 takes the likeliest token, or draws with a temperature."""
-    temperature: float = 0.0
+    temperature: float = Field(default=0.0, ge=0)
     """Above 0 and with 1 beam, tokens are drawn."""
     prefix: str = ""
     """The beginning of every text."""
-    coverage_penalty: float = 0.0
-    """Above 0 favours, of beams, texts that leave nothing out."""
-    alignments: Flag = False
-    """With --json, tell for each token which token of the source it looked at most."""
+    must: Several = ()
+    """A word that has to stand in every text, of beams; may be given several times."""
+    ensemble: Annotated[Literal["probability", "logarithm"], Parameter(parse=False)] = "probability"
+    draw_log_probabilities: NoOption = False
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class HearOptions(Options):
+@Parameter(name="*", negative="")
+class HearOptions(Settings):
     """Options of hearing."""
 
     beams: int | None = None
@@ -92,12 +69,12 @@ class HearOptions(Options):
     """The bonus of each letter, lest short texts win; 1 by default."""
     language: str | None = None
     """For a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given."""
-    translate: Flag = False
+    translate: bool = False
     """For a Whisper: write English, whatever is spoken."""
     prompt: str = ""
     """For a Whisper: what might have been said before, with names and words as it should spell them."""
 
-    words: Flag = False
+    words: bool = False
     """For a Whisper: with --json or --format vtt, tell of each word when it is said."""
     vad: Literal["none", "energy", "silero"] = "none"
     """Leave out what nobody speaks in: what is as quiet as the recording's pauses, or what Silero's model says."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import check_out, json_line
-from langue.cli.options import Device, Flag, Json, ReadOptions, Special
+from langue.cli.options import Device, Flag, Json, ReadOptions, Special, chosen
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
@@ -70,10 +70,10 @@ def summarize(
     if scores:
         from langue.evaluation.run import reading_as, recipe_data
 
-        data = recipe_data(run, "summarize", reading_as(reading.settings(), "summarize"))
+        data = recipe_data(run, "summarize", reading_as(chosen(reading), "summarize"))
         if target_language is not None:
             data = data.replace(pairs={"tag": target_language})
-        _score(task, run, file, data, {**search.settings(), **options}, as_json)
+        _score(task, run, file, data, {**chosen(search), **options}, as_json)
         return OK
     if target_language is not None:
         options["tags"] = (target_language,)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from langue.cli.options import Flag, Json, ReadOptions
+from langue.cli.options import Flag, Json, ReadOptions, chosen
 
 if TYPE_CHECKING:
     from langue.data import ReadSettings, Tally
@@ -109,7 +109,7 @@ def _read_settings(text: str, reading: ReadOptions) -> ReadSettings:
     from langue.data import ReadSettings
     from langue.settings import parse
 
-    return parse(ReadSettings, {"text": text, **reading.settings()}, "langue tokenizer")
+    return parse(ReadSettings, {"text": text, **chosen(reading)}, "langue tokenizer")
 
 
 def _texts(files: Iterable[str], settings: ReadSettings, doing: str, tally: Tally) -> Iterator[str]:

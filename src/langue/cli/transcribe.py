@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter
 
 from langue.cli.inputs import Input, Inputs, check_out, read_table
-from langue.cli.options import Device, Json, ModelFolder
+from langue.cli.options import Device, Json, ModelFolder, chosen
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import TranscriptWriter
 from langue.console import Advance, progress
@@ -63,7 +63,7 @@ def transcribe(
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device, task="transcribe")
     inputs.change(lambda value, place: _example(value, truncated or task.settings.truncated, mistakes is not None))
-    options = how.settings()
+    options = chosen(how)
     if how.language_model is not None:
         options["language_model"] = load(how.language_model, device)
     texts: dict[int, str] = {}

@@ -83,5 +83,5 @@ class EngineSettings(Settings):
     """The quantity that several models average: probabilities, or their logarithms."""
 
 
-class GenerationSettings(SamplingSettings, EngineSettings):
+class GenerationSettings(EngineSettings, SamplingSettings):
     """The options of a task that writes: both in one."""
