@@ -14,6 +14,7 @@ import soundfile
 from langue.data.audio import LONGEST, RATE, SUFFIXES, read_audio, read_blocks, seconds_of
 from langue.data.labelled import Labelled
 from langue.data.recordings import recording_of
+from langue.data.sound_headers import COUNTED
 from langue.errors import LangueError
 
 SECONDS = 4
@@ -87,6 +88,52 @@ def test_half_a_file_is_refused_or_taken_with_a_word(name, tmp_path, capsys):
     assert 0.3 * whole < len(found) < 0.7 * whole
     assert "is cut short or damaged after" in capsys.readouterr().err
     assert len(read_audio(path, 1.0, 2.0)) == RATE  # which lies in what is there
+
+
+def kinds_of_libsndfile() -> list[tuple[str, str, str]]:
+    """Format, encoding and byte order of all files that libsndfile can write and knows again."""
+    return [
+        (form, encoding, order)
+        for form in soundfile.available_formats()
+        for encoding in soundfile.available_subtypes(form)
+        for order in ("FILE", "LITTLE", "BIG")
+        if form not in ("RAW", "SD2") and soundfile.check_format(form, encoding, order)
+    ]
+
+
+@pytest.mark.parametrize(("form", "encoding", "order"), kinds_of_libsndfile())
+def test_half_a_file_of_any_kind_passes_as_whole_nowhere(form, encoding, order, tmp_path):
+    path = tmp_path / "a"
+    samples = np.random.default_rng(0).normal(0, 0.1, 4 * RATE).astype(np.float32)
+    try:
+        soundfile.write(path, samples, RATE, encoding, order, form)
+    except soundfile.SoundFileError:
+        pytest.skip("libsndfile does not write it after all")
+    content = path.read_bytes()
+    if form in COUNTED and "DWVW" not in encoding:  # in which libsndfile fails to find the beginning
+        assert len(read_audio(path)) >= 0.99 * len(samples)  # a VOC has not every rate
+    elif form not in COUNTED:
+        with pytest.raises(LangueError, match=f"a is of the format {form}, in which half a recording is like a whole"):
+            read_audio(path)
+    for share in (0.5, 0.95):
+        path.write_bytes(content[: round(share * len(content))])
+        with pytest.raises(LangueError):
+            read_audio(path)
+
+
+def test_half_a_recording_is_refused_by_whichever_library_reads_it(tmp_path):
+    path = tmp_path / "a.caf"
+    soundfile.write(path, tone(), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # on which libsndfile gives up
+    with pytest.raises(LangueError, match="is cut short or damaged"):
+        read_audio(path)
+    assert len(read_audio(path, 0.5, 1.0)) == RATE / 2
+    assert 0.4 * SECONDS * RATE < len(read_audio(path, truncated="accept")) < 0.5 * SECONDS * RATE
+
+
+@pytest.mark.parametrize("form", sorted(COUNTED - {"WAVEX", "MPEG", "HTK", "SDS"}))  # which have no ending of their own
+def test_what_is_read_by_name_is_read_in_a_folder(form):
+    assert f".{form.lower()}" in SUFFIXES
 
 
 def test_a_manifests_stretch_that_is_no_longer_there_is_refused(tmp_path):

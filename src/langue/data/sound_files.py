@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from langue.console import say
-from langue.data.sound_headers import lacks_bytes, says_its_length
+from langue.data.sound_headers import COUNTED, lacks_bytes, says_its_length
 from langue.errors import LangueError, reading, reason
 from langue.extra import need
 
@@ -20,8 +20,12 @@ Truncated = Literal["refuse", "accept"]
 SUFFIXES = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au",
     ".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".aac", ".webm", ".mka", ".mkv", ".wma", ".amr", ".caf",
+    ".aifc", ".snd", ".w64", ".rf64", ".nist", ".sph", ".voc", ".svx", ".8svx", ".tta", ".wv", ".ac3", ".eac3",
+    ".avi", ".flv", ".mpg", ".mpeg",
 )  # fmt: skip
-"""Files that are taken for recordings."""
+"""Files of a folder that are taken for recordings; one that is named may be called anything."""
+
+ACCEPT = "--truncated accept of langue transcribe (in a recipe: transcribe.truncated)"
 
 LOWEST, HIGHEST = 1_000, 768_000
 """Samples a second; a header that says less or more is damaged."""
@@ -71,15 +75,17 @@ def file_blocks(
         if not there:
             place = "" if name == str(file) else f" ({name})"
             raise LangueError(f"there is no recording {file}{place}")
+    with reading(name), _raw(file) as raw:
+        lacking, counted = lacks_bytes(raw), says_its_length(raw)
     done = 0.0
     try:
-        for rate, block in _by_libsndfile(file, start, end, name, truncated):
+        for rate, block in _by_libsndfile(file, start, end, name, truncated, lacking=lacking, counted=counted):
             yield rate, block
             done += len(block) / rate
     except _Unreadable as error:
         if done and truncated == "refuse":
             raise cut_short(name, start + done) from error
-        yield from _by_ffmpeg(file, start + done, end, name, truncated, str(error))
+        yield from _by_ffmpeg(file, start + done, end, name, truncated, str(error), lacking=lacking)
 
 
 def length_of(path: Path) -> float | None:
@@ -100,8 +106,7 @@ def length_of(path: Path) -> float | None:
 def cut_short(name: str, seconds: float) -> LangueError:
     """The error for a recording that ends before it should."""
     return LangueError(
-        f"{name} is cut short or damaged after {seconds:.1f} seconds; mend it, or take what is there by "
-        "--truncated accept of langue transcribe (in a recipe: transcribe.truncated)"
+        f"{name} is cut short or damaged after {seconds:.1f} seconds; mend it, or take what is there by {ACCEPT}"
     )
 
 
@@ -132,18 +137,17 @@ class _Unreadable(Exception):
 
 
 def _by_libsndfile(
-    file: str | Path | BinaryIO, start: float, end: float | None, name: str, truncated: Truncated
+    file: str | Path | BinaryIO,
+    start: float,
+    end: float | None,
+    name: str,
+    truncated: Truncated,
+    *,
+    lacking: bool,
+    counted: bool,
 ) -> Blocks:
-    """Raises _Unreadable where libsndfile cannot go on."""
-    with _raw(file) as raw:
-        lacking, counted = lacks_bytes(raw), says_its_length(raw)
-    if not isinstance(file, str | Path):
-        file.seek(0)
-    with ExitStack() as stack:
-        with _Unreadable.instead():
-            opened = stack.enter_context(_soundfile().SoundFile(str(file) if isinstance(file, Path) else file))
-        if not opened.frames:
-            raise _Unreadable("it holds no sound")
+    """Raises _Unreadable where libsndfile cannot go on; an MP3 is `counted` if it says how many frames it has."""
+    with _opened(file, name, truncated) as opened:
         rate, whole = checked_rate(opened.samplerate, name), opened.frames
         first = min(round(start * rate), whole)
         stop = whole if end is None else min(whole, max(first, round(end * rate)))
@@ -151,8 +155,9 @@ def _by_libsndfile(
             _note_short(name, whole / rate, truncated)
         size = max(1, min(BLOCK * rate, BLOCK_NUMBERS // opened.channels))
         place = first
-        with _Unreadable.instead():
-            opened.seek(first)
+        if first:  # of which not every format is capable
+            with _Unreadable.instead():
+                opened.seek(first)
         while place < stop:
             with _Unreadable.instead():
                 block = opened.read(min(size, stop - place), dtype="float32", always_2d=True)
@@ -164,8 +169,33 @@ def _by_libsndfile(
             _note_short(name, place / rate, truncated)
 
 
+@contextmanager
+def _opened(file: str | Path | BinaryIO, name: str, truncated: Truncated) -> Iterator[Any]:
+    """A file of libsndfile's, of a format in which it would be noticed that it was cut short, or that is accepted."""
+    if not isinstance(file, str | Path):
+        file.seek(0)
+    with ExitStack() as stack:
+        with _Unreadable.instead():
+            opened = stack.enter_context(_soundfile().SoundFile(str(file) if isinstance(file, Path) else file))
+        if not opened.frames:
+            raise _Unreadable("it holds no sound")
+        if opened.format not in COUNTED and truncated == "refuse":
+            raise LangueError(
+                f"{name} is of the format {opened.format}, in which half a recording is like a whole one; convert it "
+                f"to WAV or FLAC, or take it as it is by {ACCEPT}"
+            )
+        yield opened
+
+
 def _by_ffmpeg(
-    file: str | Path | BinaryIO, start: float, end: float | None, name: str, truncated: Truncated, before: str
+    file: str | Path | BinaryIO,
+    start: float,
+    end: float | None,
+    name: str,
+    truncated: Truncated,
+    before: str,
+    *,
+    lacking: bool,
 ) -> Blocks:
     """The same by FFmpeg; `before` is what libsndfile said."""
     with _raw(file) as raw, _container(raw, name, before) as container:
@@ -186,7 +216,7 @@ def _by_ffmpeg(
                 held, count = [], 0
         if count:
             yield rate, np.concatenate(held)
-        if frames.lack(end):
+        if frames.lack(end) or (lacking and (end is None or end > frames.reached)):
             _note_short(name, frames.reached, truncated)
 
 

@@ -5,8 +5,9 @@ Programs that write while they record cannot know: what they put there (0, or th
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 OGG_TAIL = 1 << 17
@@ -16,25 +17,38 @@ TAGS = 1 << 12
 """Bytes behind an MP3's metadata in which its length may be told."""
 
 
+NIST_HEADER = 1 << 14
+"""Bytes of a NIST file in which its header lies; most have 1,024."""
+
+FURTHEST = 1 << 62
+"""The last byte that may be looked for; a damaged header may say anything."""
+
+COUNTED = frozenset(
+    (
+        *("WAV", "WAVEX", "RF64", "W64", "AIFF", "SVX", "AU", "CAF", "NIST", "VOC"),
+        *("OGG", "FLAC", "MP3", "MPEG", "HTK", "SDS"),
+    )
+)
+"""Libsndfile's names of the formats of which a file that was cut short is noticed, by our own look or by libsndfile.
+
+In others (PAF, PVF, IRCAM, …) half a recording is like a whole one.
+"""
+
+
 def lacks_bytes(file: BinaryIO) -> bool:
-    """True for a file that ends before its header says so: RIFF, RF64, AIFF, AU, or an Ogg without its last page.
+    """True for a file that ends before its header says so, or an Ogg without its last page.
 
     The file is left where it was.
     """
     place = file.seek(0, 1)
     size = file.seek(0, 2)
-    file.seek(0)
-    magic = file.read(12)
+    magic = _at(file, 0, 12)
     try:
-        if magic[:4] in (b"RIFF", b"RF64") and magic[8:] == b"WAVE":
-            return _riff_lacks(file, size)
-        if magic[:4] == b"FORM" and magic[8:11] == b"AIF":
-            return any(_counts(length) and start + length > size for _, start, length in _chunks(file, ">"))
-        if magic[:4] == b".snd":
-            start, length = struct.unpack(">II", magic[4:12])
-            return _counts(length) and start + length > size
-        return magic[:4] == b"OggS" and _ogg_lacks(file, size)
-    except struct.error:  # the header itself is cut
+        if magic[:4] == b"OggS":
+            return _ogg_lacks(file, size)
+        spans = next((spans for start, form, spans in _SPANS if magic.startswith(start) and form in magic[8:]), None)
+        return spans is not None and any(length and start + length > size for start, length in spans(file))
+    except (struct.error, EOFError):  # the header itself is cut
         return True
     finally:
         file.seek(place)
@@ -60,28 +74,93 @@ def says_its_length(file: BinaryIO) -> bool:
     return any(tag in begins for tag in (b"Xing", b"Info", b"VBRI"))
 
 
-def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, first byte and length of each chunk behind a header of 12 bytes."""
-    place = 12
-    while len(head := _at(file, place, 8)) == 8:
-        name, length = struct.unpack(f"{order}4sI", head)
-        yield name, place + 8, length
-        place += 8 + length + length % 2
+def _chunks(
+    file: BinaryIO, place: int, head: str, align: int = 1, counted: int = 0
+) -> Iterator[tuple[bytes, int, int]]:
+    """Name, first byte and length of each chunk from a place on.
+
+    Args:
+        file: of chunks.
+        place: of the first.
+        head: the layout of a chunk's name and length.
+        align: bytes of whose number a chunk's length is made a multiple.
+        counted: bytes of its own head that a length counts.
+    """
+    width = struct.calcsize(head)
+    while len(content := _at(file, place, width)) == width:
+        name, length = struct.unpack(head, content)
+        length = max(0, length - counted)
+        yield name, place + width, length
+        place += width + length + -length % align
 
 
-def _riff_lacks(file: BinaryIO, size: int) -> bool:
-    large = None
-    for name, start, length in _chunks(file, "<"):
+def _riff(file: BinaryIO) -> Spans:
+    large = 0
+    for name, start, length in _chunks(file, 12, ">4sI" if _at(file, 0, 4) == b"RIFX" else "<4sI", 2):
         if name == b"ds64":  # of files beyond 4 GB, which say 0xFFFFFFFF below
             (large,) = struct.unpack("<Q", _at(file, start + 8, 8))
         if name == b"data":
-            return start + large > size if large else _counts(length) and start + length > size
-    return True
+            yield start, _known(large, 64) or _known(length)
+            return
+    raise EOFError
 
 
-def _counts(length: int) -> bool:
-    """True for a length that means itself; 0 and the greatest numbers stand for one that was not known."""
-    return not (length == 0 or length >= 0xFFFFF000 or 0x7FFFF000 <= length <= 0x7FFFFFFF)
+def _form(file: BinaryIO) -> Spans:
+    return ((start, _known(length)) for _, start, length in _chunks(file, 12, ">4sI", 2))
+
+
+def _wave64(file: BinaryIO) -> Spans:
+    return ((start, _known(length, 64)) for _, start, length in _chunks(file, 40, "<16sQ", 8, 24))
+
+
+def _core_audio(file: BinaryIO) -> Spans:
+    return ((start, _known(length, 64)) for _, start, length in _chunks(file, 8, ">4sQ"))
+
+
+def _sun(file: BinaryIO) -> Spans:
+    order = ">" if _at(file, 0, 4) == b".snd" else "<"
+    start, length = struct.unpack(f"{order}II", _at(file, 4, 8))
+    yield start, _known(length)
+
+
+def _nist(file: BinaryIO) -> Spans:
+    header = _at(file, 0, NIST_HEADER)
+    numbers = {name: int(value) for name, value in re.findall(rb"(?m)^(\w+) -i (\d{1,18})$", header)}
+    start = re.match(rb"NIST_1A\n *(\d{1,9})\n", header)
+    if start is None:
+        raise EOFError
+    width = numbers.get(b"channel_count", 1) * numbers.get(b"sample_n_bytes", 1)
+    yield int(start[1]), numbers.get(b"sample_count", 0) * width
+
+
+def _creative(file: BinaryIO) -> Spans:
+    """Each block of a VOC, up to the one that ends it."""
+    (place,) = struct.unpack("<H", _at(file, 20, 2))
+    while len(head := _at(file, place, 4)) == 4 and 1 <= head[0] <= 9:
+        length = int.from_bytes(head[1:], "little")
+        yield place + 4, length
+        place += 4 + length
+
+
+def _known(length: int, bits: int = 32) -> int:
+    """A length that means itself; 0 for 0 and the greatest numbers, which stand for one that was not known."""
+    signed = 1 << (bits - 1)
+    return 0 if length >= 2 * signed - 4096 or signed - 4096 <= length < signed else length
+
+
+Spans = Iterator[tuple[int, int]]
+"""The first byte and the length of each part of a file, by its header; a length of 0 is not known."""
+
+_SPANS: tuple[tuple[bytes, bytes, Callable[[BinaryIO], Spans]], ...] = (
+    *((magic, b"WAVE", _riff) for magic in (b"RIFF", b"RIFX", b"RF64")),
+    *((b"FORM", kind, _form) for kind in (b"AIF", b"SV")),
+    *((magic, b"", _sun) for magic in (b".snd", b"dns.")),
+    (b"riff\x2e\x91\xcf\x11", b"", _wave64),
+    (b"caff", b"", _core_audio),
+    (b"NIST_1A", b"", _nist),
+    (b"Creative Voi", b"", _creative),
+)
+"""The beginning of a file, what stands in bytes 8 to 11 of it, and what its header says."""
 
 
 def _ogg_lacks(file: BinaryIO, size: int) -> bool:
@@ -98,5 +177,5 @@ def _ogg_lacks(file: BinaryIO, size: int) -> bool:
 
 
 def _at(file: BinaryIO, place: int, count: int) -> bytes:
-    file.seek(place)
+    file.seek(min(place, FURTHEST))
     return file.read(count)
