@@ -18,7 +18,7 @@ from langue.cli.inputs import (
     read_inputs,
     text_in,
 )
-from langue.cli.subtitles import TranscriptWriter, render
+from langue.cli.subtitles import TranscriptWriter, file_names, render
 from langue.data.recordings import Recording
 from langue.errors import LangueError
 from langue.tasks.transcribe.predict import Segment, Transcript, Word
@@ -110,10 +110,10 @@ def test_times_that_are_no_numbers_are_refused_where_times_are_needed():
 def test_failures_keep_their_line_and_what_stood_there_goes_only_for_something(kind, tmp_path):
     out = tmp_path / "out"
     out.write_text("before")
-    with TranscriptWriter(kind, out, several=True) as writer:
+    with TranscriptWriter(kind, out) as writer:
         writer.fail("a.wav", "a.wav is damaged")
         assert out.read_text() == "before"
-        writer.write(RECORDING, transcript("said"))
+        writer.write(render(kind, RECORDING, transcript("said")))
         writer.fail("c.wav", "c.wav is damaged")
     lines = out.read_text().split("\n")
     if kind == "text":
@@ -124,11 +124,37 @@ def test_failures_keep_their_line_and_what_stood_there_goes_only_for_something(k
 
 
 def test_subtitles_of_what_failed_are_not_written(tmp_path):
-    with TranscriptWriter("srt", tmp_path / "out", several=True) as writer:
+    with TranscriptWriter("srt", tmp_path / "out", ["a.srt"]) as writer:
         writer.fail("a.wav", "damaged")
         assert not (tmp_path / "out").exists()
-        writer.write(RECORDING, transcript("said"))
+        writer.write("said", "a.srt")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.srt"]
+
+
+def test_subtitles_replace_nothing_but_what_a_kill_left(tmp_path):
+    def write_two(fault: type[BaseException] | None) -> None:
+        with TranscriptWriter("srt", tmp_path, ["a.srt", "b.srt"]) as writer:
+            writer.write("new", "a.srt")
+            if fault is not None:
+                raise fault
+            writer.write("new", "b.srt")
+
+    (tmp_path / "b.srt").write_text("mine")
+    with pytest.raises(LangueError, match=r"b\.srt is there already; remove it, or write into another folder"):
+        write_two(None)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.srt"]
+    (tmp_path / "b.srt").rename(tmp_path / "other")
+    with pytest.raises(KeyboardInterrupt):
+        write_two(KeyboardInterrupt)
+    write_two(None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.srt", "b.srt", "other"]
+    with pytest.raises(LangueError, match=r"a\.srt is there already"):
+        write_two(None)
+
+
+def test_files_of_recordings_of_one_name_are_told_apart():
+    recordings = [RECORDING, RECORDING, RECORDING._replace(audio="x/a-2.mp3"), RECORDING._replace(audio=b"RIFF")]
+    assert file_names("vtt", recordings) == ["a.vtt", "a-2.vtt", "a-2-2.vtt", "recording.vtt"]
 
 
 def test_what_a_segment_lacks_changes_nothing():
@@ -144,6 +170,12 @@ def test_nothing_is_written_over_what_is_read(tmp_path):
     for out in ("in.txt", "link.txt"):
         with pytest.raises(LangueError, match=f"{out} is read as well, and would be lost"):
             check_out(tmp_path / out, None, tmp_path / "in.txt")
+
+
+def test_nothing_is_written_over_what_is_protected(tmp_path):
+    (tmp_path / "mine.txt").touch(mode=0o444)
+    with pytest.raises(LangueError, match=r"mine\.txt is protected against writing; choose another name, or allow it"):
+        check_out(tmp_path / "mine.txt")
 
 
 def test_a_cell_that_is_no_text_is_none():

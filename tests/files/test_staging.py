@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from langue.errors import LangueError
-from langue.files import replacing, write_text
+from langue.files import claim, replacing, replacing_listed, write_text
 
 
 def names(folder):
@@ -66,6 +66,35 @@ def test_modes_follow_the_umask_or_the_file_that_is_replaced(tmp_path):
         os.umask(old)
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_protected_stays(tmp_path):
+    (tmp_path / "mine").write_text("old")
+    (tmp_path / "link").symlink_to("mine")
+    (tmp_path / "mine").chmod(0o444)
+    for name in ("mine", "link"):
+        with pytest.raises(LangueError, match="mine is protected against writing; choose another name, or allow it"):
+            write_text(tmp_path / name, "new")
+
+    def list_two():
+        with replacing_listed(tmp_path) as stage:
+            (stage / "other").write_text("new")
+            (stage / "mine").write_text("new")
+
+    with pytest.raises(LangueError, match="mine is protected"):
+        list_two()
+    assert (tmp_path / "mine").read_text() == "old"
+    assert names(tmp_path) == ["link", "mine"]
+
+
+def test_what_is_protected_in_a_folder_that_is_held_is_ones_own(tmp_path):
+    with claim(tmp_path / "run", lambda: True, busy="busy", taken="taken"):
+        write_text(tmp_path / "run" / "report", "old")
+        (tmp_path / "run" / "report").chmod(0o444)
+        write_text(tmp_path / "run" / "report", "new")
+    with pytest.raises(LangueError, match="report is protected"):
+        write_text(tmp_path / "run" / "report", "newer")
+    assert (tmp_path / "run" / "report").read_text() == "new"
 
 
 def test_a_link_is_written_through(tmp_path):

@@ -251,6 +251,10 @@ def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:
     assert "there is no recording nowhere.wav" in complain(["transcribe", run, "nowhere.wav"], folder, capsys)
     assert "there is no recording; give one" in complain(["transcribe", run], folder, capsys)
     assert "cannot be read as a recording" in complain(["transcribe", run, recipe], folder, capsys)
+    heard = str(folder / "wav" / f"{TRAIN}.wav")
+    for option in (["--out", heard], ["--mistakes", heard]):
+        command_line = ["transcribe", run, "--file", str(folder / "test.tsv"), *option]
+        assert "is read as well, and would be lost" in complain(command_line, folder, capsys)
     wrong = ["train", recipe, "--model.form", "decoder", *out]
     assert "audio is for encoders" in complain(wrong, folder, capsys)
     text = ["generate", run, "a"]

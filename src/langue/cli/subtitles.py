@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 from langue.cli.inputs import json_line, one_line
 from langue.errors import LangueError
+from langue.files import Additions
 
 
 class TranscriptWriter:
@@ -17,30 +19,32 @@ class TranscriptWriter:
     Args:
         kind: text, json, srt, vtt or tsv.
         out: a file or, for several recordings' subtitles, a folder; None is the terminal.
-        several: whether there are several recordings.
+        names: of the files in a folder; none where all is written into one file.
+
+    Raises:
+        LangueError: a file in the folder would be replaced.
     """
 
-    def __init__(self, kind: str, out: Path | None, *, several: bool):
+    def __init__(self, kind: str, out: Path | None, names: Iterable[str] = ()):
         self.kind, self.out = kind, out
-        self.in_folder = out is not None and several and kind not in ("text", "json")
+        names = list(names)
+        self._additions = Additions(out, names) if out is not None and names else None
         self._file: IO[str] | None = None
         self._waiting = ""
-        self._names: set[str] = set()
 
     def __enter__(self) -> TranscriptWriter:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, *error: object) -> None:
+        if self._additions is not None:
+            self._additions.close(complete=kind is None)
         if self._file is not None and self.out is not None:
             self._file.close()
 
-    def write(self, recording: Any, transcript: Any) -> None:
-        """One transcript. What stood in the file before goes when there is the first to take its place."""
-        text = render(self.kind, recording, transcript)
-        if self.in_folder:
-            assert self.out is not None
-            self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / self._name(recording)).write_text(text, encoding="utf-8")
+    def write(self, text: str, name: str = "") -> None:
+        """One rendered transcript. What stood in the file before goes when there is the first to take its place."""
+        if self._additions is not None:
+            self._additions.write(name, text)
             return
         if self._file is None:
             self._file = sys.stdout if self.out is None else self.out.open("w", encoding="utf-8")
@@ -57,16 +61,18 @@ class TranscriptWriter:
             self._file.flush()
             self._waiting = ""
 
-    def _name(self, recording: Any) -> str:
-        """The recording's name with another ending, and a number where it was there before."""
-        path = recording.audio if isinstance(recording.audio, str | Path) else "recording"
-        stem = Path(path).stem
-        name, number = f"{stem}.{self.kind}", 1
-        while name in self._names:
+
+def file_names(kind: str, recordings: Iterable[Any]) -> list[str]:
+    """Each recording's name with another ending, and a number where it was there before."""
+    names: dict[str, None] = {}
+    for recording in recordings:
+        stem = Path(recording.audio if isinstance(recording.audio, str | Path) else "recording").stem
+        name, number = f"{stem}.{kind}", 1
+        while name in names:
             number += 1
-            name = f"{stem}-{number}.{self.kind}"
-        self._names.add(name)
-        return name
+            name = f"{stem}-{number}.{kind}"
+        names[name] = None
+    return list(names)
 
 
 def render(kind: str, recording: Any, transcript: Any) -> str:

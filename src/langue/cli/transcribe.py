@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from langue.cli.inputs import Input, Inputs, check_out, read_table
 from langue.cli.options import Device, Json, ModelFolder, chosen
 from langue.cli.searching import HearOptions
-from langue.cli.subtitles import TranscriptWriter
+from langue.cli.subtitles import TranscriptWriter, file_names, render
 from langue.console import Advance, progress
 from langue.errors import LangueError
 
@@ -57,22 +57,27 @@ def transcribe(
     if mistakes is not None and recordings:
         raise LangueError("--mistakes needs what is said in every recording: give them by --file alone")
     inputs = Inputs("recording", [*_named(recordings), *(read_table(file) if file else ())])
-    check_out(out, file, *recordings)
     kind = "json" if as_json else form
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device, task="transcribe")
     inputs.change(lambda value, place: _example(value, truncated or task.settings.truncated, mistakes is not None))
+    sources = [example.recording.audio for example in inputs.sound_values]
+    for place in (out, mistakes):
+        check_out(place, file, *(source for source in sources if isinstance(source, str | Path)))
     options = chosen(how)
     if how.language_model is not None:
         options["language_model"] = load(how.language_model, device)
     texts: dict[int, str] = {}
     with ExitStack() as stack:
         options["advance"] = stack.enter_context(_progress(inputs))
-        writer = stack.enter_context(TranscriptWriter(kind, out, several=len(inputs) > 1))
+        several = len(inputs) > 1 and kind not in ("text", "json")
+        names = file_names(kind, (example.recording for example in inputs.sound_values)) if several else []
+        writer = stack.enter_context(TranscriptWriter(kind, out, names))
+        files = dict(zip(inputs.sound, names, strict=True)) if names else {}
         for start in range(0, len(inputs), TOGETHER):
             part = range(start, min(start + TOGETHER, len(inputs)))
-            texts |= _write_part(task, inputs, part, writer, options)
+            texts |= _write_part(task, inputs, part, writer, files, options)
     status = inputs.end()
     if mistakes is not None:
         _write_mistakes(mistakes, run, [(inputs.values[number], text) for number, text in texts.items()])
@@ -80,17 +85,28 @@ def transcribe(
 
 
 def _write_part(
-    task: Any, inputs: Inputs, part: range, writer: TranscriptWriter, options: dict[str, Any]
+    task: Any, inputs: Inputs, part: range, writer: TranscriptWriter, files: Mapping[int, str], options: dict[str, Any]
 ) -> dict[int, str]:
-    """Transcribe some of the recordings and write them, or why they failed; the texts by number."""
+    """Transcribe some of the recordings and write them, or why they failed; the texts by number.
+
+    Args:
+        task: with the model.
+        inputs: all recordings.
+        part: the numbers of those to transcribe.
+        writer: of transcripts.
+        files: names of files in which transcripts stand alone, by number.
+        options: of hearing.
+    """
     numbers = [number for number in part if number not in inputs.reasons]
     transcripts = dict(zip(numbers, task.hear((_blocks(inputs, n) for n in numbers), **options), strict=True))
-    texts = {}
+    texts, rendered = {}, {}
     for number in part:
         if number not in inputs.reasons:
             with inputs.noted(number, inputs.places[number]):
-                writer.write(inputs.values[number].recording, transcripts[number])
-                texts[number] = transcripts[number].text
+                rendered[number] = render(writer.kind, inputs.values[number].recording, transcripts[number])
+        if number in rendered:
+            writer.write(rendered[number], files.get(number, ""))
+            texts[number] = transcripts[number].text
         if number in inputs.reasons:
             writer.fail(inputs.places[number], inputs.reasons[number])
     return texts
@@ -131,13 +147,14 @@ def _blocks(inputs: Inputs, number: int) -> Iterator[np.ndarray]:
 
 
 def _write_mistakes(path: Path, run: Path, transcripts: Sequence[tuple[_Example, str]]) -> None:
+    from langue.files import write_text
     from langue.report.mistakes import Transcription, mistakes_page
 
     examples = [
         Transcription(Path(str(example.recording.audio)).name, example.expected, text, example.recording.read())
         for example, text in transcripts
     ]
-    path.write_text(mistakes_page(run.name, examples), encoding="utf-8")
+    write_text(path, mistakes_page(run.name, examples))
 
 
 def _named(paths: tuple[Path, ...]) -> Iterator[Input]:

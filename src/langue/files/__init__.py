@@ -5,17 +5,20 @@ no proof of ownership. `staging` writes beside a place and renames, `claim` hold
 setting-up has written, `manifest` knows the bytes of each file of a folder, `stamp` those of a single file.
 """
 
+from langue.files.additions import Additions
 from langue.files.claim import claim, is_unfinished
 from langue.files.disk import disk_fault, make_folders, sync
 from langue.files.hashing import digest, every_byte
 from langue.files.ledger import note, remove_files
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
+from langue.files.protection import refuse_protected
 from langue.files.staging import replacing, write_text
 from langue.files.stamp import STAMP, check_stamp, write_stamp
 
 __all__ = [
     "MANIFEST",
     "STAMP",
+    "Additions",
     "Manifest",
     "check_file",
     "check_folder",
@@ -27,6 +30,7 @@ __all__ = [
     "is_unfinished",
     "make_folders",
     "note",
+    "refuse_protected",
     "remove_files",
     "replacing",
     "replacing_listed",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from langue.errors import LangueError
-from langue.files import ledger
+from langue.files import ledger, protection
 from langue.files.disk import make_folders, remove_empty, write_errors
 from langue.files.ledger import remove_files
 from langue.files.staging import sweep
@@ -34,9 +35,12 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise LangueError(busy) from None
+    place = Path(os.path.realpath(folder))
+    protection.held.append(place)
     try:
         yield
     finally:
+        protection.held.remove(place)
         lock.release()
 
 

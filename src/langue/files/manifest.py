@@ -12,6 +12,7 @@ from typing import Any
 from langue.errors import LangueError
 from langue.files.disk import make_folders, move_file, sync
 from langue.files.hashing import digest, read_digest
+from langue.files.protection import refuse_protected
 from langue.files.staging import ADVICE, MARK, replacing, settle, write_text
 
 MANIFEST = "manifest.json"
@@ -142,7 +143,7 @@ def replacing_listed(folder: Path, *, advice: str = ADVICE) -> Iterator[Path]:
     manifest is taken by somebody else's file, the files are not listed.
 
     Raises:
-        LangueError: the disk is full, read-only, or the like.
+        LangueError: the disk is full, read-only, or the like, or a file that is there is protected against writing.
     """
     if not folder.exists():
         with replacing(folder, advice=advice) as stage:
@@ -155,6 +156,8 @@ def replacing_listed(folder: Path, *, advice: str = ADVICE) -> Iterator[Path]:
         stage.mkdir()
         yield stage
         old, new = _settled(folder), _described(stage)
+        for name in new:
+            refuse_protected(folder / name)
         ours = Manifest.read(folder) is not None or not (folder / MANIFEST).exists()
         if ours:
             write_text(folder / MANIFEST, Manifest(old, new).text())

@@ -16,6 +16,7 @@ from pathlib import Path
 from langue.errors import LangueError
 from langue.files import ledger
 from langue.files.disk import SUFFIX, make_folders, move_file, remove_empty, sync, write_errors
+from langue.files.protection import refuse_protected
 
 MARK = ".langue.mark"
 SIGNATURE = "Langue writes here. Without a running writer this folder is of no use and may be removed.\n"
@@ -39,12 +40,14 @@ def replacing(path: Path | str, *, advice: str = ADVICE) -> Iterator[Path]:
         A path that does not exist yet.
 
     Raises:
-        LangueError: the disk is full, read-only, or the like, or a folder would replace what is there.
+        LangueError: the disk is full, read-only, or the like, the file that is there is protected against writing, or
+            a folder would replace what is there.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
         yield target
         return
+    refuse_protected(target)
     with write_errors(target, advice):
         made = make_folders(target.parent)
         try:
