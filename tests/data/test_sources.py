@@ -1,11 +1,16 @@
 """From what a user names to the files that are read."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from langue.data import DataSettings, TextDataSettings, find_sources
 from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.settings import parse
+
+OTHER = "neither a file nor a folder"
 
 
 def names(given) -> list[str]:
@@ -56,6 +61,22 @@ def test_what_a_folder_holds_beside_text_is_counted_and_named(write, tmp_path, c
     assert "data: 10 not read (2 .log, 2 .json, " in said
     assert "1 broken link" in said
     assert "): b.log, c.log, " in said
+
+
+@pytest.mark.parametrize("pattern", ["*.txt", "**/*.txt", "**/*", "**"])
+def test_what_a_pattern_matches_and_is_no_file_is_counted_and_named(pattern, write, tmp_path, capsys):
+    read = str(write("data/a.txt", "x"))
+    os.mkfifo(tmp_path / "data" / "pipe.txt")
+    (tmp_path / "data" / "gone.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "data" / "led.txt").symlink_to(tmp_path / "data" / "pipe.txt")
+    passed: list[Dropped] = []
+    assert [origin.name for origin in find_sources(f"{tmp_path}/data/{pattern}", (), passed)] == [read]
+    assert {(Path(each.origin).name, each.reason) for each in passed} == {
+        ("gone.txt", "broken link"), ("pipe.txt", OTHER), ("led.txt", OTHER)
+    }  # fmt: skip
+    find_sources(f"{tmp_path}/data/{pattern}")
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/data: 3 not read (2 neither a file nor a folder, 1 broken link): gone.txt, " in said
 
 
 def test_a_folder_that_a_pattern_matches_is_read(write, tmp_path):

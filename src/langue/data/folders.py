@@ -19,6 +19,8 @@ DATASETS = ("dataset_info.json", "dataset_dict.json")
 
 OTHER_KIND = "kind of file that is not read"
 
+CLOSED = "folder that cannot be opened"
+
 NAMED = 3
 """Files that are named where many are passed over."""
 
@@ -57,7 +59,7 @@ def _open(place: Path, real: deque[Path], links: deque[Path], passed: list[Dropp
     try:
         entries = sorted(os.scandir(place), key=lambda entry: entry.name)
     except OSError:
-        passed.append(Dropped("folder that cannot be opened", str(place), 1, 0, ""))
+        passed.append(Dropped(CLOSED, str(place), 1, 0, ""))
         return
     for entry in entries:
         if entry.name.startswith("."):
@@ -66,27 +68,43 @@ def _open(place: Path, real: deque[Path], links: deque[Path], passed: list[Dropp
         if path.is_dir() or path.is_file():
             (links if entry.is_symlink() else real).append(path)
         else:
-            reason = "broken link" if entry.is_symlink() else "neither a file nor a folder"
-            passed.append(Dropped(reason, str(path), 1, 0, ""))
+            passed.append(_neither(path))
 
 
-def match_pattern(pattern: Path) -> list[Path]:
-    """The files and folders that a pattern matches; below a folder `**` matches the files that `walk` finds.
+def _neither(path: Path) -> Dropped:
+    """A name that is no file's and no folder's."""
+    return Dropped("neither a file nor a folder" if path.exists() else "broken link", str(path), 1, 0, "")
 
-    `glob` would go round in circles of links, and give each file as often as there are ways to it.
+
+def match_pattern(pattern: Path) -> tuple[list[Path], list[Dropped]]:
+    """The files and folders that a pattern matches, in the order of their names, and what it matches and is neither.
+
+    Below a folder `**` matches what `walk` finds, as `glob` would go round in circles of links, and give each file as
+    often as there are ways to it. A folder there that cannot be opened might hold anything.
     """
     parts = pattern.parts
     if "**" not in parts:
-        return [Path(match) for match in glob.glob(str(pattern))]
+        paths = sorted(map(Path, glob.glob(str(pattern))))
+        if not glob.has_magic(str(pattern)):  # a pipe that is named is read
+            return paths, []
+        others = {path: _neither(path) for path in paths if not (path.is_dir() or path.is_file())}
+        return [path for path in paths if path not in others], list(others.values())
     first = parts.index("**")
-    folders = [Path(match) for match in glob.glob(str(Path(*parts[:first])))]
-    return [
-        file
-        for folder in folders
-        if folder.is_dir()
-        for file in walk(folder)[0]
-        if _fits(file.relative_to(folder).parts, parts[first:])
-    ]
+    matches, passed = [], []
+    for folder in sorted(map(Path, glob.glob(str(Path(*parts[:first]))))):
+        files, others = walk(folder) if folder.is_dir() else ([], [])
+        matches += [file for file in files if _fits(file.relative_to(folder).parts, parts[first:])]
+        passed += [
+            other
+            for other in others
+            if other.reason == CLOSED or _fits(Path(other.origin).relative_to(folder).parts, parts[first:])
+        ]
+    return sorted(matches), passed
+
+
+def plain_part(pattern: Path) -> Path:
+    """The folder from which on a pattern is one."""
+    return next(place for place in (pattern, *pattern.parents) if not glob.has_magic(str(place)))
 
 
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:

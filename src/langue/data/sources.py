@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langue.data.folders import is_dataset, match_pattern, of_kinds, report_passed, walk
+from langue.data.folders import is_dataset, match_pattern, of_kinds, plain_part, report_passed, walk
 from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.files import MANIFEST
@@ -73,7 +73,8 @@ def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None) -> li
     if name.startswith("hf:"):
         return [Origin(name, "hf")]
     path = Path(name).expanduser()
-    matches = [path] if path.is_dir() or path.is_file() else sorted(match_pattern(path))
+    matches, unreadable = ([path], []) if path.is_dir() or path.is_file() else match_pattern(path)
+    _pass_over(plain_part(path), unreadable, passed)
     if not matches:
         what = "no file matches" if glob.has_magic(name) else "there is no file"
         raise LangueError(f"{what} {name}")
@@ -92,13 +93,18 @@ def _folder(path: Path, also: tuple[str, ...], passed: list[Dropped] | None) -> 
     known = (*TEXT, *TABLES, *also)
     there, unreadable = walk(path)
     files, others = of_kinds(there, known)
-    if passed is None:
-        report_passed(path, [*others, *unreadable])
-    else:
-        passed += [*others, *unreadable]
+    _pass_over(path, [*others, *unreadable], passed)
     if not files:
         raise LangueError(f"{path} holds no {', '.join(known)} file")
     return [_file(file, also) for file in files]
+
+
+def _pass_over(folder: Path, dropped: list[Dropped], passed: list[Dropped] | None) -> None:
+    """Say what is not read in a folder, or keep it for the caller."""
+    if passed is None:
+        report_passed(folder, dropped)
+    else:
+        passed += dropped
 
 
 def _file(path: Path, also: tuple[str, ...]) -> Origin:
