@@ -20,6 +20,7 @@ from langue.errors import LangueError, listed, reading
         (MemoryError(), "a.bin cannot be read: it asks for more memory than there is"),
         (FileNotFoundError(2, "No such file or directory", "a.bin"), "a.bin cannot be read: No such file or directory"),
         (StopIteration(), "a.bin cannot be read: StopIteration"),
+        (PermissionError(13, "Permission denied", "b.bin"), "b.bin cannot be read: Permission denied"),
     ],
 )
 def test_any_error_of_a_parser_names_the_file(error: Exception, words: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from langue.errors import LangueError, one_line, reason
+from langue.errors import LangueError, one_line, reason, unreadable
 
 LARGEST = 1 << 28
 """Bytes of a JSON file."""
@@ -161,7 +161,7 @@ def _read(path: Path, largest: int) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise LangueError(f"{path} cannot be read: {reason(error)}") from None
+        raise unreadable(path, error) from None
 
 
 def _depth(content: Any) -> int:

@@ -31,6 +31,10 @@ class LangueError(Exception):
         super().__init__(_CONTROL.sub(lambda control: control[0].encode("unicode_escape").decode(), sentence))
 
 
+class ForbiddenError(LangueError):
+    """A file that may not be read, so that nobody knows whether it is sound."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal asked for an end, and what was under way has been put away.
 
@@ -58,7 +62,8 @@ def reading(what: str | Path, advice: str = "", kind: type[LangueError] = Langue
         kind: which `LangueError` it becomes.
 
     Raises:
-        LangueError: instead of any other error inside.
+        LangueError: instead of any other error inside; a `ForbiddenError`, which names the very file, if it may not be
+            read.
     """
     try:
         yield
@@ -67,7 +72,25 @@ def reading(what: str | Path, advice: str = "", kind: type[LangueError] = Langue
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
             raise
+        if isinstance(error, PermissionError):
+            raise unreadable(error.filename or what, error) from error
         raise kind(f"{what} cannot be read: {reason(error)}{advice and f'; {advice}'}") from error
+
+
+def unreadable(what: str | Path, error: OSError) -> LangueError:
+    """The error for a file that the system does not give, which may be as sound as any."""
+    kind = ForbiddenError if isinstance(error, PermissionError) else LangueError
+    return kind(f"{what} cannot be read: {reason(error)}")
+
+
+def check_readable(path: Path) -> None:
+    """Open a file before a library does that calls one that may not be read missing.
+
+    Raises:
+        LangueError: the system does not open it.
+    """
+    with reading(path), path.open("rb"):
+        pass
 
 
 def reason(error: BaseException) -> str:

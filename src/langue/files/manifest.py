@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from langue.errors import LangueError
+from langue.errors import LangueError, unreadable
 from langue.files.disk import make_folders, move_file, sync
 from langue.files.hashing import digest, read_digest
 from langue.files.protection import refuse_protected
@@ -54,7 +54,9 @@ class Manifest:
             content = json.loads(text)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise unreadable(path, error) from None
+        except (ValueError, RecursionError) as error:
             raise LangueError(f"{folder} is damaged: {MANIFEST} cannot be read: {error}") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             return None
@@ -83,7 +85,7 @@ class Manifest:
                 return  # a kill came before it was there
             raise LangueError(f"{folder} is damaged: {name}, which {MANIFEST} lists, is missing") from None
         except OSError as error:
-            raise LangueError(f"{folder} is damaged: {name} cannot be read: {error.strerror}") from None
+            raise unreadable(path, error) from None
         if not any(entry == {"bytes": size, "sha256": value} for entry in known):
             raise LangueError(
                 f"{folder} is damaged: {name} is not what {MANIFEST} says it was when it was written; bring it back "

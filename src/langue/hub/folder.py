@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langue.errors import LangueError, reading
+from langue.errors import LangueError, reading, unreadable
 from langue.files import check_folder
 from langue.hub.weights import TensorPlace, Weights, read_weights
 
@@ -63,6 +63,8 @@ def is_ctranslate2(path: Path) -> bool:
     try:
         with (path / CTRANSLATE2).open("rb") as file:
             return file.read(6 + len(SPECIFICATION))[6:] == SPECIFICATION.encode()
+    except PermissionError as error:
+        raise unreadable(path / CTRANSLATE2, error) from None
     except OSError:
         return False
 
@@ -101,7 +103,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise LangueError(f"{path.parent} holds no model of Hugging Face's: {path.name} is missing") from None
     except OSError as error:
-        raise LangueError(f"{path} cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     except (ValueError, RecursionError):
         raise LangueError(f"{path} is damaged: it is not valid JSON") from None
     if not isinstance(content, dict):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from langue.errors import LangueError
+from langue.errors import LangueError, unreadable
 from langue.extra import need
 from langue.files import check_file, check_stamp
 from langue.hub.cursor import Cursor
@@ -69,6 +69,8 @@ class GGUFFile:
             self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
         except FileNotFoundError:
             raise LangueError(f"{path} does not exist") from None
+        except PermissionError as error:
+            raise unreadable(path, error) from None
         except (OSError, ValueError) as error:  # a ValueError is an empty file
             raise LangueError(f"{path} cannot be read as GGUF: {error}") from None
         check_stamp(check_file(self.path))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from langue.errors import LangueError
+from langue.errors import LangueError, check_readable
 from langue.files import check_stamp
 
 HEADER_LIMIT = 100_000_000
@@ -63,6 +63,7 @@ class MappedFile:
 
     def __init__(self, path: Path):
         self.path = path
+        check_readable(path)
         check_stamp(path)
         with path.open("rb") as file:
             # A private map: what is written to a tensor changes our copy of a page and not the file.

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from langue.content import read_json
-from langue.errors import LangueError
+from langue.errors import LangueError, check_readable
 from langue.files import check_folder, replacing_listed
 from langue.models.config import EmbedderConfig, Form, ModelConfig
 from langue.models.decoder import Decoder
@@ -214,6 +214,7 @@ def _opened(path: Path, device: str) -> Iterator[Any]:
     """A safetensors file, whose reading is guarded."""
     if not path.is_file():
         raise LangueError(f"{path.parent} holds no model: {path.name} is missing")
+    check_readable(path)
     try:
         with safe_open(path, framework="pt", device=device) as file:
             yield file

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from langue.content import GREATEST, read_json, read_yaml
-from langue.errors import LangueError, reason
+from langue.errors import LangueError, check_readable, reason
 from langue.files import check_folder
 from langue.files.rows import read_lines
 
@@ -146,6 +146,7 @@ def count_parameters(path: Path) -> int | None:
     """The count of numbers in a safetensors file, by its header."""
     if not path.is_file():
         return None
+    check_readable(path)
     try:
         with safe_open(path, "numpy") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118

@@ -17,7 +17,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from langue.content import read_json
-from langue.errors import LangueError, listed, reading
+from langue.errors import ForbiddenError, LangueError, listed, reading
 from langue.files import MANIFEST, Manifest, check_folder, digest, remove_files, replacing, seal
 from langue.settings import parse
 from langue.training.types import Progress
@@ -159,10 +159,15 @@ def latest(folder: Path) -> Checkpoint | None:
 
     Damaged ones are named in a warning and set aside as `step-NNNNNNNN.damaged`, so that they count no more among
     those that are kept.
+
+    Raises:
+        ForbiddenError: the last one may not be read; it may be sound.
     """
     for path in reversed(steps(folder)):
         try:
             return load(path)
+        except ForbiddenError:
+            raise
         except LangueError as error:
             warnings.warn(f"{error}; going back to the one before", stacklevel=2)
             _set_aside(path)
