@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_jsonable_python
 
 from langue.content import OutOfBounds, parse_yaml
 from langue.errors import LONGEST_REASON, LangueError, hint, one_line, reading
@@ -72,6 +73,11 @@ def _value(dotted: str, text: str) -> Any:
             raise LangueError(f"--{dotted}: {text!r:.60} is not a valid value") from None
         return text
     return text if isinstance(value, dict) and not text.startswith("{") else value
+
+
+def shown(value: object) -> str:
+    """A value as a recipe's file would hold it, for a message: paths as strings, settings as tables."""
+    return repr(to_jsonable_python(value, fallback=str))
 
 
 def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Collection[str] = ()) -> Kind:

@@ -1,12 +1,14 @@
 """`langue data …` from the command line."""
 
+import inspect
 import json
 
 import pytest
 
 from langue.cli import run
+from langue.cli.tokenizer import train
 from langue.data import TokenStore
-from langue.text import TokenizerSettings, train_tokenizer
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 
 @pytest.fixture
@@ -98,3 +100,15 @@ def test_a_document_that_is_not_there_is_a_sentence(text, tmp_path, capsys):
     asked = ["data", "inspect", str(tmp_path / "store"), "--tokenizer", str(tmp_path / "tokenizer"), "--document", "7"]
     assert run(asked) == 2
     assert "has documents 0 to 0, but no 7" in capsys.readouterr().err
+
+
+def test_what_a_recipe_says_of_a_tokenizer_its_verb_can_say_too():
+    assert set(TokenizerSettings.model_fields) - {"path"} <= set(inspect.signature(train).parameters)
+
+
+def test_unigram_without_nfkc_gives_every_text_back(tmp_path):
+    (tmp_path / "plain.txt").write_text("the old king saw a red boat\n" * 20)
+    learn = ["tokenizer", "train", str(tmp_path / "plain.txt"), "--kind", "unigram", "--vocab-size", "300"]
+    assert run([*learn, "--no-nfkc", "--out", str(tmp_path / "exact")]) == 0
+    tokenizer = Tokenizer.load(tmp_path / "exact")
+    assert tokenizer.decode(tokenizer.encode("ﬁ ① é")) == "ﬁ ① é"

@@ -228,9 +228,11 @@ def test_a_run_without_a_checkpoint_begins_again(finished: Path, tmp_path: Path)
         ({"model__layers": 2}, r"model\.layers was 1"),
         ({"training__steps": 20}, r"training\.steps was 8"),
         ({"data__dev": 0.2}, r"data\.dev was 0\.1"),
+        ({"tokenizer__path": "run"}, r"tokenizer\.path was None in .* and is '/\S+' now"),
     ],
 )
-def test_a_change_that_makes_another_run_is_refused(finished: Path, changes, said: str) -> None:
+def test_a_change_that_makes_another_run_is_refused(finished: Path, monkeypatch, changes, said: str) -> None:
+    monkeypatch.chdir(finished.parent)
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     with pytest.raises(LangueError, match=said):
         run_tiny(finished.parent, resume=True, **changes)

@@ -21,6 +21,7 @@ def train(
     kind: Literal["byte-bpe", "unigram", "wordpiece", "char", "byte"] = "byte-bpe",
     vocab_size: int = 8192,
     lowercase: Flag = False,
+    nfkc: bool = True,
     text: str = "text",
     reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
 ) -> None:
@@ -32,6 +33,8 @@ def train(
         kind: byte-bpe and byte lose nothing of any text; char knows the characters of these files.
         vocab_size: Tokens at most; char and byte have as many as they need.
         lowercase: Write everything in lower case (unigram and wordpiece).
+        nfkc: Write characters in their plain form, ﬁ as fi and ① as 1 (unigram); without it, every text comes back byte
+            by byte.
         text: The column of a table that holds the text.
         reading: Bounds of what may be left out.
     """
@@ -45,7 +48,7 @@ def train(
         raise LangueError("name at least one file to learn from")
     if (out / "tokenizer.json").exists():
         raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
-    fields = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase}
+    fields = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase, "nfkc": nfkc}
     settings = parse(TokenizerSettings, fields, "tokenizer train")
     read_settings, tally = _read_settings(text, reading), Tally()
     tokenizer = train_tokenizer(settings, _texts(files, read_settings, f"learning {kind}", tally))

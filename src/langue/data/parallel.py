@@ -33,6 +33,8 @@ class Pair(NamedTuple):
     place: str
     number: int
     size: int
+    target_place: str | None = None
+    """The file of the target, where the source stands in another."""
 
 
 def read_pairs(data: PairDataSettings, split: str, columns: tuple[str, str]) -> Iterator[Pair | Dropped]:
@@ -110,7 +112,7 @@ def _aligned(files: Aligned, data: PairDataSettings) -> Iterator[Pair | Dropped]
             yield right
         else:
             size = left.size + right.size
-            yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size)
+            yield Pair(left.text, right.text, _usual(data), 0, str(paths[0]), number, size, str(paths[1]))
 
 
 def _usual(data: PairDataSettings) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start
 from langue.recipe import PairRecipe, Recipe, changes_between
 from langue.remote import is_remote
+from langue.settings import shown
 from langue.tasks.training_task import training_task
 from langue.text import Tokenizer, TokenizerSettings
 from langue.training import TrainingSettings
@@ -89,10 +90,10 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
     for name, (was, now) in changes_between(old, new).items():
         if not _is_harmless(name, new.training):
             raise LangueError(
-                f"{name} was {was!r} in {folder.path} and is {now!r} now, which would make it another run; "
+                f"{name} was {shown(was)} in {folder.path} and is {shown(now)} now, which would make it another run; "
                 f"set it back, or train anew with another --out"
             )
-        say(f"{name}: {was!r} until now, {now!r} from here on")
+        say(f"{name}: {shown(was)} until now, {shown(now)} from here on")
     return new
 
 

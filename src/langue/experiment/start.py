@@ -18,6 +18,7 @@ from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig, load_model
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings
+from langue.settings import shown
 from langue.text.reading import Reading
 from langue.training.checkpoint import load
 
@@ -103,7 +104,8 @@ def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSetting
     for name, value in fields.items():
         if name not in free and value != getattr(start, name):
             raise LangueError(
-                f"model.{name} is {getattr(start, name)!r} in {settings.path} and cannot become {value!r}; leave it out"
+                f"model.{name} is {shown(getattr(start, name))} in {settings.path} and cannot become {shown(value)}; "
+                f"leave it out"
             )
     kept = {name: value for name, value in fields.items() if name in free}
     return ModelSettings(**{**start.model_dump(), **kept})

@@ -44,8 +44,16 @@ class Fingerprints:
         """Take in pairs that somebody else reads, one after the other."""
         for pair in pairs:
             if isinstance(pair, Pair):
-                self.add(pair.place, [pair.source, pair.target, pair.tags])
+                self._add_pair(pair)
             yield pair
+
+    def _add_pair(self, pair: Pair) -> None:
+        """Take in a row of a table, or a line of each of two aligned files under its own name."""
+        if pair.target_place is None:
+            self.add(pair.place, [pair.source, pair.target, pair.tags])
+            return
+        self.add(pair.place, [pair.source, pair.tags])
+        self.add(pair.target_place, pair.target)
 
     def found(self) -> dict[str, str]:
         """The fingerprint of each source so far."""
