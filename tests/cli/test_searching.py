@@ -174,7 +174,7 @@ def test_only_line_feeds_end_lines(folder, tmp_path, capsys):
     lines = out.read_text().split("\n")
     assert len(lines) == 5
     assert lines[1] == lines[4] == ""
-    assert "characters are unknown to the model" not in capsys.readouterr().err
+    assert "unknown to the tokenizer" not in capsys.readouterr().err
 
 
 def test_words_in_texts_that_are_split_are_given_up_and_that_is_said(folder, capsys):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from langue.account import TextAccount, accounting
 from langue.data.pair_encoder import PairEncoder
 from langue.tasks.rewriting.sources import read_sources
 from langue.text import TokenizerSettings, train_tokenizer
@@ -38,8 +39,11 @@ def test_a_long_text_is_split_between_sentences_of_any_script(script: str) -> No
     text = "".join(sentences)
     tokenizer = train_tokenizer(TokenizerSettings(kind="char"), [text])
     sides = PairEncoder(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
-    found = read_sources([text, sentences[0]], sides, (), "split")
-    assert (found.split, found.cut, found.empty) == (1, 0, 0)
+    account = TextAccount()
+    with accounting(account):
+        found = read_sources([text, sentences[0]], sides, (), "split")
+    assert (account.split, account.cut.total(), found.empty) == (1, 0, 0)
+    assert account.characters == len(text) + len(sentences[0])
     assert found.owners[-1] == 1
     pieces = [tokenizer.decode(ids) for ids in found.ids[:-1]]
     assert bare("".join(pieces)) == bare(text)
@@ -57,8 +61,10 @@ def test_a_long_text_is_split_between_sentences_of_any_script(script: str) -> No
 def test_what_has_no_pause_is_cut() -> None:
     tokenizer = train_tokenizer(TokenizerSettings(kind="char"), ["老国王看见船"])
     sides = PairEncoder(tokenizer, tokenizer, {}, ROOM + 1, ROOM)
-    found = read_sources(["老国王看见船" * 20], sides, (), "split")
-    assert (found.split, found.cut, len(found.ids)) == (0, 1, 1)
+    account = TextAccount()
+    with accounting(account):
+        found = read_sources(["老国王看见船" * 20], sides, (), "split")
+    assert (account.split, account.cut.total(), len(found.ids)) == (0, 1, 1)
 
 
 def test_a_piece_keeps_what_stands_between_its_sentences() -> None:

@@ -128,7 +128,7 @@ def test_what_cannot_be_looked_at_is_said(folder: Path, tmp_path: Path, capsys) 
     assert command([*run, "the king", "da " * 30, "--out", str(tmp_path / "a.svg")]) == 2
     assert "tokens, but the model writes 47 at most; shorten it" in capsys.readouterr().err
     assert command([*run, "the king " * 30, "da", "--out", str(tmp_path / "a.svg")]) == 0
-    assert "1 texts were longer than the model can read" in capsys.readouterr().err
+    assert "1 of 1 texts were longer than the context of 48 tokens and were cut" in capsys.readouterr().err
 
 
 def test_summaries_are_scored_beside_baselines(folder: Path, capsys) -> None:

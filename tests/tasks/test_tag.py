@@ -63,9 +63,13 @@ def test_it_learns_whole_entities(run):
     assert [[label for _, label in row] for row in said] == [row["tags"] for row in rows]
     assert task.predict(rows) == [row["tags"] for row in rows]
     with torch.no_grad():
-        ids = task.tokenizer.pair(task.tokenizer.encode("Tom lives"))[0]
+        ids = task.tokenizer.pair(task.tokenizer.encode("Anna Berg lives in Oslo ."))[0]
         shares = task.model.classify(Batch(torch.tensor([ids]))).softmax(-1)[0, 1]
-    assert task.tag("Tom lives", scores=True)[0] == ("Tom", "B-PER", pytest.approx(float(shares[2]), abs=1e-5))
+    assert task.tag("Anna Berg lives in Oslo.", scores=True)[0] == (
+        "Anna",
+        "B-PER",
+        pytest.approx(float(shares[2]), abs=1e-5),
+    )
 
 
 def test_texts_longer_than_the_context_are_tagged_to_their_end(run):

@@ -135,10 +135,10 @@ def test_long_texts_are_split_or_cut_and_unknown_characters_said(finished: Path,
     cut = model.translate(text, long="cut")
     said = capsys.readouterr().err
     assert "1 long texts were split between sentences" in said
-    assert "1 texts were longer than the model can read, and lost their ends" in said
+    assert "1 of 1 texts were longer than the context of 48 tokens and were cut" in said
     assert len(cut) < len(split) or cut != split
     model.translate("the kïng")
-    assert "1 characters are unknown to the model, such as 'ï'" in capsys.readouterr().err
+    assert "1 of 8 characters (12.5%) are unknown to the tokenizer and lost, such as 'ï'" in capsys.readouterr().err
 
 
 def test_languages_are_told_apart_by_a_token_before_the_source(tmp_path: Path) -> None:

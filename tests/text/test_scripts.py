@@ -43,7 +43,7 @@ def test_a_letter_that_is_unknown_takes_no_word_along():
 def test_the_alphabet_grows_with_the_vocabulary():
     draw = random.Random(0)
     letters = [chr(point) for point in range(0x4E00, 0x4E00 + 5000)]
-    text = "".join(letters) + "".join(draw.choices(letters[:500], k=20_000))
+    text = "".join(letters) + "".join(draw.choices(letters[:500], k=60_000))
     for size in (1000, 4000, 12_000):
         tokenizer = train_tokenizer(TokenizerSettings(kind="wordpiece", vocab_size=size), [text])
         known = sum(len(name) == 1 for name in tokenizer.engine.get_vocab())
@@ -54,7 +54,7 @@ def test_the_alphabet_grows_with_the_vocabulary():
 
 def test_many_letters_in_both_places_still_fit():
     hangul = " ".join(chr(0xAC00 + 7 * n) + chr(0xAC00 + 7 * (999 - n)) for n in range(1000))
-    tokenizer = train_tokenizer(TokenizerSettings(kind="wordpiece", vocab_size=500), [hangul])
+    tokenizer = train_tokenizer(TokenizerSettings(kind="wordpiece", vocab_size=500), [hangul + " a" * 20_000])
     assert tokenizer.vocab_size <= 500
 
 

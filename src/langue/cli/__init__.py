@@ -88,10 +88,14 @@ def _choose(name: str, verbs: Verbs, before: str) -> Verb | Mapping[str, Verb]:
 def _call(arguments: list[str]) -> int:
     from cyclopts import CycloptsError
 
+    from langue.account import collected
+
     try:
-        status = _app(VERBS, "langue")(arguments, exit_on_error=False, print_error=False)
+        with collected() as account:
+            status = _app(VERBS, "langue")(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _complain(_words(error))
+    account.say()
     return status if isinstance(status, int) else OK
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 
+from langue.account import note_length
 from langue.batch import Example
 from langue.data.examples import ByNumber
 from langue.data.order import epoch_order
@@ -92,6 +93,8 @@ class PairEncoder:
     def cut(self, source: list[int], target: list[int]) -> tuple[list[int], list[int]]:
         """Sides without what is too much of them; their ends stay."""
         limits = ((source, self.max_source), (target, self.max_target))
+        for ids, most in limits:
+            note_length(len(ids), most, f"the context of {most} tokens")
         source, target = (ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids, most in limits)
         return source, target
 

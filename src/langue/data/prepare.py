@@ -32,16 +32,6 @@ BATCH_PIECES = 1 << 14
 SHARD = 1 << 28
 """Tokens of one shard."""
 
-FEW_CHARACTERS = 16
-"""So many unknown ones say nothing: the end of a short text may have a letter that its beginning lacks."""
-
-MOST_LOST = 0.1
-"""From this share of unknown characters on, the tokenizer was made for another language or script. Tokens would not
-tell: a whole word, or a line without spaces, may be a single unknown one."""
-
-SHOWN = 5
-"""Unknown stretches that a message names."""
-
 Event = DocumentPiece | Dropped
 
 
@@ -162,10 +152,4 @@ def _refuse(names: list[str], tally: Tally, writer: TokenStoreWriter) -> None:
     what = ", ".join(names)
     if writer.tokens == writer.documents * (1 + len(writer.tokenizer.document_opening)):
         raise LangueError(f"there is no text in {what}" + (f" (dropped: {tally.words()})" if tally.records else ""))
-    if writer.lost > max(FEW_CHARACTERS, MOST_LOST * writer.characters):
-        shown = ", ".join(repr(part[:SHOWN]) for part, _ in writer.often_lost.most_common(SHOWN))
-        raise LangueError(
-            f"the tokenizer does not fit {what}: {writer.lost / writer.characters:.0%} of the characters are unknown "
-            f"to it, such as {shown}; take one of the kind byte-bpe, which knows all, or one of more tokens that was "
-            f"trained on text like this"
-        )
+    writer.account.refuse_strange(what)

@@ -12,11 +12,9 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from langue.account import TextAccount
 from langue.data.store import FORMAT, MANIFEST, VERSION, Shard, manifest_digest
 from langue.text import Tokenizer
-
-MOST_LOST_PARTS = 10_000
-"""Different unknown stretches that are remembered, of which a message names the most frequent."""
 
 
 class EncodedPieces(NamedTuple):
@@ -49,18 +47,15 @@ class TokenStoreWriter:
     def __init__(self, folder: Path, tokenizer: Tokenizer, limit: int):
         self.folder, self.limit, self.tokenizer = folder, limit, tokenizer
         self.dtype = np.dtype("<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4")
-        self.tokens = self.documents = self.unknown = self.lost = self.characters = self.text_bytes = 0
-        self.often_lost: Counter[str] = Counter()
+        self.tokens = self.documents = self.unknown = self.text_bytes = 0
+        self.account = TextAccount()
         self.shards: list[Shard] = []
         self._file: IO[bytes] | None = None
 
     def add(self, encoded: EncodedPieces) -> None:
         """Append tokens, in as many shards as it takes."""
         self.unknown += encoded.unknown
-        self.lost += sum(len(part) * count for part, count in encoded.lost.items())
-        if len(self.often_lost) < MOST_LOST_PARTS:
-            self.often_lost += encoded.lost
-        self.characters += encoded.characters
+        self.account.read(encoded.characters, encoded.lost)
         self.text_bytes += encoded.text_bytes
         tokens, ends = encoded.tokens, encoded.ends
         while len(tokens):
@@ -106,7 +101,7 @@ class TokenStoreWriter:
             "dtype": self.dtype.name,
             "tokens": self.tokens,
             "documents": self.documents,
-            "text": {"bytes": self.text_bytes, "characters": self.characters},
+            "text": {"bytes": self.text_bytes, "characters": self.account.characters},
             "tokenizer": {
                 "fingerprint": self.tokenizer.fingerprint,
                 "vocab_size": self.tokenizer.vocab_size,
@@ -115,7 +110,7 @@ class TokenStoreWriter:
             },
             "sources": list(sources),
             "unknown": self.unknown,
-            "unknown_characters": self.lost,
+            "unknown_characters": self.account.lost,
             **account,
             "shards": [asdict(shard) for shard in self.shards],
         }

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from langue.account import reported
 from langue.console import remark, say
 from langue.data import PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
@@ -36,6 +37,7 @@ DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "super
 """Sets without training data, and the task whose model is asked."""
 
 
+@reported()
 def evaluate(
     model: Path | str | Any,
     data: Any,

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 import torch
 
+from langue.account import unsaid
 from langue.console import remark, say
 from langue.data.tally import left_out
 from langue.experiment.card import write_card
@@ -88,11 +89,13 @@ class Training:
     def is_over(self) -> bool:
         return self.trainer.stopped is not None
 
+    @unsaid()
     def run(self, pause: Callable[[], bool] = lambda: False) -> None:
         """Train on, to the end or until `pause` says so after a step; see `Trainer.run`."""
         if not self.is_over:
             self.trainer.run(pause)
 
+    @unsaid()
     def finish(self, *, report: bool = True) -> Run:
         """Complete the folder of a training that is over."""
         trainer, folder = self.trainer, self.folder

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from langue.account import note_length
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.models import Model, evaluating
@@ -52,6 +53,7 @@ def frame(tokenizer: Tokenizer, first: Sequence[int], second: Sequence[int] | No
     room = context - len(tokenizer.pair([], None if second is None else [])[0])
     if room < (1 if second is None else 2):
         raise LangueError(f"a context of {context} has no room for a text among its special tokens")
+    note_length(len(first) + len(second or ()), room, f"the context of {context} tokens")
     if second is None:
         return tokenizer.pair(first[:room])
     # The shorter one keeps up to half of the room, the longer one the rest.

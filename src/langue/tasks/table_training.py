@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from langue.account import learning_from
 from langue.data.buckets import Buckets
 from langue.data.labelled import Labelled, missing_columns, read_split, texts_of
 from langue.data.settings import TableDataSettings
@@ -40,7 +41,8 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
         # What is wrong with these is said before the training and not at its first evaluation.
         for row in [*self.rows["dev"], *self.rows["test"]]:
             self.check(row)
-        self.train = self.learn(self.rows["train"])
+        with learning_from(str(recipe.data.train)):
+            self.train = self.learn(self.rows["train"])
         if not len(self.train):
             raise LangueError(f"none of the rows in {recipe.data.train} can be learnt from")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from langue.account import note_length
 from langue.errors import LangueError
 from langue.settings import Settings
 from langue.text.tokenizer import Tokenizer
@@ -61,5 +62,8 @@ class Reading(Settings):
         room = most - len(tokenizer.pair([])[0])
         if room < 1:
             raise LangueError(f"{most} tokens have no room for a text among special ones")
+        rows = tokenizer.encode_batch(texts)
+        for ids in rows:
+            note_length(len(ids), room, f"the context of {most} tokens")
         # A text of nothing at all is the end of a document, lest there be no position to stand for it.
-        return [tokenizer.pair(ids[:room])[0] or [tokenizer.end] for ids in tokenizer.encode_batch(texts)]
+        return [tokenizer.pair(ids[:room])[0] or [tokenizer.end] for ids in rows]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer as Engine
 
+from langue.account import open_account
 from langue.errors import LangueError, reading
 from langue.files import check_file, replacing_listed
 from langue.remote import local
@@ -136,13 +138,17 @@ class Tokenizer:
             LangueError: the text is no Unicode, or the tokenizer's own rules fail on it.
         """
         with encoding((text,)):
-            return self.reading_specials(special).engine.encode(text, add_special_tokens=False).ids
+            ids = self.reading_specials(special).engine.encode(text, add_special_tokens=False).ids
+        self._note((text,), (ids,))
+        return ids
 
     def encode_batch(self, texts: Sequence[str], special: bool = False) -> list[list[int]]:
         """The same for many texts, on all cores."""
         engine = self.reading_specials(special).engine
         with encoding(texts):
-            return [encoding.ids for encoding in engine.encode_batch_fast(list(texts), add_special_tokens=False)]
+            rows = [encoding.ids for encoding in engine.encode_batch_fast(list(texts), add_special_tokens=False)]
+        self._note(texts, rows)
+        return rows
 
     def encode_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token numbers of a text, and of each its first character there and one past its last.
@@ -152,14 +158,24 @@ class Tokenizer:
         """
         with encoding((text,)):
             tokens = self.engine.encode(text, add_special_tokens=False)
-            return tokens.ids, tokens.offsets
+        self._note((text,), (tokens.ids,))
+        return tokens.ids, tokens.offsets
 
-    def unknown_parts(self, texts: Sequence[str]) -> list[str]:
+    def _note(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> None:
+        """Note in the account that is open, if one is, what of texts is unknown."""
+        account = open_account()
+        if account is not None:
+            strange = [text for text, ids in zip(texts, rows, strict=True) if self.unknown in ids]
+            lost = Counter(part for part in self.unknown_parts(strange) if not part.isspace())
+            account.read(sum(map(len, texts)), lost)
+
+    def unknown_parts(self, texts: Iterable[str]) -> list[str]:
         """Stretches of texts that become `unknown`, and so are lost."""
         if self.unknown is None:
             return []
+        texts = list(texts)
         with encoding(texts):
-            encodings = self.engine.encode_batch(list(texts), add_special_tokens=False)
+            encodings = self.engine.encode_batch(texts, add_special_tokens=False)
         return [
             text[slice(*span)]
             for text, one in zip(texts, encodings, strict=True)

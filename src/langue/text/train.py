@@ -10,6 +10,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Engine
 
+from langue.account import TextAccount
 from langue.errors import LangueError
 from langue.text.settings import TokenizerKind, TokenizerSettings
 from langue.text.special import SPECIAL, UNKNOWN
@@ -27,6 +28,9 @@ LONGEST_WORD = 100
 LETTERS = 100
 """Letters that a WordPiece's alphabet holds in any case, or it is refused as too small for its text."""
 
+LOSSY = ("unigram", "wordpiece")
+"""Kinds that may not know all characters of their own text."""
+
 _ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
@@ -38,7 +42,7 @@ def train_tokenizer(settings: TokenizerSettings, texts: Iterable[str]) -> Tokeni
     ties in the order of a hash table that is never the same.
 
     Raises:
-        LangueError: there is no text, or the vocabulary is too small for the alphabet.
+        LangueError: there is no text, or the vocabulary is too small for the alphabet, so that much of it is lost.
     """
     if settings.path is not None:
         return Tokenizer.load(settings.path)
@@ -46,9 +50,37 @@ def train_tokenizer(settings: TokenizerSettings, texts: Iterable[str]) -> Tokeni
     first = next(pieces, None)
     if first is None and settings.kind != "byte":
         raise LangueError("there is no text to learn a tokenizer from")
-    engine = _TRAINERS[settings.kind](settings, itertools.chain([first or ""], pieces))
+    characters: Counter[str] = Counter()
+    texts = itertools.chain([first or ""], pieces)
+    engine = _TRAINERS[settings.kind](settings, _counted(texts, characters) if settings.kind in LOSSY else texts)
     # As it will be read again, so that a new tokenizer and its file share one fingerprint.
-    return Tokenizer(Engine.from_str(engine.to_str()))
+    tokenizer = Tokenizer(Engine.from_str(engine.to_str()))
+    _check_lost(tokenizer, characters, settings)
+    return tokenizer
+
+
+def _counted(texts: Iterator[str], characters: Counter[str]) -> Iterator[str]:
+    """The same texts, whose characters are counted as they pass."""
+    for text in texts:
+        characters.update(text)
+        yield text
+
+
+def _check_lost(tokenizer: Tokenizer, characters: Counter[str], settings: TokenizerSettings) -> None:
+    """Say which share of its own text a tokenizer does not know.
+
+    Raises:
+        LangueError: it is more than a model could learn without.
+    """
+    account = TextAccount()
+    account.read(characters.total(), Counter({part: characters[part] for part in tokenizer.unknown_parts(characters)}))
+    if account.is_strange:
+        raise LangueError(
+            f"a {settings.kind} tokenizer of {settings.vocab_size:,} tokens does not know "
+            f"{account.lost / account.characters:.1%} of the characters of its own text, such as {account.examples}; "
+            f"give it a larger vocab_size, or take the kind byte-bpe, which knows all"
+        )
+    account.say()
 
 
 def _pieces(texts: Iterable[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from langue.account import note_length
 from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, missing_columns, require, text_of
 from langue.data.values import is_missing, label_name, place_near, spelt, whole
@@ -48,6 +49,7 @@ def windows_of(
     texts = [text_of(row, "context") for row in rows]
     known: dict[str, tuple[list[int], np.ndarray]] = {}
     for question, text, row in zip(questions, texts, rows, strict=True):
+        note_length(len(question), settings.question_tokens, f"the {settings.question_tokens} tokens of a question")
         if text not in known:
             known = {text: tokens_in(tokenizer, text)}  # questions about one text stand together
         ids, places = known[text]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from langue import metrics
+from langue.account import reported
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
@@ -131,6 +132,7 @@ class Answer(Task):
     def check_input(self, value: Labelled, place: str) -> None:
         list(windows_of(self.tokenizer, [value], self.settings, self.model.config.context))
 
+    @reported()
     def find(self, rows: Sequence[Labelled]) -> list[list[AnswerSpan]]:
         """All answers that come into question for each row, the best first."""
         windows = list(windows_of(self.tokenizer, rows, self.settings, self.model.config.context))

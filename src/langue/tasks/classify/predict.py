@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from langue import metrics
+from langue.account import reported
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
@@ -64,6 +65,7 @@ class Classify(Task):
     def objective(self) -> ClassifyObjective:
         return ClassifyObjective(self.kind)
 
+    @reported()
     def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
         """Judge one text or many.
 

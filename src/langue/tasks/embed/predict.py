@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from langue.account import reported
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.models import Model, evaluating
@@ -76,6 +77,7 @@ class Embed(Task):
                 digest.update(parameter.detach().float().cpu().contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
+    @reported()
     def embed(
         self,
         texts: str | Sequence[str],
@@ -135,7 +137,8 @@ class Embed(Task):
         self._checked(size)
         tokenizer = self.tokenizer.reading_specials(special)
         for pool in _pools(texts):
-            rows = self.reading.encode(tokenizer, pool, self.model.config.context, prompt)
+            with reported():
+                rows = self.reading.encode(tokenizer, pool, self.model.config.context, prompt)
             yield self._vectors(rows, size, batch_tokens)
 
     @torch.inference_mode()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from langue.account import reported
 from langue.batch import Batch
 from langue.console import say, with_article
 from langue.data.pair_encoder import PairEncoder
@@ -118,6 +119,7 @@ class Rewrite(Task):
     def check_input(self, value: str, place: str) -> None:
         self.sides.encode_sources([value])
 
+    @reported()
     def rewrite(
         self,
         texts: Sequence[str],
@@ -154,8 +156,6 @@ class Rewrite(Task):
         sides = replace(self.sides, source=self.sides.source.reading_specials(special))
         sides = sides if instruction is None else replace(sides, instruction=instruction)
         sources = read_sources(texts, sides, tags, long or self.long)
-        for warning in sources.warnings():
-            say(f"{warning}")
         settings, start = self._settings(options), [self.start, *self.sides.opening]
         requests = sources.requests(start, settings, self.tokenizer.ends, self.suppress_tokens, prefixes, phrases)
         written = Engine(self.models, settings).run(requests, advance)
@@ -216,6 +216,7 @@ class Rewrite(Task):
                 answers[number] = result.text
         return answers
 
+    @reported()
     @torch.inference_mode()
     def attention(
         self, source: str, target: str | None = None, tags: Sequence[str] = (), special: bool = False
@@ -238,8 +239,6 @@ class Rewrite(Task):
             assert best is not None
             written = best.tokens
         else:
-            for warning in sources.warnings():
-                say(warning)
             written = self.tokenizer.encode(target, special)
             room = self.sides.max_target - 1 - len(self.sides.opening)
             if len(written) > room:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from langue.account import accounting, note_length, note_split
 from langue.data.pair_encoder import PairEncoder
 from langue.data.records import is_blank
 from langue.engine import GenerationSettings, Request
 from langue.metrics.scripts import UNSPACED
-from langue.text import Tokenizer
 from langue.text.sentences import Span, sentences
 
 Long = Literal["split", "cut"]
@@ -39,17 +39,11 @@ class Sources:
         ids: tokens of each piece.
         owners: the text that each piece belongs to.
         empty: how many texts said nothing, and have no piece.
-        split: how many texts came in several pieces, cut between sentences.
-        cut: how many lost what there was no room for.
-        unknown: characters that the tokenizer does not know, by how often they came.
     """
 
     ids: list[list[int]] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     empty: int = 0
-    split: int = 0
-    cut: int = 0
-    unknown: dict[str, int] = field(default_factory=dict)
 
     def requests(
         self,
@@ -77,19 +71,6 @@ class Sources:
             for ids, owner, first in zip(self.ids, self.owners, firsts, strict=True)
         ]
 
-    def warnings(self) -> list[str]:
-        """Sentences about what was done to the texts, for a user."""
-        warnings = []
-        if self.split:
-            warnings.append(f"{self.split:,} long texts were split between sentences")
-        if self.cut:
-            warnings.append(f"{self.cut:,} texts were longer than the model can read, and lost their ends")
-        if self.unknown:
-            often = sorted(self.unknown, key=lambda character: -self.unknown[character])
-            shown = ", ".join(repr(character) for character in often[:5])
-            warnings.append(f"{sum(self.unknown.values()):,} characters are unknown to the model, such as {shown}")
-        return warnings
-
 
 def read_sources(texts: Sequence[str], sides: PairEncoder, tags: Sequence[str], long: Long) -> Sources:
     """Encode texts.
@@ -108,12 +89,12 @@ def read_sources(texts: Sequence[str], sides: PairEncoder, tags: Sequence[str], 
         if is_blank(text):
             sources.empty += 1
             continue
-        note_unknown(sources.unknown, text, ids, sides.source)
         pieces = [ids]
         if len(ids) > room and long == "split":
-            pieces = [piece for piece in _pieces(text, lambda some: sides.encode_sources([some])[0], room) if piece]
-            sources.split += len(pieces) > 1
-        sources.cut += any(len(piece) > room for piece in pieces)
+            with accounting(None):  # the text has been read once
+                pieces = [piece for piece in _pieces(text, lambda some: sides.encode_sources([some])[0], room) if piece]
+            note_split(len(pieces) > 1)
+        note_length(max(map(len, pieces), default=0), room, f"the context of {sides.max_source} tokens")
         for piece in pieces:
             sources.ids.append(sides.framed(numbers, piece[:room]))
             sources.owners.append(owner)
@@ -135,13 +116,3 @@ def _pieces(text: str, encode: Callable[[str], list[int]], room: int) -> list[li
             else:
                 spans.append(part)
     return [encode(text[start:end]) for start, end in spans]
-
-
-def note_unknown(counts: dict[str, int], text: str, ids: Sequence[int], tokenizer: Tokenizer) -> None:
-    """Count the characters of a text that its tokenizer does not know."""
-    unknown = tokenizer.unknown
-    if unknown is None or unknown not in ids:
-        return
-    for character in text:
-        if not character.isspace() and unknown in tokenizer.encode(character):
-            counts[character] = counts.get(character, 0) + 1

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from langue.account import learning_from
 from langue.console import remark, say
 from langue.data import Tally, tempered
 from langue.data.buckets import Buckets
@@ -61,10 +62,12 @@ class PairTraining(TrainingTask[PairRecipe]):
         tally = Tally(self.folder / QUARANTINE if self.folder.exists() else None)
         pairs = self._read.of_pairs(read_pairs(self.recipe.data, "train", self.task.columns))
         kept = without_empty(pairs, duplicates=settings.duplicates)
-        examples = training_examples(kept, self.sides, settings, tally)
+        data = self.recipe.data
+        with learning_from(str(data.train)):
+            examples = training_examples(kept, self.sides, settings, tally)
         tally.close()
         self.dropped = tally.dropped()
-        data, account = self.recipe.data, tally.account()["records"]
+        account = tally.account()["records"]
         tally.check([str(data.train)], data.max_dropped, data.option, harmless_reasons(data.pairs))
         if account["dropped"]:
             where = "; see quarantine.jsonl" if self.folder.exists() else ""

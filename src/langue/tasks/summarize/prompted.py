@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langue.console import say
+from langue.account import note_length, reported
 from langue.data.parallel import Pair
 from langue.data.records import is_blank
 from langue.engine import Engine, GenerationSettings, Hypothesis, Request
@@ -16,7 +16,6 @@ from langue.settings import parse
 from langue.tasks.constraints import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.generate.predict import Generate
 from langue.tasks.rewriting.predict import Rewritten
-from langue.tasks.rewriting.sources import Sources, note_unknown
 from langue.text import Tokenizer
 
 MAX_TOKENS = 60
@@ -51,6 +50,7 @@ class Prompted:
         """Refuse a text that the tokenizer cannot read, as `Task.check_input` does."""
         self.tokenizer.encode(value)
 
+    @reported()
     def rewrite(
         self,
         texts: Sequence[str],
@@ -66,11 +66,10 @@ class Prompted:
         settings = parse(GenerationSettings, {**usual, **options}, self.name)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer) or [[]] * len(texts)
         phrases = phrase_tokens(must, len(texts), self.tokenizer) or [[]] * len(texts)
-        sources = Sources()
         numbers = [number for number, text in enumerate(texts) if not is_blank(text)]
         requests = [
             Request(
-                self._read(texts[number], settings.max_tokens, special, sources), settings, self.tokenizer.ends,
+                self._read(texts[number], settings.max_tokens, special), settings, self.tokenizer.ends,
                 suppress_tokens=self.task.suppress_tokens, prefix=prefixes[number], phrases=phrases[number],
             )
             for number in numbers
@@ -78,18 +77,15 @@ class Prompted:
         written = dict(zip(numbers, Engine(self.task.model, settings).run(requests, advance), strict=True))
         if advance is not None:
             advance(len(texts) - len(numbers))
-        for warning in sources.warnings():
-            say(warning)
         say_what_is_lacking([written[n][0].tokens for n in numbers], [phrases[n] for n in numbers])
         return [self._rewritten(written.get(number, [])) for number in range(len(texts))]
 
-    def _read(self, text: str, max_tokens: int, special: bool, sources: Sources) -> list[int]:
+    def _read(self, text: str, max_tokens: int, special: bool) -> list[int]:
         """Tokens of a text and the prompt behind it, cut where the context has no room for them and a summary."""
         limit, prompt = self.task.model.context_limit, self.tokenizer.encode(self.prompt, special)
         ids = self.tokenizer.prompt(f"{self.instruction}{text}", special)
         room = len(ids) if limit is None else max(1, limit - len(prompt) - max_tokens)
-        sources.cut += len(ids) > room
-        note_unknown(sources.unknown, text, ids, self.tokenizer)
+        note_length(len(ids), room, f"the context of {limit} tokens")
         return [*ids[:room], *prompt]
 
     def _rewritten(self, hypotheses: Sequence[Hypothesis]) -> Rewritten:

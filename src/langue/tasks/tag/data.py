@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from langue.account import note_length
 from langue.batch import IGNORE
 from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled, list_of, require
@@ -101,6 +102,8 @@ def pieces_of(tokenizer: Tokenizer, rows: Sequence[Labelled], context: int) -> I
         ids, offsets = tokenizer.encode_places(" ".join(words))
         ends = np.cumsum([len(word) + 1 for word in words])  # the space that follows belongs to a word
         owners = np.searchsorted(ends, _middles(offsets), side="right")
+        longest = int(np.bincount(owners, minlength=1).max())
+        note_length(longest, room, f"the context of {context} tokens in one word")
         yield list(_cut(tokenizer, ids, owners, len(words), room, before))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from langue import metrics
+from langue.account import reported
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
@@ -111,6 +112,7 @@ class Tag(Task):
         losses = [-row[np.arange(len(row)), right] for row, right in zip(logs, targets, strict=True)]
         return {"loss": float(np.concatenate(losses).mean()), **self.score(answers, expected)}, answers
 
+    @reported()
     def find(self, rows: Sequence[Labelled]) -> list[tuple[list[str], list[float]]]:
         """The label of each word of each row, and its probability."""
         return [

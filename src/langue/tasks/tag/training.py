@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from langue.data.examples import Examples
-from langue.data.labelled import Labelled, read_split
+from langue.data.labelled import Labelled, missing_columns, read_split
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.tasks.table_training import TableTraining
-from langue.tasks.tag.data import encoded_pieces, tags_of, targets_of
+from langue.tasks.tag.data import encoded_pieces, tags_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.predict import Tag, is_bio
 from langue.tasks.tag.settings import TagRecipe
@@ -30,6 +31,14 @@ class TagTraining(TableTraining[TagRecipe]):
         limits="The model has learnt what its training data call by which name, in texts of their kind.",
     )
     columns = ("tokens", "tags")
+
+    @classmethod
+    def texts(cls, recipe: TagRecipe) -> Iterator[str]:
+        """The words of each row with a space between them, as they will be encoded."""
+        for row in cls.learnt(recipe):
+            if "tokens" not in row.values:
+                raise missing_columns(row.place, cls.columns, row.values)
+            yield " ".join(words_of(row))
 
     @classmethod
     def complete(cls, recipe: TagRecipe, tokenizer: Tokenizer) -> TagRecipe:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from langue.account import learning_from
 from langue.console import progress, say
 from langue.data import Tally
 from langue.data.labelled import Labelled, read_split, require, text_of
@@ -84,7 +85,10 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
         rows = read_split(recipe.data, "train")
         make_folders(folder)
         tally = Tally(folder / QUARANTINE)
-        with progress("reading recordings", float(len(rows)), "recordings") as advance:
+        with (
+            learning_from(str(recipe.data.train)),
+            progress("reading recordings", float(len(rows)), "recordings") as advance,
+        ):
             write_sounds(folder / STORE, _learnable(rows, recipe, tokenizer, tally, advance))
         tally.close()
         data, account = recipe.data, tally.account()["records"]
@@ -212,7 +216,7 @@ def _learnable(
             samples = recording_of(row, recipe.transcribe.truncated).read()
         except LangueError as error:
             reason, text = UNREADABLE, str(error)
-        tokens = tokenizer.encode(text)
+        tokens = [] if reason else tokenizer.encode(text)
         # A text that is dictated has some tokens around it: what it begins with, its times, its end.
         room = frames_of(len(samples)) // model.audio.stride if spells else model.context - 8
         if not reason and not text:
