@@ -15,10 +15,10 @@ from langue.console import say
 from langue.errors import LangueError
 
 FEW_CHARACTERS = 16
-"""So many unknown ones say nothing: the end of a short text may have a letter that its beginning lacks."""
+"""Unknown characters that say nothing: the end of a short text may have a letter that its beginning lacks."""
 
 MOST_LOST = 0.1
-"""From this share of unknown characters on, the tokenizer was made for another language or script. Tokens would not
+"""Share of unknown characters from which on the tokenizer was made for another language or script. Tokens would not
 tell: a whole word, or a line without spaces, may be a single unknown one."""
 
 MOST_LOST_PARTS = 10_000

@@ -1,4 +1,4 @@
-"""What a person sees while something takes long: a bar on a terminal, else a plain line now and then.
+"""Display of progress while something takes long: a bar on a terminal, else a plain line now and then.
 
 Everything here goes to stderr, so that stdout holds results alone.
 """
@@ -36,7 +36,7 @@ class Shown:
 
     def __init__(self, stream: TextIO):
         self.rich_proxied_file = stream
-        """Where rich, whose orders are our own, writes itself."""
+        """The stream to which rich, whose orders are our own, writes itself."""
 
     def write(self, text: str) -> int:
         self.rich_proxied_file.write(visible(text))
@@ -64,7 +64,7 @@ def guard_terminal() -> None:
 
 
 class Advance(Protocol):
-    """What a long task calls as it gets on."""
+    """A function that a long task calls as it gets on."""
 
     def __call__(self, amount: float, note: str = "") -> None: ...
 

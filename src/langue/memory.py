@@ -1,4 +1,4 @@
-"""What becomes of memory that a program lets go."""
+"""Settings of the memory that a program lets go: it stays with the process."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ class Budget(Settings):
     """The budget of each member: exactly one of seconds, tokens and floating-point operations."""
 
     seconds: float | None = Field(default=None, gt=0)
-    """Of training."""
+    """Seconds of training."""
     tokens: float | None = Field(default=None, gt=0)
-    """To be trained on."""
+    """Tokens to be trained on."""
     flops: float | None = Field(default=None, gt=0)
     """Floating-point operations of training."""
 

@@ -83,13 +83,13 @@ class Recipe(Settings):
     task: str
     """The task that the model learns."""
     tokenizer: TokenizerSettings = TokenizerSettings()
-    """How text becomes tokens."""
+    """The tokenizer that makes tokens of text."""
     model: ModelSettings = ModelSettings()
     """The model that is trained."""
     data: DataSettings
     """The data that it is trained, watched and tested on."""
     training: TrainingSettings = TrainingSettings()
-    """How it is trained."""
+    """Settings of the training: its budget, batches and optimizer."""
     samples: SampleSettings = SampleSettings()
     """Texts that it writes for the report."""
 
@@ -116,7 +116,7 @@ class PairRecipe(Recipe):
     data: PairDataSettings
     """The pairs that it is trained, watched and tested on."""
     source_tokenizer: TokenizerSettings | None = None
-    """How a source becomes tokens, where its language has a vocabulary of its own."""
+    """The tokenizer of the sources, where their language has a vocabulary of its own; null takes the targets'."""
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

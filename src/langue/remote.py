@@ -1,4 +1,4 @@
-"""What lies on Hugging Face's hub: fetched where a user names it as `hf:OWNER/NAME[@REVISION]`, and nowhere else."""
+"""Files on Hugging Face's hub, fetched where a user names it as `hf:OWNER/NAME[@REVISION]`, and nowhere else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOKENIZER = ("*.json", "*.txt", "*.jinja", "spiece.model", "tokenizer.model", "*
 
 
 def is_remote(source: Path | str) -> bool:
-    """Whether a model or a tokenizer is named on the hub."""
+    """True for the name of a model or a tokenizer on the hub."""
     return _name(source).startswith(PREFIX)
 
 

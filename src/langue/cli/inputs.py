@@ -35,7 +35,7 @@ class Input(NamedTuple):
     """Its place, as errors call it."""
     value: Any
     fault: str = ""
-    """Why it cannot be read, if so."""
+    """The reason for which it cannot be read, if so."""
 
 
 class Faults:

@@ -38,7 +38,7 @@ class RewriteOptions(GenerationSettings):
     max_tokens: Annotated[int, Parameter(show_default=False)] = Field(default=16, ge=1)
     """New tokens at most; by default 16 and 1.5 for each that is read."""
     max_tokens_per_source: Annotated[float, Parameter(show_default=False)] = Field(default=1.5, ge=0)
-    """So many more for each position of the source; with max_tokens, 0 by default."""
+    """Tokens more for each position of the source; with max_tokens, 0 by default."""
     length_offset: Annotated[float, Parameter(show_default=False)] = Field(default=0.0, ge=0)
     """The offset of lengths in it, of beams: 0 divides by the length itself, 5 is GNMT's; by default 0, or what a text
     must begin with."""

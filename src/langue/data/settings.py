@@ -118,7 +118,7 @@ class TableDataSettings(DataSettings):
     benchmark: str | None = None
     """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""
     folder: str | None = None
-    """Where the benchmark's files are; hf: fetches Hugging Face's copy, and hf:DIR reads one that lies in a folder."""
+    """Folder of the benchmark's files; hf: fetches Hugging Face's copy, hf:DIR reads one that lies in a folder."""
 
     @model_validator(mode="before")
     @classmethod

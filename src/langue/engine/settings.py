@@ -15,7 +15,7 @@ class SamplingSettings(Settings):
     max_tokens: int = Field(default=200, ge=1)
     """New tokens at most."""
     max_tokens_per_source: float = Field(default=0.0, ge=0)
-    """So many more for each position of the source."""
+    """Tokens more for each position of the source."""
     min_tokens: int = Field(default=0, ge=0)
     """New tokens before a text may end."""
     temperature: float = Field(default=1.0, ge=0)

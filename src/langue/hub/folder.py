@@ -16,9 +16,9 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 GENERATION = "generation_config.json"
 BEGINNINGS = ("decoder_start_token_id", "forced_bos_token_id")
-"""How an encoder–decoder's text begins, which stands in either of the two files; the second counts."""
+"""Settings of how an encoder–decoder's text begins, which stand in either of the two files; the second counts."""
 GENERATION_ONLY = ("alignment_heads",)
-"""What stands in the second of them alone, and belongs to the model all the same."""
+"""Settings that stand in the second of them alone, and belong to the model all the same."""
 
 CTRANSLATE2, SPECIFICATION = "model.bin", "WhisperSpec"
 """The file of a Whisper as CTranslate2 keeps it, and the name that stands at its beginning."""

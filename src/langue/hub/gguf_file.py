@@ -25,7 +25,7 @@ gguf = need("gguf", "formats", "GGUF")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
 _LENGTH = "Q"
-"""Of texts."""
+"""Format of the length of a text, as struct writes it."""
 
 # How the numbers of a tensor are packed: those whose unpacking is held against a reference.
 KINDS = ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K")

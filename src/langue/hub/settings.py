@@ -20,7 +20,7 @@ KEPT = (
     *("problem_type", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id"),
     *("forced_eos_token_id", "bad_words_ids"),
 )
-"""Of no use to a model and written back."""
+"""Settings that are of no use to a model and are written back."""
 
 HEAD_FIELDS = ("head_bias", "head_dense", "head_norm")
 """Fields of ours that heads decide and tables do not."""

@@ -20,7 +20,7 @@ HEADER_LIMIT = 100_000_000
 """Bytes of the longest header; the format's own limit."""
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-"""What weights may be made of."""
+"""Types of numbers that weights may be made of, by their names in safetensors."""
 
 _SIZES = {
     **{name: dtype.itemsize for name, dtype in DTYPES.items()},

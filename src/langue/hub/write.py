@@ -33,7 +33,7 @@ from langue.text.reading import Reading
 from langue.text.tokenizer_files import ENDS
 
 TOLERANCE = 1e-4
-"""How far logits may be from those of the model that was written."""
+"""Largest difference of logits from those of the model that was written."""
 
 
 def write_published(checkpoint: PretrainedModel, folder: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 Mode = Literal["eager", "autocast", "compiled", "exported", "transformed"]
-"""Who sees the operations beside the processor that runs them; the first of these that holds:
+"""The observer of operations beside the processor that runs them; the first of these that holds:
 
 - "exported": torch's tracer writes them down for an ONNX graph, which knows no operation of our own and no complex
   numbers;

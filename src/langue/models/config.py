@@ -102,7 +102,7 @@ class ModelConfig(LayerFields):
     """
 
     form: Form = "decoder"
-    """Who sees whom: a decoder its past, an encoder everything, a seq2seq's decoder also its encoder's output."""
+    """The form: a decoder sees its past, an encoder everything, a seq2seq's decoder its encoder's output too."""
     vocab_size: int = Field(default=0, ge=0)
     """Number of tokens; 0 takes the tokenizer's."""
     source_vocab_size: int = Field(default=0, ge=0)

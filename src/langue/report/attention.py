@@ -20,7 +20,7 @@ from langue.report.palette import day
 _UNSEEN = re.compile(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 """The characters that XML cannot hold."""
 LABELS = 40
-"""Up to so many tokens are named along a picture's edges; more would not be legible."""
+"""Tokens at most that are named along a picture's edges; more would not be legible."""
 
 
 @dataclass(frozen=True)

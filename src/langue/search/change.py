@@ -29,7 +29,7 @@ HARMLESS = ("empty", "kind of file that is not read")
 """Reasons to leave something out by which nothing is lost: it says nothing, or stands beside what is read."""
 
 NAMED = 100
-"""So many documents or files that were left out for one reason are told by name; all are counted."""
+"""Documents or files at most, left out for one reason, that are told by name; all are counted."""
 
 
 @dataclass

@@ -36,7 +36,7 @@ LANCE = "lance"
 VERSIONS = ("passages", "postings")
 """Beginnings of the names of folders that hold one version's flat arrays."""
 CHANGING = ("latest_version_hint.json",)
-"""What LanceDB changes in place, and can do without."""
+"""Files that LanceDB changes in place, and can do without."""
 
 
 def open_table(

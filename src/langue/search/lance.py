@@ -37,37 +37,38 @@ col, lit = _expressions.col, _expressions.lit
 
 NAME = "passages"
 ROW = "_rowid"
-"""What Lance calls the place of a row in a version."""
+"""Lance's name of the place of a row in a version."""
 
 EXACT = 20_000
-"""Up to so many passages, every vector is compared, which takes some milliseconds."""
+"""Passages up to which every vector is compared, which takes some milliseconds."""
 PARTITION = 2000
 """Passages of a partition, about."""
 CODE_BITS = 4
-"""Of a million vectors, codes of 1 bit found 93 % of the nearest 10 with 40 candidates for each, codes of 4 bits 97 %
-with 40 more than are asked for, in less time. They take an eighth of the vectors' bytes."""
+"""Bits of a code for each number. Of a million vectors, codes of 1 bit found 93 % of the nearest 10 with 40 candidates
+for each, codes of 4 bits 97 % with 40 more than are asked for, in less time. They take an eighth of the vectors'
+bytes."""
 PROBES = 64
 """Partitions that are looked into."""
 SPARE = 40
 """Candidates whose vectors are compared, beyond those that are asked for. Five for each of 100 found the same 10 and
 took a fifth more time."""
 GROWTH = 2
-"""When an index has grown so many times, its partitions are made anew."""
+"""Factor of growth from which on the partitions of an index are made anew."""
 LOOSE = 10_000
-"""So many new passages are compared one by one, which takes 8 ms of a query, before they are put into partitions."""
+"""New passages that are compared one by one, which takes 8 ms of a query, before they are put into partitions."""
 CHANGES = 20
-"""So many changes leave pieces of their own before the table is put together. LanceDB writes nearly all of it anew for
+"""Changes that leave pieces of their own before the table is put together. LanceDB writes nearly all of it anew for
 either: in an index of a million passages that takes 13 s, and a change of 1,000 without it less than one."""
 BATCH = 1 << 20
 """Rows that LanceDB is asked for at once. It reads a million keys in 8 ms so, and in 80 as it likes."""
 BUFFER = 1 << 15
 """Passages that are written together: a fragment of the table each."""
 KEPT = timedelta(hours=1)
-"""How long versions are kept for those who read them."""
+"""Time for which versions are kept for those who read them."""
 _INTEGERS = {"key": pyarrow.int64(), **dict.fromkeys(("number", "start", "end"), pyarrow.int32())}
 """Columns of passages that hold no texts."""
 BETWEEN = "\x1f"
-"""What separates several values of a field, a control character for that."""
+"""Separator of several values of a field, a control character for that."""
 
 
 class LanceTable(Table):

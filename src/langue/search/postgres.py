@@ -32,7 +32,7 @@ _sql, _json, _vectors = (import_module(name) for name in ("psycopg.sql", "psycop
 SQL, Identifier, Literal, Placeholder = _sql.SQL, _sql.Identifier, _sql.Literal, _sql.Placeholder
 
 EXACT = 20_000
-"""Up to so many passages, every vector is compared."""
+"""Passages up to which every vector is compared."""
 NEIGHBOURS = 100
 """Candidates that the graph of vectors is searched for, at least (pgvector's `hnsw.ef_search`)."""
 

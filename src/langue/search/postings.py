@@ -17,16 +17,16 @@ from typing import NamedTuple
 import numpy as np
 
 K1 = 1.2
-"""How soon more of the same word stop to count."""
+"""Saturation of a word's frequency in BM25: the smaller, the sooner more of the same word stop to count."""
 B = 0.75
-"""How much the length of a passage counts."""
+"""Weight of a passage's length in BM25, from 0 to 1."""
 
 EAGER = 8
-"""To ask who can still be among the best costs about as much as to score an eighth as many passages."""
+"""Factor: to ask who can still be among the best costs about as much as to score an eighth as many passages."""
 FEW = 16
-"""So many times fewer passages than a word has are looked up in its list one by one."""
+"""Factor: so many times fewer passages than a word has are looked up in its list one by one."""
 SLACK = 1e-9
-"""What sums in another order may differ by, as a share."""
+"""Share by which sums in another order may differ."""
 
 ARRAYS = ("letters", "ends", "starts", "rows", "counts", "lengths", "keys")
 

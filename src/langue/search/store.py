@@ -20,7 +20,7 @@ from langue.settings import Settings
 
 VERSION = 2
 ADVICE = "remove it and build it again"
-"""What to do about an index in a folder that is damaged."""
+"""Advice about an index in a folder that is damaged."""
 
 Scored = tuple[int, float]
 """The key of a passage, and its score: the greater, the better."""

@@ -17,7 +17,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 CANDIDATES = 20
-"""Of short vectors, how many are compared anew by all that is kept of them, for each passage that is asked for."""
+"""Short vectors that are compared anew by all that is kept of them, for each passage that is asked for."""
 
 
 def stored(vectors: np.ndarray, storage: Storage) -> dict[str, np.ndarray]:

@@ -44,7 +44,7 @@ from langue.training.signals import Signals
 from langue.training.types import Progress, StepMetrics, Watch
 
 INTERRUPTED = "interrupted"
-"""Why a training stopped that a signal has stopped."""
+"""The reason for the end of a training that a signal has stopped."""
 
 
 class Trainer:

@@ -22,9 +22,9 @@ class AnswerSettings(Settings):
     candidates: int = Field(default=20, ge=1)
     """Likeliest beginnings and ends of each window that are put together."""
     no_answer: bool = False
-    """Whether a text may hold no answer; the model then says so by pointing at the first position."""
+    """Allow for texts that hold no answer; the model then says so by pointing at the first position."""
     null_threshold: float = 0.0
-    """By how much no answer must score higher than the best answer to be preferred."""
+    """Margin by which no answer must score higher than the best answer to be preferred."""
     metric: str = "f1"
     """The metric on dev data that decides: f1 or exact_match."""
 

@@ -26,7 +26,7 @@ class ClassifySettings(Settings):
     dense: DenseKind | None = None
     """Activation of a dense layer before the outputs; null takes that of the weights it begins with, else none."""
     class_weights: Literal["balanced"] | dict[str, float] | None = None
-    """How much each label counts in the loss: balanced lets rare ones count for as much as frequent ones."""
+    """Weight of each label in the loss: balanced lets rare ones count for as much as frequent ones."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability from which on a text has a label, where it may have several."""
     metric: str | None = None

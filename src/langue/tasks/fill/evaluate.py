@@ -25,7 +25,7 @@ ROWS = 512
 """Tokens that are guessed at once."""
 
 SEED = 0
-"""Of the masks, whatever the training's seed, so that every model and every evaluation is asked the same."""
+"""Seed of the masks, whatever the training's, so that every model and every evaluation is asked the same."""
 
 
 @torch.inference_mode()

@@ -40,4 +40,4 @@ class FillRecipe(TextRecipe):
     task: Literal["fill"]
     """The task that the model learns."""
     masking: MaskingSettings = MaskingSettings()
-    """Which tokens are hidden."""
+    """The choice of the tokens that are hidden."""

@@ -49,13 +49,13 @@ class WhisperOptions(Settings):
     translate: bool = False
     """Write English, whatever is spoken."""
     prompt: str = ""
-    """What might have been said before: names and words that it should know how to spell."""
+    """A text that might have been said before, with names and words that it should know how to spell."""
     beams: int = Field(default=5, ge=1)
     """Hypotheses that are followed at once."""
     previous: bool = True
     """Tell it what it wrote of the half minute before."""
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    """What is drawn with, one after the other, until a text is believed."""
+    """Temperatures of sampling, tried one after the other until a text is believed; 0 is beam search."""
     draws: int = Field(default=5, ge=1)
     """Texts that are drawn at each of them, the likeliest of which counts."""
     compression: float = 2.4
