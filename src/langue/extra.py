@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from langue.errors import LangueError
+from langue.errors import LangueError, reason
 
 
 def need(module: str, extra: str, purpose: str) -> Any:
@@ -17,10 +17,19 @@ def need(module: str, extra: str, purpose: str) -> Any:
         purpose: what needs it, in the singular.
 
     Raises:
-        LangueError: it is not installed.
+        LangueError: it is not installed, or cannot be used.
     """
     try:
         return import_module(module)
-    except ImportError:
+    except Exception as error:  # a library that does not fit the others raises whatever it stumbles over
         name = module.partition(".")[0].replace("_", "-")
-        raise LangueError(f"{purpose} needs {name}: pip install 'langue[{extra}]' adds it") from None
+        if is_missing(module, error):
+            raise LangueError(f"{purpose} needs {name}: pip install 'langue[{extra}]' adds it") from None
+        raise LangueError(
+            f"{purpose} needs {name}, which is installed but cannot be used: {reason(error)}; install it anew"
+        ) from error
+
+
+def is_missing(module: str, error: Exception) -> bool:
+    """True for an error that a module, or the package that it is of, is not installed."""
+    return isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")

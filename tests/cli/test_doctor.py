@@ -3,7 +3,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from langue.cli.doctor import EXTRAS, describe, doctor, examine
+from langue.cli.doctor import EXTRAS, _faults, describe, doctor, examine
 
 
 def test_json_is_one_object_with_what_was_measured(capsys):
@@ -17,12 +17,22 @@ def test_json_is_one_object_with_what_was_measured(capsys):
 def test_words_name_what_is_missing_and_how_to_get_it():
     found = examine()
     found["extras"]["report"]["missing"] = ["jinja2"]
+    found["extras"]["audio"]["broken"] = {"soundfile": "it lacks libsndfile"}
     found["compiler"] = None
     text = "\n".join(describe(found))
     assert "missing: pip install 'langue[report]'" in text
     assert "it needs a C++ compiler" in text
+    assert "soundfile cannot be used: it lacks libsndfile (recordings)" in text
     assert found["processor"] in text
     assert text.splitlines()[-1].startswith("This machine can train.")
+
+
+def test_a_library_that_is_there_and_cannot_be_used_is_told(tmp_path, monkeypatch):
+    (tmp_path / "broken_library.py").write_text("raise OSError('it lacks a part')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert _faults(("json", "broken_library", "absent_library")) == {
+        "missing": ["absent_library"], "broken": {"broken_library": "it lacks a part"}
+    }  # fmt: skip
 
 
 def test_little_memory_is_said():

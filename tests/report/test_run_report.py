@@ -1,6 +1,7 @@
+import sys
+
 import pytest
 
-import langue.report
 from langue.files.rows import write_line
 from langue.report import write_report
 from langue.report.words import duration, show
@@ -68,10 +69,20 @@ def test_a_run_that_has_hardly_begun_has_a_page(run, keep):
 
 
 def test_without_the_extra_there_is_one_sentence_and_no_failure(run, monkeypatch):
-    monkeypatch.setattr(langue.report, "find_spec", lambda name: None if name == "jinja2" else object())
-    said = write_report(run)
-    assert said == (
-        "no report was drawn because jinja2 cannot be found; pip install 'langue[report]' adds what it needs"
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert write_report(run) == "no report was drawn: drawing needs jinja2: pip install 'langue[report]' adds it"
+    assert not (run / "report.html").exists()
+
+
+def test_a_broken_library_is_one_sentence_and_no_failure(run, tmp_path, monkeypatch):
+    (tmp_path / "matplotlib").mkdir()
+    (tmp_path / "matplotlib" / "__init__.py").write_text("")
+    (tmp_path / "matplotlib" / "figure.py").write_text("import numpy; numpy.no_such_function()")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert write_report(run).startswith(
+        "no report was drawn: drawing needs matplotlib, which is installed but cannot be used: AttributeError: "
     )
     assert not (run / "report.html").exists()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from importlib.util import find_spec
+from importlib import import_module
 from typing import Any
 
 from langue.cli.options import Json
+from langue.errors import reason
+from langue.extra import is_missing
 
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
@@ -65,7 +67,7 @@ def examine() -> dict[str, Any]:
         "gpus": _gpus(),
         "compiler": machine.compiler(),
         "matmul_peak": _peaks(),
-        "extras": {name: {"missing": _missing(modules), "unlocks": words} for name, (modules, words) in EXTRAS.items()},
+        "extras": {name: {**_faults(modules), "unlocks": words} for name, (modules, words) in EXTRAS.items()},
     }
 
 
@@ -94,8 +96,18 @@ def _peaks() -> dict[str, float]:
     return peaks
 
 
-def _missing(modules: tuple[str, ...]) -> list[str]:
-    return [module for module in modules if find_spec(module) is None]
+def _faults(modules: tuple[str, ...]) -> dict[str, Any]:
+    """The modules that are not installed, and of those that cannot be used the reason."""
+    missing, broken = [], {}
+    for module in modules:
+        try:
+            import_module(module)
+        except Exception as error:  # a library that does not fit the others raises whatever it stumbles over
+            if is_missing(module, error):
+                missing.append(module)
+            else:
+                broken[module] = reason(error)
+    return {"missing": missing, "broken": broken}
 
 
 def describe(facts: dict[str, Any]) -> list[str]:
@@ -117,6 +129,8 @@ def describe(facts: dict[str, Any]) -> list[str]:
     lines.append("")
     for name, extra in facts["extras"].items():
         state = f"missing: pip install 'langue[{name}]'" if extra["missing"] else "installed"
+        for module, why in extra["broken"].items():
+            state = f"{module} cannot be used: {why}"
         lines.append(_line(name, f"{state} ({extra['unlocks']})"))
     return [*lines, "", _verdict(facts)]
 

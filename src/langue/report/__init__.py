@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
+from langue.errors import LangueError
+from langue.extra import need
 from langue.files import write_text
 
 __all__ = ["missing_extra", "write_race_report", "write_report"]
 
 REPORT = "report.html"
 
+LIBRARIES = ("matplotlib.figure", "matplotlib.image", "matplotlib.ticker", "jinja2")
+
 
 def missing_extra() -> str | None:
-    """One sentence for the user when matplotlib or jinja2, which draw, are not installed, else None."""
-    missing = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
-    if not missing:
-        return None
-    lacking = " and ".join(missing)
-    return f"no report was drawn because {lacking} cannot be found; pip install 'langue[report]' adds what it needs"
+    """One sentence for the user when matplotlib or jinja2, which draw, are missing or cannot be used, else None."""
+    try:
+        for library in LIBRARIES:
+            need(library, "report", "drawing")
+    except LangueError as error:
+        return f"no report was drawn: {error}"
+    return None
 
 
 def write_report(run: Path | str) -> str:
