@@ -1,16 +1,29 @@
 """The best model of a run: whole at any moment, or not there at all."""
 
+import errno
 import os
 from contextlib import suppress
 
 import pytest
 import torch
 
+from langue.errors import LangueError
 from langue.experiment import RunFolder
 from langue.experiment import watch as watching
 from langue.models import ModelConfig, build, load_model
 
 CONFIG = ModelConfig(vocab_size=7, width=8, layers=1, heads=2, context=4)
+
+
+def test_a_full_disk_promises_no_earlier_weights(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(
+        LangueError, match="the disk is full; make room and go on by --resume of langue train; what was"
+    ):
+        watching.keep(build(CONFIG), RunFolder(tmp_path))
 
 
 def weight(folder: RunFolder) -> float:

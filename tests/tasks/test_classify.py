@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -19,6 +20,7 @@ from langue.objectives.padding import by_length
 from langue.report.run import run_page
 from langue.tasks.framing import frame
 from langue.text import TokenizerSettings, train_tokenizer
+from langue.training.trainer import INTERRUPTED
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +255,7 @@ def test_the_trunk_is_taken_and_the_head_is_new_unless_the_labels_are_the_same(r
 
 
 def test_several_seeds_give_mean_and_deviation(tmp_path):
-    from langue.experiment.seeds import mean_and_deviation, train_seeds
+    from langue.experiment.seeds import SeedsResult, mean_and_deviation, train_seeds
     from langue.tasks.recipes import read_recipe
 
     recipe = read_recipe(write_recipe(tmp_path), {"training.steps": "5"})
@@ -264,7 +266,10 @@ def test_several_seeds_give_mean_and_deviation(tmp_path):
     summary = json.loads((tmp_path / "runs" / "seeds.json").read_text())
     assert summary["metrics"]["loss"]["mean"] == pytest.approx(np.mean(values))
     assert RunFolder(tmp_path / "runs" / "seed-2").recipe().training.seed == 2
-    assert mean_and_deviation([0.5]) == (0.5, 0.0)
+    assert mean_and_deviation([0.5]) == (0.5, None)
+    begun = dataclasses.replace(found.runs[1], stopped=INTERRUPTED, metrics={"loss": 9.0})
+    assert SeedsResult([found.runs[0], begun], [0, 1]).metrics["loss"] == (values[0], None)
+    assert SeedsResult([begun], [0]).metrics == {}
 
 
 def test_the_longer_text_is_cut_first():

@@ -216,7 +216,7 @@ except LangueError as error:
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_is_whole(tmp_path):
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
     assert "could not be written" in done.stdout
-    assert "earlier checkpoints are whole" in done.stdout
+    assert "by --resume of langue train; what was saved before is whole" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     assert latest(tmp_path).step == 1
 

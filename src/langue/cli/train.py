@@ -94,11 +94,19 @@ def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None,
         print(json.dumps(result.summary()))
         return status
     rows = [
-        [name.replace("_", " "), *(f"{run.metrics[name]:.4f}" for run in result.runs), f"{mean:.4f} ± {deviation:.4f}"]
+        [
+            name.replace("_", " "),
+            *(_figure(run.metrics.get(name)) for run in result.runs),
+            f"{_figure(mean)} ± {_figure(deviation)}",
+        ]
         for name, (mean, deviation) in result.metrics.items()
     ]
     table(str(out), ["metric", *(f"seed {seed}" for seed in result.seeds), "mean ± deviation"], rows)
     return status
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _closing(trained: Run) -> str:

@@ -31,10 +31,11 @@ class SeedsResult:
     seeds: Sequence[int]
 
     @property
-    def metrics(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation (over n − 1) of each metric that all runs have."""
-        names = [name for name in self.runs[0].metrics if all(name in run.metrics for run in self.runs)]
-        return {name: mean_and_deviation([run.metrics[name] for run in self.runs]) for name in names}
+    def metrics(self) -> dict[str, tuple[float, float | None]]:
+        """Mean and standard deviation (over n − 1) of each metric that all runs have, but for interrupted ones."""
+        runs = [run for run in self.runs if not run.interrupted]
+        names = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)] if runs else []
+        return {name: mean_and_deviation([run.metrics[name] for run in runs]) for name in names}
 
     def summary(self) -> dict[str, Any]:
         """The same for a script to read."""
@@ -73,8 +74,8 @@ def train_seeds(
     return result
 
 
-def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation; that of one value is 0."""
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation, which nobody knows of one value."""
     mean = sum(values) / len(values)
     square = sum((value - mean) ** 2 for value in values)
-    return mean, math.sqrt(square / (len(values) - 1)) if len(values) > 1 else 0.0
+    return mean, math.sqrt(square / (len(values) - 1)) if len(values) > 1 else None

@@ -17,6 +17,7 @@ from langue.report.words import in_words
 from langue.tasks.training_task import TrainingTask
 from langue.training import Watch
 from langue.training.device import autocast
+from langue.training.log import ADVICE
 
 LOOKING = 0.03
 """Seconds in which it is measured how fast the machine is."""
@@ -58,9 +59,7 @@ def keep(model: Model, folder: RunFolder, notes: Mapping[str, str] | None = None
         notes: files that belong beside the configuration, by name; they are the same in all of a run.
     """
     # The configuration is the same in all of a run, so that weights and configuration fit at any time.
-    with replacing_listed(
-        folder.model, advice="earlier weights are whole, so make room and go on by --resume of langue train"
-    ) as stage:
+    with replacing_listed(folder.model, advice=ADVICE) as stage:
         write_model(model, stage)
         for name, text in (notes or {}).items():
             (stage / name).write_text(text, encoding="utf-8")

@@ -20,6 +20,7 @@ from langue.content import read_json
 from langue.errors import ForbiddenError, LangueError, listed, reading
 from langue.files import MANIFEST, Manifest, check_folder, digest, remove_files, replacing, seal
 from langue.settings import parse
+from langue.training.log import ADVICE
 from langue.training.types import Progress
 
 STATE = "state.json"
@@ -135,8 +136,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """
     final = folder / f"step-{checkpoint.step:08d}"
     old = final.with_name(f"{final.name}.old")
-    advice = "earlier checkpoints are whole, so make room and go on by --resume of langue train"
-    with replacing(final, advice=advice) as stage:
+    with replacing(final, advice=ADVICE) as stage:
         stage.mkdir()
         for name, tensors in checkpoint.tensors.items():
             on_cpu = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}

@@ -9,7 +9,8 @@ from langue.files import replacing, sync
 from langue.files.disk import write_errors
 from langue.files.rows import read_lines, write_line
 
-ADVICE = "checkpoints are whole, so make room and go on by --resume of langue train"
+ADVICE = "make room and go on by --resume of langue train; what was saved before is whole"
+"""The advice about a full disk, true of a training without a checkpoint as well."""
 
 
 class Log:
