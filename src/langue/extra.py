@@ -19,12 +19,26 @@ def need(module: str, extra: str, purpose: str) -> Any:
     Raises:
         LangueError: it is not installed, or cannot be used.
     """
+    return _imported(module, f"'langue[{extra}]'", purpose)
+
+
+def need_package(module: str, package: str, purpose: str) -> Any:
+    """A module of a package that is in no extra; see `need`.
+
+    Raises:
+        LangueError: it is not installed, or cannot be used.
+    """
+    return _imported(module, package, purpose)
+
+
+def _imported(module: str, target: str, purpose: str) -> Any:
+    """A module that pip installs by `target`."""
     try:
         return import_module(module)
     except Exception as error:  # a library that does not fit the others raises whatever it stumbles over
         name = module.partition(".")[0].replace("_", "-")
         if is_missing(module, error):
-            raise LangueError(f"{purpose} needs {name}: pip install 'langue[{extra}]' adds it") from None
+            raise LangueError(f"{purpose} needs {name}: pip install {target} adds it") from None
         raise LangueError(
             f"{purpose} needs {name}, which is installed but cannot be used: {reason(error)}; install it anew"
         ) from error

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import Any
+
+from langue.errors import LangueError, hint, reason
 
 
 def fetch(target: str) -> Any:
     """Import `module:name` and return it."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
+
+
+def fetch_named(target: str, purpose: str) -> Any:
+    """The same for a name of the user's, whose modules may lie in the working directory.
+
+    Args:
+        target: `module:name`.
+        purpose: what it is to be, with its article.
+
+    Raises:
+        LangueError: there is no such module, it fails, or has no such name.
+    """
+    module, _, name = target.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        imported = import_module(module)
+    except Exception as error:
+        raise LangueError(f"{target} cannot be used as {purpose}: importing {module}: {reason(error)}") from error
+    if not hasattr(imported, name):
+        raise LangueError(
+            f"{target} cannot be used as {purpose}: {module} has no {name}; {hint(name, _public(imported))}"
+        )
+    return getattr(imported, name)
+
+
+def _public(module: Any) -> list[str]:
+    return [name for name in dir(module) if not name.startswith("_")]

@@ -48,6 +48,15 @@ class WrittenText:
             raise ValueError(f"there are {len(ids)} tokens and {len(drawn)} log-probabilities")
         return WrittenText((*self.ids, *ids), (*self.authors, *[author] * len(ids)), (*self.log_probabilities, *drawn))
 
+    def __add__(self, other: WrittenText) -> WrittenText:
+        """This text, and another behind it."""
+        pairs = zip(self._columns, other._columns, strict=True)
+        return WrittenText(*(first + second for first, second in pairs))
+
+    @property
+    def _columns(self) -> tuple[tuple, ...]:
+        return self.ids, self.authors, self.log_probabilities
+
 
 def batch_of(texts: Sequence[WrittenText]) -> tuple[Batch, Tensor]:
     """A decoder's batch in which just a model's tokens are targets, and (B, T) the log-probability of each target.

@@ -96,7 +96,10 @@ def is_field(option: str, place: type) -> bool:
 TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
+    "--data": [("evaluate",)],
     "--data.dev": RECIPE_VERBS,
+    "--environment": [("evaluate",)],
+    "--episodes": [("evaluate",), ("play",)],
     "--file": [*READS_FILES, ("transcribe",)],
     "--format": [("export",)],
     "--language": [("evaluate",)],
@@ -163,7 +166,16 @@ KEEPING = {("generate",), ("fill",), ("classify",), ("answer",), ("tag",), ("tra
 KEEPING |= {("index", name) for name in ("build", "add", "delete", "info", "search", "mine")} | {
     ("inspect", "attention")
 }
-KEEPING |= {("data", "verify"), ("data", "inspect"), ("demo",), ("average",), ("import",), ("export",), ("doctor",)}
+KEEPING |= {
+    ("data", "verify"),
+    ("data", "inspect"),
+    ("demo",),
+    ("average",),
+    ("import",),
+    ("export",),
+    ("doctor",),
+    ("play",),
+}
 """Verbs that go on without what cannot be used, refuse it all, or read no data."""
 
 

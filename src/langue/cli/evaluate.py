@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
 from langue.cli.options import Device, Json, ReadOptions, chosen
+from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import say, table
+from langue.errors import LangueError
 from langue.report.words import in_words
 
 
@@ -15,7 +17,7 @@ def evaluate(
     run: Path,
     /,
     *,
-    data: str,
+    data: str | None = None,
     suite: Literal["glue", "superglue", "squad"] | None = None,
     benchmark: str | None = None,
     split: str | None = None,
@@ -27,6 +29,9 @@ def evaluate(
     text: str = "text",
     reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
+    environment: str | None = None,
+    changes: EnvironmentChanges = (),
+    playing: PlayOptions = PlayOptions(),  # noqa: B008 - it is frozen
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -40,6 +45,7 @@ def evaluate(
     A model of vectors by what it finds in a BEIR folder, beside and together with full-text search; by the place of
     each positive among those of all anchors; by how alike it finds sentences with a score, or duplicates with a label
     of 0 or 1; or by the groups it sees among labelled texts.
+    Whatever writes, by the mean reward of episodes of an environment, with its interval of 95 %.
 
     Args:
         run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too) or hf:OWNER/NAME;
@@ -60,11 +66,20 @@ def evaluate(
         reading: Bounds of what may be left out.
         language: Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER
             and ROUGE split it; by default as its recipe or tags say, or by the script of what people wrote.
+        environment: Measure by the rewards of an environment, by its name or a YAML file, as of langue play;
+            --data is its setting of this name.
+        playing: Episodes, and how they are played.
         as_json: Print one JSON object.
     """
     from langue.evaluation.run import evaluate as measure
     from langue.evaluation.run import evaluate_suite
 
+    if environment is not None:
+        return _show(_on_environment(run, environment, data, changes, playing, device), as_json)
+    if data is None:
+        raise LangueError("there is nothing to measure on; give --data, or --environment")
+    if changes or playing != PlayOptions():
+        raise LangueError("--set, --episodes and how answers are drawn are for --environment, which is not given")
     check_out(predictions, data)
     if suite is not None:
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
@@ -72,9 +87,27 @@ def evaluate(
         options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "language": language}
         options |= {"rerank": rerank, "rerank_depth": rerank_depth, **chosen(reading)}
         result = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
+    return _show(result, as_json)
+
+
+def _on_environment(
+    run: Path, name: str, data: str | None, changes: tuple[str, ...], playing: PlayOptions, device: str
+) -> dict[str, Any]:
+    from langue.environments import policy_of
+    from langue.evaluation.episodes import evaluate_episodes
+    from langue.tasks import load
+
+    environment = environment_of(name, [*([] if data is None else [f"data={data}"]), *changes])
+    task = load(run, device)
+    policy = policy_of(task, **playing.of_answers())
+    return {"task": task.name, **evaluate_episodes(policy, environment, episodes=playing.episodes, seed=playing.seed)}
+
+
+def _show(result: dict[str, Any], as_json: bool) -> int:
+    """Print a result; the exit status."""
     if as_json:
         print(json_line(result))
-    elif suite is not None:
+    elif "tasks" in result:
         _print_suite(result)
     else:
         _print(result)
@@ -99,7 +132,15 @@ def _print(result: dict[str, Any]) -> None:
         print(f"  {name}: {signature}")
 
 
-_COUNTS = {"queries": "queries", "documents": "documents", "tokens": "tokens", "rows": "examples"}
+_COUNTS = {
+    "queries": "queries",
+    "documents": "documents",
+    "tokens": "tokens",
+    "rows": "examples",
+    "episodes": "episodes",
+    "turns": "turns",
+    "truncated": "truncated",
+}
 
 
 def _print_systems(systems: dict[str, Any]) -> None:

@@ -47,6 +47,7 @@ VERBS: Verbs = {
     "summarize": Verb("langue.cli.summarize:summarize", "Let a model tell texts in short"),
     "transcribe": Verb("langue.cli.transcribe:transcribe", "Write down what is said in recordings"),
     "embed": Verb("langue.cli.embed:embed", "Represent texts by vectors"),
+    "play": Verb("langue.cli.play:play", "Let a model, or yourself, play episodes of an environment"),
     "index": {
         "build": Verb("langue.cli.index:build", "Make documents findable, by meaning and by words"),
         "add": Verb("langue.cli.index:add", "Put more documents into an index"),

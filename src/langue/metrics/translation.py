@@ -43,15 +43,18 @@ class TranslationMetric:
         language: what is written. BLEU splits Chinese in its own way, Japanese and Korean by MeCab or, without it, as
             Thai, Lao, Burmese, Khmer and Tibetan by characters; TER splits Chinese and Japanese by its Asian rules, and
             those others by characters.
+        sentences: it scores single sentences: BLEU leaves out n-grams that a sentence is too short for.
 
     Raises:
         LangueError: sacreBLEU is not installed.
     """
 
-    def __init__(self, kind: TranslationKind, language: Languages = None):
+    def __init__(self, kind: TranslationKind, language: Languages = None, *, sentences: bool = False):
         self.kind, self.language = kind, language
         self._used: dict[str | None, _Split] = {}
-        self.metric = _Split(kind, None).metric  # whose score is a function of counts alone, however texts were split
+        self._sentences = sentences
+        # Whose score is a function of counts alone, however texts were split.
+        self.metric = _Split(kind, None, sentences).metric
 
     def corpus(self, predicted: Sequence[str], expected: References) -> float:
         """The score of all sentences together."""
@@ -64,7 +67,7 @@ class TranslationMetric:
         if len({len(texts) for texts in references}) > 1:
             raise LangueError("each prediction needs the same number of references")
         languages = languages_of(self.language, references)
-        self._used = {language: _Split(self.kind, language) for language in dict.fromkeys(languages)}
+        self._used = {language: _Split(self.kind, language, self._sentences) for language in dict.fromkeys(languages)}
         rows: dict[int, Any] = {}
         for language, split in self._used.items():
             numbers = [number for number, own in enumerate(languages) if own == language]
@@ -100,12 +103,12 @@ def languages_of(language: Languages, expected: Sequence[Sequence[str]]) -> list
 class _Split:
     """A metric of sacreBLEU for one language."""
 
-    def __init__(self, kind: TranslationKind, language: str | None):
+    def __init__(self, kind: TranslationKind, language: str | None, sentences: bool):
         library = need("sacrebleu.metrics", "metrics", "judging translations")
         self.characters = False
         if kind == "bleu":
             # Text that comes out of a model is what it is, whatever its full stops look like.
-            self.metric = library.BLEU(tokenize=_tokenizer(language), force=True)
+            self.metric = library.BLEU(tokenize=_tokenizer(language), force=True, effective_order=sentences)
         elif kind == "chrf":
             self.metric = library.CHRF()
         else:

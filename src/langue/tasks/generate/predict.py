@@ -85,14 +85,20 @@ class Generate(Task):
 
     def write(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[str | Sequence[int]],
         *,
         stop: Sequence[str] = (),
         must: Must = (),
         special: bool = False,
+        keys: Sequence[tuple[int | str, ...]] | None = None,
         **options: Any,
     ) -> list[list[Hypothesis]]:
         """The same with tokens, their log-probabilities and the score of each text; a stop string may stand at its end.
+
+        Args:
+            prompts: texts, or tokens.
+            stop: and `must`, `special` and `options` as of `generate`.
+            keys: numbers or names that the draws of each depend on beside the seed.
 
         Raises:
             LangueError: as of `generate`.
@@ -100,8 +106,10 @@ class Generate(Task):
         settings = parse(GenerationSettings, options, "generate")
         phrases = phrase_tokens(must, len(prompts), self.tokenizer)
         requests = [
-            self._request(self._encode(prompt, special), settings, _strings(stop), words)
-            for prompt, words in zip(prompts, phrases or [()] * len(prompts), strict=True)
+            self._request(self._encode(prompt, special), settings, _strings(stop), words, key)
+            for prompt, words, key in zip(
+                prompts, phrases or [()] * len(prompts), keys or [()] * len(prompts), strict=True
+            )
         ]
         hypotheses = Engine(self.model, settings).run(requests)
         if phrases is not None:
@@ -147,7 +155,12 @@ class Generate(Task):
         return self.tokenizer.names(ids), [heads[0] for heads in weights]
 
     def _request(
-        self, ids: list[int], settings: SamplingSettings, stop: Sequence[str] = (), phrases: Sequence[Any] = ()
+        self,
+        ids: list[int],
+        settings: SamplingSettings,
+        stop: Sequence[str] = (),
+        phrases: Sequence[Any] = (),
+        key: tuple[int | str, ...] = (),
     ) -> Request:
         """A prompt of these tokens; stop strings end what is sampled."""
         watchers = [(self.tokenizer.stream(ids), StopStrings(stop)) for _ in range(settings.samples if stop else 0)]
@@ -164,22 +177,29 @@ class Generate(Task):
             suppress_tokens=self.suppress_tokens,
             phrases=phrases,
             stop=is_stopped if stop else None,
+            key=key,
         )
 
     def cut(
-        self, tokens: Sequence[int], stop: str | Sequence[str] = (), prompt: str = "", special: bool = False
+        self,
+        tokens: Sequence[int],
+        stop: str | Sequence[str] = (),
+        prompt: str | Sequence[int] = "",
+        special: bool = False,
     ) -> str:
         """The text of tokens behind a prompt, up to the first stop string."""
         text = self.tokenizer.follow(self._encode(prompt, special), tokens)
         places = [place for string in _strings(stop) if (place := text.find(string)) >= 0]
         return text[: min(places)] if places else text
 
-    def _encode(self, prompt: str, special: bool = False) -> list[int]:
-        """Tokens of a prompt, as `Tokenizer.prompt` has them.
+    def _encode(self, prompt: str | Sequence[int], special: bool = False) -> list[int]:
+        """Tokens of a prompt, as `Tokenizer.prompt` has them; of tokens, these.
 
         Raises:
             LangueError: names the first characters that the tokenizer does not know.
         """
+        if not isinstance(prompt, str):
+            return list(prompt)
         ids = self.tokenizer.prompt(prompt, special)
         if self.tokenizer.unknown is not None and self.tokenizer.unknown in ids:
             strange = sorted(set("".join(self.tokenizer.unknown_parts([prompt]))))

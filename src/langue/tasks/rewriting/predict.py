@@ -130,6 +130,7 @@ class Rewrite(Task):
         prefix: Prefix = "",
         must: Must = (),
         special: bool = False,
+        keys: Sequence[tuple[int | str, ...]] | None = None,
         advance: Callable[[int], Any] | None = None,
         **options: Any,
     ) -> list[Rewritten]:
@@ -144,6 +145,7 @@ class Rewrite(Task):
             prefix: how what is written begins: all alike, or a list with one for each.
             must: words that have to stand in it: the same for all, or a list of lists with one for each.
             special: let the names of special tokens in what is read be these tokens; otherwise they are letters.
+            keys: numbers or names that the draws of each depend on beside the seed.
             advance: called with how many pieces are done.
             options: the fields of `GenerationSettings`.
 
@@ -158,6 +160,10 @@ class Rewrite(Task):
         sources = read_sources(texts, sides, tags, long or self.long)
         settings, start = self._settings(options), [self.start, *self.sides.opening]
         requests = sources.requests(start, settings, self.tokenizer.ends, self.suppress_tokens, prefixes, phrases)
+        if keys is not None:
+            requests = [
+                replace(request, key=keys[owner]) for request, owner in zip(requests, sources.owners, strict=True)
+            ]
         written = Engine(self.models, settings).run(requests, advance)
         _say_what_is_missing(requests, written, sources, phrases)
         return self._together(len(texts), sources, written)

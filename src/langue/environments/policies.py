@@ -1,0 +1,138 @@
+"""Policies: whatever answers observations. A run that writes is one, and so is a person at the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from langue.engine import Hypothesis
+from langue.errors import LangueError
+from langue.written_text import WrittenText
+
+
+class Reply(NamedTuple):
+    """A policy's answer to one observation.
+
+    Attributes:
+        text: the action.
+        written: the tokens of the observation and of the answer, with who wrote each, behind those of earlier turns;
+            empty of a policy without tokens. Of an encoder–decoder, what its decoder reads and writes.
+        source: the tokens that an encoder read.
+    """
+
+    text: str
+    written: WrittenText = WrittenText()
+    source: Sequence[int] = ()
+
+
+Policy = Callable[[Sequence[str], Sequence[Mapping[str, Any]]], Sequence[Reply]]
+"""From observations and their infos to a reply to each.
+
+An info is the environment's, with `history`: a `WrittenText` of all earlier turns; and `seed`, `episode`, `sample` and
+`turn`, on which draws are to depend and on nothing else.
+"""
+
+
+def policy_of(task: Any, **options: Any) -> Policy:
+    """The policy of a model.
+
+    Args:
+        task: what `langue.load` gives of a run that writes.
+        options: the task's own, such as temperature, max_tokens, beams and seed.
+
+    Raises:
+        LangueError: it does not write.
+    """
+    if task.name not in WRITERS:
+        raise LangueError(
+            f"the model was trained to {task.name}, which is no way to act; take one that was to {', '.join(WRITERS)}"
+        )
+    return WRITERS[task.name](task, options)
+
+
+@dataclass
+class Decoder:
+    """A decoder goes on from all that was written so far."""
+
+    task: Any
+    options: Mapping[str, Any]
+
+    def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
+        turns = [self._read(*pair) for pair in zip(observations, infos, strict=True)]
+        prompts = [(info["history"] + turn).ids for turn, info in zip(turns, infos, strict=True)]
+        options = {**_keeping_draws(self.options, beams=1), "keys": _keys(infos)}
+        written = self.task.write(prompts, **options)
+        return [self._reply(*row) for row in zip(prompts, turns, written, strict=True)]
+
+    def _read(self, observation: str, info: Mapping[str, Any]) -> WrittenText:
+        tokenizer = self.task.tokenizer
+        if info["history"].ids:
+            return WrittenText().extended(tokenizer.encode(observation), "environment")
+        return WrittenText().extended(tokenizer.prompt(observation), "prompt")
+
+    def _reply(self, prompt: Sequence[int], turn: WrittenText, hypotheses: Sequence[Hypothesis]) -> Reply:
+        best = hypotheses[0]
+        text = self.task.cut(best.tokens, self.options.get("stop", ()), prompt)
+        return Reply(text, turn.extended(best.written, "model", _draws(best)))
+
+
+@dataclass
+class Rewriter:
+    """An encoder–decoder reads an observation, and rewrites it; it remembers no earlier turn."""
+
+    task: Any
+    options: Mapping[str, Any]
+
+    def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
+        replies: dict[int, Reply] = {}
+        tags = [tuple(info.get("tags", ())) for info in infos]
+        for own in sorted(set(tags)):
+            rows = [number for number, other in enumerate(tags) if other == own]
+            options = {**_keeping_draws(self.options, beams=4), "keys": _keys([infos[row] for row in rows])}
+            written = self.task.rewrite([observations[row] for row in rows], tags=own or None, long="cut", **options)
+            replies |= {row: self._reply(result) for row, result in zip(rows, written, strict=True)}
+        return [replies[row] for row in range(len(observations))]
+
+    def _reply(self, result: Any) -> Reply:
+        if result.best is None:  # of a source without any token
+            return Reply(result.text)
+        opening = WrittenText().extended((self.task.start,), "prompt")
+        written = opening.extended(result.best.written, "model", _draws(result.best))
+        return Reply(result.text, written, result.read)
+
+
+@dataclass
+class Transcriber:
+    """A model that hears writes down an observation's recording."""
+
+    task: Any
+    options: Mapping[str, Any]
+
+    def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
+        if any("audio" not in info for info in infos):
+            raise LangueError("a model that hears needs recordings, such as those of Langue/Transcribe-v0")
+        options = {name: value for name, value in self.options.items() if name != "seed"}  # it draws nothing
+        return [Reply(result.text) for result in self.task.hear([info["audio"] for info in infos], **options)]
+
+
+WRITERS: dict[str, Callable[[Any, Mapping[str, Any]], Policy]] = {
+    "generate": Decoder,
+    "translate": Rewriter,
+    "summarize": Rewriter,
+    "transcribe": Transcriber,
+}
+
+
+def _keeping_draws(options: Mapping[str, Any], beams: int) -> dict[str, Any]:
+    """Options that keep the log-probabilities that tokens are drawn with, of whatever is drawn and no beam."""
+    return {**options, "draw_log_probabilities": options.get("beams", beams) == 1}
+
+
+def _keys(infos: Sequence[Mapping[str, Any]]) -> list[tuple[int, ...]]:
+    return [(info["episode"], info["sample"], info["turn"]) for info in infos]
+
+
+def _draws(best: Hypothesis) -> list[float]:
+    logs = best.log_probabilities if best.draw_log_probabilities is None else best.draw_log_probabilities
+    return logs[: len(best.written)]

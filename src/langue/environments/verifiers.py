@@ -1,0 +1,246 @@
+"""Verifiers: small typed things that say how good a text is, each of which a recipe can state.
+
+    numeric                                  the last number is that of the prompt's column `answer`
+    regex:^yes                               a pattern is found
+    mymodule:my_function                     a function of Python's
+    {kind: label, path: runs/mood, label: good}
+
+A string is the kind, and behind a colon what its first setting is; or `module:name`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from langue.data.values import finite
+from langue.environments.environment import Outcome
+from langue.errors import LangueError, hint
+from langue.lazy import fetch_named
+from langue.metrics import normalize_answer
+from langue.settings import Settings, parse
+
+Row = Mapping[str, Any]
+"""A prompt with the columns that stand beside it: `{"prompt": …, "answer": …}`."""
+
+NUMBER = re.compile(r"[-+]?(?:\d[\d,]*)?\.?\d+(?:[eE][-+]?\d+)?")
+
+
+class Verifier(Settings):
+    """Base of all verifiers; the settings are the verifier itself."""
+
+    @abstractmethod
+    def judge(self, row: Row, text: str) -> Outcome:
+        """What comes of a text that goes on from a row's prompt.
+
+        Raises:
+            LangueError: the row or the verifier lacks what is needed.
+        """
+
+
+class Function(Verifier):
+    """A function of Python's, called with the text and the row.
+
+    It returns a number, or a number and the environment's reply, behind which the agent goes on; a reply of None ends
+    the episode.
+    """
+
+    function: str
+    """`module:name`."""
+
+    @cached_property
+    def _function(self) -> Any:
+        return fetch_named(self.function, "a verifier")
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        answer = self._function(text, row)
+        value, reply = answer if isinstance(answer, tuple) else (answer, None)
+        number = float(value) if isinstance(value, bool | int | float | np.number) else None
+        if number is None or not isinstance(reply, str | None):
+            raise LangueError(
+                f"{self.function} returned {answer!r:.80}; a verifier returns a number, or one and a reply"
+            )
+        return Outcome(number, reply or "", ended=reply is None)
+
+
+class Regex(Verifier):
+    """1 where a pattern is found, else 0."""
+
+    pattern: str
+    """A regular expression of Python's."""
+    whole: bool = False
+    """The pattern has to match the whole text, but for white space around it."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return pattern
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        found = re.fullmatch(self.pattern, text.strip()) if self.whole else re.search(self.pattern, text)
+        return Outcome(float(found is not None))
+
+
+class Length(Verifier):
+    """1 where a text is as long as it should be; falling to 0 as the length is further off than the nearest bound."""
+
+    at_least: int = Field(default=0, ge=0)
+    """Units, at least."""
+    at_most: int | None = Field(default=None, ge=0)
+    """Units, at most."""
+    unit: Literal["words", "characters"] = "words"
+    """What is counted."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Length:
+        if self.at_most is not None and self.at_most < self.at_least:
+            raise ValueError(f"at_most {self.at_most} is less than at_least {self.at_least}")
+        return self
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        count = len(text.split() if self.unit == "words" else text)
+        most = math.inf if self.at_most is None else self.at_most
+        bound = min(max(count, self.at_least), most)
+        return Outcome(1.0 if bound == count else max(0.0, 1.0 - abs(count - bound) / max(1.0, bound)))
+
+
+class Exact(Verifier):
+    """1 where a text is the row's answer, but for white space around it; else 0."""
+
+    column: str = "answer"
+    """The column with the answer."""
+    normal: bool = False
+    """Compare as SQuAD does: without case, ASCII's punctuation and English articles."""
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        texts = text, str(answer_of(row, self.column))
+        first, second = map(normalize_answer, texts) if self.normal else map(str.strip, texts)
+        return Outcome(float(first == second))
+
+
+class Numeric(Verifier):
+    """1 where the last number of a text is the row's answer; else 0."""
+
+    column: str = "answer"
+    """The column with the answer."""
+    tolerance: float = Field(default=0.0, ge=0)
+    """How far off it may be."""
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        answer = answer_of(row, self.column)
+        expected = last_number(answer) if isinstance(answer, str) else finite(answer)
+        if expected is None:
+            raise LangueError(f"{row.get('prompt')!r:.60}: {self.column} should be a number, got {answer!r:.60}")
+        written = last_number(text)
+        return Outcome(float(written is not None and abs(written - expected) <= self.tolerance))
+
+
+class _Classifier(Verifier):
+    """Base of verifiers that ask a classifier of Langue's."""
+
+    path: str
+    """A run, or another model's folder."""
+    device: str = "auto"
+    """cpu, cuda, …"""
+
+    @cached_property
+    def _task(self) -> Any:
+        from langue.tasks import load
+
+        return load(self.path, self.device, task="classify")
+
+    def _read(self, row: Row, text: str, prompt: bool) -> str:
+        return (f"{row['prompt']}{text}" if prompt else text) if text.strip() else ""
+
+
+class Label(_Classifier):
+    """The probability of a label, as a classifier sees a text; 0 of no text at all."""
+
+    label: str
+    """The label."""
+    prompt: bool = False
+    """The prompt is judged as well."""
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        task, text = self._task, self._read(row, text, self.prompt)
+        if task.kind not in ("label", "labels") or self.label not in task.settings.labels:
+            raise LangueError(f"{self.path} knows no label {self.label}; {hint(self.label, task.settings.labels)}")
+        return Outcome(task.classify(text, scores=True)["scores"][self.label] if text else 0.0)
+
+
+class Score(_Classifier):
+    """The score of a reward model: a classifier with one output, which reads prompt and text."""
+
+    prompt: bool = True
+    """The prompt is judged as well."""
+    empty: float = 0.0
+    """The score of no text at all."""
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        task, text = self._task, self._read(row, text, self.prompt)
+        if task.kind != "number":
+            raise LangueError(f"{self.path} is no reward model: it tells labels apart; name one by kind: label")
+        return Outcome(task.classify(text) if text else self.empty)
+
+
+KINDS: dict[str, type[Verifier]] = {
+    "function": Function,
+    "regex": Regex,
+    "length": Length,
+    "exact": Exact,
+    "numeric": Numeric,
+    "label": Label,
+    "reward": Score,
+}
+
+
+def verifier_of(spec: Verifier | str | Mapping[str, Any]) -> Verifier:
+    """A verifier as a recipe states it; see above.
+
+    Raises:
+        LangueError: there is no such kind, or it has no such setting.
+    """
+    if isinstance(spec, Verifier):
+        return spec
+    if isinstance(spec, str):
+        spec = _spelled_out(spec)
+    kind = str(spec.get("kind"))
+    if kind not in KINDS:
+        raise LangueError(f"there is no verifier of kind {kind}; {hint(kind, KINDS)}, or name a module:function")
+    return parse(KINDS[kind], {name: value for name, value in spec.items() if name != "kind"}, f"verifier {kind}")
+
+
+def _spelled_out(text: str) -> dict[str, Any]:
+    kind, colon, value = text.partition(":")
+    if kind in KINDS:
+        return {"kind": kind, **({next(iter(KINDS[kind].model_fields)): value} if colon else {})}
+    return {"kind": "function", "function": text} if colon else {"kind": text}
+
+
+def answer_of(row: Row, column: str) -> Any:
+    """A row's answer.
+
+    Raises:
+        LangueError: it has none.
+    """
+    answer = row.get(column)
+    if answer is None:
+        raise LangueError(f"the prompt {row.get('prompt')!r:.60} has no {column}; {hint(column, list(row))}")
+    return answer
+
+
+def last_number(text: str) -> float | None:
+    """The last number in a text; commas may part thousands."""
+    numbers = NUMBER.findall(text)
+    return finite(numbers[-1].replace(",", "")) if numbers else None

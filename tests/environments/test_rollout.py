@@ -1,0 +1,170 @@
+"""Rollouts: what is played depends on nobody beside it, and what goes wrong is named."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from writers import Guess, count_up, decoder
+
+from langue import environments
+from langue.environments import Outcome, Reply, Scene, TextEnvironment, play, policy_of
+from langue.environments.rollout import FAILURES
+from langue.errors import LangueError
+
+
+class Odd(TextEnvironment):
+    """Raises in odd episodes, or in all from the fifth on."""
+
+    name = "tests:Odd"
+    always = False
+
+    def scene(self, seed: int, episode: int) -> Scene:
+        def answer(text: str) -> Outcome:
+            if episode % 2 or (self.always and episode > 4):
+                raise RuntimeError(f"nothing in {episode}")
+            return Outcome(float(episode))
+
+        return Scene("go", answer)
+
+
+class Strange(TextEnvironment):
+    """Answers with what it is told to."""
+
+    name = "tests:Strange"
+    reward = math.nan
+
+    def scene(self, seed: int, episode: int) -> Scene:
+        return Scene("go", lambda text: Outcome(self.reward))
+
+
+class Fickle(TextEnvironment):
+    """Says another thing each time: first, or in the end."""
+
+    name = "tests:Fickle"
+    at_once = True
+    numbers = itertools.count()
+
+    def scene(self, seed: int, episode: int) -> Scene:
+        first = str(next(self.numbers)) if self.at_once else "go"
+        return Scene(first, lambda text: Outcome(float(next(self.numbers))))
+
+
+class Endless(TextEnvironment):
+    """Never ends by itself."""
+
+    name = "tests:Endless"
+
+    def scene(self, seed: int, episode: int) -> Scene:
+        return Scene("go", lambda text: Outcome(1.0, "on", ended=False))
+
+
+def test_episodes_are_played_to_their_end():
+    played = sorted(play(Guess(max_turns=20), count_up, range(30), seed=2), key=lambda episode: episode.number)
+    assert [episode.number for episode in played] == list(range(30))
+    assert all(episode.reward == 1.0 and episode.ended and not episode.truncated for episode in played)
+    assert {len(episode.turns) for episode in played} == set(range(1, 11))
+    assert played[3].turns[0].observation == "guess"
+    assert all(turn.observation == "more" for turn in played[3].turns[1:])
+
+
+@pytest.mark.parametrize("together", [1, 3, 100])
+def test_what_is_played_does_not_depend_on_what_is_played_beside_it(together):
+    policy = policy_of(decoder(), max_tokens=5, temperature=1.0, seed=4)
+    place = Guess(max_turns=3)
+    all_at_once = {e.number: e for e in play(place, policy, range(7), samples=2) if e.sample == 1}
+    some = {e.number: e for e in play(place, policy, range(7), samples=2, together=together) if e.sample == 1}
+    for number in range(7):
+        first, second = all_at_once[number], some[number]
+        assert [turn.reply.text for turn in first.turns] == [turn.reply.text for turn in second.turns]
+        assert first.written.ids == second.written.ids
+        assert first.written.log_probabilities == pytest.approx(second.written.log_probabilities, abs=1e-4)
+    assert len({turn.reply.text for episode in some.values() for turn in episode.turns}) > 7
+
+
+def test_samples_of_one_episode_differ_and_episodes_go_on_with_all_that_was_written():
+    task = decoder()
+    letters = task.tokenizer
+    played = list(play(Guess(max_turns=2), policy_of(task, max_tokens=5, seed=1), [3], samples=4))
+    assert len({episode.turns[0].reply.text for episode in played}) > 1
+    for episode in played:
+        first, second = (turn.reply.written for turn in episode.turns)
+        assert first.ids[: len(letters.prompt("guess"))] == tuple(letters.prompt("guess"))
+        assert second.ids[:4] in (tuple(letters.encode("more")), tuple(letters.encode("less")))
+        assert [author for author, _ in itertools.groupby(episode.written.authors)] == [
+            "prompt",
+            "model",
+            "environment",
+            "model",
+        ]
+        assert all(
+            (log < 0) == (author == "model")
+            for log, author in zip(episode.written.log_probabilities, episode.written.authors, strict=True)
+        )
+
+
+def test_the_end_of_a_text_is_among_the_models_tokens():
+    task = decoder()
+    with_end = [
+        episode
+        for episode in play(Guess(), policy_of(task, max_tokens=100, seed=0), range(20))
+        if len(episode.written.ids) < 100
+    ]
+    assert with_end
+    for episode in with_end:
+        assert episode.written.ids[-1] == task.tokenizer.end
+        assert episode.written.authors[-1] == "model"
+
+
+def test_an_environment_that_raises_is_counted():
+    played = list(play(Odd(), count_up, range(8)))
+    assert [episode.number for episode in played if episode.fault] == [1, 3, 5, 7]
+    assert played[1].fault == "nothing in 1"
+    assert [episode.reward for episode in played if not episode.fault] == [0.0, 2.0, 4.0, 6.0]
+
+
+def test_an_environment_that_raises_too_often_in_a_row_stops_all():
+    place = Odd()
+    place.always = True
+    with pytest.raises(LangueError, match=f"tests:Odd has failed {FAILURES} times in a row"):
+        list(play(place, count_up, range(100), together=7))
+
+
+@pytest.mark.parametrize("reward", [math.nan, math.inf, -math.inf])
+def test_a_reward_that_is_no_number_names_environment_and_episode(reward):
+    place = Strange()
+    place.reward = reward
+    with pytest.raises(LangueError, match=rf"tests:Strange, episode 4 of seed 9: the reward is {reward}"):
+        list(play(place, count_up, [4], seed=9))
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_environment_that_answers_the_same_seed_differently_is_refused(at_once):
+    place = Fickle()
+    place.at_once = at_once
+    with pytest.raises(LangueError, match="tests:Fickle answers the same seed differently: episode 5 of seed 1"):
+        list(play(place, count_up, [5, 6], seed=1))
+
+
+def test_an_endless_one_is_truncated():
+    (episode,) = play(Endless(max_turns=6), count_up, [0])
+    assert (len(episode.turns), episode.truncated, episode.ended, episode.reward) == (6, True, False, 6.0)
+
+
+def test_a_model_that_does_not_write_is_no_policy():
+    class Fill:
+        name = "fill"
+
+    with pytest.raises(LangueError, match="trained to fill"):
+        policy_of(Fill())
+
+
+def test_a_function_is_a_policy():
+    def policy(observations, infos):
+        assert all(info["history"].ids == () for info in infos)
+        return [Reply("a house by the sea") for _ in observations]
+
+    rows = [{"source": "ein Haus am Meer", "target": "a house by the sea"}]
+    (episode,) = play(environments.make("Langue/Translate-v0", data=rows), policy, [0])
+    assert episode.reward == pytest.approx(1.0)
