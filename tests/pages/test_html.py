@@ -5,7 +5,7 @@ import time
 import pytest
 
 from langue.pages.encoding import UnknownText
-from langue.pages.html import read_html
+from langue.pages.html import TooDeepError, read_html
 
 RUSSIAN = "Привет, мир"
 
@@ -97,8 +97,25 @@ def test_text_is_what_a_browser_shows(page, title, text):
     assert read_html(page.encode()) == (title, text)
 
 
-@pytest.mark.parametrize("page", ["<a " * 4096, "<" * 100_000, "<!--" * 50_000, "&" * 100_000, "<b>" * 20_000 + "x"])
+DEEP = ["<b>" * 20_000, "<div>" * 200_000, "<ul><li>" * 200_000, "<DIV\n/></x>" * 200_000, "<div><p></p>" * 50_000]
+LONG = ["<a " * 4096, "<" * 100_000, "<!--" * 50_000, "&" * 100_000, "<b>" * 9_000, "<div>" * 9_000]
+
+
+@pytest.mark.parametrize("page", LONG)
 def test_no_page_takes_long(page):
     begun = time.process_time()
     read_html(page.encode())
     assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("page", DEEP)
+def test_a_page_that_is_nested_without_end_is_refused_at_once(page):
+    begun = time.process_time()
+    with pytest.raises(TooDeepError, match="nested too deeply"):
+        read_html(page.encode())
+    assert time.process_time() - begun < 2
+
+
+def test_a_long_page_is_not_a_deep_one():
+    items = "<LI>a<br><p>b<img src=c>" * 20_000
+    assert read_html(f"<ul>{items}</UL>{'<div><b>d</b></div>' * 20_000}".encode())[1].count("d") == 20_000

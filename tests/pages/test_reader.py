@@ -21,11 +21,11 @@ def fault(pages, path):
 
 def test_a_page_that_takes_too_long_is_left_and_the_next_is_read(tmp_path, good, monkeypatch):
     monkeypatch.setattr(reader, "PAGE_SECONDS", 1.0)
-    deep = tmp_path / "deep.html"
-    deep.write_text("<div>" * 400_000)
+    slow = tmp_path / "slow.html"
+    slow.write_text("<span>" * 9_000 + "<div></div>" * 400_000)
     with PageReader() as pages:
         assert [page.text for page in pages.read(good)] == ["Sound."]
-        assert fault(pages, deep) == "takes too long"
+        assert fault(pages, slow) == "takes too long"
         assert [page.title for page in pages.read(good)] == ["T"]
 
 
@@ -40,6 +40,9 @@ def test_a_page_that_takes_too_much_memory_is_left(tmp_path, good, monkeypatch):
 
 
 def test_faults_are_named_in_a_few_words(tmp_path, good):
+    (tmp_path / "deep.html").write_text("<div>" * 400_000)
+    with PageReader() as pages:
+        assert fault(pages, tmp_path / "deep.html") == "nested too deeply"
     names = {"a.html": b"\xff\xfe\x00", "b.html": b"<p>\xff", "c.pdf": b"%PDF-1.7\n", "d.pdf": b"PK\x03", "e.pdf": b""}
     for name, content in names.items():
         (tmp_path / name).write_bytes(content)

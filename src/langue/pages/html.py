@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -20,17 +22,55 @@ _UNSEEN = frozenset(("script", "style", "template", "noscript", "svg", "iframe",
 _AS_IT_IS = frozenset(("pre", "listing", "plaintext", "textarea", "xmp"))
 """Elements whose lines end where the markup's do."""
 
+DEEPEST = 10_000
+"""Elements within each other. Browsers stop at 512; the parser's time grows with their square."""
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_LEFT_OPEN = frozenset(
+    [
+        *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"),
+        *("p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup"),
+        *("rb", "rt", "rtc", "rp"),
+    ]
+)
+"""Elements that need no end: they hold nothing, or the next of their kind ends them."""
+
+
+class TooDeepError(ValueError):
+    """A page whose elements are nested deeper than any that was written to be read."""
+
 
 def read_html(raw: bytes) -> tuple[str, str]:
     """The title and the visible text of a page, with a blank line between blocks.
 
     Raises:
         UnknownText: its bytes are no text of the encoding that it names, UTF-8 if it names none.
+        TooDeepError: more than `DEEPEST` of its elements are never ended.
     """
     # A line ends one way for parsers (HTML, § 13.2.3.5).
     markup = decode(raw).replace("\r\n", "\n").replace("\r", "\n")
+    if markup.count("<") > DEEPEST and _unended(markup) > DEEPEST:
+        raise TooDeepError("nested too deeply")
     root = LexborHTMLParser(markup).root
     return _visible(root) if root is not None else ("", "")
+
+
+def _unended(markup: str) -> int:
+    """The most elements that lie within each other by their tags alone."""
+    open_of: Counter[str] = Counter()
+    depth = deepest = 0
+    for end, name in _TAG.findall(markup):
+        name = name.lower()
+        if name in _LEFT_OPEN:
+            continue
+        if not end:
+            open_of[name] += 1
+            depth += 1
+            deepest = max(deepest, depth)
+        elif open_of[name]:
+            open_of[name] -= 1
+            depth -= 1
+    return deepest
 
 
 def _visible(root: LexborNode) -> tuple[str, str]:

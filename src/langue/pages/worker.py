@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from langue.pages.encoding import UnknownText
-from langue.pages.html import read_html
+from langue.pages.html import TooDeepError, read_html
 from langue.pages.pdf import Encrypted, read_pdf
 
 
@@ -49,7 +49,7 @@ def _answers(request: dict[str, str], page_seconds: float, end: float, nowhere: 
         for page in _pages(Path(request["path"]), request["kind"]):
             yield page
             wind()
-    except (UnknownText, Encrypted) as error:
+    except (UnknownText, Encrypted, TooDeepError) as error:
         fault = str(error)
     except MemoryError:
         fault = "takes too much memory"
