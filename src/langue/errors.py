@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -33,6 +33,33 @@ class LangueError(Exception):
 
 class ForbiddenError(LangueError):
     """A file that may not be read, so that nobody knows whether it is sound."""
+
+
+class MissingColumns(LangueError):
+    """Columns that a table lacks; in a training, the advice is the field of a recipe that names them.
+
+    Args:
+        fact: the sentence without advice.
+        guesses: by column, the one of the table that may be meant; empty where nothing can be advised.
+    """
+
+    def __init__(self, fact: str, guesses: Mapping[str, str]):
+        self.fact, self.guesses = fact, guesses
+        named = ", ".join(f"{name}: {guess}" for name, guess in guesses.items())
+        which, it = ("say which it is", "it") if len(guesses) == 1 else ("say which they are", "them")
+        advice = f"; {which}, as in --data.columns '{{{named}}}' of langue train, or rename {it}"
+        super().__init__(fact + (advice if guesses else ""))
+
+    def by(self, option: str | None) -> LangueError:
+        """The same for a verb, by whose option one column is named, or where the table has to be changed (None)."""
+        if not self.guesses:
+            return LangueError(self.fact)
+        if option is None:
+            plural = len(self.guesses) > 1
+            return LangueError(f"{self.fact}; rename the column{'s that hold them' if plural else ' that holds it'}")
+        return LangueError(
+            f"{self.fact}; name the one that holds it, as in {option} {next(iter(self.guesses.values()))}"
+        )
 
 
 class Interrupted(KeyboardInterrupt):

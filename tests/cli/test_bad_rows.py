@@ -43,7 +43,7 @@ FAULTS = [
     ("classify", {"text": "a"}, "bad.jsonl, line 1 has no column label; it has text"),
     ("classify", {"text": "a", "label": ""}, "bad.jsonl, line 1: label is empty"),
     ("classify", {"text": "a", "label": None}, "bad.jsonl, line 1: label is empty"),
-    ("classify", {"body": "a", "label": "good"}, "bad.jsonl, line 1 has no column text; it has body, label; say which"),
+    ("classify", {"body": "a", "label": "good"}, "bad.jsonl, line 1 has no column text; it has body, label; "),
     ("classify", {"text": " ", "label": "good"}, "bad.jsonl, line 1: text is empty"),
     ("classify", {"text": 3, "label": "good"}, "bad.jsonl, line 1: text should be text, got 3"),
     ("answer", {"question": "who", "context": "tom", "answer": "ann"}, "'ann' does not stand in its context"),

@@ -14,6 +14,7 @@ import pytest
 
 import langue
 from langue import cli
+from langue.cli.inputs import Faults
 from langue.cli.verbs import VERBS, Verb
 from langue.data.labelled import missing_columns
 from langue.errors import LangueError
@@ -292,3 +293,59 @@ def test_all_files_that_a_run_lacks_are_named(tmp_path: Path):
     write_tiny(tmp_path)
     with pytest.raises(LangueError, match=r"folder: environment\.json is missing"):
         RunFolder(tmp_path).recipe()
+
+
+@pytest.fixture
+def reviews(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("ab.csv").write_text("review,stars\nthe old king,1\na boat,2\n")
+    for task, form in (("generate", "decoder"), ("classify", "encoder")):
+        recipe = {"task": task, "model": {"form": form}, "data": {"train": "x", "dev": None}}
+        Path(f"{task}.yaml").write_text(json.dumps(recipe))
+    Path("words.txt").write_text("the old king saw a boat\n")
+    assert cli.run(["tokenizer", "train", "words.txt", "--kind", "byte", "--out", "tokenizer"]) == 0
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("embed MODEL --file ab.csv", "ab.csv, line 2 has no column text; it has review, stars; name the one that "
+         "holds it, as in --column review"),
+        ("generate MODEL --file ab.csv", "no column prompt; it has review, stars; name the one that holds it, as in "
+         "--column review"),
+        ("data prepare ab.csv --tokenizer tokenizer --out store", "as in --text review"),
+        ("tokenizer train ab.csv --out new", "it has review, stars; name the one that holds the text, as in --text"),
+        ("index build ab.csv --out new --kind memory", "it has review, stars; name the one that holds the text, as "
+         "in --text review of langue index build"),
+        ("train generate.yaml --data.train ab.csv --out new", "as in --data.text review"),
+        ("train classify.yaml --data.train ab.csv --out new", "as in --data.columns '{text: review, label: stars}'"),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_missing_is_named_by_the_verb_s_own_option(line, said, decoder, reviews, capsys):
+    assert cli.run([str(decoder) if word == "MODEL" else word for word in line.split()]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_verbs_that_read_a_column_have_an_option_for_it():
+    for verb in ("embed", "fill", "generate", "summarize", "translate"):
+        assert has((verb,), "--column"), verb
+
+
+def test_a_verb_without_such_an_option_says_what_it_can():
+    error = missing_columns("t", ("text", "label"), {"review": 1, "stars": 2})
+    assert (
+        str(error.by(None))
+        == "t has no columns text and label; it has review, stars; rename the columns that hold them"
+    )
+    faults = Faults("text")
+    faults.note(0, "t", error)
+    assert faults.reasons[0] == str(error.by(None))
+
+
+def test_a_table_of_prompts_is_read_as_a_table(decoder, reviews, capsys):
+    write = ["generate", str(decoder), "--max-tokens", "1", "--json", "--file"]
+    for column, more in (("prompt", []), ("text", []), ("review", ["--column", "review"])):
+        (reviews / "rows.csv").write_text(f"{column},n\nthe king,1\na boat,2\n")
+        assert cli.run([*write, str(reviews / "rows.csv"), *more]) == 0
+        assert [json.loads(row)["prompt"] for row in capsys.readouterr().out.splitlines()] == ["the king", "a boat"]

@@ -12,7 +12,7 @@ from langue.cli.fields import complete_resume, gather_fields
 from langue.cli.status import OK, USER_ERROR
 from langue.cli.verbs import VERBS, Verb, Verbs, group_help, help_text
 from langue.entry import main, say_interrupted
-from langue.errors import LangueError, hint
+from langue.errors import LangueError, MissingColumns, hint
 
 if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
@@ -64,8 +64,13 @@ def _run(arguments: list[str]) -> int:
     assert isinstance(chosen, Verb)
     arguments, verify = _take(VERIFY, arguments)
     arguments = complete_resume(gather_fields(arguments)) if chosen.recipe else arguments
-    if not verify:
-        return _call(arguments)
+    try:
+        return _verifying(arguments) if verify else _call(arguments)
+    except MissingColumns as error:
+        raise error if chosen.recipe else error.by(None) from None
+
+
+def _verifying(arguments: list[str]) -> int:
     from langue.files import every_byte
 
     with every_byte():

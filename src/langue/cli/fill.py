@@ -16,6 +16,7 @@ def fill(
     /,
     *,
     file: Path | None = None,
+    column: str = "text",
     top: int = 5,
     special: Special = False,
     device: Device = "auto",
@@ -25,14 +26,15 @@ def fill(
 
     Args:
         texts: Texts with gaps.
-        file: A file with one more text on each line, or a table with a column text.
+        file: A file with one more text on each line, or a table.
+        column: Which column of a table holds the text.
         top: Guesses for each gap.
         as_json: Print one JSON object for each text.
     """
     from langue.tasks import load
 
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
-    inputs.change(lambda value, place: text_in(value, place, "text"))
+    inputs.change(lambda value, place: text_in(value, place, column))
     task = load(run, device, task="fill")
     inputs.check(lambda text, place: task.check_input(text, place, special))
     for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top, special=special)):

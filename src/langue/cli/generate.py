@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Inputs, json_line, on_command_line, read_texts
+from langue.cli.inputs import Inputs, json_line, on_command_line, read_inputs, text_in
 from langue.cli.options import Device, Flag, Json, chosen
 from langue.cli.rewriting import token_details
 from langue.cli.searching import SearchOptions
@@ -22,6 +22,7 @@ def generate(
     /,
     *,
     file: Path | None = None,
+    column: str | None = None,
     search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen
     stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     special: Flag = False,
@@ -35,7 +36,8 @@ def generate(
     Args:
         run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
         prompts: Texts to go on from.
-        file: A file with one more prompt on each line.
+        file: A file with one more prompt on each line, or a table.
+        column: Which column of a table holds the prompt; prompt by default, or text where there is no such.
         search: How to search.
         stop: A string that ends a text; may be given several times.
         special: Let the names of special tokens in a prompt be these tokens, as in an instruct model's own form
@@ -47,7 +49,8 @@ def generate(
 
     options: dict[str, Any] = {"temperature": search.temperature, **chosen(search), "stop": stop, "special": special}
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
-    inputs = Inputs("prompt", [*typed, *(read_texts(file) if file else ())])
+    inputs = Inputs("prompt", [*typed, *read_inputs(file)])
+    inputs.change(lambda value, place: text_in(value, place, column or _usual_column(value)))
     task = load(run, device, task="generate")
     inputs.check(lambda prompt, place: task.check_input(prompt, place, special))
     if len(inputs) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
@@ -61,6 +64,11 @@ def generate(
         else:
             print("".join(f"{prompt}{text}\n\n" for text in texts), end="" if texts else "\n")
     return inputs.end()
+
+
+def _usual_column(value: Any) -> str:
+    """The column of a row that holds its prompt, where nobody says which."""
+    return "text" if isinstance(value, Mapping) and "prompt" not in value and "text" in value else "prompt"
 
 
 def _details(task: Any, hypotheses: Sequence[Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
-from langue.errors import LangueError
+from langue.errors import LangueError, MissingColumns
 
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json", ".conll", ".bio", ".iob", ".iob2")
 
@@ -51,7 +51,7 @@ class Faults:
 
     def note(self, number: int, place: str, error: object) -> None:
         """Keep why an input failed."""
-        reason = str(error)
+        reason = str(error.by(None) if isinstance(error, MissingColumns) else error)
         self.reasons[number] = reason if reason.startswith(place) else f"{place}: {reason}"
 
     @contextmanager
@@ -243,7 +243,7 @@ def text_in(value: Any, place: str, column: str) -> str:
     if not isinstance(value, Mapping):
         return value
     if column not in value:
-        raise missing_columns(place, (column,), value)
+        raise missing_columns(place, (column,), value).by("--column")
     text = "" if is_missing(value[column]) else value[column]
     if not isinstance(text, str):
         raise LangueError(f"{place}: {column} should be text, got {text!r:.60}")

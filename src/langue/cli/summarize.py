@@ -23,6 +23,7 @@ def summarize(
     /,
     *,
     file: Path | None = None,
+    column: str = "text",
     out: Path | None = None,
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     instruction: str | None = None,
@@ -41,8 +42,9 @@ def summarize(
     Args:
         run: A run folder, or a model's folder with its tokenizer.
         texts: Texts to summarise.
-        file: A text file with one more text on each line, or a table with a column text; its columns prefix and must
-            say how a row's summary begins, and which words have to stand in it.
+        file: A text file with one more text on each line, or a table; its columns prefix and must say how a row's
+            summary begins, and which words have to stand in it.
+        column: Which column of a table holds the text.
         out: Write here instead of to the terminal.
         search: How to search.
         instruction: What stands before each text, such as "summarize: " for a T5; a run knows its own.
@@ -78,7 +80,7 @@ def summarize(
     if target_language is not None:
         options["tags"] = (target_language,)
     check_out(out, file)
-    return rewrite_all(task, read_sources(texts, file, "text"), search, out, as_json=as_json, **options)
+    return rewrite_all(task, read_sources(texts, file, column), search, out, as_json=as_json, **options)
 
 
 def _score(

@@ -19,6 +19,7 @@ def translate(
     /,
     *,
     file: Path | None = None,
+    column: str = "source",
     out: Path | None = None,
     target_language: str | None = None,
     ensemble: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
@@ -35,8 +36,9 @@ def translate(
     Args:
         run: A run folder, or a model's folder with its tokenizer.
         texts: Texts to translate.
-        file: A text file with one more text on each line, or a table with a column source; its columns prefix and must
-            say how a row's text begins, and which words have to stand in it.
+        file: A text file with one more text on each line, or a table; its columns prefix and must say how a row's
+            text begins, and which words have to stand in it.
+        column: Which column of a table holds the text.
         out: Write here instead of to the terminal.
         target_language: The language to translate into, for a model that knows several.
         ensemble: Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given
@@ -58,4 +60,4 @@ def translate(
     if target_language is not None:
         options["tags"] = (target_language,)
     check_out(out, file)
-    return rewrite_all(task, read_sources(texts, file, "source"), search, out, as_json=as_json, **options)
+    return rewrite_all(task, read_sources(texts, file, column), search, out, as_json=as_json, **options)

@@ -53,9 +53,10 @@ def _table(origin: Origin, settings: ReadSettings) -> Iterator[DocumentPiece | D
             yield row
             continue
         if settings.text not in row.values and is_first:
-            columns = listed(row.values)
+            columns, example = listed(row.values), f"{settings.option('text')} {next(iter(row.values), 'NAME')}"
             raise LangueError(
-                f"{origin.name} has no column {settings.text!r}; it has {columns}; name the one that holds the text"
+                f"{origin.name} has no column {settings.text!r}; it has {columns}; name the one that holds the text, "
+                f"as in {example}"
             )
         is_first = False
         text = row.values.get(settings.text)

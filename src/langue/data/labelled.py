@@ -16,7 +16,7 @@ from langue.data.sources import DataSource, Origin, find_sources
 from langue.data.tables import rows
 from langue.data.tally import EMPTY, Tally
 from langue.data.values import finite, unlisted
-from langue.errors import LangueError, listed
+from langue.errors import LangueError, MissingColumns, listed
 
 SQUAD = ".json"
 """Files of this ending are read as SQuAD's."""
@@ -223,7 +223,7 @@ def require(row: Labelled, *names: str) -> None:
         raise missing_columns(row.place, names, row.values)
 
 
-def missing_columns(place: str, names: Sequence[str] | Mapping[str, str], values: Mapping[str, Any]) -> LangueError:
+def missing_columns(place: str, names: Sequence[str] | Mapping[str, str], values: Mapping[str, Any]) -> MissingColumns:
     """The error that names all columns which are not there, of those that are needed, and what might stand for them.
 
     Args:
@@ -235,14 +235,10 @@ def missing_columns(place: str, names: Sequence[str] | Mapping[str, str], values
     missing = {ours: theirs for ours, theirs in wanted.items() if theirs not in values}
     others = [str(column) for column in values if column not in wanted.values()]
     there = f"; it has {listed(values)}" if values else ""
-    advice = ""
-    if not isinstance(names, Mapping) and len(others) >= len(missing):
-        guessed = _guessed(missing, others)
-        named = ", ".join(f"{name}: {guessed[name]}" for name in missing)
-        which, it = ("say which it is", "it") if len(missing) == 1 else ("say which they are", "them")
-        advice = f"; {which}, as in --data.columns '{{{named}}}' of langue train, or rename {it}"
+    guesses = {} if isinstance(names, Mapping) or len(others) < len(missing) else _guessed(missing, others)
     lacking = " and ".join(missing.values())
-    return LangueError(f"{place} has no column{'s' * (len(missing) > 1)} {lacking}{there}{advice}")
+    fact = f"{place} has no column{'s' * (len(missing) > 1)} {lacking}{there}"
+    return MissingColumns(fact, {name: guesses[name] for name in missing if name in guesses})
 
 
 def _guessed(names: Iterable[str], others: list[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
 from langue.data.sources import TABLES, TEXT, DataSource, Origin, find_sources
 from langue.data.tables import rows
+from langue.errors import listed
 from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
 from langue.search.fields import LONGEST, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
 from langue.search.settings import IndexSettings
@@ -152,11 +153,17 @@ def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
 
 def _rows(origin: Origin, settings: IndexSettings, kinds: Mapping[str, Kind] | None) -> Iterator[Document | Dropped]:
     own = (settings.text, settings.id, *_IDS)
-    longest = LONGEST if settings.metadata is None else None
+    longest, is_first = LONGEST if settings.metadata is None else None, True
     for row in rows(origin, settings.max_line_bytes):
         if isinstance(row, Dropped):
             yield row
             continue
+        if settings.text not in row.values and is_first and origin.kind != "jsonl":  # whose rows need not be alike
+            raise UnreadableFile(
+                f"{origin.name} has no column {settings.text!r}; it has {listed(row.values)}; name the one that holds "
+                f"the text, as in --text {next(iter(row.values), 'NAME')} of langue index build"
+            )
+        is_first = False
         text = row.values.get(settings.text)
         title = row.values.get(settings.title)
         if isinstance(text, str) and isinstance(title, str) and title.strip():
