@@ -98,11 +98,8 @@ def environment_of(name: str, changes: Sequence[str]) -> Any:
     """
     from langue.environments import make
 
-    settings: dict[str, Any] = {}
-    if name.endswith((".yaml", ".yml")):
-        settings = dict(read_yaml(Path(name)))
-        name = str(settings.pop("name", name))
-    return make(name, **override(settings, read_fields(changes)))
+    stated = read_yaml(Path(name)) if name.endswith((".yaml", ".yml")) else {"name": name}
+    return make(override(stated, read_fields(changes)))
 
 
 def ask(observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -102,15 +102,23 @@ class GymText(TextEnvironment):
         super().__init__(render_mode, **settings)
         self.form = self.settings.form or usual
         game = self._make()
-        self.texts = _is_text(game.observation_space), _is_text(game.action_space)
-        self.names = () if self.texts[1] else _names(name, game.action_space, self.form)
-        space = game.observation_space
-        if not (self.texts[0] or self.form.observation or _is_discrete(space)):
+        self._reads = isinstance(game.observation_space, spaces.Text)
+        is_text = isinstance(game.action_space, spaces.Text)
+        self.actions = None if is_text else _actions(name, game.action_space, self.form)
+        self._check_form(game.observation_space)
+        game.close()
+
+    def _check_form(self, space: spaces.Space) -> None:
+        if not (self._reads or self.form.observation or _is_discrete(space)):
             raise LangueError(
-                f"{name} shows a {type(space).__name__}, which has no text form of its own; state one: "
+                f"{self.name} shows a {type(space).__name__}, which has no text form of its own; state one: "
                 f'form: {{observation: "The cart is at {{0}}, the pole at {{2}}."}}'
             )
-        game.close()
+        try:
+            self._tell(space.sample())
+            self._with_actions(self.form.instruction + self.form.unclear)
+        except (LookupError, ValueError) as error:
+            raise LangueError(f"{self.name}: the text form does not fit: {reason(error)}") from None
 
     def _make(self) -> gymnasium.Env:
         try:
@@ -124,22 +132,23 @@ class GymText(TextEnvironment):
     def scene(self, seed: int, episode: int) -> Scene:
         game = self._make()
         observation, _ = game.reset(seed=mix(seed, "game", episode) >> 33)
-        instruction = "" if self.texts[1] else self.form.instruction
-        first = [instruction.format(actions=", ".join(self.names)), self._tell(observation)]
-        return Scene("\n".join(filter(None, first)), partial(self._answer, game))
+        first = "" if self.actions is None else self._with_actions(self.form.instruction)
+        return Scene("\n".join(filter(None, [first, self._tell(observation)])), partial(self._answer, game))
 
     def _answer(self, game: gymnasium.Env, text: str) -> Outcome:
-        action: Any = text if self.texts[1] else action_in(text, self.names)
+        action = text if self.actions is None else action_in(text, self.actions)
         if action is None:
-            unclear = self.form.unclear.format(actions=", ".join(self.names))
-            return Outcome(self.form.penalty, unclear, ended=False)
+            return Outcome(self.form.penalty, self._with_actions(self.form.unclear), ended=False)
         observation, reward, ended, truncated, _ = game.step(action)
         if ended or truncated:
             game.close()
         return Outcome(float(reward), self._tell(observation), bool(ended), bool(truncated))
 
+    def _with_actions(self, template: str) -> str:
+        return template.format(actions=", ".join(self.actions or ()))
+
     def _tell(self, observation: Any) -> str:
-        if self.texts[0]:
+        if self._reads:
             return str(observation)
         numbers = list(_numbers(observation))
         return self.form.observation.format(*numbers) if self.form.observation else ", ".join(map(str, numbers))
@@ -164,25 +173,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return hints if hints.startswith("did") else "see its documentation for their names"
 
 
-def action_in(text: str, names: tuple[str, ...]) -> int | None:
-    """The number of the action that is named last in an answer; None where none is."""
-    spelled = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    found = re.findall(rf"(?<!\w)({spelled})(?!\w)", text, re.IGNORECASE)
-    return [name.lower() for name in names].index(found[-1].lower()) if found else None
+def action_in(text: str, actions: Mapping[str, int]) -> int | None:
+    """The action that is named last in an answer, whatever the case; None where none is."""
+    numbers = {name.lower(): number for name, number in actions.items()}
+    names = "|".join(sorted(map(re.escape, numbers), key=len, reverse=True))
+    named = re.findall(rf"(?<!\w)({names})(?!\w)", text.lower())
+    return numbers[named[-1]] if named else None
 
 
-def _names(name: str, space: spaces.Space, form: TextForm) -> tuple[str, ...]:
+def _actions(name: str, space: spaces.Space, form: TextForm) -> dict[str, int]:
+    """The number of each action, by its name."""
     if not isinstance(space, spaces.Discrete):
         kind = type(space).__name__
         raise LangueError(f"{name} takes a {kind} for actions, and a text can only choose among some or be one itself")
-    names = form.actions or tuple(str(space.start + number) for number in range(space.n))
-    if len(names) != space.n:
-        raise LangueError(f"{name} has {space.n} actions, but form.actions names {len(names)}")
-    return names
-
-
-def _is_text(space: Any) -> bool:
-    return isinstance(space, spaces.Text)
+    numbers = [int(space.start) + number for number in range(int(space.n))]
+    names = form.actions or tuple(map(str, numbers))
+    if len(names) != len(numbers):
+        raise LangueError(f"{name} has {len(numbers)} actions, but form.actions names {len(names)}")
+    return dict(zip(names, numbers, strict=True))
 
 
 def _is_discrete(space: Any) -> bool:

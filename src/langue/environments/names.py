@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gymnasium.envs.registration import register, registry
@@ -31,18 +31,32 @@ OTHERS = {
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def make(name: str, **settings: Any) -> TextEnvironment:
+Spec = str | Mapping[str, Any] | TextEnvironment
+"""An environment as a recipe states it: its name, or a mapping of its `name` and settings; or itself."""
+
+
+def make(spec: Spec, **settings: Any) -> TextEnvironment:
     """An environment of texts.
 
     Args:
-        name: `Langue/Write-v0`, `Langue/Translate-v0` or `Langue/Transcribe-v0`; `gym:ID` of Gymnasium's,
-            `reasoning-gym:TASK`, `textarena:GAME`; or `module:Class`, a `TextEnvironment` or an environment of
-            Gymnasium's.
-        settings: of its kind.
+        spec: `Langue/Write-v0`, `Langue/Translate-v0` or `Langue/Transcribe-v0`; `gym:ID` of Gymnasium's,
+            `reasoning-gym:TASK`, `textarena:GAME`; `module:Class`, a `TextEnvironment` or an environment of
+            Gymnasium's; or a mapping of such a name and settings.
+        settings: of its kind, before those of a mapping.
 
     Raises:
         LangueError: there is no such environment or setting, or a library is not installed.
     """
+    if isinstance(spec, TextEnvironment):
+        return spec
+    if isinstance(spec, str):
+        return _named(spec, settings)
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        raise LangueError(f"an environment is a name, or a mapping of its name and settings, not {spec!r:.60}")
+    return _named(spec["name"], {**{key: spec[key] for key in spec if key != "name"}, **settings})
+
+
+def _named(name: str, settings: Mapping[str, Any]) -> TextEnvironment:
     scheme, colon, rest = name.partition(":")
     if name in OWN:
         return fetch(OWN[name])(**settings)
@@ -56,7 +70,7 @@ def make(name: str, **settings: Any) -> TextEnvironment:
     raise LangueError(f"there is no environment {name}; {hint(name, known)}")
 
 
-def _of_class(name: str, kind: Callable[..., Any], settings: dict[str, Any]) -> TextEnvironment:
+def _of_class(name: str, kind: Callable[..., Any], settings: Mapping[str, Any]) -> TextEnvironment:
     if isinstance(kind, type) and issubclass(kind, TextEnvironment):
         return kind(**settings)
     from langue.environments.games import GymText

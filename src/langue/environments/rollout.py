@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from langue.environments.environment import Conversation, TextEnvironment
@@ -170,7 +171,7 @@ def _turn(seats: list[Seat], policy: Policy, watch: Callable[[Turn, Seat], Any] 
         return
     replies = policy([seat.observation for seat in seats], [seat.info for seat in seats])
     for seat, reply in zip(seats, replies, strict=True):
-        _guarded(seat, lambda seat=seat, reply=reply: seat.answer(reply))
+        _guarded(seat, partial(seat.answer, reply))
         if watch is not None and not seat.episode.fault:
             watch(seat.episode.turns[-1], seat)
 
@@ -196,11 +197,11 @@ def check_repeats(environment: TextEnvironment, episode: Episode) -> None:
         LangueError: another one comes of it.
     """
     again = Seat(environment, episode.seed, episode.number, episode.sample)
-    again.begin()
+    _guarded(again, again.begin)
     for turn in episode.turns:
         if again.is_over or again.observation != turn.observation:
             break
-        again.answer(turn.reply)
+        _guarded(again, partial(again.answer, turn.reply))
     if _story(again.episode) != _story(episode):
         raise LangueError(
             f"{environment.name} answers the same seed differently: episode {episode.number} of seed {episode.seed}, "
@@ -210,4 +211,4 @@ def check_repeats(environment: TextEnvironment, episode: Episode) -> None:
 
 def _story(episode: Episode) -> tuple[Any, ...]:
     turns = [(turn.observation, turn.reward) for turn in episode.turns]
-    return turns, episode.last, episode.ended, episode.truncated
+    return turns, episode.last, episode.ended, episode.truncated, episode.fault

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete
 from pydantic import Field
 
-from langue.environments.environment import Conversation, EnvironmentSettings, TextEnvironment
+from langue.environments.environment import Conversation, EnvironmentSettings
 from langue.environments.names import TOKENS, make
 from langue.errors import LangueError
 from langue.settings import parse
@@ -54,7 +54,7 @@ class Tokens(gymnasium.Env[np.ndarray, np.int64]):
         if tokenizer is None:
             raise LangueError(f"{self.name}: tokenizer is missing; give a tokenizer, or its folder")
         self.tokenizer: Tokenizer = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
-        self.environment = _environment(self.settings.environment)
+        self.environment = make(self.settings.environment)
         self.nothing = self.tokenizer.vocab_size
         self.action_space = Discrete(self.tokenizer.vocab_size)
         self.observation_space = MultiDiscrete([self.nothing + 1] * self.settings.context)
@@ -126,13 +126,3 @@ class Tokens(gymnasium.Env[np.ndarray, np.int64]):
     def render(self) -> str:
         """All that was written so far."""
         return self.tokenizer.decode(self._written.ids)
-
-
-def _environment(spec: Any) -> TextEnvironment:
-    if isinstance(spec, TextEnvironment):
-        return spec
-    if isinstance(spec, str):
-        return make(spec)
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
-        raise LangueError(f"an environment is a name, or a mapping with its name and settings, not {spec!r:.60}")
-    return make(spec["name"], **{name: value for name, value in spec.items() if name != "name"})
