@@ -13,6 +13,7 @@ from langue.cli import run as command
 from langue.errors import LangueError
 from langue.evaluation.pairs import baselines, statistics
 from langue.experiment import train
+from langue.metrics.languages import check_language
 from langue.tasks.recipes import read_recipe
 from pair_rows import write_pairs
 
@@ -67,3 +68,22 @@ def test_summaries_in_any_script_have_scores_and_say_how():
     found = baselines(texts, ["我们去公园", "然后睡觉"])
     assert found["oracle"]["rouge_l"] == 1.0
     assert found["lead"]["rouge_l"] < 0.5
+
+
+def test_a_code_that_is_no_language_is_refused_before_anything_is_written(folder, tmp_path, capsys):
+    data = ["--data", str(folder / "zh.tsv")]
+    run = str(folder / "run")
+    for line in (["evaluate", run, *data], ["compare", run, run, *data]):
+        capsys.readouterr()
+        assert command([*line, "--language", "xx"]) == 2
+        assert "'xx' is the code of no language (ISO 639), such as en, zh or deu; the nearest are xh" in (
+            capsys.readouterr().err
+        )
+    strange = read_recipe(folder / "recipe.yaml", {"data.pairs.language": "englsh"})
+    with pytest.raises(LangueError, match=r"'englsh' is the code of no language .*; the nearest are english, "):
+        train(strange, tmp_path / "run", report=False)
+
+
+@pytest.mark.parametrize("name", ["en", "EN-us", "zho_Hans", "jp", ">>deu<<", "ger", "ace_Arab", "German", "iw", "gsw"])
+def test_codes_and_names_of_languages_are_known(name):
+    check_language(name)

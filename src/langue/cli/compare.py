@@ -48,8 +48,11 @@ def compare(
     from langue.data import Tally
     from langue.evaluation.pairs import compare as compare_tasks
     from langue.evaluation.run import reading_as, recipe_data
+    from langue.metrics.languages import check_language
     from langue.tasks import load
 
+    if language is not None:
+        check_language(language)
     tasks = [load(run, device) for run in (first, second)]
     for task in tasks:
         _check(task)

@@ -26,6 +26,7 @@ from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, interv
 from langue.evaluation.search import RERANKED
 from langue.files import write_text
 from langue.metrics.benchmarks import average, score, suite_parts
+from langue.metrics.languages import check_language
 from langue.models.finite import refuse_not_finite
 from langue.remote import is_remote
 from langue.search.rerank import load_reranker
@@ -92,6 +93,8 @@ def evaluate(
     reading = reading_as({"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}, "evaluate")
     if language is not None and task.name not in PAIR_TASKS:
         raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
+    if language is not None:
+        check_language(language)  # before hours of writing
     if task.measured_on == "text":
         result = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):

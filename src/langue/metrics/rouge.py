@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from langue.metrics.check import check_columns
+from langue.metrics.languages import check_language
 from langue.metrics.scripts import is_foreign, language_of, spaced
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -40,9 +41,14 @@ letter of a script without spaces is a word."""
 
 
 def split_of(language: str | None, expected: Sequence[str]) -> Split:
-    """The letters of a language's words; where nobody says which it is, most letters of the references decide."""
+    """The letters of a language's words; where nobody says which it is, most letters of the references decide.
+
+    Raises:
+        LangueError: it is no language.
+    """
     if language is None:
         return "unicode" if is_foreign(expected) else "ascii"
+    check_language(language)
     return "ascii" if language_of(language) in ("en", "eng", "english") else "unicode"
 
 

@@ -15,6 +15,7 @@ from langue.console import say
 from langue.errors import LangueError
 from langue.extra import need
 from langue.metrics.check import check_columns
+from langue.metrics.languages import check_language
 from langue.metrics.scripts import CODES, language_in, language_of
 
 TranslationKind = Literal["bleu", "chrf", "ter"]
@@ -91,10 +92,12 @@ def languages_of(language: Languages, expected: Sequence[Sequence[str]]) -> list
     What nobody says is told by the script of the references that nobody says it of.
 
     Raises:
-        LangueError: there are not as many languages as sentences.
+        LangueError: there are not as many languages as sentences, or one is no language.
     """
     names = [language] * len(expected) if language is None or isinstance(language, str) else list(language)
     check_columns(names, expected)
+    for name in {name for name in names if name is not None}:
+        check_language(name)
     written = language_in(text for texts, name in zip(expected, names, strict=True) if name is None for text in texts)
     codes = [written if name is None else language_of(name) for name in names]
     return [code if code in CODES else None for code in codes]

@@ -18,6 +18,7 @@ from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.files import make_folders
 from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.metrics.languages import check_language
 from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
@@ -90,6 +91,8 @@ class PairTraining(TrainingTask[PairRecipe]):
         if recipe.model.form != "seq2seq":
             raise LangueError(f"task: {recipe.task} wants model.form: seq2seq, not {recipe.model.form}")
         pairs = recipe.data.pairs
+        if pairs.language is not None:
+            check_language(pairs.language)
         if not pairs.tags:
             pairs = pairs.replace(**_tags(recipe, cls.task.columns))
             recipe = recipe.replace(data={"pairs": pairs})
