@@ -6,13 +6,18 @@ Everything here goes to stderr, so that stdout holds results alone.
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TextIO
+
+from langue.errors import is_panic
 
 EVERY = 30.0
 """Seconds between plain lines where stderr is no terminal."""
@@ -146,6 +151,44 @@ def print_styled(line: str) -> None:
 def say(line: str) -> None:
     """One line for the person in front of the screen."""
     print(line, file=sys.stderr, flush=True)
+
+
+_muffling = threading.RLock()
+
+
+@contextmanager
+def muffled() -> Iterator[None]:
+    """Keep from stderr what a library writes there by itself, where it fails with a panic that becomes a sentence.
+
+    What anybody writes is held back for so long, and written after all unless there was a panic. One thread at a time.
+    """
+    with _muffling, ExitStack() as stack:
+        try:
+            real = os.dup(2)
+        except OSError:  # there is no stderr
+            yield
+            return
+        stack.callback(os.close, real)
+        held = stack.enter_context(tempfile.TemporaryFile())
+        _redirect(held.fileno())
+        try:
+            yield
+        except BaseException as error:
+            if is_panic(error):
+                held.truncate(0)
+            raise
+        finally:
+            _redirect(real)
+            held.seek(0)
+            while part := held.read(1 << 16):
+                os.write(real, part)
+
+
+def _redirect(descriptor: int) -> None:
+    """Let what is written to stderr from now on go to a file that is open."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    os.dup2(descriptor, 2)
 
 
 _remarks = ContextVar("remarks", default=True)

@@ -97,7 +97,7 @@ def reading(what: str | Path, advice: str = "", kind: type[LangueError] = Langue
     except LangueError:
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+        if not isinstance(error, Exception) and not is_panic(error):
             raise
         if isinstance(error, PermissionError):
             raise unreadable(error.filename or what, error) from error
@@ -118,6 +118,11 @@ def check_readable(path: Path) -> None:
     """
     with reading(path), path.open("rb"):
         pass
+
+
+def is_panic(error: BaseException) -> bool:
+    """True for a panic in Rust, which is no `Exception`."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 def reason(error: BaseException) -> str:

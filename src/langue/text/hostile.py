@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ a place for each number below the largest."""
 
 _PUT = {"Replace": "content", "Prepend": "prepend", "Append": "append"}
 """Steps that put text of their own, by the field that says which."""
+
+
+_CLASS = re.compile(r"\\[pP]\{[^}]*\}|\\[^\d]|\[(?:\\.|\[:[^]]*:\]|[^]\\])*\]", re.DOTALL)
+"""Parts of a pattern that stand for one character, whatever is in them."""
+
+_RUNS_AWAY = re.compile(r"\)[*+{]|\\[1-9k]|(?:[^|]*?[*+,]){3}")
+"""A group that is repeated, what a group has matched, or three repetitions in succession: without any of them, how long
+a match takes grows with the square of the text at most."""
 
 
 def check_numbers(numbers: Mapping[str, int]) -> None:
@@ -54,6 +63,14 @@ def check_engine(engine: Engine, path: Path) -> None:
         pieces = [len(processor.get(name) or ()) for name in ("single", "pair")]
         if max([*numbers, *pieces, 0]) > LONGEST_FRAME:
             raise LangueError(f"{path} is hostile or damaged: it would put over {LONGEST_FRAME} tokens around a text")
+
+
+def may_run_away(engine: Engine) -> bool:
+    """True for an engine with a pattern that may search beyond the bound at which its library gives up, and panics."""
+    parts = (engine.normalizer, engine.pre_tokenizer, engine.decoder)
+    patterns = (step.get("pattern") for part in parts for step in steps(part))
+    found = (pattern["Regex"] for pattern in patterns if isinstance(pattern, dict) and "Regex" in pattern)
+    return any(_RUNS_AWAY.search(_CLASS.sub("x", pattern)) for pattern in found)
 
 
 def steps(part: Any) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,13 @@ from pathlib import Path
 from tokenizers import Tokenizer as Engine
 
 from langue.account import open_account
+from langue.console import muffled
 from langue.errors import LangueError, reading
 from langue.files import check_file, replacing_listed
 from langue.remote import local
 from langue.text.foreign import MARIAN, build_engine, build_marian
 from langue.text.frame import Frame, classic_frame, read_frame
-from langue.text.hostile import check_engine, check_numbers
+from langue.text.hostile import check_engine, check_numbers, may_run_away
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
 from langue.text.tokenizer_files import (
     DEFAULT,
@@ -71,6 +72,7 @@ class Tokenizer:
         engine.encode_special_tokens = True
         engine.no_padding()
         engine.no_truncation()
+        self._may_run_away = may_run_away(engine)
         known = engine.get_vocab(with_added_tokens=True)
         check_numbers(known)
         added = {token.content: number for number, token in engine.get_added_tokens_decoder().items() if token.special}
@@ -137,7 +139,7 @@ class Tokenizer:
         Raises:
             LangueError: the text is no Unicode, or the tokenizer's own rules fail on it.
         """
-        with encoding((text,)):
+        with encoding((text,)), self._guarded():
             ids = self.reading_specials(special).engine.encode(text, add_special_tokens=False).ids
         self._note((text,), (ids,))
         return ids
@@ -145,7 +147,7 @@ class Tokenizer:
     def encode_batch(self, texts: Sequence[str], special: bool = False) -> list[list[int]]:
         """The same for many texts, on all cores."""
         engine = self.reading_specials(special).engine
-        with encoding(texts):
+        with encoding(texts), self._guarded():
             rows = [encoding.ids for encoding in engine.encode_batch_fast(list(texts), add_special_tokens=False)]
         self._note(texts, rows)
         return rows
@@ -156,10 +158,14 @@ class Tokenizer:
         Raises:
             LangueError: as of `encode`.
         """
-        with encoding((text,)):
+        with encoding((text,)), self._guarded():
             tokens = self.engine.encode(text, add_special_tokens=False)
         self._note((text,), (tokens.ids,))
         return tokens.ids, tokens.offsets
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        """Guard around the engine, whose library tells on stderr where a pattern has run away."""
+        return muffled() if self._may_run_away else nullcontext()
 
     def _note(self, texts: Sequence[str], rows: Sequence[Sequence[int]]) -> None:
         """Note in the account that is open, if one is, what of texts is unknown."""
@@ -174,7 +180,7 @@ class Tokenizer:
         if self.unknown is None:
             return []
         texts = list(texts)
-        with encoding(texts):
+        with encoding(texts), self._guarded():
             encodings = self.engine.encode_batch(texts, add_special_tokens=False)
         return [
             text[slice(*span)]
@@ -208,7 +214,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """The text of token numbers."""
-        with reading("the tokenizer"):
+        with reading("the tokenizer"), self._guarded():
             return self.engine.decode(list(ids), skip_special_tokens=skip_special)
 
     def names(self, ids: Sequence[int]) -> list[str]:
