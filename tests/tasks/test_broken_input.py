@@ -7,12 +7,16 @@ import torch
 from langue.engine import Engine, Request, SamplingSettings
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
-from langue.models.config import ClassifierConfig, EmbedderConfig
+from langue.models.config import AudioConfig, ClassifierConfig, EmbedderConfig
+from langue.tasks.answer.predict import Answer
 from langue.tasks.classify.predict import Classify
 from langue.tasks.classify.settings import ClassifySettings
 from langue.tasks.embed.predict import Embed
 from langue.tasks.fill.predict import Fill
 from langue.tasks.generate.predict import Generate
+from langue.tasks.tag.predict import Tag
+from langue.tasks.tag.settings import TagSettings
+from langue.tasks.transcribe.ctc_transcriber import CTCTranscriber
 from langue.tasks.translate.predict import Translate
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.encoder import LocalEncoder, ProcessEncoder
@@ -33,6 +37,14 @@ def task_of(name):
         return Classify(model, TOKENIZER, ClassifySettings(labels=("no", "yes")))
     if name == "embed":
         return Embed(build(ModelConfig(form="encoder", embedder=EmbedderConfig(pooling="mean"), **SMALL)), TOKENIZER)
+    if name in ("tag", "answer"):
+        head = ClassifierConfig(outputs=2, each="position")
+        model = build(ModelConfig(form="encoder", classifier=head, **SMALL))
+        return Tag(model, TOKENIZER, TagSettings(labels=("A", "B"))) if name == "tag" else Answer(model, TOKENIZER)
+    if name == "transcribe":
+        return CTCTranscriber(
+            build(ModelConfig(form="encoder", tie_embeddings=False, audio=AudioConfig(), **SMALL)), TOKENIZER
+        )
     return Translate(build(ModelConfig(form="seq2seq", **SMALL)), TOKENIZER)
 
 
@@ -64,6 +76,36 @@ def test_whoever_encodes_many_texts_refuses_it_too():
             encoder.encode(["fine", BROKEN[1]])
     assert encoder.encode(["the cat"]).tokens.tolist() == TOKENIZER.encode("the cat")
     encoder.close()
+
+
+NO_INPUTS = [None, 5, 3.5, b"a", {}, [None], ["a", 5], object(), np.array(3.5), {"text": None}, [{"text": 5}]]
+VERBS = {
+    **{name: lambda task, value: getattr(task, task.name)(value) for name in
+       ("generate", "fill", "classify", "embed", "translate", "tag", "transcribe")},
+    "answer": lambda task, value: task.answer(value, "a"),
+    "answer context": lambda task, value: task.answer("a", value),
+    "generate stream": lambda task, value: list(task.stream(value)),
+    "embed stream": lambda task, value: list(task.embed_stream(value)),
+    **{f"{name} predict": lambda task, value: task.predict(value) for name in
+       ("generate", "fill", "classify", "embed", "translate", "tag", "transcribe", "answer")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NO_INPUTS, ids=str)
+@pytest.mark.parametrize("name", VERBS)
+def test_what_is_no_input_is_refused_in_a_sentence(name, value):
+    with pytest.raises(LangueError):
+        VERBS[name](task_of(name.split()[0]), value)
+
+
+def test_the_type_that_came_and_what_is_wanted_are_named():
+    for value, words in (
+        (None, r"^the input should be a text or a list of such, got None$"),
+        (3.5, r"^the input should be a text or a list of such, got float$"),
+        (["a", 5], r"^input 2 should be a text, got int$"),
+    ):
+        with pytest.raises(LangueError, match=words):
+            task_of("translate").translate(value)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

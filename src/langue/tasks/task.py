@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from langue.errors import LangueError
+from langue.tasks.inputs import as_list
 
 if TYPE_CHECKING:
     from langue.hub import PretrainedModel
@@ -50,7 +51,7 @@ class Task(ABC):
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The answer to each input: the task's own verb for a list."""
-        return list(getattr(self, self.name)(list(inputs), **options))
+        return list(getattr(self, self.name)(as_list(inputs, "an input", (), (object,)), **options))
 
     def check_input(self, value: Any, place: str) -> None:
         """Refuse an input that the task's verb cannot take; nothing unless a task says otherwise.

@@ -19,6 +19,7 @@ from langue.tasks.answer.data import Window, answers_of, check, windows_of
 from langue.tasks.answer.objective import Extract, span_scores
 from langue.tasks.answer.settings import AnswerRecipe, AnswerSettings
 from langue.tasks.framing import outputs_of
+from langue.tasks.inputs import as_list
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.training.device import autocast
@@ -86,8 +87,7 @@ class Answer(Task):
             LangueError: a question or a text is empty, or there are not as many of one as of the other.
         """
         is_single = isinstance(question, str)
-        questions = [question] if isinstance(question, str) else list(question)
-        contexts = [context] if isinstance(context, str) else list(context)
+        questions, contexts = (as_list(texts, "a text") for texts in (question, context))
         if len(questions) != len(contexts):
             raise LangueError(f"there are {len(questions)} questions and {len(contexts)} texts; give one for each")
         rows = [
@@ -107,7 +107,11 @@ class Answer(Task):
 
     def predict(self, inputs: Sequence[tuple[str, str]], **options: Any) -> list[Any]:
         """`answer` for a list of pairs of question and text."""
-        return self.answer([question for question, _ in inputs], [context for _, context in inputs], **options)
+        pairs = as_list(inputs, "a pair of question and text", (), (tuple, list))
+        for number, pair in enumerate(pairs, 1):
+            if len(pair) != 2:
+                raise LangueError(f"input {number} should be a pair of question and text, got {len(pair)}")
+        return self.answer([question for question, _ in pairs], [context for _, context in pairs], **options)
 
     def score(self, predicted: Sequence[str], expected: Sequence[Sequence[str]]) -> dict[str, float]:
         """SQuAD's exact match and F1 against all right answers of each; none stands for "there is no answer"."""

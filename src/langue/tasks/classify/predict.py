@@ -18,6 +18,7 @@ from langue.tasks.classify.data import encode, target_of
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
 from langue.tasks.framing import Framed, outputs_of
+from langue.tasks.inputs import as_list
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.training.device import autocast
@@ -82,7 +83,7 @@ class Classify(Task):
             LangueError: a text is empty.
         """
         is_single = isinstance(texts, str | tuple | Mapping)
-        many: Sequence[Any] = [texts] if is_single else list(texts)  # type: ignore[list-item]
+        many = as_list(texts, "a text, a pair of texts or a row", (str, tuple, Mapping), (str, tuple, Mapping, list))
         rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
         answers = self._answers(self.scores(self.encode(rows, special)), scores)
         return answers[0] if is_single else answers

@@ -21,6 +21,7 @@ from langue.models.model import make_embedder
 from langue.objectives.padding import by_length, padded
 from langue.tasks import framing
 from langue.tasks.embed.settings import EmbedRecipe
+from langue.tasks.inputs import as_list, check_type, several
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.text.reading import Reading
@@ -107,6 +108,7 @@ class Embed(Task):
         """
         if isinstance(texts, str):
             return self.embed([texts], prompt=prompt, size=size, special=special)[0]
+        texts = as_list(texts, "a text")
         result = np.zeros((len(texts), self._checked(size)), np.float32)
         done = 0
         how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special, "batch_tokens": batch_tokens}
@@ -136,7 +138,7 @@ class Embed(Task):
         """
         self._checked(size)
         tokenizer = self.tokenizer.reading_specials(special)
-        for pool in _pools(texts):
+        for pool in _pools(several([texts] if isinstance(texts, str) else texts, "a text")):
             with reported():
                 rows = self.reading.encode(tokenizer, pool, self.model.config.context, prompt)
             yield self._vectors(rows, size, batch_tokens)
@@ -174,7 +176,8 @@ def _pools(texts: Iterable[str]) -> Iterator[list[str]]:
     """Texts in their order, some at a time."""
     pool: list[str] = []
     characters = 0
-    for text in texts:
+    for number, text in enumerate(texts, 1):
+        check_type(text, f"input {number}", "a text")
         pool.append(text)
         characters += len(text)
         if len(pool) == POOL or characters >= POOL_CHARACTERS:

@@ -19,6 +19,7 @@ from langue.tasks.fill.evaluate import evaluate_masked
 from langue.tasks.fill.objective import Masked
 from langue.tasks.fill.settings import FillRecipe, MaskingSettings
 from langue.tasks.framing import Framed, batch_tokens, framed_batch
+from langue.tasks.inputs import as_list
 from langue.tasks.task import Task, check_vocabulary
 from langue.text import Tokenizer
 
@@ -89,8 +90,7 @@ class Fill(Task):
         """
         if top < 1:
             raise LangueError(f"top must be at least 1, not {top}")
-        many = [texts] if isinstance(texts, str) else list(texts)
-        rows = [self._encode(text, special) for text in many]
+        rows = [self._encode(text, special) for text in as_list(texts, "a text")]
         guesses: list[Any] = [None] * len(rows)
         for numbers in by_length([len(ids) for ids, _ in rows], batch_tokens(self.model)):
             for number, gaps in zip(numbers.tolist(), self._guess([rows[n] for n in numbers], top), strict=True):

@@ -17,6 +17,7 @@ from langue.settings import parse
 from langue.tasks.constraints import Must, phrase_tokens, say_what_is_lacking
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.settings import GenerateRecipe
+from langue.tasks.inputs import as_list, check_type
 from langue.tasks.task import Task, check_vocabulary
 from langue.text import Tokenizer
 
@@ -73,7 +74,7 @@ class Generate(Task):
         Raises:
             LangueError: an option has no such name or value, or the tokenizer does not know a prompt's character.
         """
-        many = [prompts] if isinstance(prompts, str) else list(prompts)
+        many = as_list(prompts, "a text", kinds=(str, list, tuple))
         texts_by_prompt = [
             [self.cut(hypothesis.tokens, stop, prompt, special) for hypothesis in written]
             for prompt, written in zip(
@@ -122,6 +123,7 @@ class Generate(Task):
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
         a stop string."""
         settings = parse(GenerationSettings, {**options, "samples": 1, "beams": 1}, "generate")
+        check_type(prompt, "the prompt", "a text")
         ids = self._encode(prompt, special)
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
         for event in Engine(self.model, settings).stream(self._request(ids, settings)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -29,6 +29,7 @@ from langue.recipe import PairRecipe, Recipe
 from langue.settings import parse
 from langue.tasks.constraints import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.framing import batch_tokens
+from langue.tasks.inputs import as_list, check_type
 from langue.tasks.losses import mean_loss, with_perplexity
 from langue.tasks.rewriting.sources import Long, Sources, read_sources
 from langue.tasks.task import Task
@@ -114,7 +115,12 @@ class Rewrite(Task):
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The best text for each of a list."""
-        return [result.text for result in self.rewrite([_text(value, self.columns[0]) for value in inputs], **options)]
+        column = self.columns[0]
+        many = as_list(inputs, f"a text or a row with {column}", (), (str, Mapping))
+        texts = [value if isinstance(value, str) else value.get(column) for value in many]
+        for number, text in enumerate(texts, 1):
+            check_type(text, f"{column} of input {number}", "a text")
+        return [result.text for result in self.rewrite(texts, **options)]
 
     def check_input(self, value: str, place: str) -> None:
         self.sides.encode_sources([value])
@@ -321,7 +327,3 @@ def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
     if start is None or start not in tokenizer.before or start == first_token_of(config.decoder_start, tokenizer):
         return ()
     return (start,)
-
-
-def _text(value: Any, column: str) -> str:
-    return value if isinstance(value, str) else str(value[column])

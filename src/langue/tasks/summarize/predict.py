@@ -8,6 +8,7 @@ from typing import Any
 from langue.metrics.rouge import rouge
 from langue.metrics.scripts import one_language
 from langue.metrics.translation import Languages
+from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
 
 
@@ -31,8 +32,7 @@ class Summarize(Rewrite):
         Raises:
             LangueError: an option has no such name or value.
         """
-        many = [texts] if isinstance(texts, str) else list(texts)
-        summaries = [result.text for result in self.rewrite(many, **options)]
+        summaries = [result.text for result in self.rewrite(as_list(texts, "a text"), **options)]
         return summaries[0] if isinstance(texts, str) else summaries
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:

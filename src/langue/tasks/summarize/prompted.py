@@ -15,6 +15,7 @@ from langue.metrics.translation import Languages
 from langue.settings import parse
 from langue.tasks.constraints import Must, Prefix, phrase_tokens, prefix_tokens, say_what_is_lacking
 from langue.tasks.generate.predict import Generate
+from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewritten
 from langue.text import Tokenizer
 
@@ -38,7 +39,7 @@ class Prompted:
 
     def summarize(self, texts: str | Sequence[str], **options: Any) -> str | list[str]:
         """Summarise one text or many; options are the fields of `GenerationSettings`."""
-        summaries = [result.text for result in self.rewrite([texts] if isinstance(texts, str) else texts, **options)]
+        summaries = [result.text for result in self.rewrite(as_list(texts, "a text"), **options)]
         return summaries[0] if isinstance(texts, str) else summaries
 
     @property

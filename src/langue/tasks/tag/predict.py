@@ -15,6 +15,7 @@ from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.models import Model
 from langue.tasks.framing import outputs_of
+from langue.tasks.inputs import as_list
 from langue.tasks.tag.data import pieces_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.settings import TagRecipe, TagSettings
@@ -74,7 +75,7 @@ class Tag(Task):
         Raises:
             LangueError: a text is empty, or a list holds something else than texts and lists of words.
         """
-        many = [texts] if isinstance(texts, str) else list(texts)
+        many = as_list(texts, "a text", kinds=(object,))
         rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
         labelled = [
             list(zip(words_of(row), *((labels, shares) if scores else (labels,)), strict=True))
@@ -87,7 +88,8 @@ class Tag(Task):
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The labels alone, for a list of texts, lists of words, or rows with `tokens`."""
-        rows = [_row(text, f"text {number}") for number, text in enumerate(inputs, 1)]
+        many = as_list(inputs, "an input", (), (object,))
+        rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
         return [labels for labels, _ in self.find(rows)]
 
     def score(self, predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from langue.hub import PretrainedModel
 from langue.metrics.speech import Normaliser, plain, speech_scores
 from langue.models import Model, ModelConfig
 from langue.objectives.padding import by_length
+from langue.tasks.inputs import as_list
 from langue.tasks.losses import mean_loss
 from langue.tasks.task import Task, check_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSettings
@@ -123,11 +124,12 @@ class Transcribe(Task):
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[str]:
         """The text of each of a list of recordings, or of rows with the column audio."""
+        many = as_list(inputs, "a recording", (), (object,))
         sounds = (
             recording_of(Labelled(f"input {number}", value), self.settings.truncated).blocks()
             if isinstance(value, dict) and "audio" in value
             else read_blocks(value, truncated=self.settings.truncated)
-            for number, value in enumerate(inputs, 1)
+            for number, value in enumerate(many, 1)
         )
         return [transcript.text for transcript in self.hear(sounds, **options)]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langue.metrics.translation import Languages, translation_scores
+from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
 
 
@@ -33,9 +34,8 @@ class Translate(Rewrite):
         Raises:
             LangueError: an option has no such name or value, or the model does not know the language.
         """
-        many = [texts] if isinstance(texts, str) else list(texts)
         tags = None if target_language is None else (target_language,)
-        translations = [result.text for result in self.rewrite(many, tags=tags, **options)]
+        translations = [result.text for result in self.rewrite(as_list(texts, "a text"), tags=tags, **options)]
         return translations[0] if isinstance(texts, str) else translations
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
