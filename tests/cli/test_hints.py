@@ -298,6 +298,7 @@ def test_all_files_that_a_run_lacks_are_named(tmp_path: Path):
 @pytest.fixture
 def reviews(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    Path("ab.jsonl").write_text('{"review": "the old king"}\n')
     Path("ab.csv").write_text("review,stars\nthe old king,1\na boat,2\n")
     for task, form in (("generate", "decoder"), ("classify", "encoder")):
         recipe = {"task": task, "model": {"form": form}, "data": {"train": "x", "dev": None}}
@@ -318,6 +319,8 @@ def reviews(tmp_path: Path, monkeypatch) -> Path:
         ("tokenizer train ab.csv --out new", "it has review, stars; name the one that holds the text, as in --text"),
         ("index build ab.csv --out new --kind memory", "it has review, stars; name the one that holds the text, as "
          "in --text review of langue index build"),
+        ("index build ab.jsonl --out new --kind memory", "name the column that holds it, where it is not text, by "
+         "--text of langue index build"),
         ("train generate.yaml --data.train ab.csv --out new", "as in --data.text review"),
         ("train classify.yaml --data.train ab.csv --out new", "as in --data.columns '{text: review, label: stars}'"),
     ],

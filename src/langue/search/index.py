@@ -185,8 +185,7 @@ class Index:
                 raise LangueError(f"{self.place} was made otherwise by somebody else in the meantime; open it again")
             self.change, after = update(writer, documents, there, model, whole=whole)
             if not self.change.added + self.change.replaced + self.change.unchanged:
-                reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.change.dropped.items())
-                raise LangueError("there is no text in what was given" + (f" (left out: {reasons})" if reasons else ""))
+                raise _nothing_to_find(self.change, manifest.settings.text)
             if self.store.manifest is None or self.change.encoded or self.change.deleted:
                 writer.commit(after)
         return self.change
@@ -297,3 +296,11 @@ def _options(old: IndexSettings, new: IndexSettings) -> Iterator[str]:
             yield from (f"--{name} {shlex.quote(str(single))}" for single in values if single is not None)
             if value is None or values == ():
                 yield f"no --{name}"
+
+
+def _nothing_to_find(change: Change, column: str) -> LangueError:
+    """The error for documents of which none holds a text; `column` is where a table was to hold it."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in change.dropped.items())
+    left = f" (left out: {reasons})" if reasons else ""
+    advice = f"; name the column that holds it, where it is not {column}, by --text of langue index build"
+    return LangueError(f"there is no text in what was given{left}{advice if 'missing' in change.dropped else ''}")
