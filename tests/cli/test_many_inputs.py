@@ -168,8 +168,10 @@ def test_nothing_is_written_over_what_is_read(tmp_path):
     check_out(tmp_path / "out.txt", tmp_path / "in.txt", None)
     check_out(None, tmp_path / "in.txt")
     for out in ("in.txt", "link.txt"):
-        with pytest.raises(LangueError, match=f"{out} is read as well, and would be lost"):
-            check_out(tmp_path / out, None, tmp_path / "in.txt")
+        for source in (tmp_path / "in.txt", tmp_path):
+            with pytest.raises(LangueError, match=f"{out} is read as well, and would be lost"):
+                check_out(tmp_path / out, None, source)
+    check_out(tmp_path / "new.txt", tmp_path)
 
 
 def test_nothing_is_written_over_what_is_protected(tmp_path):

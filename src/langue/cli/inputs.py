@@ -220,15 +220,17 @@ def check_out(out: Path | None, *sources: Path | str | None) -> None:
     """Refuse to write over what is read or protected.
 
     Raises:
-        LangueError: the output is one of the sources, or protected against writing.
+        LangueError: the output is one of the sources or a file of one, or protected against writing.
     """
     from langue.files import refuse_protected
 
-    read = {os.path.realpath(source) for source in sources if source is not None}
-    if out is not None and os.path.realpath(out) in read:
+    if out is None:
+        return
+    place = Path(os.path.realpath(out))
+    read = [Path(os.path.realpath(source)) for source in sources if source is not None]
+    if any(place == source or (place.is_file() and place.is_relative_to(source)) for source in read):
         raise LangueError(f"{out} is read as well, and would be lost; choose another name for what is written")
-    if out is not None:
-        refuse_protected(out)
+    refuse_protected(out)
 
 
 def text_in(value: Any, place: str, column: str) -> str:
