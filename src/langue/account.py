@@ -151,7 +151,7 @@ def accounting(account: TextAccount | None) -> Iterator[None]:
 
 @contextmanager
 def learning_from(what: str) -> Iterator[None]:
-    """Note what is encoded inside to be learnt from, and say at the end what was lost.
+    """Note what is encoded inside to be learnt from or measured by, and say at the end what was lost.
 
     Args:
         what: the name of the texts.

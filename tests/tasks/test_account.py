@@ -82,6 +82,16 @@ def test_no_task_learns_from_texts_that_its_tokenizer_does_not_know(task, englis
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_no_task_is_measured_by_texts_that_its_tokenizer_does_not_know(task, tmp_path):
+    strange = "".join(json.dumps(row(task, text, n)) + "\n" for n, text in enumerate(RUSSIAN))
+    (tmp_path / "dev.jsonl").write_text(strange)
+    data = {"dev": str(tmp_path / "dev.jsonl")}
+    made = recipe(tmp_path, task, ENGLISH, data=data, tokenizer={"kind": "char"})
+    with pytest.raises(LangueError, match=r"does not fit the dev (rows|pairs): \d\d% of the characters are unknown"):
+        train(made, tmp_path / "run", report=False)
+
+
 def judge(model, text: str):
     return model.answer(text, text) if model.name == "answer" else model.predict([text])
 

@@ -137,7 +137,8 @@ def set_up(
             wait()
         else:
             wait()
-            trainer = _build(folder.recipe(), folder).trainer
+            with unsaid():  # the first process says it
+                trainer = _build(folder.recipe(), folder).trainer
         yield Training(trainer, folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -39,8 +39,11 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
         if not self.rows["train"]:
             raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
         # What is wrong with these is said before the training and not at its first evaluation.
-        for row in [*self.rows["dev"], *self.rows["test"]]:
-            self.check(row)
+        for split in ("dev", "test"):
+            for row in self.rows[split]:
+                self.check(row)
+            with learning_from(f"the {split} rows"):
+                tokenizer.encode_batch(list(self.row_texts(self.rows[split], recipe)))
         with learning_from(str(recipe.data.train)):
             self.train = self.learn(self.rows["train"])
         if not len(self.train):
@@ -65,7 +68,16 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
 
     @classmethod
     def texts(cls, recipe: AnyTableRecipe) -> Iterator[str]:
-        for row in cls.learnt(recipe):
+        return cls.row_texts(cls.learnt(recipe), recipe)
+
+    @classmethod
+    def row_texts(cls, rows: Sequence[Labelled], recipe: AnyTableRecipe) -> Iterator[str]:
+        """The texts of rows, as they become tokens.
+
+        Raises:
+            LangueError: a row has none; names its columns.
+        """
+        for row in rows:
             texts = list(texts_of(row.values))
             if not texts and cls.columns[0] not in row.values:  # what is wrong with one that is there, is said later
                 raise missing_columns(row.place, cls.columns, row.values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,8 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
         return read_retrieval_rows(data, split)
 
     @classmethod
-    def texts(cls, recipe: EmbedRecipe) -> Iterator[str]:
-        rows = cls.learnt(recipe)
-        kind = kind_of(rows)
+    def row_texts(cls, rows: Sequence[Labelled], recipe: EmbedRecipe) -> Iterator[str]:
+        kind = kind_of(rows) if rows else "texts"
         for row in rows:
             yield from texts_in(row, kind)
 

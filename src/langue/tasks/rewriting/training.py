@@ -221,6 +221,9 @@ class PairTraining(TrainingTask[PairRecipe]):
         pairs = valid_pairs(read, source, data, data.option, tally)
         if tally.records:
             remark(f"left out of {len(pairs):,} {split} pairs: {tally.words()}")
+        with learning_from(f"the {split} pairs"):
+            self.sides.encode_sources([pair.source for pair in pairs])
+            self.sides.target.encode_batch([pair.target for pair in pairs])
         return pairs
 
     def _settings(self, recipe: PairRecipe) -> PairSettings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langue.data.examples import Examples
@@ -33,9 +33,9 @@ class TagTraining(TableTraining[TagRecipe]):
     columns = ("tokens", "tags")
 
     @classmethod
-    def texts(cls, recipe: TagRecipe) -> Iterator[str]:
-        """The words of each row with a space between them, as they will be encoded."""
-        for row in cls.learnt(recipe):
+    def row_texts(cls, rows: Sequence[Labelled], recipe: TagRecipe) -> Iterator[str]:
+        """The words of each row with a space between them."""
+        for row in rows:
             if "tokens" not in row.values:
                 raise missing_columns(row.place, cls.columns, row.values)
             yield " ".join(words_of(row))

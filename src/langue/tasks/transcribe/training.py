@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -61,10 +61,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
     columns = ("audio", "text")
 
     @classmethod
-    def texts(cls, recipe: TranscribeRecipe) -> Iterator[str]:
-        rows = read_split(recipe.data, "train")
-        if not rows:
-            raise LangueError(f"there are no rows to learn from in {recipe.data.train}")
+    def row_texts(cls, rows: Sequence[Labelled], recipe: TranscribeRecipe) -> Iterator[str]:
         for row in rows:
             require(row, "audio", "text")
             yield _written(row, recipe)
