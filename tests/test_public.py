@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import langue
-from langue.tasks.table import TASKS
+from langue.tasks.table import USES
 
 
 def test_importing_brings_nothing_heavy():
@@ -37,7 +37,7 @@ def test_help_and_dir_show_what_is_public():
 
 
 def test_type_checkers_know_the_task_object(tmp_path: Path):
-    lines = [f'reveal_type(langue.load("run", task="{task}"))' for task in TASKS]
+    lines = [f'reveal_type(langue.load("run", task="{task}"))' for task in USES]
     lines += ['reveal_type(langue.load("run"))', 'reveal_type(langue.train("shakespeare", "run"))']
     (tmp_path / "user.py").write_text("from typing import reveal_type\nimport langue\n" + "\n".join(lines) + "\n")
     checker = [Path(sys.executable).with_name("pyrefly"), "check", "--python-interpreter-path", sys.executable]
@@ -48,5 +48,5 @@ def test_type_checkers_know_the_task_object(tmp_path: Path):
     told = [
         line.split(":", 1)[1].strip() for line in (done.stdout + done.stderr).split("\n") if "revealed type" in line
     ]
-    kinds = [*(task.capitalize() for task in TASKS), "Task", "Run"]
+    kinds = [*(task.capitalize() for task in USES), "Task", "Run"]
     assert [line.split()[0].split("[")[0] for line in told] == kinds, done.stdout + done.stderr

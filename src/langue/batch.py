@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -42,13 +42,13 @@ class Batch:
     source_valid: Tensor | None = None
     encoded: Tensor | None = None
 
-    def to(self, device: torch.device | str) -> Batch:
+    def to(self, device: torch.device | str) -> Self:
         """The same batch on another device; pinned memory is copied without waiting."""
         held = {f.name: getattr(self, f.name) for f in fields(self)}
         moved: dict[str, Any] = {
             name: None if tensor is None else tensor.to(device, non_blocking=True) for name, tensor in held.items()
         }
-        return Batch(**moved)
+        return type(self)(**moved)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,10 @@ class Recipe(Settings):
 
     paths: ClassVar[Mapping[str, tuple[str, ...]]] = PATHS
 
+    def of_use(self) -> Recipe:
+        """The recipe of the task that the trained model is for, where that is another."""
+        return self
+
 
 class TextRecipe(Recipe):
     """A recipe for running text."""

@@ -25,10 +25,15 @@ class SearchOptions(GenerationSettings):
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
     max_tokens_per_source: Annotated[float, Parameter(parse=False)] = 0.0
+    """Of models with a source."""
     coverage_penalty: Annotated[float, Parameter(parse=False)] = 0.0
+    """Of models with a source."""
     ensemble: Annotated[Literal["probability", "logarithm"], Parameter(parse=False)] = "probability"
+    """Of a verb's own option."""
     alignments: NoOption = False
+    """Of models with a source."""
     draw_log_probabilities: NoOption = False
+    """Of trainings."""
 
 
 @Parameter(name="*", negative="")
@@ -51,7 +56,9 @@ class RewriteOptions(GenerationSettings):
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
     ensemble: Annotated[Literal["probability", "logarithm"], Parameter(parse=False)] = "probability"
+    """Of a verb's own option."""
     draw_log_probabilities: NoOption = False
+    """Of trainings."""
 
 
 @Parameter(name="*", negative="")

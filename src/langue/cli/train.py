@@ -124,6 +124,6 @@ def _closing(trained: Run) -> str:
         for split, values in (("dev", dev), ("test", test))
         if values
     ]
-    words = training_task(recipe).words
+    words = training_task(recipe).words_of(recipe)
     command = words.in_shell(str(run), words.example(recipe, Tokenizer.load(run)))
     return "\n".join([*lines, f"try: {command}"])

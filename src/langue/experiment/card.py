@@ -62,7 +62,7 @@ def write_card(folder: RunFolder) -> None:
 def card(folder: RunFolder) -> str:
     """The card's Markdown."""
     recipe, record = folder.recipe(), read_record(folder.path)
-    model, words = recipe.model, training_task(recipe).words
+    model, words = recipe.model, training_task(recipe).words_of(recipe)
     tokenizer = Tokenizer.load(folder.path)
     prompt, name = words.example(recipe, tokenizer), json.dumps(record.name, ensure_ascii=False)
     call = f"import langue\n\nmodel = langue.load({name})\n{words.in_python(prompt)}"

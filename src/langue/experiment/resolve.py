@@ -8,10 +8,10 @@ from langue.console import say
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start
-from langue.recipe import PairRecipe, Recipe, changes_between
+from langue.recipe import Recipe, changes_between
 from langue.remote import is_remote
 from langue.settings import shown
-from langue.tasks.training_task import training_task
+from langue.tasks.training_task import WeightsOrigin, training_task
 from langue.text import Tokenizer, TokenizerSettings
 from langue.training import TrainingSettings
 
@@ -48,7 +48,7 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
         recipe = recipe.replace(tokenizer={"path": start.tokenizer})
     source = None if start.source_tokenizer is None else TokenizerSettings(path=start.source_tokenizer)
     task = training_task(recipe)
-    recipe = task.begun_from(recipe, source, start.reading)
+    recipe = task.begun_from(recipe, WeightsOrigin(start.task, start.recipe, source, start.reading))
     return recipe.replace(model=continue_config(recipe.model, task.start_config(start.config)))
 
 
@@ -74,8 +74,9 @@ def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None 
     recipe = recipe.replace(model={"path": old.model.path})
     if recipe.tokenizer.path is None:
         recipe = recipe.replace(tokenizer={"path": old.tokenizer.path})
-    source = old.source_tokenizer if isinstance(old, PairRecipe) else None
-    recipe = training_task(recipe).begun_from(recipe, source, training_task(old).reading_of(old))
+    source = getattr(old, "source_tokenizer", None)
+    origin = WeightsOrigin(old.of_use().task, old, source, training_task(old).reading_of(old))
+    recipe = training_task(recipe).begun_from(recipe, origin)
     return recipe.replace(model=continue_config(recipe.model, old.model.architecture()))
 
 

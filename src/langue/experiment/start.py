@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,12 +12,21 @@ from torch import Tensor, nn
 
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
-from langue.hub import is_foreign, is_published, local, read_labels, read_published, read_reading
+from langue.hub import (
+    is_foreign,
+    is_published,
+    local,
+    purpose,
+    read_labels,
+    read_origin,
+    read_published,
+    read_reading,
+)
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig, load_model
 from langue.nn.roles import roles
-from langue.recipe import ModelSettings
+from langue.recipe import ModelSettings, Recipe
 from langue.settings import shown
 from langue.text.reading import Reading
 from langue.training.checkpoint import load
@@ -37,6 +46,8 @@ class Start:
         labels: what its classifier tells apart, where that has names.
         reading: how texts are given to it, where it represents them by vectors.
         source_tokenizer: where the tokenizer of what it reads is, if that is another.
+        task: what it is for.
+        recipe: by which it was trained, where it comes from a run.
     """
 
     config: ModelConfig
@@ -45,6 +56,8 @@ class Start:
     labels: tuple[str, ...] = ()
     reading: Reading | None = None
     source_tokenizer: Path | None = None
+    task: str = "generate"
+    recipe: Recipe | None = None
 
 
 def read_start(path: Path) -> Start:
@@ -55,22 +68,26 @@ def read_start(path: Path) -> Start:
     """
     path = local(path)
     if RunFolder(path).is_run():
-        return _of_model(RunFolder(path).model, path)
+        return _of_run(RunFolder(path).recipe(), _of_model(RunFolder(path).model, path))
     if is_published(path):
         checkpoint = read_published(path)
         known = None if checkpoint.tokenizer is None else path.absolute()
         weights = dict(checkpoint.model.named_parameters())
         config, labels = checkpoint.model.config, tuple(checkpoint.labels or ())
         reads = None if checkpoint.source_tokenizer is None else source_file(path.absolute())
-        return Start(config, weights, known, labels, checkpoint.reading, reads)
+        task = purpose(config, checkpoint.labels, checkpoint.origin)
+        return Start(config, weights, known, labels, checkpoint.reading, reads, task)
     if (path / "model" / "config.json").is_file():  # what `langue import` leaves
         return _of_model(path / "model", path)
     if (path / "config.json").is_file():
         return _of_model(path, path.parent)
     run = RunFolder(path.absolute().parent.parent)
     if path.name.startswith("step-") and run.is_run():
-        config, weights = run.recipe().model.architecture(), load(path).weights(averaged=False)
-        return Start(config, weights, _tokenizer(run.path), source_tokenizer=_tokenizer(run.model, SOURCE_TOKENIZER))
+        recipe, weights = run.recipe(), load(path).weights(averaged=False)
+        source = _tokenizer(run.model, SOURCE_TOKENIZER)
+        return _of_run(
+            recipe, Start(recipe.model.architecture(), weights, _tokenizer(run.path), source_tokenizer=source)
+        )
     if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
         command = shlex.join(["langue", "import", str(path), path.stem])
         raise LangueError(f"{path} has to become a folder to begin from: {command}")
@@ -85,7 +102,13 @@ def _of_model(folder: Path, run: Path) -> Start:
     weights = dict(model.named_parameters())
     labels = tuple(read_labels(folder) or ())
     tokenizer, source = _tokenizer(folder) or _tokenizer(run), _tokenizer(folder, SOURCE_TOKENIZER)
-    return Start(model.config, weights, tokenizer, labels, read_reading(folder), source)
+    task = purpose(model.config, read_labels(folder), read_origin(folder))
+    return Start(model.config, weights, tokenizer, labels, read_reading(folder), source, task)
+
+
+def _of_run(recipe: Recipe, start: Start) -> Start:
+    """Weights of a run, with what it says of them."""
+    return replace(start, task=recipe.of_use().task, recipe=recipe)
 
 
 def _tokenizer(folder: Path, name: str = "tokenizer.json") -> Path | None:

@@ -10,7 +10,14 @@ from typing import Any
 SCORES = ("accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match", "mrr@10")
 """Metrics of the tasks that judge texts; they say more than a loss."""
 
-COUNTED = {"fill": "hidden tokens", "classify": "examples", "answer": "windows", "tag": "words", "embed": "examples"}
+COUNTED = {
+    "fill": "hidden tokens",
+    "classify": "examples",
+    "answer": "windows",
+    "tag": "words",
+    "embed": "examples",
+    "prefer": "examples",
+}
 """The unit that a task's losses are counted by, where it is not every token."""
 
 

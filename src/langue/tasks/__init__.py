@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from langue.errors import LangueError
 from langue.files import check_folder, every_byte
 from langue.lazy import fetch
-from langue.tasks.table import TASKS
+from langue.tasks.table import TASKS, USES
 
 if TYPE_CHECKING:
     from langue.hub import PretrainedModel
@@ -97,6 +97,7 @@ def load(
     path, wanted = Path(path), (task,) if isinstance(task, str) else task
     with every_byte(verify):
         checkpoint, recipe = read_model(path)
+    recipe = None if recipe is None else recipe.of_use()
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
     name = _task(checkpoint, recipe, path, wanted or ())
@@ -193,6 +194,6 @@ def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted
     task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
     if task in REWRITERS:
         return next((name for name in wanted if name in REWRITERS), task)
-    if task not in TASKS:
-        raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(TASKS)}")
+    if task not in USES:
+        raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(USES)}")
     return task

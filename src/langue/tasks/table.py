@@ -1,6 +1,7 @@
-"""The tasks, by name. A task is a folder of this name beside, with `settings`, `predict` and `training`."""
+"""The tasks, by name. A task is a folder of this name beside, with `settings`, `predict` and `training`; one of
+`POLICY_TASKS` has no `predict`, since its models are used for the task that they began from."""
 
-TASKS = (
+USES = (
     "generate",
     "fill",
     "classify",
@@ -12,3 +13,7 @@ TASKS = (
     "denoise",
     "embed",
 )
+
+POLICY_TASKS = ("prefer",)
+
+TASKS = (*USES, *POLICY_TASKS)

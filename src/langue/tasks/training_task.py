@@ -103,6 +103,23 @@ class Load:
 
 
 @dataclass(frozen=True)
+class WeightsOrigin:
+    """The origin of trained weights that a training begins from.
+
+    Attributes:
+        task: what they are for.
+        recipe: by which they were trained, where they come from a run.
+        source_tokenizer: the tokenizer of their sources, where it is one of its own.
+        reading: how texts are given to them, where they make vectors.
+    """
+
+    task: str
+    recipe: Recipe | None = None
+    source_tokenizer: TokenizerSettings | None = None
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True)
 class CardWords:
     """A model card's words about a task. `{name}` is the run's name and `{prompt}` a text to try it by.
 
@@ -182,15 +199,14 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
         return config.replace(classifier=head, embedder=None)
 
     @classmethod
-    def begun_from(cls, recipe: AnyRecipe, source: TokenizerSettings | None, reading: Reading | None) -> AnyRecipe:
-        """The recipe with what trained weights to begin from bring along and it does not say itself.
-
-        Args:
-            recipe: of this task.
-            source: the tokenizer of their sources, where it is one of its own.
-            reading: how texts are given to them, where they make vectors.
-        """
+    def begun_from(cls, recipe: AnyRecipe, origin: WeightsOrigin) -> AnyRecipe:
+        """The recipe with what trained weights to begin from bring along and it does not say itself."""
         return recipe
+
+    @classmethod
+    def words_of(cls, recipe: AnyRecipe) -> CardWords:
+        """The model card's words about a run."""
+        return cls.words
 
     @classmethod
     def reading_of(cls, recipe: AnyRecipe) -> Reading | None:

@@ -23,8 +23,8 @@ from langue.tasks.embed.objective import EmbedObjective
 from langue.tasks.embed.predict import Embed
 from langue.tasks.embed.settings import EmbedRecipe, EmbedSettings, SimilarityLoss
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, with_vocabulary
-from langue.text import Tokenizer, TokenizerSettings
+from langue.tasks.training_task import CardWords, WeightsOrigin, with_vocabulary
+from langue.text import Tokenizer
 from langue.text.reading import FILE as READING
 from langue.text.reading import Reading
 from langue.training import Deciding
@@ -62,12 +62,12 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
         return config
 
     @classmethod
-    def begun_from(cls, recipe: EmbedRecipe, source: TokenizerSettings | None, reading: Reading | None) -> EmbedRecipe:
+    def begun_from(cls, recipe: EmbedRecipe, origin: WeightsOrigin) -> EmbedRecipe:
         """The recipe by which texts are read as the weights know them, unless it says otherwise itself."""
-        if reading is None:
+        if origin.reading is None:
             return recipe
         own = {name: getattr(recipe.embed, name) for name in recipe.embed.model_fields_set}
-        return recipe.replace(embed=EmbedSettings(**{**reading.model_dump(), **own}))
+        return recipe.replace(embed=EmbedSettings(**{**origin.reading.model_dump(), **own}))
 
     @classmethod
     def reading_of(cls, recipe: EmbedRecipe) -> Reading:

@@ -26,9 +26,8 @@ from langue.recipe import PairRecipe
 from langue.report.words import short
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
-from langue.tasks.training_task import Load, Shape, TrainingTask, buckets_of, set_up, with_vocabulary
+from langue.tasks.training_task import Load, Shape, TrainingTask, WeightsOrigin, buckets_of, set_up, with_vocabulary
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
-from langue.text.reading import Reading
 from langue.text.tokenizer import FILE
 
 SAMPLES = 3
@@ -110,10 +109,10 @@ class PairTraining(TrainingTask[PairRecipe]):
         return recipe.replace(model={name: size or needed})
 
     @classmethod
-    def begun_from(cls, recipe: PairRecipe, source: TokenizerSettings | None, reading: Reading | None) -> PairRecipe:
-        if source is None or recipe.source_tokenizer is not None:
+    def begun_from(cls, recipe: PairRecipe, origin: WeightsOrigin) -> PairRecipe:
+        if origin.source_tokenizer is None or recipe.source_tokenizer is not None:
             return recipe
-        return recipe.replace(source_tokenizer=source)
+        return recipe.replace(source_tokenizer=origin.source_tokenizer)
 
     @classmethod
     def prepare(cls, recipe: PairRecipe, tokenizer: Tokenizer, folder: Path) -> None:
