@@ -136,6 +136,14 @@ def test_recordings_of_different_lengths_stand_side_by_side(spoken):
 def test_strings_in_shared_memory_are_refused_rather_than_lost():
     with pytest.raises(ValueError, match="shared_memory=False"):
         gymnasium.make_vec("Langue/Translate-v0", num_envs=2, vectorization_mode="async", data=PAIRS)
+    some = {"vectorization_mode": "async", "vector_kwargs": {"shared_memory": False}}
+    vectors = [
+        gymnasium.make_vec("Langue/Translate-v0", 2, data=PAIRS, **more)
+        for more in (some, {"vectorization_mode": "sync"})
+    ]
+    observations = [list(vector.reset(seed=[4, 5])[0]) for vector in vectors]
+    vectors[0].close()
+    assert observations[0] == observations[1]
 
 
 def test_the_space_of_texts_holds_any_script_up_to_a_length():
