@@ -1,6 +1,7 @@
 """Whoever encodes a text, the tokens are the engine's."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -8,10 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer as Engine
 
 from langue import machine
 from langue.errors import LangueError
-from langue.text import TokenizerSettings, train_tokenizer
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text import encoder as module
 from langue.text.encoder import Encoders, LocalEncoder, ProcessEncoder
 
@@ -48,6 +50,19 @@ def test_a_process_that_was_ended_is_a_sentence(byte_bpe):
     with pytest.raises(LangueError, match="a process that encodes text was ended from outside"):
         process.encode(["x" * 1_000_000])
     process.close()
+
+
+def test_a_process_says_what_its_tokenizer_fails_on_and_goes_on(byte_bpe, capfd):
+    content = json.loads(byte_bpe.engine.to_str())
+    split = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
+    content["pre_tokenizer"] = split
+    tokenizer = Tokenizer(Engine.from_str(json.dumps(content)))
+    process = ProcessEncoder(tokenizer, U2)
+    with pytest.raises(LangueError, match="the tokenizer's own rules fail on it"):
+        process.encode(["sound", "a" * 200 + "!"])
+    assert process.encode(["sound"]).tokens.tolist() == tokenizer.encode("sound")
+    process.close()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.fixture(scope="module")

@@ -77,11 +77,14 @@ class ProcessEncoder:
         """The tokens of texts.
 
         Raises:
-            LangueError: the process ended.
+            LangueError: the tokenizer fails on them, or the process ended.
         """
         assert self._process.stdout is not None
         try:
             send(self._input, texts)
+            faults = receive(self._process.stdout)
+            if faults:
+                raise LangueError(faults[0])
             lengths = read_numbers(self._process.stdout, LENGTH, len(texts))
             return FlatTokens(read_numbers(self._process.stdout, self._dtype, int(lengths.sum())), lengths)
         except (OSError, EOFError):
