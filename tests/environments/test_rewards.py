@@ -74,10 +74,10 @@ def test_an_embedder_judges_without_references(tmp_path):
     cosine = first @ second / np.sqrt((first @ first) * (second @ second))
     assert isinstance(made.settings.reward, EmbedderReward)
     pair = made.pairs[0]._replace(source="ein Boot")
-    assert made.settings.reward.value(pair, "a boat") == pytest.approx(cosine, abs=1e-5)
-    assert made.settings.reward.value(pair, "  ") == 0.0
-    assert made.settings.reward.value(pair, "ein Boot") == pytest.approx(1.0, abs=1e-5)
-    assert made.settings.reward.value(pair, "ein Boot" * 4) < 0.51  # twice as long as the ratio allows
+    values = made.settings.reward.values([pair] * 4, ["a boat", "  ", "ein Boot", "ein Boot" * 4])
+    assert values[:3] == pytest.approx([cosine, 0.0, 1.0], abs=1e-5)
+    assert 0 < values[3] < 0.51  # twice as long as the ratio allows
+    assert made.settings.reward.values([pair], [""]) == [0.0]
 
 
 def test_a_table_that_loses_too_much_says_what_allows_it():

@@ -147,6 +147,26 @@ def test_an_environment_that_answers_the_same_seed_differently_is_refused(at_onc
         list(play(place, count_up, [5, 6], seed=1))
 
 
+def test_who_knows_that_it_answers_alike_need_not_play_twice():
+    assert len(list(play(Fickle(), count_up, range(3), twice=False))) == 3
+
+
+def test_one_text_that_cannot_be_judged_takes_no_other_with_it():
+    made = environments.make("Langue/Write-v0", prompts=["1", "0", "2"], verifier="test_rollout:inverse")
+    played = {episode.turns[0].observation if episode.turns else "": episode for episode in play(made, say, range(3))}
+    assert played["1"].reward == 1.0
+    assert played["2"].reward == 0.5
+    assert "division by zero" in played[""].fault
+
+
+def inverse(text: str, row: dict) -> float:
+    return 1 / int(text)
+
+
+def say(observations, infos):
+    return [Reply(observation) for observation in observations]
+
+
 def test_an_endless_one_is_truncated():
     (episode,) = play(Endless(max_turns=6), count_up, [0])
     assert (len(episode.turns), episode.truncated, episode.ended, episode.reward) == (6, True, False, 6.0)

@@ -111,6 +111,10 @@ def test_a_classifier_gives_its_labels_probability(tmp_path: Path):
     assert label.judge({"prompt": "grim"}, "a lovely day").reward == pytest.approx(scores["good"])
     assert label.judge({"prompt": "grim"}, "a grim day").reward < 0.5 < scores["good"]
     assert label.judge({"prompt": "grim"}, "  ").reward == 0.0
+    texts = ["a lovely day", "", "a grim day in town", "awful"]
+    single = [label.judge({"prompt": ""}, text).reward for text in texts]
+    together = [outcome.reward for outcome in label.judge_all([{"prompt": ""}] * 4, texts)]
+    assert together == pytest.approx(single, abs=1e-6)
     with pytest.raises(LangueError, match="did you mean good"):
         verifier_of({"kind": "label", "path": str(run), "label": "goood"}).judge({}, "a")
     with pytest.raises(LangueError, match="no reward model"):

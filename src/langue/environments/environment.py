@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -68,12 +68,14 @@ class Scene:
         answer: from an action to what comes of it.
         info: what else there is to know at the beginning.
         value: the reward that an action would have, where asking changes nothing; None where there is no telling.
+        subject: what a `JudgedEnvironment` judges texts by.
     """
 
     observation: str
     answer: Callable[[str], Outcome]
     info: Mapping[str, Any] = field(default_factory=dict)
     value: Callable[[str], float] | None = None
+    subject: Any = None
 
 
 class Step(NamedTuple):
@@ -107,12 +109,15 @@ class Conversation:
         self.info = self._info(self.observation, self.scene.info)
 
     def step(self, action: str) -> Step:
-        """Act.
+        """Act; see `take`."""
+        return self.take(self.scene.answer(action))
+
+    def take(self, outcome: Outcome) -> Step:
+        """Go on with what comes of an action.
 
         Raises:
             LangueError: the reward is no finite number.
         """
-        outcome = self.scene.answer(action)
         self.turn += 1
         if not math.isfinite(outcome.reward):
             raise LangueError(
@@ -175,6 +180,14 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
             LangueError: it cannot be made.
         """
 
+    def answers(self, scenes: Sequence[Scene], actions: Sequence[str]) -> list[Outcome | Exception]:
+        """What comes of an action in each of several scenes, or the error that came instead.
+
+        Raises:
+            LangueError: there is something to mend.
+        """
+        return [attempt(scene.answer, action) for scene, action in zip(scenes, actions, strict=True)]
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         super().reset(seed=seed)
         if seed is not None:
@@ -195,6 +208,43 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
     def render(self) -> str:
         """The episode so far, actions behind >."""
         return "\n".join(self._told)
+
+
+class JudgedEnvironment(TextEnvironment):
+    """Base of environments whose answer depends on a text and a row of data alone.
+
+    So the texts of many episodes are judged at once, as models do best, and unfinished texts can be judged as well.
+    """
+
+    @abstractmethod
+    def outcomes(self, subjects: Sequence[Any], texts: Sequence[str]) -> list[Outcome]:
+        """What comes of each text, by the subject of its episode."""
+
+    def judged(self, observation: str, subject: Any, info: Mapping[str, Any] | None = None) -> Scene:
+        """An episode whose texts are judged by a subject."""
+
+        def answer(text: str) -> Outcome:
+            return self.outcomes([subject], [text])[0]
+
+        return Scene(observation, answer, info or {}, lambda text: answer(text).reward, subject)
+
+    def answers(self, scenes: Sequence[Scene], actions: Sequence[str]) -> list[Outcome | Exception]:
+        outcomes = attempt(self.outcomes, [scene.subject for scene in scenes], actions)
+        return super().answers(scenes, actions) if isinstance(outcomes, Exception) else outcomes
+
+
+def attempt(act: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns, or the error that it raises.
+
+    Raises:
+        LangueError: the function raises one, which says what to mend.
+    """
+    try:
+        return act(*arguments)
+    except LangueError:
+        raise
+    except Exception as error:
+        return error
 
 
 def row_of(count: int, seed: int, episode: int) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from pydantic import Field, field_validator
 
-from langue.environments.environment import EnvironmentSettings, Outcome, Scene, TextEnvironment
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene
 from langue.environments.games import nearest
 from langue.errors import LangueError, reason
 from langue.extra import need_package
@@ -37,7 +38,7 @@ class ExerciseSettings(EnvironmentSettings):
         return extract
 
 
-class Exercises(TextEnvironment):
+class Exercises(JudgedEnvironment):
     """A question is the observation, its answer the action, and the task's own score the reward.
 
     Args:
@@ -73,12 +74,13 @@ class Exercises(TextEnvironment):
     def scene(self, seed: int, episode: int) -> Scene:
         dataset = self._dataset(seed)
         entry = dataset[episode % len(dataset)]
+        return self.judged(entry["question"] + self.settings.instruction, (dataset, entry))
 
-        def value(text: str) -> float:
-            return float(dataset.score_answer(self._extract(text), entry))
-
-        question = entry["question"] + self.settings.instruction
-        return Scene(question, lambda text: Outcome(value(text), info={"reference": entry["answer"]}), value=value)
+    def outcomes(self, subjects: Sequence[Any], texts: Sequence[str]) -> list[Outcome]:
+        return [
+            Outcome(float(dataset.score_answer(self._extract(text), entry)), info={"reference": entry["answer"]})
+            for (dataset, entry), text in zip(subjects, texts, strict=True)
+        ]
 
     def _extract(self, text: str) -> str | None:
         if self.settings.extract is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
-from langue.environments.environment import Conversation, TextEnvironment
+from langue.environments.environment import Conversation, Outcome, Scene, TextEnvironment, attempt
 from langue.environments.policies import Policy, Reply
 from langue.errors import LangueError, reason
 from langue.written_text import WrittenText
@@ -17,6 +17,10 @@ TOGETHER = 512
 
 FAILURES = 10
 """Episodes in a row whose environment fails, at which nothing more is tried."""
+
+
+NEAR = 1e-3
+"""How far the rewards of one action may lie apart: a model that judges many texts at once rounds otherwise."""
 
 
 class Turn(NamedTuple):
@@ -80,7 +84,12 @@ class Seat:
         self._environment = environment
 
     def begin(self) -> None:
-        self._conversation = Conversation(self._environment, self.episode.seed, self.episode.number)
+        """Let the environment prepare the episode."""
+        begun = attempt(Conversation, self._environment, self.episode.seed, self.episode.number)
+        if isinstance(begun, Exception):
+            self.note(fault=reason(begun))
+        else:
+            self._conversation = begun
 
     @property
     def observation(self) -> str:
@@ -92,14 +101,22 @@ class Seat:
         return {**self._under_way.info, "sample": self.episode.sample, "history": self.episode.written}
 
     @property
+    def scene(self) -> Scene:
+        """What the environment has prepared."""
+        return self._under_way.scene
+
+    @property
     def _under_way(self) -> Conversation:
         assert self._conversation is not None
         return self._conversation
 
-    def answer(self, reply: Reply) -> None:
-        """Act, and note what came of it."""
+    def take(self, reply: Reply, outcome: Outcome | Exception) -> None:
+        """Go on with what came of a reply."""
+        if isinstance(outcome, Exception):
+            self.note(fault=reason(outcome))
+            return
         observation = self.observation
-        step = self._under_way.step(reply.text)
+        step = self._under_way.take(outcome)
         turns = (*self.episode.turns, Turn(observation, reply, step.reward))
         self.note(turns=turns, last=step.observation, info=step.info, ended=step.ended, truncated=step.truncated)
 
@@ -120,11 +137,9 @@ def play(
     seed: int = 0,
     samples: int = 1,
     together: int = TOGETHER,
-    watch: Callable[[Turn, Seat], Any] | None = None,
+    twice: bool = True,
 ) -> Iterator[Episode]:
     """Play episodes, which are given out as they end.
-
-    The first is played twice, the second time with the answers of the first.
 
     Args:
         environment: where.
@@ -133,7 +148,7 @@ def play(
         seed: of the episodes.
         samples: how often each is played, by the same policy with other draws.
         together: episodes under way at once; what comes of one does not depend on it.
-        watch: called with each turn, and the episode that it belongs to.
+        twice: play the first one again, with the same answers, to see whether the same comes of them.
 
     Raises:
         LangueError: a reward is no finite number, the environment answers the same seed differently, or fails too often
@@ -141,19 +156,19 @@ def play(
     """
     rest = ((number, sample) for number in episodes for sample in range(samples))
     seats: list[Seat] = []
-    failures, is_checked = 0, False
+    failures = 0
     while True:
         seats += _newcomers(environment, seed, rest, together - len(seats))
         if not seats:
             return
-        _turn([seat for seat in seats if not seat.is_over], policy, watch)
+        _turn(environment, [seat for seat in seats if not seat.is_over], policy)
         for episode in (seat.episode for seat in seats if seat.is_over):
             failures = failures + 1 if episode.fault else 0
             if failures == FAILURES:
                 raise LangueError(f"{environment.name} has failed {failures} times in a row, last with {episode.fault}")
-            if not episode.fault and not is_checked:
+            if twice and not episode.fault:
                 check_repeats(environment, episode)
-                is_checked = True
+                twice = False
             yield episode
         seats = [seat for seat in seats if not seat.is_over]
 
@@ -161,33 +176,18 @@ def play(
 def _newcomers(environment: TextEnvironment, seed: int, rest: Iterator[tuple[int, int]], room: int) -> Iterator[Seat]:
     for _, (number, sample) in zip(range(room), rest, strict=False):
         seat = Seat(environment, seed, number, sample)
-        _guarded(seat, seat.begin)
+        seat.begin()
         yield seat
 
 
-def _turn(seats: list[Seat], policy: Policy, watch: Callable[[Turn, Seat], Any] | None) -> None:
+def _turn(environment: TextEnvironment, seats: list[Seat], policy: Policy) -> None:
     """One turn of episodes that have not ended."""
     if not seats:
         return
     replies = policy([seat.observation for seat in seats], [seat.info for seat in seats])
-    for seat, reply in zip(seats, replies, strict=True):
-        _guarded(seat, partial(seat.answer, reply))
-        if watch is not None and not seat.episode.fault:
-            watch(seat.episode.turns[-1], seat)
-
-
-def _guarded(seat: Seat, act: Callable[[], None]) -> None:
-    """Do something in an environment, whose failure ends this episode alone.
-
-    Raises:
-        LangueError: the environment says itself what is to be mended.
-    """
-    try:
-        act()
-    except LangueError:
-        raise
-    except Exception as error:
-        seat.note(fault=reason(error))
+    outcomes = environment.answers([seat.scene for seat in seats], [reply.text for reply in replies])
+    for seat, reply, outcome in zip(seats, replies, outcomes, strict=True):
+        seat.take(reply, outcome)
 
 
 def check_repeats(environment: TextEnvironment, episode: Episode) -> None:
@@ -197,12 +197,16 @@ def check_repeats(environment: TextEnvironment, episode: Episode) -> None:
         LangueError: another one comes of it.
     """
     again = Seat(environment, episode.seed, episode.number, episode.sample)
-    _guarded(again, again.begin)
+    again.begin()
     for turn in episode.turns:
         if again.is_over or again.observation != turn.observation:
             break
-        _guarded(again, partial(again.answer, turn.reply))
-    if _story(again.episode) != _story(episode):
+        again.take(turn.reply, environment.answers([again.scene], [turn.reply.text])[0])
+    rewards = [
+        math.isclose(*pair, rel_tol=NEAR, abs_tol=NEAR)
+        for pair in zip(*map(_rewards, (again.episode, episode)), strict=False)
+    ]
+    if _story(again.episode) != _story(episode) or not all(rewards):
         raise LangueError(
             f"{environment.name} answers the same seed differently: episode {episode.number} of seed {episode.seed}, "
             f"played twice with the same actions, went two ways; let all that it draws depend on the seed"
@@ -210,5 +214,9 @@ def check_repeats(environment: TextEnvironment, episode: Episode) -> None:
 
 
 def _story(episode: Episode) -> tuple[Any, ...]:
-    turns = [(turn.observation, turn.reward) for turn in episode.turns]
-    return turns, episode.last, episode.ended, episode.truncated, episode.fault
+    observations = [turn.observation for turn in episode.turns]
+    return observations, episode.last, episode.ended, episode.truncated, episode.fault
+
+
+def _rewards(episode: Episode) -> list[float]:
+    return [turn.reward for turn in episode.turns]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from langue.data import DataSettings
 from langue.data.labelled import read_labelled, require, text_of
 from langue.data.recordings import recording_of
-from langue.environments.environment import EnvironmentSettings, Outcome, Scene, TextEnvironment, row_of
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
 from langue.errors import LangueError
 from langue.metrics.speech import Normaliser, error_rate, error_statistics
 
@@ -29,7 +29,7 @@ class TranscribeSettings(EnvironmentSettings):
     """What is written alike before it is compared."""
 
 
-class Transcribe(TextEnvironment):
+class Transcribe(JudgedEnvironment):
     """The observation is a recording's path, `info["audio"]` its samples at 16 kHz, the action what is said in it."""
 
     name, kind = "Langue/Transcribe-v0", TranscribeSettings
@@ -49,14 +49,10 @@ class Transcribe(TextEnvironment):
         row = self.rows[row_of(len(self.rows), seed, episode)]
         recording = recording_of(row)
         path = recording.audio if isinstance(recording.audio, str | Path) else recording.place
-        value = partial(self._value, text_of(row, "text"))
-        return Scene(
-            str(path),
-            lambda text: Outcome(value(text), info={"reference": row.values["text"]}),
-            {"audio": recording.read().copy()},
-            value,
-        )
+        return self.judged(str(path), text_of(row, "text"), {"audio": recording.read().copy()})
 
-    def _value(self, expected: str, text: str) -> float:
-        counts = error_statistics([text], [expected], self.settings.normaliser)[self.settings.reward]
-        return 1 - error_rate(counts[0])
+    def outcomes(self, subjects: Sequence[str], texts: Sequence[str]) -> list[Outcome]:
+        counts = error_statistics(texts, subjects, self.settings.normaliser)[self.settings.reward]
+        return [
+            Outcome(1 - error_rate(row), info={"reference": text}) for row, text in zip(counts, subjects, strict=True)
+        ]

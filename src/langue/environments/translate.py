@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from langue.data import PairDataSettings, Tally
 from langue.data.parallel import Pair, read_any_pairs, valid_pairs
-from langue.environments.environment import EnvironmentSettings, Outcome, Scene, TextEnvironment, row_of
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
 from langue.errors import LangueError
 from langue.metrics import TranslationMetric
 from langue.metrics.scripts import language_in
@@ -43,14 +43,27 @@ class EmbedderReward(Settings):
 
         return load(self.embedder, self.device, task="embed")
 
-    def value(self, pair: Pair, text: str) -> float:
+    def values(self, pairs: Sequence[Pair], texts: Sequence[str]) -> list[float]:
         """From −1 to 1; 0 of no text."""
-        if not text.strip():
-            return 0.0
-        first, second = self._task.embed([pair.source, text])
-        cosine = float(first @ second) / max(1e-12, math.sqrt(float(first @ first) * float(second @ second)))
-        longer, shorter = sorted((len(pair.source.strip()), len(text.strip())), reverse=True)
-        return cosine * min(1.0, self.ratio * shorter / longer)
+        written = [number for number, text in enumerate(texts) if text.strip()]
+        if not written:
+            return [0.0] * len(texts)
+        sides = [pairs[number].source for number in written], [texts[number] for number in written]
+        cosines = dict(zip(written, row_cosines(*map(self._task.embed, sides)), strict=True))
+        return [
+            cosines.get(number, 0.0) * self._length_term(pair.source.strip(), text.strip())
+            for number, (pair, text) in enumerate(zip(pairs, texts, strict=True))
+        ]
+
+    def _length_term(self, source: str, text: str) -> float:
+        shorter, longer = sorted((len(source), len(text)))
+        return min(1.0, self.ratio * shorter / longer)
+
+
+def row_cosines(first: np.ndarray, second: np.ndarray) -> list[float]:
+    """The cosine of each row of (n, width) with the same row of another."""
+    first, second = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in (first, second))
+    return (first * second).sum(-1).tolist()
 
 
 class TranslateSettings(EnvironmentSettings):
@@ -70,7 +83,7 @@ class TranslateSettings(EnvironmentSettings):
     """Code of the language that is written, by which BLEU and TER split it; null goes by its script."""
 
 
-class Translate(TextEnvironment):
+class Translate(JudgedEnvironment):
     """A source is the observation, its translation the action."""
 
     name, kind = "Langue/Translate-v0", TranslateSettings
@@ -80,27 +93,26 @@ class Translate(TextEnvironment):
         super().__init__(render_mode, **settings)
         self.pairs = _pairs(self.name, self.settings)
         self.size, reward = len(self.pairs), self.settings.reward
-        self._value: Callable[[Pair, str], float] = (
-            reward.value if isinstance(reward, EmbedderReward) else partial(self._score, self._metric(reward))
-        )
+        self.values = reward.values if isinstance(reward, EmbedderReward) else self._by_metric(reward)
 
     def scene(self, seed: int, episode: int) -> Scene:
         pair = self.pairs[row_of(len(self.pairs), seed, episode)]
-        return Scene(
-            pair.source,
-            lambda text: Outcome(self._value(pair, text), info={"reference": pair.target}),
-            {"tags": pair.tags},
-            partial(self._value, pair),
-        )
+        return self.judged(pair.source, pair, {"tags": pair.tags})
 
-    def _metric(self, kind: Metric) -> TranslationMetric:
+    def outcomes(self, subjects: Sequence[Pair], texts: Sequence[str]) -> list[Outcome]:
+        values = self.values(subjects, texts)
+        return [Outcome(value, info={"reference": pair.target}) for value, pair in zip(values, subjects, strict=True)]
+
+    def _by_metric(self, kind: Metric) -> Callable[[Sequence[Pair], Sequence[str]], list[float]]:
         language = self.settings.language or language_in(pair.target for pair in self.pairs)
-        return TranslationMetric(kind, language, sentences=True)
+        metric = TranslationMetric(kind, language, sentences=True)
 
-    @staticmethod
-    def _score(metric: TranslationMetric, pair: Pair, text: str) -> float:
-        share = metric.corpus([text], [pair.target]) / 100
-        return 1 - share if metric.kind == "ter" else share
+        def values(pairs: Sequence[Pair], texts: Sequence[str]) -> list[float]:
+            counts = metric.statistics(texts, [pair.target for pair in pairs])
+            shares = [metric.score(row) / 100 for row in counts]
+            return [1 - share for share in shares] if kind == "ter" else shares
+
+        return values
 
 
 def _pairs(name: str, settings: TranslateSettings) -> list[Pair]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -43,6 +43,10 @@ class Verifier(Settings):
         Raises:
             LangueError: the row or the verifier lacks what is needed.
         """
+
+    def judge_all(self, rows: Sequence[Row], texts: Sequence[str]) -> list[Outcome]:
+        """The same for many at once."""
+        return [self.judge(row, text) for row, text in zip(rows, texts, strict=True)]
 
 
 class Function(Verifier):
@@ -153,6 +157,10 @@ class _Classifier(Verifier):
     """A run, or another model's folder."""
     device: str = "auto"
     """cpu, cuda, …"""
+    prompt: bool
+    """The prompt is judged as well."""
+    empty: float = 0.0
+    """The reward of no text at all."""
 
     @cached_property
     def _task(self) -> Any:
@@ -160,38 +168,43 @@ class _Classifier(Verifier):
 
         return load(self.path, self.device, task="classify")
 
-    def _read(self, row: Row, text: str, prompt: bool) -> str:
-        return (f"{row['prompt']}{text}" if prompt else text) if text.strip() else ""
+    @abstractmethod
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        """The score of each of some texts, none of which is empty."""
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        return self.judge_all([row], [text])[0]
+
+    def judge_all(self, rows: Sequence[Row], texts: Sequence[str]) -> list[Outcome]:
+        read = [f"{row['prompt']}{text}" if self.prompt else text for row, text in zip(rows, texts, strict=True)]
+        written = [number for number, text in enumerate(texts) if text.strip()]
+        scores = dict(zip(written, self.scores([read[number] for number in written]), strict=True))
+        return [Outcome(scores.get(number, self.empty)) for number in range(len(texts))]
 
 
 class Label(_Classifier):
-    """The probability of a label, as a classifier sees a text; 0 of no text at all."""
+    """The probability of a label, as a classifier sees a text."""
 
     label: str
     """The label."""
     prompt: bool = False
-    """The prompt is judged as well."""
 
-    def judge(self, row: Row, text: str) -> Outcome:
-        task, text = self._task, self._read(row, text, self.prompt)
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        task = self._task
         if task.kind not in ("label", "labels") or self.label not in task.settings.labels:
             raise LangueError(f"{self.path} knows no label {self.label}; {hint(self.label, task.settings.labels)}")
-        return Outcome(task.classify(text, scores=True)["scores"][self.label] if text else 0.0)
+        return [answer["scores"][self.label] for answer in task.classify(list(texts), scores=True)]
 
 
 class Score(_Classifier):
     """The score of a reward model: a classifier with one output, which reads prompt and text."""
 
     prompt: bool = True
-    """The prompt is judged as well."""
-    empty: float = 0.0
-    """The score of no text at all."""
 
-    def judge(self, row: Row, text: str) -> Outcome:
-        task, text = self._task, self._read(row, text, self.prompt)
-        if task.kind != "number":
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        if self._task.kind != "number":
             raise LangueError(f"{self.path} is no reward model: it tells labels apart; name one by kind: label")
-        return Outcome(task.classify(text) if text else self.empty)
+        return self._task.classify(list(texts))
 
 
 KINDS: dict[str, type[Verifier]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from langue.data import DataSettings
 from langue.data.labelled import read_labelled, text_of
 from langue.data.lines import valid_lines
 from langue.data.sources import TABLES
-from langue.environments.environment import EnvironmentSettings, Outcome, Scene, TextEnvironment, row_of
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
 from langue.environments.verifiers import Row, verifier_of
 from langue.errors import LangueError
 
@@ -32,7 +31,7 @@ class WriteSettings(EnvironmentSettings):
     """The reward that ends an episode of several turns."""
 
 
-class Write(TextEnvironment):
+class Write(JudgedEnvironment):
     """A prompt is the first observation, the text that goes on from it the action, and a verifier's number the reward.
 
     With several turns, each text has its reward, until one has `enough`.
@@ -50,12 +49,14 @@ class Write(TextEnvironment):
 
     def scene(self, seed: int, episode: int) -> Scene:
         row = self.rows[row_of(len(self.rows), seed, episode)]
-        return Scene(
-            row["prompt"], partial(self._answer, row), value=lambda text: self.verifier.judge(row, text).reward
-        )
+        return self.judged(row["prompt"], row)
 
-    def _answer(self, row: Row, text: str) -> Outcome:
-        outcome, settings = self.verifier.judge(row, text), self.settings
+    def outcomes(self, subjects: Sequence[Row], texts: Sequence[str]) -> list[Outcome]:
+        return list(map(self._reply, self.verifier.judge_all(subjects, texts)))
+
+    def _reply(self, outcome: Outcome) -> Outcome:
+        """The environment's word on a text that might be better."""
+        settings = self.settings
         if settings.max_turns == 1:
             return replace(outcome, ended=True)
         if outcome.ended and not outcome.observation and outcome.reward < settings.enough:
