@@ -169,6 +169,23 @@ def test_every_field_of_every_kind_of_settings_is_described() -> None:
     assert missing == []
 
 
+def test_a_field_that_is_stated_anew_keeps_its_help() -> None:
+    class Base(Settings):
+        size: int = 1
+        """The size."""
+        rate: float = 1.0
+        """The rate."""
+
+    class Derived(Base):
+        size: int = 2
+        rate: float = 2.0
+        """Another rate."""
+
+    shown = {name: key["description"] for name, key in Derived.model_json_schema()["properties"].items()}
+    assert shown == {"size": "The size.", "rate": "Another rate."}
+    assert Derived() == Derived(size=2, rate=2.0)
+
+
 def test_the_schema_of_a_recipe_says_what_each_key_means() -> None:
     schema = recipe_schema()
     assert schema["discriminator"]["propertyName"] == "task"

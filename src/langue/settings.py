@@ -18,6 +18,20 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Describe fields that a subclass states anew, without a docstring, as its bases do."""
+        described = [base.model_fields for base in cls.__mro__[1:] if issubclass(base, Settings)]
+        silent = {
+            name: next((fields[name].description for fields in described if name in fields), None)
+            for name, field in cls.model_fields.items()
+            if field.description is None
+        }
+        for name, description in silent.items():
+            cls.model_fields[name].description = description
+        if any(silent.values()):
+            cls.model_rebuild(force=True)  # which writes them into the schema
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         copied = super().model_copy(update=update, deep=deep)
         # A cached property was worked out from the old fields.
@@ -38,7 +52,7 @@ class Settings(BaseModel):
         )
 
 
-TOLD_AT_ONCE = ("missing", "extra_forbidden")
+INDEPENDENT_FAULTS = ("missing", "extra_forbidden")
 """Faults of which all are named, since each is mended without the others."""
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -106,7 +120,7 @@ def parse(kind: type[Kind], content: Mapping[str, Any], where: str, changed: Col
     for change in changed:
         if f"{name}.".startswith(f"{change}.") or (unknown and change.startswith(f"{name}.")):
             raise LangueError(f"--{change}: " + _explain(kind, first))
-    every = errors if first["type"] in TOLD_AT_ONCE else [first]
+    every = errors if first["type"] in INDEPENDENT_FAULTS else [first]
     faults = dict.fromkeys(_explain(kind, error) for error in every if error["type"] == first["type"])
     raise LangueError(f"{where}: " + "; ".join(faults))
 

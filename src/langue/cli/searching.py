@@ -12,8 +12,8 @@ from langue.cli.options import Several
 from langue.engine.settings import GenerationSettings
 from langue.settings import Settings
 
-NoOption = Annotated[bool, Parameter(parse=False)]
-"""A setting that is not for the command line."""
+NO_OPTION = Parameter(parse=False)
+"""Mark of a setting that the command line has no option for: one of other models, of trainings, or of a verb's own."""
 
 
 @Parameter(name="*", negative="")
@@ -24,16 +24,11 @@ class SearchOptions(GenerationSettings):
     """Sharpens (below 1) or flattens (above 1) the choice; 0 takes the likeliest token."""
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
-    max_tokens_per_source: Annotated[float, Parameter(parse=False)] = 0.0
-    """Of models with a source."""
-    coverage_penalty: Annotated[float, Parameter(parse=False)] = 0.0
-    """Of models with a source."""
-    ensemble: Annotated[Literal["probability", "logarithm"], Parameter(parse=False)] = "probability"
-    """Of a verb's own option."""
-    alignments: NoOption = False
-    """Of models with a source."""
-    draw_log_probabilities: NoOption = False
-    """Of trainings."""
+    max_tokens_per_source: Annotated[float, NO_OPTION] = 0.0
+    coverage_penalty: Annotated[float, NO_OPTION] = 0.0
+    ensemble: Annotated[Literal["probability", "logarithm"], NO_OPTION] = "probability"
+    alignments: Annotated[bool, NO_OPTION] = False
+    draw_log_probabilities: Annotated[bool, NO_OPTION] = False
 
 
 @Parameter(name="*", negative="")
@@ -55,10 +50,8 @@ class RewriteOptions(GenerationSettings):
     """The beginning of every text."""
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
-    ensemble: Annotated[Literal["probability", "logarithm"], Parameter(parse=False)] = "probability"
-    """Of a verb's own option."""
-    draw_log_probabilities: NoOption = False
-    """Of trainings."""
+    ensemble: Annotated[Literal["probability", "logarithm"], NO_OPTION] = "probability"
+    draw_log_probabilities: Annotated[bool, NO_OPTION] = False
 
 
 @Parameter(name="*", negative="")
