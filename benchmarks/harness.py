@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from langue.files.rows import read_lines
+from langue.files.metric_rows import read_lines
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

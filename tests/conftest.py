@@ -18,7 +18,7 @@ LONGEST = (
     *("cli/test_interrupt", "contracts/test_tensor_parallel", "cli/test_train", "training/test_strategies"),
     *("models/test_count", "search/test_damage", "training/test_kill", "tests/test_race"),
     "tasks/test_across_processes",
-    *("search/test_index", "reliability/test_crashes", "tests/test_memory", "tasks/test_transcribing"),
+    *("search/test_index", "reliability/test_crashes", "tests/test_allocator", "tasks/test_transcribing"),
     *("reliability/test_flips", "tasks/test_translating", "hub/test_piece_folders", "cli/test_index_verbs"),
 )
 """Files that take longest, which begin first, lest one of them run alone at the end."""

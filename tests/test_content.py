@@ -19,7 +19,7 @@ from langue.content import DEEPEST, parse_json, read_json, read_yaml
 from langue.data.store import TokenStore, manifest_digest
 from langue.errors import LangueError
 from langue.experiment import train
-from langue.files.rows import write_line
+from langue.files.metric_rows import write_line
 from langue.report import write_report
 from langue.report.record import read_record
 from langue.report.result import read_result

@@ -55,7 +55,7 @@ def parse_json(text: str | bytes, where: Path | str, kind: type[Value] = dict) -
     try:
         content = _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        fault = str(error) if isinstance(error, _Fault) else "it is not valid JSON"
+        fault = str(error) if isinstance(error, _ContentFault) else "it is not valid JSON"
         raise LangueError(f"{where} is damaged: {fault}") from None
     if not isinstance(content, kind):
         raise LangueError(f"{where} is damaged: it holds no {_KINDS[kind]}")
@@ -178,31 +178,31 @@ class OutOfBounds(yaml.MarkedYAMLError):
     """YAML that is valid and yet no setting."""
 
 
-class _Fault(ValueError):
+class _ContentFault(ValueError):
     """A fault that has its name already."""
 
 
 def _whole(digits: str) -> int:
     if len(digits) > len(str(-GREATEST)) or abs(int(digits)) >= GREATEST:
-        raise _Fault("a number in it is too large")
+        raise _ContentFault("a number in it is too large")
     return int(digits)
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise _Fault("a number in it is too large")
+        raise _ContentFault("a number in it is too large")
     return value
 
 
 def _constant(name: str) -> float:
-    raise _Fault(f"{name} is no number")
+    raise _ContentFault(f"{name} is no number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise _Fault("a key stands twice in it")
+        raise _ContentFault("a key stands twice in it")
     return content
 
 

@@ -27,7 +27,7 @@ from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.report.record import count_parameters, read_record, typical_speed
 from langue.report.result import RESULT, MemberResult, RaceResult, read_result, write_result
-from langue.report.words import duration, short
+from langue.report.wording import duration, short
 from langue.settings import Settings
 from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.stores import Splits, is_store, members, open_data, prepare_data, store_name, training_texts

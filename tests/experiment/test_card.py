@@ -13,7 +13,7 @@ from langue.experiment import Run, RunFolder, train
 from langue.experiment.card import base_name, card
 from langue.models import ModelConfig, build, save_model
 from langue.report.record import read_record
-from langue.report.words import duration
+from langue.report.wording import duration
 from langue.tasks.recipes import read_recipe
 from langue.text import TokenizerSettings, train_tokenizer
 from tiny import text, write_tiny

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langue.files.rows import read_lines, write_line
+from langue.files.metric_rows import read_lines, write_line
 
 ROWS = [
     {"step": 1, "split": "train", "loss": 2.5},

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from langue import kernels
-from langue.kernels import products, rows
+from langue.kernels import gathered, products
 
 
 @pytest.mark.usefixtures("library")
 @torch.inference_mode()
 def test_nothing_is_kept_of_sums_when_a_search_is_over() -> None:
     with kernels.settled_weights(0):
-        rows.weighted_sums(torch.randn(1, 2, 3, 4), torch.randn(1, 2, 4, 16))
-        assert rows._bags.cache_info().currsize == products.onednn_is_faster()
-    assert rows._bags.cache_info().currsize == 0
+        gathered.weighted_sums(torch.randn(1, 2, 3, 4), torch.randn(1, 2, 4, 16))
+        assert gathered._bags.cache_info().currsize == products.onednn_is_faster()
+    assert gathered._bags.cache_info().currsize == 0
 
 
 @pytest.mark.usefixtures("library")
@@ -35,7 +35,7 @@ def test_weighted_sums_are_products(shape: tuple[int, ...], width: int, layout: 
         "widths inside": lambda: torch.randn(batch, heads, width, length).transpose(2, 3),
     }[layout]()
     with torch.inference_mode():
-        result = rows.weighted_sums(weights, values)
+        result = gathered.weighted_sums(weights, values)
     torch.testing.assert_close(result, weights @ values, rtol=1e-5, atol=1e-5)
 
 
@@ -49,15 +49,15 @@ def test_what_is_looked_up_is_part_of_a_product(count: int, length: int, width: 
     columns = read[torch.randint(10, (count, length))]
     weights = torch.randn(count, length, dtype=kind)
     with torch.inference_mode():
-        parts, sums = rows.products_with_rows(x, table, columns), rows.sums_of_rows(weights, table, columns)
+        parts, sums = gathered.products_with_rows(x, table, columns), gathered.sums_of_rows(weights, table, columns)
     torch.testing.assert_close(parts, (x @ table.t()).gather(1, columns), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(sums, (weights[:, :, None] * table[columns]).sum(1), rtol=1e-5, atol=1e-5)
 
 
 def test_looking_up_says_nothing() -> None:
     program = (
-        "import torch; from langue.kernels import rows;"
-        "rows.products_with_rows(torch.ones(1, 3), torch.ones(1, 3), torch.zeros(1, 1, dtype=torch.long))"
+        "import torch; from langue.kernels import gathered;"
+        "gathered.products_with_rows(torch.ones(1, 3), torch.ones(1, 3), torch.zeros(1, 1, dtype=torch.long))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == ""

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
-from langue.files.rows import write_line
+from langue.files.metric_rows import write_line
 from langue.report.result import MemberResult, RaceResult, write_result
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from langue.errors import LangueError
-from langue.files.rows import write_line
+from langue.files.metric_rows import write_line
 from langue.report.record import count_parameters, read_record
 
 

@@ -2,9 +2,9 @@ import sys
 
 import pytest
 
-from langue.files.rows import write_line
+from langue.files.metric_rows import write_line
 from langue.report import write_report
-from langue.report.words import duration, show
+from langue.report.wording import duration, show
 from pages import Page, check_self_contained
 
 

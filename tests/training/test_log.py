@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from langue.errors import LangueError
-from langue.files.rows import read_lines
+from langue.files.metric_rows import read_lines
 from langue.training.log import Log
 
 

@@ -38,7 +38,7 @@ def answer(
     typed = on_command_line([] if question is None else [(question, context)], "--question")
     rows = (Input("--question", {"question": query, "context": text}, fault) for _, (query, text), fault in typed)
     inputs = Inputs("question", [*rows, *read_inputs(file)])
-    inputs.change(_asked)
+    inputs.change(_question_row)
     task = load(run, device, task="answer")
     inputs.check(task.check_input)
     for row, spans, fault in inputs.results(task.find(inputs.sound_values)):
@@ -49,7 +49,7 @@ def answer(
     return inputs.end()
 
 
-def _asked(values: Mapping[str, Any], place: str) -> Any:
+def _question_row(values: Mapping[str, Any], place: str) -> Any:
     """A row with a question and a text.
 
     Raises:

@@ -95,7 +95,7 @@ class Inputs(Faults):
 
     Args:
         what: what one of them is, such as "text".
-        given: all of them.
+        inputs: all of them.
 
     Raises:
         LangueError: there are none.
@@ -153,7 +153,7 @@ class Inputs(Faults):
         return [self.values[number] for number in self.sound]
 
     def results(self, answers: Iterable[Any]) -> Iterator[tuple[Any, Any, str]]:
-        """Each input's value, what was found for it, and why not: what was found stands in the order of the sound ones.
+        """Each input's value, its answer, and why it has none: answers stand in the order of the sound ones.
 
         An input may fail until it is its turn.
         """

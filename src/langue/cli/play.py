@@ -33,9 +33,9 @@ class PlayOptions(Settings):
     """Options of episodes, and of how a model answers; what is left out is as its task has it."""
 
     episodes: int | None = None
-    """How many; by default each that there is, or 100 where there is no end."""
+    """Episodes to play; by default each that there is, or 100 where there is no end."""
     seed: int = 0
-    """Of the episodes, and of what is drawn in them."""
+    """Seed of the episodes, and of the draws in them."""
     max_tokens: int | None = None
     """New tokens of an answer, at most."""
     temperature: float | None = None
@@ -50,7 +50,7 @@ class PlayOptions(Settings):
     """A string that ends an answer of a decoder; may be given several times."""
 
     def of_answers(self) -> dict[str, Any]:
-        """What concerns the model alone."""
+        """The options that concern the model alone."""
         return {"seed": self.seed, **self.model_dump(exclude={"episodes"}, exclude_unset=True)}
 
 

@@ -12,7 +12,7 @@ from langue.cli.fields import read_fields
 from langue.cli.options import Changes, Json
 from langue.cli.status import ended_by
 from langue.console import say, table
-from langue.report.words import counted, duration, in_words, short
+from langue.report.wording import counted, duration, in_words, short
 
 if TYPE_CHECKING:
     from langue.experiment import Run

@@ -23,23 +23,23 @@ def parse_json(text: str) -> Any:
         value = _DECODER.decode(text)
         if _SURROGATE.search(text):  # only an escape can spell half of a pair
             json.dumps(value, ensure_ascii=False).encode()
-    except _Fault:
+    except _JSONFault:
         raise
     except UnicodeEncodeError:
-        raise _Fault("invalid UTF-8") from None
+        raise _JSONFault("invalid UTF-8") from None
     except (ValueError, RecursionError):
-        raise _Fault("invalid JSON") from None
+        raise _JSONFault("invalid JSON") from None
     return value
 
 
-class _Fault(ValueError):
+class _JSONFault(ValueError):
     """A fault that has its name already."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise _Fault("repeated key")
+        raise _JSONFault("repeated key")
     return value
 
 

@@ -24,7 +24,7 @@ from langue.written_text import WrittenText
 
 
 class EnvironmentSettings(Settings):
-    """What all environments of texts have in common."""
+    """Settings that all environments of texts have in common."""
 
     max_turns: int = Field(default=1, ge=1)
     """Actions of an episode, at most; one that has not ended by then is truncated."""
@@ -42,7 +42,7 @@ class EnvironmentSettings(Settings):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What comes of an action.
+    """The outcome of an action.
 
     Attributes:
         reward: of this action.
@@ -78,8 +78,8 @@ class Scene:
     subject: Any = None
 
 
-class Step(NamedTuple):
-    """What Gymnasium's `step` returns."""
+class TimeStep(NamedTuple):
+    """Results of Gymnasium's `step`."""
 
     observation: str
     reward: float
@@ -108,11 +108,11 @@ class Conversation:
         self.observation = self.scene.observation
         self.info = self._info(self.observation, self.scene.info)
 
-    def step(self, action: str) -> Step:
+    def step(self, action: str) -> TimeStep:
         """Act; see `take`."""
         return self.take(self.scene.answer(action))
 
-    def take(self, outcome: Outcome) -> Step:
+    def take(self, outcome: Outcome) -> TimeStep:
         """Go on with what comes of an action.
 
         Raises:
@@ -126,7 +126,7 @@ class Conversation:
             )
         truncated = outcome.truncated or (not outcome.ended and self.turn >= self.environment.settings.max_turns)
         self.observation, self.info = outcome.observation, self._info(outcome.observation, outcome.info)
-        return Step(outcome.observation, float(outcome.reward), outcome.ended, truncated, self.info)
+        return TimeStep(outcome.observation, float(outcome.reward), outcome.ended, truncated, self.info)
 
     def _info(self, observation: str, more: Mapping[str, Any]) -> dict[str, Any]:
         info = {"seed": self.seed, "episode": self.episode, "turn": self.turn, **more}
@@ -170,7 +170,7 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
         self.observation_space, self.action_space = UnicodeText(), UnicodeText()
         self._seed, self._next = 0, self.settings.worker[0]
         self._conversation: Conversation | None = None
-        self._told: list[str] = []
+        self._transcript: list[str] = []
 
     @abstractmethod
     def scene(self, seed: int, episode: int) -> Scene:
@@ -181,7 +181,7 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
         """
 
     def answers(self, scenes: Sequence[Scene], actions: Sequence[str]) -> list[Outcome | Exception]:
-        """What comes of an action in each of several scenes, or the error that came instead.
+        """The outcome of an action in each of several scenes, or the error that came instead.
 
         Raises:
             LangueError: there is something to mend.
@@ -195,19 +195,19 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
         episode = (options or {}).get("episode", self._next)
         self._next = episode + self.settings.worker[1]
         self._conversation = Conversation(self, self._seed, episode)
-        self._told = [self._conversation.observation]
+        self._transcript = [self._conversation.observation]
         return self._conversation.observation, self._conversation.info
 
-    def step(self, action: str) -> Step:
+    def step(self, action: str) -> TimeStep:
         if self._conversation is None:
             raise gymnasium.error.ResetNeeded(f"{self.name}: reset comes before step")
         step = self._conversation.step(action)
-        self._told += [f"> {action}", step.observation]
+        self._transcript += [f"> {action}", step.observation]
         return step
 
     def render(self) -> str:
         """The episode so far, actions behind >."""
-        return "\n".join(self._told)
+        return "\n".join(self._transcript)
 
 
 class JudgedEnvironment(TextEnvironment):
@@ -218,7 +218,7 @@ class JudgedEnvironment(TextEnvironment):
 
     @abstractmethod
     def outcomes(self, subjects: Sequence[Any], texts: Sequence[str]) -> list[Outcome]:
-        """What comes of each text, by the subject of its episode."""
+        """The outcome of each text, by the subject of its episode."""
 
     def judged(self, observation: str, subject: Any, info: Mapping[str, Any] | None = None) -> Scene:
         """An episode whose texts are judged by a subject."""
@@ -234,7 +234,7 @@ class JudgedEnvironment(TextEnvironment):
 
 
 def attempt(act: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns, or the error that it raises.
+    """The result of a function, or the error that it raises.
 
     Raises:
         LangueError: the function raises one, which says what to mend.

@@ -22,7 +22,7 @@ class ExerciseSettings(EnvironmentSettings):
     settings: dict[str, Any] = Field(default_factory=dict)
     """The task's own, such as {min_digits: 1, max_digits: 1}."""
     instruction: str = ""
-    """What stands behind each question."""
+    """A text behind each question."""
     extract: str | None = None
     """A regular expression whose group is the answer within a text, such as <answer>(.*?)</answer>; the last counts."""
 
@@ -85,5 +85,5 @@ class Exercises(JudgedEnvironment):
     def _extract(self, text: str) -> str | None:
         if self.settings.extract is None:
             return text.strip()
-        found = re.findall(self.settings.extract, text, re.DOTALL)
-        return found[-1].strip() if found else None
+        answers = re.findall(self.settings.extract, text, re.DOTALL)
+        return answers[-1].strip() if answers else None

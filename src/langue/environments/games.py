@@ -22,13 +22,13 @@ class TextForm(Settings):
     """The text form of an environment with numbers."""
 
     observation: str = ""
-    """What an observation reads like, with {0}, {1}, … for its numbers; empty lists them."""
+    """The text of an observation, with {0}, {1}, … for its numbers; empty lists them."""
     actions: tuple[str, ...] = ()
     """Names of the actions, by number; none takes the numbers themselves."""
     instruction: str = ""
-    """What is said before the first observation; {actions} are the names or numbers."""
+    """A text before the first observation; {actions} are the names or numbers."""
     unclear: str = "That is none of {actions}."
-    """What is said to an answer without any action's name; nothing happens then."""
+    """The observation behind an answer without any action's name; nothing happens then."""
     penalty: float = 0.0
     """The reward of such an answer."""
 
@@ -68,9 +68,9 @@ class GameSettings(EnvironmentSettings):
     max_turns: int = Field(default=100, ge=1)
     """Actions of an episode, at most."""
     form: TextForm | None = None
-    """How it is told as text; null takes what is known of it, or else its numbers."""
+    """Its form as text; null takes the one that is known for it, or else its numbers."""
     settings: dict[str, Any] = Field(default_factory=dict)
-    """What the environment itself is made with, such as {is_slippery: false}."""
+    """Arguments of the environment itself, such as {is_slippery: false}."""
 
 
 class GymText(TextEnvironment):

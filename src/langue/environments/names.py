@@ -13,9 +13,9 @@ from langue.errors import LangueError, hint
 from langue.lazy import fetch, fetch_named
 
 OWN = {
-    "Langue/Write-v0": "langue.environments.write:Write",
-    "Langue/Translate-v0": "langue.environments.translate:Translate",
-    "Langue/Transcribe-v0": "langue.environments.transcribe:Transcribe",
+    "Langue/Write-v0": "langue.environments.write:WriteEnvironment",
+    "Langue/Translate-v0": "langue.environments.translate:TranslateEnvironment",
+    "Langue/Transcribe-v0": "langue.environments.transcribe:TranscribeEnvironment",
 }
 """Environments of texts that Gymnasium makes as well."""
 
@@ -26,7 +26,7 @@ OTHERS = {
     "reasoning-gym": "langue.environments.exercises:Exercises",
     "textarena": "langue.environments.arena:Arena",
 }
-"""What stands before the colon of another library's environment."""
+"""Environments of other libraries, by the scheme before the colon of their names."""
 
 _PYTHON = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 

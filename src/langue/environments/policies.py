@@ -52,7 +52,7 @@ def policy_of(task: Any, **options: Any) -> Policy:
 
 
 @dataclass
-class Decoder:
+class DecoderPolicy:
     """A decoder goes on from all that was written so far."""
 
     task: Any
@@ -78,7 +78,7 @@ class Decoder:
 
 
 @dataclass
-class Rewriter:
+class RewriterPolicy:
     """An encoder–decoder reads an observation, and rewrites it; it remembers no earlier turn."""
 
     task: Any
@@ -103,7 +103,7 @@ class Rewriter:
 
 
 @dataclass
-class Transcriber:
+class TranscriberPolicy:
     """A model that hears writes down an observation's recording."""
 
     task: Any
@@ -117,10 +117,10 @@ class Transcriber:
 
 
 WRITERS: dict[str, Callable[[Any, Mapping[str, Any]], Policy]] = {
-    "generate": Decoder,
-    "translate": Rewriter,
-    "summarize": Rewriter,
-    "transcribe": Transcriber,
+    "generate": DecoderPolicy,
+    "translate": RewriterPolicy,
+    "summarize": RewriterPolicy,
+    "transcribe": TranscriberPolicy,
 }
 
 

@@ -20,11 +20,11 @@ FAILURES = 10
 
 
 NEAR = 1e-3
-"""How far the rewards of one action may lie apart: a model that judges many texts at once rounds otherwise."""
+"""The largest distance of one action's rewards: a model that judges many texts at once rounds otherwise."""
 
 
 class Turn(NamedTuple):
-    """What a policy read, what it answered, and the reward of that."""
+    """An observation, a policy's reply to it, and the reward of that."""
 
     observation: str
     reply: Reply
@@ -97,12 +97,12 @@ class Seat:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What a policy gets to know."""
+        """The information that a policy gets."""
         return {**self._under_way.info, "sample": self.episode.sample, "history": self.episode.written}
 
     @property
     def scene(self) -> Scene:
-        """What the environment has prepared."""
+        """The scene that the environment has prepared."""
         return self._under_way.scene
 
     @property

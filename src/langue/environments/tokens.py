@@ -93,7 +93,7 @@ class Tokens(gymnasium.Env[np.ndarray, np.int64]):
 
     def _hand_over(self, conversation: Conversation) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Let the environment answer the text."""
-        observation, reward, ended, truncated, info = conversation.step(self._said())
+        observation, reward, ended, truncated, info = conversation.step(self._written_so_far())
         reward -= self._value
         if not (ended or truncated):
             self._read(observation, "environment")
@@ -109,10 +109,10 @@ class Tokens(gymnasium.Env[np.ndarray, np.int64]):
         """The reward that the text has gained by its last token."""
         if self.settings.reward == "end" or conversation.scene.value is None:
             return 0.0
-        before, self._value = self._value, conversation.scene.value(self._said())
+        before, self._value = self._value, conversation.scene.value(self._written_so_far())
         return self._value - before
 
-    def _said(self) -> str:
+    def _written_so_far(self) -> str:
         before = self._written.ids[: len(self._written.ids) - len(self._text)]
         return self.tokenizer.follow(before, self._text)
 

@@ -16,7 +16,7 @@ from langue.errors import LangueError
 from langue.metrics.speech import Normaliser, error_rate, error_statistics
 
 
-class TranscribeSettings(EnvironmentSettings):
+class TranscribeEnvironmentSettings(EnvironmentSettings):
     """Settings of `Langue/Transcribe-v0`."""
 
     data: Any
@@ -26,14 +26,14 @@ class TranscribeSettings(EnvironmentSettings):
     columns: dict[str, str] = Field(default_factory=dict)
     """A table's names of the columns, such as {text: sentence}."""
     normaliser: Normaliser = "basic"
-    """What is written alike before it is compared."""
+    """The normalisation of texts before they are compared."""
 
 
-class Transcribe(JudgedEnvironment):
+class TranscribeEnvironment(JudgedEnvironment):
     """The observation is a recording's path, `info["audio"]` its samples at 16 kHz, the action what is said in it."""
 
-    name, kind = "Langue/Transcribe-v0", TranscribeSettings
-    settings: TranscribeSettings
+    name, kind = "Langue/Transcribe-v0", TranscribeEnvironmentSettings
+    settings: TranscribeEnvironmentSettings
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         super().__init__(render_mode, **settings)

@@ -33,7 +33,7 @@ class EmbedderReward(Settings):
     embedder: str
     """A run or another folder of a model that gives vectors, of both languages."""
     ratio: float = Field(default=2.0, ge=1)
-    """How many times as long one may be as the other."""
+    """The longer side's length in lengths of the shorter one, at most."""
     device: str = "auto"
     """cpu, cuda, …"""
 
@@ -66,7 +66,7 @@ def row_cosines(first: np.ndarray, second: np.ndarray) -> list[float]:
     return (first * second).sum(-1).tolist()
 
 
-class TranslateSettings(EnvironmentSettings):
+class TranslateEnvironmentSettings(EnvironmentSettings):
     """Settings of `Langue/Translate-v0`."""
 
     data: Any
@@ -83,11 +83,11 @@ class TranslateSettings(EnvironmentSettings):
     """Code of the language that is written, by which BLEU and TER split it; null goes by its script."""
 
 
-class Translate(JudgedEnvironment):
+class TranslateEnvironment(JudgedEnvironment):
     """A source is the observation, its translation the action."""
 
-    name, kind = "Langue/Translate-v0", TranslateSettings
-    settings: TranslateSettings
+    name, kind = "Langue/Translate-v0", TranslateEnvironmentSettings
+    settings: TranslateEnvironmentSettings
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         super().__init__(render_mode, **settings)
@@ -115,7 +115,7 @@ class Translate(JudgedEnvironment):
         return values
 
 
-def _pairs(name: str, settings: TranslateSettings) -> list[Pair]:
+def _pairs(name: str, settings: TranslateEnvironmentSettings) -> list[Pair]:
     source = str(settings.data) if isinstance(settings.data, Path) else settings.data
     reading = settings.model_dump(include={"columns", "max_line_bytes", "max_dropped"})
     data, shown = PairDataSettings(train="", **reading), source if isinstance(source, str) else "the rows"

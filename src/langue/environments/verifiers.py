@@ -38,7 +38,7 @@ class Verifier(Settings):
 
     @abstractmethod
     def judge(self, row: Row, text: str) -> Outcome:
-        """What comes of a text that goes on from a row's prompt.
+        """The outcome of a text that goes on from a row's prompt.
 
         Raises:
             LangueError: the row or the verifier lacks what is needed.
@@ -49,7 +49,7 @@ class Verifier(Settings):
         return [self.judge(row, text) for row, text in zip(rows, texts, strict=True)]
 
 
-class Function(Verifier):
+class FunctionVerifier(Verifier):
     """A function of Python's, called with the text and the row.
 
     It returns a number, or a number and the environment's reply, behind which the agent goes on; a reply of None ends
@@ -92,8 +92,8 @@ class Regex(Verifier):
         return pattern
 
     def judge(self, row: Row, text: str) -> Outcome:
-        found = re.fullmatch(self.pattern, text.strip()) if self.whole else re.search(self.pattern, text)
-        return Outcome(float(found is not None))
+        match = re.fullmatch(self.pattern, text.strip()) if self.whole else re.search(self.pattern, text)
+        return Outcome(float(match is not None))
 
 
 class Length(Verifier):
@@ -104,7 +104,7 @@ class Length(Verifier):
     at_most: int | None = Field(default=None, ge=0)
     """Units, at most."""
     unit: Literal["words", "characters"] = "words"
-    """What is counted."""
+    """The unit that is counted."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Length:
@@ -139,7 +139,7 @@ class Numeric(Verifier):
     column: str = "answer"
     """The column with the answer."""
     tolerance: float = Field(default=0.0, ge=0)
-    """How far off it may be."""
+    """The largest difference that still counts as right."""
 
     def judge(self, row: Row, text: str) -> Outcome:
         answer = answer_of(row, self.column)
@@ -208,7 +208,7 @@ class Score(_Classifier):
 
 
 KINDS: dict[str, type[Verifier]] = {
-    "function": Function,
+    "function": FunctionVerifier,
     "regex": Regex,
     "length": Length,
     "exact": Exact,

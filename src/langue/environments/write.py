@@ -16,13 +16,13 @@ from langue.environments.verifiers import Row, verifier_of
 from langue.errors import LangueError
 
 
-class WriteSettings(EnvironmentSettings):
+class WriteEnvironmentSettings(EnvironmentSettings):
     """Settings of `Langue/Write-v0`."""
 
     prompts: Any
     """Texts or rows, a text file with one on each line, or a table with a column prompt and what a verifier reads."""
     verifier: Any
-    """How good a text is; see `langue.environments.verifiers`."""
+    """The judge of a text; see `langue.environments.verifiers`."""
     column: str = "prompt"
     """A table's name of the column with the prompts."""
     reply: str = "Try again."
@@ -31,14 +31,14 @@ class WriteSettings(EnvironmentSettings):
     """The reward that ends an episode of several turns."""
 
 
-class Write(JudgedEnvironment):
+class WriteEnvironment(JudgedEnvironment):
     """A prompt is the first observation, the text that goes on from it the action, and a verifier's number the reward.
 
     With several turns, each text has its reward, until one has `enough`.
     """
 
-    name, kind = "Langue/Write-v0", WriteSettings
-    settings: WriteSettings
+    name, kind = "Langue/Write-v0", WriteEnvironmentSettings
+    settings: WriteEnvironmentSettings
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         super().__init__(render_mode, **settings)
@@ -64,7 +64,7 @@ class Write(JudgedEnvironment):
         return outcome
 
 
-def _prompts(settings: WriteSettings) -> Iterator[Row]:
+def _prompts(settings: WriteEnvironmentSettings) -> Iterator[Row]:
     source = settings.prompts
     if isinstance(source, str | Path) and not str(source).endswith(TABLES) and not str(source).startswith("hf:"):
         yield from ({"prompt": line.text} for line in valid_lines(Path(source)))

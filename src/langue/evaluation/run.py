@@ -21,7 +21,7 @@ from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import DataSource
 from langue.data.store import MANIFEST
 from langue.errors import LangueError
-from langue.evaluation.embedding import BEIR, evaluate_searches, evaluate_table
+from langue.evaluation.embedders import BEIR, evaluate_searches, evaluate_table
 from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluation.search import RERANKED
 from langue.files import write_text

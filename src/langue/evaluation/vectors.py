@@ -53,7 +53,7 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
     if benchmark not in (None, *BENCHMARKS):
         raise LangueError(f"{benchmark} says nothing about vectors; {', '.join(BENCHMARKS)} and beir do")
     if "anchor" in rows[0].values:
-        return found_again(task, rows)
+        return retrieved(task, rows)
     if "sentence1" not in rows[0].values:
         return groups(task, rows)
     for row in rows:
@@ -69,7 +69,7 @@ def evaluate_vectors(task: Any, rows: Sequence[Labelled], benchmark: str | None 
     return graded(task, pairs, scores)
 
 
-def found_again(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
+def retrieved(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
     """The rank of each anchor's right texts among those of all rows."""
     texts = [texts_in(row, "pairs")[:2] for row in rows]
     vectors = [

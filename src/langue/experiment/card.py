@@ -19,7 +19,7 @@ from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
-from langue.report.words import counted, duration
+from langue.report.wording import counted, duration
 from langue.tasks.training_task import training_task
 from langue.text import Tokenizer
 from langue.text.kind import describe

@@ -10,7 +10,7 @@ from langue import machine
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.count import ceiling, memory
-from langue.report.words import size
+from langue.report.wording import size
 from langue.tasks.training_task import Shape
 from langue.training import TrainingSettings
 from langue.training.device import autocast

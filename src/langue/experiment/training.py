@@ -15,12 +15,12 @@ from langue.account import unsaid
 from langue.console import remark, say
 from langue.data.tally import left_out
 from langue.experiment.card import write_card
-from langue.experiment.environment import environment
 from langue.experiment.fit import check_fit
 from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
+from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
 from langue.models import Model, build, load_model
@@ -28,7 +28,7 @@ from langue.parallel import broadcast_number, is_first, outline_of, process_grou
 from langue.recipe import Recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
-from langue.report.words import short
+from langue.report.wording import short
 from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task

@@ -13,7 +13,7 @@ from langue.experiment.run import RunFolder
 from langue.files import replacing_listed
 from langue.models import Model, write_model
 from langue.parallel import is_first, process_group
-from langue.report.words import in_words
+from langue.report.wording import in_words
 from langue.tasks.training_task import TrainingTask
 from langue.training import Watch
 from langue.training.device import autocast

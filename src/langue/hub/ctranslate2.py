@@ -139,7 +139,7 @@ def _read(path: Path) -> dict[str, Any]:
     Raises:
         LangueError: the file is cut off, contradicts itself, or is of another version.
     """
-    cursor = _Cursor(np.memmap(path, np.uint8, "r"), path)
+    cursor = _ArrayCursor(np.memmap(path, np.uint8, "r"), path)
     version = cursor.number("I")
     if version != VERSION or cursor.name() != SPECIFICATION:
         raise LangueError(f"{path} is of version {version} of CTranslate2's format; Langue reads Whispers of {VERSION}")
@@ -155,7 +155,7 @@ def _read(path: Path) -> dict[str, Any]:
     return arrays
 
 
-class _Cursor(Cursor):
+class _ArrayCursor(Cursor):
     """Reads CTranslate2's arrays."""
 
     def name(self) -> str:

@@ -74,7 +74,7 @@ class GGUFFile:
         except (OSError, ValueError) as error:  # a ValueError is an empty file
             raise LangueError(f"{path} cannot be read as GGUF: {error}") from None
         check_stamp(check_file(self.path))
-        cursor = _Cursor(self._bytes, self.path)
+        cursor = _SettingsCursor(self._bytes, self.path)
         tensor_count, setting_count = _header(cursor)
         self.settings: dict[str, Any] = {}
         # The shortest setting is a name's length, a type and one byte; the shortest tensor a length and four numbers.
@@ -117,7 +117,7 @@ class GGUFFile:
             yield first, gguf.quants.dequantize(piece, kind)
 
 
-class _Cursor(Cursor):
+class _SettingsCursor(Cursor):
     """Reads GGUF's settings."""
 
     def value(self) -> Any:
@@ -142,7 +142,7 @@ class _Cursor(Cursor):
         return np.frombuffer(content, dtype)
 
 
-def _header(cursor: _Cursor) -> tuple[int, int]:
+def _header(cursor: _SettingsCursor) -> tuple[int, int]:
     """Numbers of tensors and settings."""
     if cursor.left < 8 or bytes(cursor.bytes(4)) != b"GGUF":
         raise LangueError(f"{cursor.path} is not a GGUF file")
@@ -153,7 +153,7 @@ def _header(cursor: _Cursor) -> tuple[int, int]:
     return cursor.number("Q"), cursor.number("Q")
 
 
-def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
+def _place(cursor: _SettingsCursor) -> tuple[str, tuple[int, ...], int, int]:
     """Name, shape, kind and offset of one tensor, as declared."""
     name, dimensions = cursor.text(_LENGTH), cursor.number("I")
     if not 1 <= dimensions <= 4:
@@ -163,7 +163,7 @@ def _place(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
 
 
 def _tensors(
-    cursor: _Cursor, places: list[tuple[str, tuple[int, ...], int, int]], alignment: Any
+    cursor: _SettingsCursor, places: list[tuple[str, tuple[int, ...], int, int]], alignment: Any
 ) -> dict[str, PackedTensor]:
     """Places of the tensors, once all of them are known to lie inside the file."""
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from langue.kernels.dispatch import work_out
 from langue.kernels.dropout import drop
-from langue.kernels.rows import products_with_rows, sums_of_rows, weighted_sums
+from langue.kernels.gathered import products_with_rows, sums_of_rows, weighted_sums
 
 FEW = 16
 """Positions up to which attention is two plain products."""

@@ -20,11 +20,11 @@ from langue.kernels import (
     dot_product,
     dropout,
     entropy,
+    gathered,
     norm,
     products,
     recurrence,
     rotation,
-    rows,
     unrolled,
 )
 from langue.kernels.dispatch import Mode, Way, work_out
@@ -63,7 +63,7 @@ dispatch.TABLE.update(
             Way(products.transposed_reference),
         ),
         "weighted_sums": (
-            Way(rows.by_bags, _CPU, (torch.float32,), _ALONE, _onednn, rows.suit_bags),
+            Way(gathered.by_bags, _CPU, (torch.float32,), _ALONE, _onednn, gathered.suit_bags),
             Way(torch.matmul),
         ),
         "rms_norm": (
@@ -172,7 +172,7 @@ def settled_weights(room: int) -> Iterator[None]:
         with products.settled(room):
             yield
     finally:
-        rows.forget()
+        gathered.forget()
 
 
 def attention(

@@ -59,8 +59,8 @@ def completion_batch(rows: Sequence[Completion]) -> Batch:
 def text_log_probabilities(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
     """(B,) log-probability of each row's targets together, in nats, and (B,) how many they are."""
     assert batch.targets is not None
-    asked = batch.targets != IGNORE
+    counted = batch.targets != IGNORE
     # Prompts are not foretold, and need no logits.
-    logs = log_probabilities(model.hidden(batch)[asked], model.head, batch.targets[asked])
-    rows = asked.nonzero()[:, 0]
-    return logs.new_zeros(len(asked)).index_add(0, rows, logs), asked.sum(1)
+    logs = log_probabilities(model.hidden(batch)[counted], model.head, batch.targets[counted])
+    rows = counted.nonzero()[:, 0]
+    return logs.new_zeros(len(counted)).index_add(0, rows, logs), counted.sum(1)

@@ -142,7 +142,7 @@ class Partition:
         world = distributed.get_world_size()
         parts = [torch.empty_like(part) for _ in range(world)]
         distributed.all_gather(parts, part.contiguous())
-        pieces = [each.split([length // world for length in self.blocks], self.dimension) for each in parts]
+        pieces = [piece.split([length // world for length in self.blocks], self.dimension) for piece in parts]
         return torch.cat([piece for block in zip(*pieces, strict=True) for piece in block], self.dimension)
 
     def outline(self, part: Tensor) -> Tensor:

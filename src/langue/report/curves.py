@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from langue.report.figure import fit_height, inline_svg, label_ends, new_figure, smooth, thin
 from langue.report.palette import day
 from langue.report.record import Record, Row, number
-from langue.report.words import COUNTED, SCORES, counted, short
+from langue.report.wording import COUNTED, SCORES, counted, short
 
 Points = tuple[list[float], list[float]]
 

@@ -13,7 +13,7 @@ from langue.report.page import render, tables
 from langue.report.record import Record, read_record
 from langue.report.result import MemberResult, RaceResult, findings
 from langue.report.settings import effective_settings
-from langue.report.words import duration, short
+from langue.report.wording import duration, short
 
 
 def write_race(folder: Path, result: RaceResult) -> None:

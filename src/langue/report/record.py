@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from langue.content import GREATEST, read_json, read_yaml
 from langue.errors import LangueError, check_readable, reason
 from langue.files import check_folder
-from langue.files.rows import read_lines
+from langue.files.metric_rows import read_lines
 
 Row = Mapping[str, Any]
 """One line of metrics.jsonl."""

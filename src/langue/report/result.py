@@ -8,7 +8,7 @@ from pathlib import Path
 from langue.content import read_json
 from langue.errors import LangueError
 from langue.files import check_file, replacing_listed
-from langue.report.words import short
+from langue.report.wording import short
 from langue.settings import Settings, parse
 
 RESULT = "race.json"

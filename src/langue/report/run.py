@@ -10,7 +10,7 @@ from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
 from langue.report.record import Record, number, read_record, typical_speed
 from langue.report.settings import effective_settings
-from langue.report.words import SCORES, counted, duration, short, show, without_gaps
+from langue.report.wording import SCORES, counted, duration, short, show, without_gaps
 from langue.text import Tokenizer
 from langue.text.kind import describe
 

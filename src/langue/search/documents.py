@@ -61,7 +61,7 @@ def read_documents(
     """
     sources = [_corpus(name) for name in sources] if isinstance(sources, list | tuple) else _corpus(sources)
     sources, passed = _readable(sources)
-    return _each(find_sources(sources, PAGES, passed), passed, settings, known or {})
+    return _documents_of(find_sources(sources, PAGES, passed), passed, settings, known or {})
 
 
 def _readable(sources: DataSource) -> tuple[DataSource, list[Dropped]]:
@@ -85,7 +85,7 @@ def _corpus(source: Any) -> Any:
     return folder / CORPUS if folder is not None and is_beir else source
 
 
-def _each(
+def _documents_of(
     origins: Sequence[Origin], passed: Sequence[Dropped], settings: IndexSettings, known: Mapping[str, FieldRecord]
 ) -> Iterator[Document | Dropped]:
     yield from passed

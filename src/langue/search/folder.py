@@ -125,7 +125,7 @@ class FolderStore(Store):
         return guard(self.path, ADVICE)
 
     @contextmanager
-    def writing(self) -> Iterator[_Writer]:
+    def writing(self) -> Iterator[_FolderWriter]:
         busy = f"another process is writing {self.path}; wait until it is done"
         with (
             claim(self.path, lambda: _content(self.path) is not None, busy=busy, taken=_taken(self.path)),
@@ -137,7 +137,7 @@ class FolderStore(Store):
                 if self.manifest is None or before.generation > self.manifest.generation:
                     self.see(before)  # somebody else has written since it was opened
                 _remove_versions(self.path, {before.generation, before.generation - 1})
-            yield _Writer(self, before, stack)
+            yield _FolderWriter(self, before, stack)
 
     def see(self, manifest: IndexManifest, *, check: bool = True) -> None:
         """Go over to another version.
@@ -156,7 +156,7 @@ class FolderStore(Store):
         """See `Store`; there is nothing to let go of but memory."""
 
 
-class _Writer(IndexWriter):
+class _FolderWriter(IndexWriter):
     """A change of an index in a folder."""
 
     def __init__(self, store: FolderStore, before: IndexManifest | None, stack: ExitStack):

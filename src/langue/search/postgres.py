@@ -184,7 +184,7 @@ class PostgresStore(Store):
         return [passages[key] for key in keys if key in passages]
 
     @contextmanager
-    def writing(self) -> Iterator[_Writer]:
+    def writing(self) -> Iterator[_PostgresWriter]:
         try:
             with self._asking(), self._connection.transaction() as transaction:
                 lock = self._connection.execute(
@@ -193,7 +193,7 @@ class PostgresStore(Store):
                 if not lock.fetchone()[0]:
                     raise LangueError(f"another process is writing the index {self.name}; wait until it is done")
                 self.manifest = self.read()
-                writer = _Writer(self, transaction)
+                writer = _PostgresWriter(self, transaction)
                 yield writer
                 if writer.manifest is None:
                     raise psycopg.Rollback(transaction)
@@ -205,7 +205,7 @@ class PostgresStore(Store):
         self._connection.close()
 
 
-class _Writer(IndexWriter):
+class _PostgresWriter(IndexWriter):
     """A change of an index in a transaction, which ends with its `writing`."""
 
     def __init__(self, store: PostgresStore, transaction: Any):

@@ -55,7 +55,7 @@ class Fingerprints:
         self.add(pair.place, [pair.source, pair.tags])
         self.add(pair.target_place, pair.target)
 
-    def found(self) -> dict[str, str]:
+    def by_source(self) -> dict[str, str]:
         """The fingerprint of each source so far."""
         return {source: digest.hexdigest() for source, digest in self._hashes.items()}
 

@@ -1,4 +1,4 @@
-"""What tasks are given from Python: one input or many, of the types that a task takes."""
+"""Inputs of tasks from Python: one or many, of the types that a task takes."""
 
 from __future__ import annotations
 

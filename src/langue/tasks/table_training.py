@@ -18,7 +18,7 @@ from langue.metrics.benchmarks import score, task_score
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TableRecipe
-from langue.report.words import short
+from langue.report.wording import short
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.training_task import Load, TrainingTask, buckets_of, set_up
 from langue.text import Tokenizer
@@ -112,7 +112,7 @@ class TableTraining(TrainingTask[AnyTableRecipe]):
         fingerprints = Fingerprints()
         for rows in self.rows.values():
             fingerprints.of_rows(rows)
-        return fingerprints.found()
+        return fingerprints.by_source()
 
     @property
     def tokens_per_target(self) -> float:

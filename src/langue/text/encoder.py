@@ -14,7 +14,7 @@ import numpy as np
 from langue import machine
 from langue.errors import LangueError
 from langue.text.tokenizer import Tokenizer, encoding
-from langue.text.words import WordEncoder
+from langue.text.word_cache import WordEncoder
 
 MUCH = 1 << 24
 """Characters after which processes are started: what one core encodes in the time that their start takes them all."""

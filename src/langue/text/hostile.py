@@ -69,8 +69,8 @@ def may_run_away(engine: Engine) -> bool:
     """True for an engine with a pattern that may search beyond the bound at which its library gives up, and panics."""
     parts = (engine.normalizer, engine.pre_tokenizer, engine.decoder)
     patterns = (step.get("pattern") for part in parts for step in steps(part))
-    found = (pattern["Regex"] for pattern in patterns if isinstance(pattern, dict) and "Regex" in pattern)
-    return any(_RUNS_AWAY.search(_CLASS.sub("x", pattern)) for pattern in found)
+    expressions = (pattern["Regex"] for pattern in patterns if isinstance(pattern, dict) and "Regex" in pattern)
+    return any(_RUNS_AWAY.search(_CLASS.sub("x", pattern)) for pattern in expressions)
 
 
 def steps(part: Any) -> Iterator[dict[str, Any]]:

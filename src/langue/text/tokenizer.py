@@ -296,23 +296,23 @@ class TextStream:
         self._tokenizer = tokenizer
         self._ids: list[int] = list(before)
         self._start = 0
-        self._given = len(self._ids)
+        self._decoded = len(self._ids)
 
     def push(self, token: int) -> str:
         """The text that a further token makes certain; often a whole piece, sometimes nothing yet."""
         self._ids.append(token)
-        before = self._tokenizer.decode(self._ids[self._start : self._given])
+        before = self._tokenizer.decode(self._ids[self._start : self._decoded])
         now = self._tokenizer.decode(self._ids[self._start :])
         if len(now) <= len(before) or now.endswith("\N{REPLACEMENT CHARACTER}"):
             return ""
-        self._start, self._given = self._given, len(self._ids)
+        self._start, self._decoded = self._decoded, len(self._ids)
         return now[len(before) :]
 
     def flush(self) -> str:
         """The rest when no token follows, broken characters included."""
-        before = self._tokenizer.decode(self._ids[self._start : self._given])
+        before = self._tokenizer.decode(self._ids[self._start : self._decoded])
         now = self._tokenizer.decode(self._ids[self._start :])
-        self._start = self._given = len(self._ids)
+        self._start = self._decoded = len(self._ids)
         return now[len(before) :]
 
 

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from langue.allocator import keep_freed
 from langue.errors import LangueError
-from langue.memory import keep_freed
 from langue.openmp import watch_other_programs
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from langue.files import replacing, sync
 from langue.files.disk import write_errors
-from langue.files.rows import read_lines, write_line
+from langue.files.metric_rows import read_lines, write_line
 
 ADVICE = "make room and go on by --resume of langue train; what was saved before is whole"
 """The advice about a full disk, true of a training without a checkpoint as well."""

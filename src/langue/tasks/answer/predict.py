@@ -94,11 +94,11 @@ class Answer(Task):
             Labelled(f"question {number}", {"question": query, "context": text})
             for number, (query, text) in enumerate(zip(questions, contexts, strict=True), 1)
         ]
-        answers = [self._told(spans[:top], top, scores) for spans in self.find(rows)]
+        answers = [self._texts_of(spans[:top], top, scores) for spans in self.find(rows)]
         return answers[0] if is_single else answers
 
     @staticmethod
-    def _told(spans: Sequence[AnswerSpan], top: int, scores: bool) -> Any:
+    def _texts_of(spans: Sequence[AnswerSpan], top: int, scores: bool) -> Any:
         answers: list[Any] = [
             {"text": piece.text, "start": piece.start, "score": piece.score} if scores else piece.text
             for piece in spans

@@ -33,7 +33,7 @@ class PolicyRecipe(Recipe):
     policy: PolicySettings = PolicySettings()
     """The task of the weights."""
     source_tokenizer: TokenizerSettings | None = None
-    """How a source becomes tokens, where it has a vocabulary of its own."""
+    """The tokenizer of sources, where it has a vocabulary of its own."""
 
     def of_use(self) -> Recipe:
         """A recipe of the task that the policy is used for."""

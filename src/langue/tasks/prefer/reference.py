@@ -21,7 +21,7 @@ from langue.tasks.prefer.data import completions_in
 
 
 def reference_file(folder: Path, split: str) -> Path:
-    """Where the log-probabilities of a split lie in a run."""
+    """The file in a run with the log-probabilities of a split."""
     return folder / f"reference-{split}.npy"
 
 

@@ -30,7 +30,7 @@ class PreferSettings(Settings):
     beta: float | None = Field(default=None, gt=0)
     """Strength of the hold, or the steepness of losses without one; null takes 0.1, of simpo 2."""
     margin: float = Field(default=1.0, ge=0)
-    """How far ahead chosen texts are to be (simpo)."""
+    """The margin by which chosen texts are to be ahead (simpo)."""
     smoothing: float = Field(default=0.0, ge=0, lt=0.5)
     """The share of pairs that are taken to be the wrong way round (dpo, simpo and cpo)."""
     likelihood: float = Field(default=1.0, ge=0)

@@ -23,7 +23,7 @@ from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
 from langue.recipe import PairRecipe
-from langue.report.words import short
+from langue.report.wording import short
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
 from langue.tasks.training_task import Load, Shape, TrainingTask, WeightsOrigin, buckets_of, set_up, with_vocabulary
@@ -154,7 +154,7 @@ class PairTraining(TrainingTask[PairRecipe]):
     @property
     def fingerprints(self) -> Mapping[str, str]:
         assert len(self.train)  # which are read at the first question
-        return self._read.found()
+        return self._read.by_source()
 
     def describe(self) -> str:
         source, target = self.train.lengths.mean(0)

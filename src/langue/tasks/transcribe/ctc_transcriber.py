@@ -73,7 +73,7 @@ class CTCTranscriber(Transcribe):
         beams = beams or (self.settings.beams if fusion is None else 16)
         longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
         played: list[Playback] = []
-        of_each: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
+        texts_of: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
         for pieces in pieces_of(sounds, longest, played):
             spelled: dict[int, SpelledText] = {}
             for numbers in by_length([len(piece.samples) for piece in pieces], ROOM):
@@ -81,8 +81,8 @@ class CTCTranscriber(Transcribe):
                 spelled |= dict(zip(numbers, texts, strict=True))
                 advance(sum(len(pieces[number].samples) for number in numbers) / RATE)
             for number, piece in enumerate(pieces):
-                of_each[piece.owner].append((piece.start, spelled[number]))
-        return [self._transcript(sound, of_each[number]) for number, sound in enumerate(played)]
+                texts_of[piece.owner].append((piece.start, spelled[number]))
+        return [self._transcript(sound, texts_of[number]) for number, sound in enumerate(played)]
 
     @torch.inference_mode()
     def _read(self, pieces: list[np.ndarray], beams: int, fusion: Fusion | None) -> list[SpelledText]:

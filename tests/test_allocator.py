@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, resource, torch
-from langue.memory import keep_freed
+from langue.allocator import keep_freed
 from langue.training import choose_device
 
 choose_device("cpu") if {choose} else None

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as Engine
 
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.special import SPECIAL
-from langue.text.words import WordEncoder, split
+from langue.text.word_cache import WordEncoder, split
 
 TEXT = ["The quick brown fox isn't lazy; it's 12 years old, and they'll say so.\n\n  Zwölf Boxkämpfer!\t" * 20]
 U4 = np.dtype("<u4")
