@@ -45,10 +45,17 @@ class MissingColumns(LangueError):
 
     def __init__(self, fact: str, guesses: Mapping[str, str]):
         self.fact, self.guesses = fact, guesses
-        named = ", ".join(f"{name}: {guess}" for name, guess in guesses.items())
-        which, it = ("say which it is", "it") if len(guesses) == 1 else ("say which they are", "them")
-        advice = f"; {which}, as in --data.columns '{{{named}}}' of langue train, or rename {it}"
-        super().__init__(fact + (advice if guesses else ""))
+        super().__init__(self._advising("--data.columns", " of langue train"))
+
+    def _advising(self, option: str, verb: str = "") -> str:
+        named = ", ".join(f"{name}: {guess}" for name, guess in self.guesses.items())
+        which, it = ("say which it is", "it") if len(self.guesses) == 1 else ("say which they are", "them")
+        advice = f"; {which}, as in {option} '{{{named}}}'{verb}, or rename {it}"
+        return self.fact + (advice if self.guesses else "")
+
+    def by_table(self, option: str) -> LangueError:
+        """The same for a verb that has an option for all columns."""
+        return LangueError(self._advising(option))
 
     def by(self, option: str | None) -> LangueError:
         """The same for a verb, by whose option one column is named, or where the table has to be changed (None)."""

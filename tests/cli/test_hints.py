@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -97,6 +98,7 @@ def is_field(option: str, place: type) -> bool:
 TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
+    "--columns": [("evaluate",), ("compare",)],
     "--data": [("evaluate",)],
     "--data.dev": RECIPE_VERBS,
     "--environment": [("evaluate",)],
@@ -118,6 +120,7 @@ SPOKEN_BY = {
     "--seeds": TRAINS,
     "--set": RECIPE_VERBS,
     "--target-language": [("summarize",)],
+    "--text": [("evaluate",)],
     "--tokenizer.path": RECIPE_VERBS,
     "--training.batch_size": RECIPE_VERBS,
     "--training.batch_tokens": RECIPE_VERBS,
@@ -208,7 +211,7 @@ def test_names_that_the_documents_use_exist():
     for page in [root / "README.md", *(root / "docs").glob("*.md")]:
         for program in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
             for name in re.findall(r"(?<!from )\blangue\.(\w+)", program):
-                assert hasattr(langue, name), (page, name)
+                assert hasattr(langue, name) or find_spec(f"langue.{name}"), (page, name)
     assert langue.LangueError is LangueError
     assert "LangueError" in dir(langue)
 
@@ -333,6 +336,8 @@ def test_a_column_that_is_missing_is_named_by_the_verb_s_own_option(line, said, 
 def test_verbs_that_read_a_column_have_an_option_for_it():
     for verb in ("embed", "fill", "generate", "summarize", "translate"):
         assert has((verb,), "--column"), verb
+    for verb in ("evaluate", "compare"):
+        assert has((verb,), "--columns"), verb
 
 
 def test_a_verb_without_such_an_option_says_what_it_can():

@@ -53,6 +53,18 @@ def test_evaluate_prints_one_object(run, tmp_path, capsys):
     assert "accuracy" in printed(capsys, "evaluate", run, "--data", rows)
 
 
+def test_evaluate_is_told_what_a_table_calls_its_columns(run, tmp_path, capsys):
+    renamed = [{"review": row["text"], "stars": row["label"]} for row in sentences(30, seed=3)]
+    rows = write_rows(tmp_path / "rows.jsonl", renamed)
+    columns = "{text: review, label: stars}"
+    said = complaint(capsys, "evaluate", run, "--data", rows)
+    assert said.endswith(f"has review, stars; say which they are, as in --columns '{columns}', or rename them")
+    found = json.loads(printed(capsys, "evaluate", run, "--data", rows, "--columns", columns, "--json"))
+    assert found["metrics"]["accuracy"] == 1.0
+    wrong = "{text: revue, label: stars}"
+    assert "has no column revue" in complaint(capsys, "evaluate", run, "--data", rows, "--columns", wrong)
+
+
 def test_seeds_print_a_table_and_an_object(run, tmp_path, capsys):
     recipe = write_recipe(tmp_path)
     options = ["--training.steps", "3", "--training.evaluate_every", "3", "--no-report"]

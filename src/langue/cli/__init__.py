@@ -67,7 +67,9 @@ def _run(arguments: list[str]) -> int:
     try:
         return _verifying(arguments) if verify else _call(arguments)
     except MissingColumns as error:
-        raise error if chosen.recipe else error.by(None) from None
+        if chosen.recipe:
+            raise
+        raise (error.by_table("--columns") if chosen.columns else error.by(None)) from None
 
 
 def _verifying(arguments: list[str]) -> int:

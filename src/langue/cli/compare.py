@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Device, Json, ReadOptions, chosen
+from langue.cli.options import Device, Json, TableOptions, chosen
 from langue.console import table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def compare(
     data: str,
     samples: int = 1000,
     beams: int = 4,
-    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    reading: TableOptions = TableOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -40,7 +40,7 @@ def compare(
         data: Pairs of texts, or recordings and what is said in them, as they were trained on.
         samples: Shuffles of the test.
         beams: Hypotheses that are followed at once.
-        reading: Bounds of what may be left out.
+        reading: Names of columns, and bounds of what may be left out.
         language: Code of the language that they write, which decides how BLEU, TER and ROUGE split it; by default as
             the recipe or tags of FIRST say, or by the script of what people wrote.
         as_json: Print one JSON object, with counts of what was left out under dropped.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
-from langue.cli.options import Device, Json, ReadOptions, chosen
+from langue.cli.options import Device, Json, TableOptions, chosen
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import say, table
 from langue.errors import LangueError
@@ -27,7 +27,7 @@ def evaluate(
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
-    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    reading: TableOptions = TableOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
     environment: str | None = None,
     changes: EnvironmentChanges = (),
@@ -63,7 +63,7 @@ def evaluate(
         stride: Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
         documents: What one document of a text file is.
         text: The column of a table that holds a writer's text.
-        reading: Bounds of what may be left out.
+        reading: Names of columns, and bounds of what may be left out.
         language: Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER
             and ROUGE split it; by default as its recipe or tags say, or by the script of what people wrote.
         environment: Measure by the rewards of an environment, by its name or a YAML file, as of langue play;

@@ -44,3 +44,11 @@ class ReadOptions(Settings):
     max_dropped: float | None = None
     """The share of records, or of their bytes, that may be left out for their faults; by default 0.05, or as in
     training."""
+
+
+class TableOptions(ReadOptions):
+    """The way in which labelled rows or pairs are read."""
+
+    columns: str | None = None
+    """A table's names of the columns that the model was trained to read, such as '{text: review, label: stars}'; by
+    default as in training."""

@@ -14,11 +14,13 @@ class Verb:
         target: `module:function`, imported when the verb is used and not before.
         summary: what it does, in one line.
         recipe: whether it reads a recipe, whose fields can then be given as `--section.field VALUE`.
+        columns: whether its option --columns names the columns of a table.
     """
 
     target: str
     summary: str
     recipe: bool = False
+    columns: bool = False
 
 
 Verbs = Mapping[str, Verb | Mapping[str, Verb]]
@@ -36,7 +38,9 @@ VERBS: Verbs = {
     },
     "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
     "evaluate": Verb(
-        "langue.cli.evaluate:evaluate", "Measure a model on text, on labelled rows, or on a suite of benchmarks"
+        "langue.cli.evaluate:evaluate",
+        "Measure a model on text, on labelled rows, or on a suite of benchmarks",
+        columns=True,
     ),
     "generate": Verb("langue.cli.generate:generate", "Let a model write"),
     "fill": Verb("langue.cli.fill:fill", "Let a model guess what stands in gaps"),
@@ -56,7 +60,9 @@ VERBS: Verbs = {
         "search": Verb("langue.cli.index:search", "Find passages that answer a query"),
         "mine": Verb("langue.cli.mine:mine", "Find passages that are mistaken for answers, to train on"),
     },
-    "compare": Verb("langue.cli.compare:compare", "Say which of two models writes better, and whether by chance"),
+    "compare": Verb(
+        "langue.cli.compare:compare", "Say which of two models writes better, and whether by chance", columns=True
+    ),
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),

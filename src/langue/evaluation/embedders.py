@@ -52,9 +52,25 @@ def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> No
 
 
 def evaluate_table(
-    task: Any, data: Any, recipe: DataSettings, benchmark: str | None, split: str, predictions: Path | None
+    task: Any,
+    data: Any,
+    recipe: DataSettings,
+    benchmark: str | None,
+    split: str,
+    predictions: Path | None,
+    *,
+    renamed: bool = False,
 ) -> dict[str, Any]:
     """The metrics of a model of vectors on a table, and counts of what was read.
+
+    Args:
+        task: the model.
+        data: the table.
+        recipe: how it is read.
+        benchmark: the task whose rows they are.
+        split: of a benchmark.
+        predictions: to be None.
+        renamed: the recipe's columns are this table's, and not just those of the training.
 
     Raises:
         LangueError: the table cannot be read, or holds nothing to measure vectors by.
@@ -64,6 +80,8 @@ def evaluate_table(
     tally = Tally()
     if benchmark is not None:
         rows = read_task(benchmark, data, split)
+    elif renamed:
+        rows = list(read_labelled(data, recipe, tally))
     else:
         reading = recipe.replace(columns={})
         rows = _renamed(list(read_labelled(data, reading, tally)), recipe.columns)

@@ -15,7 +15,7 @@ import numpy as np
 
 from langue.account import reported
 from langue.console import remark, say
-from langue.data import PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
+from langue.data import DataSettings, PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import DataSource
@@ -30,7 +30,7 @@ from langue.metrics.languages import check_language
 from langue.models.finite import refuse_not_finite
 from langue.remote import is_remote
 from langue.search.rerank import load_reranker
-from langue.settings import parse
+from langue.settings import override, parse
 from langue.tasks import load
 from langue.tasks.recipes import read_recipe, recipe_class
 
@@ -53,6 +53,7 @@ def evaluate(
     text: str = "text",
     max_line_bytes: int | None = None,
     max_dropped: float | None = None,
+    columns: Mapping[str, str] | str | None = None,
     language: str | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -75,6 +76,8 @@ def evaluate(
         max_line_bytes: longer lines are left out, and where labels stand in them refused; a MiB, or as in training.
         max_dropped: the share of records, or of their bytes, that may be left out for their faults; 0.05, or as in
             training.
+        columns: a table's names of the columns that the model was trained to read, such as {"text": "review"}; as in
+            training by default.
         language: that a model which translates or summarises writes, by its code, which decides how BLEU, TER and ROUGE
             split it; by default as its training knew, or by the script of what people wrote.
         device: where a model that is named is loaded.
@@ -90,7 +93,10 @@ def evaluate(
     named = isinstance(model, Path | str)
     task = load(model, device) if named else model
     data = str(data) if isinstance(data, Path) else data
-    reading = reading_as({"max_line_bytes": max_line_bytes, "max_dropped": max_dropped}, "evaluate")
+    bounds = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped, "columns": columns}
+    reading = reading_as(bounds, "evaluate")
+    if columns is not None and task.measured_on == "text":
+        raise LangueError("--columns is for labelled rows and pairs; the column of a writer's text is named by --text")
     if language is not None and task.name not in PAIR_TASKS:
         raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
     if language is not None:
@@ -105,9 +111,9 @@ def evaluate(
     else:
         recipe = recipe_data(model if named else None, task.name, reading)
         on: Mapping[str, Any] = {
-            "vectors": evaluate_table,
+            "vectors": partial(evaluate_table, renamed=columns is not None),
             "pairs": partial(_on_pairs, language=language),
-            "rows": _on_rows,
+            "rows": partial(_on_rows, renamed=columns is not None),
         }
         result = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
     shown = data if isinstance(data, str) else "rows"
@@ -116,7 +122,13 @@ def evaluate(
 
 
 def _on_rows(
-    task: Any, data: Any, recipe: TableDataSettings, benchmark: str | None, split: str, predictions: Path | None
+    task: Any,
+    data: Any,
+    recipe: TableDataSettings,
+    benchmark: str | None,
+    split: str,
+    predictions: Path | None,
+    renamed: bool,
 ) -> dict[str, Any]:
     its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
     name = benchmark or (recipe.benchmark if its_own else None)
@@ -124,7 +136,8 @@ def _on_rows(
     if name is not None:
         metrics, answers, rows = _on_benchmark(task, name, data, split)
     else:
-        columns = {} if isinstance(data, str) and data.endswith(".json") else recipe.columns
+        # The layout of SQuAD has names of its own.
+        columns = {} if isinstance(data, str) and data.endswith(".json") and not renamed else recipe.columns
         rows = list(read_labelled(data, recipe.replace(columns=columns), tally))
         metrics, answers = task.evaluate(rows)
     if predictions is not None:
@@ -164,14 +177,16 @@ def _on_pairs(
     return {"examples": len(pairs), "rows": len(pairs), "dropped": tally.dropped(), **result}
 
 
-def reading_as(bounds: Mapping[str, Any], verb: str) -> dict[str, Any]:
-    """The bounds of what may be left out that a user gave a verb, checked; without those that are None.
+def reading_as(settings: Mapping[str, Any], verb: str) -> dict[str, Any]:
+    """The settings of data that a user gave a verb, checked; without those that are None.
 
     Raises:
         LangueError: one cannot be so.
     """
-    known = {name: value for name, value in bounds.items() if value is not None}
-    return parse(ReadSettings, known, verb).model_dump(include=set(known))
+    known = {name: value for name, value in settings.items() if value is not None}
+    typed = {name: value for name, value in known.items() if isinstance(value, str)}
+    content = {"train": "", **override(known, typed)}
+    return parse(DataSettings, content, verb, changed=typed).model_dump(include=set(known))
 
 
 def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:
