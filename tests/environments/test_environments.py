@@ -98,7 +98,9 @@ def played_in_a_vector(name: str, settings: dict, count: int, size: int, process
         actions = [str(begun[index][0] % 3) for index in range(size)]
         answers, rewards, ended, truncated, infos = vector.step(actions)
         for index in range(size):
+            assert begun[index][0] % size == index
             if ended[index] or truncated[index]:
+                assert begun[index][0] not in played
                 played[begun[index][0]] = (*begun[index], answers[index], float(rewards[index]))
             elif infos["turn"][index] == 0:
                 begun[index] = (int(infos["episode"][index]), answers[index])

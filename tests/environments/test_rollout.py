@@ -6,12 +6,18 @@ import itertools
 import math
 
 import pytest
-from writers import Guess, count_up, decoder
+import torch
 
 from langue import environments
+from langue.batch import IGNORE
 from langue.environments import Outcome, Reply, Scene, TextEnvironment, play, policy_of
 from langue.environments.rollout import FAILURES
 from langue.errors import LangueError
+from langue.models import ModelConfig, build
+from langue.tasks.translate.predict import Translate
+from langue.text import TokenizerSettings, train_tokenizer
+from langue.written_text import batch_of
+from writers import PAIRS, Guess, count_up, decoder
 
 
 class Odd(TextEnvironment):
@@ -102,6 +108,34 @@ def test_samples_of_one_episode_differ_and_episodes_go_on_with_all_that_was_writ
             (log < 0) == (author == "model")
             for log, author in zip(episode.written.log_probabilities, episode.written.authors, strict=True)
         )
+
+
+def test_what_was_drawn_is_what_the_model_expects_behind_all_that_was_written():
+    task = decoder()
+    ruled_out = sorted({*task.suppress_tokens} - {*task.tokenizer.ends})
+    played = play(Guess(max_turns=3), policy_of(task, max_tokens=5, temperature=0.7, seed=1), range(6))
+    batch, drawn = batch_of([episode.written for episode in played])
+    with torch.no_grad():
+        logits = task.model(batch) / 0.7
+    logits[..., ruled_out] = -math.inf
+    own = batch.targets != IGNORE
+    expected = logits.log_softmax(-1).gather(-1, batch.targets.clamp(min=0)[..., None])[..., 0]
+    assert int(own.sum()) > 50
+    torch.testing.assert_close(drawn[own], expected[own], atol=1e-4, rtol=1e-4)
+
+
+def test_samples_of_a_translation_differ_and_come_with_what_was_read():
+    letters = train_tokenizer(TokenizerSettings(kind="char"), [pair["source"] for pair in PAIRS])
+    size = {"vocab_size": letters.vocab_size, "layers": 1, "width": 16, "heads": 2, "context": 64}
+    task = Translate(build(ModelConfig(form="seq2seq", **size)), letters)
+    place = environments.make("Langue/Translate-v0", data=PAIRS)
+    played = list(play(place, policy_of(task, beams=1, temperature=1.0, max_tokens=6), range(3), samples=3))
+    assert len({episode.turns[0].reply.text for episode in played}) == 9
+    for episode in played:
+        reply = episode.turns[0].reply
+        assert letters.decode(reply.source).strip() == episode.turns[0].observation
+        assert reply.written.authors[:2] == ("prompt", "model")
+        assert letters.decode(reply.written.ids[1:]).strip() == reply.text
 
 
 def test_the_end_of_a_text_is_among_the_models_tokens():
