@@ -9,13 +9,13 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from writers import PAIRS, Guess, tokenizer
 
 from langue import environments
 from langue.environments.environment import row_of
 from langue.environments.spaces import UnicodeText
 from langue.errors import LangueError
 from spoken_rows import write_spoken
+from writers import PAIRS, Guess, tokenizer
 
 PROMPTS = ["two and two is ", "three and four is ", "é中 ", "one "]
 
