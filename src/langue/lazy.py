@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,22 @@ def fetch(target: str) -> Any:
     """Import `module:name` and return it."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
+
+
+def front(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package whose names are imported when they are used, so that its settings stay light.
+
+    Args:
+        package: the package's name.
+        modules: the module of the package that each name is from.
+    """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return fetch(f"{package}.{modules[name]}:{name}")
+
+    return get
 
 
 def fetch_named(target: str, purpose: str) -> Any:

@@ -60,6 +60,14 @@ def targets() -> list[str]:
     return [verb.target for verb in verbs]
 
 
+def test_the_help_of_no_verb_brings_torch() -> None:
+    modules = {target.partition(":")[0] for target in targets()}
+    code = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; print('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 @pytest.mark.parametrize("target", targets())
 def test_every_verb_leads_to_a_function_that_explains_itself(target: str) -> None:
     module, _, name = target.partition(":")

@@ -11,9 +11,13 @@ import langue
 from langue.cli import run
 from langue.cli.options import chosen
 from langue.cli.searching import RewriteOptions
-from langue.engine import GenerationSettings
+from langue.data import ReadSettings
+from langue.engine import GenerationSettings, SamplingSettings
 from langue.experiment import train
+from langue.search import IndexSettings
+from langue.search.mine import MineSettings
 from langue.tasks.recipes import read_recipe
+from langue.text import TokenizerSettings
 from pair_rows import write_pairs
 
 QUICK = {"data.test": "null", "training.steps": "4", "training.evaluate_every": "4", "model.layers": "1"}
@@ -39,12 +43,30 @@ def told(arguments: list[str], capsys) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-@pytest.mark.parametrize("verb", ["generate", "translate", "summarize"])
-def test_options_of_the_search_are_its_settings_in_their_own_words(verb, capsys):
-    assert run([verb, "--help"]) == 0
+SEARCH = ("top_k", "stopping", "length_penalty", "batch_rows", "no_repeat_ngram")
+READING = ("max_line_bytes", "max_dropped")
+
+
+@pytest.mark.parametrize(
+    ("verb", "settings", "names"),
+    [
+        *((verb, GenerationSettings, SEARCH) for verb in ("generate", "translate", "summarize")),
+        ("play", SamplingSettings, ("top_k", "min_p", "repetition_penalty")),
+        ("tokenizer train", TokenizerSettings, [name for name in TokenizerSettings.model_fields if name != "path"]),
+        *((verb, ReadSettings, ("text", *READING)) for verb in ("tokenizer train", "tokenizer report")),
+        *((verb, ReadSettings, ("documents", "text", *READING)) for verb in ("data prepare", "evaluate")),
+        *((verb, ReadSettings, READING) for verb in ("compare", "summarize")),
+        ("index mine", ReadSettings, ("max_line_bytes",)),
+        ("index mine", MineSettings, ("negatives", "margin")),
+        ("index build", IndexSettings, ("size", "overlap", "documents")),
+    ],
+)
+def test_options_are_settings_in_their_own_words(verb, settings, names, capsys):
+    assert run([*verb.split(), "--help"]) == 0
     printed = "".join(letter for letter in capsys.readouterr().out if letter.isalnum())
-    for name in ("top_k", "stopping", "length_penalty", "batch_rows", "no_repeat_ngram"):
-        description = GenerationSettings.model_fields[name].description or ""
+    for name in names:
+        assert "".join(letter for letter in name if letter.isalnum()) in printed
+        description = settings.model_fields[name].description or ""
         assert "".join(letter for letter in description if letter.isalnum()) in printed
 
 

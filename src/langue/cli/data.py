@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from langue.cli.options import Json, ReadOptions, chosen
+from cyclopts import Parameter
+
+from langue.cli.options import Json
+from langue.data.settings import ReadSettings
 
 if TYPE_CHECKING:
     from langue.data import TokenStore
@@ -18,9 +21,7 @@ def prepare(
     *,
     tokenizer: Path,
     out: Path,
-    documents: Literal["file", "line", "paragraph"] = "file",
-    text: str = "text",
-    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    reading: Annotated[ReadSettings, Parameter(name="*")] = ReadSettings(),  # noqa: B008 - it is frozen
     as_json: Json = False,
 ) -> None:
     """Turn text into a store of tokens, which a recipe takes as data.train, data.dev or data.test.
@@ -31,21 +32,16 @@ def prepare(
         files: Files (txt, jsonl, csv, tsv, parquet), globs, folders, hf:NAME[/CONFIG][:SPLIT] or "embedded".
         tokenizer: A tokenizer.json, its folder, or a run.
         out: The folder to make.
-        documents: What one document of a text file is.
-        text: The column of a table that holds the text.
-        reading: Bounds of what may be left out.
+        reading: How text is read.
         as_json: Print the manifest as one JSON object.
     """
     from langue import data
     from langue.errors import LangueError
-    from langue.settings import parse
     from langue.text import Tokenizer
 
     if not files:
         raise LangueError("name at least one file to prepare")
-    fields = {"documents": documents, "text": text, **chosen(reading)}
-    settings = parse(data.ReadSettings, fields, "data prepare")
-    _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, settings), as_json)
+    _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, reading), as_json)
 
 
 def verify(store: Path, /) -> None:

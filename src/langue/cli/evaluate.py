@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
-from langue.cli.options import Device, Json, TableOptions, chosen
+from langue.cli.options import Device, Json, MeasureOptions, chosen
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import say, table
 from langue.errors import LangueError
@@ -25,9 +25,7 @@ def evaluate(
     rerank: Path | None = None,
     rerank_depth: int = 100,
     stride: int | None = None,
-    documents: Literal["file", "line", "paragraph"] = "file",
-    text: str = "text",
-    reading: TableOptions = TableOptions(),  # noqa: B008 - it is frozen
+    reading: MeasureOptions = MeasureOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
     environment: str | None = None,
     changes: EnvironmentChanges = (),
@@ -61,9 +59,7 @@ def evaluate(
         rerank: A classifier of pairs that judges the best of what a search found anew.
         rerank_depth: How many of the best it judges.
         stride: Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
-        documents: What one document of a text file is.
-        text: The column of a table that holds a writer's text.
-        reading: Names of columns, and bounds of what may be left out.
+        reading: How texts and tables are read.
         language: Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER
             and ROUGE split it; by default as its recipe or tags say, or by the script of what people wrote.
         environment: Measure by the rewards of an environment, by its name or a YAML file, as of langue play;
@@ -84,9 +80,9 @@ def evaluate(
     if suite is not None:
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        options: dict[str, Any] = {"stride": stride, "documents": documents, "text": text, "language": language}
-        options |= {"rerank": rerank, "rerank_depth": rerank_depth, **chosen(reading)}
-        result = measure(run, data, benchmark=benchmark, split=split, predictions=predictions, device=device, **options)
+        options: dict[str, Any] = {"stride": stride, "language": language, "rerank": rerank, **chosen(reading)}
+        options |= {"benchmark": benchmark, "split": split, "predictions": predictions, "rerank_depth": rerank_depth}
+        result = measure(run, data, device=device, **options)
     return _show(result, as_json)
 
 

@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from pydantic import Field
 
-from langue.cli.options import Device, Json
+from langue.cli.options import NO_OPTION, BoundOptions, Device, Json, chosen
 from langue.console import say
 from langue.search.mine import MineSettings
+
+
+@Parameter(name="*")
+class LineOptions(BoundOptions):
+    """The way in which pairs are read, of which none may be left out."""
+
+    max_line_bytes: int = Field(default=1 << 20, ge=1, lt=1 << 31)
+    max_dropped: Annotated[float, NO_OPTION] = 0.05
 
 
 def mine(
@@ -24,7 +33,7 @@ def mine(
     positive: str = "positive",
     settings: Annotated[MineSettings, Parameter(name="*")] = MineSettings(),  # noqa: B008 - it is frozen
     layout: Literal["embed", "classify"] = "embed",
-    max_line_bytes: int | None = None,
+    reading: LineOptions = LineOptions(),  # noqa: B008 - it is frozen
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -43,19 +52,18 @@ def mine(
         settings: Which passages are kept.
         layout: Rows for a recipe of the task embed, or of the task classify, which learns to judge pairs and can
             rerank.
-        max_line_bytes: Longer lines are refused; a MiB by default.
+        reading: How the pairs are read.
         as_json: Print the counts as one JSON object.
     """
     from langue.data import DataSettings, Tally
     from langue.data.labelled import read_labelled, text_of
-    from langue.evaluation.run import reading_as
     from langue.search.index import Index
     from langue.search.mine import mine as find
     from langue.search.mine import write_mined
 
     columns = {"anchor": anchor, "positive": positive}
-    reading, tally = reading_as({"max_line_bytes": max_line_bytes}, "langue index mine"), Tally()
-    rows = read_labelled(data, DataSettings(train="", columns=columns, **reading), tally)
+    tally = Tally()
+    rows = read_labelled(data, DataSettings(train="", columns=columns, **chosen(reading)), tally)
     pairs = [(text_of(row, "anchor"), text_of(row, "positive")) for row in rows]
     counts = write_mined(out, find(Index.open(index, model, device), pairs, settings), layout)
     if as_json:

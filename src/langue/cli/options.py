@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from pydantic import Field
 
+from langue.data.settings import ReadSettings, Unit
 from langue.settings import Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -34,21 +36,35 @@ def chosen(options: Settings) -> dict[str, Any]:
     return options.model_dump(exclude_unset=True)
 
 
+NO_OPTION = Parameter(parse=False)
+"""Mark of a setting that the command line has no option for: one of other models, of trainings, or of a verb's own."""
+
+AS_TRAINED = Parameter(show_default="{}, or as in training".format)
+"""Mark of a setting whose default is that of a training, where there was one."""
+
+
 @Parameter(name="*", negative="")
-class ReadOptions(Settings):
-    """Bounds of what may be left out of data."""
+class BoundOptions(ReadSettings):
+    """Bounds of what may be left out of the data that a model is measured on."""
 
-    max_line_bytes: int | None = None
-    """Longer lines are left out, and where labels or recordings stand in them refused; by default a MiB, or as in
-    training."""
-    max_dropped: float | None = None
-    """The share of records, or of their bytes, that may be left out for their faults; by default 0.05, or as in
-    training."""
+    documents: Annotated[Unit, NO_OPTION] = "file"
+    text: Annotated[str, NO_OPTION] = "text"
+    max_line_bytes: Annotated[int, AS_TRAINED] = Field(default=1 << 20, ge=1, lt=1 << 31)
+    max_dropped: Annotated[float, AS_TRAINED] = Field(default=0.05, ge=0, le=1)
 
 
-class TableOptions(ReadOptions):
+@Parameter(name="*", negative="")
+class TableOptions(BoundOptions):
     """The way in which labelled rows or pairs are read."""
 
     columns: str | None = None
     """A table's names of the columns that the model was trained to read, such as '{text: review, label: stars}'; by
     default as in training."""
+
+
+@Parameter(name="*", negative="")
+class MeasureOptions(TableOptions):
+    """The way in which text, rows or pairs are read that a model is measured on."""
+
+    documents: Unit = "file"
+    text: str = "text"

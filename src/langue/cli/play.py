@@ -11,12 +11,13 @@ from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
 from langue.cli.inputs import json_line, one_line
-from langue.cli.options import Device, Flag, Json, Several
+from langue.cli.options import NO_OPTION, Device, Flag, Json, Several
 from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
 from langue.content import read_yaml
+from langue.engine.settings import SamplingSettings
 from langue.errors import LangueError
-from langue.settings import Settings, override
+from langue.settings import override
 
 EnvironmentChanges = Annotated[
     tuple[str, ...],
@@ -28,26 +29,19 @@ SHOWN = 60
 """Characters of an answer in the line of its episode."""
 
 
-@Parameter(name="*", negative="")
-class PlayOptions(Settings):
+@Parameter(name="*", negative="", show_default=False)
+class PlayOptions(SamplingSettings):
     """Options of episodes, and of how a model answers; what is left out is as its task has it."""
 
     episodes: int | None = None
     """Episodes to play; by default each that there is, or 100 where there is no end."""
     seed: int = 0
     """Seed of the episodes, and of the draws in them."""
-    max_tokens: int | None = None
-    """New tokens of an answer, at most."""
-    temperature: float | None = None
-    """Below 1 plays safe, above 1 dares; 0 takes the likeliest token."""
-    top_k: int | None = None
-    """Draw among so many likeliest tokens."""
-    top_p: float | None = None
-    """Draw among the fewest tokens that hold this share of probability."""
-    beams: int | None = None
-    """Hypotheses that are followed at once."""
     stop: Several = ()
     """A string that ends an answer of a decoder; may be given several times."""
+    samples: Annotated[int, NO_OPTION] = 1
+    alignments: Annotated[bool, NO_OPTION] = False
+    draw_log_probabilities: Annotated[bool, NO_OPTION] = False
 
     def of_answers(self) -> dict[str, Any]:
         """The options that concern the model alone."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
 from langue.cli.options import chosen
@@ -14,7 +14,9 @@ from langue.cli.searching import RewriteOptions
 from langue.console import progress
 from langue.errors import LangueError
 from langue.tasks.constraints import phrase_tokens, prefix_tokens
-from langue.tasks.rewriting.predict import Rewritten
+
+if TYPE_CHECKING:
+    from langue.tasks.rewriting.predict import Rewritten
 
 TOGETHER = 2000
 """Texts that are sorted by length together, and then written out; so a file of any size needs no more memory."""

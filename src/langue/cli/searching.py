@@ -8,12 +8,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field
 
-from langue.cli.options import Several
+from langue.cli.options import NO_OPTION, Several
 from langue.engine.settings import GenerationSettings
 from langue.settings import Settings
-
-NO_OPTION = Parameter(parse=False)
-"""Mark of a setting that the command line has no option for: one of other models, of trainings, or of a verb's own."""
 
 
 @Parameter(name="*", negative="")

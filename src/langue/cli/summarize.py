@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import check_out, json_line
-from langue.cli.options import Device, Flag, Json, ReadOptions, Special, chosen
+from langue.cli.options import BoundOptions, Device, Flag, Json, Special, chosen
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
@@ -30,7 +30,7 @@ def summarize(
     prompt: str = "\nTL;DR:",
     target_language: str | None = None,
     scores: Flag = False,
-    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    reading: BoundOptions = BoundOptions(),  # noqa: B008 - it is frozen
     special: Special = False,
     device: Device = "auto",
     as_json: Json = False,

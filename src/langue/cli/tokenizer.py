@@ -5,12 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from langue.cli.options import Flag, Json, ReadOptions, chosen
+from cyclopts import Parameter
+
+from langue.cli.options import NO_OPTION, Flag, Json
+from langue.data.settings import ReadSettings, Unit
+from langue.text.settings import TokenizerSettings
 
 if TYPE_CHECKING:
-    from langue.data import ReadSettings, Tally
+    from langue.data import Tally
+
+
+@Parameter(name="*", negative="")
+class TokenizerOptions(TokenizerSettings):
+    """Settings of a tokenizer to be trained."""
+
+    nfkc: Annotated[bool, Parameter(negative="--no-nfkc")] = True
+    path: Annotated[Path | None, NO_OPTION] = None
+
+
+@Parameter(name="*", negative="")
+class TextOptions(ReadSettings):
+    """The way in which text is read, whatever its documents are."""
+
+    documents: Annotated[Unit, NO_OPTION] = "file"
 
 
 def train(
@@ -18,41 +37,29 @@ def train(
     /,
     *,
     out: Path,
-    kind: Literal["byte-bpe", "unigram", "wordpiece", "char", "byte"] = "byte-bpe",
-    vocab_size: int = 8192,
-    lowercase: Flag = False,
-    nfkc: bool = True,
-    text: str = "text",
-    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    settings: TokenizerOptions = TokenizerOptions(),  # noqa: B008 - it is frozen
+    reading: TextOptions = TextOptions(),  # noqa: B008 - it is frozen
 ) -> None:
     """Learn a tokenizer from text and write it as OUT/tokenizer.json.
 
     Args:
         files: Files, globs, folders, hf: names or "embedded".
         out: The folder to write to.
-        kind: byte-bpe and byte lose nothing of any text; char knows the characters of these files.
-        vocab_size: Tokens at most; char and byte have as many as they need.
-        lowercase: Write everything in lower case (unigram and wordpiece).
-        nfkc: Write characters in their plain form, ﬁ as fi and ① as 1 (unigram); without it, every text comes back byte
-            by byte.
-        text: The column of a table that holds the text.
-        reading: Bounds of what may be left out.
+        settings: The tokenizer to be.
+        reading: How text is read.
     """
     from langue.console import say
     from langue.data import Tally
     from langue.errors import LangueError
-    from langue.settings import parse
-    from langue.text import TokenizerSettings, train_tokenizer
+    from langue.text import train_tokenizer
 
     if not files:
         raise LangueError("name at least one file to learn from")
     if (out / "tokenizer.json").exists():
         raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
-    fields = {"kind": kind, "vocab_size": vocab_size, "lowercase": lowercase, "nfkc": nfkc}
-    settings = parse(TokenizerSettings, fields, "tokenizer train")
-    read_settings, tally = _read_settings(text, reading), Tally()
-    tokenizer = train_tokenizer(settings, _texts(files, read_settings, f"learning {kind}", tally))
-    tally.check(files, read_settings.max_dropped, read_settings.option)  # of much text the end may not have been read
+    tally = Tally()
+    tokenizer = train_tokenizer(settings, _texts(files, reading, f"learning {settings.kind}", tally))
+    tally.check(files, reading.max_dropped, reading.option)  # of much text the end may not have been read
     tokenizer.save(out)
     say(f"{out / 'tokenizer.json'}: {tokenizer.vocab_size:,} tokens")
 
@@ -62,8 +69,7 @@ def report(
     files: tuple[str, ...],
     /,
     *,
-    text: str = "text",
-    reading: ReadOptions = ReadOptions(),  # noqa: B008 - it is frozen
+    reading: TextOptions = TextOptions(),  # noqa: B008 - it is frozen
     special: Flag = False,
     as_json: Json = False,
 ) -> None:
@@ -72,8 +78,7 @@ def report(
     Args:
         tokenizer: A tokenizer.json, its folder, or a run.
         files: Files, globs, folders, hf: names or "embedded".
-        text: The column of a table that holds the text.
-        reading: Bounds of what may be left out.
+        reading: How text is read.
         special: Let the names of special tokens in the text be these tokens, as they are to Transformers; otherwise
             they are text like any other.
         as_json: Print one JSON object for each file.
@@ -82,11 +87,10 @@ def report(
     from langue.data import Tally
     from langue.text import Tokenizer, fertility
 
-    settings = _read_settings(text, reading)
     tallies = {name: Tally() for name in files}
     rows = fertility(
         Tokenizer.load(tokenizer).reading_specials(special),
-        {name: _texts([name], settings, f"reading {name}", tally) for name, tally in tallies.items()},
+        {name: _texts([name], reading, f"reading {name}", tally) for name, tally in tallies.items()},
     )
     if as_json:
         for row in rows:
@@ -106,13 +110,6 @@ def report(
         for row in rows
     ]
     table("fertility", columns, cells)
-
-
-def _read_settings(text: str, reading: ReadOptions) -> ReadSettings:
-    from langue.data import ReadSettings
-    from langue.settings import parse
-
-    return parse(ReadSettings, {"text": text, **chosen(reading)}, "langue tokenizer")
 
 
 def _texts(files: Iterable[str], settings: ReadSettings, doing: str, tally: Tally) -> Iterator[str]:

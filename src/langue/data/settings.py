@@ -32,7 +32,7 @@ class ReadSettings(Settings):
     text: str = "text"
     """The column or key of a table that holds the text."""
     max_line_bytes: int = Field(default=1 << 20, ge=1, lt=1 << 31)
-    """Longer lines are quarantined."""
+    """Longer lines are left out, and where labels or recordings stand in them refused."""
     max_dropped: float = Field(default=0.05, ge=0, le=1)
     """The share of records, or of their bytes, that may be left out because they cannot be used; beyond it nothing is
     done. What is empty, and what a setting asks to leave out, does not count."""
