@@ -58,19 +58,26 @@ class WrittenText:
         return self.ids, self.authors, self.log_probabilities
 
 
-def batch_of(texts: Sequence[WrittenText]) -> tuple[Batch, Tensor]:
-    """A decoder's batch in which just a model's tokens are targets, and (B, T) the log-probability of each target.
+def batch_of(texts: Sequence[WrittenText], sources: Sequence[Tensor] = ()) -> tuple[Batch, Tensor]:
+    """A batch in which just a model's tokens are targets, and (B, T) the log-probability of each target.
 
     Inputs and targets are shifted by one; shorter rows are padded behind.
+
+    Args:
+        texts: as a decoder reads and writes them.
+        sources: what an encoder reads for each: (S,) tokens or (S, features).
     """
     ids = [torch.tensor(text.ids) for text in texts]
     own = [torch.tensor([author == "model" for author in text.authors]) for text in texts]
     targets = [row[1:].where(mine[1:], IGNORE) for row, mine in zip(ids, own, strict=True)]
     drawn = [torch.tensor(text.log_probabilities[1:]) for text in texts]
     valid = pad_sequence([torch.ones(len(row), dtype=torch.bool) for row in targets], batch_first=True)
+    heard = [torch.ones(len(source), dtype=torch.bool) for source in sources]
     batch = Batch(
         pad_sequence([row[:-1] for row in ids], batch_first=True),
         pad_sequence(targets, batch_first=True, padding_value=IGNORE),
         valid=None if bool(valid.all()) else valid,
+        source=pad_sequence(list(sources), batch_first=True) if sources else None,
+        source_valid=pad_sequence(heard, batch_first=True) if sources else None,
     )
     return batch, pad_sequence(drawn, batch_first=True)

@@ -19,11 +19,13 @@ class Reply(NamedTuple):
         written: the tokens of the observation and of the answer, with who wrote each, behind those of earlier turns;
             empty of a policy without tokens. Of an encoder–decoder, what its decoder reads and writes.
         source: the tokens that an encoder read.
+        cut: the answer did not end by itself, but where there was no more room.
     """
 
     text: str
     written: WrittenText = WrittenText()
     source: Sequence[int] = ()
+    cut: bool = False
 
 
 Policy = Callable[[Sequence[str], Sequence[Mapping[str, Any]]], Sequence[Reply]]
@@ -74,7 +76,7 @@ class DecoderPolicy:
     def _reply(self, prompt: Sequence[int], turn: WrittenText, hypotheses: Sequence[Hypothesis]) -> Reply:
         best = hypotheses[0]
         text = self.task.cut(best.tokens, self.options.get("stop", ()), prompt)
-        return Reply(text, turn.extended(best.written, "model", _draws(best)))
+        return Reply(text, turn.extended(best.written, "model", _draws(best)), cut=not best.ended)
 
 
 @dataclass
@@ -97,9 +99,9 @@ class RewriterPolicy:
     def _reply(self, result: Any) -> Reply:
         if result.best is None:  # of a source without any token
             return Reply(result.text)
-        opening = WrittenText().extended((self.task.start,), "prompt")
+        opening = WrittenText().extended((self.task.start, *self.task.sides.opening), "prompt")
         written = opening.extended(result.best.written, "model", _draws(result.best))
-        return Reply(result.text, written, result.read)
+        return Reply(result.text, written, result.read, cut=not result.best.ended)
 
 
 @dataclass

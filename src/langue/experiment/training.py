@@ -33,7 +33,7 @@ from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task
 from langue.text import Tokenizer, train_tokenizer
-from langue.training import Supervised, Trainer, choose_device, freeze, latest
+from langue.training import Trainer, choose_device, freeze, latest
 from langue.training.log import Log
 from langue.training.trainer import INTERRUPTED
 
@@ -207,13 +207,12 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     freeze(model, training)
     model.to(device)
     strategy = strategy_of(training.parallel, device)
-    batches = task.batches(strategy.rank, strategy.shares)
+    algorithm = task.algorithm(strategy)
     if folder.sources_file.exists():
         check_sources(folder.sources_file, task.fingerprints, "data")
         if weights:
             check_sources(folder.sources_file, weights, "weights")
     watch = build_watch(task, folder, device)
-    algorithm = Supervised(task.objective(), batches, training.seed, alone=device.type == "cpu")
     trainer = Trainer(model, algorithm, training, folder.path, watch, strategy)
     if checkpoint is not None:
         trainer.resume(checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from langue import kernels
@@ -42,7 +43,9 @@ def linear_cross_entropy(
     return Loss(kernels.cross_entropy(rows, head.weight, head.bias, flat, counted, smoothing, scale), count)
 
 
-def log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
+def log_probabilities(
+    hidden: Tensor, head: Head, targets: Tensor, temperature: float = 1.0, suppressed: Tensor | None = None
+) -> Tensor:
     """Log-probability in nats of each target under `head(hidden)`, and 0 where it is `IGNORE`.
 
     The sum over a row's positions is the log-probability of the row.
@@ -51,10 +54,17 @@ def log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
         hidden: (…, width).
         head: the model's head, of V tokens.
         targets: (…) int64 below V, or IGNORE.
+        temperature: divides the logits.
+        suppressed: numbers of tokens that have no probability.
 
     Returns:
         (…) as targets, in fp32 at least.
     """
-    flat = targets.reshape(-1)
+    flat, bias = targets.reshape(-1), head.bias
     rows = head.prepare(hidden).flatten(0, -2)
-    return kernels.log_probabilities(rows, head.weight, head.bias, flat, flat != IGNORE).view(targets.shape)
+    if temperature != 1.0:
+        rows, bias = rows / temperature, None if bias is None else bias / temperature
+    if suppressed is not None and len(suppressed):
+        bias = torch.zeros_like(head.weight[:, 0]) if bias is None else bias
+        bias = bias.index_fill(0, suppressed, -torch.inf)
+    return kernels.log_probabilities(rows, head.weight, bias, flat, flat != IGNORE).view(targets.shape)

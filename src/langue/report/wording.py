@@ -17,6 +17,7 @@ COUNTED = {
     "tag": "words",
     "embed": "examples",
     "prefer": "examples",
+    "play": "texts",
 }
 """The unit that a task's losses are counted by, where it is not every token."""
 

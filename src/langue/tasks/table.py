@@ -14,6 +14,6 @@ USES = (
     "embed",
 )
 
-POLICY_TASKS = ("prefer",)
+POLICY_TASKS = ("prefer", "play")
 
 TASKS = (*USES, *POLICY_TASKS)

@@ -24,11 +24,13 @@ from langue.lazy import fetch
 from langue.models import Model, ModelConfig
 from langue.models.config import ClassifierConfig
 from langue.models.count import flops_per_token
+from langue.parallel import Strategy
 from langue.recipe import Recipe
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.reading import Reading
-from langue.training import Deciding, TrainingSettings
-from langue.training.types import Batches, Objective
+from langue.training import Deciding, Supervised, TrainingSettings
+from langue.training.algorithm import Algorithm
+from langue.training.types import Batches
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
@@ -232,13 +234,19 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
         """Write what takes long to make and is needed again; nothing unless a task says otherwise."""
         return
 
-    @abstractmethod
-    def objective(self) -> Objective:
-        """The objective that the model learns by."""
+    def algorithm(self, strategy: Strategy) -> Algorithm:
+        """The passes of each update and their loss, in one of several processes: of supervised learning, unless a task
+        says otherwise."""
+        batches, is_cpu = self.batches(strategy.rank, strategy.shares), strategy.device.type == "cpu"
+        return Supervised(self.objective(), batches, self.recipe.training.seed, alone=is_cpu)
 
     @abstractmethod
+    def objective(self) -> Any:
+        """The objective that the model learns by."""
+
     def batches(self, rank: int, world: int) -> Batches:
-        """The rows of any step, for one of several processes."""
+        """The rows of any step, for one of several processes, where they are there beforehand."""
+        raise NotImplementedError
 
     @property
     @abstractmethod

@@ -101,7 +101,8 @@ class Trainer:
     # One step -------------------------------------------------------------------------------------------------------
 
     def step(self) -> StepMetrics:
-        """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it."""
+        """One update of the weights; one whose loss or gradient is not finite changes nothing but the count of it, and
+        one without any gradient, as of rewards that are all the same, no weight either."""
         norm, counts, sums = self._gradients()
         total, count = sums["loss"]
         self.progress.seconds, *signals = counts
@@ -109,7 +110,7 @@ class Trainer:
         # After the clock of the first process has been heard, which all go by.
         factor = learning_rate_factor(self.config, self.progress.step, self.used_budget())
         skipped = not (math.isfinite(total) and math.isfinite(norm)) or count == 0
-        if not skipped:
+        if not skipped and norm > 0:  # momentum and weight decay would move weights that nothing pulls at
             self._apply(factor, count, norm)
         for parameter in self.parameters:
             parameter.grad = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,10 +11,10 @@ from langue.files import make_folders
 from langue.hub import PretrainedModel
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.lazy import fetch
-from langue.models import Model, evaluating
+from langue.models import Model, ModelConfig, evaluating
 from langue.recipe import PairRecipe
 from langue.tasks.policies.settings import PolicyRecipe, PolicySettings
-from langue.tasks.training_task import WeightsOrigin
+from langue.tasks.training_task import TrainingTask, WeightsOrigin, with_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe
 from langue.text import Tokenizer
 from langue.text.tokenizer import FILE
@@ -48,40 +49,64 @@ def with_policy(recipe: AnyPolicyRecipe, origin: WeightsOrigin) -> AnyPolicyReci
     return recipe
 
 
-def check_begun(recipe: PolicyRecipe) -> None:
-    """Refuse a recipe that begins from no trained weights.
+class PolicyTraining(TrainingTask[AnyPolicyRecipe]):
+    """A training task whose model writes already, and is used for the task that it began from.
 
-    Raises:
-        LangueError: so it is.
+    Attributes:
+        source_tokenizer: of what it reads, where that has a vocabulary of its own.
     """
-    if recipe.model.path is None:
-        raise LangueError(
-            f"task: {recipe.task} goes on with a model that writes already; name it: --start-from RUN of langue train"
-        )
+
+    def __init__(self, recipe: AnyPolicyRecipe, tokenizer: Tokenizer, folder: Path):
+        self.source_tokenizer = source_tokenizer_in(recipe, folder)
+        super().__init__(recipe, tokenizer, folder)
+
+    @classmethod
+    def start_config(cls, config: ModelConfig) -> ModelConfig:
+        """Nothing is dropped out, unless the recipe says so: likelihoods under noise are not those that it draws by."""
+        return config.replace(dropout=0.0)
+
+    @classmethod
+    def begun_from(cls, recipe: AnyPolicyRecipe, origin: WeightsOrigin) -> AnyPolicyRecipe:
+        return with_policy(recipe, origin)
+
+    @classmethod
+    def texts(cls, recipe: AnyPolicyRecipe) -> Iterator[str]:
+        """Nothing to learn a tokenizer from, which comes with the weights.
+
+        Raises:
+            LangueError: there are no weights.
+        """
+        if recipe.model.path is None:
+            advice = "name it: --start-from RUN of langue train"
+            raise LangueError(f"task: {recipe.task} goes on with a model that writes already; {advice}")
+        return iter(())
+
+    @classmethod
+    def complete(cls, recipe: AnyPolicyRecipe, tokenizer: Tokenizer) -> AnyPolicyRecipe:
+        return with_vocabulary(recipe, tokenizer)
+
+    @classmethod
+    def prepare(cls, recipe: AnyPolicyRecipe, tokenizer: Tokenizer, folder: Path) -> None:
+        """Put the tokenizer of sources, where there is one of their own, into the run."""
+        if recipe.source_tokenizer is not None and recipe.source_tokenizer.path is not None:
+            make_folders(folder)
+            Tokenizer.load(recipe.source_tokenizer.path).save(folder / "source")
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        if self.source_tokenizer is None:
+            return {}
+        return {SOURCE_TOKENIZER: (self.folder / "source" / FILE).read_text(encoding="utf-8")}
+
+    def task_of(self, model: Model) -> Any:
+        """The object of the task that the policy is used for; the model's mode stays as it is."""
+        use = self.recipe.of_use()
+        kind = fetch(f"langue.tasks.{use.task}.predict:{use.task.capitalize()}")
+        with evaluating(model):
+            pretrained = PretrainedModel(model, self.tokenizer, source_tokenizer=self.source_tokenizer)
+            return kind.open(pretrained, self.tokenizer, use)
 
 
-def keep_source_tokenizer(recipe: PolicyRecipe, folder: Path) -> None:
-    """Put the tokenizer of sources, where there is one of their own, into a run."""
-    if recipe.source_tokenizer is not None and recipe.source_tokenizer.path is not None:
-        make_folders(folder)
-        Tokenizer.load(recipe.source_tokenizer.path).save(folder / "source")
-
-
-def kept_source_tokenizer(recipe: PolicyRecipe, folder: Path) -> Tokenizer | None:
+def source_tokenizer_in(recipe: PolicyRecipe, folder: Path) -> Tokenizer | None:
     """The tokenizer of sources that lies in a run, where there is one of their own."""
     return None if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
-
-
-def source_notes(recipe: PolicyRecipe, folder: Path) -> dict[str, str]:
-    """Files that belong beside the weights."""
-    if recipe.source_tokenizer is None:
-        return {}
-    return {SOURCE_TOKENIZER: (folder / "source" / FILE).read_text(encoding="utf-8")}
-
-
-def task_of(model: Model, recipe: PolicyRecipe, tokenizer: Tokenizer, source: Tokenizer | None = None) -> Any:
-    """The object of the task that a policy is used for; the model's mode stays as it is."""
-    use = recipe.of_use()
-    kind = fetch(f"langue.tasks.{use.task}.predict:{use.task.capitalize()}")
-    with evaluating(model):
-        return kind.open(PretrainedModel(model, tokenizer, source_tokenizer=source), tokenizer, use)

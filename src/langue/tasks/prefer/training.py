@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,13 @@ from langue.objectives.padding import by_length
 from langue.tasks import read_model
 from langue.tasks.framing import batch_tokens
 from langue.tasks.policies.prompts import reader_of
-from langue.tasks.policies.training import (
-    check_begun,
-    keep_source_tokenizer,
-    kept_source_tokenizer,
-    source_notes,
-    task_of,
-    with_policy,
-)
+from langue.tasks.policies.training import PolicyTraining, source_tokenizer_in
 from langue.tasks.prefer.data import EncodedPreferences, PreferenceExamples, check_row, encoded, judged_of, pairs_of
 from langue.tasks.prefer.objective import PreferObjective
 from langue.tasks.prefer.reference import read_references, reference_log_probabilities, write_references
 from langue.tasks.prefer.settings import WITH_REFERENCE, PreferRecipe
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, WeightsOrigin, training_task, with_vocabulary
+from langue.tasks.training_task import CardWords, training_task
 from langue.text import Tokenizer
 from langue.training import Deciding, choose_device
 from langue.training.device import autocast
@@ -40,14 +32,10 @@ SAMPLES = 3
 """Dev prompts that a report shows with what is written for them."""
 
 
-class PreferTraining(TableTraining[PreferRecipe]):
+class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
     """Two texts for each prompt."""
 
     columns = ("prompt", "chosen", "rejected")
-
-    def __init__(self, recipe: PreferRecipe, tokenizer: Tokenizer, folder: Path):
-        self.source_tokenizer = kept_source_tokenizer(recipe, folder)
-        super().__init__(recipe, tokenizer, folder)
 
     @classmethod
     def words_of(cls, recipe: PreferRecipe) -> CardWords:
@@ -56,26 +44,13 @@ class PreferTraining(TableTraining[PreferRecipe]):
         return CardWords(**{**vars(words), "purpose": f"{words.purpose}, as is preferred"})
 
     @classmethod
-    def begun_from(cls, recipe: PreferRecipe, origin: WeightsOrigin) -> PreferRecipe:
-        return with_policy(recipe, origin)
-
-    @classmethod
-    def texts(cls, recipe: PreferRecipe) -> Iterator[str]:
-        check_begun(recipe)
-        return iter(())  # the tokenizer comes with the weights
-
-    @classmethod
-    def complete(cls, recipe: PreferRecipe, tokenizer: Tokenizer) -> PreferRecipe:
-        return with_vocabulary(recipe, tokenizer)
-
-    @classmethod
     def prepare(cls, recipe: PreferRecipe, tokenizer: Tokenizer, folder: Path) -> None:
-        keep_source_tokenizer(recipe, folder)
+        super().prepare(recipe, tokenizer, folder)
         if recipe.prefer.loss not in WITH_REFERENCE:
             return
         assert recipe.model.path is not None
         model = read_model(recipe.model.path)[0].model.to(choose_device(recipe.training.device))
-        source = kept_source_tokenizer(recipe, folder)
+        source = source_tokenizer_in(recipe, folder)
         with autocast(model.device, recipe.training.precision):
             references = {
                 split: reference_log_probabilities(model, rows.examples)
@@ -137,13 +112,8 @@ class PreferTraining(TableTraining[PreferRecipe]):
 
     def sample(self, model: Model) -> str:
         prompts = list(dict.fromkeys(row.values["prompt"] for row in self.rows["dev"]))[:SAMPLES]
-        task = task_of(model, self.recipe, self.tokenizer, self.source_tokenizer)
-        texts = task.predict(prompts, max_tokens=self.recipe.samples.max_tokens, temperature=0.0)
+        texts = self.task_of(model).predict(prompts, max_tokens=self.recipe.samples.max_tokens, temperature=0.0)
         return "\n\n".join(f"{prompt}\n→ {text}" for prompt, text in zip(prompts, texts, strict=True))
-
-    @property
-    def notes(self) -> Mapping[str, str]:
-        return source_notes(self.recipe, self.folder)
 
 
 def _encoded(

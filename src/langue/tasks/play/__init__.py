@@ -1,0 +1,1 @@
+"""Play: a model that writes learns from the rewards of an environment."""

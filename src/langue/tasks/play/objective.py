@@ -1,0 +1,109 @@
+"""The objective of `play`: the loss of texts that were drawn and rewarded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from langue.batch import IGNORE, Batch, Loss
+from langue.models import Model
+from langue.objectives import log_probabilities
+from langue.objectives.policy import LOSSES, Drawn, PolicyOptions, divergence, minimum_risk
+from langue.tasks.play.settings import PlaySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyBatch(Batch):
+    """Rows (B, T) of texts that a policy drew.
+
+    Attributes:
+        drawn: (B, T) log-probability of each target when it was drawn, in nats.
+        reference: (B, T) the same under the weights that the training began from; None without a divergence.
+        advantages: (B,) of each text.
+        rewards: (B,) of each text's episode.
+        groups: (B,) number of each text's group.
+        distinct: (B,) bool, False of a text that stands in its group already.
+        idle: (groups,) bool, True where all rewards are the same.
+        cut: (B,) bool, True of a text that did not end by itself.
+    """
+
+    drawn: Tensor
+    reference: Tensor | None = None
+    advantages: Tensor
+    rewards: Tensor
+    groups: Tensor
+    distinct: Tensor
+    idle: Tensor
+    cut: Tensor
+
+
+class PlayObjective:
+    """The loss of an algorithm.
+
+    Args:
+        settings: which one, and how.
+        suppressed: tokens that are never drawn.
+    """
+
+    def __init__(self, settings: PlaySettings, suppressed: Tensor):
+        self.settings, self.suppressed = settings, suppressed
+        self.options = PolicyOptions(settings.clip, settings.max_tokens)
+
+    def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
+        """(B, T) log-probability of each target under the policy, which draws at its temperature; 0 elsewhere."""
+        assert batch.targets is not None
+        own = batch.targets != IGNORE
+        # What others wrote is read, and not foretold.
+        logs = log_probabilities(
+            model.hidden(batch)[own],
+            model.head,
+            batch.targets[own],
+            self.settings.temperature,
+            self.suppressed.to(own.device),
+        )
+        return logs.new_zeros(own.shape).masked_scatter(own, logs)
+
+    def loss(self, model: Model, batch: Batch) -> Loss:
+        """Summed over texts, or over groups of minimum risk. The gradient of a group whose rewards are all the same is
+        zero to the bit, by whatever its texts are."""
+        assert isinstance(batch, PolicyBatch)
+        assert batch.targets is not None
+        settings, logs = self.settings, self.log_probabilities(model, batch)
+        texts = Drawn(logs, batch.drawn, batch.targets != IGNORE, batch.advantages)
+        measured = self._measured(texts, batch)
+        if settings.algorithm == "minimum-risk":
+            chosen = batch.distinct
+            risks = minimum_risk(
+                logs.sum(1)[chosen], batch.advantages[chosen], batch.groups[chosen], len(batch.idle), settings.sharpness
+            )
+            total, count = risks.sum(), torch.tensor(len(batch.idle), device=logs.device)
+        else:
+            loss = LOSSES[settings.algorithm](texts, self.options)
+            total, count = loss.losses.sum(), torch.tensor(len(logs), device=logs.device)
+            clipped = loss.clipped.expand_as(texts.own) & texts.own
+            measured["clipped"] = torch.stack([clipped.sum(), texts.own.sum()])
+        if batch.reference is not None:
+            away = divergence(logs, batch.reference, texts.own)
+            share = count / len(logs)
+            total = total + settings.kl * share * (away.sum(1) / texts.lengths).sum()
+            measured["kl"] = torch.stack([away.sum().detach(), texts.own.sum()])
+        return Loss(total, count, measured)
+
+    def _measured(self, texts: Drawn, batch: PolicyBatch) -> dict[str, Tensor]:
+        """What is worth looking at: sums, and over how many texts, tokens or groups each goes.
+
+        The entropy is estimated by what was drawn; the drift is how far the log-probability that a token was drawn with
+        lies from what it has now.
+        """
+        rows, tokens = texts.own.new_ones(len(texts.own)).sum(), texts.own.sum()
+        sums = {
+            "reward": (batch.rewards.sum(), rows),
+            "length": (tokens, rows),
+            "truncated": (batch.cut.sum(), rows),
+            "idle_groups": (batch.idle.sum(), batch.idle.new_ones(len(batch.idle)).sum()),
+            "entropy": (-batch.drawn.sum(), tokens),
+            "drift": (texts.ratios.detach().abs().sum(), tokens),
+        }
+        return {name: torch.stack([total.to(texts.logs.dtype), count]) for name, (total, count) in sums.items()}
