@@ -42,6 +42,12 @@ class Reinforce:
     def waited(self, seconds):
         return 0.0
 
+    def state(self, step):
+        return {}
+
+    def load(self, step, state):
+        pass
+
 
 def reinforced(folder=None, **changes):
     model = build(ModelConfig(vocab_size=VOCAB, width=16, layers=1, heads=2, context=CONTEXT), seed=1)

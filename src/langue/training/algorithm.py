@@ -28,6 +28,16 @@ class Algorithm(Protocol):
     def waited(self, seconds: float) -> float:
         """The share of so many seconds of training, those since the last call, that making passes took."""
 
+    def state(self, step: int) -> Mapping[str, Tensor]:
+        """What a checkpoint keeps beside the weights, so that a step makes the same passes after a resumption."""
+
+    def load(self, step: int, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave.
+
+        Raises:
+            LangueError: it is of another training.
+        """
+
 
 class Supervised:
     """Learning from rows that are there beforehand: a pure function of seed and step, which may be prefetched.
@@ -51,6 +61,12 @@ class Supervised:
 
     def waited(self, seconds: float) -> float:
         return self._prefetch.waited(seconds)
+
+    def state(self, step: int) -> Mapping[str, Tensor]:
+        return {}
+
+    def load(self, step: int, state: Mapping[str, Tensor]) -> None:
+        """Nothing: the rows are a function of the step."""
 
 
 class LossModule(nn.Module):

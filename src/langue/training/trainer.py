@@ -43,6 +43,9 @@ from langue.training.settings import TrainingSettings
 from langue.training.signals import Signals
 from langue.training.types import Progress, StepMetrics, Watch
 
+ALGORITHM = "algorithm"
+"""The part of a checkpoint that belongs to the algorithm."""
+
 INTERRUPTED = "interrupted"
 """The reason for the end of a training that a signal has stopped."""
 
@@ -313,6 +316,8 @@ class Trainer:
         tensors = {"model": whole_all(self._named(trained=True)), "optimizer": self.optimizer.state()}
         if self.average is not None:
             tensors["average"] = self.average.state()
+        if held := self.algorithm.state(self.progress.step):
+            tensors[ALGORITHM] = dict(held)
         return tensors
 
     def _named(self, *, trained: bool) -> dict[str, nn.Parameter]:
@@ -348,6 +353,7 @@ class Trainer:
         if self.average is not None and average is not None:
             self.average.load(average)
         self.progress = progress
+        self.algorithm.load(checkpoint.step, checkpoint.tensors.get(ALGORITHM, {}))
         self._saved_step, self._frozen = checkpoint.step, checkpoint.frozen
         self._since_log = _SinceLog(self.progress.seconds)
 

@@ -7,7 +7,7 @@ training draws the same again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -59,7 +59,8 @@ class Rollouts:
         reference: the weights that the training began from, where a divergence from them is part of the loss.
 
     Raises:
-        LangueError: a pass holds no whole number of groups for each process.
+        LangueError: a pass holds no whole number of groups for each process, or several processes are to learn more
+            than once from what they draw.
     """
 
     def __init__(
@@ -80,6 +81,8 @@ class Rollouts:
                 f"training.batch_size {training.batch_size} is no multiple of play.group {self.settings.group}"
                 + (f" times {world} processes" if world > 1 else "")
             )
+        if world > 1 and self.settings.epochs > 1:
+            raise LangueError("several processes learn once from what they draw; set play.epochs to 1")
         self._held: tuple[int, list[PolicyBatch], list[int]] | None = None
         self._spent = 0.0
 
@@ -106,6 +109,30 @@ class Rollouts:
         """The share of so many seconds, those since the last call, that drawing and judging took."""
         spent, self._spent = self._spent, 0.0
         return min(1.0, spent / max(1e-9, seconds))
+
+    def state(self, step: int) -> dict[str, Tensor]:
+        """The rows that the next step learns from as well, which the weights of now would draw otherwise."""
+        if step % self.settings.epochs == 0 or self._held is None:
+            return {}
+        _, batches, firsts = self._held
+        tensors = {f"{place}.first": torch.tensor(first) for place, first in enumerate(firsts)}
+        for place, batch in enumerate(batches):
+            tensors |= {f"{place}.{name}": value for name, value in vars(batch).items() if value is not None}
+        return tensors
+
+    def load(self, step: int, state: Mapping[str, Tensor]) -> None:
+        self._held, number = None, step // self.settings.epochs
+        if step % self.settings.epochs == 0:
+            return
+        parts: list[dict[str, Tensor]] = [{} for _ in range(self.training.accumulate)]
+        try:
+            for key, value in state.items():
+                place, _, name = key.partition(".")
+                parts[int(place)][name] = value
+            firsts = [int(part.pop("first")) for part in parts]
+            self._held = number, [PolicyBatch(**part) for part in parts], firsts
+        except (ValueError, IndexError, KeyError, TypeError):
+            raise LangueError(f"the checkpoint of step {step} does not hold the texts of that step") from None
 
     def _roll_out(self, number: int, model: Any) -> tuple[list[PolicyBatch], list[int]]:
         """The batches of a step, and the number of each one's first row among all that were ever drawn."""

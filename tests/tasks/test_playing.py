@@ -1,0 +1,265 @@
+"""From an environment's rewards to a model that earns more: the whole way, for every form, killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import langue
+from langue.environments import Episode, Reply, Turn, make
+from langue.errors import LangueError
+from langue.experiment import train
+from langue.objectives import Causal
+from langue.tasks.play.rollouts import Rollouts, rows_of
+from langue.tasks.recipes import read_recipe
+from langue.training import Trainer
+from langue.written_text import WrittenText
+from pair_rows import pairs, write_pairs
+
+WRITER = """\
+task: generate
+tokenizer: {kind: char}
+model: {layers: 1, width: 16, heads: 2, context: 64, mixer: MIXER}
+data: {train: text.txt, dev: 0.1, documents: line}
+training: {steps: 30, batch_size: 4, evaluate_every: 30, device: cpu}
+samples: {max_tokens: 0}
+"""
+
+PLAYING = """\
+task: play
+play: {environment: ENVIRONMENT, max_tokens: 12, episodes: 8, group: 4}
+training: {steps: 6, batch_size: 16, optimizer: adamw, learning_rate: 0.01, warmup_steps: 1, evaluate_every: 3,
+           checkpoint_every: 2, log_every: 1, device: cpu, schedule: constant}
+samples: {max_tokens: 4}
+"""
+
+VOWELS = '{name: Langue/Write-v0, prompts: ["the", "old king", "a boat", "on"], verifier: "test_playing:vowels"}'
+
+
+def vowels(text: str, row: dict) -> float:
+    """The share of vowels, which a model of letters learns soon."""
+    return sum(letter in "aeiou" for letter in text) / max(1, len(text))
+
+
+def broken(text: str, row: dict) -> float:
+    return float("nan")
+
+
+def equal(text: str, row: dict) -> float:
+    return 0.5
+
+
+def failing(text: str, row: dict) -> float:
+    raise ValueError("the judge is ill")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("playing")
+    (place / "text.txt").write_text("".join(f"{one} {two}\n" for one, two in pairs(200)), encoding="utf-8")
+    for mixer in ("attention", "lstm"):
+        path = place / f"{mixer}.yaml"
+        position = ", position: none" if mixer == "lstm" else ""
+        path.write_text(WRITER.replace("MIXER", mixer + position), encoding="utf-8")
+        train(read_recipe(path), place / mixer, report=False)
+    train(read_recipe(write_pairs(place), {"training.steps": "60"}), place / "seq2seq", report=False)
+    return place
+
+
+def playing(folder: Path, out: Path, start: str = "attention", environment: str = VOWELS, **changes: str):
+    path = out.with_suffix(".yaml")
+    path.write_text(PLAYING.replace("ENVIRONMENT", environment), encoding="utf-8")
+    fields = {name.replace("__", "."): str(value) for name, value in changes.items()}
+    return train(read_recipe(path, fields), out, start_from=folder / start, report=False)
+
+
+def rows_in(run: Path, split: str) -> list[dict]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [row for row in rows if row["split"] == split]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    (latest,) = sorted((run / "checkpoints").iterdir())[-1:]
+    return load_file(latest / "model.safetensors")
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "dr-grpo", "gspo", "rloo", "reinforce", "ppo-clip", "minimum-risk"])
+def test_each_algorithm_earns_more(folder, tmp_path, algorithm):
+    changes = {"play__algorithm": algorithm, "training__steps": 25, "training__batch_size": 32}
+    changes |= {"play__sharpness": "1.0", "training__learning_rate": "0.02", "training__evaluate_every": 25}
+    run = playing(folder, tmp_path / "run", **changes).folder.path
+    rewards = [row["reward"] for row in rows_in(run, "train")]
+    assert sum(rewards[-5:]) > 1.2 * sum(rewards[:5])
+    row = rows_in(run, "train")[-1]
+    assert {"length", "truncated", "idle_groups", "entropy", "drift"} <= row.keys()
+    # What is drawn is what is trained, to rounding.
+    assert max(row["drift"] for row in rows_in(run, "train")) < 1e-5
+
+
+@pytest.mark.parametrize("start", ["lstm", "seq2seq"])
+def test_every_form_is_a_policy(folder, tmp_path, start):
+    environment = VOWELS
+    if start == "seq2seq":
+        environment = f"{{name: Langue/Translate-v0, data: {folder / 'train.tsv'}}}"
+    run = playing(folder, tmp_path / "run", start, environment, play__algorithm="rloo").folder.path
+    assert max(row["drift"] for row in rows_in(run, "train")) < 1e-5
+    assert "→" in rows_in(run, "dev")[0]["sample"]
+    verb = "translate" if start == "seq2seq" else "generate"
+    assert getattr(langue.load(run, task=verb), verb)("the old king", max_tokens=3) is not None
+
+
+def test_a_temperature_is_part_of_the_policy(folder, tmp_path):
+    run = playing(folder, tmp_path / "run", play__temperature="1.7", training__steps=2).folder.path
+    assert max(row["drift"] for row in rows_in(run, "train")) < 1e-5
+
+
+def test_equal_rewards_move_no_weight(folder, tmp_path):
+    environment = VOWELS.replace(":vowels", ":equal")
+    run = playing(folder, tmp_path / "run", environment=environment, training__weight_decay="0.1").folder.path
+    before, after = load_file(folder / "attention" / "model" / "model.safetensors"), weights(run)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert all(row["idle_groups"] == 1.0 for row in rows_in(run, "train"))
+
+
+def test_a_divergence_holds_the_policy_to_where_it_began(folder, tmp_path):
+    ends = []
+    for kl in ("0.0", "20.0"):
+        run = playing(folder, tmp_path / f"run{kl}", play__kl=kl, training__steps=12).folder.path
+        before, after = load_file(folder / "attention" / "model" / "model.safetensors"), weights(run)
+        ends.append(sum(float((after[name] - before[name]).norm()) for name in before))
+    assert rows_in(run, "train")[0]["kl"] == pytest.approx(0, abs=1e-6)
+    assert ends[1] < ends[0]
+
+
+def test_several_steps_may_learn_from_the_same_texts(folder, tmp_path):
+    run = playing(folder, tmp_path / "run", play__epochs=3).folder.path
+    rewards = [row["reward"] for row in rows_in(run, "train")]
+    assert rewards[0] == rewards[1] == rewards[2] != rewards[3]
+    drifts = [row["drift"] for row in rows_in(run, "train")]
+    assert drifts[0] < 1e-5 < drifts[1]
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_run_killed_in_rollouts_ends_in_the_same_bits(folder, tmp_path, monkeypatch, epochs):
+    whole = playing(folder, tmp_path / "whole", play__epochs=epochs).folder.path
+    made = Rollouts._batch
+
+    def killed(self, rows, groups, device):
+        if self.kills and self.last == self.kills[0]:
+            self.kills.pop(0)
+            raise KeyboardInterrupt
+        Rollouts.last += 1
+        return made(self, rows, groups, device)
+
+    monkeypatch.setattr(Rollouts, "kills", [0, 1, 2, 4, 5][: 5 if epochs == 1 else 2], raising=False)
+    monkeypatch.setattr(Rollouts, "last", 0, raising=False)
+    monkeypatch.setattr(Rollouts, "_batch", killed)
+    for number in range(20):
+        try:
+            path = tmp_path / "run"
+            if number == 0 or not (path / "recipe.yaml").exists():
+                playing(folder, path, play__epochs=epochs)
+            else:
+                train(read_recipe(tmp_path / "run.yaml", {"play.epochs": str(epochs)}), path, resume=True, report=False)
+            break
+        except KeyboardInterrupt:
+            continue
+    assert not Rollouts.kills
+    ours, theirs = weights(tmp_path / "run"), weights(whole)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_an_interrupted_run_goes_on_in_the_middle_of_its_epochs(folder, tmp_path, monkeypatch):
+    whole = playing(folder, tmp_path / "whole", play__epochs=3).folder.path
+    step = Trainer.step
+
+    def interrupted(self: Trainer):
+        if self.progress.step == 3:  # so that the fourth, the first of new texts, is the last
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    assert playing(folder, tmp_path / "run", play__epochs=3).interrupted
+    monkeypatch.setattr(Trainer, "step", step)
+    recipe = read_recipe(tmp_path / "run.yaml", {"play.epochs": "3"})
+    train(recipe, tmp_path / "run", resume=True, report=False)
+    ours, theirs = weights(tmp_path / "run"), weights(whole)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_accumulation_changes_nothing(folder, tmp_path):
+    ends = []
+    for size, accumulate in ((16, 1), (4, 4)):
+        changes = {"training__batch_size": size, "training__accumulate": accumulate, "training__steps": 3}
+        ends.append(weights(playing(folder, tmp_path / f"run{size}", **changes).folder.path))
+    for name, value in ends[0].items():
+        torch.testing.assert_close(ends[1][name], value, atol=2e-5, rtol=1e-4)
+
+
+def test_the_ending_token_is_learnt_and_what_others_wrote_is_not():
+    written = WrittenText().extended([5, 6], "prompt").extended([7, 1], "model", [-0.5, -0.6])
+    again = WrittenText().extended([8], "environment").extended([9, 1], "model", [-0.7, -0.8])
+    turns = (Turn("a", Reply("b", written), 0.25), Turn("c", Reply("d", again), 0.5))
+    (row,) = rows_of(Episode(3, 0, turns=turns, ended=True), first=2)
+    assert row.text.ids == (5, 6, 7, 1, 8, 9, 1)
+    assert [author == "model" for author in row.text.authors] == [False, False, True, True, False, True, True]
+    assert (row.reward, row.group, row.cut) == (0.75, 1, False)
+    sourced = [Turn(turn.observation, turn.reply._replace(source=(4,)), turn.reward) for turn in turns]
+    rows = list(rows_of(Episode(3, 0, turns=tuple(sourced), ended=True), first=2))
+    assert [row.text.ids for row in rows] == [(5, 6, 7, 1), (8, 9, 1)]
+    assert [row.reward for row in rows] == [0.75, 0.75]
+
+
+def test_what_was_drawn_has_the_likelihood_that_the_model_gives(folder):
+    task = langue.load(folder / "attention")
+    best = task.write(["the old"], temperature=1.0, max_tokens=9, draw_log_probabilities=True)[0][0]
+    prompt = task.tokenizer.prompt("the old")
+    batch = Causal().batch([{"ids": torch.tensor([*prompt, *best.written]).numpy()}])
+    with torch.inference_mode():
+        every = task.model(batch)[0, len(prompt) - 1 :]
+    logits = every.clone()
+    logits[:, list(task.suppress_tokens)] = -torch.inf
+    logits[:, list(task.tokenizer.ends)] = every[:, list(task.tokenizer.ends)]
+    expected = logits.log_softmax(-1)[range(len(best.written)), best.written]
+    torch.testing.assert_close(torch.tensor(best.draw_log_probabilities), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("environment", "changes", "sentence"),
+    [
+        (VOWELS.replace(":vowels", ":broken"), {}, "episode .* of seed .* the reward is nan"),
+        (VOWELS.replace(":vowels", ":failing"), {}, "the judge is ill"),
+        (VOWELS, {"training__batch_size": 6}, "no multiple of play.group 4"),
+        (VOWELS, {"play__group": 1}, "set group to 2 or more"),
+        (VOWELS, {"play__algorithm": "reinforce", "play__epochs": 2}, "set epochs to 1"),
+        ("Langue/Wrote-v0", {}, "Langue/Write-v0"),
+        (VOWELS, {"training__parallel": "sharded"}, "cannot be sharded"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_in_a_sentence(folder, tmp_path, environment, changes, sentence):
+    with pytest.raises(LangueError, match=sentence):
+        playing(folder, tmp_path / "run", environment=environment, **changes)
+
+
+def test_a_recipe_s_reward_goes_to_the_environment(folder, tmp_path):
+    environment = '{name: Langue/Write-v0, prompts: ["the"]}'
+    run = playing(folder, tmp_path / "run", environment=environment, play__reward="regex:e", training__steps=1)
+    assert run.folder.recipe().play.reward == "regex:e"
+    assert make({"name": "Langue/Write-v0", "prompts": ["the"], "verifier": "regex:e"}).size == 1
+
+
+def test_data_that_changed_meanwhile_are_named(folder, tmp_path):
+    table = tmp_path / "pairs.tsv"
+    table.write_bytes((folder / "train.tsv").read_bytes())
+    environment = f"{{name: Langue/Translate-v0, data: {table}}}"
+    playing(folder, tmp_path / "run", "seq2seq", environment, training__steps=2)
+    with table.open("a") as file:
+        file.write("the old\tda ol\n")
+    with pytest.raises(LangueError, match=r"pairs\.tsv"):
+        train(read_recipe(tmp_path / "run.yaml", {"training.steps": "3"}), tmp_path / "run", resume=True, report=False)
