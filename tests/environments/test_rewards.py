@@ -6,7 +6,6 @@ import jiwer
 import numpy as np
 import pytest
 import sacrebleu
-from writers import PAIRS
 
 import langue
 from langue import environments
@@ -14,6 +13,7 @@ from langue.environments.translate import EmbedderReward
 from langue.errors import LangueError
 from langue.metrics.speech import basic
 from spoken_rows import write_spoken
+from writers import PAIRS
 
 TEXTS = ["a house at the sea", "good", "", "the old king slept, for a time", "Boot!", "a boat a boat a boat"]
 LIBRARY = {
