@@ -14,6 +14,7 @@ from langue.data import PairDataSettings, Tally
 from langue.data.parallel import Pair, read_any_pairs, valid_pairs
 from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
 from langue.errors import LangueError
+from langue.lazy import fetch
 from langue.metrics import TranslationMetric
 from langue.metrics.scripts import language_in
 from langue.settings import Settings
@@ -39,9 +40,7 @@ class EmbedderReward(Settings):
 
     @cached_property
     def _task(self) -> Any:
-        from langue.tasks import load
-
-        return load(self.embedder, self.device, task="embed")
+        return fetch("langue.tasks:load")(self.embedder, self.device, task="embed")
 
     def values(self, pairs: Sequence[Pair], texts: Sequence[str]) -> list[float]:
         """From −1 to 1; 0 of no text."""

@@ -23,7 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from langue.data.values import finite
 from langue.environments.environment import Outcome
 from langue.errors import LangueError, hint
-from langue.lazy import fetch_named
+from langue.lazy import fetch, fetch_named
 from langue.metrics import normalize_answer
 from langue.settings import Settings, parse
 
@@ -164,9 +164,7 @@ class _Classifier(Verifier):
 
     @cached_property
     def _task(self) -> Any:
-        from langue.tasks import load
-
-        return load(self.path, self.device, task="classify")
+        return fetch("langue.tasks:load")(self.path, self.device, task="classify")
 
     @abstractmethod
     def scores(self, texts: Sequence[str]) -> list[float]:
