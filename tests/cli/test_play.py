@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +122,8 @@ def test_a_person_plays_at_the_keyboard(capsys, monkeypatch):
     assert printed(capsys, *lake) == "episode 0   reward 1.0000   6 turns   right\n"
     monkeypatch.setattr("sys.stdin", io.StringIO("down\n"))
     assert "standard input ended" in complaint(capsys, *lake)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"down\n\xff\n"), encoding="utf-8"))
+    assert "not in the terminal's encoding" in complaint(capsys, *lake)
     monkeypatch.setattr("sys.stdin", None)
     assert "standard input ended" in complaint(capsys, *lake)
 
@@ -156,6 +160,7 @@ def test_what_cannot_be_played_is_one_sentence(folder, capsys):
     writer = folder / "writer"
     assert "did you mean FrozenLake-v1" in complaint(capsys, "play", writer, "gym:FrozenLaek-v1")
     assert "no text form" in complaint(capsys, "play", writer, "gym:CartPole-v1")
+    assert "play 1 or more" in complaint(capsys, "play", writer, "gym:FrozenLake-v1", "--episodes", 0)
     assert "nothing to measure on" in complaint(capsys, "evaluate", writer)
     assert "--environment" in complaint(capsys, "evaluate", writer, "--data", "a.txt", "--episodes", 3)
 
@@ -169,3 +174,10 @@ def test_every_episode_failing_is_refused():
 
     with pytest.raises(LangueError, match="every episode of an environment failed; the first: broken"):
         evaluate_episodes(lambda *_: [], Broken(), episodes=3)
+
+
+def test_a_plain_installation_says_what_is_lacking():
+    program = "import sys; sys.modules['gymnasium'] = None; from langue import cli; sys.exit(cli.run(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", program, "play", "human", "x"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "langue: an environment needs gymnasium: pip install 'langue[rl]' adds it\n"

@@ -75,9 +75,9 @@ def play(
     place, is_person = environment_of(environment, changes), run == HUMAN
     policy = ask if is_person else policy_of(load(Path(run), device), **options.of_answers())
     show = _print_object if as_json else _print_last if is_person else _print_turns if watch else _print_line
-    episodes = options.episodes or (1 if is_person else None)
-    more: dict[str, Any] = {"together": 1} if is_person else {}
-    result = evaluate_episodes(policy, place, episodes=episodes, seed=options.seed, watch=show, **more)
+    episodes = 1 if is_person and options.episodes is None else options.episodes
+    together = 1 if is_person else None
+    result = evaluate_episodes(policy, place, episodes=episodes, seed=options.seed, together=together, watch=show)
     low, high = result["intervals"]["reward"]
     count = f"{result['examples']:,} episode{'' if result['examples'] == 1 else 's'}"
     say(f"{count}: mean reward {result['metrics']['reward']:.4f}, 95 % within {low:.4f} … {high:.4f}")
@@ -108,11 +108,18 @@ def ask(observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list
     for observation in observations:
         say(observation)
         print("> ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline() if sys.stdin is not None and not sys.stdin.closed else ""
-        if not line:
-            raise LangueError("standard input ended before the episode did; give it one line for each turn")
-        replies.append(Reply(line.rstrip("\r\n")))
+        replies.append(Reply(_typed_line()))
     return replies
+
+
+def _typed_line() -> str:
+    try:
+        line = "" if sys.stdin is None or sys.stdin.closed else sys.stdin.readline()
+    except UnicodeDecodeError:
+        raise LangueError("a line of standard input is not in the terminal's encoding") from None
+    if not line:
+        raise LangueError("standard input ended before the episode did; give it one line for each turn")
+    return line.rstrip("\r\n")
 
 
 def _print_line(episode: Any) -> None:

@@ -39,7 +39,7 @@ VERBS: Verbs = {
     "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
     "evaluate": Verb(
         "langue.cli.evaluate:evaluate",
-        "Measure a model on text, on labelled rows, or on a suite of benchmarks",
+        "Measure a model on text, rows or benchmarks, or by an environment's rewards",
         columns=True,
     ),
     "generate": Verb("langue.cli.generate:generate", "Let a model write"),

@@ -152,6 +152,7 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
         kind: the class of its settings.
         settings: of that class.
         size: how many different episodes there are; None where there is no end.
+        together: episodes that a rollout has under way at once.
 
     Raises:
         LangueError: a setting has no such name or value, or the data cannot be read.
@@ -162,6 +163,7 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
     name: str = "an environment"
     settings: Any
     size: int | None = None
+    together: ClassVar[int] = 512
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         self.render_mode, self.settings = render_mode, parse(self.kind, settings, self.name)

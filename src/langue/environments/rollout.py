@@ -12,12 +12,8 @@ from langue.environments.policies import Policy, Reply
 from langue.errors import LangueError, reason
 from langue.written_text import WrittenText
 
-TOGETHER = 512
-"""Episodes under way at once."""
-
 FAILURES = 10
 """Episodes in a row whose environment fails, at which nothing more is tried."""
-
 
 NEAR = 1e-3
 """The largest distance of one action's rewards: a model that judges many texts at once rounds otherwise."""
@@ -136,7 +132,7 @@ def play(
     *,
     seed: int = 0,
     samples: int = 1,
-    together: int = TOGETHER,
+    together: int | None = None,
     twice: bool = True,
 ) -> Iterator[Episode]:
     """Play episodes, which are given out as they end.
@@ -147,7 +143,8 @@ def play(
         episodes: numbers of what is played.
         seed: of the episodes.
         samples: how often each is played, by the same policy with other draws.
-        together: episodes under way at once; what comes of one does not depend on it.
+        together: episodes under way at once, None as many as the environment says; what comes of one does not depend
+            on it.
         twice: play the first one again, with the same answers, to see whether the same comes of them.
 
     Raises:
@@ -158,7 +155,7 @@ def play(
     seats: list[Seat] = []
     failures = 0
     while True:
-        seats += _newcomers(environment, seed, rest, together - len(seats))
+        seats += _newcomers(environment, seed, rest, (together or environment.together) - len(seats))
         if not seats:
             return
         _turn(environment, [seat for seat in seats if not seat.is_over], policy)

@@ -34,6 +34,7 @@ class TranscribeEnvironment(JudgedEnvironment):
 
     name, kind = "Langue/Transcribe-v0", TranscribeEnvironmentSettings
     settings: TranscribeEnvironmentSettings
+    together = 64  # recordings, which are held while they are heard
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         super().__init__(render_mode, **settings)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from langue.environments import Episode, Policy, TextEnvironment, play
-from langue.environments.rollout import TOGETHER
 from langue.errors import LangueError
 from langue.metrics.significance import as_mean, bootstrap, mean_of
 
@@ -23,7 +22,7 @@ def evaluate_episodes(
     *,
     episodes: int | None = None,
     seed: int = 0,
-    together: int = TOGETHER,
+    together: int | None = None,
     watch: Callable[[Episode], Any] | None = None,
 ) -> dict[str, Any]:
     """The mean reward of episodes 0, 1, 2, … of a seed, with its interval of 95 % by bootstrap.
@@ -33,7 +32,7 @@ def evaluate_episodes(
         environment: where.
         episodes: how many; None takes each that there is once, or 100 where there is no end.
         seed: of the episodes.
-        together: episodes under way at once.
+        together: as of `play`.
         watch: called with each as it ends.
 
     Returns:
@@ -41,8 +40,10 @@ def evaluate_episodes(
         intervals, how many turns there were and how many episodes were truncated, why some `failed`, and seconds.
 
     Raises:
-        LangueError: every episode failed, or as of `play`.
+        LangueError: no episode is asked for, every one failed, or as of `play`.
     """
+    if episodes is not None and episodes < 1:
+        raise LangueError(f"{episodes} episodes have no mean; play 1 or more")
     begun = time.perf_counter()
     count = episodes or environment.size or EPISODES
     played = []
