@@ -65,7 +65,7 @@ def batch_of(texts: Sequence[WrittenText], sources: Sequence[Tensor] = ()) -> tu
 
     Args:
         texts: as a decoder reads and writes them.
-        sources: what an encoder reads for each: (S,) tokens or (S, features).
+        sources: what an encoder reads: (S,) tokens or (S, features), of each text or shared by several.
     """
     ids = [torch.tensor(text.ids) for text in texts]
     own = [torch.tensor([author == "model" for author in text.authors]) for text in texts]

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from langue import kernels
 from langue.batch import IGNORE, Batch
 from langue.models import Model
+from langue.nn.state import EncoderOutput
 from langue.objectives.cross_entropy import log_probabilities
-from langue.objectives.padding import padded
+from langue.objectives.padding import PIECE_TOKENS, by_length, padded
 
 
 class Completion(NamedTuple):
@@ -35,10 +37,14 @@ class Completion(NamedTuple):
         return cls(ids, len(prompt), None if source is None else np.array(source, np.int64))
 
 
-def completion_batch(rows: Sequence[Completion]) -> Batch:
+def completion_batch(rows: Sequence[Completion], together: int = 1) -> Batch:
     """A batch (B, T) whose targets are the tokens of each text.
 
     Padding stands behind a row, where no decoder looks, so that no `valid` is needed.
+
+    Args:
+        rows: of which so many in a row have the same source, which stands in the batch once.
+        together: how many.
     """
     lengths = [len(row.ids) - 1 for row in rows]
     ids = np.zeros((len(rows), max(lengths)), np.int64)
@@ -46,7 +52,7 @@ def completion_batch(rows: Sequence[Completion]) -> Batch:
     for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
         ids[number, :length] = row.ids[:-1]
         targets[number, row.first - 1 : length] = row.ids[row.first :]
-    sources = [row.source for row in rows if row.source is not None]
+    sources = [row.source for row in rows[::together] if row.source is not None]
     source = padded(sources) if sources else None
     return Batch(
         torch.from_numpy(ids),
@@ -56,11 +62,54 @@ def completion_batch(rows: Sequence[Completion]) -> Batch:
     )
 
 
-def text_log_probabilities(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
+def target_log_probabilities(
+    model: Model,
+    batch: Batch,
+    owners: Tensor | None = None,
+    *,
+    temperature: float = 1.0,
+    suppressed: Tensor | None = None,
+) -> Tensor:
+    """(B, T) log-probability of each target in nats, and 0 where there is none.
+
+    Rows are sorted by length and cut into pieces, so that little is padding and caches suffice; sources are read once,
+    and what is only read is not foretold.
+
+    Args:
+        model: a decoder or an encoder–decoder.
+        batch: with targets.
+        owners: (B,) the number of each row's source, where several rows share one.
+        temperature: divides the logits.
+        suppressed: numbers of tokens that have no probability.
+    """
+    assert batch.targets is not None
+    own, places = batch.targets != IGNORE, torch.arange(batch.targets.shape[1], device=batch.targets.device)
+    lengths = ((places + 1) * own).amax(1).clamp(min=1).tolist()
+    memory = None if batch.source is None else model.start(batch).memory
+    parts, order = [], []
+    for numbers in by_length(lengths, PIECE_TOKENS.get(batch.ids.device.type, 1 << 14)):
+        chosen, longest = torch.from_numpy(numbers).to(batch.ids.device), lengths[numbers[0]]
+        read = {} if memory is None else _sources(memory, chosen if owners is None else owners[chosen])
+        piece = Batch(batch.ids[chosen, :longest], **read)
+        targets, asked = batch.targets[chosen, :longest], own[chosen, :longest]
+        hidden = kernels.of_rows(numbers, model.hidden)(piece)[asked]
+        logs = log_probabilities(hidden, model.head, targets[asked], temperature, suppressed)
+        whole = logs.new_zeros(own[chosen].shape)
+        parts.append(whole.masked_scatter(own[chosen], logs))
+        order.append(chosen)
+    return torch.cat(parts)[torch.cat(order).argsort()]
+
+
+def _sources(memory: EncoderOutput, rows: Tensor) -> dict[str, Tensor | None]:
+    """What an encoder has made of some rows' sources, without padding that all of them have."""
+    if memory.valid is None:
+        return {"encoded": memory.hidden[rows]}
+    valid = memory.valid[rows]
+    longest = int(valid.sum(1).max())
+    return {"encoded": memory.hidden[rows, :longest], "source_valid": valid[:, :longest]}
+
+
+def text_log_probabilities(model: Model, batch: Batch, owners: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(B,) log-probability of each row's targets together, in nats, and (B,) how many they are."""
     assert batch.targets is not None
-    counted = batch.targets != IGNORE
-    # Prompts are not foretold, and need no logits.
-    logs = log_probabilities(model.hidden(batch)[counted], model.head, batch.targets[counted])
-    rows = counted.nonzero()[:, 0]
-    return logs.new_zeros(len(counted)).index_add(0, rows, logs), counted.sum(1)
+    return target_log_probabilities(model, batch, owners).sum(1), (batch.targets != IGNORE).sum(1)

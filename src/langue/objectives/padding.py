@@ -9,6 +9,10 @@ import torch
 
 from langue.batch import Batch
 
+PIECE_TOKENS = {"cpu": 1 << 10, "cuda": 1 << 16}
+"""Tokens of one piece of a batch. On one core a step of an encoder of 6 layers, 384 wide, took 2.8 s with 512 or 1,024
+of them, 3.5 with 2,048, 5.5 with 4,096: more leave its caches."""
+
 
 def padded(rows: Sequence[np.ndarray], segments: Sequence[np.ndarray] | None = None) -> Batch:
     """Token numbers of each row, and the segments of each, as a batch (B, longest); padding stands on the right."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from langue.batch import IGNORE, Batch, Loss
 from langue.models import Model
-from langue.objectives import log_probabilities
+from langue.objectives.completions import target_log_probabilities
 from langue.objectives.policy import LOSSES, Drawn, PolicyOptions, divergence, minimum_risk
 from langue.tasks.play.settings import PlaySettings
 
@@ -24,6 +24,7 @@ class PolicyBatch(Batch):
         advantages: (B,) of each text.
         rewards: (B,) of each text's episode.
         groups: (B,) number of each text's group.
+        owners: (B,) number of each text's source, which its group has in common; None where there are none.
         distinct: (B,) bool, False of a text that stands in its group already.
         idle: (groups,) bool, True where all rewards are the same.
         cut: (B,) bool, True of a text that did not end by itself.
@@ -34,6 +35,7 @@ class PolicyBatch(Batch):
     advantages: Tensor
     rewards: Tensor
     groups: Tensor
+    owners: Tensor | None = None
     distinct: Tensor
     idle: Tensor
     cut: Tensor
@@ -53,17 +55,9 @@ class PlayObjective:
 
     def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
         """(B, T) log-probability of each target under the policy, which draws at its temperature; 0 elsewhere."""
-        assert batch.targets is not None
-        own = batch.targets != IGNORE
-        # What others wrote is read, and not foretold.
-        logs = log_probabilities(
-            model.hidden(batch)[own],
-            model.head,
-            batch.targets[own],
-            self.settings.temperature,
-            self.suppressed.to(own.device),
-        )
-        return logs.new_zeros(own.shape).masked_scatter(own, logs)
+        assert isinstance(batch, PolicyBatch)
+        suppressed, temperature = self.suppressed.to(batch.ids.device), self.settings.temperature
+        return target_log_probabilities(model, batch, batch.owners, temperature=temperature, suppressed=suppressed)
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over texts, or over groups of minimum risk. The gradient of a group whose rewards are all the same is

@@ -163,7 +163,7 @@ class Rollouts:
         rewards = torch.tensor([row.reward for row in rows], dtype=torch.float64)
         numbers = torch.tensor([row.group for row in rows])
         advantages, idle = advantages_of(self.settings.algorithm, rewards, numbers, groups)
-        sources = [torch.as_tensor(row.source) for row in rows if row.source is not None]
+        sources, owners = _shared([row.source for row in rows])
         batch, drawn = batch_of([row.text for row in rows], sources)
         made = PolicyBatch(
             **{field.name: getattr(batch, field.name) for field in fields(batch)},
@@ -171,6 +171,7 @@ class Rollouts:
             advantages=advantages.float(),
             rewards=rewards.float(),
             groups=numbers,
+            owners=owners,
             distinct=_distinct(rows),
             idle=idle,
             cut=torch.tensor([row.cut for row in rows]),
@@ -202,6 +203,15 @@ def rows_of(episode: Episode, first: int) -> Iterator[Row]:
         separate = len(reply.source) > 0
         text = reply.written if separate else episode.written
         yield Row(text, reply.source if separate else None, group, episode.reward, reply.cut or episode.truncated)
+
+
+def _shared(sources: Sequence[Any]) -> tuple[list[Tensor], Tensor | None]:
+    """Each source once, and (rows,) which one is whose; nothing and None without any."""
+    if not sources or sources[0] is None:
+        return [], None
+    places: dict[Any, int] = {}
+    owners = [places.setdefault(tuple(source), len(places)) for source in sources]
+    return [torch.tensor(source) for source in places], torch.tensor(owners)
 
 
 def _distinct(rows: Sequence[Row]) -> Tensor:

@@ -45,7 +45,7 @@ class PreferObjective:
     def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> PreferenceBatch:
         """Examples with the rows of `ids`, marked by `segments`, `references` and whether the first is good."""
         rows = [row for example in examples for row in completions_in(example["ids"], example["segments"])]
-        batch = completion_batch(rows)
+        batch = completion_batch(rows, together=2)
         references = np.concatenate([example["references"] for example in examples])
         return PreferenceBatch(
             **{field.name: getattr(batch, field.name) for field in fields_of(batch)},
@@ -56,7 +56,8 @@ class PreferObjective:
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over examples; what it measures are shares of examples, and means of nats."""
         assert isinstance(batch, PreferenceBatch)
-        policy, lengths = text_log_probabilities(model, batch)
+        owners = torch.arange(len(batch.ids), device=batch.ids.device) // 2
+        policy, lengths = text_log_probabilities(model, batch, owners)
         # Of two rows in a row, the first is the chosen one.
         first, second = (
             Likelihoods(policy[place::2], batch.references[place::2], lengths[place::2]) for place in (0, 1)
