@@ -181,6 +181,7 @@ def test_turns_end_with_enough_reward_or_are_truncated():
 
 def test_what_cannot_be_is_one_sentence():
     for name, settings, words in (
+        ("FrozenLake-v1", {}, "did you mean gym:FrozenLake-v1"),
         ("Langue/Write-v1", {}, "did you mean Langue/Write-v0"),
         ("Langue/Write-v0", {"prompts": ["a"], "verifer": "regex:a"}, "verifier"),
         ("Langue/Write-v0", {"prompts": [], "verifier": "regex:a"}, "no prompts"),

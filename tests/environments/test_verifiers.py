@@ -98,8 +98,12 @@ def test_tables_and_files_of_prompts(tmp_path: Path):
     ],
 )
 def test_what_is_no_verifier_is_one_sentence(spec, words):
+    rows = [{"prompt": "?", "answer": "7"}]
     with pytest.raises(LangueError, match=words):
-        verifier_of(spec).judge({"prompt": "?", "answer": "7"}, "7")
+        verifier_of(spec).judge(rows[0], "7")
+    if spec != "test_verifiers:nonsense":  # which nobody knows before it is called
+        with pytest.raises(LangueError, match=words):
+            environments.make("Langue/Write-v0", prompts=rows, verifier=spec)
 
 
 def test_a_classifier_gives_its_labels_probability(tmp_path: Path):
@@ -116,9 +120,9 @@ def test_a_classifier_gives_its_labels_probability(tmp_path: Path):
     together = [outcome.reward for outcome in label.judge_all([{"prompt": ""}] * 4, texts)]
     assert together == pytest.approx(single, abs=1e-6)
     with pytest.raises(LangueError, match="did you mean good"):
-        verifier_of({"kind": "label", "path": str(run), "label": "goood"}).judge({}, "a")
+        verifier_of({"kind": "label", "path": str(run), "label": "goood"}).check({})
     with pytest.raises(LangueError, match="no reward model"):
-        verifier_of(f"reward:{run}").judge({"prompt": ""}, "a")
+        verifier_of(f"reward:{run}").check({"prompt": ""})
 
 
 def test_a_reward_model_scores_prompt_and_text(tmp_path: Path):

@@ -66,7 +66,8 @@ def _named(name: str, settings: Mapping[str, Any]) -> TextEnvironment:
         raise LangueError(f"{TOKENS} has numbers for actions, and is made by gymnasium.make; name what it stands on")
     if _PYTHON.fullmatch(name):
         return _of_class(name, fetch_named(name, "an environment"), settings)
-    known = [*OWN, *(f"{other}:NAME" for other in OTHERS), "module:Class"]
+    named = [f"gym:{name}"] if name in registry else []
+    known = [*OWN, *named, *(f"{other}:NAME" for other in OTHERS), "module:Class"]
     raise LangueError(f"there is no environment {name}; {hint(name, known)}")
 
 

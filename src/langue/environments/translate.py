@@ -23,6 +23,9 @@ Metric = Literal["chrf", "bleu", "ter"]
 
 COLUMNS = ("source", "target")
 
+Values = Callable[[Sequence[Pair], Sequence[str]], list[float]]
+"""From pairs and a translation of each to rewards."""
+
 
 class EmbedderReward(Settings):
     """A reward without references: the cosine of source and translation, times a length term.
@@ -41,6 +44,11 @@ class EmbedderReward(Settings):
     @cached_property
     def _task(self) -> Any:
         return fetch("langue.tasks:load")(self.embedder, self.device, task="embed")
+
+    def loaded(self) -> Values:
+        """The function `values`, with its model in memory."""
+        assert self._task
+        return self.values
 
     def values(self, pairs: Sequence[Pair], texts: Sequence[str]) -> list[float]:
         """From −1 to 1; 0 of no text."""
@@ -92,7 +100,7 @@ class TranslateEnvironment(JudgedEnvironment):
         super().__init__(render_mode, **settings)
         self.pairs = _pairs(self.name, self.settings)
         self.size, reward = len(self.pairs), self.settings.reward
-        self.values = reward.values if isinstance(reward, EmbedderReward) else self._by_metric(reward)
+        self.values = reward.loaded() if isinstance(reward, EmbedderReward) else self._by_metric(reward)
 
     def scene(self, seed: int, episode: int) -> Scene:
         pair = self.pairs[row_of(len(self.pairs), seed, episode)]
@@ -102,7 +110,7 @@ class TranslateEnvironment(JudgedEnvironment):
         values = self.values(subjects, texts)
         return [Outcome(value, info={"reference": pair.target}) for value, pair in zip(values, subjects, strict=True)]
 
-    def _by_metric(self, kind: Metric) -> Callable[[Sequence[Pair], Sequence[str]], list[float]]:
+    def _by_metric(self, kind: Metric) -> Values:
         language = self.settings.language or language_in(pair.target for pair in self.pairs)
         metric = TranslationMetric(kind, language, sentences=True)
 

@@ -44,6 +44,13 @@ class Verifier(Settings):
             LangueError: the row or the verifier lacks what is needed.
         """
 
+    def check(self, row: Row) -> object:
+        """Refuse a row by which nothing can be judged, before anything is written.
+
+        Raises:
+            LangueError: as of `judge`.
+        """
+
     def judge_all(self, rows: Sequence[Row], texts: Sequence[str]) -> list[Outcome]:
         """The same for many at once."""
         return [self.judge(row, text) for row, text in zip(rows, texts, strict=True)]
@@ -62,6 +69,9 @@ class FunctionVerifier(Verifier):
     @cached_property
     def _function(self) -> Any:
         return fetch_named(self.function, "a verifier")
+
+    def check(self, row: Row) -> object:
+        return self._function
 
     def judge(self, row: Row, text: str) -> Outcome:
         answer = self._function(text, row)
@@ -127,6 +137,9 @@ class Exact(Verifier):
     normal: bool = False
     """Compare as SQuAD does: without case, ASCII's punctuation and English articles."""
 
+    def check(self, row: Row) -> object:
+        return answer_of(row, self.column)
+
     def judge(self, row: Row, text: str) -> Outcome:
         texts = text, str(answer_of(row, self.column))
         first, second = map(normalize_answer, texts) if self.normal else map(str.strip, texts)
@@ -141,12 +154,15 @@ class Numeric(Verifier):
     tolerance: float = Field(default=0.0, ge=0)
     """The largest difference that still counts as right."""
 
-    def judge(self, row: Row, text: str) -> Outcome:
+    def check(self, row: Row) -> float:
         answer = answer_of(row, self.column)
         expected = last_number(answer) if isinstance(answer, str) else finite(answer)
         if expected is None:
             raise LangueError(f"{row.get('prompt')!r:.60}: {self.column} should be a number, got {answer!r:.60}")
-        written = last_number(text)
+        return expected
+
+    def judge(self, row: Row, text: str) -> Outcome:
+        expected, written = self.check(row), last_number(text)
         return Outcome(float(written is not None and abs(written - expected) <= self.tolerance))
 
 
@@ -187,11 +203,14 @@ class Label(_Classifier):
     """The label."""
     prompt: bool = False
 
-    def scores(self, texts: Sequence[str]) -> list[float]:
+    def check(self, row: Row) -> object:
         task = self._task
         if task.kind not in ("label", "labels") or self.label not in task.settings.labels:
             raise LangueError(f"{self.path} knows no label {self.label}; {hint(self.label, task.settings.labels)}")
-        return [answer["scores"][self.label] for answer in task.classify(list(texts), scores=True)]
+        return task
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        return [answer["scores"][self.label] for answer in self._task.classify(list(texts), scores=True)]
 
 
 class Score(_Classifier):
@@ -199,9 +218,12 @@ class Score(_Classifier):
 
     prompt: bool = True
 
-    def scores(self, texts: Sequence[str]) -> list[float]:
+    def check(self, row: Row) -> object:
         if self._task.kind != "number":
             raise LangueError(f"{self.path} is no reward model: it tells labels apart; name one by kind: label")
+        return self._task
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
         return self._task.classify(list(texts))
 
 

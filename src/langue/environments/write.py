@@ -46,6 +46,8 @@ class WriteEnvironment(JudgedEnvironment):
         if not self.rows:
             raise LangueError(f"{self.name}: there are no prompts in {self.settings.prompts!r:.60}")
         self.verifier, self.size = verifier_of(self.settings.verifier), len(self.rows)
+        for row in self.rows:
+            self.verifier.check(row)
 
     def scene(self, seed: int, episode: int) -> Scene:
         row = self.rows[row_of(len(self.rows), seed, episode)]
