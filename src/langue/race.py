@@ -27,7 +27,6 @@ from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.report.record import count_parameters, read_record, typical_speed
 from langue.report.result import RESULT, MemberResult, RaceResult, read_result, write_result
-from langue.report.wording import duration, short
 from langue.settings import Settings
 from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.stores import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
@@ -35,6 +34,7 @@ from langue.text import Tokenizer, train_tokenizer
 from langue.text.kind import describe
 from langue.training import TrainingSettings, choose_device
 from langue.turns import RelativePace, Turns
+from langue.wording import duration, short
 
 FAMILIES = ("mlp-nano", "rnn-nano", "gru-nano", "lstm-nano", "gpt-nano")
 """One small model of each family, all of one size."""

@@ -78,6 +78,7 @@ class Recipe(Settings):
 
     Attributes:
         paths: fields that name files, by section.
+        unit: the unit that its losses are counted by.
     """
 
     task: str
@@ -94,6 +95,7 @@ class Recipe(Settings):
     """Texts that it writes for the report."""
 
     paths: ClassVar[Mapping[str, tuple[str, ...]]] = PATHS
+    unit: ClassVar[str] = "tokens"
 
     def of_use(self) -> Recipe:
         """The recipe of the task that the trained model is for, where that is another."""
@@ -109,6 +111,8 @@ class TextRecipe(Recipe):
 
 class TableRecipe(Recipe):
     """A recipe for labelled rows."""
+
+    unit: ClassVar[str] = "examples"
 
     data: TableDataSettings
     """The rows that it is trained, watched and tested on."""

@@ -13,9 +13,9 @@ from langue.experiment import Run, RunFolder, train
 from langue.experiment.card import base_name, card
 from langue.models import ModelConfig, build, save_model
 from langue.report.record import read_record
-from langue.report.wording import duration
 from langue.tasks.recipes import read_recipe
 from langue.text import TokenizerSettings, train_tokenizer
+from langue.wording import duration
 from tiny import text, write_tiny
 
 NASTY = "<img src=x onerror=alert(1)> a|b `c` [d](e) *f* 'g' \"h\" $i\n```\n# j"

@@ -5,7 +5,7 @@ import pytest
 
 from langue.report.figure import POINTS, label_ends, new_figure, smooth, thin
 from langue.report.palette import COLOURS, SERIES
-from langue.report.wording import short
+from langue.wording import short
 
 
 def luminance(colour: str) -> float:

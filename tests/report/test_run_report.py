@@ -4,7 +4,7 @@ import pytest
 
 from langue.files.metric_rows import write_line
 from langue.report import write_report
-from langue.report.wording import duration, show
+from langue.wording import duration, show
 from pages import Page, check_self_contained
 
 

@@ -69,8 +69,8 @@ def demo_families(out: Path, seconds: float) -> None:
     from langue.race import FAMILIES, Budget, race
     from langue.recipes import find_recipe
     from langue.report import write_race_report
-    from langue.report.wording import duration
     from langue.tasks.recipes import read_recipe
+    from langue.wording import duration
 
     whole = duration(60 * max(1, round((30 + len(FAMILIES) * (seconds + 5)) / 60)))
     print(PLAN.format(each=duration(seconds), whole=whole, out=out), flush=True)

@@ -113,7 +113,7 @@ def _faults(modules: tuple[str, ...]) -> dict[str, Any]:
 
 def describe(facts: dict[str, Any]) -> list[str]:
     """The examination in words."""
-    from langue.report.wording import size
+    from langue.wording import size
 
     lines = [f"langue {facts['langue']}, Python {facts['python']}, torch {facts['torch']}, {facts['system']}", ""]
     lines.append(_line("processor", f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads"))

@@ -10,7 +10,7 @@ from langue.cli.options import Device, Json, MeasureOptions, chosen
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import say, table
 from langue.errors import LangueError
-from langue.report.wording import in_words
+from langue.wording import in_words
 
 
 def evaluate(

@@ -49,7 +49,7 @@ def plan(
 def describe(made: Plan) -> list[str]:
     """The plan in words."""
     from langue.plan import PROGRAM
-    from langue.report.wording import duration, short, size
+    from langue.wording import duration, short, size
 
     parts = {**asdict(made.memory), "Python and torch": PROGRAM}
     rows, kind = f"rows of up to {made.context:,} tokens", "tokens"

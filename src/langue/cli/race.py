@@ -52,7 +52,7 @@ def show(result: RaceResult) -> None:
     """The table, the best first, and what it says."""
     from langue.console import table
     from langue.report.result import findings
-    from langue.report.wording import duration, short
+    from langue.wording import duration, short
 
     columns = ["model", "bits per byte", "parameters", "tokens/s", "tokens", "time", "early", "late"]
     rows = [

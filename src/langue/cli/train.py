@@ -12,7 +12,7 @@ from langue.cli.fields import read_fields
 from langue.cli.options import Changes, Json
 from langue.cli.status import ended_by
 from langue.console import say, table
-from langue.report.wording import counted, duration, in_words, short
+from langue.wording import duration, in_words, short
 
 if TYPE_CHECKING:
     from langue.experiment import Run
@@ -115,7 +115,7 @@ def _closing(trained: Run) -> str:
     from langue.text import Tokenizer
 
     run, measured, recipe = trained.folder.path, trained.metrics, trained.folder.recipe()
-    done = f"{trained.step:,} steps, {short(trained.tokens)} {counted(recipe.task)}, {duration(trained.seconds)}"
+    done = f"{trained.step:,} steps, {short(trained.tokens)} {recipe.unit}, {duration(trained.seconds)}"
     lines = [f"{run}: {done}; {trained.stopped}"]
     dev = {name: value for name, value in measured.items() if not name.startswith("test_")}
     test = {name.removeprefix("test_"): value for name, value in measured.items() if name.startswith("test_")}

@@ -19,10 +19,10 @@ from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
-from langue.report.wording import counted, duration
 from langue.tasks.training_task import training_task
 from langue.text import Tokenizer
 from langue.text.kind import describe
+from langue.wording import duration
 
 _CARD = """\
 ---
@@ -114,7 +114,7 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     facts.append(("tokenizer", describe(tokenizer)))
     if (folder.model / SOURCE_TOKENIZER).is_file():
         facts.append(("tokenizer of sources", describe(Tokenizer.load(folder.model / SOURCE_TOKENIZER))))
-    seen = f"{record.tokens:,} {counted(record.task)}"
+    seen = f"{record.tokens:,} {record.unit}"
     facts += [
         ("context", f"{recipe.model.context:,} positions"),
         ("training", f"{record.step:,} steps, {seen}, {duration(record.seconds)}"),

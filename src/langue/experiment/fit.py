@@ -10,10 +10,10 @@ from langue import machine
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.count import ceiling, memory
-from langue.report.wording import size
 from langue.tasks.training_task import Shape
 from langue.training import TrainingSettings
 from langue.training.device import autocast
+from langue.wording import size
 
 SURE = 0.75
 """The share of the estimate that a training takes at least: measured peaks are 0.75 to 1.25 times of it."""

@@ -28,7 +28,6 @@ from langue.parallel import broadcast_number, is_first, outline_of, process_grou
 from langue.recipe import Recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
-from langue.report.wording import short
 from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task
@@ -36,6 +35,7 @@ from langue.text import Tokenizer, train_tokenizer
 from langue.training import Trainer, choose_device, freeze, latest
 from langue.training.log import Log
 from langue.training.trainer import INTERRUPTED
+from langue.wording import short
 
 
 def train(

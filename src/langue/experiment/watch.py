@@ -13,11 +13,11 @@ from langue.experiment.run import RunFolder
 from langue.files import replacing_listed
 from langue.models import Model, write_model
 from langue.parallel import is_first, process_group
-from langue.report.wording import in_words
 from langue.tasks.training_task import TrainingTask
 from langue.training import Watch
 from langue.training.device import autocast
 from langue.training.log import ADVICE
+from langue.wording import in_words
 
 LOOKING = 0.03
 """Seconds in which it is measured how fast the machine is."""

@@ -17,7 +17,7 @@ from langue.report.figure import fit_height, inline_svg, label_ends, new_figure,
 from langue.report.palette import SERIES, day
 from langue.report.record import Record, number
 from langue.report.result import MemberResult
-from langue.report.wording import short
+from langue.wording import short
 
 
 @dataclass(frozen=True)

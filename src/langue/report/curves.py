@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 
 from langue.report.figure import fit_height, inline_svg, label_ends, new_figure, smooth, thin
 from langue.report.palette import day
-from langue.report.record import Record, Row, number
-from langue.report.wording import COUNTED, SCORES, counted, short
+from langue.report.record import SCORES, Record, Row, number
+from langue.wording import short
 
 Points = tuple[list[float], list[float]]
 
@@ -38,7 +38,7 @@ def curves_of(record: Record) -> list[Curve]:
     """All curves that the run's metrics hold numbers for, the loss first."""
     drawn = []
     if record.train or record.dev:
-        unit = "by step" if record.task in COUNTED else "nats for each token, by step"
+        unit = "nats for each token, by step" if record.unit == "tokens" else "by step"
         drawn.append(_both("Loss", unit, "loss", partial(_draw_loss, record=record)))
     scores = [name for name in SCORES if points(record.dev, name)[0]]
     if scores:
@@ -47,7 +47,7 @@ def curves_of(record: Record) -> list[Curve]:
         drawn.append(_both("Bits per byte", "dev, by step", "bits", partial(_draw_bits, record=record)))
     measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS)
     for key, title, unit in (
-        ("tokens_per_second", "Speed", f"{counted(record.recipe.get('task'))} per second, by step"),
+        ("tokens_per_second", "Speed", f"{record.unit} per second, by step"),
         ("learning_rate", "Learning rate", "by step"),
         ("gradient_norm", "Gradient norm", "before clipping, by step"),
         ("peak_share", "Use of the machine", "% of what it multiplies matrices by at the time, by step"),

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from langue.files import replacing, write_text
 from langue.report.palette import day, stylesheet, with_variables
-from langue.report.wording import short
+from langue.wording import short
 
 STYLE = {
     "font.family": "sans-serif",

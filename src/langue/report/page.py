@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from langue import __version__
 from langue.report.palette import stylesheet
-from langue.report.wording import show
+from langue.wording import show
 
 Table = Mapping[str, Any]
 """`{"title": …, "rows": [(key, value), …]}`."""

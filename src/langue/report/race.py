@@ -13,7 +13,7 @@ from langue.report.page import render, tables
 from langue.report.record import Record, read_record
 from langue.report.result import MemberResult, RaceResult, findings
 from langue.report.settings import effective_settings
-from langue.report.wording import duration, short
+from langue.wording import duration, short
 
 
 def write_race(folder: Path, result: RaceResult) -> None:
@@ -56,6 +56,7 @@ def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -
         for (panel, (title, unit)), wide in zip(PANELS.items(), ("full", "half", "half"), strict=True)
     ]
     first = records[result.members[0].name]
+    settings = effective_settings(first.recipe, sampled=bool(first.samples()))
     return render(
         "race.html",
         title=_title(result),
@@ -63,7 +64,7 @@ def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -
         findings=findings(result),
         rows=rows,
         curves=curves,
-        settings=tables({**effective_settings(first.recipe), "model": "by preset, see each report"}, "recipe"),
+        settings=tables({**settings, "model": "by preset, see each report"}, "recipe"),
         machine=tables(first.environment, "machine"),
     )
 

@@ -14,6 +14,12 @@ from langue.content import GREATEST, read_json, read_yaml
 from langue.errors import LangueError, check_readable, reason
 from langue.files import check_folder
 from langue.files.metric_rows import read_lines
+from langue.recipe import Recipe
+from langue.tasks.recipes import recipe_class
+from langue.tasks.table import TASKS
+
+SCORES = ("accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match", "mrr@10")
+"""Metrics of the tasks that judge texts; they say more than a loss."""
 
 Row = Mapping[str, Any]
 """One line of metrics.jsonl."""
@@ -64,6 +70,11 @@ class Record:
     def task(self) -> str:
         """The task that the model has learnt."""
         return str(self.recipe.get("task", "generate"))
+
+    @property
+    def unit(self) -> str:
+        """The unit that the losses are counted by: "tokens", "examples", …."""
+        return recipe_class(self.task).unit if self.task in TASKS else Recipe.unit
 
     @property
     def model(self) -> Mapping[str, Any]:

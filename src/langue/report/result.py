@@ -8,8 +8,8 @@ from pathlib import Path
 from langue.content import read_json
 from langue.errors import LangueError
 from langue.files import check_file, replacing_listed
-from langue.report.wording import short
 from langue.settings import Settings, parse
+from langue.wording import short
 
 RESULT = "race.json"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
-from langue.report.record import Record, number, read_record, typical_speed
+from langue.report.record import SCORES, Record, number, read_record, typical_speed
 from langue.report.settings import effective_settings
-from langue.report.wording import SCORES, counted, duration, short, show, without_gaps
 from langue.text import Tokenizer
 from langue.text.kind import describe
+from langue.wording import duration, short, show, without_gaps
 
 SAMPLES = 8
 """Samples that are shown; more would be passed over."""
@@ -34,7 +34,7 @@ def run_page(run: Path | str) -> str:
         notice=_notice(record),
         curves=curves_of(record),
         samples=_samples(record),
-        settings=tables(effective_settings(record.recipe), "recipe"),
+        settings=tables(effective_settings(record.recipe, sampled=bool(record.samples())), "recipe"),
         facts=[_counts(record, tokenizer), *tables(record.environment, "machine")],
     )
 
@@ -44,7 +44,7 @@ def _summary(record: Record) -> str:
         str(record.model.get("preset") or record.model.get("mixer") or "a model"),
         f"of {short(record.parameters)} parameters" if record.parameters else "",
         f"after {record.step:,} steps",
-        f"and {short(record.tokens)} {counted(record.task)}" if record.tokens else "",
+        f"and {short(record.tokens)} {record.unit}" if record.tokens else "",
         f"in {duration(record.seconds)}" if record.seconds else "",
     ]
     text, best = " ".join(filter(None, parts)), record.best()
@@ -77,8 +77,8 @@ def _tiles(record: Record) -> list[dict[str, str]]:
         ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
         ("perplexity", show(round(math.exp(loss or 0.0), 2)) if guesses else None),
         ("parameters", short(record.parameters) if record.parameters else None),
-        (f"{counted(task)} seen", short(record.tokens) if record.tokens else None),
-        (f"{counted(task)} per second", short(speed) if (speed := typical_speed(record)) else None),
+        (f"{record.unit} seen", short(record.tokens) if record.tokens else None),
+        (f"{record.unit} per second", short(speed) if (speed := typical_speed(record)) else None),
         ("training time", duration(record.seconds) if record.seconds else None),
     ]
     return [{"name": name, "value": value} for name, value in tiles if value is not None]
@@ -113,7 +113,7 @@ def _samples(record: Record) -> list[dict[str, str]]:
 def _counts(record: Record, tokenizer: str | None) -> Table:
     rows = [
         ("steps", record.step),
-        (counted(record.task), record.tokens or None),
+        (record.unit, record.tokens or None),
         ("tokenizer", tokenizer),
         ("parameters", record.parameters or None),
         ("skipped steps", _skipped(record)),

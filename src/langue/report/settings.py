@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SAMPLED = ("generate", "fill", "translate", "summarize", "transcribe")
-"""The tasks of which reports show samples."""
-
 Content = Mapping[str, Any]
 
 
-def effective_settings(recipe: Content) -> dict[str, Any]:
-    """A recipe's content without what was not set or was overruled by another setting."""
+def effective_settings(recipe: Content, *, sampled: bool) -> dict[str, Any]:
+    """A recipe's content without what was not set or was overruled by another setting.
+
+    Args:
+        recipe: the content of its file.
+        sampled: true if the report shows samples.
+    """
     tokenizers = ("tokenizer", "source_tokenizer")
     overruled = {f"{name}.{field}" for name in tokenizers for field in _of_tokenizer(_section(recipe, name))}
     overruled |= {f"training.{field}" for field in _of_training(_section(recipe, "training"))}
-    overruled |= set() if recipe.get("task") in SAMPLED else {"samples"}
+    overruled |= set() if sampled else {"samples"}
     return _without(recipe, overruled, "")
 
 

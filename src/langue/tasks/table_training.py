@@ -18,10 +18,10 @@ from langue.metrics.benchmarks import score, task_score
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TableRecipe
-from langue.report.wording import short
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.training_task import Load, TrainingTask, buckets_of, set_up
 from langue.text import Tokenizer
+from langue.wording import short
 
 AnyTableRecipe = TypeVar("AnyTableRecipe", bound=TableRecipe)
 

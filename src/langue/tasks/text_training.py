@@ -14,10 +14,10 @@ from langue.data.stream import RowStream
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TextRecipe
-from langue.report.wording import short
 from langue.tasks.stores import Store, beginning, check_data, open_data, prepare_data, training_texts
 from langue.tasks.training_task import Load, Shape, TrainingTask, rows_of
 from langue.text import Tokenizer, train_tokenizer
+from langue.wording import short
 
 LOOKED_AT = 1 << 20
 """Characters of the text by which a plan counts how many there are of."""

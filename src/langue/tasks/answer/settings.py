@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ class AnswerSettings(Settings):
 
 class AnswerRecipe(TableRecipe):
     """A model that learns to find answers in texts."""
+
+    unit: ClassVar[str] = "windows"
 
     task: Literal["answer"]
     """The task that the model learns."""

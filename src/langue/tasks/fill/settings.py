@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,8 @@ class MaskingSettings(Settings):
 
 class FillRecipe(TextRecipe):
     """An encoder that learns to say which tokens were hidden."""
+
+    unit: ClassVar[str] = "hidden tokens"
 
     task: Literal["fill"]
     """The task that the model learns."""

@@ -67,6 +67,8 @@ class PlayDataSettings(DataSettings):
 class PlayRecipe(PolicyRecipe):
     """A model that writes, and learns from rewards."""
 
+    unit: ClassVar[str] = "texts"
+
     task: Literal["play"]
     """The task that the model learns."""
     data: PlayDataSettings = PlayDataSettings()  # type: ignore[assignment]

@@ -23,12 +23,12 @@ from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
 from langue.recipe import PairRecipe
-from langue.report.wording import short
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
 from langue.tasks.training_task import Load, Shape, TrainingTask, WeightsOrigin, buckets_of, set_up, with_vocabulary
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.tokenizer import FILE
+from langue.wording import short
 
 SAMPLES = 3
 """Dev texts that a report shows with what becomes of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from langue.recipe import TableRecipe
 from langue.settings import Settings
@@ -20,6 +20,8 @@ class TagSettings(Settings):
 
 class TagRecipe(TableRecipe):
     """A model that learns to label words."""
+
+    unit: ClassVar[str] = "words"
 
     task: Literal["tag"]
     """The task that the model learns."""

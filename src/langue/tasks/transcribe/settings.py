@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -44,6 +44,8 @@ class TranscribeSettings(Settings):
 
 class TranscribeRecipe(TableRecipe):
     """A model that learns to write what is said in recordings."""
+
+    unit: ClassVar[str] = "tokens"
 
     task: Literal["transcribe"]
     """The task that the model learns."""

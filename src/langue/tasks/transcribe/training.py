@@ -27,7 +27,6 @@ from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, HOP, frames_of, levels_of
-from langue.report.wording import short
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import needed_positions
@@ -36,6 +35,7 @@ from langue.tasks.transcribe.predict import Transcribe, kind_of, written
 from langue.tasks.transcribe.settings import TranscribeRecipe
 from langue.text import Tokenizer
 from langue.training import Deciding
+from langue.wording import short
 
 STORE = "sounds"
 LEVELLED = 1000

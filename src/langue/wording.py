@@ -7,25 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SCORES = ("accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match", "mrr@10")
-"""Metrics of the tasks that judge texts; they say more than a loss."""
-
-COUNTED = {
-    "fill": "hidden tokens",
-    "classify": "examples",
-    "answer": "windows",
-    "tag": "words",
-    "embed": "examples",
-    "prefer": "examples",
-    "play": "texts",
-}
-"""The unit that a task's losses are counted by, where it is not every token."""
-
-
-def counted(task: Any) -> str:
-    """The unit that a training counts: "tokens", "examples", …."""
-    return COUNTED.get(task, "tokens")
-
 
 def in_words(metrics: Mapping[str, float]) -> str:
     """{"loss": 1.2, "f1_macro": 0.5} → "loss 1.2000, f1 macro 0.5000"."""
