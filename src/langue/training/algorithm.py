@@ -29,7 +29,7 @@ class Algorithm(Protocol):
         """The share of so many seconds of training, those since the last call, that making passes took."""
 
     def state(self, step: int) -> Mapping[str, Tensor]:
-        """What a checkpoint keeps beside the weights, so that a step makes the same passes after a resumption."""
+        """The tensors that a checkpoint keeps beside the weights, so that a resumed step makes the same passes."""
 
     def load(self, step: int, state: Mapping[str, Tensor]) -> None:
         """Take back what `state` gave.

@@ -86,7 +86,7 @@ class PlayObjective:
         return Loss(total, count, measured)
 
     def _measured(self, texts: Drawn, batch: PolicyBatch) -> dict[str, Tensor]:
-        """What is worth looking at: sums, and over how many texts, tokens or groups each goes.
+        """Metrics beside the loss: sums, and over how many texts, tokens or groups each goes.
 
         The entropy is estimated by what was drawn; the drift is how far the log-probability that a token was drawn with
         lies from what it has now.

@@ -28,7 +28,7 @@ from langue.written_text import WrittenText, batch_of
 
 
 @dataclass(frozen=True)
-class Row:
+class RolloutRow:
     """One text that the policy drew, as a row to learn from.
 
     Attributes:
@@ -159,7 +159,7 @@ class Rollouts:
         played = play(self.environment, policy, numbers, seed=seed, samples=settings.group)
         return sorted((episode for episode in played if not episode.fault), key=lambda one: (one.number, one.sample))
 
-    def _batch(self, rows: Sequence[Row], groups: int, device: torch.device) -> PolicyBatch:
+    def _batch(self, rows: Sequence[RolloutRow], groups: int, device: torch.device) -> PolicyBatch:
         rewards = torch.tensor([row.reward for row in rows], dtype=torch.float64)
         numbers = torch.tensor([row.group for row in rows])
         advantages, idle = advantages_of(self.settings.algorithm, rewards, numbers, groups)
@@ -186,8 +186,8 @@ class Rollouts:
         return PolicyBatch(**{**vars(batch), "reference": logs.clone()})
 
 
-def rows_of(episode: Episode, first: int) -> Iterator[Row]:
-    """What there is to learn from in an episode: all turns of a decoder in one row, and each turn of an
+def rows_of(episode: Episode, first: int) -> Iterator[RolloutRow]:
+    """The rows to learn from in an episode: all turns of a decoder in one row, and each turn of an
     encoder–decoder in one of its own.
 
     Args:
@@ -202,7 +202,8 @@ def rows_of(episode: Episode, first: int) -> Iterator[Row]:
         reply = turns[number]
         separate = len(reply.source) > 0
         text = reply.written if separate else episode.written
-        yield Row(text, reply.source if separate else None, group, episode.reward, reply.cut or episode.truncated)
+        source, cut = reply.source if separate else None, reply.cut or episode.truncated
+        yield RolloutRow(text, source, group, episode.reward, cut)
 
 
 def _shared(sources: Sequence[Any]) -> tuple[list[Tensor], Tensor | None]:
@@ -214,7 +215,7 @@ def _shared(sources: Sequence[Any]) -> tuple[list[Tensor], Tensor | None]:
     return [torch.tensor(source) for source in places], torch.tensor(owners)
 
 
-def _distinct(rows: Sequence[Row]) -> Tensor:
+def _distinct(rows: Sequence[RolloutRow]) -> Tensor:
     """(rows,) bool, False of a text that has come before in its group."""
     seen: set[tuple[int, tuple[int, ...]]] = set()
     new = []

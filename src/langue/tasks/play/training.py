@@ -140,7 +140,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         return self.recipe.samples.max_tokens > 0 and self.has_dev
 
     def sample(self, model: Model) -> str:
-        return "\n\n".join(map(told, self._episodes(model, SAMPLES)))
+        return "\n\n".join(map(transcript, self._episodes(model, SAMPLES)))
 
     def _episodes(self, model: Model, count: int) -> list[Episode]:
         """The first episodes of the dev environment, by the likeliest tokens."""
@@ -160,7 +160,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         return CardWords(**{**vars(words), "purpose": f"{words.purpose}, and by the rewards of {name}"})
 
 
-def told(episode: Episode) -> str:
+def transcript(episode: Episode) -> str:
     """An episode as text, answers behind →."""
     turns = [f"{turn.observation}\n→ {turn.reply.text.strip()}  ({turn.reward:.2f})" for turn in episode.turns]
     return "\n".join(turns)
