@@ -8,7 +8,7 @@ from typing import Any, Literal
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
 from langue.cli.options import Device, Json, MeasureOptions, chosen
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
-from langue.console import say, table
+from langue.console import progress, say, table
 from langue.errors import LangueError
 from langue.wording import in_words
 
@@ -96,7 +96,12 @@ def _on_environment(
     environment = environment_of(name, [*([] if data is None else [f"data={data}"]), *changes])
     task = load(run, device)
     policy = policy_of(task, **playing.of_answers())
-    return {"task": task.name, **evaluate_episodes(policy, environment, episodes=playing.episodes, seed=playing.seed)}
+    count = playing.episodes or environment.size
+    with progress(environment.name, float(count) if count else None, "episodes") as advance:
+        result = evaluate_episodes(
+            policy, environment, episodes=playing.episodes, seed=playing.seed, watch=lambda episode: advance(1)
+        )
+    return {"task": task.name, **result}
 
 
 def _show(result: dict[str, Any], as_json: bool) -> int:

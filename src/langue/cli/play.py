@@ -65,7 +65,7 @@ def play(
         run: A run that writes, or its folder; "human" is whoever sits at the keyboard.
         environment: Langue/Write-v0, Langue/Translate-v0, Langue/Transcribe-v0, gym:ID, reasoning-gym:TASK,
             textarena:GAME, module:Class, or a YAML file with a name and settings.
-        watch: Show what is read and answered in each turn.
+        watch: Play one episode after another, and show what is read and answered in each turn.
         as_json: Print one JSON object for each episode.
     """
     from langue.environments import policy_of
@@ -76,7 +76,7 @@ def play(
     policy = ask if is_person else policy_of(load(Path(run), device), **options.of_answers())
     show = _print_object if as_json else _print_last if is_person else _print_turns if watch else _print_line
     episodes = 1 if is_person and options.episodes is None else options.episodes
-    together = 1 if is_person else None
+    together = 1 if is_person or watch else None
     result = evaluate_episodes(policy, place, episodes=episodes, seed=options.seed, together=together, watch=show)
     low, high = result["intervals"]["reward"]
     count = f"{result['examples']:,} episode{'' if result['examples'] == 1 else 's'}"
