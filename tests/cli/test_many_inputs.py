@@ -19,8 +19,10 @@ from langue.cli.inputs import (
     text_in,
 )
 from langue.cli.subtitles import TranscriptWriter, file_names, render
+from langue.content import write_json
 from langue.data.recordings import Recording
 from langue.errors import LangueError
+from langue.files import seal
 from langue.tasks.transcribe.predict import Segment, Transcript, Word
 
 
@@ -172,12 +174,32 @@ def test_nothing_is_written_over_what_is_read(tmp_path):
             with pytest.raises(LangueError, match=f"{out} is read as well, and would be lost"):
                 check_out(tmp_path / out, None, source)
     check_out(tmp_path / "new.txt", tmp_path)
+    (tmp_path / "hard.txt").hardlink_to(tmp_path / "in.txt")
+    with pytest.raises(LangueError, match=r"hard\.txt is read as well, and would be lost"):
+        check_out(tmp_path / "hard.txt", tmp_path / "in.txt")
 
 
 def test_nothing_is_written_over_what_is_protected(tmp_path):
     (tmp_path / "mine.txt").touch(mode=0o444)
     with pytest.raises(LangueError, match=r"mine\.txt is protected against writing; choose another name, or allow it"):
         check_out(tmp_path / "mine.txt")
+
+
+def test_a_part_of_a_folder_of_ours_is_never_written_over(tmp_path):
+    model = tmp_path / "run" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    seal(model)
+    (model / "note.txt").write_text("mine")
+    (tmp_path / "index" / "passages").mkdir(parents=True)
+    (tmp_path / "index" / "passages" / "texts.bin").write_text("")
+    write_json(tmp_path / "index" / "manifest.json", {"format": "langue index", "version": 2})
+    (tmp_path / "manifest.json").write_text('{"name": "somebody else\'s"}')
+    for place in (model / "config.json", model / "manifest.json", tmp_path / "index" / "passages" / "texts.bin"):
+        with pytest.raises(LangueError, match=r" belongs to .*, and would be lost; choose another name"):
+            check_out(place)
+    for place in (model / "note.txt", model / "new.txt", tmp_path / "run" / "texts.txt", tmp_path / "manifest.json"):
+        check_out(place)
 
 
 def test_a_cell_that_is_no_text_is_none():

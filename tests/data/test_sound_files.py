@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import soundfile
 from langue.data.audio import LONGEST, RATE, SUFFIXES, read_audio, read_blocks, seconds_of
 from langue.data.labelled import Labelled
 from langue.data.recordings import recording_of
+from langue.data.sound_files import file_blocks, length_of
 from langue.data.sound_headers import COUNTED
 from langue.errors import LangueError
 
@@ -233,3 +235,11 @@ def test_a_name_that_no_file_can_have_is_no_recording():
     assert seconds_of("a\0b.wav") is None
     with pytest.raises(LangueError, match="there is no recording"):
         read_audio("a\0b.wav")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_that_nobody_writes_into_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert length_of(tmp_path / "pipe.wav") is None
+    with pytest.raises(LangueError, match="there is no recording"):
+        next(file_blocks(tmp_path / "pipe.wav", 0.0, None, "pipe.wav"))

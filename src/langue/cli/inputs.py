@@ -217,20 +217,27 @@ def read_texts(file: Path) -> Iterator[Input]:
 
 
 def check_out(out: Path | None, *sources: Path | str | None) -> None:
-    """Refuse to write over what is read or protected.
+    """Refuse to write over what is read, protected, or a part of a folder of ours.
 
     Raises:
-        LangueError: the output is one of the sources or a file of one, or protected against writing.
+        LangueError: the output is one of the sources or a file of one, whatever its name, is protected against writing,
+            or belongs to a run, a model, an index or the like.
     """
-    from langue.files import refuse_protected
+    from langue.files import refuse_listed, refuse_protected
 
     if out is None:
         return
     place = Path(os.path.realpath(out))
     read = [Path(os.path.realpath(source)) for source in sources if source is not None]
-    if any(place == source or (place.is_file() and place.is_relative_to(source)) for source in read):
+    if any(_is_same(place, source) or (place.is_file() and place.is_relative_to(source)) for source in read):
         raise LangueError(f"{out} is read as well, and would be lost; choose another name for what is written")
     refuse_protected(out)
+    refuse_listed(out)
+
+
+def _is_same(place: Path, source: Path) -> bool:
+    """True for one name and for two names of one file."""
+    return place == source or (place.is_file() and source.is_file() and place.samefile(source))
 
 
 def text_in(value: Any, place: str, column: str) -> str:

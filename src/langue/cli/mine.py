@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import Field
 
+from langue.cli.inputs import check_out
 from langue.cli.options import NO_OPTION, BoundOptions, Device, Json, chosen
 from langue.console import say
 from langue.search.mine import MineSettings
@@ -61,6 +62,7 @@ def mine(
     from langue.search.mine import mine as find
     from langue.search.mine import write_mined
 
+    check_out(out, data, index)
     columns = {"anchor": anchor, "positive": positive}
     tally = Tally()
     rows = read_labelled(data, DataSettings(train="", columns=columns, **chosen(reading)), tally)

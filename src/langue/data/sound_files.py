@@ -89,8 +89,11 @@ def file_blocks(
 
 
 def length_of(path: Path) -> float | None:
-    """Seconds that a file says it has; None where it says nothing that could be believed."""
+    """Seconds that a file says it has; None where it says nothing that could be believed, or is none, but a pipe."""
     try:
+        with _Unreadable.instead():
+            if not path.is_file():
+                return None
         with _Unreadable.instead(), _soundfile().SoundFile(str(path)) as opened:
             if opened.frames:
                 return opened.frames / opened.samplerate if opened.frames < UNKNOWN else None

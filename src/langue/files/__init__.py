@@ -11,7 +11,7 @@ from langue.files.disk import disk_fault, make_folders, sync
 from langue.files.hashing import digest, every_byte
 from langue.files.ledger import note, remove_files
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
-from langue.files.protection import refuse_protected
+from langue.files.protection import refuse_listed, refuse_protected
 from langue.files.staging import replacing, write_text
 from langue.files.stamp import STAMP, check_stamp, write_stamp
 
@@ -30,6 +30,7 @@ __all__ = [
     "is_unfinished",
     "make_folders",
     "note",
+    "refuse_listed",
     "refuse_protected",
     "remove_files",
     "replacing",

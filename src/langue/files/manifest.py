@@ -12,10 +12,9 @@ from typing import Any
 from langue.errors import LangueError, unreadable
 from langue.files.disk import make_folders, move_file, sync
 from langue.files.hashing import digest, read_digest
-from langue.files.protection import refuse_protected
+from langue.files.protection import MANIFEST, refuse_protected
 from langue.files.staging import ADVICE, MARK, replacing, settle, write_text
 
-MANIFEST = "manifest.json"
 FORMAT = "langue-files"
 VERSION = 1
 
