@@ -67,7 +67,7 @@ def test_an_episode_is_a_pure_function_of_seed_and_number():
     assert texts == picked[::-1]
     assert one.reset(seed=5)[0] == texts[0]
     other.reset(options={"episode": 3})
-    assert other.reset()[1]["episode"] == 4
+    assert other.reset()[1]["episode_number"] == 4
 
 
 def test_each_epoch_has_all_rows_and_seeds_have_different_orders():
@@ -92,7 +92,7 @@ def played_alone(name: str, settings: dict, count: int) -> list[tuple]:
 def played_in_a_vector(name: str, settings: dict, count: int, size: int, processes: bool) -> list[tuple]:
     vector = environments.make_vector(name, size, processes=processes, **settings)
     observations, infos = vector.reset(seed=3)
-    begun = {index: (int(infos["episode"][index]), observations[index]) for index in range(size)}
+    begun = {index: (int(infos["episode_number"][index]), observations[index]) for index in range(size)}
     played: dict[int, tuple] = {}
     while len(played) < count:
         actions = [str(begun[index][0] % 3) for index in range(size)]
@@ -103,7 +103,7 @@ def played_in_a_vector(name: str, settings: dict, count: int, size: int, process
                 assert begun[index][0] not in played
                 played[begun[index][0]] = (*begun[index], answers[index], float(rewards[index]))
             elif infos["turn"][index] == 0:
-                begun[index] = (int(infos["episode"][index]), answers[index])
+                begun[index] = (int(infos["episode_number"][index]), answers[index])
     vector.close()
     return [played[episode] for episode in range(count) if episode in played]
 
@@ -123,9 +123,18 @@ def test_a_vector_plays_what_one_environment_plays_alone(name, settings, size, p
 def test_a_vector_begins_with_as_many_episodes_of_one_seed():
     vector = gymnasium.make_vec("Langue/Translate-v0", num_envs=3, data=PAIRS)
     observations, infos = vector.reset(seed=9)
-    assert infos["episode"].tolist() == [0, 1, 2]
+    assert infos["episode_number"].tolist() == [0, 1, 2]
     alone = environments.make("Langue/Translate-v0", data=PAIRS)
     assert list(observations) == [alone.reset(seed=9)[0], alone.reset()[0], alone.reset()[0]]
+
+
+def test_wrappers_of_gymnasiums_find_room_for_their_statistics():
+    made = gymnasium.make("Langue/Write-v0", prompts=["a" * 100_000], verifier="length:1")
+    counting = gymnasium.wrappers.RecordEpisodeStatistics(made)
+    prompt, info = counting.reset(seed=1)
+    assert prompt in counting.observation_space
+    assert info["episode_number"] == 0
+    assert counting.step("one")[4]["episode"]["r"] == 1.0
 
 
 def test_recordings_of_different_lengths_stand_side_by_side(spoken):
@@ -184,6 +193,9 @@ def test_what_cannot_be_is_one_sentence():
         ("FrozenLake-v1", {}, "did you mean gym:FrozenLake-v1"),
         ("Langue/Write-v1", {}, "did you mean Langue/Write-v0"),
         ("Langue/Write-v0", {"prompts": ["a"], "verifer": "regex:a"}, "verifier"),
+        ("Langue/Write-v0", {"prompts": 3, "verifier": "regex:a"}, "prompts: it should be a file or rows, got 3"),
+        ("Langue/Translate-v0", {"data": None}, "it should be a file or rows"),
+        ("Langue/Write-v0", {"prompts": ["a"], "verifier": 3}, "a name or a mapping with its kind, not 3"),
         ("Langue/Write-v0", {"prompts": [], "verifier": "regex:a"}, "no prompts"),
         ("Langue/Translate-v0", {"data": PAIRS, "reward": "rouge"}, "reward"),
         ("Langue/Translate-v0", {"data": "nowhere.tsv"}, "nowhere.tsv"),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import gymnasium
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from langue.data.order import Permutation
 from langue.environments.spaces import UnicodeText
@@ -21,6 +22,16 @@ from langue.errors import LangueError
 from langue.settings import Settings, parse
 from langue.text import Tokenizer
 from langue.written_text import WrittenText
+
+
+def _is_data(value: Any) -> Any:
+    if not isinstance(value, str | Path | Iterable):
+        raise ValueError("it should be a file or rows")
+    return value
+
+
+Rows = Annotated[Any, AfterValidator(_is_data)]
+"""A file, a folder, a name, or rows from Python."""
 
 
 class EnvironmentSettings(Settings):
@@ -32,6 +43,10 @@ class EnvironmentSettings(Settings):
     """A tokenizer or its folder, by which `info["written"]` has the tokens of each observation."""
     worker: tuple[int, int] = (0, 1)
     """The number of this environment among so many of a vector: number i of k plays the episodes i, i + k, i + 2k, …"""
+
+    def loaded_tokenizer(self) -> Any:
+        """The tokenizer itself, or None."""
+        return Tokenizer.load(self.tokenizer) if isinstance(self.tokenizer, str | Path) else self.tokenizer
 
     @model_validator(mode="after")
     def _worker_exists(self) -> EnvironmentSettings:
@@ -129,7 +144,8 @@ class Conversation:
         return TimeStep(outcome.observation, float(outcome.reward), outcome.ended, truncated, self.info)
 
     def _info(self, observation: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        info = {"seed": self.seed, "episode": self.episode, "turn": self.turn, **more}
+        # Wrappers of Gymnasium's put their statistics under "episode".
+        info = {"seed": self.seed, "episode_number": self.episode, "turn": self.turn, **more}
         tokenizer = self.environment.tokenizer
         if tokenizer is not None:
             ids = tokenizer.encode(observation) if self.turn else tokenizer.prompt(observation)
@@ -167,8 +183,7 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         self.render_mode, self.settings = render_mode, parse(self.kind, settings, self.name)
-        tokenizer = self.settings.tokenizer
-        self.tokenizer = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
+        self.tokenizer = self.settings.loaded_tokenizer()
         self.observation_space, self.action_space = UnicodeText(), UnicodeText()
         self._seed, self._next = 0, self.settings.worker[0]
         self._conversation: Conversation | None = None

@@ -31,8 +31,8 @@ class Reply(NamedTuple):
 Policy = Callable[[Sequence[str], Sequence[Mapping[str, Any]]], Sequence[Reply]]
 """From observations and their infos to a reply to each.
 
-An info is the environment's, with `history`: a `WrittenText` of all earlier turns; and `seed`, `episode`, `sample` and
-`turn`, on which draws are to depend and on nothing else.
+An info is the environment's, with `history`: a `WrittenText` of all earlier turns; and `seed`, `episode_number`,
+`sample` and `turn`, on which draws are to depend and on nothing else.
 """
 
 
@@ -132,7 +132,7 @@ def _keeping_draws(options: Mapping[str, Any], beams: int) -> dict[str, Any]:
 
 
 def _keys(infos: Sequence[Mapping[str, Any]]) -> list[tuple[int, ...]]:
-    return [(info["episode"], info["sample"], info["turn"]) for info in infos]
+    return [(info["episode_number"], info["sample"], info["turn"]) for info in infos]
 
 
 def _draws(best: Hypothesis) -> list[float]:

@@ -9,7 +9,7 @@ from gymnasium.error import CustomSpaceError
 from gymnasium.spaces import Text
 from gymnasium.vector.utils import create_shared_memory
 
-LONGEST = 1 << 16
+LONGEST = 1 << 20
 """Characters of a text at most."""
 
 SAMPLED = 32

@@ -50,10 +50,9 @@ class Tokens(gymnasium.Env[np.ndarray, np.int64]):
 
     def __init__(self, render_mode: str | None = None, **settings: Any):
         self.render_mode, self.settings = render_mode, parse(TokensSettings, settings, self.name)
-        tokenizer = self.settings.tokenizer
-        if tokenizer is None:
+        self.tokenizer: Tokenizer = self.settings.loaded_tokenizer()
+        if self.tokenizer is None:
             raise LangueError(f"{self.name}: tokenizer is missing; give a tokenizer, or its folder")
-        self.tokenizer: Tokenizer = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
         self.environment = make(self.settings.environment)
         self.nothing = self.tokenizer.vocab_size
         self.action_space = Discrete(self.tokenizer.vocab_size)

@@ -11,7 +11,7 @@ from pydantic import Field
 from langue.data import DataSettings
 from langue.data.labelled import read_labelled, require, text_of
 from langue.data.recordings import recording_of
-from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Rows, Scene, row_of
 from langue.errors import LangueError
 from langue.metrics.speech import Normaliser, error_rate, error_statistics
 
@@ -19,7 +19,7 @@ from langue.metrics.speech import Normaliser, error_rate, error_statistics
 class TranscribeEnvironmentSettings(EnvironmentSettings):
     """Settings of `Langue/Transcribe-v0`."""
 
-    data: Any
+    data: Rows
     """A table of recordings with the columns audio and text."""
     reward: Literal["wer", "cer"] = "wer"
     """1 − the rate of wrong words or characters, which is below 0 where more is wrong than was said."""

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from langue.data import PairDataSettings, Tally
 from langue.data.parallel import Pair, read_any_pairs, valid_pairs
-from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Rows, Scene, row_of
 from langue.errors import LangueError
 from langue.lazy import fetch
 from langue.metrics import TranslationMetric
@@ -76,7 +76,7 @@ def row_cosines(first: np.ndarray, second: np.ndarray) -> list[float]:
 class TranslateEnvironmentSettings(EnvironmentSettings):
     """Settings of `Langue/Translate-v0`."""
 
-    data: Any
+    data: Rows
     """A table of pairs with the columns source and target."""
     reward: Metric | EmbedderReward = "chrf"
     """chrF or sentence BLEU as shares of 1, 1 − TER, or `{embedder: RUN}` without references."""

@@ -248,6 +248,8 @@ def verifier_of(spec: Verifier | str | Mapping[str, Any]) -> Verifier:
         return spec
     if isinstance(spec, str):
         spec = _spelled_out(spec)
+    if not isinstance(spec, Mapping):
+        raise LangueError(f"a verifier is a name or a mapping with its kind, not {spec!r:.60}")
     kind = str(spec.get("kind"))
     if kind not in KINDS:
         raise LangueError(f"there is no verifier of kind {kind}; {hint(kind, KINDS)}, or name a module:function")

@@ -11,7 +11,7 @@ from langue.data import DataSettings
 from langue.data.labelled import read_labelled, text_of
 from langue.data.lines import valid_lines
 from langue.data.sources import TABLES
-from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Scene, row_of
+from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Rows, Scene, row_of
 from langue.environments.verifiers import Row, verifier_of
 from langue.errors import LangueError
 
@@ -19,7 +19,7 @@ from langue.errors import LangueError
 class WriteEnvironmentSettings(EnvironmentSettings):
     """Settings of `Langue/Write-v0`."""
 
-    prompts: Any
+    prompts: Rows
     """Texts or rows, a text file with one on each line, or a table with a column prompt and what a verifier reads."""
     verifier: Any
     """The judge of a text; see `langue.environments.verifiers`."""
