@@ -1,6 +1,8 @@
 """Rules of the house that no linter knows: names are unique and say what a thing is, and so do docstrings."""
 
 import ast
+import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +44,25 @@ def test_docstrings_begin_with_what_a_thing_is():
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if str(node.value.value).split()[:1] and str(node.value.value).split()[0].rstrip(",.:") in QUESTIONS
     ]
+
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_architecture_shows_the_layers_that_are_held():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [{name.removeprefix("langue.") for name in line.split(" | ")} for line in contracts[0]["layers"]]
+    table = PAGE.partition("| room |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert [set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table] == layers
+
+
+def test_files_that_the_page_of_architecture_names_exist():
+    paths = set(re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:py|md))`", PAGE))
+    assert len(paths) > 50
+    assert not [path for path in paths if not (ROOT / path).is_file() and not (ROOT / "src/langue" / path).is_file()]
 
 
 def names(tree: ast.Module) -> Iterator[tuple[str, int]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langue.version import VERSION
+
 if TYPE_CHECKING:
     from langue.errors import LangueError
     from langue.evaluation.run import evaluate
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from langue.tasks import load
     from langue.tasks.recipes import read_recipe, recipe_schema
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Index",

@@ -91,9 +91,9 @@ def target_log_probabilities(
         chosen, longest = torch.from_numpy(numbers).to(batch.ids.device), lengths[numbers[0]]
         read = {} if memory is None else _sources(memory, chosen if owners is None else owners[chosen])
         piece = Batch(batch.ids[chosen, :longest], **read)
-        targets, asked = batch.targets[chosen, :longest], own[chosen, :longest]
-        hidden = kernels.of_rows(numbers, model.hidden)(piece)[asked]
-        logs = log_probabilities(hidden, model.head, targets[asked], temperature, suppressed)
+        targets, counted = batch.targets[chosen, :longest], own[chosen, :longest]
+        hidden = kernels.of_rows(numbers, model.hidden)(piece)[counted]
+        logs = log_probabilities(hidden, model.head, targets[counted], temperature, suppressed)
         whole = logs.new_zeros(own[chosen].shape)
         parts.append(whole.masked_scatter(own[chosen], logs))
         order.append(chosen)
@@ -101,7 +101,7 @@ def target_log_probabilities(
 
 
 def _sources(memory: EncoderOutput, rows: Tensor) -> dict[str, Tensor | None]:
-    """What an encoder has made of some rows' sources, without padding that all of them have."""
+    """The encoder's output of some rows' sources, without padding that all of them have."""
     if memory.valid is None:
         return {"encoded": memory.hidden[rows]}
     valid = memory.valid[rows]

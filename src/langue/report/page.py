@@ -7,8 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from langue import __version__
 from langue.report.palette import stylesheet
+from langue.version import VERSION
 from langue.wording import show
 
 Table = Mapping[str, Any]
@@ -20,7 +20,7 @@ def render(template: str, **content: Any) -> str:
     environment = Environment(
         loader=PackageLoader("langue.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    page = environment.get_template(template).render(variables=stylesheet(), version=__version__, **content)
+    page = environment.get_template(template).render(variables=stylesheet(), version=VERSION, **content)
     return page.encode("utf-8", "replace").decode()  # a folder's name may be no text
 
 
