@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import langue
+from langue.engine import GenerationSettings
 from langue.environments import Episode, Reply, Turn, make
 from langue.errors import LangueError
 from langue.experiment import train
@@ -21,6 +24,8 @@ from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
 from langue.written_text import WrittenText
 from pair_rows import pairs, write_pairs
+from spoken_rows import RECIPE as SPOKEN
+from spoken_rows import say, write_spoken
 
 WRITER = """\
 task: generate
@@ -100,6 +105,50 @@ def test_each_algorithm_earns_more(folder, tmp_path, algorithm):
     assert {"length", "truncated", "idle_groups", "entropy", "drift"} <= row.keys()
     # What is drawn is what is trained, to rounding.
     assert max(row["drift"] for row in rows_in(run, "train")) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def hearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recogniser by CTC and one by a decoder's attention, both hardly trained."""
+    place = tmp_path_factory.mktemp("hearing")
+    write_spoken(place)
+    (place / "ctc.yaml").write_text(SPOKEN, encoding="utf-8")
+    attentive = SPOKEN.replace("form: encoder, mixer: gru", "form: seq2seq, mixer: gru, heads: 2")
+    (place / "attention.yaml").write_text(attentive.replace("tie_embeddings: false, ", ""), encoding="utf-8")
+    for kind in ("ctc", "attention"):
+        train(read_recipe(place / f"{kind}.yaml", {"training.steps": "60"}), place / kind, report=False)
+    return place
+
+
+@pytest.mark.parametrize("start", ["ctc", "attention"])
+@pytest.mark.parametrize("algorithm", ["rloo", "minimum-risk"])
+def test_a_recogniser_is_a_policy(hearing, tmp_path, start, algorithm):
+    environment = f"{{name: Langue/Transcribe-v0, data: {hearing / 'train.jsonl'}, reward: cer}}"
+    changes = {"play__algorithm": algorithm, "play__sharpness": "1.0", "training__learning_rate": "0.003"}
+    run = playing(hearing, tmp_path / "run", start, environment, **changes).folder.path
+    rows = rows_in(run, "train")
+    assert max(row["drift"] for row in rows) < 1e-4
+    assert rows[0]["gradient_norm"] > 0
+    assert langue.load(run, task="transcribe").transcribe([say("ab cd")])
+
+
+def test_a_temperature_is_part_of_a_recogniser_s_policy(hearing, tmp_path):
+    environment = f"{{name: Langue/Transcribe-v0, data: {hearing / 'train.jsonl'}, reward: cer}}"
+    run = playing(hearing, tmp_path / "run", "ctc", environment, play__temperature="2.0", training__steps=2)
+    assert max(row["drift"] for row in rows_in(run.folder.path, "train")) < 1e-4
+
+
+def test_texts_are_drawn_along_a_recording_as_often_as_they_are_likely(hearing):
+    task = langue.load(hearing / "ctc")
+    sound = say("a")[:3000]  # so short that few texts have any probability
+    settings = GenerationSettings(temperature=1.0)
+    drawn = task.draw([sound] * 3000, [(number,) for number in range(3000)], settings)
+    chances = {tuple(text.tokens): math.exp(text.log_probabilities[-1]) for text in drawn}
+    counts = Counter(tuple(text.tokens) for text in drawn)
+    for text, chance in chances.items():
+        spread = math.sqrt(chance * (1 - chance) / len(drawn))
+        assert abs(counts[text] / len(drawn) - chance) < 5 * spread + 1e-9
+    assert sum(chances.values()) > 0.9
 
 
 @pytest.mark.parametrize("start", ["lstm", "seq2seq"])

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from langue.engine import Hypothesis
+from langue.engine import GenerationSettings, Hypothesis
 from langue.errors import LangueError
+from langue.settings import parse
 from langue.written_text import WrittenText
 
 
@@ -18,13 +19,13 @@ class Reply(NamedTuple):
         text: the action.
         written: the tokens of the observation and of the answer, with who wrote each, behind those of earlier turns;
             empty of a policy without tokens. Of an encoder–decoder, what its decoder reads and writes.
-        source: the tokens that an encoder read.
+        source: the tokens that an encoder read, or (frames, bins) features of a recording.
         cut: the answer did not end by itself, but where there was no more room.
     """
 
     text: str
     written: WrittenText = WrittenText()
-    source: Sequence[int] = ()
+    source: Any = ()
     cut: bool = False
 
 
@@ -114,9 +115,21 @@ class TranscriberPolicy:
     def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
         if any("audio" not in info for info in infos):
             raise LangueError("a model that hears needs recordings, such as those of Langue/Transcribe-v0")
-        options = {name: value for name, value in self.options.items() if name != "seed"}  # it draws nothing
-        return [Reply(result.text) for result in self.task.hear([info["audio"] for info in infos], **options)]
+        sounds = [info["audio"] for info in infos]
+        if not self.options.get("temperature"):
+            known = {name: value for name, value in self.options.items() if name in HEARING}
+            return [Reply(result.text) for result in self.task.hear(sounds, **known)]
+        drawn = self.task.draw(sounds, _keys(infos), parse(GenerationSettings, self.options, "transcribe"))
+        return [self._reply(transcript) for transcript in drawn]
 
+    def _reply(self, drawn: Any) -> Reply:
+        written = WrittenText().extended(drawn.prompt, "prompt")
+        written = written.extended(drawn.tokens, "model", drawn.log_probabilities)
+        return Reply(drawn.text, written, drawn.features, cut=not drawn.ended)
+
+
+HEARING = ("beams", "language_model", "weight", "bonus", "vad")
+"""Options of a model that hears, where it does not draw."""
 
 WRITERS: dict[str, Callable[[Any, Mapping[str, Any]], Policy]] = {
     "generate": DecoderPolicy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from langue.models import Model
 from langue.objectives.completions import target_log_probabilities
 from langue.objectives.policy import LOSSES, Drawn, PolicyOptions, divergence, minimum_risk
 from langue.tasks.play.settings import PlaySettings
+from langue.tasks.transcribe.ctc_objective import CTCObjective, ctc_losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,23 +43,61 @@ class PolicyBatch(Batch):
     cut: Tensor
 
 
+Likelihood = Callable[[Model, PolicyBatch], Tensor]
+"""(B, T) log-probability of each target of a batch under the policy, and 0 where there is none."""
+
+
+def by_tokens(temperature: float, suppressed: Tensor) -> Likelihood:
+    """The likelihood of what is drawn token by token.
+
+    Args:
+        temperature: of drawing.
+        suppressed: tokens that are never drawn.
+    """
+
+    def likelihood(model: Model, batch: PolicyBatch) -> Tensor:
+        never = suppressed.to(batch.ids.device)
+        return target_log_probabilities(model, batch, batch.owners, temperature=temperature, suppressed=never)
+
+    return likelihood
+
+
+def by_alignments(temperature: float, objective: CTCObjective) -> Likelihood:
+    """The likelihood of what is drawn along a recording, which is that of all ways to say it; it stands at the ending
+    token, since no other has one of its own.
+
+    Args:
+        temperature: of drawing.
+        objective: of CTC.
+    """
+
+    def likelihood(model: Model, batch: PolicyBatch) -> Tensor:
+        assert batch.source is not None
+        assert batch.targets is not None
+        assert batch.owners is not None
+        heard = Batch(batch.ids[: len(batch.source), :0], source=batch.source, source_valid=batch.source_valid)
+        logs = (objective.log_probabilities(model, heard) / temperature).log_softmax(-1)
+        own = batch.targets != IGNORE
+        last = own.sum(1, keepdim=True) - 1
+        texts = batch.targets.scatter(1, last, IGNORE)
+        lengths = objective.lengths(heard)[batch.owners]
+        losses = ctc_losses(logs[batch.owners], lengths, texts, objective.blank)
+        return logs.new_zeros(own.shape).scatter(1, last, -losses[:, None])
+
+    return likelihood
+
+
 class PlayObjective:
     """The loss of an algorithm.
 
     Args:
         settings: which one, and how.
-        suppressed: tokens that are never drawn.
+        log_probabilities: of the policy.
     """
 
-    def __init__(self, settings: PlaySettings, suppressed: Tensor):
-        self.settings, self.suppressed = settings, suppressed
+    def __init__(self, settings: PlaySettings, log_probabilities: Likelihood):
+        self.settings, self.log_probabilities = settings, log_probabilities
         self.options = PolicyOptions(settings.clip, settings.max_tokens)
-
-    def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
-        """(B, T) log-probability of each target under the policy, which draws at its temperature; 0 elsewhere."""
-        assert isinstance(batch, PolicyBatch)
-        suppressed, temperature = self.suppressed.to(batch.ids.device), self.settings.temperature
-        return target_log_probabilities(model, batch, batch.owners, temperature=temperature, suppressed=suppressed)
 
     def loss(self, model: Model, batch: Batch) -> Loss:
         """Summed over texts, or over groups of minimum risk. The gradient of a group whose rewards are all the same is

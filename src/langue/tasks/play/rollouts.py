@@ -163,7 +163,7 @@ class Rollouts:
         rewards = torch.tensor([row.reward for row in rows], dtype=torch.float64)
         numbers = torch.tensor([row.group for row in rows])
         advantages, idle = advantages_of(self.settings.algorithm, rewards, numbers, groups)
-        sources, owners = _shared([row.source for row in rows])
+        sources, owners = _shared(rows)
         batch, drawn = batch_of([row.text for row in rows], sources)
         made = PolicyBatch(
             **{field.name: getattr(batch, field.name) for field in fields(batch)},
@@ -206,13 +206,24 @@ def rows_of(episode: Episode, first: int) -> Iterator[RolloutRow]:
         yield RolloutRow(text, source, group, episode.reward, cut)
 
 
-def _shared(sources: Sequence[Any]) -> tuple[list[Tensor], Tensor | None]:
-    """Each source once, and (rows,) which one is whose; nothing and None without any."""
-    if not sources or sources[0] is None:
+def _shared(rows: Sequence[RolloutRow]) -> tuple[list[Tensor], Tensor | None]:
+    """Each source once, and (rows,) which one is whose; nothing and None without any.
+
+    The texts of a group are written about one source, unless it is what an environment answered.
+    """
+    if not rows or rows[0].source is None:
         return [], None
     places: dict[Any, int] = {}
-    owners = [places.setdefault(tuple(source), len(places)) for source in sources]
-    return [torch.tensor(source) for source in places], torch.tensor(owners)
+    sources: list[Tensor] = []
+    owners = []
+    for row in rows:
+        source = torch.as_tensor(row.source)
+        key = row.group, None if source.ndim > 1 else tuple(row.source)
+        if key not in places:
+            places[key] = len(sources)
+            sources.append(source)
+        owners.append(places[key])
+    return sources, torch.tensor(owners)
 
 
 def _distinct(rows: Sequence[RolloutRow]) -> Tensor:

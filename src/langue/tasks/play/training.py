@@ -18,11 +18,12 @@ from langue.models import Model, evaluating, load_model, write_model
 from langue.models.count import flops_per_token
 from langue.parallel import Strategy
 from langue.tasks import read_model
-from langue.tasks.play.objective import PlayObjective
+from langue.tasks.play.objective import PlayObjective, by_alignments, by_tokens
 from langue.tasks.play.rollouts import Rollouts
 from langue.tasks.play.settings import PlayRecipe
 from langue.tasks.policies.training import PolicyTraining
 from langue.tasks.training_task import CardWords, Load, training_task, with_vocabulary
+from langue.tasks.transcribe.ctc_objective import CTCObjective
 from langue.text import Tokenizer
 from langue.training import Deciding
 from langue.training.device import autocast
@@ -84,10 +85,15 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         )
 
     def objective(self) -> PlayObjective:
-        suppressed = self.tokenizer.specials - set(self.tokenizer.ends)
-        unused = range(self.tokenizer.vocab_size, self.recipe.model.vocab_size)
+        settings, model = self.recipe.play, self.recipe.model
+        if model.form == "encoder" and model.audio is not None:
+            alignments = CTCObjective(model.audio, self.tokenizer.pad)
+            return PlayObjective(settings, by_alignments(settings.temperature, alignments))
+        never = self.tokenizer.specials - set(self.tokenizer.ends)
+        unused = range(self.tokenizer.vocab_size, model.vocab_size)
         unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
-        return PlayObjective(self.recipe.play, torch.tensor(sorted({*suppressed, *unused, *unknown}), dtype=torch.long))
+        suppressed = torch.tensor(sorted({*never, *unused, *unknown}), dtype=torch.long)
+        return PlayObjective(settings, by_tokens(settings.temperature, suppressed))
 
     @property
     def steps_per_epoch(self) -> float:

@@ -10,17 +10,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from langue.batch import Batch
+from langue.batch import IGNORE, Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
+from langue.engine import GenerationSettings
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
 from langue.nn.mel import HOP
 from langue.objectives.padding import by_length
-from langue.tasks.transcribe.ctc_objective import CTCObjective
+from langue.randomness import torch_generator
+from langue.tasks.transcribe.ctc_objective import CTCObjective, ctc_losses
 from langue.tasks.transcribe.ctc_search import Fusion, SpelledText, decode
-from langue.tasks.transcribe.predict import LONGEST, ROOM, Segment, Transcribe, Transcript, Word, pieces_of
+from langue.tasks.transcribe.predict import (
+    LONGEST,
+    ROOM,
+    DrawnTranscript,
+    Segment,
+    Transcribe,
+    Transcript,
+    Word,
+    pieces_of,
+    refuse_longer,
+)
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.text import Tokenizer
 
@@ -71,10 +83,9 @@ class CTCTranscriber(Transcribe):
             raise LangueError(f"a model that was taught by CTC has no option {sorted(options)[0]}; it has beams")
         fusion = None if language_model is None else self._fusion(language_model, weight, bonus)
         beams = beams or (self.settings.beams if fusion is None else 16)
-        longest = min(LONGEST, self.model.config.context * self.audio.stride * HOP)
         played: list[Playback] = []
         texts_of: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
-        for pieces in pieces_of(sounds, longest, played):
+        for pieces in pieces_of(sounds, self.longest, played):
             spelled: dict[int, SpelledText] = {}
             for numbers in by_length([len(piece.samples) for piece in pieces], ROOM):
                 texts = self._read([pieces[number].samples for number in numbers], beams, fusion)
@@ -90,6 +101,42 @@ class CTCTranscriber(Transcribe):
         logs = self.ctc.log_probabilities(self.model, batch)
         refuse_not_finite(logs)
         return decode(logs, self.ctc.lengths(batch).tolist(), self.ctc.blank, beams, fusion)
+
+    @torch.inference_mode()
+    def draw(
+        self, sounds: Sequence[np.ndarray], keys: Sequence[tuple[int, ...]], settings: GenerationSettings
+    ) -> list[DrawnTranscript]:
+        """See `Transcribe.draw`: a token or a blank at each position makes a text by its own probability."""
+        refuse_longer(sounds, self.longest)
+        drawn: dict[int, DrawnTranscript] = {}
+        for numbers in by_length([len(sound) for sound in sounds], ROOM):
+            batch = self.ctc.batch([{"audio": sounds[number], "target": []} for number in numbers]).to(
+                self.model.device
+            )
+            assert batch.source is not None
+            logs = (self.ctc.log_probabilities(self.model, batch) / settings.temperature).log_softmax(-1)
+            refuse_not_finite(logs)
+            lengths, frames = self.ctc.lengths(batch), frames_in(batch)
+            texts = [
+                _drawn_tokens(logs[row, :length].cpu(), self.ctc.blank, settings.seed, keys[number])
+                for row, (number, length) in enumerate(zip(numbers, lengths.tolist(), strict=True))
+            ]
+            rows = [torch.tensor(text, dtype=torch.long) for text in texts]
+            targets = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE).to(logs.device)
+            scores = -ctc_losses(logs, lengths, targets, self.ctc.blank)
+            for row, number in enumerate(numbers):
+                ids, features = texts[row], batch.source[row, : frames[row]].cpu()
+                logs_of = [0.0] * len(ids) + [float(scores[row])]
+                text = " ".join(self.tokenizer.decode(ids).split())
+                drawn[number] = DrawnTranscript(
+                    text, [self.tokenizer.first], [*ids, self.tokenizer.end], logs_of, features
+                )
+        return [drawn[number] for number in range(len(sounds))]
+
+    @property
+    def longest(self) -> int:
+        """Samples that are heard at once."""
+        return min(LONGEST, self.model.config.context * self.audio.stride * HOP)
 
     def _fusion(self, task: Any, weight: float, bonus: float) -> Fusion:
         """A language model as the search asks it.
@@ -142,6 +189,20 @@ class CTCTranscriber(Transcribe):
                     words.append(Word(word, round(start, 3), round(end, 3)))
                     letters = []
         return words
+
+
+def frames_in(batch: Batch) -> list[int]:
+    """Frames of each recording of a batch, padding aside."""
+    assert batch.source is not None
+    rows, frames = batch.source.shape[:2]
+    return [frames] * rows if batch.source_valid is None else batch.source_valid.sum(1).tolist()
+
+
+def _drawn_tokens(logs: Tensor, blank: int, seed: int, key: tuple[int, ...]) -> list[int]:
+    """A text from (positions, V) log-probabilities: a draw at each position, repeats taken for one, blanks left out."""
+    draws = torch_generator(seed, "transcribe", *key)
+    path = torch.multinomial(logs.exp(), 1, generator=draws)[:, 0].tolist()
+    return [token for place, token in enumerate(path) if token != blank and (not place or token != path[place - 1])]
 
 
 def _segments(words: Sequence[Word]) -> list[Segment]:

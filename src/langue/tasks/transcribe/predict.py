@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from langue.console import with_article
 from langue.data.audio import RATE, Sound, read_blocks
@@ -15,6 +16,7 @@ from langue.data.labelled import Labelled, require, text_of
 from langue.data.playback import Pieces, Playback
 from langue.data.recordings import recording_of
 from langue.data.voice import Voice, detector_of
+from langue.engine import GenerationSettings
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.speech import Normaliser, plain, speech_scores
@@ -89,6 +91,27 @@ class Transcript:
     def words(self) -> list[Word]:
         """The words of all segments."""
         return [word for segment in self.segments for word in segment.words]
+
+
+class DrawnTranscript(NamedTuple):
+    """What a model wrote for one recording by chance, as a policy.
+
+    Attributes:
+        text: what it says.
+        prompt: the decoder's first tokens.
+        tokens: that were drawn, the ending one as well.
+        log_probabilities: that each was drawn with, in nats; of CTC, which draws a text as a whole, all of it stands at
+            the ending token.
+        features: (frames, bins) of the recording.
+        ended: the text ended by itself.
+    """
+
+    text: str
+    prompt: Sequence[int]
+    tokens: Sequence[int]
+    log_probabilities: Sequence[float]
+    features: Tensor
+    ended: bool = True
 
 
 class Transcribe(Task):
@@ -206,6 +229,21 @@ class Transcribe(Task):
         )
         return {"loss": mean_loss(objective, self.model, batches, precision)}
 
+    def draw(
+        self, sounds: Sequence[np.ndarray], keys: Sequence[tuple[int, ...]], settings: GenerationSettings
+    ) -> list[DrawnTranscript]:
+        """Write down recordings by chance, each in one piece.
+
+        Args:
+            sounds: (samples,) at 16 kHz.
+            keys: numbers that the draws of each depend on beside the seed.
+            settings: of which temperature, seed, and of a decoder max_tokens count.
+
+        Raises:
+            LangueError: a recording is too long for one piece, or the model draws nothing.
+        """
+        raise LangueError("a Whisper is no policy; take a model that was trained by Langue")
+
     @abstractmethod
     def objective(self, smoothing: float = 0.0) -> Any:
         """The objective that it learns by."""
@@ -244,6 +282,19 @@ def cut(sound: Playback, longest: int) -> Pieces:
         start += end
     if len(samples):
         yield start, samples
+
+
+def refuse_longer(sounds: Sequence[np.ndarray], longest: int) -> None:
+    """Refuse recordings that are longer than so many samples.
+
+    Raises:
+        LangueError: one is.
+    """
+    most = max((len(sound) for sound in sounds), default=0)
+    if most > longest:
+        raise LangueError(
+            f"a recording of {most / RATE:.0f} s is longer than the {longest / RATE:.0f} s that the model hears at once"
+        )
 
 
 class RecordingPiece(NamedTuple):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +21,16 @@ from langue.nn.mel import HOP
 from langue.settings import parse
 from langue.tasks.rewriting.predict import first_token_of
 from langue.tasks.transcribe.ctc_objective import ctc_losses, needed_positions
-from langue.tasks.transcribe.predict import LONGEST, RecordingPiece, Segment, Transcribe, Transcript, pieces_of
+from langue.tasks.transcribe.predict import (
+    LONGEST,
+    DrawnTranscript,
+    RecordingPiece,
+    Segment,
+    Transcribe,
+    Transcript,
+    pieces_of,
+    refuse_longer,
+)
 from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective, spelling
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import features_of
@@ -76,6 +87,34 @@ class Seq2SeqTranscriber(Transcribe):
             for number, sound in enumerate(played)
         ]
 
+    def draw(
+        self, sounds: Sequence[np.ndarray], keys: Sequence[tuple[int, ...]], settings: GenerationSettings
+    ) -> list[DrawnTranscript]:
+        """See `Transcribe.draw`: token by token, by the decoder alone."""
+        refuse_longer(sounds, self.longest)
+        settings = settings.replace(draw_log_probabilities=True, beams=1)
+        requests = [
+            replace(self._request(features_of(sound, self.audio), settings), key=key)
+            for sound, key in zip(sounds, keys, strict=True)
+        ]
+        written = [best for best, *_ in Engine(self.model, settings).run(requests)]
+        return [
+            DrawnTranscript(
+                " ".join(self.tokenizer.decode(best.tokens).split()),
+                self.prompt,
+                best.written,
+                best.draw_log_probabilities or (),
+                request.source,  # type: ignore[arg-type]
+                best.ended,
+            )
+            for request, best in zip(requests, written, strict=True)
+        ]
+
+    def _request(self, features: Tensor, settings: GenerationSettings) -> Request:
+        unused = range(self.tokenizer.vocab_size, self.model.config.vocab_size)
+        suppress_tokens = (*sorted(self.tokenizer.specials), *unused)
+        return Request(self.prompt, settings, self.tokenizer.ends, source=features, suppress_tokens=suppress_tokens)
+
     def _settings(self, options: dict[str, Any]) -> GenerationSettings:
         beams = int(options.get("beams") or 5)
         samples = beams if self.audio.spells and beams > 1 else 1
@@ -85,13 +124,8 @@ class Seq2SeqTranscriber(Transcribe):
 
     def _written(self, pieces: Sequence[RecordingPiece], settings: GenerationSettings) -> list[Hypothesis]:
         """The best text of each piece."""
-        unused = range(self.tokenizer.vocab_size, self.model.config.vocab_size)
-        suppress_tokens = (*sorted(self.tokenizer.specials), *unused)
         features = [features_of(piece.samples, self.audio) for piece in pieces]
-        requests = [
-            Request(self.prompt, settings, self.tokenizer.ends, source=source, suppress_tokens=suppress_tokens)
-            for source in features
-        ]
+        requests = [self._request(source, settings) for source in features]
         hypotheses = Engine(self.model, settings).run(requests)
         if self.audio.spells:
             hypotheses = [self._judged(texts, source) for texts, source in zip(hypotheses, features, strict=True)]
