@@ -109,6 +109,13 @@ def test_the_end_of_warm_up_is_the_peak_in_steps_and_in_shares(schedule, steps, 
         check_course(by_share, schedule)
 
 
+@given(st.sampled_from(SCHEDULES), st.integers(1, 300), st.floats(0.001, 0.99))
+def test_a_share_that_is_no_whole_number_of_steps_reaches_its_peak_as_well(schedule, steps, share):
+    factors = course(steps, schedule=schedule, warmup_share=share)
+    check_course(factors, schedule)
+    assert factors[min(steps, math.ceil(share * steps)) - 1] == pytest.approx(1.0)
+
+
 @given(st.sampled_from(SCHEDULES), st.lists(st.floats(0.1, 10), min_size=2, max_size=100), st.floats(0, 0.9))
 def test_after_warm_up_it_only_falls_however_unevenly_time_goes(schedule, durations, share):
     total = sum(durations)

@@ -60,6 +60,8 @@ def _inverse_sqrt(settings: TrainingSettings, step: int, progress: float) -> flo
     share = settings.warmup_share
     if share is None:
         return math.sqrt(max(1, settings.warmup_steps) / max(1, settings.warmup_steps, step + 1))
-    # In the middle of a budget of steps it counts the one under way, as it does where warm-up is given in steps.
-    done = max(progress, (step + 1) / settings.steps) if settings.steps else progress
-    return math.sqrt(share / max(share, done))
+    if not settings.steps:
+        return math.sqrt(share / max(share, progress))
+    # In a budget of steps, warm-up ends with a whole one and the one under way counts, as where it is given in steps.
+    warm = math.ceil(round(share * settings.steps, 6))
+    return math.sqrt(warm / max(warm, step + 1, progress * settings.steps))
