@@ -94,7 +94,7 @@ class Transcript:
 
 
 class DrawnTranscript(NamedTuple):
-    """What a model wrote for one recording by chance, as a policy.
+    """A text that a model drew for one recording, as a policy.
 
     Attributes:
         text: what it says.
