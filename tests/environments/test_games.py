@@ -8,13 +8,13 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
-from writers import count_up
 
 from langue import environments
 from langue.environments import Reply, play
 from langue.environments.games import action_in
 from langue.errors import LangueError
 from langue.randomness import mix
+from writers import count_up
 
 LAKE = {"settings": {"is_slippery": False}}
 WAY = ["down", "down", "right", "right", "down", "right"]

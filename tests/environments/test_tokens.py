@@ -5,10 +5,10 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 import pytest
-from writers import PAIRS, Guess, tokenizer
 
 from langue import environments
 from langue.errors import LangueError
+from writers import PAIRS, Guess, tokenizer
 
 
 def tokens(environment, **settings):
