@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from langue.nn.attention import Attention, CrossAttention
+from langue.nn.attention import Attention, AttentionSpec, CrossAttention
 from langue.nn.layout import Guide, Layout
 from langue.nn.state import EncoderOutput
 
@@ -24,18 +24,18 @@ def fill(module: nn.Module) -> None:
             parameter.copy_(torch.randn(parameter.shape, generator=draws) * 0.5)
 
 
-def make(**changes: Any) -> Attention:
+def make(position: int | None = None, dropout: float = 0.0, **changes: Any) -> Attention:
     settings: dict[str, Any] = {
         "heads": HEADS,
         "key_heads": HEADS,
         "head_width": HEAD_WIDTH,
         "bias": "none",
         "norm": "none",
-        "epsilon": None,
+        "norm_epsilon": None,
         "window": None,
-        "dropout": 0.0,
+        "scale": True,
     }
-    attention = Attention(WIDTH, WIDTH, **{**settings, **changes})
+    attention = Attention(WIDTH, WIDTH, AttentionSpec(**{**settings, **changes}), dropout=dropout, position=position)
     fill(attention)
     return attention
 
@@ -90,7 +90,7 @@ def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | Non
         {"key_heads": 2},
         {"key_heads": 1, "bias": "query_key_value"},
         {"norm": "plain"},
-        {"norm": "weighted", "key_heads": 2, "epsilon": 0.1},
+        {"norm": "weighted", "key_heads": 2, "norm_epsilon": 0.1},
         {"window": 1},
         {"window": 3},
         {"window": 3, "key_heads": 2},

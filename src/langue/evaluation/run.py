@@ -95,12 +95,7 @@ def evaluate(
     data = str(data) if isinstance(data, Path) else data
     bounds = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped, "columns": columns}
     reading = reading_as(bounds, "evaluate")
-    if columns is not None and task.measured_on == "text":
-        raise LangueError("--columns is for labelled rows and pairs; the column of a writer's text is named by --text")
-    if language is not None and task.name not in PAIR_TASKS:
-        raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
-    if language is not None:
-        check_language(language)  # before hours of writing
+    _check_options(task, columns, language)
     if task.measured_on == "text":
         result = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
@@ -117,8 +112,18 @@ def evaluate(
         }
         result = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
     shown = data if isinstance(data, str) else "rows"
-    seconds = round(time.perf_counter() - begun, 3)
-    return {"task": task.name, "data": shown, **result, "seconds": seconds}
+    return {"task": task.name, "data": shown, **result, "seconds": round(time.perf_counter() - begun, 3)}
+
+
+def _check_options(task: Any, columns: object, language: str | None) -> None:
+    """Refuse options that a task has no use for, before hours of writing."""
+    if columns is not None and task.measured_on == "text":
+        raise LangueError("--columns is for labelled rows and pairs; the column of a writer's text is named by --text")
+    if language is None:
+        return
+    if task.name not in PAIR_TASKS:
+        raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
+    check_language(language)
 
 
 def _on_rows(
@@ -284,22 +289,15 @@ def evaluate_suite(
             continue
         shown = name if part == split else f"{name} ({part.removeprefix(f'{split}_')})"
         try:
-            metrics, answers, rows = _on_benchmark(load(run, device), name, data, part)
+            tasks[shown] = _on_part(run, name, part, data, predictions, device)
         except LangueError as error:
             failed[shown] = str(error)
             continue
-        tasks[shown] = {"run": str(run), "examples": len(rows), "metrics": metrics}
-        if metrics:
+        if metrics := tasks[shown]["metrics"]:
             scores[name, part] = metrics
-        if predictions is not None:
-            predictions.mkdir(parents=True, exist_ok=True)
-            _write_predictions(predictions / _file_name(name, part), name, rows, answers)
-    if failed and not tasks:
-        raise LangueError(next(iter(failed.values())))
     if not tasks:
-        raise LangueError(
-            f"{runs} holds no run that was trained on a task of {suite}; train one: --data.benchmark of langue train"
-        )
+        none = f"{runs} holds no run that was trained on a task of {suite}; train one: --data.benchmark of langue train"
+        raise LangueError(next(iter(failed.values()), none))
     return {
         "task": "suite",
         "suite": suite,
@@ -310,6 +308,15 @@ def evaluate_suite(
         "metrics": {"score": average(scores)} if scores and not failed else {},
         "seconds": round(time.perf_counter() - begun, 3),
     }
+
+
+def _on_part(run: Path, name: str, part: str, data: str, predictions: Path | None, device: str) -> dict[str, Any]:
+    """The metrics of a run on one part of a suite, whose answers are written to a folder of predictions."""
+    metrics, answers, rows = _on_benchmark(load(run, device), name, data, part)
+    if predictions is not None:
+        predictions.mkdir(parents=True, exist_ok=True)
+        _write_predictions(predictions / _file_name(name, part), name, rows, answers)
+    return {"run": str(run), "examples": len(rows), "metrics": metrics}
 
 
 def _is_there(name: str, data: str, split: str) -> bool:

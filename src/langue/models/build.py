@@ -20,9 +20,9 @@ from langue.models.config import EmbedderConfig, Form, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
 from langue.models.initialize import initialize
-from langue.models.layers import AttentionSpec
 from langue.models.model import Model, make_embedder
 from langue.models.seq2seq import Seq2Seq
+from langue.nn.attention import AttentionSpec
 from langue.nn.linear import Linear, linear_factory, plain_parameters
 from langue.settings import parse
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.models.build import outline
 from langue.models.config import ModelConfig
-from langue.models.layers import AttentionSpec, CrossSpec, LayerSpec, RelativeSpec, WindowSpec
+from langue.models.layers import CrossSpec, LayerSpec, RelativeSpec, WindowSpec
+from langue.nn.attention import AttentionSpec
 from langue.nn.roles import roles
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationError, WithJsonSchema, model_validator
 
-from langue.nn.attention import AttentionBias, QueryKeyNorm
+from langue.nn.attention import AttentionBias, AttentionSpec, QueryKeyNorm
 from langue.nn.block import BlockKind, NormPlace
 from langue.nn.classic_attention import CrossKind
 from langue.nn.feedforward import FeedforwardKind
@@ -54,35 +54,6 @@ class RelativeSpec(Settings):
     def _check(self) -> RelativeSpec:
         if self.reach <= self.buckets // 2:
             raise ValueError(f"relative_reach {self.reach} must exceed half of the {self.buckets} relative_buckets")
-        return self
-
-
-class AttentionSpec(Settings):
-    """A mixer of attention."""
-
-    kind: Literal["attention"] = "attention"
-    """Kind of mixer."""
-    heads: int
-    """Heads of queries."""
-    key_heads: int
-    """Heads of keys and values."""
-    head_width: int
-    """Width of one head."""
-    window: int | None
-    """Positions that are seen, itself included; null sees everything."""
-    bias: AttentionBias
-    """Projections that have one."""
-    norm: QueryKeyNorm
-    """Normalisation of queries and keys."""
-    norm_epsilon: float | None
-    """Its ε; null takes the smallest difference that numbers near 1 can have."""
-    scale: bool
-    """Divide scores by √(head width)."""
-
-    @model_validator(mode="after")
-    def _check(self) -> AttentionSpec:
-        if self.heads % self.key_heads:
-            raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
         return self
 
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from langue.models.config import ModelConfig
 from langue.models.layers import (
-    AttentionSpec,
     CrossSpec,
     FeedforwardSpec,
     LayerSpec,
@@ -18,7 +17,7 @@ from langue.models.layers import (
     RotarySpec,
     WindowSpec,
 )
-from langue.nn.attention import Attention, CrossAttention
+from langue.nn.attention import Attention, AttentionSpec, CrossAttention
 from langue.nn.block import Block, Sublayer
 from langue.nn.classic_attention import ClassicAttention
 from langue.nn.convolution import Convolution
@@ -166,20 +165,7 @@ def _make_cross(spec: LayerSpec, cross: CrossSpec, memory_width: int) -> CrossAt
 def _make_mixer(spec: LayerSpec, input_width: int, causal: bool, position: int | None) -> Mixer:
     mixer = spec.mixer
     if isinstance(mixer, AttentionSpec):
-        return Attention(
-            input_width,
-            spec.width,
-            heads=mixer.heads,
-            key_heads=mixer.key_heads,
-            head_width=mixer.head_width,
-            bias=mixer.bias,
-            norm=mixer.norm,
-            epsilon=mixer.norm_epsilon,
-            window=mixer.window,
-            scale=mixer.scale,
-            dropout=spec.dropout,
-            position=position,
-        )
+        return Attention(input_width, spec.width, mixer, dropout=spec.dropout, position=position)
     if isinstance(mixer, WindowSpec):
         return WindowMixer(input_width, spec.width, size=mixer.size, causal=causal)
     return Recurrent(mixer.kind, input_width, spec.width, causal=causal)

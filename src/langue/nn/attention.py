@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from langue import kernels
@@ -13,6 +14,7 @@ from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
 from langue.nn.roles import GAIN, MATRIX, OUTPUT, Initial, Role
 from langue.nn.state import EncoderOutput, LayerState, PageTable, RowIndex, joined
+from langue.settings import Settings
 
 AttentionBias = Literal["none", "query_key_value", "all"]
 QueryKeyNorm = Literal["none", "plain", "weighted"]
@@ -106,52 +108,62 @@ class SourceState(LayerState):
         self.tensors = [joined(old, new, dim) for old, new, dim in pairs]
 
 
+class AttentionSpec(Settings):
+    """A mixer of attention."""
+
+    kind: Literal["attention"] = "attention"
+    """Kind of mixer."""
+    heads: int
+    """Heads of queries."""
+    key_heads: int
+    """Heads of keys and values; each serves heads / key_heads heads (Ainslie et al. 2023)."""
+    head_width: int
+    """Width of one head."""
+    window: int | None
+    """Positions that are seen, itself included; null sees everything that the form allows."""
+    bias: AttentionBias
+    """Projections that have one: none, those of queries, keys and values, or all."""
+    norm: QueryKeyNorm
+    """Normalisation of queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023): none, RMS, or RMS with
+    weights of their own."""
+    norm_epsilon: float | None
+    """Its ε; null takes the smallest difference that numbers near 1 can have."""
+    scale: bool
+    """Divide scores by √(head width)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> AttentionSpec:
+        if self.heads % self.key_heads:
+            raise ValueError(f"{self.heads} heads cannot be grouped over key_heads {self.key_heads}")
+        return self
+
+
 class Attention(Mixer):
-    """Multi-head attention (Vaswani et al. 2017, section 3.2) with optional grouped keys and a sliding window.
+    """Multi-head attention (Vaswani et al. 2017, section 3.2).
 
     Args:
         input_width: width of the input.
         width: width of the output.
-        heads: number of heads.
-        key_heads: number of heads of keys and values; each serves heads / key_heads heads (Ainslie et al. 2023).
-        head_width: width of one head.
-        bias: where biases are: in no projection, in those of queries, keys and values, or in all.
-        norm: what normalises queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023): nothing, RMS, or
-            RMS with weights of their own.
-        epsilon: of that norm; None takes the smallest difference that numbers near 1 can have.
-        window: see `Layout.mask`; None sees everything that the form allows.
+        spec: heads, biases, norms and window.
         dropout: probability of dropping an attention weight.
-        scale: divide scores by √(head width).
         position: which of the stack's positions guides this layer; None for none.
     """
 
     def __init__(
-        self,
-        input_width: int,
-        width: int,
-        *,
-        heads: int,
-        key_heads: int,
-        head_width: int,
-        bias: AttentionBias,
-        norm: QueryKeyNorm,
-        epsilon: float | None,
-        window: int | None,
-        dropout: float,
-        scale: bool = True,
-        position: int | None = None,
+        self, input_width: int, width: int, spec: AttentionSpec, *, dropout: float = 0.0, position: int | None = None
     ):
         super().__init__()
-        self.position = position
-        self.heads, self.key_heads, self.head_width, self.scale = heads, key_heads, head_width, scale
-        self.window, self.dropout, self.norm, self.epsilon = window, dropout, norm, epsilon
-        blocks = (heads * head_width, key_heads * head_width, key_heads * head_width)
-        role = MATRIX if scale else Role("matrix", Initial(factors=(head_width**-0.5, 1.0, 1.0)))
-        self.query_key_value = make_linear(input_width, blocks, bias != "none", role)
-        self.output = make_linear(heads * head_width, (width,), bias == "all", OUTPUT)
-        self.query_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
-        self.key_norm = nn.Parameter(torch.ones(head_width)) if norm == "weighted" else None
-        self.roles = {"query_norm": GAIN, "key_norm": GAIN} if norm == "weighted" else {}
+        self.position, self.dropout = position, dropout
+        self.heads, self.key_heads, self.head_width = spec.heads, spec.key_heads, spec.head_width
+        self.scale, self.window, self.norm, self.epsilon = spec.scale, spec.window, spec.norm, spec.norm_epsilon
+        weighted = spec.norm == "weighted"
+        queries, keys = spec.heads * spec.head_width, spec.key_heads * spec.head_width
+        role = MATRIX if spec.scale else Role("matrix", Initial(factors=(spec.head_width**-0.5, 1.0, 1.0)))
+        self.query_key_value = make_linear(input_width, (queries, keys, keys), spec.bias != "none", role)
+        self.output = make_linear(queries, (width,), spec.bias == "all", OUTPUT)
+        self.query_norm = nn.Parameter(torch.ones(spec.head_width)) if weighted else None
+        self.key_norm = nn.Parameter(torch.ones(spec.head_width)) if weighted else None
+        self.roles = {"query_norm": GAIN, "key_norm": GAIN} if weighted else {}
 
     def start(self) -> KeyValueState:
         return KeyValueState(self.key_heads)
