@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
 from langue.cli.options import chosen
+from langue.cli.output import Output
 from langue.cli.searching import RewriteOptions
 from langue.console import progress
 from langue.errors import LangueError
@@ -73,8 +72,7 @@ def rewrite_all(
 
     inputs.check(check)
     count = len(inputs)
-    with progress(f"{task.name}: {count:,} texts", float(count), "texts") as advance, ExitStack() as stack:
-        file: IO[str] | None = None
+    with progress(f"{task.name}: {count:,} texts", float(count), "texts") as advance, Output(out) as output:
         for start in range(0, count, TOGETHER):
             part = inputs.part(start, start + TOGETHER)
             sources: list[Source] = part.sound_values
@@ -82,10 +80,7 @@ def rewrite_all(
             must = [[*search.must, *source.words] for source in sources]
             settings = {**chosen(search), "prefix": prefixes, "must": must}
             written = task.rewrite([source.text for source in sources], **settings, **options, advance=advance)
-            if file is None:  # now that there is something to write, what stood there may go
-                file = sys.stdout if out is None else stack.enter_context(out.open("w", encoding="utf-8"))
-            file.writelines(_line(task, *result, as_json) for result in part.results(written))
-            file.flush()
+            output.write("".join(_line(task, *result, as_json) for result in part.results(written)))
     return inputs.end()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from langue.cli.inputs import json_line, one_line
+from langue.cli.output import Output
 from langue.errors import LangueError
 from langue.files import Additions
 
@@ -26,10 +26,10 @@ class TranscriptWriter:
     """
 
     def __init__(self, kind: str, out: Path | None, names: Iterable[str] = ()):
-        self.kind, self.out = kind, out
+        self.kind = kind
         names = list(names)
         self._additions = Additions(out, names) if out is not None and names else None
-        self._file: IO[str] | None = None
+        self._output = Output(out)
         self._waiting = ""
 
     def __enter__(self) -> TranscriptWriter:
@@ -38,27 +38,22 @@ class TranscriptWriter:
     def __exit__(self, kind: object, *error: object) -> None:
         if self._additions is not None:
             self._additions.close(complete=kind is None)
-        if self._file is not None and self.out is not None:
-            self._file.close()
+        self._output.close()
 
     def write(self, text: str, name: str = "") -> None:
-        """One rendered transcript. What stood in the file before goes when there is the first to take its place."""
+        """One rendered transcript."""
         if self._additions is not None:
             self._additions.write(name, text)
             return
-        if self._file is None:
-            self._file = sys.stdout if self.out is None else self.out.open("w", encoding="utf-8")
-        self._file.write(self._waiting + text)
-        self._file.flush()
+        self._output.write(self._waiting + text)
         self._waiting = ""
 
     def fail(self, place: str, reason: str) -> None:
         """Write in the place of a recording that could not be heard an empty line, or JSON that says why."""
         if self.kind in ("text", "json"):
             self._waiting += (json_line({"audio": place, "error": reason}) if self.kind == "json" else "") + "\n"
-        if self._file is not None:
-            self._file.write(self._waiting)
-            self._file.flush()
+        if self._output.begun:
+            self._output.write(self._waiting)
             self._waiting = ""
 
 
