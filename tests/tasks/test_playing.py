@@ -96,11 +96,11 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("algorithm", ["grpo", "dr-grpo", "gspo", "rloo", "reinforce", "ppo-clip", "minimum-risk"])
 def test_each_algorithm_earns_more(folder, tmp_path, algorithm):
-    changes = {"play__algorithm": algorithm, "training__steps": 25, "training__batch_size": 32}
-    changes |= {"play__sharpness": "1.0", "training__learning_rate": "0.02", "training__evaluate_every": 25}
+    changes = {"play__algorithm": algorithm, "training__steps": 16, "training__batch_size": 32}
+    changes |= {"play__sharpness": "1.0", "training__learning_rate": "0.02", "training__evaluate_every": 16}
     run = playing(folder, tmp_path / "run", **changes).folder.path
     rewards = [row["reward"] for row in rows_in(run, "train")]
-    assert sum(rewards[-5:]) > 1.2 * sum(rewards[:5])
+    assert sum(rewards[-4:]) > 1.15 * sum(rewards[:4])
     row = rows_in(run, "train")[-1]
     assert {"length", "truncated", "idle_groups", "entropy", "drift"} <= row.keys()
     # What is drawn is what is trained, to rounding.
@@ -116,7 +116,7 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     attentive = SPOKEN.replace("form: encoder, mixer: gru", "form: seq2seq, mixer: gru, heads: 2")
     (place / "attention.yaml").write_text(attentive.replace("tie_embeddings: false, ", ""), encoding="utf-8")
     for kind in ("ctc", "attention"):
-        train(read_recipe(place / f"{kind}.yaml", {"training.steps": "60"}), place / kind, report=False)
+        train(read_recipe(place / f"{kind}.yaml", {"training.steps": "15"}), place / kind, report=False)
     return place
 
 
@@ -145,9 +145,13 @@ def test_texts_are_drawn_along_a_recording_as_often_as_they_are_likely(hearing):
     drawn = task.draw([sound] * 3000, [(number,) for number in range(3000)], settings)
     chances = {tuple(text.tokens): math.exp(text.log_probabilities[-1]) for text in drawn}
     counts = Counter(tuple(text.tokens) for text in drawn)
-    for text, chance in chances.items():
-        spread = math.sqrt(chance * (1 - chance) / len(drawn))
-        assert abs(counts[text] / len(drawn) - chance) < 5 * spread + 1e-9
+    usual = [
+        text for text, chance in chances.items() if chance * len(drawn) >= 10
+    ]  # of which counts are all but normal
+    assert len(usual) > 1
+    for text in usual:
+        spread = math.sqrt(chances[text] * (1 - chances[text]) / len(drawn))
+        assert abs(counts[text] / len(drawn) - chances[text]) < 5 * spread
     assert sum(chances.values()) > 0.9
 
 
