@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from langue.data.audio import LONGEST, RATE, SUFFIXES, read_audio, read_blocks, seconds_of
+from langue.data.audio import RATE, SUFFIXES, WHOLE_SECONDS, read_audio, read_blocks, seconds_of
 from langue.data.labelled import Labelled
 from langue.data.recordings import recording_of
 from langue.data.sound_files import file_blocks, length_of
@@ -192,10 +192,10 @@ def test_rates_that_there_are_stay_what_they_are(rate):
 
 
 def test_a_recording_that_memory_should_not_hold_whole_is_refused(monkeypatch):
-    monkeypatch.setattr("langue.data.audio.LONGEST", 3600)
+    monkeypatch.setattr("langue.data.audio.WHOLE_SECONDS", 3600)
     with pytest.raises(LangueError, match="longer than 1 hours; cut it"):
         read_audio(np.broadcast_to(np.float32(0), (3700 * RATE,)))
-    assert LONGEST >= 3600
+    assert WHOLE_SECONDS >= 3600
 
 
 @pytest.mark.parametrize("times", [(0.0, float("inf")), (float("nan"), None), (-1.0, None), (float("inf"), None)])

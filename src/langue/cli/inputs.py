@@ -197,9 +197,9 @@ def read_table(file: Path) -> Iterator[Input]:
     """
     from langue.data import DataSettings
     from langue.data.labelled import BrokenRow, read_rows
-    from langue.data.lines import LONGEST
+    from langue.data.lines import LINE_BYTES
 
-    for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LONGEST)):
+    for row in read_rows(str(file), DataSettings(train="", max_line_bytes=LINE_BYTES)):
         yield Input(row.place, None, row.reason) if isinstance(row, BrokenRow) else Input(row.place, row)
 
 
@@ -209,9 +209,9 @@ def read_texts(file: Path) -> Iterator[Input]:
     Raises:
         LangueError: the file cannot be read, or is no text at all.
     """
-    from langue.data.lines import LONGEST, TextLine, read_lines
+    from langue.data.lines import LINE_BYTES, TextLine, read_lines
 
-    for line in read_lines(file, LONGEST):
+    for line in read_lines(file, LINE_BYTES):
         place = f"{file}, line {line.number}"
         yield Input(place, line.text) if isinstance(line, TextLine) else Input(place, None, line.reason)
 

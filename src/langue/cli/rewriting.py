@@ -17,7 +17,7 @@ from langue.tasks.constraints import phrase_tokens, prefix_tokens
 if TYPE_CHECKING:
     from langue.tasks.rewriting.predict import Rewritten
 
-TOGETHER = 2000
+TEXTS_TOGETHER = 2000
 """Texts that are sorted by length together, and then written out; so a file of any size needs no more memory."""
 
 PREFIX, MUST = "prefix", "must"
@@ -73,8 +73,8 @@ def rewrite_all(
     inputs.check(check)
     count = len(inputs)
     with progress(f"{task.name}: {count:,} texts", float(count), "texts") as advance, Output(out) as output:
-        for start in range(0, count, TOGETHER):
-            part = inputs.part(start, start + TOGETHER)
+        for start in range(0, count, TEXTS_TOGETHER):
+            part = inputs.part(start, start + TEXTS_TOGETHER)
             sources: list[Source] = part.sound_values
             prefixes = [source.prefix or search.prefix for source in sources]
             must = [[*search.must, *source.words] for source in sources]

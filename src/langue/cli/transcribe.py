@@ -19,7 +19,7 @@ from langue.errors import LangueError
 if TYPE_CHECKING:
     import numpy as np
 
-TOGETHER = 64
+RECORDINGS_TOGETHER = 64
 """Recordings that are sorted by length together, and then written down."""
 
 
@@ -75,8 +75,8 @@ def transcribe(
         names = file_names(kind, (example.recording for example in inputs.sound_values)) if several else []
         writer = stack.enter_context(TranscriptWriter(kind, out, names))
         files = dict(zip(inputs.sound, names, strict=True)) if names else {}
-        for start in range(0, len(inputs), TOGETHER):
-            part = range(start, min(start + TOGETHER, len(inputs)))
+        for start in range(0, len(inputs), RECORDINGS_TOGETHER):
+            part = range(start, min(start + RECORDINGS_TOGETHER, len(inputs)))
             texts |= _write_part(task, inputs, part, writer, files, options)
     status = inputs.end()
     if mistakes is not None:

@@ -16,7 +16,7 @@ from langue.extra import need
 
 __all__ = ["BLOCK", "RATE", "SUFFIXES", "Sound", "Truncated", "read_audio", "read_blocks", "seconds_of"]
 
-LONGEST = 6 * 3600
+WHOLE_SECONDS = 6 * 3600
 """Seconds of a recording that is held whole, 1.4 GB."""
 
 LOUDEST = 2.0
@@ -39,14 +39,16 @@ def read_audio(
         truncated: what becomes of a file that is shorter than it says.
 
     Raises:
-        LangueError: it cannot be read, nothing of it lies between the two times, or it is longer than `LONGEST`.
+        LangueError: it cannot be read, nothing of it lies between the two times, or it is longer than `WHOLE_SECONDS`.
     """
     blocks, count = [], 0
     for block in read_blocks(sound, start, end, name=name, truncated=truncated):
         blocks.append(block)
         count += len(block)
-        if count > LONGEST * RATE:
-            raise LangueError(f"{_name(sound, name)} is longer than {LONGEST // 3600} hours; cut it into shorter ones")
+        if count > WHOLE_SECONDS * RATE:
+            raise LangueError(
+                f"{_name(sound, name)} is longer than {WHOLE_SECONDS // 3600} hours; cut it into shorter ones"
+            )
     return np.concatenate(blocks)
 
 

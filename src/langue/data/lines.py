@@ -18,7 +18,7 @@ from langue.errors import LangueError
 BLOCK_BYTES = 1 << 16
 """Bytes that are read, and later encoded, at once: enough to hide Python's cost, small enough to share among cores."""
 
-LONGEST = (1 << 31) - 1
+LINE_BYTES = (1 << 31) - 1
 """Bytes of a line where nothing else bounds them."""
 
 MARKS = (
@@ -67,7 +67,7 @@ def read_lines(path: Path, limit: int) -> Iterator[TextLine | Dropped]:
             yield from split_block(block, path, limit)
 
 
-def valid_lines(path: Path, limit: int = LONGEST) -> Iterator[TextLine]:
+def valid_lines(path: Path, limit: int = LINE_BYTES) -> Iterator[TextLine]:
     """A file line by line, for those to whom every line matters.
 
     Raises:

@@ -19,7 +19,7 @@ from langue.data.tally import EMPTY, Tally
 from langue.errors import LangueError
 from langue.text import Tokenizer
 
-TOGETHER = 4096
+PAIRS_TOGETHER = 4096
 """Pairs that are encoded at once, on all cores."""
 
 
@@ -148,7 +148,7 @@ def _learnable(
 ) -> Iterator[tuple[list[int], list[int], int]]:
     around = encoder.around + len(encoder.source.encode(encoder.instruction))
     readable = tally.sift(pairs)
-    while batch := list(islice(readable, TOGETHER)):
+    while batch := list(islice(readable, PAIRS_TOGETHER)):
         for pair, (source, target) in zip(batch, encoder.encode(batch), strict=True):
             own = len(source) - len(pair.tags) - around, len(target) - len(encoder.opening) - 1
             reason = _objection(*own, settings)

@@ -9,7 +9,7 @@ from gymnasium.error import CustomSpaceError
 from gymnasium.spaces import Text
 from gymnasium.vector.utils import create_shared_memory
 
-LONGEST = 1 << 20
+TEXT_CHARACTERS = 1 << 20
 """Characters of a text at most."""
 
 SAMPLED = 32
@@ -27,7 +27,7 @@ class UnicodeText(Text):
         seed: of samples, which are short texts of a few characters of several scripts.
     """
 
-    def __init__(self, max_length: int = LONGEST, seed: int | np.random.Generator | None = None):
+    def __init__(self, max_length: int = TEXT_CHARACTERS, seed: int | np.random.Generator | None = None):
         super().__init__(max_length, min_length=0, charset=CHARACTERS, seed=seed)
 
     def contains(self, x: Any) -> bool:

@@ -17,7 +17,7 @@ from langue.data.sources import TABLES, TEXT, DataSource, Origin, find_sources
 from langue.data.tables import rows
 from langue.errors import listed
 from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
-from langue.search.fields import LONGEST, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
+from langue.search.fields import METADATA_CHARACTERS, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
 from langue.search.settings import IndexSettings
 from langue.search.values import Kind
 
@@ -153,7 +153,7 @@ def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
 
 def _rows(origin: Origin, settings: IndexSettings, kinds: Mapping[str, Kind] | None) -> Iterator[Document | Dropped]:
     own = (settings.text, settings.id, *_IDS)
-    longest, is_first = LONGEST if settings.metadata is None else None, True
+    longest, is_first = METADATA_CHARACTERS if settings.metadata is None else None, True
     for row in rows(origin, settings.max_line_bytes):
         if isinstance(row, Dropped):
             yield row

@@ -22,7 +22,7 @@ from langue.settings import Settings
 
 MOST_FIELDS = 200
 
-LONGEST = 400
+METADATA_CHARACTERS = 400
 """Characters of a text that is taken for metadata, unless its column is asked for."""
 
 WITHOUT_TYPES = ("csv", "tsv")

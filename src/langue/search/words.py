@@ -14,7 +14,7 @@ _UNSPACED = (
 
 _ASCII = re.compile("[a-z0-9]+")
 
-LONGEST = 100
+WORD_LETTERS = 100
 """Letters of a word that count; what is longer is no word, and too long for a database's index."""
 
 
@@ -26,13 +26,13 @@ def words(text: str) -> list[str]:
     little of words that are everywhere.
     """
     if text.isascii():  # ten times as fast
-        return [word[:LONGEST] for word in _ASCII.findall(text.lower())]
+        return [word[:WORD_LETTERS] for word in _ASCII.findall(text.lower())]
     text = unicodedata.normalize("NFKC", text)
     terms = []
     for match in _pattern().finditer(text.casefold()):
         run = match[1]
         if run is None:
-            terms.append(match[0][:LONGEST])
+            terms.append(match[0][:WORD_LETTERS])
         else:
             terms += [run[place : place + 2] for place in range(max(1, len(run) - 1))]
     return terms

@@ -14,7 +14,7 @@ from langue.data import MicroBatch
 from langue.randomness import RowRandomness
 from langue.settings import Settings
 
-LONGEST = 1e10
+MOST_SECONDS = 1e10
 """Seconds of a training at most: three centuries."""
 
 
@@ -46,7 +46,7 @@ class Progress(Settings):
     """Updates so far."""
     tokens: int = Field(default=0, ge=0)
     """Targets so far."""
-    seconds: float = Field(default=0.0, ge=0, le=LONGEST)
+    seconds: float = Field(default=0.0, ge=0, le=MOST_SECONDS)
     """Seconds of training so far."""
     skipped: int = Field(default=0, ge=0)
     """Steps that were not finite and changed nothing."""

@@ -18,7 +18,7 @@ from langue.tasks import load
 from langue.tasks.embed.settings import EmbedSettings
 
 TEACHER_ANSWERS = "teacher.npy"
-TOGETHER = 1024
+ROWS_TOGETHER = 1024
 """Rows that are asked about at once."""
 
 
@@ -42,8 +42,8 @@ def write_teacher_answers(settings: EmbedSettings, rows: Sequence[Labelled], fol
         )
     kind, answers = kind_of(rows), []
     with progress("asking the teacher", float(len(rows)), "rows") as advance:
-        for start in range(0, len(rows), TOGETHER):
-            some = [texts_in(row, kind) for row in rows[start : start + TOGETHER]]
+        for start in range(0, len(rows), ROWS_TOGETHER):
+            some = [texts_in(row, kind) for row in rows[start : start + ROWS_TOGETHER]]
             answers.append(_vectors(teacher, some, kind) if wanted == "embed" else _scores(teacher, some))
             advance(len(some))
     with replacing_listed(folder) as stage:

@@ -1,8 +1,8 @@
 """The times of tokens, by the attention of a decoder's heads to the recording (Whisper's own code, `timing.py`).
 
-Some heads of a Whisper look at the place of the recording that they are writing down. Their looks are normalised, so
-that what all tokens look at counts for nothing, smoothed, and averaged; then the way through (token, position) is found
-that never goes back and sees the most (dynamic time warping, Sakoe and Chiba 1978).
+Some heads of a Whisper look at the place of the recording that they are writing down. Their attention weights are
+normalised, so that what all tokens look at counts for nothing, smoothed, and averaged; then the way through (token,
+position) is found that never goes back and sees the most (dynamic time warping, Sakoe and Chiba 1978).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ SMOOTH = 7
 """Positions whose median is taken."""
 
 
-def token_positions(looks: Tensor, rows: slice) -> np.ndarray:
+def token_positions(weights: Tensor, rows: slice) -> np.ndarray:
     """(tokens,) int64: the position at which the way comes to each token.
 
     Args:
-        looks: (heads, T, positions), how much each of T tokens looks at each position; they need not sum to 1.
+        weights: (heads, T, positions) attention weights of T tokens; they need not sum to 1.
         rows: which of the tokens are to be found.
     """
-    looks = looks.double()
-    looks = looks / looks.sum(-1, keepdim=True).clamp(min=1e-300)
-    deviation, mean = torch.std_mean(looks, -2, correction=0, keepdim=True)
-    smooth = median_filter((looks - mean) / deviation.clamp(min=1e-300), SMOOTH)
+    weights = weights.double()
+    weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-300)
+    deviation, mean = torch.std_mean(weights, -2, correction=0, keepdim=True)
+    smooth = median_filter((weights - mean) / deviation.clamp(min=1e-300), SMOOTH)
     tokens, positions = warp(-smooth.mean(0)[rows].cpu().numpy())
     return positions[np.flatnonzero(np.diff(tokens, prepend=-1))]
 

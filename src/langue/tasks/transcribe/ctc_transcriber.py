@@ -23,8 +23,8 @@ from langue.randomness import torch_generator
 from langue.tasks.transcribe.ctc_objective import CTCObjective, ctc_losses
 from langue.tasks.transcribe.ctc_search import Fusion, SpelledText, decode
 from langue.tasks.transcribe.predict import (
-    LONGEST,
-    ROOM,
+    BATCH_SAMPLES,
+    PIECE_SAMPLES,
     DrawnTranscript,
     Segment,
     Transcribe,
@@ -87,7 +87,7 @@ class CTCTranscriber(Transcribe):
         texts_of: dict[int, list[tuple[int, SpelledText]]] = defaultdict(list)
         for pieces in pieces_of(sounds, self.longest, played):
             spelled: dict[int, SpelledText] = {}
-            for numbers in by_length([len(piece.samples) for piece in pieces], ROOM):
+            for numbers in by_length([len(piece.samples) for piece in pieces], BATCH_SAMPLES):
                 texts = self._read([pieces[number].samples for number in numbers], beams, fusion)
                 spelled |= dict(zip(numbers, texts, strict=True))
                 advance(sum(len(pieces[number].samples) for number in numbers) / RATE)
@@ -109,7 +109,7 @@ class CTCTranscriber(Transcribe):
         """See `Transcribe.draw`: a token or a blank at each position makes a text by its own probability."""
         refuse_longer(sounds, self.longest)
         drawn: dict[int, DrawnTranscript] = {}
-        for numbers in by_length([len(sound) for sound in sounds], ROOM):
+        for numbers in by_length([len(sound) for sound in sounds], BATCH_SAMPLES):
             batch = self.ctc.batch([{"audio": sounds[number], "target": []} for number in numbers]).to(
                 self.model.device
             )
@@ -136,7 +136,7 @@ class CTCTranscriber(Transcribe):
     @property
     def longest(self) -> int:
         """Samples that are heard at once."""
-        return min(LONGEST, self.model.config.context * self.audio.stride * HOP)
+        return min(PIECE_SAMPLES, self.model.config.context * self.audio.stride * HOP)
 
     def _fusion(self, task: Any, weight: float, bonus: float) -> Fusion:
         """A language model as the search asks it.

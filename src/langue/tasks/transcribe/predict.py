@@ -29,13 +29,13 @@ from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSetting
 from langue.text import Tokenizer
 from langue.training.device import autocast
 
-TOGETHER = 960 * RATE
+SAMPLES_TOGETHER = 960 * RATE
 """Samples that are held at once."""
 
-ROOM = 120 * RATE
+BATCH_SAMPLES = 120 * RATE
 """Samples that go through a model at once, padding included."""
 
-LONGEST = 30 * RATE
+PIECE_SAMPLES = 30 * RATE
 """Samples of a piece at most: longer recordings are cut where they are quiet."""
 
 QUIET = RATE // 5
@@ -225,7 +225,7 @@ class Transcribe(Task):
         objective = self.objective()
         batches = (
             objective.batch([{"audio": sounds[number], "target": targets[number]} for number in numbers])
-            for numbers in by_length([len(sound) for sound in sounds], ROOM)
+            for numbers in by_length([len(sound) for sound in sounds], BATCH_SAMPLES)
         )
         return {"loss": mean_loss(objective, self.model, batches, precision)}
 
@@ -314,7 +314,7 @@ def pieces_of(sounds: Iterable[Playback], longest: int, begun: list[Playback]) -
         begun.append(sound)
         for start, samples in cut(sound, longest):
             held.append(RecordingPiece(owner, start, samples))
-            if sum(len(piece.samples) for piece in held) >= TOGETHER:
+            if sum(len(piece.samples) for piece in held) >= SAMPLES_TOGETHER:
                 yield held
                 held = []
     if held:

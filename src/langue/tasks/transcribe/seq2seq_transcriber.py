@@ -22,7 +22,7 @@ from langue.settings import parse
 from langue.tasks.rewriting.predict import first_token_of
 from langue.tasks.transcribe.ctc_objective import ctc_losses, needed_positions
 from langue.tasks.transcribe.predict import (
-    LONGEST,
+    PIECE_SAMPLES,
     DrawnTranscript,
     RecordingPiece,
     Segment,
@@ -52,7 +52,7 @@ class Seq2SeqTranscriber(Transcribe):
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         super().__init__(model, tokenizer, settings)
         self.prompt = [first_token_of(model.config.decoder_start, tokenizer)]
-        self.longest = min(LONGEST, model.config.encoder_config().context * self.audio.stride * HOP)
+        self.longest = min(PIECE_SAMPLES, model.config.encoder_config().context * self.audio.stride * HOP)
 
     def objective(self, smoothing: float = 0.0) -> TranscriptionObjective:
         blank = self.tokenizer.pad if self.audio.spells else None

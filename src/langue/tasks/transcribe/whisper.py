@@ -37,7 +37,7 @@ TICK = RATE // TICKS
 MANY = 4
 """Windows that are heard at once, at most: more of them leave a processor's cache, which costs more than is shared."""
 
-ROOM = 1 << 29
+SOURCE_BYTES = 1 << 29
 """Bytes that what a decoder looks at may take."""
 
 
@@ -124,7 +124,7 @@ class Whisper(Transcribe):
         width = sum(cross.heads * cross.head_width for cross in crosses)
         looked_at = 2 * config.encoder_config().context * width
         # Side by side, windows share the reading of the head, which is most of what a small decoder does.
-        self.at_once = max(1, min(MANY, ROOM // (4 * looked_at)))
+        self.at_once = max(1, min(MANY, SOURCE_BYTES // (4 * looked_at)))
         self.suppress_tokens = tuple(sorted({*self.tokens.unspoken(), *range(tokenizer.end + 1, self.tokens.first)}))
 
     def objective(self, smoothing: float = 0.0) -> TranscriptionObjective:

@@ -25,7 +25,7 @@ LEADING, TRAILING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 ENDS = ".。!！?？"
 """Signs that end a sentence."""
 
-LONGEST = 0.7
+LONGEST_HALF = 0.7
 """Seconds that half of a window's words may last, at most, for judging the others."""
 
 
@@ -85,8 +85,8 @@ def window_words(
     probabilities = logits[len(beginning) : -2, : whisper_tokens.end].softmax(-1)
     chances = probabilities[range(len(tokens)), list(tokens)].cpu().numpy()
     assert memory.attention_weights is not None
-    looks = torch.stack([memory.attention_weights[block][0, head, :, :positions] for block, head in heads_of(model)])
-    times = token_positions(looks, slice(len(beginning), -1)) / TICKS
+    weights = torch.stack([memory.attention_weights[block][0, head, :, :positions] for block, head in heads_of(model)])
+    times = token_positions(weights, slice(len(beginning), -1)) / TICKS
     words = split_words(whisper_tokens, tokens, language)
     places = np.cumsum([0, *(len(part) for _, part in words)])
     timed = [
@@ -131,7 +131,7 @@ def _whole_characters(whisper_tokens: WhisperTokens, tokens: Sequence[int]) -> l
 def usual_length(words: Sequence[TimedWord]) -> float:
     """Seconds that a word of a window lasts: the median."""
     lengths = [word.end - word.start for word in words if word.end > word.start]
-    return min(LONGEST, float(np.median(lengths))) if lengths else 0.0
+    return min(LONGEST_HALF, float(np.median(lengths))) if lengths else 0.0
 
 
 def shortened(words: Sequence[TimedWord], limit: float) -> list[TimedWord]:
