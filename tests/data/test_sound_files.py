@@ -16,7 +16,7 @@ from langue.data.audio import RATE, SUFFIXES, WHOLE_SECONDS, read_audio, read_bl
 from langue.data.labelled import Labelled
 from langue.data.recordings import recording_of
 from langue.data.sound_files import file_blocks, length_of
-from langue.data.sound_headers import COUNTED
+from langue.data.sound_headers import COUNTED, lacks_bytes
 from langue.errors import LangueError
 
 SECONDS = 4
@@ -243,3 +243,32 @@ def test_a_pipe_that_nobody_writes_into_is_refused_and_not_waited_for(tmp_path):
     assert length_of(tmp_path / "pipe.wav") is None
     with pytest.raises(LangueError, match="there is no recording"):
         next(file_blocks(tmp_path / "pipe.wav", 0.0, None, "pipe.wav"))
+
+
+STREAMS = {
+    "mp2": ("mp2", "mp2", 48_000, {}),
+    "mp3": ("libmp3lame", "mp3", 44_100, {"write_xing": "0"}),
+    "low mp3": ("libmp3lame", "mp3", 16_000, {"write_xing": "0"}),
+    "ac3": ("ac3", "ac3", 48_000, {}),
+    "odd ac3": ("ac3", "ac3", 44_100, {}),
+    "eac3": ("eac3", "eac3", 48_000, {}),
+}
+"""Codec, FFmpeg's format, rate and options of streams that say nowhere how long they are."""
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_stream_that_ends_in_the_middle_of_a_frame_is_cut_short(tmp_path, kind):
+    codec, form, rate, options = STREAMS[kind]
+    path = tmp_path / f"a.{form}"
+    write_with_ffmpeg(path, codec, form, tone(rate=rate), rate, **options)
+    content = path.read_bytes()
+    for ending in (b"", b"TAG" + bytes(125), bytes(1000)):
+        assert not lacks_bytes(io.BytesIO(content + ending))
+    assert len(read_audio(path)) >= SECONDS * RATE
+    for kept in (len(content) // 2 + 7, len(content) - 5, len(content) * 9 // 10 + 3):
+        assert lacks_bytes(io.BytesIO(content[:kept]))
+    path.write_bytes(content[: len(content) // 2 + 7])
+    with pytest.raises(LangueError, match=r"is cut short or damaged after [12]\.\d seconds"):
+        read_audio(path)
+    assert 0 < len(read_audio(path, truncated="accept")) < SECONDS * RATE
+    assert len(read_audio(path, end=1.0)) == RATE

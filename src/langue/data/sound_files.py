@@ -154,7 +154,8 @@ def _by_libsndfile(
         rate, whole = checked_rate(opened.samplerate, name), opened.frames
         first = min(round(start * rate), whole)
         stop = whole if end is None else min(whole, max(first, round(end * rate)))
-        if lacking and (end is None or round(end * rate) > whole):
+        streamed = opened.format in MPEG
+        if lacking and not streamed and (end is None or round(end * rate) > whole):
             _note_short(name, whole / rate, truncated)
         size = max(1, min(BLOCK * rate, BLOCK_NUMBERS // opened.channels))
         place = first
@@ -168,7 +169,8 @@ def _by_libsndfile(
                 break
             place += len(block)
             yield rate, block
-        if stop - place > (SPARE if opened.format in MPEG else 0) and (opened.format not in MPEG or counted):
+        ended = stop - place > (SPARE if streamed else 0) and (counted or not streamed)
+        if ended or (lacking and streamed and (end is None or round(end * rate) > place)):
             _note_short(name, place / rate, truncated)
 
 

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from langue.data.sound_frames import HEAD, TAIL, ends_within_a_frame, frame_length
+
 OGG_TAIL = 1 << 17
 """Bytes at the end in which the last page of an Ogg file lies; a page has 65,307 at most."""
 
@@ -36,7 +38,8 @@ In others (PAF, PVF, IRCAM, …) half a recording is like a whole one.
 
 
 def lacks_bytes(file: BinaryIO) -> bool:
-    """True for a file that ends before its header says so, or an Ogg without its last page.
+    """True for a file that ends before its header says so, an Ogg without its last page, or a stream of frames without
+    all of the last one.
 
     The file is left where it was.
     """
@@ -46,6 +49,8 @@ def lacks_bytes(file: BinaryIO) -> bool:
     try:
         if magic[:4] == b"OggS":
             return _ogg_lacks(file, size)
+        if magic[:3] == b"ID3" or frame_length(magic[:HEAD]):
+            return ends_within_a_frame(_at(file, max(0, size - TAIL), TAIL))
         spans = next((spans for start, form, spans in _SPANS if magic.startswith(start) and form in magic[8:]), None)
         return spans is not None and any(length and start + length > size for start, length in spans(file))
     except (struct.error, EOFError):  # the header itself is cut
