@@ -43,7 +43,7 @@ def _read(source: Any, data: TableDataSettings, split: str) -> Iterator[Labelled
         return
     origins = find_sources(source)
     if all(origin.kind in ("text", "embedded") for origin in origins):
-        settings = data.model_copy(update={"documents": "line" if data.documents == "file" else data.documents})
+        settings = data.replace(documents="line" if data.documents == "file" else data.documents)
         tally = Tally()
         for number, piece in enumerate(read_documents(origins, settings, tally), 1):
             if not is_blank(piece.text):

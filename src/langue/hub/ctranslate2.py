@@ -76,7 +76,7 @@ def read_ctranslate2(path: Path) -> PretrainedModel:
         config = _config(arrays, path)
     tokenizer = read_tokenizer(path)
     if tokenizer is not None and is_whispers(tokenizer):
-        config = config.model_copy(update={"decoder_start": WhisperTokens(tokenizer, config.vocab_size).start})
+        config = config.replace(decoder_start=WhisperTokens(tokenizer, config.vocab_size).start)
     model = empty(config)
     state: dict[str, Tensor] = {}
     for place in parameter_keys(_KEYS, model):

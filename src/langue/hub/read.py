@@ -58,7 +58,7 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
         labels = read_names(folder.config, file) if head.labelled else None
     check_outline(config, len(names), sum(math.prod(place.shape) for place in folder.weights.values()), file)
     if head.words and (config.tie_embeddings or family.head_by_file):
-        config = config.model_copy(update={"tie_embeddings": is_tied(family, head, folder.weights, names)})
+        config = config.replace(tie_embeddings=is_tied(family, head, folder.weights, names))
     blank = outline(config)
     table = parameter_keys((*family.keys, *head.keys), blank, head=head.words)
     placed = place_all(family, head, table, names, path)

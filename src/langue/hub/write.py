@@ -82,7 +82,7 @@ def _without_embedder(model: Model) -> Model:
     """The same trunk, with the same parameters; the head that represents has a place of its own in the folder."""
     if model.config.embedder is None:
         return model
-    bare = empty(model.config.model_copy(update={"embedder": None})).assign(dict(model.named_parameters()))
+    bare = empty(model.config.replace(embedder=None)).assign(dict(model.named_parameters()))
     return bare.to(model.device).eval()
 
 
@@ -93,7 +93,7 @@ def _with_segments(model: Model) -> Model:
         return model
     blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.dtype)
     parameters = {**dict(model.named_parameters()), "segment.weight": blank}
-    return empty(config.model_copy(update={"segments": 1})).assign(parameters).to(model.device).eval()
+    return empty(config.replace(segments=1)).assign(parameters).to(model.device).eval()
 
 
 def _remark_loss(config: ModelConfig, head: HeadSettings) -> None:

@@ -120,7 +120,7 @@ def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[s
     Raises:
         LangueError: the weights do not fit the configuration.
     """
-    model.config = model.config.model_copy(update={"embedder": config})
+    model.config = model.config.replace(embedder=config)
     if config is None:
         model.embedder = None
         return

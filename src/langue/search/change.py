@@ -111,7 +111,7 @@ def update(
         "next_key": next_key,
         "fields": fields.known,
     }
-    return change, manifest.model_copy(update=counts)
+    return change, manifest.replace(**counts)
 
 
 def _changed(

@@ -190,7 +190,7 @@ class _FolderWriter(IndexWriter):
                 self._collector.save(folder, self._postings, np.concatenate(self._gone))
             place = self._table.finish(generation)
             files = _listed(path, generation, {} if self._before is None else self._before.files)
-            manifest = manifest.model_copy(update={"generation": generation, "place": place, "files": files})
+            manifest = manifest.replace(generation=generation, place=place, files=files)
             write_text(path / MANIFEST, manifest.text())
         except BaseException:
             _remove_versions(path, {generation - 1, generation - 2})

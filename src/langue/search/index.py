@@ -106,7 +106,7 @@ class Index:
         """
         settings = settings or IndexSettings()
         if str(place).startswith(("postgresql:", "postgres:")):
-            settings = settings.model_copy(update={"kind": "postgres"})
+            settings = settings.replace(kind="postgres")
         index = cls(str(place), open_store(str(place), settings), model, device)
         before = index.store.manifest
         manifest = before or IndexManifest(settings=settings, model=index._record())
@@ -205,7 +205,7 @@ class Index:
             removed = writer.delete(names)
             before = self.manifest
             counts = {"documents": before.documents - len(names), "passages": before.passages - removed}
-            writer.commit(before.model_copy(update=counts))
+            writer.commit(before.replace(**counts))
         self.change = Change(deleted=len(names))
         return self.change
 

@@ -283,7 +283,7 @@ class _PostgresWriter(IndexWriter):
             short = self._settings.storage != "float32"
             by = "bits bit_hamming_ops" if short else "vector vector_ip_ops"
             self._run("CREATE INDEX ON {schema}.passages USING hnsw ({by})", by=SQL(by))
-        self.manifest = manifest.model_copy(update={"generation": generation, "place": {"words": self._words}})
+        self.manifest = manifest.replace(generation=generation, place={"words": self._words})
         self._run("DELETE FROM {schema}.manifest")
         self._run("INSERT INTO {schema}.manifest VALUES (%s)", [self.manifest.text()])
 

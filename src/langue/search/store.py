@@ -91,9 +91,9 @@ class IndexManifest(Settings):
 
     def text(self) -> str:
         """The one way to write it: a change in white space is damage as well."""
-        empty = self.model_copy(update={"sha256": ""}).model_dump_json(indent=2)
+        empty = self.replace(sha256="").model_dump_json(indent=2)
         digest = hashlib.sha256(empty.encode()).hexdigest()
-        return self.model_copy(update={"sha256": digest}).model_dump_json(indent=2) + "\n"
+        return self.replace(sha256=digest).model_dump_json(indent=2) + "\n"
 
 
 def read_manifest(content: str, where: str) -> IndexManifest:

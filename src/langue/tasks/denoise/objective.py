@@ -130,18 +130,6 @@ def _cut_up(length: int, parts: int, draws: np.random.Generator) -> np.ndarray:
     return np.diff(np.concatenate([[0], cuts, [length]]))
 
 
-def mend_spans(source: Sequence[int], target: Sequence[int], first: int, sentinels: int) -> list[int]:
-    """The text that span corruption was done to."""
-    stretches: dict[int, list[int]] = {}
-    current: list[int] = []
-    for token in target:
-        if first - sentinels < token <= first:
-            current = stretches.setdefault(token, [])
-        else:
-            current.append(token)
-    return [token for place in source for token in stretches.get(place, [place])]
-
-
 def cut_in_two(ids: np.ndarray, draws: np.random.Generator) -> Sides:
     """Prefix language modelling: read the beginning, go on with the rest (Raffel et al. 2020, section 3.3.1)."""
     cut = int(draws.integers(1, max(2, len(ids))))
