@@ -43,6 +43,14 @@ def test_classify_prints_an_answer_a_line_in_order(run, tmp_path, capsys):
     assert set(objects[0]["scores"]) == {"bad", "good"}
 
 
+def test_options_may_stand_anywhere_among_texts(run, capsys):
+    texts = ["a grim day", "a lovely day", "a film"]
+    expected = printed(capsys, "classify", run, *texts, "--device", "cpu")
+    assert expected.count("\n") == 3
+    for place in range(3):
+        assert printed(capsys, "classify", run, *texts[:place], "--device", "cpu", *texts[place:]) == expected
+
+
 def test_evaluate_prints_one_object(run, tmp_path, capsys):
     rows = write_rows(tmp_path / "rows.jsonl", sentences(30, seed=3))
     found = json.loads(printed(capsys, "evaluate", run, "--data", rows, "--json"))

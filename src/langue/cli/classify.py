@@ -12,9 +12,8 @@ from langue.cli.options import Device, Json, ModelFolder, Special
 
 def classify(
     run: ModelFolder,
-    texts: tuple[str, ...] = (),
     /,
-    *,
+    *texts: str,
     second: str | None = None,
     file: Path | None = None,
     special: Special = False,

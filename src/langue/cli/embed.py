@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def embed(
     run: Path,
-    texts: tuple[str, ...] = (),
     /,
-    *,
+    *texts: str,
     file: Path | None = None,
     column: str = "text",
     prompt: str | None = None,

@@ -12,9 +12,8 @@ from langue.cli.options import Device, Json, ModelFolder, Special
 
 def fill(
     run: ModelFolder,
-    texts: tuple[str, ...] = (),
     /,
-    *,
+    *texts: str,
     file: Path | None = None,
     column: str = "text",
     top: int = 5,

@@ -18,9 +18,8 @@ from langue.cli.status import OK
 
 def generate(
     run: Path,
-    prompts: tuple[str, ...] = (),
     /,
-    *,
+    *prompts: str,
     file: Path | None = None,
     column: str | None = None,
     search: SearchOptions = SearchOptions(),  # noqa: B008 - it is frozen

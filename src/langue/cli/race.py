@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 def race(
     recipe: Path,
-    presets: tuple[str, ...] = (),
     /,
-    *,
+    *presets: str,
     out: Path,
     seconds: float | None = None,
     tokens: float | None = None,

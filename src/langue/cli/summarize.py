@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 def summarize(
     run: Path,
-    texts: tuple[str, ...] = (),
     /,
-    *,
+    *texts: str,
     file: Path | None = None,
     column: str = "text",
     out: Path | None = None,

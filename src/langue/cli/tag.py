@@ -11,9 +11,8 @@ from langue.cli.options import Device, Json, ModelFolder
 
 def tag(
     run: ModelFolder,
-    texts: tuple[str, ...] = (),
     /,
-    *,
+    *texts: str,
     file: Path | None = None,
     device: Device = "auto",
     as_json: Json = False,

@@ -25,9 +25,8 @@ RECORDINGS_TOGETHER = 64
 
 def transcribe(
     run: ModelFolder,
-    recordings: tuple[Path, ...] = (),
     /,
-    *,
+    *recordings: Path,
     file: Path | None = None,
     out: Path | None = None,
     mistakes: Path | None = None,

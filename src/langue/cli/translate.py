@@ -15,9 +15,8 @@ from langue.cli.searching import RewriteOptions
 
 def translate(
     run: Path,
-    texts: tuple[str, ...] = (),
     /,
-    *,
+    *texts: str,
     file: Path | None = None,
     column: str = "source",
     out: Path | None = None,
