@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import yaml
 from pydantic import Field, model_validator
@@ -73,12 +73,25 @@ class SampleSettings(Settings):
     """The same seed at each evaluation lets samples be compared."""
 
 
+class Measure(NamedTuple):
+    """A number that a training measures, in words for those who read its report.
+
+    Attributes:
+        title: its name.
+        meaning: one line.
+    """
+
+    title: str
+    meaning: str
+
+
 class Recipe(Settings):
     """Everything that decides what a training does, whatever its task.
 
     Attributes:
         paths: fields that name files, by section.
         unit: the unit that its losses are counted by.
+        measures: the numbers that say how it goes, by name, the first one first; nothing of tasks whose loss says it.
     """
 
     task: str
@@ -96,6 +109,7 @@ class Recipe(Settings):
 
     paths: ClassVar[Mapping[str, tuple[str, ...]]] = PATHS
     unit: ClassVar[str] = "tokens"
+    measures: ClassVar[Mapping[str, Measure]] = {}
 
     def of_use(self) -> Recipe:
         """The recipe of the task that the trained model is for, where that is another."""

@@ -6,7 +6,9 @@ import pytest
 
 from langue.cli import run
 from langue.cli.demo import demo, show_texts, what_next
+from langue.cli.demo_play import demo_play, in_a_line, sparkline, write_files
 from langue.cli.verbs import VERBS, Verb
+from langue.errors import LangueError
 from langue.race import FAMILIES
 from langue.report.result import MemberResult, RaceResult
 from langue.tasks.recipes import read_recipe
@@ -94,3 +96,46 @@ def test_the_demo_leaves_what_it_says_and_its_commands_work(tmp_path, monkeypatc
     assert (tmp_path / "attention.html").is_file()
     demo(seconds=1.0)
     assert "was trained before" in capsys.readouterr().err
+
+
+def test_rewards_are_told_in_one_line_each_with_their_episodes():
+    rows = [
+        {"step": 0, "reward": 0.25, "sample": "1+2=\n→ 4  (0.00)\n\n2+2=\n→ 4  (1.00)"},
+        {"step": 15, "reward": 1.0},
+    ]
+    assert in_a_line(rows[:1]).startswith("step    0   reward 0.25   ▃ ")
+    assert in_a_line(rows[:1]).endswith("1+2=4 (0.00)   2+2=4 (1.00)")
+    assert sparkline([0.0, 0.25, 1.0, 1.5, -1.0]) == "▁▃██▁"
+    assert sparkline([row["reward"] for row in rows]) in in_a_line(rows)
+
+
+def test_what_a_model_guesses_from_is_the_same_each_time_and_stays(tmp_path):
+    for name in ("one", "two"):
+        write_files(tmp_path / name, steps=10, writer_steps=10)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    assert files.keys() == {"guesses.txt", "sums.jsonl", "writer.yaml", "play.yaml"}
+    assert files["guesses.txt"] == (tmp_path / "two" / "guesses.txt").read_bytes()
+    write_files(tmp_path / "one", steps=20, writer_steps=10)
+    assert files["play.yaml"] == (tmp_path / "one" / "play.yaml").read_bytes()
+
+
+def test_learning_from_rewards_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(LangueError, match=r"pip install 'langue\[rl\]'"):
+        demo("play", out=tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()
+
+
+def test_one_sees_a_model_learn_from_rewards_and_all_commands_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    demo_play(Path("runs/demo play"), steps=4, writer_steps=20)
+    printed = capsys.readouterr()
+    assert [line.partition("   reward")[0] for line in printed.err.splitlines() if line.startswith("step")] == [
+        f"step    {step}" for step in range(5)
+    ]
+    assert "of all sums" in printed.out
+    for words in commands(printed.out):
+        assert run(words) == 0, words
+    capsys.readouterr()
+    demo_play(Path("runs/demo play"), steps=4, writer_steps=20)
+    assert capsys.readouterr().err.count("step    4") == 1

@@ -1,6 +1,7 @@
 """`langue demo`: five families of language models race on text that every Python brings along.
 
-`langue demo search` searches it instead, see `demo_search.py`.
+`langue demo search` searches it instead, see `demo_search.py`; in `langue demo play` a model learns from rewards, see
+`demo_play.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ATTENTION = '  langue inspect attention {out}/gpt-nano "The list is sorted in pl
 
 
 def demo(
-    what: Literal["families", "search"] = "families",
+    what: Literal["families", "search", "play"] = "families",
     /,
     *,
     out: Path | None = None,
@@ -44,14 +45,16 @@ def demo(
     model: Path | None = None,
     query: tuple[str, ...] = (),
 ) -> None:
-    """Train and compare five families on an embedded corpus, or search it; no data and no network are needed.
+    """Train and compare five families on an embedded corpus, search it, or see a model learn from rewards; no data and
+    no network are needed.
 
     Called again, it goes on where it was interrupted, or shows again what it found.
 
     Args:
-        what: What to show: families of language models, or search.
-        out: The folder to make; runs/demo or runs/demo-search by default.
-        seconds: How long each of the five families trains.
+        what: What to show: families of language models, search, or play, which is learning from
+            rewards.
+        out: The folder to make; runs/demo, runs/demo-search or runs/demo-play by default.
+        seconds: Of families: how long each of the five trains.
         model: Of search: a model that embeds, such as a folder of sentence-transformers; by words alone without one.
         query: Of search: a question of your own; may be given several times.
     """
@@ -59,6 +62,10 @@ def demo(
         from langue.cli.demo_search import demo_search
 
         demo_search(out or Path("runs/demo-search"), model, query)
+    elif what == "play":
+        from langue.cli.demo_play import demo_play
+
+        demo_play(out or Path("runs/demo-play"))
     else:
         demo_families(out or Path("runs/demo"), seconds)
 

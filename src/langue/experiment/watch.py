@@ -35,6 +35,7 @@ def build_watch(task: TrainingTask, folder: RunFolder, device: torch.device) -> 
         flops_per_token=task.flops_per_target,
         peak=_pace(device, precision),
         steps_per_epoch=task.steps_per_epoch,
+        from_start=task.from_start,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +15,11 @@ from langue.report.record import SCORES, Record, Row, number
 from langue.wording import short
 
 Points = tuple[list[float], list[float]]
+
+Words = Callable[[float], str]
+"""A number in words."""
+
+EXACT: Words = "{:.3f}".format
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,21 @@ TRAIN_KEYS = {
 
 
 def curves_of(record: Record) -> list[Curve]:
-    """All curves that the run's metrics hold numbers for, the loss first."""
-    drawn = []
-    if record.train or record.dev:
+    """All curves that the run's metrics hold numbers for: what says most of its task first, usually the loss."""
+    drawn = [
+        _both(measure.title, f"{measure.meaning}, by step", name, partial(_draw_measure, record=record, name=name))
+        for name, measure in record.measures.items()
+        if len(points(record.train, name)[0]) > 1 or points(record.dev, name)[0]
+    ]
+    if not record.measures and (record.train or record.dev):
         unit = "nats for each token, by step" if record.unit == "tokens" else "by step"
         drawn.append(_both("Loss", unit, "loss", partial(_draw_loss, record=record)))
-    scores = [name for name in SCORES if points(record.dev, name)[0]]
+    scores = [name for name in SCORES if name not in record.measures and points(record.dev, name)[0]]
     if scores:
         drawn.append(_both("Scores", "dev, by step", "scores", partial(_draw_scores, record=record, names=scores)))
     if points(record.dev, "bits_per_byte")[0]:
         drawn.append(_both("Bits per byte", "dev, by step", "bits", partial(_draw_bits, record=record)))
-    measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS)
+    measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS - record.measures.keys())
     for key, title, unit in (
         ("tokens_per_second", "Speed", f"{record.unit} per second, by step"),
         ("learning_rate", "Learning rate", "by step"),
@@ -74,14 +83,32 @@ def _both(title: str, unit: str, name: str, draw) -> Curve:
     return Curve(title, unit, **pictures)
 
 
+def _draw_measure(axes: Axes, record: Record, name: str) -> None:
+    """A number on training and dev data, over all steps; one that is never below 0, from there on."""
+    curve, dev = points(record.train, name), points(record.dev, name)
+    ends = [_plot_train(axes, curve, short)] if curve[0] else []
+    if dev[0]:
+        ends.append(_plot_dev(axes, dev, "dev", words=short))
+    values = [*curve[1], *dev[1]]
+    fit_height(axes, values, 0.06)
+    if min(values) >= 0:
+        axes.set_ylim(0, 1.08 * max(values) or 1.0)
+    axes.yaxis.set_major_formatter(lambda value, _: short(value))
+    label_ends(axes, ends)
+
+
+def _plot_train(axes: Axes, curve: Points, words: Words = EXACT) -> tuple[float, float, str, str]:
+    """Draw a curve of training, faint as it is and strong as it goes; its end, with its name and last value."""
+    x, y = curve
+    axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
+    calm = smooth(y, max(1, len(y) // 25))
+    axes.plot(*thin(x, list(calm)), color=day("train"))
+    return x[-1], float(calm[-1]), f"train {words(calm[-1])}", day("train")
+
+
 def _draw_loss(axes: Axes, record: Record) -> None:
-    ends = []
     x, y = points(record.train, "loss")
-    if x:
-        axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
-        calm = smooth(y, max(1, len(y) // 25))
-        axes.plot(*thin(x, list(calm)), color=day("train"))
-        ends.append((x[-1], float(calm[-1]), f"train {calm[-1]:.3f}", day("train")))
+    ends = [_plot_train(axes, (x, y))] if x else []
     dev_x, dev_y = points(record.dev, "loss")
     if dev_x:
         ends.append(_plot_dev(axes, (dev_x, dev_y), "dev"))
@@ -104,11 +131,13 @@ def _draw_scores(axes: Axes, record: Record, names: Sequence[str]) -> None:
     label_ends(axes, [_plot_dev(axes, points(record.dev, name), name, colour) for name, colour in colours])
 
 
-def _plot_dev(axes: Axes, curve: Points, name: str, colour: str = "dev") -> tuple[float, float, str, str]:
+def _plot_dev(
+    axes: Axes, curve: Points, name: str, colour: str = "dev", words: Words = EXACT
+) -> tuple[float, float, str, str]:
     """Draw a curve of dev data; its end, with its name and last value, and its colour."""
     x, y = curve
     axes.plot(x, y, color=day(colour), marker="o", markersize=3, linewidth=2)
-    return x[-1], y[-1], f"{name.replace('_', ' ')} {y[-1]:.3f}".strip(), day(colour)
+    return x[-1], y[-1], f"{name.replace('_', ' ')} {words(y[-1])}".strip(), day(colour)
 
 
 def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
-from langue.report.record import SCORES, Record, number, read_record, typical_speed
+from langue.report.record import SCORES, Record, Row, number, read_record, typical_speed
 from langue.report.settings import effective_settings
 from langue.text import Tokenizer
 from langue.text.kind import describe
@@ -103,11 +103,16 @@ def _samples(record: Record) -> list[dict[str, str]]:
         # Closer together at the beginning, where the text changes fastest.
         chosen = {round((len(rows) - 1) * (place / (SAMPLES - 1)) ** 1.6) for place in range(SAMPLES)}
         rows = [rows[place] for place in sorted(chosen)]
-    details = ["" if (loss := number(row, "loss")) is None else f"{row['split']} loss {loss:.3f}" for row in rows]
+    name = next(iter(record.measures), "loss")
     return [
-        {"step": f"{row['step']:,}", "detail": detail, "text": without_gaps(row["sample"])}
-        for row, detail in zip(rows, details, strict=True)
+        {"step": f"{row['step']:,}", "detail": _detail(row, name), "text": without_gaps(row["sample"])} for row in rows
     ]
+
+
+def _detail(row: Row, name: str) -> str:
+    """The number that says most about a row."""
+    value = number(row, name)
+    return "" if value is None else f"{row['split']} {name} {value:.3f}"
 
 
 def _counts(record: Record, tokenizer: str | None) -> Table:

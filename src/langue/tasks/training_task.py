@@ -280,7 +280,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
 
     @abstractmethod
     def evaluate(self, model: Model) -> dict[str, float]:
-        """Metrics on dev data, the deciding one and "loss" among them."""
+        """Metrics on dev data, the deciding one among them."""
 
     @abstractmethod
     def test(self, model: Model) -> dict[str, float] | None:
@@ -293,6 +293,11 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     @property
     def has_samples(self) -> bool:
         """True if `sample` shows something."""
+        return False
+
+    @property
+    def from_start(self) -> bool:
+        """True if the weights that a training begins from are measured as well, before its first step."""
         return False
 
     @property

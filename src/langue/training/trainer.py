@@ -230,12 +230,14 @@ class Trainer:
             self._pace.look()
         self._begun, self._is_running = time.perf_counter(), True
         self.model.train()
+        if self.watch.from_start and self.progress.step == 0:
+            self.evaluate()
         with self._signals.listening(), self._bar() as advance:
             advance(self.used_budget())
             while self.stopped is None:
                 used = self.used_budget()
                 metrics = self.step()
-                advance(self.used_budget() - used, metrics.in_words())
+                advance(self.used_budget() - used, metrics.in_words(self.watch.deciding.metric))
                 self._after_step(metrics)
                 if self.stopped is None and pause():
                     self.progress.seconds, self._is_running = self._clock(), False

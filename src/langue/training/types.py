@@ -91,10 +91,11 @@ class StepMetrics:
     learning_rate_factor: float
     sums: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    def in_words(self) -> str:
-        """The means of what was measured, the loss first."""
-        means = {name: total / count for name, (total, count) in self.sums.items() if count}
-        return " ".join(f"{name.replace('_', ' ')} {mean:.3f}" for name, mean in {"loss": self.loss, **means}.items())
+    def in_words(self, first: str = "loss") -> str:
+        """The means of what was measured, one of them and then the loss before all others."""
+        measured = {name: total / count for name, (total, count) in self.sums.items() if count}
+        means = {**({first: measured[first]} if first in measured else {}), "loss": self.loss, **measured}
+        return " ".join(f"{name.replace('_', ' ')} {mean:.3f}" for name, mean in means.items())
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class Watch:
         peak: what the machine gives this program just now, in FLOP/s of matrix products; looked at between steps, in at
             most a hundredth of the time.
         steps_per_epoch: counts for a budget of epochs.
+        from_start: evaluate the weights that the training begins from as well, before its first step.
     """
 
     evaluate: Callable[[Any], Mapping[str, float]] | None = None
@@ -141,3 +143,4 @@ class Watch:
     flops_per_token: float | None = None
     peak: Callable[[], float] | None = None
     steps_per_epoch: float | None = None
+    from_start: bool = False

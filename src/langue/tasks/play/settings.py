@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from langue.data.settings import DataSettings
+from langue.recipe import Measure
 from langue.settings import Settings
 from langue.tasks.policies.settings import PolicyRecipe
 
@@ -57,6 +59,18 @@ class PlaySettings(Settings):
         return self
 
 
+MEASURES: Mapping[str, Measure] = {
+    "reward": Measure("Reward", "the mean of what was drawn; on dev, of the likeliest texts"),
+    "length": Measure("Length", "tokens of a text"),
+    "entropy": Measure("Entropy", "how undecided the policy is, in nats a token; near 0 it tries nothing new any more"),
+    "truncated": Measure("Truncated texts", "the share that did not end by themselves"),
+    "idle_groups": Measure("Idle groups", "the share of prompts whose texts all earned the same, which teach nothing"),
+    "clipped": Measure("Clipped", "the share of tokens whose probability has moved too far to go on learning from"),
+    "kl": Measure("Divergence", "from the weights that it began from, in nats a token"),
+    "drift": Measure("Drift", "between a token's log-probability when drawn and when learnt from, in nats"),
+}
+
+
 class PlayDataSettings(DataSettings):
     """No data of its own: episodes come from the environment."""
 
@@ -68,6 +82,7 @@ class PlayRecipe(PolicyRecipe):
     """A model that writes, and learns from rewards."""
 
     unit: ClassVar[str] = "texts"
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
 
     task: Literal["play"]
     """The task that the model learns."""

@@ -135,7 +135,6 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         return {
             "reward": sum(episode.reward for episode in episodes) / count,
             "length": sum(lengths) / count,
-            "loss": -sum(episode.reward for episode in episodes) / count,
         }
 
     def test(self, model: Model) -> dict[str, float] | None:

@@ -98,6 +98,11 @@ class PolicyTraining(TrainingTask[AnyPolicyRecipe]):
             return {}
         return {SOURCE_TOKENIZER: (self.folder / "source" / FILE).read_text(encoding="utf-8")}
 
+    @property
+    def from_start(self) -> bool:
+        """The weights write already, and are what others have to be better than."""
+        return True
+
     def task_of(self, model: Model) -> Any:
         """The object of the task that the policy is used for; the model's mode stays as it is."""
         use = self.recipe.of_use()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from langue.objectives.preference import PreferenceOptions
-from langue.recipe import TableRecipe
+from langue.recipe import Measure, TableRecipe
 from langue.settings import Settings
 from langue.tasks.policies.settings import PolicyRecipe
 
@@ -46,8 +46,21 @@ class PreferSettings(Settings):
         return PreferenceOptions(self.beta or usual, self.margin, self.smoothing, self.likelihood, self.good, self.bad)
 
 
+MEASURES: Mapping[str, Measure] = {
+    "accuracy": Measure("Accuracy", "the share of pairs of which the chosen text gained more than the rejected one"),
+    "margin": Measure("Margin", "how much more the chosen text gained than the rejected one, in nats"),
+    "likelier": Measure("Likelier", "the share of pairs whose chosen text is the likelier one, by the token"),
+    "chosen_ratio": Measure("Chosen texts", "how much they gained on the weights that it began from, in nats"),
+    "good_ratio": Measure("Good texts", "how much they gained on the weights that it began from, in nats"),
+    "bad_ratio": Measure("Bad texts", "how much they gained on the weights that it began from, in nats"),
+    "loss": Measure("Loss", "of a pair or a text"),
+}
+
+
 class PreferRecipe(TableRecipe, PolicyRecipe):
     """A model that writes, and learns which of its texts are preferred."""
+
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
 
     task: Literal["prefer"]
     """The task that the model learns."""
