@@ -128,8 +128,6 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
 
     def evaluate(self, model: Model) -> dict[str, float]:
         episodes = self._episodes(model, self.recipe.play.episodes)
-        if not episodes:
-            raise LangueError(f"no episode of {self.environment.name} came to an end")
         count = len(episodes)
         lengths = [sum(author == "model" for author in episode.written.authors) for episode in episodes]
         return {
@@ -148,14 +146,20 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         return "\n\n".join(map(transcript, self._episodes(model, SAMPLES)))
 
     def _episodes(self, model: Model, count: int) -> list[Episode]:
-        """The first episodes of the dev environment, by the likeliest tokens."""
+        """The first episodes of the dev environment, by the likeliest tokens, but for those whose environment failed.
+
+        Raises:
+            LangueError: it failed in all of them.
+        """
         environment, seed = self._dev
         with evaluating(model), autocast(model.device, self.recipe.training.precision):
             policy = policy_of(
                 self.task_of(model), temperature=0.0, beams=1, max_tokens=self.recipe.play.max_tokens, seed=seed
             )
-            played = play(environment, policy, range(count), seed=seed)
-            return sorted((one for one in played if not one.fault), key=lambda one: one.number)
+            played = sorted(play(environment, policy, range(count), seed=seed), key=lambda episode: episode.number)
+        if all(episode.fault for episode in played):
+            raise LangueError(f"no episode of {environment.name} came to an end: {played[0].fault}")
+        return [episode for episode in played if not episode.fault]
 
     @classmethod
     def words_of(cls, recipe: PlayRecipe) -> CardWords:
