@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import langue
-from labelled_rows import learn, write_recipe
+from labelled_rows import BAD, GOOD, learn, write_recipe
 from langue import environments
 from langue.environments.verifiers import last_number, verifier_of
 from langue.errors import LangueError
@@ -133,3 +133,20 @@ def test_a_reward_model_scores_prompt_and_text(tmp_path: Path):
     task = langue.load(tmp_path / "run", "cpu", task="classify")
     assert score.judge({"prompt": "a fine"}, " day").reward == pytest.approx(task.classify("a fine day"))
     assert score.judge({"prompt": "a fine"}, " day").reward > score.judge({"prompt": "a grim"}, " day").reward
+
+
+def test_a_model_of_preferences_is_a_reward_model(tmp_path: Path):
+    rows = [
+        {"prompt": "the day was ", "chosen": good, "rejected": bad} for good, bad in zip(GOOD, BAD, strict=True)
+    ] * 10
+    write_recipe(tmp_path, rows)
+    learn(tmp_path, classify__kind="choice")
+    score = verifier_of({"kind": "reward", "path": str(tmp_path / "run"), "device": "cpu"})
+    made = environments.make("Langue/Write-v0", prompts=["the day was "], verifier=score)
+    task = langue.load(tmp_path / "run", "cpu", task="classify")
+    outcomes = score.judge_all([{"prompt": "the day was "}] * 3, ["lovely", "", "grim"])
+    expected = [*task.rewards(["the day was "], ["lovely"]), 0.0, *task.rewards(["the day was "], ["grim"])]
+    assert [outcome.reward for outcome in outcomes] == pytest.approx(expected, abs=1e-5)
+    made.reset(seed=0)
+    assert made.step("lovely")[1] == pytest.approx(expected[0], abs=1e-5)
+    assert expected[0] > expected[2]

@@ -10,14 +10,17 @@ import pytest
 import torch
 
 import langue
-from labelled_rows import RECIPE, learn, sentences, write_recipe, write_rows
+from labelled_rows import BAD, GOOD, RECIPE, learn, sentences, write_recipe, write_rows
 from langue import cli
 from langue.batch import Batch
+from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.experiment import RunFolder
 from langue.models import load_model
 from langue.objectives.padding import by_length
 from langue.report.run import run_page
+from langue.tasks.classify.data import encoded_examples
+from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.framing import frame
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.training.trainer import INTERRUPTED
@@ -154,6 +157,42 @@ def test_choices(tmp_path):
     task = langue.load(run.folder.path)
     assert task.classify({"text": "the film was", "choices": ["sour", "cold", "lovely"]}) == 2
     assert task.classify({"text": "the film was", "choice1": "lovely", "choice2": "cold"}, scores=True)["label"] == 0
+
+
+def judgements(count: int = 150) -> list[dict]:
+    """Texts of which that with the kind word is preferred."""
+    draws = np.random.default_rng(1)
+    words = [[str(draws.choice(kind)) for kind in (GOOD, BAD)] for _ in range(count)]
+    return [{"prompt": "the film was", "chosen": good, "rejected": bad} for good, bad in words]
+
+
+def test_the_loss_of_preferences_is_that_of_bradley_and_terry(tmp_path):
+    rows = judgements()
+    run = learn(tmp_path, rows, classify__kind="choice", training__steps=40)
+    assert run.metrics["accuracy"] == 1.0
+    task = langue.load(run.folder.path, "cpu", task="classify")
+    some = [Labelled(f"row {number}", row) for number, row in enumerate(rows[:20])]
+    prompts = [row["prompt"] for row in rows[:20]]
+    chosen, rejected = (
+        np.array(task.rewards(prompts, [row[name] for row in rows[:20]])) for name in ("chosen", "rejected")
+    )
+    expected = np.logaddexp(0.0, rejected - chosen)  # −log σ(chosen − rejected)
+    assert task.evaluate(some)[0]["loss"] == pytest.approx(expected.mean(), rel=1e-5)
+    examples = encoded_examples(task.tokenizer, some, task.settings, task.model.config.context)
+    for example, value in zip(examples, expected, strict=True):
+        batch = ClassifyObjective("choice").batch(
+            [{"ids": example.ids, "segments": example.segments, "target": example.target}]
+        )
+        assert ClassifyObjective("choice").loss(task.model, batch).total.item() == pytest.approx(
+            value, rel=1e-4, abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("name", ["prompt", "chosen", "rejected"])
+def test_preferences_without_a_text_are_refused(tmp_path, name):
+    rows = [*judgements(20), {**judgements(1)[0], name: " "}]
+    with pytest.raises(LangueError, match=rf"line 21: {name} is empty"):
+        learn(tmp_path, rows, classify__kind="choice", data__dev="0")
 
 
 def test_class_weights_are_of_mean_one(tmp_path):

@@ -171,7 +171,10 @@ def texts_of(values: Mapping[str, Any]) -> Iterator[str]:
             yield from (part for part in value if isinstance(part, str))
 
 
-TEXT_COLUMNS = ("text", "sentence", "sentence1", "sentence2", "choices", "question", "context", "tokens")
+TEXT_COLUMNS = (
+    "text", "sentence", "sentence1", "sentence2", "choices", "question", "context", "tokens", "prompt", "chosen",
+    "rejected",
+)  # fmt: skip
 
 
 def text_of(row: Labelled, name: str) -> str:

@@ -183,16 +183,20 @@ class _Classifier(Verifier):
         return fetch("langue.tasks:load")(self.path, self.device, task="classify")
 
     @abstractmethod
-    def scores(self, texts: Sequence[str]) -> list[float]:
-        """The score of each of some texts, none of which is empty."""
+    def scores(self, rows: Sequence[Row], texts: Sequence[str]) -> list[float]:
+        """The score of each of some texts behind its row's prompt, none of which is empty."""
+
+    def read(self, rows: Sequence[Row], texts: Sequence[str]) -> list[str]:
+        """Texts as one piece, with their prompts where these are judged as well."""
+        return [f"{row['prompt']}{text}" if self.prompt else text for row, text in zip(rows, texts, strict=True)]
 
     def judge(self, row: Row, text: str) -> Outcome:
         return self.judge_all([row], [text])[0]
 
     def judge_all(self, rows: Sequence[Row], texts: Sequence[str]) -> list[Outcome]:
-        read = [f"{row['prompt']}{text}" if self.prompt else text for row, text in zip(rows, texts, strict=True)]
         written = [number for number, text in enumerate(texts) if text.strip()]
-        scores = dict(zip(written, self.scores([read[number] for number in written]), strict=True))
+        judged = [rows[number] for number in written], [texts[number] for number in written]
+        scores = dict(zip(written, self.scores(*judged), strict=True))
         return [Outcome(scores.get(number, self.empty)) for number in range(len(texts))]
 
 
@@ -209,22 +213,25 @@ class Label(_Classifier):
             raise LangueError(f"{self.path} knows no label {self.label}; {hint(self.label, task.settings.labels)}")
         return task
 
-    def scores(self, texts: Sequence[str]) -> list[float]:
-        return [answer["scores"][self.label] for answer in self._task.classify(list(texts), scores=True)]
+    def scores(self, rows: Sequence[Row], texts: Sequence[str]) -> list[float]:
+        return [answer["scores"][self.label] for answer in self._task.classify(self.read(rows, texts), scores=True)]
 
 
 class Score(_Classifier):
-    """The score of a reward model: a classifier with one output, which reads prompt and text."""
+    """The score of a reward model: a classifier with one output, which reads prompt and text. One that was trained to
+    choose between texts reads them apart, as it did then."""
 
     prompt: bool = True
 
     def check(self, row: Row) -> object:
-        if self._task.kind != "number":
+        if self._task.kind not in ("number", "choice"):
             raise LangueError(f"{self.path} is no reward model: it tells labels apart; name one by kind: label")
         return self._task
 
-    def scores(self, texts: Sequence[str]) -> list[float]:
-        return self._task.classify(list(texts))
+    def scores(self, rows: Sequence[Row], texts: Sequence[str]) -> list[float]:
+        if self._task.kind == "number":
+            return self._task.classify(self.read(rows, texts))
+        return self._task.rewards([row["prompt"] for row in rows], texts)
 
 
 KINDS: dict[str, type[Verifier]] = {

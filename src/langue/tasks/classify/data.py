@@ -37,6 +37,8 @@ def check_texts(row: Labelled, kind: str) -> None:
 
 
 def _first_of_choices(row: Labelled) -> str:
+    if "chosen" in row.values:
+        return "prompt"
     return "sentence1" if "sentence1" in row.values else "text"
 
 
@@ -46,11 +48,14 @@ def _encode_choices(tokenizer: Tokenizer, row: Labelled, context: int) -> list[F
 
 
 def choices_of(row: Labelled) -> list[str]:
-    """The choices of a row: a list in `choices`, or `choice1`, `choice2`, ….
+    """The choices of a row: a list in `choices`, or `choice1`, `choice2`, …; or `chosen` and `rejected`, of which the
+    first is the right one.
 
     Raises:
         LangueError: there are none.
     """
+    if "chosen" in row.values:
+        return [text_of(row, "chosen"), text_of(row, "rejected")]
     choices = list_of(row.place, "choices", row.values.get("choices"))
     if choices is None:
         choices = [row.values[name] for name in sorted(row.values) if name.startswith("choice") and name[6:].isdigit()]
@@ -80,6 +85,8 @@ def target_of(row: Labelled, settings: ClassifySettings) -> Any:
     Raises:
         LangueError: it is missing, of another kind, or none of the labels; names the place.
     """
+    if settings.kind == "choice" and "chosen" in row.values:
+        return 0
     label = label_of(row)
     if settings.kind == "number":
         return number_of(row.place, "label", label)

@@ -130,6 +130,15 @@ class Classify(Task):
             return outputs
         return np.split(np.concatenate(outputs), np.cumsum([len(row) for row in encoded])[:-1]) if outputs else []
 
+    def rewards(self, prompts: Sequence[str], texts: Sequence[str]) -> list[float]:
+        """The score of each text behind its prompt, of a model that was trained to choose between texts; how far two of
+        one prompt lie apart is the logit of the first one's being preferred (Bradley and Terry 1952)."""
+        rows = [
+            Labelled(f"text {number}", {"text": prompt, "choices": [text]})
+            for number, (prompt, text) in enumerate(zip(prompts, texts, strict=True), 1)
+        ]
+        return [float(scores[0]) for scores in self.scores(self.encode(rows))]
+
     def _answers(self, outputs: Sequence[np.ndarray], scores: bool) -> list[Any]:
         labels = self.settings.labels
         if self.kind == "number":
