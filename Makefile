@@ -32,6 +32,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/test_style.py
 
 # The wheel, and a try of it where nothing of this repository is at hand.
 dist: $(STAMP)
