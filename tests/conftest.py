@@ -14,8 +14,8 @@ _CACHE = tempfile.TemporaryDirectory(prefix="langue-tests-")
 os.environ["XDG_CACHE_HOME"] = os.environ["LOCALAPPDATA"] = _CACHE.name
 
 LONGEST = (
-    *("reliability/test_doors", "tasks/test_whisper", "training/test_processes", "cli/test_several_processes"),
-    *("cli/test_interrupt", "contracts/test_tensor_parallel", "cli/test_train", "training/test_strategies"),
+    *("reliability/test_doors", "tasks/test_whisper", "parallel/test_processes", "cli/test_several_processes"),
+    *("cli/test_interrupt", "contracts/test_tensor_parallel", "cli/test_train", "parallel/test_strategies"),
     *("models/test_count", "search/test_damage", "training/test_kill", "tests/test_race"),
     "tasks/test_across_processes",
     *("search/test_index", "reliability/test_crashes", "tests/test_allocator", "tasks/test_transcribing"),

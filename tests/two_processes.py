@@ -10,11 +10,12 @@ from typing import Any
 
 
 def start_two(*arguments: Any, **options: Any) -> list[subprocess.Popen[str]]:
-    """Two processes of Python that find each other."""
+    """Two processes of Python that find each other, and import from where this one does."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    group["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return [
         subprocess.Popen(
             [sys.executable, *map(str, arguments)],

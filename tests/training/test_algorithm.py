@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from tiny_training import CONTEXT, VOCAB, everything, same, settings, trainer
 
 from langue.batch import Loss
 from langue.engine import Engine, Request, SamplingSettings
@@ -13,6 +12,7 @@ from langue.objectives import Causal, log_probabilities
 from langue.training import Trainer, Watch, latest
 from langue.training.prefetch import Pass
 from langue.written_text import WrittenText, batch_of
+from tiny_training import CONTEXT, VOCAB, everything, same, settings, trainer
 
 
 class Reinforce:

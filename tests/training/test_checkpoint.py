@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_training import everything, same, trainer
 
 import langue
 from langue.errors import LangueError
 from langue.models import build
 from langue.training import checkpoint
 from langue.training.checkpoint import Checkpoint, latest, load, save, verify
+from tiny_training import everything, same, trainer
 
 FILES = ["model.safetensors", "optimizer.safetensors", "average.safetensors", "state.json", "manifest.json"]
 

@@ -7,7 +7,6 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_training import everything, same, trainer
 
 from langue.errors import LangueError
 from langue.experiment.start import read_start
@@ -15,6 +14,7 @@ from langue.files import seal
 from langue.training.average import mean_weights
 from langue.training.checkpoint import latest, load
 from langue.training.types import Progress
+from tiny_training import everything, same, trainer
 
 ODD = ["x", None, True, [], {}, [1], {"a": 1}, -1, -2.5, 1.5, 2**62, 10**30, 1e300, math.nan, math.inf, "\ud800"]
 SOUND = {

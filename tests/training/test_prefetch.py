@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_training import trainer
 
 from langue.batch import Batch, Example, Loss
 from langue.data.loader import MicroBatch
@@ -19,6 +18,7 @@ from langue.errors import LangueError
 from langue.objectives import Causal
 from langue.randomness import RowRandomness
 from langue.training.prefetch import Prefetch
+from tiny_training import trainer
 
 
 class Rows:

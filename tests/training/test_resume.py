@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_training import Rows, everything, same, trainer, watching
 
 from langue.errors import LangueError
 from langue.nn.linear import linear_factory
 from langue.objectives import Causal
 from langue.training import Watch, checkpoint, latest
 from lora import Adapted
+from tiny_training import Rows, everything, same, trainer, watching
 
 TIMES = ("seconds", "tokens_per_second", "waited", "peak_share", "crc32")
 

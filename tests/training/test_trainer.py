@@ -6,13 +6,13 @@ import time
 
 import pytest
 import torch
-from tiny_training import Rows, everything, same, settings, trainer, watching
 
 from langue.batch import Loss
 from langue.errors import LangueError
 from langue.objectives import Causal
 from langue.training import Deciding, TrainingSettings, Watch
 from langue.training.pace import Pace
+from tiny_training import Rows, everything, same, settings, trainer, watching
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from shared_training import UNEVEN_STEPS, plain, uneven, uneven_batches
-from tiny_training import everything, same
 
 from langue.training import latest
+from tiny_training import everything, same
 from two_processes import start_two
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tiny_training import Rows, everything, same, trainer
 
 from langue.data import Loader
 from langue.parallel import is_first, strategy_of, wait
 from langue.training import Trainer
 from langue.training.checkpoint import load
+from tiny_training import Rows, everything, same, trainer
 
 
 class Stream(Rows):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from parallel_training import training
 from safetensors.torch import load_file
-from tiny_training import everything
 
 from langue.training import latest
+from tiny_training import everything
 from two_processes import outputs_of_two
 
 KINDS = ("replicated", "sharded", "tensor")

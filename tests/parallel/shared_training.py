@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from tiny_training import Rows, everything, trainer
 
 from langue.data import Loader
 from langue.data.buckets import Buckets
 from langue.parallel import process_group, wait
 from langue.training import Trainer, Watch
+from tiny_training import Rows, everything, trainer
 
 
 class Stream(Rows):
