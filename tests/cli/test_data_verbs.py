@@ -55,6 +55,25 @@ def test_prepare_verify_and_inspect(text, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["documents"] == 2
 
 
+def test_options_may_stand_anywhere_among_files(text, tmp_path, capsys):
+    other = tmp_path / "other.txt"
+    other.write_text("third line\n")
+    named = ["--tokenizer", str(tmp_path / "tokenizer"), "--max-dropped", "0.4"]
+    arguments = ["data", "prepare", str(text), *named, str(other), "--out", str(tmp_path / "store")]
+    assert run(arguments) == 0
+    assert TokenStore.open(tmp_path / "store").documents == 2
+    learn = ["tokenizer", "train", "--kind", "char", str(text), "--max-dropped", "0.4", str(other)]
+    assert run([*learn, "--out", str(tmp_path / "char")]) == 0
+    letters = Tokenizer.load(tmp_path / "char")
+    assert letters.decode(letters.encode("Zeile third")) == "Zeile third"
+    capsys.readouterr()
+    assert (
+        run(["tokenizer", "report", str(tmp_path / "char"), str(other), "--json", "--max-dropped", "0.4", str(text)])
+        == 0
+    )
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_a_changed_byte_is_named(text, tmp_path, capsys):
     assert prepare(text, tmp_path / "store") == 0
     shard = tmp_path / "store" / "shard-00000.bin"

@@ -59,6 +59,15 @@ def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, caps
     assert json.loads(capsys.readouterr().out)["settings"]["kind"] == "memory"
 
 
+def test_options_may_stand_anywhere_among_documents(folder, tmp_path, capsys):
+    place, docs = str(tmp_path / "index"), [str(folder / name) for name in ("garden.txt", "kitchen.md", "cars.jsonl")]
+    assert run(["index", "build", docs[0], "--out", place, "--kind", "memory", docs[1]]) == 0
+    assert run(["index", "add", place, "--json", docs[0], "--device", "cpu", docs[2]]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["documents"] == 4
+    assert run(["index", "delete", place, "a1", "--json", "a2"]) == 0
+    assert json.loads(capsys.readouterr().out)["documents"] == 2
+
+
 BAD = {
     "marked.html": b"<![foo[ x ]]>\xff",
     "undefined.html": b"<meta charset=undefined>\xff",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from langue.cli.options import Json
+from langue.cli.options import AtLeastOne, Json
 from langue.data.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    files: tuple[str, ...],
-    /,
-    *,
+    *files: AtLeastOne,
     tokenizer: Path,
     out: Path,
     reading: Annotated[ReadSettings, Parameter(name="*")] = ReadSettings(),  # noqa: B008 - it is frozen
@@ -36,11 +34,8 @@ def prepare(
         as_json: Print the manifest as one JSON object.
     """
     from langue import data
-    from langue.errors import LangueError
     from langue.text import Tokenizer
 
-    if not files:
-        raise LangueError("name at least one file to prepare")
     _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, reading), as_json)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from langue.cli.options import Device, Json, Several, chosen
+from langue.cli.options import AtLeastOne, Device, Json, Several, chosen
 from langue.console import print_styled, visible
 from langue.search.settings import IndexSettings
 from langue.settings import parse
@@ -36,9 +36,7 @@ class IndexOptions(IndexSettings):
 
 
 def build(
-    docs: tuple[str, ...],
-    /,
-    *,
+    *docs: AtLeastOne,
     out: str,
     model: Path | None = None,
     settings: IndexOptions = IndexOptions(),  # noqa: B008 - it is frozen
@@ -69,9 +67,8 @@ def build(
 
 def add(
     index: IndexPlace,
-    docs: tuple[str, ...],
     /,
-    *,
+    *docs: AtLeastOne,
     model: IndexModel = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -88,7 +85,7 @@ def add(
     return _tell(opened, opened.add(list(docs)), as_json)
 
 
-def delete(index: IndexPlace, ids: tuple[str, ...], /, *, as_json: Json = False) -> None:
+def delete(index: IndexPlace, /, *ids: AtLeastOne, as_json: Json = False) -> None:
     """Take documents out of an index.
 
     Args:

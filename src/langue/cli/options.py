@@ -13,6 +13,8 @@ from langue.settings import Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
 Several = Annotated[tuple[str, ...], Parameter(negative="")]
+AtLeastOne = Annotated[str, Parameter(required=True)]
+"""Texts behind the verb, anywhere among the options."""
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 ModelFolder = Annotated[Path, Parameter(help="A run folder, a checkpoint, or a model's folder with its tokenizer.")]

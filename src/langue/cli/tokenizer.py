@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from langue.cli.options import NO_OPTION, Flag, Json
+from langue.cli.options import NO_OPTION, AtLeastOne, Flag, Json
 from langue.data.settings import ReadSettings, Unit
 from langue.text.settings import TokenizerSettings
 
@@ -33,9 +33,7 @@ class TextOptions(ReadSettings):
 
 
 def train(
-    files: tuple[str, ...],
-    /,
-    *,
+    *files: AtLeastOne,
     out: Path,
     settings: TokenizerOptions = TokenizerOptions(),  # noqa: B008 - it is frozen
     reading: TextOptions = TextOptions(),  # noqa: B008 - it is frozen
@@ -53,8 +51,6 @@ def train(
     from langue.errors import LangueError
     from langue.text import train_tokenizer
 
-    if not files:
-        raise LangueError("name at least one file to learn from")
     if (out / "tokenizer.json").exists():
         raise LangueError(f"{out / 'tokenizer.json'} already exists; remove it or choose another folder")
     tally = Tally()
@@ -66,9 +62,8 @@ def train(
 
 def report(
     tokenizer: Path,
-    files: tuple[str, ...],
     /,
-    *,
+    *files: AtLeastOne,
     reading: TextOptions = TextOptions(),  # noqa: B008 - it is frozen
     special: Flag = False,
     as_json: Json = False,
