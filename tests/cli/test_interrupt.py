@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -30,11 +31,13 @@ def recipe(tmp_path):
     return path
 
 
-def interrupt(number: signal.Signals, begun: str, *arguments: object, after: float = 0.0) -> tuple[int, str]:
+def interrupt(
+    number: signal.Signals, begun: str, *arguments: object, after: float = 0.0, stdout: Any = subprocess.DEVNULL
+) -> tuple[int, str]:
     """Exit status and messages of a command to which a signal comes some seconds after it has said something."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "langue", *map(str, arguments)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True)
     last = threading.Timer(60, process.kill)
     last.start()
     said = ""
@@ -62,8 +65,10 @@ def test_a_training_saves_and_tells_the_shell(recipe, tmp_path, number, status):
 
 def test_several_seeds_stop_at_the_first(recipe, tmp_path):
     options = ("--out", tmp_path / "runs", "--seeds", "2", "--no-report")
-    found, said = interrupt(signal.SIGINT, "dev loss", "train", recipe, *options)
+    with (tmp_path / "printed").open("w") as printed:
+        found, said = interrupt(signal.SIGINT, "dev loss", "train", recipe, *options, stdout=printed)
     assert (found, "Traceback" in said) == (130, False), said
+    assert (tmp_path / "printed").read_text() == ""
     assert [path.name for path in (tmp_path / "runs").glob("seed-*")] == ["seed-0"]
 
 

@@ -101,7 +101,8 @@ def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None,
         ]
         for name, (mean, deviation) in result.metrics.items()
     ]
-    table(str(out), ["metric", *(f"seed {seed}" for seed in result.seeds), "mean ± deviation"], rows)
+    if rows:
+        table(str(out), ["metric", *(f"seed {seed}" for seed in result.seeds), "mean ± deviation"], rows)
     return status
 
 
