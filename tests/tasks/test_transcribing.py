@@ -243,6 +243,11 @@ def test_a_bad_recording_stops_no_others(folder: Path, tmp_path, capsys) -> None
     assert command(["transcribe", run, *names[1:4], "--out", str(out)]) == 2
     assert out.read_text().split("\n") == [expected[0], "", "", "", expected[1], ""]
     assert "none of the 3 recordings can be used; " in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert command(["transcribe", run, str(tmp_path / "empty"), good[1]]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == f"\n{expected[1]}\n"
+    assert f"{tmp_path / 'empty'} holds no .wav" in shown.err
 
 
 def test_mistakes_are_told_in_a_sentence(folder: Path, capsys) -> None:

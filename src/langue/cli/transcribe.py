@@ -157,11 +157,7 @@ def _write_mistakes(path: Path, run: Path, transcripts: Sequence[tuple[_Example,
 
 
 def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
-    """Files as they are, and of a folder all recordings below it, by name.
-
-    Raises:
-        LangueError: a folder holds none.
-    """
+    """Files as they are, and of a folder all recordings below it, by name; a folder without any is one that failed."""
     from langue.data.audio import SUFFIXES
     from langue.data.folders import of_kinds, report_passed, walk
     from langue.data.recordings import Recording
@@ -174,5 +170,5 @@ def _named(paths: tuple[Path, ...]) -> Iterator[Input]:
         files, others = of_kinds(there, SUFFIXES)
         report_passed(path, [*others, *unreadable])
         if not files:
-            raise LangueError(f"{path} holds no {', '.join(SUFFIXES)} file")
+            yield Input(str(path), None, f"{path} holds no {', '.join(SUFFIXES)} file")
         yield from (Input(str(file), Recording(str(file), file, 0.0, None)) for file in files)
