@@ -14,12 +14,16 @@ import torch
 from safetensors.torch import load_file
 
 import langue
+from langue.content import parse_yaml
 from langue.engine import GenerationSettings
-from langue.environments import Episode, Reply, Turn, make
+from langue.environments import Episode, Reply, Turn, make, play, policy_of
 from langue.errors import LangueError
+from langue.evaluation.run import recipe_data
 from langue.experiment import train
 from langue.objectives import Causal
+from langue.plan import make_plan
 from langue.tasks.play.rollouts import Rollouts, rows_of
+from langue.tasks.play.training import DEV_SEED
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
 from langue.written_text import WrittenText
@@ -316,3 +320,32 @@ def test_data_that_changed_meanwhile_are_named(folder, tmp_path):
         file.write("the old\tda ol\n")
     with pytest.raises(LangueError, match=r"pairs\.tsv"):
         train(read_recipe(tmp_path / "run.yaml", {"training.steps": "3"}), tmp_path / "run", resume=True, report=False)
+
+
+def test_a_run_is_described_measured_and_loaded_as_what_it_is_used_for(folder, tmp_path):
+    environment = f"{{name: Langue/Translate-v0, data: {folder / 'train.tsv'}}}"
+    run = playing(folder, tmp_path / "run", "seq2seq", environment, training__steps=2).folder.path
+    assert recipe_data(run, "translate").pairs == recipe_data(folder / "seq2seq", "translate").pairs
+    assert {"chrf", "bleu"} <= langue.evaluate(run, str(folder / "train.tsv"))["metrics"].keys()
+    assert langue.load(run, task="translate").translate(["the old king"])
+    text = (run / "README.md").read_text()
+    assert "by the rewards of Langue/Translate-v0" in text
+    assert "| data | `Translate-v0` |" in text
+
+
+def test_what_it_began_from_is_measured_before_the_first_step(folder, tmp_path):
+    run = playing(folder, tmp_path / "run").folder.path
+    first, *_ = rows_in(run, "dev")
+    assert first["step"] == 0
+    assert first["best"] == 1
+    task = langue.load(folder / "attention", "cpu", task="generate")
+    policy = policy_of(task, temperature=0.0, beams=1, max_tokens=12)
+    played = list(play(make(parse_yaml(VOWELS)), policy, range(8), seed=DEV_SEED))
+    assert first["reward"] == pytest.approx(sum(episode.reward for episode in played) / 8)
+
+
+def test_a_plan_wants_a_model_that_writes(folder):
+    recipe = read_recipe("rewards")
+    assert make_plan(recipe, folder / "attention").steps == 200
+    with pytest.raises(LangueError, match="goes on with a model that writes already"):
+        make_plan(recipe)

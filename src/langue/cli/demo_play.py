@@ -56,7 +56,7 @@ training:
 
 NEXT = """\
 Try next:
-{page}  langue generate {out}/run "8+7="
+{page}  langue generate {out}/run "3+4="
   langue play {out}/run Langue/Write-v0 --set prompts={out}/sums.jsonl --set verifier=exact --episodes 10
   langue evaluate {out}/writer --environment Langue/Write-v0 --set prompts={out}/sums.jsonl --set verifier=exact
   langue train {out}/play.yaml --start-from {out}/writer --play.algorithm rloo --out {out}/rloo

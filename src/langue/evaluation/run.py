@@ -199,7 +199,7 @@ def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = 
     its recipes do by default."""
     for place in () if run is None or is_remote(run) else (Path(run), *Path(run).parents[:2]):
         if (place / "recipe.yaml").is_file():
-            recipe = read_recipe(place / "recipe.yaml")
+            recipe = read_recipe(place / "recipe.yaml").of_use()
             if recipe.task == task:
                 return recipe.data.replace(**reading)
     return recipe_class(task)(task=task, data={"train": ""}).data.replace(**reading)  # type: ignore[arg-type]

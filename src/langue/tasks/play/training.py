@@ -52,7 +52,8 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
                 f"task: play draws with the whole model; training.parallel cannot be {recipe.training.parallel}"
             )
         located = {name: _located(getattr(recipe.play, name)) for name in ("environment", "dev")}
-        return with_vocabulary(recipe.replace(play=recipe.play.replace(**located)), tokenizer)
+        data = {"train": recipe.data.train or environment_name(recipe.play.environment)}
+        return with_vocabulary(recipe.replace(play=recipe.play.replace(**located), data=data), tokenizer)
 
     @classmethod
     def prepare(cls, recipe: PlayRecipe, tokenizer: Tokenizer, folder: Path) -> None:
@@ -64,6 +65,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
 
     @classmethod
     def load_of(cls, recipe: PlayRecipe) -> Load:
+        cls.check_start(recipe)
         config, training = recipe.model.architecture(), recipe.training
         tokens = training.batch_size * training.accumulate * recipe.play.max_tokens
         return Load(

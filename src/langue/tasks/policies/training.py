@@ -76,10 +76,20 @@ class PolicyTraining(TrainingTask[AnyPolicyRecipe]):
         Raises:
             LangueError: there are no weights.
         """
-        if recipe.model.path is None:
-            advice = "name it: --start-from RUN of langue train"
-            raise LangueError(f"task: {recipe.task} goes on with a model that writes already; {advice}")
+        cls.check_start(recipe)
         return iter(())
+
+    @classmethod
+    def check_start(cls, recipe: AnyPolicyRecipe) -> None:
+        """Refuse a recipe that has nothing to begin from.
+
+        Raises:
+            LangueError: there are no weights.
+        """
+        if recipe.model.path is None:
+            raise LangueError(
+                f"task: {recipe.task} goes on with a model that writes already; name it: --start-from RUN"
+            )
 
     @classmethod
     def complete(cls, recipe: AnyPolicyRecipe, tokenizer: Tokenizer) -> AnyPolicyRecipe:
