@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 IGNORE = -100
 """The target of a position at which nothing is asked; the value that torch's own cross-entropy ignores."""
 
+TRUNK = -1
+"""The document of positions at a row's beginning that all documents of the row go on from: a prompt, and several texts
+behind it. Of models that attend alone."""
+
 Example = Mapping[str, Any]
 """One unprepared example: `{"ids": array}` from a token store, `{"source": …, "target": …}` from a table of pairs."""
 
@@ -26,7 +30,7 @@ class Batch:
         targets: (B, T), (B,) or (B, k); `IGNORE` where nothing is asked.
         valid: (B, T) bool, False on padding. None means that nothing is padding, which is faster.
         documents: (B, T) int64, the number of the document that each position belongs to, for rows packed from
-            several documents that must not see each other. None means one document a row.
+            several documents that must not see each other, but for a `TRUNK`. None means one document a row.
         segments: (B, T) int64, which of its texts (the first, the second) a position belongs to, for models that tell
             them apart. None means that all belong to the first.
         source: (B, S) tokens or (B, S, mel) features for the encoder of an encoder–decoder, or of recordings.

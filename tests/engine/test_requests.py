@@ -181,3 +181,21 @@ def test_a_request_that_asks_too_much_is_refused_before_it_waits():
     with pytest.raises(LangueError, match="has no room in 2 new ones"):
         engine.submit(Request([1], SamplingSettings(max_tokens=2), prefix=[1, 2, 4]))
     assert engine.is_idle
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_a_prompt_of_several_requests_is_read_once_and_each_draws_as_if_alone(mixer):
+    model, read = make(mixer, context=32), []
+    settings = SamplingSettings(max_tokens=6, seed=2)
+    prompts = [[1, 0, 2], [2, 4], [1, 0, 2], [1, 0, 2], [2, 4]]
+
+    def requests():
+        return [Request(prompt, settings, [END], key=(number,)) for number, prompt in enumerate(prompts)]
+
+    alone = [Engine(model).run([request])[0][0] for request in requests()]
+    model.embedding.register_forward_hook(lambda _, inputs, __: read.append(inputs[0].numel()))
+    together = [texts[0] for texts in Engine(model).run(requests())]
+    assert read[0] == 2 * 3
+    assert [text.tokens for text in together] == [text.tokens for text in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)

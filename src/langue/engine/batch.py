@@ -71,7 +71,15 @@ class DecodingBatch:
         ensemble: Literal["probability", "logarithm"],
         wanted: Wanted,
     ) -> DecodingBatch:
-        """Prompts, of which the last `seen` tokens are read."""
+        """Prompts, of which the last `seen` tokens are read; prompts without sources that are the same, as often as a
+        group's texts have it, are read once."""
+        if sources is None:
+            firsts, places = _distinct(prompts)
+            if len(firsts) < len(prompts):
+                own, lengths = [prompts[first] for first in firsts], [seen[first] for first in firsts]
+                batch = cls.of(models, own, None, lengths, ensemble, wanted)
+                batch._repeat(places)
+                return batch
         longest = max(map(len, prompts))
         texts = torch.tensor([[NOTHING] * (longest - len(prompt)) + [*prompt] for prompt in prompts])
         batch = cls(models, texts.to(models[0].device), ensemble)
@@ -154,6 +162,15 @@ class DecodingBatch:
     def _attention(self) -> Tensor:
         return torch.zeros(*self.written.shape, 0) if self.attention is None else self.attention
 
+    def _repeat(self, rows: Tensor) -> None:
+        """Let rows (B',) go on from what has been read of each; they share it."""
+        self._select_texts(rows)
+        rows = rows.to(self.texts.device)
+        for state in self._states:
+            state.select(rows)
+        self.logs = self.logs.index_select(0, rows)
+        self.logits = None if self.logits is None else self.logits.index_select(0, rows)
+
     def _select_texts(self, rows: Tensor) -> None:
         self.texts = self.texts.index_select(0, rows.to(self.texts.device))
         self.scores, self.written = self.scores[rows], self.written[rows]
@@ -189,6 +206,13 @@ class DecodingBatch:
         memories = [state.memory for state in self._states if state.memory is not None]
         looks = [look[:, :, -1].mean(1) for memory in memories for look in memory.attention_weights or []]
         return torch.stack(looks).mean(0).cpu() if looks else None
+
+
+def _distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[int], Tensor]:
+    """The number of the first of all prompts that are the same, and (prompts,) which of those each one is."""
+    known: dict[tuple[int, ...], int] = {}
+    places = [known.setdefault(tuple(prompt), len(known)) for prompt in prompts]
+    return [places.index(number) for number in range(len(known))], torch.tensor(places)
 
 
 def _alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from langue.errors import LangueError
 from langue.models.heads import ClassifierConfig, EmbedderConfig
 from langue.models.layers import (
+    AttentionSpec,
     LayerFields,
     LayerItem,
     LayerPattern,
@@ -271,6 +272,13 @@ class ModelConfig(LayerFields):
     def mixers(self) -> tuple[MixerKind, ...]:
         """The mixers that there are, without repetition."""
         return tuple(dict.fromkeys(spec.mixer.kind for spec in self.layer_pattern))
+
+    @property
+    def shares_trunks(self) -> bool:
+        """True if documents of a row can go on from a trunk: all layers attend, to everything before."""
+        attentions = [spec.mixer for spec in self.layer_pattern if isinstance(spec.mixer, AttentionSpec)]
+        plain = all(spec.convolution is None for spec in self.layer_pattern)
+        return plain and len(attentions) == len(self.layer_pattern) and all(own.window is None for own in attentions)
 
     @property
     def described_mixers(self) -> str:

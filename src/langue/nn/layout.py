@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from langue import kernels
+from langue.batch import TRUNK
 from langue.nn.state import PageTable, State
 
 
@@ -35,7 +36,8 @@ class Layout:
         past: how many positions a state already remembers; S = past + T.
         valid: (B, S) bool, False on padding, or None when nothing is padding.
         new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
-        documents: (B, T) int64; positions see their own document only. None when each row is one document.
+        documents: (B, T) int64; positions see their own document and the `TRUNK` only. None when each row is one
+            document.
         device: where masks are made.
         page_table: in which slots attention finds its keys and values, of the new positions too; None when each row
             keeps its own.
@@ -86,7 +88,7 @@ class Layout:
         """Number of each visible position in its own sequence: (1, S) or (B, S) int64.
 
         Padding does not count, so that a padded row is numbered like the same row alone; each packed document starts
-        again at 0.
+        again at 0, or where the trunk ends.
         """
         if self.documents is not None:
             return _positions_in_documents(self.documents, self.valid)
@@ -132,7 +134,8 @@ class Layout:
             # A padded query sees itself, lest its softmax be empty and its NaN spread through the gradients.
             mask = (mask & self.valid[:, None, None, :]) | (queries == keys)
         if self.documents is not None:
-            mask = mask & (self.documents[:, None, :, None] == self.documents[:, None, None, :])
+            own, others = self.documents[:, None, :, None], self.documents[:, None, None, :]
+            mask = mask & ((own == others) | (others == TRUNK))
         return mask
 
 
@@ -141,4 +144,6 @@ def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
     before = counted.cumsum(1) - counted
     starts = torch.ones_like(documents, dtype=torch.bool)
     starts[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    return before - torch.where(starts, before, 0).cummax(1).values
+    trunk = documents == TRUNK
+    within = before - torch.where(starts, before, 0).cummax(1).values
+    return within + (trunk * counted).sum(1, keepdim=True) * ~trunk

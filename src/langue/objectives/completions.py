@@ -13,6 +13,7 @@ from langue import kernels
 from langue.batch import IGNORE, Batch
 from langue.models import Model
 from langue.nn.state import EncoderOutput
+from langue.objectives.branches import Branches, rows_of
 from langue.objectives.cross_entropy import log_probabilities
 from langue.objectives.padding import PIECE_TOKENS, by_length, padded
 
@@ -73,7 +74,7 @@ def target_log_probabilities(
     """(B, T) log-probability of each target in nats, and 0 where there is none.
 
     Rows are sorted by length and cut into pieces, so that little is padding and caches suffice; sources are read once,
-    and what is only read is not foretold.
+    and so are prompts that rows have in common; what is only read is not foretold.
 
     Args:
         model: a decoder or an encoder–decoder.
@@ -84,10 +85,13 @@ def target_log_probabilities(
     """
     assert batch.targets is not None
     own, places = batch.targets != IGNORE, torch.arange(batch.targets.shape[1], device=batch.targets.device)
-    lengths = ((places + 1) * own).amax(1).clamp(min=1).tolist()
+    lengths = ((places + 1) * own).amax(1).clamp(min=1).cpu().numpy()
     memory = None if batch.source is None else model.start(batch).memory
+    if memory is None and model.config.shares_trunks and not (model.training and model.config.dropout):
+        trunks = own.byte().argmax(1).cpu().numpy() + 1
+        return _along_branches(model, batch, own, trunks, lengths, temperature, suppressed)
     parts, order = [], []
-    for numbers in by_length(lengths, PIECE_TOKENS.get(batch.ids.device.type, 1 << 14)):
+    for numbers in by_length(lengths.tolist(), _piece(batch)):
         chosen, longest = torch.from_numpy(numbers).to(batch.ids.device), lengths[numbers[0]]
         read = {} if memory is None else _sources(memory, chosen if owners is None else owners[chosen])
         piece = Batch(batch.ids[chosen, :longest], **read)
@@ -98,6 +102,44 @@ def target_log_probabilities(
         parts.append(whole.masked_scatter(own[chosen], logs))
         order.append(chosen)
     return torch.cat(parts)[torch.cat(order).argsort()]
+
+
+def _along_branches(
+    model: Model,
+    batch: Batch,
+    own: Tensor,
+    trunks: np.ndarray,
+    lengths: np.ndarray,
+    temperature: float,
+    suppressed: Tensor | None,
+) -> Tensor:
+    """The same where texts with the same prompt stand in one row, so that it is read once.
+
+    Args:
+        model: a decoder whose layers all attend.
+        batch: with targets.
+        own: (B, T) bool, True at these.
+        trunks: (B,) tokens of each prompt.
+        lengths: (B,) tokens of each row.
+        temperature: and `suppressed`, as of `target_log_probabilities`.
+    """
+    assert batch.targets is not None
+    ids, device = batch.ids.cpu().numpy(), batch.ids.device
+    rows, parts, order = rows_of(ids, trunks, lengths), [], []
+    for numbers in by_length([row.length for row in rows], _piece(batch)):
+        branches = Branches.of(ids, lengths, [rows[number] for number in numbers])
+        chosen, packed, documents, places = (torch.from_numpy(x).to(device) for x in branches)
+        counted = own[chosen]
+        hidden = model.hidden(Batch(packed, documents=documents)).flatten(0, 1)[places[counted]]
+        logs = log_probabilities(hidden, model.head, batch.targets[chosen][counted], temperature, suppressed)
+        parts.append(logs.new_zeros(counted.shape).masked_scatter(counted, logs))
+        order.append(chosen)
+    return torch.cat(parts)[torch.cat(order).argsort()]
+
+
+def _piece(batch: Batch) -> int:
+    """Tokens of one piece of a batch."""
+    return PIECE_TOKENS.get(batch.ids.device.type, 1 << 14)
 
 
 def _sources(memory: EncoderOutput, rows: Tensor) -> dict[str, Tensor | None]:
