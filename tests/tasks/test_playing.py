@@ -30,6 +30,7 @@ from langue.written_text import WrittenText
 from pair_rows import pairs, write_pairs
 from spoken_rows import RECIPE as SPOKEN
 from spoken_rows import say, write_spoken
+from two_processes import outputs_of_two
 
 WRITER = """\
 task: generate
@@ -257,6 +258,18 @@ def test_accumulation_changes_nothing(folder, tmp_path):
         ends.append(weights(playing(folder, tmp_path / f"run{size}", **changes).folder.path))
     for name, value in ends[0].items():
         torch.testing.assert_close(ends[1][name], value, atol=2e-5, rtol=1e-4)
+
+
+def test_two_processes_learn_as_one(folder, tmp_path):
+    alone = playing(folder, tmp_path / "alone", training__steps=3).folder.path
+    path = tmp_path / "both.yaml"
+    path.write_text(PLAYING.replace("ENVIRONMENT", VOWELS).replace("steps: 6", "steps: 3"), encoding="utf-8")
+    outputs_of_two(Path(__file__).with_name("playing_process.py"), path, tmp_path / "both", folder / "attention")
+    ours, theirs = weights(tmp_path / "both"), weights(alone)
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, atol=2e-5, rtol=1e-4)
+    rewards = [[row["reward"] for row in rows_in(run, "train")] for run in (alone, tmp_path / "both")]
+    assert rewards[0] == pytest.approx(rewards[1], abs=1e-6)
 
 
 def test_the_ending_token_is_learnt_and_what_others_wrote_is_not():
