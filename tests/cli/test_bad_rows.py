@@ -199,3 +199,25 @@ def test_bad_inputs_stop_no_others(task, here, capsys):
     assert cli.run([task, f"run-{task}", "--file", "in.jsonl", "--json"]) == 0
     alone = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert str(alone)[:200] == str([found[0], found[4]])[:200]
+
+
+@pytest.mark.parametrize("task", MIXED)
+def test_what_a_table_calls_its_columns_can_be_named(task, here, capsys):
+    row = MIXED[task][0][0]
+    command, columns = [task, f"run-{task}", "--file", "in.jsonl"], ", ".join(f"{name}: {name.upper()}" for name in row)
+    (here / "in.jsonl").write_text((json.dumps(row) + "\n") * 3)
+    capsys.readouterr()
+    assert cli.run(command) == 0
+    expected = capsys.readouterr().out
+    (here / "in.jsonl").write_text((json.dumps({name.upper(): value for name, value in row.items()}) + "\n") * 3)
+    sentence = complain(command, here, capsys)
+    assert f"as in --columns '{{{columns}}}'" in sentence
+    assert sentence.endswith(" (and so for 2 more)")
+    assert cli.run([*command, "--columns", f"{{{columns}}}"]) == 0
+    assert capsys.readouterr().out == expected
+    # The columns of the training are those that are read by default.
+    (here / f"run-{task}" / "manifest.json").unlink()  # which notices other settings
+    recipe = here / f"run-{task}" / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("columns: {}", f"columns: {{{columns}, label: LABEL}}"))
+    assert cli.run(command) == 0
+    assert capsys.readouterr().out == expected

@@ -98,7 +98,7 @@ def is_field(option: str, place: type) -> bool:
 TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
-    "--columns": [("evaluate",), ("compare",)],
+    "--columns": [("evaluate",), ("compare",), ("classify",), ("tag",), ("answer",)],
     "--data": [("evaluate",)],
     "--data.dev": RECIPE_VERBS,
     "--environment": [("evaluate",)],
@@ -336,7 +336,7 @@ def test_a_column_that_is_missing_is_named_by_the_verb_s_own_option(line, said, 
 def test_verbs_that_read_a_column_have_an_option_for_it():
     for verb in ("embed", "fill", "generate", "summarize", "translate"):
         assert has((verb,), "--column"), verb
-    for verb in ("evaluate", "compare"):
+    for verb in ("evaluate", "compare", "classify", "tag", "answer"):
         assert has((verb,), "--columns"), verb
 
 

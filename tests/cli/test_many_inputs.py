@@ -51,6 +51,17 @@ def test_all_that_failed_is_a_mistake_and_one_is_told_as_it_is():
         Inputs("text", [])
 
 
+def test_columns_that_many_rows_lack_are_told_of_once(capsys):
+    rows = [Input(f"row {number}", {"body": "a"} if number != 2 else {"text": "b"}, "") for number in range(5)]
+    inputs = Inputs("text", [*rows, Input("row 5", {"title": "c"})])
+    assert inputs.change(lambda value, place: text_in(value, place, "text")).end() == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "row 0 has no column text; it has body; rename the column that holds it (and so for 3 more)",
+        "row 5 has no column text; it has title; rename the column that holds it",
+        "5 of 6 texts could not be used; the others are done",
+    ]
+
+
 def test_all_sound_says_nothing(capsys):
     inputs = Inputs("text", on_command_line(["a"])).check(check)
     assert inputs.end() == 0

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from langue.cli.inputs import Input, Inputs, json_line, on_command_line, one_line, read_inputs
-from langue.cli.options import Device, Json, ModelFolder
+from langue.cli.inputs import Input, Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
+from langue.cli.options import Columns, Device, Json, ModelFolder
 from langue.errors import LangueError
 
 
@@ -18,6 +18,7 @@ def answer(
     question: str | None = None,
     context: str | None = None,
     file: Path | None = None,
+    columns: Columns = None,
     top: int = 1,
     device: Device = "auto",
     as_json: Json = False,
@@ -37,7 +38,8 @@ def answer(
         raise LangueError("--question and --context go together")
     typed = on_command_line([] if question is None else [(question, context)], "--question")
     rows = (Input("--question", {"question": query, "context": text}, fault) for _, (query, text), fault in typed)
-    inputs = Inputs("question", [*rows, *read_inputs(file)])
+    inputs = Inputs("question", [*rows, *read_inputs(file)], by_columns)
+    inputs.change(renaming(run, "answer", columns))
     inputs.change(_question_row)
     task = load(run, device, task="answer")
     inputs.check(task.check_input)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs
-from langue.cli.options import Device, Json, ModelFolder, Special
+from langue.cli.inputs import Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
+from langue.cli.options import Columns, Device, Json, ModelFolder, Special
 
 
 def classify(
@@ -16,6 +16,7 @@ def classify(
     *texts: str,
     second: str | None = None,
     file: Path | None = None,
+    columns: Columns = None,
     special: Special = False,
     device: Device = "auto",
     as_json: Json = False,
@@ -33,7 +34,8 @@ def classify(
     from langue.tasks import load
 
     typed = texts if second is None else [(text, second) for text in texts]
-    inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)])
+    inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)], by_columns)
+    inputs.change(renaming(run, "classify", columns))
     task = load(run, device, task="classify")
     inputs.check(lambda text, place: task.check_input(text, place, special))
     judged = task.classify(inputs.sound_values, scores=True, special=special)

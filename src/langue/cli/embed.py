@@ -7,7 +7,17 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langue.cli.inputs import Faults, Input, Inputs, check_out, json_line, on_command_line, read_inputs, text_in
+from langue.cli.inputs import (
+    Faults,
+    Input,
+    Inputs,
+    by_column,
+    check_out,
+    json_line,
+    on_command_line,
+    read_inputs,
+    text_in,
+)
 from langue.cli.options import Device, Json, Special
 from langue.errors import LangueError
 
@@ -53,12 +63,12 @@ def embed(
     rows = chain(on_command_line(texts), read_inputs(file))
     check_out(out, file)
     if out is not None:
-        faults = Faults("text")
+        faults = Faults("text", by_column)
         parts = task.embed_stream(_readable(rows, column, faults), **how)
         count = write_vectors(_without(parts, faults), out)
         say(f"{out}: {count:,} vectors of {size or task.size} numbers, by the model {task.fingerprint}")
         return faults.status(count)
-    inputs = Inputs("text", rows).change(lambda value, place: _text(value, place, column))
+    inputs = Inputs("text", rows, by_column).change(lambda value, place: _text(value, place, column))
     vectors = task.embed(inputs.sound_values, **how)
     for text, made, fault in inputs.results(zip(vectors, _cosines(vectors), strict=True)):
         if as_json:

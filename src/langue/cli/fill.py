@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
+from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, one_line, read_inputs, text_in
 from langue.cli.options import Device, Json, ModelFolder, Special
 
 
@@ -32,7 +32,7 @@ def fill(
     """
     from langue.tasks import load
 
-    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
+    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_column)
     inputs.change(lambda value, place: text_in(value, place, column))
     task = load(run, device, task="fill")
     inputs.check(lambda text, place: task.check_input(text, place, special))

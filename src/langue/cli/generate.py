@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from langue.cli.inputs import Inputs, json_line, on_command_line, read_inputs, text_in
+from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, read_inputs, text_in
 from langue.cli.options import Device, Flag, Json, chosen
 from langue.cli.rewriting import token_details
 from langue.cli.searching import SearchOptions
@@ -48,7 +48,7 @@ def generate(
 
     options: dict[str, Any] = {"temperature": search.temperature, **chosen(search), "stop": stop, "special": special}
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
-    inputs = Inputs("prompt", [*typed, *read_inputs(file)])
+    inputs = Inputs("prompt", [*typed, *read_inputs(file)], by_column)
     inputs.change(lambda value, place: text_in(value, place, column or _usual_column(value)))
     task = load(run, device, task="generate")
     inputs.check(lambda prompt, place: task.check_input(prompt, place, special))

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,21 +39,55 @@ class Input(NamedTuple):
     """The reason for which it cannot be read, if so."""
 
 
+Advice = Callable[[MissingColumns], LangueError]
+"""The way in which a verb advises where a row lacks columns."""
+
+
+def by_column(error: MissingColumns) -> LangueError:
+    """Advice of a verb whose --column names the one column that it reads."""
+    return error.by("--column")
+
+
+def by_columns(error: MissingColumns) -> LangueError:
+    """Advice of a verb whose --columns names all that it reads."""
+    return error.by_table("--columns")
+
+
+def by_mending(error: MissingColumns) -> LangueError:
+    """Advice of a verb with neither."""
+    return error.by(None)
+
+
 class Faults:
     """The failures of some of many inputs, and their reasons.
 
     Args:
         what: what one of them is, such as "text".
+        advise: what to do where a row lacks columns.
     """
 
-    def __init__(self, what: str):
-        self.what = what
+    def __init__(self, what: str, advise: Advice = by_mending):
+        self.what, self.advise = what, advise
         self.reasons: dict[int, str] = {}
+        self._lacks: dict[int, str] = {}
+        """The sentences about rows that lack columns, without their places."""
 
     def note(self, number: int, place: str, error: object) -> None:
         """Keep why an input failed."""
-        reason = str(error.by(None) if isinstance(error, MissingColumns) else error)
+        reason = str(self.advise(error) if isinstance(error, MissingColumns) else error)
         self.reasons[number] = reason if reason.startswith(place) else f"{place}: {reason}"
+        if isinstance(error, MissingColumns):
+            self._lacks[number] = reason.removeprefix(place)
+
+    def sentences(self) -> list[str]:
+        """The reasons in the order of the inputs; of rows that lack the same columns, the first with a count."""
+        counts, sentences = Counter(self._lacks.values()), []
+        for number in sorted(self.reasons):
+            lack = self._lacks.get(number)
+            count = 1 if lack is None else counts.pop(lack, 0)
+            more = f" (and so for {count - 1:,} more)" if count > 1 else ""
+            sentences += [self.reasons[number] + more] if count else []
+        return sentences
 
     @contextmanager
     def noted(self, number: int, place: str) -> Iterator[None]:
@@ -70,7 +105,7 @@ class Faults:
         """
         if len(self.reasons) < count:
             return
-        first, *others = (self.reasons[number] for number in sorted(self.reasons))
+        first, *others = self.sentences()
         for reason in others[: NAMED - 1]:
             say(reason)
         raise LangueError(first if count == 1 else f"none of the {count:,} {self.what}s can be used; {first}")
@@ -82,8 +117,8 @@ class Faults:
             LangueError: all of them did.
         """
         self.refuse_all(count)
-        for number in sorted(self.reasons)[:NAMED]:
-            say(self.reasons[number])
+        for sentence in self.sentences()[:NAMED]:
+            say(sentence)
         if not self.reasons:
             return OK
         say(f"{len(self.reasons):,} of {count:,} {self.what}s could not be used; the others are done")
@@ -96,13 +131,14 @@ class Inputs(Faults):
     Args:
         what: what one of them is, such as "text".
         inputs: all of them.
+        advise: what to do where a row lacks columns.
 
     Raises:
         LangueError: there are none.
     """
 
-    def __init__(self, what: str, inputs: Iterable[Input]):
-        super().__init__(what)
+    def __init__(self, what: str, inputs: Iterable[Input], advise: Advice = by_mending):
+        super().__init__(what, advise)
         self.places: list[str] = []
         self.values: list[Any] = []
         for number, (place, value, fault) in enumerate(inputs):
@@ -216,6 +252,32 @@ def read_texts(file: Path) -> Iterator[Input]:
         yield Input(place, line.text) if isinstance(line, TextLine) else Input(place, None, line.reason)
 
 
+def renaming(run: Path, task: str, columns: str | None) -> Callable[[Any, str], Any]:
+    """The change of rows that gives their columns the names which a model was trained to read.
+
+    Args:
+        run: the model.
+        task: what it was trained for.
+        columns: what --columns says, all of which a row has to have. None is what the training said, of which a table
+            without labels has only a part.
+
+    Raises:
+        LangueError: it cannot be read.
+    """
+    from langue.data.labelled import renamed
+    from langue.evaluation.run import reading_as, recipe_data
+
+    typed = columns is not None
+    names = reading_as({"columns": columns}, task)["columns"] if typed else recipe_data(run, task).columns
+
+    def rename(value: Any, place: str) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return renamed(value, {ours: theirs for ours, theirs in names.items() if typed or theirs in value}, place)
+
+    return rename
+
+
 def check_out(out: Path | None, *sources: Path | str | None) -> None:
     """Refuse to write over what is read, protected, or a part of a folder of ours.
 
@@ -252,7 +314,7 @@ def text_in(value: Any, place: str, column: str) -> str:
     if not isinstance(value, Mapping):
         return value
     if column not in value:
-        raise missing_columns(place, (column,), value).by("--column")
+        raise missing_columns(place, (column,), value)
     text = "" if is_missing(value[column]) else value[column]
     if not isinstance(text, str):
         raise LangueError(f"{place}: {column} should be text, got {text!r:.60}")

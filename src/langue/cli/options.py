@@ -45,6 +45,15 @@ AS_TRAINED = Parameter(show_default="{}, or as in training".format)
 """Mark of a setting whose default is that of a training, where there was one."""
 
 
+Columns = Annotated[
+    str | None,
+    Parameter(
+        help="A table's names of the columns that the model was trained to read, such as '{text: review, label: "
+        "stars}'; by default as in training."
+    ),
+]
+
+
 @Parameter(name="*", negative="")
 class BoundOptions(ReadSettings):
     """Bounds of what may be left out of the data that a model is measured on."""
@@ -59,9 +68,7 @@ class BoundOptions(ReadSettings):
 class TableOptions(BoundOptions):
     """The way in which labelled rows or pairs are read."""
 
-    columns: str | None = None
-    """A table's names of the columns that the model was trained to read, such as '{text: review, label: stars}'; by
-    default as in training."""
+    columns: Columns = None
 
 
 @Parameter(name="*", negative="")

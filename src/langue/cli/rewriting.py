@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs, text_in
+from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, one_line, read_inputs, text_in
 from langue.cli.options import chosen
 from langue.cli.output import Output
 from langue.cli.searching import RewriteOptions
@@ -38,7 +38,7 @@ def read_sources(texts: Sequence[str], file: Path | None, column: str) -> Inputs
     Raises:
         LangueError: there is nothing that could be used.
     """
-    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
+    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_column)
 
     def source(value: Any, place: str) -> Source:
         text = text_in(value, place, column)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from langue.cli.inputs import Inputs, json_line, on_command_line, one_line, read_inputs
-from langue.cli.options import Device, Json, ModelFolder
+from langue.cli.inputs import Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
+from langue.cli.options import Columns, Device, Json, ModelFolder
 
 
 def tag(
@@ -14,6 +14,7 @@ def tag(
     /,
     *texts: str,
     file: Path | None = None,
+    columns: Columns = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -28,7 +29,8 @@ def tag(
     """
     from langue.tasks import load
 
-    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)])
+    inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_columns)
+    inputs.change(renaming(run, "tag", columns))
     task = load(run, device, task="tag")
     inputs.check(task.check_input)
     for text, labelled, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):

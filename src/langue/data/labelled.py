@@ -136,7 +136,7 @@ def _table(origin: Origin, data: DataSettings, tally: Tally | None) -> Iterator[
         place = f"{origin.name}, {unit} {row.number}"
         if not isinstance(row, Dropped):
             folder = None if origin.path is None else origin.path.parent
-            yield Labelled(place, _renamed(row.values, data.columns, place), folder)
+            yield Labelled(place, renamed(row.values, data.columns, place), folder)
         elif row.reason != EMPTY:
             more = f"; it is read where max_line_bytes is {row.size}" if row.reason == "line too long" else ""
             yield BrokenRow(place, row.reason + more)
@@ -144,7 +144,17 @@ def _table(origin: Origin, data: DataSettings, tally: Tally | None) -> Iterator[
             tally.drop(row)
 
 
-def _renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:
+def renamed(values: Mapping[str, Any], columns: Mapping[str, str], place: str) -> Mapping[str, Any]:
+    """A row with more names for its columns.
+
+    Args:
+        values: of the row.
+        columns: by name, what the table calls it.
+        place: of the row.
+
+    Raises:
+        LangueError: the row lacks one of the columns.
+    """
     if not columns:
         return values
     if any(theirs not in values for theirs in columns.values()):
