@@ -13,7 +13,7 @@ POSITIONS = 1 << 10
 """Positions of a row with several texts at most: attention looks at all pairs of them, and hides most."""
 
 
-class Row(NamedTuple):
+class BranchedRow(NamedTuple):
     """A row of texts behind what they have in common.
 
     Attributes:
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     length: int
 
 
-def rows_of(ids: np.ndarray, trunks: np.ndarray, lengths: np.ndarray) -> list[Row]:
+def rows_of(ids: np.ndarray, trunks: np.ndarray, lengths: np.ndarray) -> list[BranchedRow]:
     """Rows of texts, those with the same beginning in one as far as there is room.
 
     Args:
@@ -35,17 +35,17 @@ def rows_of(ids: np.ndarray, trunks: np.ndarray, lengths: np.ndarray) -> list[Ro
         trunks: (B,) tokens of each text's beginning.
         lengths: (B,) tokens of each text, its beginning included.
     """
-    rows: list[Row] = []
+    rows: list[BranchedRow] = []
     open_rows: dict[bytes, int] = {}
     for number, (text, trunk, length) in enumerate(zip(ids, trunks.tolist(), lengths.tolist(), strict=True)):
         beginning = text[:trunk].tobytes()
         place = open_rows.get(beginning)
         if place is not None and rows[place].length + length - trunk <= POSITIONS:
             row = rows[place]
-            rows[place] = Row([*row.texts, number], trunk, row.length + length - trunk)
+            rows[place] = BranchedRow([*row.texts, number], trunk, row.length + length - trunk)
         else:
             open_rows[beginning] = len(rows)
-            rows.append(Row([number], trunk, length))
+            rows.append(BranchedRow([number], trunk, length))
     return rows
 
 
@@ -65,7 +65,7 @@ class Branches(NamedTuple):
     places: np.ndarray
 
     @classmethod
-    def of(cls, ids: np.ndarray, lengths: np.ndarray, rows: Sequence[Row]) -> Branches:
+    def of(cls, ids: np.ndarray, lengths: np.ndarray, rows: Sequence[BranchedRow]) -> Branches:
         """Rows with the tokens of their texts, (B, T) of lengths (B,)."""
         texts = np.array([text for row in rows for text in row.texts])
         packed = np.zeros((len(rows), max(row.length for row in rows)), np.int64)
