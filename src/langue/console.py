@@ -157,10 +157,13 @@ _muffling = threading.RLock()
 
 
 @contextmanager
-def muffled() -> Iterator[None]:
+def muffled(chatter: re.Pattern[bytes] | None = None) -> Iterator[None]:
     """Keep from stderr what a library writes there by itself, where it fails with a panic that becomes a sentence.
 
     What anybody writes is held back for so long, and written after all unless there was a panic. One thread at a time.
+
+    Args:
+        chatter: the beginning of lines that are kept from it in any case.
     """
     with _muffling, ExitStack() as stack:
         try:
@@ -180,8 +183,9 @@ def muffled() -> Iterator[None]:
         finally:
             _redirect(real)
             held.seek(0)
-            while part := held.read(1 << 16):
-                os.write(real, part)
+            while line := held.readline(1 << 16):
+                if chatter is None or not chatter.match(line):
+                    os.write(real, line)
 
 
 def _redirect(descriptor: int) -> None:

@@ -168,6 +168,18 @@ def test_a_flac_that_was_piped_is_sound(tmp_path):
     assert seconds_of(path) is None or seconds_of(path) == pytest.approx(SECONDS)
 
 
+def test_what_libmpg123_says_by_itself_is_kept_from_the_terminal(tmp_path, capfd):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 40 * RATE).astype(np.float32), RATE)
+    content = path.read_bytes()
+    damaged = bytearray(content[: len(content) // 2])
+    for place in np.random.default_rng(1).integers(2000, len(damaged), 100):
+        damaged[place] ^= 0xFF
+    path.write_bytes(damaged)
+    read_audio(path, truncated="accept")
+    assert [line.split(" is cut short")[0] for line in capfd.readouterr().err.splitlines()] == [str(path)]
+
+
 def test_an_mp3_without_a_count_of_its_frames_is_sound(tmp_path):
     path = write_with_ffmpeg(tmp_path / "a.mp3", "libmp3lame", "mp3", tone(), write_xing="0")
     assert len(read_audio(path)) == pytest.approx(SECONDS * RATE, abs=2500)

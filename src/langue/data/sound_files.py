@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from langue.console import say
+from langue.console import muffled, say
 from langue.data.sound_headers import COUNTED, lacks_bytes, says_its_length
 from langue.errors import LangueError, reading, reason
 from langue.extra import need
@@ -44,6 +45,9 @@ SPARE = 2_304
 
 MPEG = ("MP3", "MPEG")
 """Libsndfile's names of MP3."""
+
+CHATTER = re.compile(rb"Note: |Warning: Xing |\[src/libmpg123/")
+"""Beginnings of the lines that libmpg123 writes to stderr about what it mends or passes over by itself."""
 
 LATE = 0.5
 """Seconds by which the last packet of a file may come before the end that is told."""
@@ -132,9 +136,10 @@ class _Unreadable(Exception):
     @classmethod
     @contextmanager
     def instead(cls) -> Iterator[None]:
-        """Guard around what libsndfile does; whatever it raises becomes this."""
+        """Guard around what libsndfile does; whatever it raises becomes this, and its decoder of MP3 is silent."""
         try:
-            yield
+            with muffled(CHATTER):
+                yield
         except (_soundfile().SoundFileError, RuntimeError, OSError, ValueError, TypeError) as error:
             raise cls(reason(error)) from error
 
