@@ -144,6 +144,16 @@ def test_files_that_are_no_text_are_left_out_where_there_are_others(tmp_path):
         read(tmp_path / "b.txt")
 
 
+def test_a_table_without_the_column_of_texts_is_left_out_for_that(tmp_path):
+    (tmp_path / "a.csv").write_text("text,year\nReadable.,2020\n")
+    (tmp_path / "b.csv").write_text("body,year\nNot known.,2020\n")
+    found, dropped = read(tmp_path)
+    assert [document.text for document in found.values()] == ["Readable."]
+    assert [(drop.origin, drop.reason) for drop in dropped] == [
+        (f"{tmp_path}/b.csv", "no column 'text' (--text names another)")
+    ]
+
+
 def test_a_named_file_of_no_known_kind_stops_no_other(tmp_path):
     (tmp_path / "a.txt").write_text("Readable.")
     (tmp_path / "b.docx").write_bytes(b"PK")

@@ -24,6 +24,10 @@ from langue.search.values import Kind
 _IDS = ("_id",)
 
 
+class _NoColumn(UnreadableFile):
+    """A table has no column that could hold the text."""
+
+
 class Document(NamedTuple):
     """A text that can be found."""
 
@@ -98,7 +102,9 @@ def _documents_of(
                 if len(origins) == 1:
                     raise
                 # The sentence tells the rest; what is counted together has to have one name.
-                yield Dropped("unreadable file", origin.name, 1, origin.size, str(error))
+                lacks = f"no column {settings.text!r} (--text names another)"
+                reason = lacks if isinstance(error, _NoColumn) else "unreadable file"
+                yield Dropped(reason, origin.name, 1, origin.size, str(error))
 
 
 def _of(
@@ -159,7 +165,7 @@ def _rows(origin: Origin, settings: IndexSettings, kinds: Mapping[str, Kind] | N
             yield row
             continue
         if settings.text not in row.values and is_first and origin.kind != "jsonl":  # whose rows need not be alike
-            raise UnreadableFile(
+            raise _NoColumn(
                 f"{origin.name} has no column {settings.text!r}; it has {listed(row.values)}; name the one that holds "
                 f"the text, as in --text {next(iter(row.values), 'NAME')} of langue index build"
             )
