@@ -119,6 +119,7 @@ SPOKEN_BY = {
     "--scores": [("summarize",)],
     "--seeds": TRAINS,
     "--set": RECIPE_VERBS,
+    "--start-from": [("train",), ("plan",)],
     "--target-language": [("summarize",)],
     "--text": [("evaluate",)],
     "--tokenizer.path": RECIPE_VERBS,
