@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -150,6 +150,17 @@ def listed(names: Iterable[object]) -> str:
     """The names that somebody else gave to things, for a message: not too many, each on one line and not too long."""
     shown = [one_line(str(name))[:LONGEST_NAME] for name in islice(names, MOST_NAMES + 1)]
     return ", ".join([*shown[:MOST_NAMES], *(["…"] if len(shown) > MOST_NAMES else [])])
+
+
+def either(names: Sequence[str]) -> str:
+    """Names of which one is meant: "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def as_option(name: str) -> str:
+    """The option of the command line for a setting."""
+    return f"--{name.replace('_', '-')}"
 
 
 def hint(name: str, known: Collection[str], question: str = "did you mean", cutoff: float = 0.6) -> str:

@@ -55,7 +55,7 @@ def test_the_recipe_may_name_the_language(folder):
     task = langue.load(folder / "run")
     task.settings = task.settings.model_copy(update={"language": "ja"})
     assert task.languages_of([]) == "ja"
-    with pytest.raises(LangueError, match="--language is for a model that translates or summarises"):
+    with pytest.raises(LangueError, match="--language is for models trained to translate or summarize"):
         langue.evaluate(langue.load(folder / "run", task="embed"), [{"text": "a"}], language="zh")
 
 

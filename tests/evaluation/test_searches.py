@@ -123,4 +123,4 @@ def test_the_command_prints_a_table_one_object_and_a_run_file(folder, found, cap
     assert cli.run([*words, "--rerank", str(place / "sentence")]) == 2
     assert "was made to embed; reranking wants one that was trained to classify pairs" in capsys.readouterr().err
     assert cli.run([*words, "--rerank-depth", "0"]) == 2
-    assert "0 documents cannot be reranked" in capsys.readouterr().err
+    assert "--rerank-depth is for --rerank, which is not given" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
-from langue.cli.options import Device, Json, MeasureOptions, chosen
+from langue.cli.options import Device, Json, MeasureOptions, chosen, refuse_options
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import progress, say, table
 from langue.errors import LangueError
@@ -23,7 +23,7 @@ def evaluate(
     split: str | None = None,
     predictions: Path | None = None,
     rerank: Path | None = None,
-    rerank_depth: int = 100,
+    rerank_depth: int | None = None,
     stride: int | None = None,
     reading: MeasureOptions = MeasureOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
@@ -57,7 +57,7 @@ def evaluate(
         predictions: Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder. What a
             search found is written as a run file of TREC's.
         rerank: A classifier of pairs that judges the best of what a search found anew.
-        rerank_depth: How many of the best it judges.
+        rerank_depth: How many of the best it judges; 100 by default.
         stride: Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
         reading: How texts and tables are read.
         language: Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER
@@ -70,7 +70,12 @@ def evaluate(
     from langue.evaluation.run import evaluate as measure
     from langue.evaluation.run import evaluate_suite
 
+    options: dict[str, Any] = {"stride": stride, "language": language, "rerank": rerank, **chosen(reading)}
+    options |= {"benchmark": benchmark, "rerank_depth": rerank_depth}
+    differing = {name: value is not None for name, value in options.items()}
+    of_data = {"suite": suite is not None, "split": split is not None, "predictions": predictions is not None}
     if environment is not None:
+        refuse_options(of_data | differing, "--data without --environment, whose episodes are all that is measured")
         return _show(_on_environment(run, environment, data, changes, playing, device), as_json)
     if data is None:
         raise LangueError("there is nothing to measure on; give --data, or --environment")
@@ -78,11 +83,10 @@ def evaluate(
         raise LangueError("--set, --episodes and how answers are drawn are for --environment, which is not given")
     check_out(predictions, data)
     if suite is not None:
+        refuse_options(differing, "one run without --suite, whose tasks say how they are measured")
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        options: dict[str, Any] = {"stride": stride, "language": language, "rerank": rerank, **chosen(reading)}
-        options |= {"benchmark": benchmark, "split": split, "predictions": predictions, "rerank_depth": rerank_depth}
-        result = measure(run, data, device=device, **options)
+        result = measure(run, data, device=device, split=split, predictions=predictions, **options)
     return _show(result, as_json)
 
 

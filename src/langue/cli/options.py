@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from langue.data.settings import ReadSettings, Unit
+from langue.errors import LangueError, as_option
 from langue.settings import Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -36,6 +38,21 @@ Changes = Annotated[
 def chosen(options: Settings) -> dict[str, Any]:
     """The options that the command line sets, by name; the others are left to the task that they belong to."""
     return options.model_dump(exclude_unset=True)
+
+
+def refuse_options(options: Mapping[str, bool], need: str) -> None:
+    """Refuse options that have no say where something is not as they need it.
+
+    Args:
+        options: by name, those that differ from what they are by default.
+        need: the end of the sentence, behind "--column is for".
+
+    Raises:
+        LangueError: names all of them.
+    """
+    names = [as_option(name) for name, differs in options.items() if differs]
+    if names:
+        raise LangueError(f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} for {need}")
 
 
 NO_OPTION = Parameter(parse=False)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from langue.errors import as_option
 from langue.settings import Settings
 
 Unit = Literal["file", "line", "paragraph"]
@@ -39,7 +40,7 @@ class ReadSettings(Settings):
 
     def option(self, name: str) -> str:
         """The option of the command line for one of these settings."""
-        return f"--{name.replace('_', '-')}"
+        return as_option(name)
 
 
 class PairSettings(Settings):

@@ -55,10 +55,10 @@ def evaluate_table(
     task: Any,
     data: Any,
     recipe: DataSettings,
-    benchmark: str | None,
-    split: str,
-    predictions: Path | None,
     *,
+    benchmark: str | None = None,
+    split: str | None = None,
+    predictions: Path | None = None,
     renamed: bool = False,
 ) -> dict[str, Any]:
     """The metrics of a model of vectors on a table, and counts of what was read.
@@ -79,14 +79,28 @@ def evaluate_table(
         raise LangueError("vectors are no answers that can be written; leave out --predictions")
     tally = Tally()
     if benchmark is not None:
-        rows = read_task(benchmark, data, split)
+        rows = read_task(benchmark, data, split or "dev")
     elif renamed:
+        refuse_split(split, data)
         rows = list(read_labelled(data, recipe, tally))
     else:
+        refuse_split(split, data)
         reading = recipe.replace(columns={})
         rows = _renamed(list(read_labelled(data, reading, tally)), recipe.columns)
     counts = {"examples": len(rows), "rows": len(rows), "dropped": tally.dropped()}
     return {**counts, **evaluate_vectors(task, rows, benchmark)}
+
+
+def refuse_split(split: str | None, data: Any) -> None:
+    """Refuse to look for a split in a table.
+
+    Raises:
+        LangueError: there is one to look for.
+    """
+    if split is not None:
+        raise LangueError(
+            f"--split is for benchmarks and search sets, and {data if isinstance(data, str) else 'rows'} is neither"
+        )
 
 
 def _renamed(rows: list[Labelled], columns: Mapping[str, str]) -> list[Labelled]:

@@ -20,8 +20,8 @@ from langue.data.benchmarks import find_benchmark, is_beir, submission_name, wri
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import DataSource
 from langue.data.store import MANIFEST
-from langue.errors import LangueError
-from langue.evaluation.embedders import BEIR, evaluate_searches, evaluate_table
+from langue.errors import LangueError, as_option, either
+from langue.evaluation.embedders import BEIR, evaluate_searches, evaluate_table, refuse_split
 from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluation.search import RERANKED
 from langue.files import write_text
@@ -33,6 +33,7 @@ from langue.search.rerank import load_reranker
 from langue.settings import override, parse
 from langue.tasks import load
 from langue.tasks.recipes import read_recipe, recipe_class
+from langue.tasks.table import USES
 
 DIAGNOSTICS = {"glue/AX": "glue/MNLI", "superglue/AX-b": "superglue/RTE", "superglue/AX-g": "superglue/RTE"}
 """Sets without training data, and the task whose model is asked."""
@@ -47,7 +48,7 @@ def evaluate(
     split: str | None = None,
     predictions: Path | None = None,
     rerank: Path | str | Any = None,
-    rerank_depth: int = RERANKED,
+    rerank_depth: int | None = None,
     stride: int | None = None,
     documents: Literal["file", "line", "paragraph"] = "file",
     text: str = "text",
@@ -68,7 +69,7 @@ def evaluate(
         split: of a benchmark: dev by default, of a search set test.
         predictions: a file for the answers.
         rerank: a classifier of pairs, or its folder, that judges what a search found.
-        rerank_depth: how many of the best it judges.
+        rerank_depth: how many of the best it judges; 100 by default.
         stride: tokens by which a writer's window slides, from 1 to the context; half of the context by default. A
             smaller one lets the model see more before each token, and takes longer.
         documents: what one document of a text file is.
@@ -95,43 +96,96 @@ def evaluate(
     data = str(data) if isinstance(data, Path) else data
     bounds = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped, "columns": columns}
     reading = reading_as(bounds, "evaluate")
-    _check_options(task, columns, language)
+    options = {"stride": stride, "benchmark": benchmark, "split": split, "predictions": predictions, "rerank": rerank}
+    options |= {"rerank_depth": rerank_depth, "language": language, **reading}
+    options |= {"documents": None if documents == "file" else documents, "text": None if text == "text" else text}
+    _check_options(task, data, [name for name, value in options.items() if value is not None])
+    if language is not None:
+        check_language(language)
     if task.measured_on == "text":
         result = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
-    elif task.name == "embed" and (benchmark == BEIR or (isinstance(data, str) and is_beir(data))):
+    elif task.name == "embed" and (benchmark == BEIR or _is_beir(data)):
         judge = None if rerank is None else load_reranker(rerank, device)
-        result = evaluate_searches(task, data, split or "test", judge, rerank_depth, predictions)
+        depth = RERANKED if rerank_depth is None else rerank_depth
+        result = evaluate_searches(task, data, split or "test", judge, depth, predictions)
     elif rerank is not None:
-        raise LangueError("--rerank is for a model of vectors and a BEIR folder; there is no search to judge here")
+        raise LangueError("--rerank is for a search set, such as a BEIR folder; there is no search to judge here")
     else:
         recipe = recipe_data(model if named else None, task.name, reading)
         on: Mapping[str, Any] = {
-            "vectors": partial(evaluate_table, renamed=columns is not None),
+            "vectors": partial(evaluate_table, benchmark=benchmark, split=split, renamed=columns is not None),
             "pairs": partial(_on_pairs, language=language),
-            "rows": partial(_on_rows, renamed=columns is not None),
+            "rows": partial(_on_rows, benchmark=benchmark, split=split, renamed=columns is not None),
         }
-        result = on[task.measured_on](task, data, recipe, benchmark, split or "dev", predictions)
+        result = on[task.measured_on](task, data, recipe, predictions=predictions)
     shown = data if isinstance(data, str) else "rows"
     return {"task": task.name, "data": shown, **result, "seconds": round(time.perf_counter() - begun, 3)}
 
 
-def _check_options(task: Any, columns: object, language: str | None) -> None:
-    """Refuse options that a task has no use for, before hours of writing."""
-    if columns is not None and task.measured_on == "text":
-        raise LangueError("--columns is for labelled rows and pairs; the column of a writer's text is named by --text")
-    if language is None:
-        return
-    if task.name not in PAIR_TASKS:
-        raise LangueError(f"--language is for a model that translates or summarises, and this one was to {task.name}")
-    check_language(language)
+WRITERS = ("generate", "fill")
+"""Tasks that are measured on running text."""
+
+OTHERS = tuple(name for name in USES if name not in WRITERS)
+
+TASKS_OF: Mapping[str, tuple[str, ...]] = {
+    "stride": ("generate",),
+    "documents": WRITERS,
+    "text": WRITERS,
+    "columns": OTHERS,
+    "predictions": OTHERS,
+    "benchmark": ("classify", "answer", "embed"),
+    "split": ("classify", "answer", "embed"),
+    "rerank": ("embed",),
+    "rerank_depth": ("embed",),
+    "language": PAIR_TASKS,
+}
+"""The tasks that an option has a say for; the others concern all."""
+
+READING = ("documents", "text", "columns", "max_line_bytes", "max_dropped")
+"""Options of the way in which files are read."""
+
+
+def _check_options(task: Any, data: Any, names: Sequence[str]) -> None:
+    """Refuse options that have no say, before hours of writing.
+
+    Args:
+        task: the task.
+        data: what it is measured on.
+        names: of all options that differ from what they are by default.
+
+    Raises:
+        LangueError: names one of them.
+    """
+    for name in names:
+        tasks = TASKS_OF.get(name, USES)
+        if task.name not in tasks:
+            raise LangueError(
+                f"{as_option(name)} is for models trained to {either(tasks)}, and this one was trained to {task.name}"
+            )
+        if name in READING and _is_read(data):
+            raise LangueError(f"{as_option(name)} is for files, and {data} was read when it was made; leave it out")
+        if name in READING and ("benchmark" in names or _is_beir(data)):
+            raise LangueError(f"{as_option(name)} is for files and tables, and benchmarks have a layout of their own")
+    if "rerank_depth" in names and "rerank" not in names:
+        raise LangueError("--rerank-depth is for --rerank, which is not given")
+
+
+def _is_read(data: Any) -> bool:
+    """True for a prepared store of tokens."""
+    return isinstance(data, str) and (Path(data) / MANIFEST).is_file()
+
+
+def _is_beir(data: Any) -> bool:
+    return isinstance(data, str) and is_beir(data)
 
 
 def _on_rows(
     task: Any,
     data: Any,
     recipe: TableDataSettings,
+    *,
     benchmark: str | None,
-    split: str,
+    split: str | None,
     predictions: Path | None,
     renamed: bool,
 ) -> dict[str, Any]:
@@ -139,8 +193,9 @@ def _on_rows(
     name = benchmark or (recipe.benchmark if its_own else None)
     tally = Tally()
     if name is not None:
-        metrics, answers, rows = _on_benchmark(task, name, data, split)
+        metrics, answers, rows = _on_benchmark(task, name, data, split or "dev")
     else:
+        refuse_split(split, data)
         # The layout of SQuAD has names of its own.
         columns = {} if isinstance(data, str) and data.endswith(".json") and not renamed else recipe.columns
         rows = list(read_labelled(data, recipe.replace(columns=columns), tally))
@@ -164,16 +219,8 @@ def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> d
 
 
 def _on_pairs(
-    task: Any,
-    data: Any,
-    recipe: PairDataSettings,
-    benchmark: str | None,
-    split: str,
-    predictions: Path | None,
-    language: str | None,
+    task: Any, data: Any, recipe: PairDataSettings, *, predictions: Path | None, language: str | None
 ) -> dict[str, Any]:
-    if benchmark is not None:
-        raise LangueError(f"{benchmark} is no benchmark for models trained to {task.name}")
     tally = Tally()
     pairs = read_pairs_of(task, data, recipe, tally)
     result, answers = evaluate_pairs(task, pairs, language)
@@ -207,8 +254,8 @@ def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = 
 
 def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
-        if isinstance(data, str) and (Path(data) / MANIFEST).is_file():
-            store = TokenStore.open(data)
+        if _is_read(data):
+            store = TokenStore.open(str(data))
         else:
             store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
             if dropped := store.manifest["records"]["dropped"]:
