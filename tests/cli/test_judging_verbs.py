@@ -136,7 +136,47 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
         (["answer", "RUN", "--question", "a"], "--question and --context go together"),
         (["answer", "RUN", "--question", "a", "--context", " "], "--question: context is empty"),
         (["classify", "RUN", "--file", "no.txt"], "no.txt cannot be read: No such file"),
+        (
+            ["classify", "RUN", "a", "--columns", "{text: b}"],
+            "--columns is for rows of a table, and there is no --file",
+        ),
+        (["classify", "RUN", "--file", "x", "--second", "b"], "--second is for a text that stands behind RUN"),
+        (["tag", "RUN", "a", "--columns", "{text: b}"], "--columns is for rows of a table"),
+        (["answer", "RUN", "--columns", "{text: b}"], "--columns is for rows of a table"),
+        (["fill", "RUN", "a", "--column", "b"], "--column is for rows of a table"),
+        (["embed", "RUN", "a", "--column", "b"], "--column is for rows of a table"),
+        (["generate", "RUN", "a", "--column", "b"], "--column is for rows of a table"),
+        (["translate", "RUN", "a", "--column", "b"], "--column is for rows of a table"),
+        (["translate", "RUN", "a", "--mean", "logarithm"], "--mean is for several models, and there is no --ensemble"),
+        (["summarize", "RUN", "a", "--column", "b"], "--column is for rows of a table"),
+        (["summarize", "RUN", "a", "--max-dropped", "1"], "--max-dropped is for --scores, which is not given"),
+        (["summarize", "RUN", "--file", "x", "--scores", "--out", "y"], "--out is for summaries, and --scores prints"),
+        (["transcribe", "RUN", "a.wav", "--words"], "--words is for --json or --format vtt"),
+        (["transcribe", "RUN", "a.wav", "--bonus", "1"], "--bonus is for --language-model, which is not given"),
+        (["data", "inspect", "x", "--document", "1"], "--document is for a text, which only --tokenizer can show"),
+        (["demo", "search", "--seconds", "1"], "--seconds is for the demo of families"),
+        (["demo", "--query", "a"], "--query is for the demo of search"),
+        (["play", "human", "Langue/Write-v0", "--top-k", "1", "--watch"], "--top-k and --watch are for a model"),
+        (["evaluate", "RUN", "--data", "x", "--stride", "3"], "--stride is for models trained to generate, and this"),
+        (["evaluate", "RUN", "--data", "x", "--documents", "line"], "is for models trained to generate or fill, and"),
+        (["evaluate", "RUN", "--data", "x", "--text", "body"], "--text is for models trained to generate or fill, and"),
+        (["evaluate", "RUN", "--data", "x", "--language", "fr"], "--language is for models trained to translate or"),
+        (["evaluate", "RUN", "--data", "x", "--rerank-depth", "3"], "--rerank-depth is for models trained to embed"),
+        (["evaluate", "RUN", "--data", "TABLE", "--split", "dev"], "--split is for benchmarks and search sets, and"),
+        (
+            ["evaluate", "RUN", "--data", "x", "--benchmark", "glue/SST-2", "--max-dropped", "1"],
+            "--max-dropped is for files and tables, and benchmarks have a layout of their own",
+        ),
+        (
+            ["evaluate", "RUN", "--data", "x", "--suite", "glue", "--stride", "3", "--text", "b"],
+            "--stride and --text are for one run without --suite",
+        ),
+        (
+            ["evaluate", "RUN", "--environment", "Langue/Write-v0", "--split", "dev"],
+            "--split is for --data without --environment",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(run, arguments, said, capsys):
-    assert said in complaint(capsys, *[str(run) if part == "RUN" else part for part in arguments])
+    places = {"RUN": run, "TABLE": run.parent / "train.jsonl"}
+    assert said in complaint(capsys, *(places.get(part, part) for part in arguments))

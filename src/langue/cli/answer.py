@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Input, Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
-from langue.cli.options import Columns, Device, Json, ModelFolder
+from langue.cli.options import Columns, Device, Json, ModelFolder, refuse_options
 from langue.errors import LangueError
 
 
@@ -34,6 +34,7 @@ def answer(
     """
     from langue.tasks import load
 
+    refuse_options({"columns": columns is not None and file is None}, "rows of a table, and there is no --file")
     if (question is None) != (context is None):
         raise LangueError("--question and --context go together")
     typed = on_command_line([] if question is None else [(question, context)], "--question")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
-from langue.cli.options import Columns, Device, Json, ModelFolder, Special
+from langue.cli.options import Columns, Device, Json, ModelFolder, Special, refuse_options
 
 
 def classify(
@@ -33,6 +33,8 @@ def classify(
     """
     from langue.tasks import load
 
+    refuse_options({"columns": columns is not None and file is None}, "rows of a table, and there is no --file")
+    refuse_options({"second": second is not None and not texts}, "a text that stands behind RUN, and there is none")
     typed = texts if second is None else [(text, second) for text in texts]
     inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)], by_columns)
     inputs.change(renaming(run, "classify", columns))

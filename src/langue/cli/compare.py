@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Device, Json, TableOptions, chosen
+from langue.cli.options import Device, Json, TableOptions, chosen, refuse_options
 from langue.console import table
+from langue.errors import either
 
 if TYPE_CHECKING:
     from langue.data import PairDataSettings, TableDataSettings, Tally
@@ -46,6 +47,7 @@ def compare(
         as_json: Print one JSON object, with counts of what was left out under dropped.
     """
     from langue.data import Tally
+    from langue.evaluation.pairs import PAIR_TASKS
     from langue.evaluation.pairs import compare as compare_tasks
     from langue.evaluation.run import reading_as, recipe_data
     from langue.metrics.languages import check_language
@@ -56,6 +58,9 @@ def compare(
     tasks = [load(run, device) for run in (first, second)]
     for task in tasks:
         _check(task)
+        refuse_options(
+            {"language": language is not None and task.name not in PAIR_TASKS}, f"models that {either(PAIR_TASKS)}"
+        )
     settings, tally = recipe_data(first, tasks[0].name, reading_as(chosen(reading), "compare")), Tally()
     references = (_recordings if tasks[0].name == "transcribe" else _pairs)(tasks[0], data, settings, tally, beams)
     expected, languages = references.expected, language or references.languages

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from langue.cli.options import AtLeastOne, Json
+from langue.cli.options import AtLeastOne, Json, refuse_options
 from langue.data.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def inspect(
     /,
     *,
     tokenizer: Path | None = None,
-    document: int = 0,
+    document: int | None = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a store holds, and with its tokenizer show a document.
@@ -66,19 +66,20 @@ def inspect(
     Args:
         store: A folder that `langue data prepare` made.
         tokenizer: The tokenizer that made it.
-        document: Which document to show, from 0.
+        document: Which document to show, from 0; the first by default.
         as_json: Print the manifest as one JSON object.
     """
     from langue.data import TokenStore
     from langue.text import Tokenizer
 
+    refuse_options({"document": document is not None and tokenizer is None}, "a text, which only --tokenizer can show")
     opened = TokenStore.open(store)
     _print(opened, as_json)
     if tokenizer is None:
         return
     known = Tokenizer.load(tokenizer)
     opened.require(known)
-    print(f"\n{known.decode(_document(opened, document))}")
+    print(f"\n{known.decode(_document(opened, document or 0))}")
 
 
 SHOWN_TOKENS = 500

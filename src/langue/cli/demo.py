@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from langue.cli.options import refuse_options
+
 if TYPE_CHECKING:
     from langue.report.result import RaceResult
 
@@ -41,7 +43,7 @@ def demo(
     /,
     *,
     out: Path | None = None,
-    seconds: float = 25.0,
+    seconds: float | None = None,
     model: Path | None = None,
     query: tuple[str, ...] = (),
 ) -> None:
@@ -54,10 +56,13 @@ def demo(
         what: What to show: families of language models, search, or play, which is learning from
             rewards.
         out: The folder to make; runs/demo, runs/demo-search or runs/demo-play by default.
-        seconds: Of families: how long each of the five trains.
+        seconds: Of families: how long each of the five trains; 25 by default.
         model: Of search: a model that embeds, such as a folder of sentence-transformers; by words alone without one.
         query: Of search: a question of your own; may be given several times.
     """
+    refuse_options({"seconds": seconds is not None and what != "families"}, "the demo of families")
+    searching = {"model": model is not None, "query": bool(query)}
+    refuse_options({} if what == "search" else searching, "the demo of search: langue demo search")
     if what == "search":
         from langue.cli.demo_search import demo_search
 
@@ -67,7 +72,7 @@ def demo(
 
         demo_play(out or Path("runs/demo-play"))
     else:
-        demo_families(out or Path("runs/demo"), seconds)
+        demo_families(out or Path("runs/demo"), 25.0 if seconds is None else seconds)
 
 
 def demo_families(out: Path, seconds: float) -> None:

@@ -18,7 +18,7 @@ from langue.cli.inputs import (
     read_inputs,
     text_in,
 )
-from langue.cli.options import Device, Json, Special
+from langue.cli.options import Device, Json, Special, refuse_options
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def embed(
     from langue.console import say
     from langue.tasks import load
 
+    refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
     task = load(run, device, task="embed")
     how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special}
     rows = chain(on_command_line(texts), read_inputs(file))

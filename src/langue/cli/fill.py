@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, one_line, read_inputs, text_in
-from langue.cli.options import Device, Json, ModelFolder, Special
+from langue.cli.options import Device, Json, ModelFolder, Special, refuse_options
 
 
 def fill(
@@ -32,6 +32,7 @@ def fill(
     """
     from langue.tasks import load
 
+    refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_column)
     inputs.change(lambda value, place: text_in(value, place, column))
     task = load(run, device, task="fill")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, read_inputs, text_in
-from langue.cli.options import Device, Flag, Json, chosen
+from langue.cli.options import Device, Flag, Json, chosen, refuse_options
 from langue.cli.rewriting import token_details
 from langue.cli.searching import SearchOptions
 from langue.cli.status import OK
@@ -46,6 +46,7 @@ def generate(
     """
     from langue.tasks import load
 
+    refuse_options({"column": column is not None and file is None}, "rows of a table, and there is no --file")
     options: dict[str, Any] = {"temperature": search.temperature, **chosen(search), "stop": stop, "special": special}
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
     inputs = Inputs("prompt", [*typed, *read_inputs(file)], by_column)

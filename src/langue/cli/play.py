@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
 from langue.cli.inputs import json_line, one_line
-from langue.cli.options import NO_OPTION, Device, Flag, Json, Several
+from langue.cli.options import NO_OPTION, Device, Flag, Json, Several, refuse_options
 from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
 from langue.content import read_yaml
@@ -72,7 +72,10 @@ def play(
     from langue.evaluation.episodes import evaluate_episodes
     from langue.tasks import load
 
-    place, is_person = environment_of(environment, changes), run == HUMAN
+    is_person, of_models = run == HUMAN, options.model_fields_set - {"episodes", "seed"}
+    if is_person:
+        refuse_options({**dict.fromkeys(sorted(of_models), True), "watch": watch}, "a model, and a person plays")
+    place = environment_of(environment, changes)
     policy = ask if is_person else policy_of(load(Path(run), device), **options.of_answers())
     show = _print_object if as_json else _print_last if is_person else _print_turns if watch else _print_line
     episodes = 1 if is_person and options.episodes is None else options.episodes

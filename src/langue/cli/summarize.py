@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import check_out, json_line
-from langue.cli.options import BoundOptions, Device, Flag, Json, Special, chosen
+from langue.cli.options import BoundOptions, Device, Flag, Json, Special, chosen, refuse_options
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
@@ -60,6 +60,11 @@ def summarize(
     from langue.tasks import load
     from langue.tasks.summarize.prompted import Prompted
 
+    refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
+    if scores:
+        refuse_options({"out": out is not None, "column": column != "text"}, "summaries, and --scores prints none")
+    else:
+        refuse_options(dict.fromkeys(chosen(reading), True), "--scores, which is not given")
     task: Any = load(run, device, task=("summarize", "generate"))
     options: dict[str, Any] = {"special": special}
     if task.name == "generate":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
-from langue.cli.options import Columns, Device, Json, ModelFolder
+from langue.cli.options import Columns, Device, Json, ModelFolder, refuse_options
 
 
 def tag(
@@ -29,6 +29,7 @@ def tag(
     """
     from langue.tasks import load
 
+    refuse_options({"columns": columns is not None and file is None}, "rows of a table, and there is no --file")
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_columns)
     inputs.change(renaming(run, "tag", columns))
     task = load(run, device, task="tag")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter
 
 from langue.cli.inputs import Input, Inputs, check_out, read_table
-from langue.cli.options import Device, Json, ModelFolder, chosen
+from langue.cli.options import Device, Json, ModelFolder, chosen, refuse_options
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import TranscriptWriter, file_names, render
 from langue.console import Advance, progress
@@ -57,6 +57,9 @@ def transcribe(
         raise LangueError("--mistakes needs what is said in every recording: give them by --file alone")
     inputs = Inputs("recording", [*_named(recordings), *(read_table(file) if file else ())])
     kind = "json" if as_json else form
+    refuse_options({"words": how.words and kind not in ("json", "vtt")}, "--json or --format vtt")
+    of_search = {"weight": how.weight is not None, "bonus": how.bonus is not None}
+    refuse_options({} if how.language_model else of_search, "--language-model, which is not given")
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
     task = load(run, device, task="transcribe")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_out
-from langue.cli.options import Device, Json, Special
+from langue.cli.options import Device, Json, Special, refuse_options
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 
@@ -52,6 +52,8 @@ def translate(
     """
     from langue.tasks import load
 
+    refuse_options({"column": column != "source" and file is None}, "rows of a table, and there is no --file")
+    refuse_options({"mean": mean != "probability" and not ensemble}, "several models, and there is no --ensemble")
     task = load(run, device, task="translate")
     if ensemble:
         task.join([load(other, device, task="translate") for other in ensemble])
