@@ -48,6 +48,7 @@ class Plan:
         seconds: how long it will take.
         batch_tokens: tokens that a batch is to hold, where batches are counted by them.
         dropped: how many records the training will leave out, by reason.
+        uncounted: what takes time beside, in words.
     """
 
     model: str
@@ -67,6 +68,7 @@ class Plan:
     seconds: float
     batch_tokens: int | None
     dropped: Mapping[str, int]
+    uncounted: str = ""
 
     @property
     def flops(self) -> float:
@@ -138,6 +140,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         seconds=steps * a_step / rate,
         batch_tokens=training.batch_tokens,
         dropped=load.dropped,
+        uncounted=load.uncounted,
     )
 
 

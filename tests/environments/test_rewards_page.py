@@ -7,12 +7,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from langue import environments
 from langue.content import parse_yaml
 from langue.environments import Reply, play
+from langue.tasks.play.settings import MEASURES as PLAYED
+from langue.tasks.play.settings import AlgorithmName
+from langue.tasks.prefer.settings import MEASURES as PREFERRED
+from langue.tasks.prefer.settings import PreferenceLoss
 
 DOCS = Path(__file__).parents[2] / "docs"
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -37,6 +42,13 @@ def test_ppo_learns():
     curve = rewards("ppo.py", 4096)
     assert len(curve) == 5
     assert curve[-1] > 0.3
+
+
+def test_the_pages_tell_of_each_algorithm_each_loss_and_each_measure():
+    preferences = (DOCS / "preferences.md").read_text(encoding="utf-8")
+    assert not [name for name in (*get_args(AlgorithmName), *PLAYED) if f"| `{name}` |" not in PAGE]
+    assert not [name for name in get_args(PreferenceLoss) if f"| `{name}` |" not in preferences]
+    assert not [name for name in PREFERRED if name != "loss" and f"`{name}`" not in preferences]
 
 
 def test_the_text_form_of_the_page_is_one():

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import langue
+from langue.cli.plan import describe
 from langue.content import parse_yaml
 from langue.engine import GenerationSettings
 from langue.environments import Episode, Reply, Turn, make, play, policy_of
@@ -359,6 +360,8 @@ def test_what_it_began_from_is_measured_before_the_first_step(folder, tmp_path):
 
 def test_a_plan_wants_a_model_that_writes(folder):
     recipe = read_recipe("rewards")
-    assert make_plan(recipe, folder / "attention").steps == 200
+    plan = make_plan(recipe, folder / "attention")
+    assert plan.steps == 200
+    assert "texts are drawn" in describe(plan)[-1]
     with pytest.raises(LangueError, match="goes on with a model that writes already"):
         make_plan(recipe)

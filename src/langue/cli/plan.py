@@ -56,6 +56,7 @@ def describe(made: Plan) -> list[str]:
     if made.source is not None:
         rows, kind = f"{made.rows:,} pairs of {made.source:,} and {made.context:,} tokens at most", "target tokens"
     held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
+    beside = [_line("", f"beside it, {made.uncounted}")] if made.uncounted else []
     return [
         f"{made.model}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
         _line(
@@ -71,6 +72,7 @@ def describe(made: Plan) -> list[str]:
             f"GFLOP/s;",
         ),
         _line("", f"a model of this kind and size usually gets about {made.share:.0%} of that"),
+        *beside,
     ]
 
 

@@ -90,6 +90,7 @@ class Load:
         predicts_tokens: whether there are logits of the whole vocabulary.
         source: positions of its longest source, where there are sources.
         dropped: how many records are left out, by reason.
+        uncounted: what takes time beside the passes of training, in words.
     """
 
     config: ModelConfig
@@ -102,6 +103,7 @@ class Load:
     predicts_tokens: bool = True
     source: int | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    uncounted: str = ""
 
 
 @dataclass(frozen=True)

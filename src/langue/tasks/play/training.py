@@ -75,6 +75,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
             tokens_per_step=tokens,
             steps_per_epoch=math.inf,
             flops_per_token=flops_per_token(config, recipe.play.max_tokens),
+            uncounted="texts are drawn token by token and judged, which takes longer than learning from them",
         )
 
     def algorithm(self, strategy: Strategy) -> Rollouts:
