@@ -151,6 +151,8 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
         (["summarize", "RUN", "a", "--column", "b"], "--column is for rows of a table"),
         (["summarize", "RUN", "a", "--max-dropped", "1"], "--max-dropped is for --scores, which is not given"),
         (["summarize", "RUN", "--file", "x", "--scores", "--out", "y"], "--out is for summaries, and --scores prints"),
+        (["summarize", "RUN", "a", "--file", "x", "--scores"], "--scores is for the rows of --file; leave out the"),
+        (["embed", "RUN", "a", "--json", "--out", "x.npy"], "--json is for vectors that are printed"),
         (["transcribe", "RUN", "a.wav", "--words"], "--words is for --json or --format vtt"),
         (["transcribe", "RUN", "a.wav", "--bonus", "1"], "--bonus is for --language-model, which is not given"),
         (["data", "inspect", "x", "--document", "1"], "--document is for a text, which only --tokenizer can show"),

@@ -144,6 +144,8 @@ def test_summaries_are_scored_beside_baselines(folder: Path, capsys) -> None:
     assert command(["summarize", str(folder / "sum"), "the king", "", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == {"text": "", "summary": ""}
+    assert command(["summarize", str(folder / "sum"), "the king", "--prompt", "In short:"]) == 2
+    assert "--prompt is for decoders" in capsys.readouterr().err
 
 
 def test_baselines_are_the_first_and_the_best_sentence() -> None:

@@ -58,6 +58,7 @@ def embed(
     from langue.console import say
     from langue.tasks import load
 
+    refuse_options({"json": as_json and out is not None}, "vectors that are printed, and --out writes them")
     refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
     task = load(run, device, task="embed")
     how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special}

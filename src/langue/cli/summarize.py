@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from langue.data import PairDataSettings
 
 
+PROMPT = "\nTL;DR:"
+
+
 def summarize(
     run: Path,
     /,
@@ -26,7 +29,7 @@ def summarize(
     out: Path | None = None,
     search: RewriteOptions = RewriteOptions(),  # noqa: B008 - it is frozen
     instruction: str | None = None,
-    prompt: str = "\nTL;DR:",
+    prompt: str = PROMPT,
     target_language: str | None = None,
     scores: Flag = False,
     reading: BoundOptions = BoundOptions(),  # noqa: B008 - it is frozen
@@ -62,6 +65,8 @@ def summarize(
 
     refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
     if scores:
+        if texts:
+            raise LangueError("--scores is for the rows of --file; leave out the texts behind RUN")
         refuse_options({"out": out is not None, "column": column != "text"}, "summaries, and --scores prints none")
     else:
         refuse_options(dict.fromkeys(chosen(reading), True), "--scores, which is not given")
@@ -72,6 +77,7 @@ def summarize(
             raise LangueError("the model was trained to generate, and is told no language; leave out --target-language")
         task = Prompted(task, prompt, instruction or "")
     else:
+        refuse_options({"prompt": prompt != PROMPT}, "decoders, and this model was trained to summarize")
         options["instruction"] = instruction
     if scores:
         from langue.evaluation.run import reading_as, recipe_data
