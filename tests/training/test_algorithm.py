@@ -11,8 +11,17 @@ from langue.models import ModelConfig, build
 from langue.objectives import Causal, log_probabilities
 from langue.training import Trainer, Watch, latest
 from langue.training.prefetch import Pass
+from langue.training.types import StepMetrics
 from langue.written_text import WrittenText, batch_of
 from tiny_training import CONTEXT, VOCAB, everything, same, settings, trainer
+
+
+def test_a_step_tells_first_what_decides():
+    sums = {"loss": (6.0, 3.0), "length": (8.0, 2.0), "idle_groups": (1.0, 4.0), "reward": (1.0, 2.0), "kl": (0.0, 0.0)}
+    step = StepMetrics(2.0, 3, 1.0, False, 1.0, sums)
+    assert step.in_words() == "loss 2.000 length 4.000 idle groups 0.250 reward 0.500"
+    assert step.in_words("reward") == "reward 0.500 length 4.000 idle groups 0.250"
+    assert step.in_words("f1") == step.in_words()
 
 
 class Reinforce:

@@ -71,6 +71,10 @@ class Progress(Settings):
         return self
 
 
+SHOWN = 4
+"""Numbers of a step that fit beside a bar."""
+
+
 @dataclass(frozen=True)
 class StepMetrics:
     """Metrics of one step.
@@ -92,10 +96,10 @@ class StepMetrics:
     sums: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def in_words(self, first: str = "loss") -> str:
-        """The means of what was measured, one of them and then the loss before all others."""
-        measured = {name: total / count for name, (total, count) in self.sums.items() if count}
-        means = {**({first: measured[first]} if first in measured else {}), "loss": self.loss, **measured}
-        return " ".join(f"{name.replace('_', ' ')} {mean:.3f}" for name, mean in means.items())
+        """A few means of what was measured, one of them first; the loss in its place where that was not measured."""
+        measured = {name: total / count for name, (total, count) in self.sums.items() if count and name != "loss"}
+        means = {first: measured[first], **measured} if first in measured else {"loss": self.loss, **measured}
+        return " ".join(f"{name.replace('_', ' ')} {mean:.3f}" for name, mean in list(means.items())[:SHOWN])
 
 
 @dataclass(frozen=True)
