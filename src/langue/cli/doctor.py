@@ -14,7 +14,7 @@ from langue.extra import is_missing
 
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
-    "rl": (("gymnasium",), "environments: langue play, langue evaluate --environment"),
+    "rl": (("gymnasium",), "environments: langue play, langue evaluate --environment, task: play"),
     "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
     "parquet": (("pyarrow",), "data in Parquet files"),
     "metrics": (
