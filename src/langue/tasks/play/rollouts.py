@@ -156,7 +156,8 @@ class Rollouts:
         policy = policy_of(
             self.task(model), temperature=settings.temperature, max_tokens=settings.max_tokens, seed=seed, beams=1
         )
-        played = play(self.environment, policy, numbers, seed=seed, samples=settings.group)
+        is_new = self._held is None  # later on, an environment is known to repeat itself
+        played = play(self.environment, policy, numbers, seed=seed, samples=settings.group, twice=is_new)
         return sorted((episode for episode in played if not episode.fault), key=lambda one: (one.number, one.sample))
 
     def _batch(self, rows: Sequence[RolloutRow], groups: int, device: torch.device) -> PolicyBatch:
