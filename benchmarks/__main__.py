@@ -29,6 +29,8 @@ NAMES = (
     "whisper",
     "search_index",
     "retrieval",
+    "rewards",
+    "preferences",
     "gpu",
 )
 
@@ -41,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data",
         type=Path,
-        help="text (time_to_loss, data, checkpoints, search_index), a folder of benchmarks (fine_tuning, classify, "
-        "embed), of pairs (beam, translation) or of both (retrieval), or a table of recordings (whisper)",
+        help="text (time_to_loss, data, checkpoints, search_index, preferences), a folder of benchmarks (fine_tuning, "
+        "classify, embed), of pairs (beam, translation) or of both (retrieval), or a table of recordings (whisper)",
     )
     parser.add_argument(
         "--model",
