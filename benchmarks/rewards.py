@@ -1,8 +1,8 @@
 """Learning from rewards beside TRL's GRPOTrainer: texts drawn a second, and the time to a reward of 0.9.
 
-A decoder that can add two small numbers now and then is trained once, and written for Transformers. Both trainers
-go on from it by GRPO with the same groups, batches, temperature, rate and AdamW, without a hold to the start, in new
-questions of the same task of reasoning-gym, judged by it.
+A decoder is trained once on sums of small numbers, of which two in five are wrong, and written for Transformers. Both
+trainers go on from it by GRPO with the same groups, batches, temperature, rate and AdamW, without a hold to the start,
+in new questions of the same task of reasoning-gym, judged by it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ QUESTIONS = {
     "allow_negation": False,
 }  # fmt: skip
 LINES = 6000
-LEARNT_STEPS = 70
-"""Steps of plain training, after which four or five of ten drawn answers are right."""
+LEARNT_STEPS = 200
+"""Steps of plain training, after which about half of the answers that it draws are right."""
 
-GROUP, BATCH, TOKENS, RATE, BETA2 = 8, 256, 8, 5e-4, 0.99
-STEPS = 220
+GROUP, BATCH, TOKENS, RATE, BETA2 = 8, 256, 8, 3e-4, 0.99
+STEPS = 80
 GOAL, WINDOW = 0.9, 5
 """The reward to be reached, as the mean of so many steps."""
 
@@ -134,8 +134,9 @@ def _write_policy(folder: Path) -> None:
     """The run that both go on from, its folder for Transformers, and both recipes."""
     import reasoning_gym
 
-    rows = reasoning_gym.create_dataset(TASK, seed=7, size=LINES, **QUESTIONS)
-    lines = "".join(f"{row['question']}{row['answer']}\n" for row in rows)
+    rows = list(reasoning_gym.create_dataset(TASK, seed=7, size=LINES, **QUESTIONS))
+    answers = [rows[n if n % 5 < 3 else n - 1]["answer"] for n in range(LINES)]
+    lines = "".join(f"{row['question']}{answer}\n" for row, answer in zip(rows, answers, strict=True))
     (folder / "lines.txt").write_text(lines, encoding="utf-8")
     (folder / "writer.yaml").write_text(WRITER.replace("LINES", str(folder / "lines.txt")), encoding="utf-8")
     (folder / "player.yaml").write_text(PLAYER, encoding="utf-8")
