@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from langue.engine import GenerationSettings, Hypothesis
@@ -62,17 +63,18 @@ class DecoderPolicy:
     options: Mapping[str, Any]
 
     def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
-        turns = [self._read(*pair) for pair in zip(observations, infos, strict=True)]
+        read = cache(self._read)  # the texts of a group answer the same observation
+        turns = [read(text, not info["history"].ids) for text, info in zip(observations, infos, strict=True)]
         prompts = [(info["history"] + turn).ids for turn, info in zip(turns, infos, strict=True)]
         options = {**_keeping_draws(self.options, beams=1), "keys": _keys(infos)}
         written = self.task.write(prompts, **options)
         return [self._reply(*row) for row in zip(prompts, turns, written, strict=True)]
 
-    def _read(self, observation: str, info: Mapping[str, Any]) -> WrittenText:
+    def _read(self, observation: str, first: bool) -> WrittenText:
         tokenizer = self.task.tokenizer
-        if info["history"].ids:
-            return WrittenText().extended(tokenizer.encode(observation), "environment")
-        return WrittenText().extended(tokenizer.prompt(observation), "prompt")
+        if first:
+            return WrittenText().extended(tokenizer.prompt(observation), "prompt")
+        return WrittenText().extended(tokenizer.encode(observation), "environment")
 
     def _reply(self, prompt: Sequence[int], turn: WrittenText, hypotheses: Sequence[Hypothesis]) -> Reply:
         best = hypotheses[0]

@@ -70,7 +70,7 @@ class Branches(NamedTuple):
         texts = np.array([text for row in rows for text in row.texts])
         packed = np.zeros((len(rows), max(row.length for row in rows)), np.int64)
         documents, places = np.zeros_like(packed), np.zeros((len(texts), ids.shape[1]), np.int64)
-        place = 0
+        place, positions = 0, np.arange(packed.size)
         for number, (members, trunk, _) in enumerate(rows):
             start, end = number * packed.shape[1], trunk
             line, marks = packed[number], documents[number]
@@ -78,6 +78,7 @@ class Branches(NamedTuple):
             for document, text in enumerate(members):
                 own = slice(end, end + lengths[text] - trunk)
                 line[own], marks[own] = ids[text, trunk : lengths[text]], document
-                places[place, : lengths[text]] = start + np.r_[:trunk, own]
+                places[place, :trunk] = positions[start : start + trunk]
+                places[place, trunk : lengths[text]] = positions[start + own.start : start + own.stop]
                 place, end = place + 1, own.stop
         return cls(texts, packed, documents, places)
