@@ -1,6 +1,6 @@
 """Learning from rewards beside TRL's GRPOTrainer: texts drawn a second, and the time to a reward of 0.9.
 
-A decoder is trained once on sums of small numbers, of which three in five are wrong, and written for Transformers. Both
+A decoder is trained once on sums of small numbers, half of them wrong, and exported to Transformers. Both
 trainers go on from it by GRPO with the same groups, batches, temperature, rate and AdamW, without a hold to the start,
 in new questions of the same task of reasoning-gym, judged by it.
 """
@@ -26,10 +26,10 @@ QUESTIONS = {
 }  # fmt: skip
 LINES = 6000
 LEARNT_STEPS = 200
-"""Steps of plain training, after which about four in ten of the answers that it draws are right."""
+"""Steps of plain training, after which about half of the answers that it draws are right."""
 
 GROUP, BATCH, TOKENS, RATE, BETA2 = 8, 256, 8, 3e-4, 0.99
-STEPS = 80
+STEPS = 120
 GOAL, WINDOW = 0.9, 5
 """The reward to be reached, as the mean of so many steps."""
 
@@ -135,7 +135,7 @@ def _write_policy(folder: Path) -> None:
     import reasoning_gym
 
     rows = list(reasoning_gym.create_dataset(TASK, seed=7, size=LINES, **QUESTIONS))
-    answers = [rows[n if n % 5 < 2 else n - 1]["answer"] for n in range(LINES)]
+    answers = [rows[n - n % 2]["answer"] for n in range(LINES)]
     lines = "".join(f"{row['question']}{answer}\n" for row, answer in zip(rows, answers, strict=True))
     (folder / "lines.txt").write_text(lines, encoding="utf-8")
     (folder / "writer.yaml").write_text(WRITER.replace("LINES", str(folder / "lines.txt")), encoding="utf-8")
