@@ -154,7 +154,9 @@ def _langue(folder: Path, seed: int, steps: int) -> dict[str, list[float]]:
     """The command; drawing is the share of time that its log says it waited."""
     out, changes = folder / f"play-{seed}", {"training.steps": steps, "training.seed": seed}
     start = ("--start-from", str(folder / "policy"))
-    lines = [line for line in langue_train(str(folder / "player.yaml"), changes, out, *start) if "reward" in line]
+    lines = [
+        line for line in langue_train(str(folder / "player.yaml"), changes, out, *start) if line["split"] == "train"
+    ]
     seconds = [line["seconds"] for line in lines]
     lasted = [end - begin for begin, end in zip([0.0, *seconds[:-1]], seconds, strict=True)]
     drawing = [line["waited"] * length for line, length in zip(lines, lasted, strict=True)]
