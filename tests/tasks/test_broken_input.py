@@ -91,7 +91,7 @@ VERBS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("value", NO_INPUTS, ids=str)
+@pytest.mark.parametrize("value", NO_INPUTS, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("name", VERBS)
 def test_what_is_no_input_is_refused_in_a_sentence(name, value):
     with pytest.raises(LangueError):
