@@ -85,7 +85,9 @@ class BoundOptions(ReadSettings):
 class TableOptions(BoundOptions):
     """The way in which labelled rows or pairs are read."""
 
-    columns: Columns = None
+    columns: str | None = None
+    """A table's names of the columns that the model was trained to read, such as '{text: review, label: stars}'; by
+    default as in training."""
 
 
 @Parameter(name="*", negative="")
