@@ -134,7 +134,8 @@ def _likelier(folder: Path, run: str) -> float:
     from langue.objectives.completions import Completion, completion_batch, text_log_probabilities
 
     model = langue.load(folder / run)
-    rows = [json.loads(line) for line in (folder / "held-out.jsonl").read_text("utf-8").splitlines()]
+    with (folder / "held-out.jsonl").open(encoding="utf-8") as file:
+        rows = list(map(json.loads, file))
     means = []
     for name in ("chosen", "rejected"):
         pairs = [(model.tokenizer.prompt(row["prompt"]), model.tokenizer.encode(row[name])) for row in rows]

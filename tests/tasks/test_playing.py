@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -29,19 +28,10 @@ from langue.tasks.play.training import DEV_SEED
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
 from langue.written_text import WrittenText
-from pair_rows import pairs, write_pairs
+from policy_runs import WRITER, rows_in, write_policies
 from spoken_rows import RECIPE as SPOKEN
 from spoken_rows import say, write_spoken
 from two_processes import outputs_of_two
-
-WRITER = """\
-task: generate
-tokenizer: {kind: char}
-model: {layers: 1, width: 16, heads: 2, context: 64, mixer: MIXER}
-data: {train: text.txt, dev: 0.1, documents: line}
-training: {steps: 30, batch_size: 4, evaluate_every: 30, device: cpu}
-samples: {max_tokens: 0}
-"""
 
 PLAYING = """\
 task: play
@@ -71,6 +61,12 @@ def failing(text: str, row: dict) -> float:
     raise ValueError("the judge is ill")
 
 
+def moody(text: str, row: dict) -> float:
+    if row["prompt"] == "on":
+        raise ValueError("the judge is ill")
+    return vowels(text, row)
+
+
 def fickle(text: str, row: dict) -> float:
     return next(COUNTER) / 10
 
@@ -81,13 +77,7 @@ COUNTER = count()
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("playing")
-    (place / "text.txt").write_text("".join(f"{one} {two}\n" for one, two in pairs(200)), encoding="utf-8")
-    for mixer in ("attention", "lstm"):
-        path = place / f"{mixer}.yaml"
-        position = ", position: none" if mixer == "lstm" else ""
-        path.write_text(WRITER.replace("MIXER", mixer + position), encoding="utf-8")
-        train(read_recipe(path), place / mixer, report=False)
-    train(read_recipe(write_pairs(place), {"training.steps": "60"}), place / "seq2seq", report=False)
+    write_policies(place, steps=30, pair_steps=60)
     return place
 
 
@@ -96,11 +86,6 @@ def playing(folder: Path, out: Path, start: str = "attention", environment: str 
     path.write_text(PLAYING.replace("ENVIRONMENT", environment), encoding="utf-8")
     fields = {name.replace("__", "."): str(value) for name, value in changes.items()}
     return train(read_recipe(path, fields), out, start_from=folder / start, report=False)
-
-
-def rows_in(run: Path, split: str) -> list[dict]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [row for row in rows if row["split"] == split]
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -194,6 +179,29 @@ def test_equal_rewards_move_no_weight(folder, tmp_path):
     assert all(row["idle_groups"] == 1.0 for row in rows_in(run, "train"))
 
 
+def test_episodes_that_fail_are_left_out_and_counted(folder, tmp_path):
+    run = playing(folder, tmp_path / "run", environment=VOWELS.replace(":vowels", ":moody"), training__steps=2)
+    rows = rows_in(run.folder.path, "train")
+    assert [row["failed"] for row in rows] == [0.25, 0.25]  # one of four prompts
+    assert [row["tokens"] for row in rows] == [12, 24]
+
+
+@pytest.mark.parametrize("position", ["rotary", "learned"])
+def test_no_text_outgrows_the_context(folder, tmp_path, position):
+    (tmp_path / "writer.yaml").write_text(
+        WRITER.replace("context: 64, mixer: MIXER", f"context: 16, position: {position}")
+        .replace("text.txt", str(folder / "text.txt"))
+        .replace("STEPS", "2")
+    )
+    train(read_recipe(tmp_path / "writer.yaml"), tmp_path / "writer", report=False)
+    run = playing(tmp_path, tmp_path / "run", "writer", play__max_tokens=40, training__steps=2).folder.path
+    rows = rows_in(run, "train")
+    assert max(row["drift"] for row in rows) < 1e-5
+    assert max(row["length"] for row in rows) <= 16
+    with pytest.raises(LangueError, match=r"a prompt of 20 tokens leaves no room for a text in .* context of 16"):
+        playing(tmp_path, tmp_path / "long", "writer", VOWELS.replace('"the"', f'"{"ab " * 6}ab"'))
+
+
 def test_a_divergence_holds_the_policy_to_where_it_began(folder, tmp_path):
     ends = []
     for kl in ("0.0", "20.0"):
@@ -217,12 +225,12 @@ def test_a_run_killed_in_rollouts_ends_in_the_same_bits(folder, tmp_path, monkey
     whole = playing(folder, tmp_path / "whole", play__epochs=epochs).folder.path
     made = Rollouts._batch
 
-    def killed(self, rows, groups, device):
+    def killed(self, *arguments):
         if self.kills and self.last == self.kills[0]:
             self.kills.pop(0)
             raise KeyboardInterrupt
         Rollouts.last += 1
-        return made(self, rows, groups, device)
+        return made(self, *arguments)
 
     monkeypatch.setattr(Rollouts, "kills", [0, 1, 2, 4, 5][: 5 if epochs == 1 else 2], raising=False)
     monkeypatch.setattr(Rollouts, "last", 0, raising=False)

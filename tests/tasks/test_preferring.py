@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 import langue
 from langue.batch import IGNORE
 from langue.data.labelled import Labelled
+from langue.data.tally import Tally
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.objectives import Causal
@@ -26,16 +27,8 @@ from langue.tasks.prefer.reference import log_probabilities_of, read_references,
 from langue.tasks.prefer.settings import PreferSettings
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
-from pair_rows import pairs, write_pairs
-
-WRITER = """\
-task: generate
-tokenizer: {kind: char}
-model: {layers: 1, width: 16, heads: 2, context: 64, mixer: MIXER}
-data: {train: text.txt, dev: 0.1, documents: line}
-training: {steps: 4, batch_size: 4, evaluate_every: 4, device: cpu}
-samples: {max_tokens: 0}
-"""
+from pair_rows import pairs
+from policy_runs import WRITER, rows_in, write_policies
 
 PREFERRING = """\
 task: prefer
@@ -61,13 +54,7 @@ def preferences(count: int = 60) -> list[dict]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("preferring")
     write_rows(place, preferences())
-    (place / "text.txt").write_text("".join(f"{one} {two}\n" for one, two in pairs(200)), encoding="utf-8")
-    for mixer in ("attention", "lstm"):
-        path = place / f"{mixer}.yaml"
-        position = ", position: none" if mixer == "lstm" else ""
-        path.write_text(WRITER.replace("MIXER", mixer + position), encoding="utf-8")
-        train(read_recipe(path), place / mixer, report=False)
-    train(read_recipe(write_pairs(place)), place / "seq2seq", report=False)
+    write_policies(place, steps=4)
     return place
 
 
@@ -76,11 +63,6 @@ def preferring(folder: Path, out: Path, start: str, loss: str = "dpo", **changes
     path.write_text(PREFERRING.replace("LOSS", loss), encoding="utf-8")
     fields = {name.replace("__", "."): str(value) for name, value in changes.items()}
     return train(read_recipe(path, fields), out, start_from=folder / start, report=False)
-
-
-def rows_in(run: Path, split: str) -> list[dict]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [row for row in rows if row["split"] == split]
 
 
 @pytest.mark.parametrize("loss", ["dpo", "ipo", "kto", "orpo", "simpo", "cpo"])
@@ -155,8 +137,8 @@ def test_a_resumed_run_ends_where_it_would_have_ended(folder, tmp_path, monkeypa
 def test_losses_of_pieces_add_up_to_the_loss_of_the_whole(folder, loss):
     start = langue.load(folder / "attention")
     reader = DecoderPrompts(start.tokenizer, 64)
-    kept = encoded(pairs_of([Labelled("a row", row) for row in preferences(8)]), reader)
-    examples = PreferenceExamples(kept.examples, reference_log_probabilities(start.model, kept.examples) - 1.0)
+    kept = encoded(pairs_of([Labelled("a row", row) for row in preferences(8)]), reader, Tally())
+    examples = PreferenceExamples(kept, reference_log_probabilities(start.model, kept) - 1.0)
     objective = PreferObjective(PreferSettings(loss=loss))
     gradients = []
     for size in (len(examples), 2, 1):
@@ -176,11 +158,19 @@ def test_scores_become_pairs_of_all_that_differ():
         Labelled(f"row {number}", {"prompt": prompt, "text": text, "score": score})
         for number, (prompt, text, score) in enumerate(scored)
     ]
-    assert {pair[1:] for pair in pairs_of(rows)} == {("y", "x"), ("z", "x"), ("y", "z")}
+    assert {pair[1:3] for pair in pairs_of(rows)} == {("y", "x"), ("z", "x"), ("y", "z")}
 
 
-def test_pairs_of_equal_texts_teach_nothing():
-    assert pairs_of([Labelled("a row", {"prompt": "a", "chosen": "b", "rejected": "b"})]) == []
+def test_pairs_of_equal_texts_are_left_out_and_counted(folder, tmp_path, capsys):
+    equal = {"prompt": "a", "chosen": "ol", "rejected": "ol"}
+    rows, path = [*preferences(40), equal], tmp_path / "equal.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    changes = {"data__train": path, "data__dev": "null", "data__test": "null", "training__steps": 1}
+    preferring(folder, tmp_path / "run", "attention", "simpo", **changes)
+    assert "left out of the train rows: 1 chosen and rejected are the same" in capsys.readouterr().err
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *[equal] * 9]), encoding="utf-8")
+    with pytest.raises(LangueError, match=r"chosen and rejected are the same.*data.max_dropped"):
+        preferring(folder, tmp_path / "refused", "attention", "simpo", **changes)
 
 
 def test_single_texts_are_good_or_bad():
@@ -196,8 +186,14 @@ def test_single_texts_are_good_or_bad():
         ("b yes", True),
         ("b no", False),
     ]
-    # A mismatched text is that of another prompt.
-    assert all(row.mismatched[0] != row.prompt for row in judged_of(pair))
+    # A mismatched text is that of another prompt, however many rows have the same.
+    uneven = [
+        Labelled("a row", {"prompt": name, "text": f"{name} {place}", "label": 1})
+        for place, name in enumerate("abbbca")
+    ]
+    for judged in (pair, uneven):
+        assert all(row.mismatched[0] != row.prompt for row in judged_of(judged))
+    assert [row.mismatched for row in judged_of(uneven)] == ["b 1", "c 4", "c 4", "c 4", "a 5", "b 1"]
 
 
 @pytest.mark.parametrize(
@@ -225,8 +221,9 @@ def test_prompts_lose_their_beginning_where_there_is_no_room(folder):
     assert len(row.ids) == 9
     assert tokenizer.decode(row.ids[: row.first]) == " king"
     assert tokenizer.decode(row.ids[row.first :]) == "saw"
-    none = encoded(pairs_of([Labelled("a row", {"prompt": "a", "chosen": "the old king", "rejected": "b"})]), reader)
-    assert (len(none.examples), none.left_out) == (0, 1)
+    long, tally = {"prompt": "a", "chosen": "the old king", "rejected": "b"}, Tally()
+    assert encoded(pairs_of([Labelled("a row", long)]), reader, tally) == []
+    assert tally.dropped() == {"longer than the context": 1}
 
 
 def test_log_probabilities_do_not_depend_on_the_batch(folder):
@@ -245,6 +242,7 @@ def test_weights_that_write_are_needed(folder, tmp_path, start, sentence):
     if start is not None:
         (folder / "fill.yaml").write_text(
             WRITER.replace("MIXER", "attention")
+            .replace("STEPS", "4")
             .replace("generate", "fill")
             .replace("{layers", "{form: encoder, layers")
         )

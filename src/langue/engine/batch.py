@@ -211,8 +211,13 @@ class DecodingBatch:
 def _distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[int], Tensor]:
     """The number of the first of all prompts that are the same, and (prompts,) which of those each one is."""
     known: dict[tuple[int, ...], int] = {}
-    places = [known.setdefault(tuple(prompt), len(known)) for prompt in prompts]
-    return [places.index(number) for number in range(len(known))], torch.tensor(places)
+    firsts, places = [], []
+    for number, prompt in enumerate(prompts):
+        place = known.setdefault(tuple(prompt), len(known))
+        if place == len(firsts):
+            firsts.append(number)
+        places.append(place)
+    return firsts, torch.tensor(places)
 
 
 def _alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

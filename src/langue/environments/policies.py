@@ -38,11 +38,13 @@ An info is the environment's, with `history`: a `WrittenText` of all earlier tur
 """
 
 
-def policy_of(task: Any, **options: Any) -> Policy:
+def policy_of(task: Any, *, within_context: bool = False, **options: Any) -> Policy:
     """The policy of a model.
 
     Args:
         task: what `langue.load` gives of a run that writes.
+        within_context: let no text outgrow the decoder's context, beyond which what was drawn has not the likelihood
+            that the model gives the text as a whole.
         options: the task's own, such as temperature, max_tokens, beams and seed.
 
     Raises:
@@ -52,22 +54,25 @@ def policy_of(task: Any, **options: Any) -> Policy:
         raise LangueError(
             f"the model was trained to {task.name}, which is no way to act; take one that was to {', '.join(WRITERS)}"
         )
-    return WRITERS[task.name](task, options)
+    limit = task.model.context_limit if within_context else None
+    # The last token is written, and never read.
+    return WRITERS[task.name](task, options, None if limit is None else limit + 1)
 
 
 @dataclass
 class DecoderPolicy:
-    """A decoder goes on from all that was written so far."""
+    """A decoder goes on from all that was written so far; `within` so many tokens, where that is bounded."""
 
     task: Any
     options: Mapping[str, Any]
+    within: int | None = None
 
     def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
         read = cache(self._read)  # the texts of a group answer the same observation
         turns = [read(text, not info["history"].ids) for text, info in zip(observations, infos, strict=True)]
         prompts = [(info["history"] + turn).ids for turn, info in zip(turns, infos, strict=True)]
         options = {**_keeping_draws(self.options, beams=1), "keys": _keys(infos)}
-        written = self.task.write(prompts, **options)
+        written = self.task.write(prompts, within=self.within, **options)
         return [self._reply(*row) for row in zip(prompts, turns, written, strict=True)]
 
     def _read(self, observation: str, first: bool) -> WrittenText:
@@ -84,17 +89,20 @@ class DecoderPolicy:
 
 @dataclass
 class RewriterPolicy:
-    """An encoder–decoder reads an observation, and rewrites it; it remembers no earlier turn."""
+    """An encoder–decoder reads an observation, and rewrites it `within` so many tokens, where that is bounded; it
+    remembers no earlier turn."""
 
     task: Any
     options: Mapping[str, Any]
+    within: int | None = None
 
     def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
         replies: dict[int, Reply] = {}
         tags = [tuple(info.get("tags", ())) for info in infos]
         for own in sorted(set(tags)):
             rows = [number for number, other in enumerate(tags) if other == own]
-            options = {**_keeping_draws(self.options, beams=4), "keys": _keys([infos[row] for row in rows])}
+            bounded = _bounded(self.options, 1 + len(self.task.sides.opening), self.within)
+            options = {**_keeping_draws(bounded, beams=4), "keys": _keys([infos[row] for row in rows])}
             written = self.task.rewrite([observations[row] for row in rows], tags=own or None, long="cut", **options)
             replies |= {row: self._reply(result) for row, result in zip(rows, written, strict=True)}
         return [replies[row] for row in range(len(observations))]
@@ -109,10 +117,11 @@ class RewriterPolicy:
 
 @dataclass
 class TranscriberPolicy:
-    """A model that hears writes down an observation's recording."""
+    """A model that hears writes down an observation's recording; `within` so many tokens, where that is bounded."""
 
     task: Any
     options: Mapping[str, Any]
+    within: int | None = None
 
     def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
         if any("audio" not in info for info in infos):
@@ -121,7 +130,8 @@ class TranscriberPolicy:
         if not self.options.get("temperature"):
             known = {name: value for name, value in self.options.items() if name in HEARING}
             return [Reply(result.text) for result in self.task.hear(sounds, **known)]
-        drawn = self.task.draw(sounds, _keys(infos), parse(GenerationSettings, self.options, "transcribe"))
+        settings = parse(GenerationSettings, _bounded(self.options, 1, self.within), "transcribe")
+        drawn = self.task.draw(sounds, _keys(infos), settings)
         return [self._reply(transcript) for transcript in drawn]
 
     def _reply(self, drawn: Any) -> Reply:
@@ -133,12 +143,18 @@ class TranscriberPolicy:
 HEARING = ("beams", "language_model", "weight", "bonus", "vad")
 """Options of a model that hears, where it does not draw."""
 
-WRITERS: dict[str, Callable[[Any, Mapping[str, Any]], Policy]] = {
+WRITERS: dict[str, Callable[[Any, Mapping[str, Any], int | None], Policy]] = {
     "generate": DecoderPolicy,
     "translate": RewriterPolicy,
     "summarize": RewriterPolicy,
     "transcribe": TranscriberPolicy,
 }
+
+
+def _bounded(options: Mapping[str, Any], opening: int, within: int | None) -> Mapping[str, Any]:
+    """Options whose `max_tokens`, where it is one, leaves a text behind its opening `within` a bound."""
+    most = options.get("max_tokens")
+    return options if within is None or most is None else {**options, "max_tokens": min(most, within - opening)}
 
 
 def _keeping_draws(options: Mapping[str, Any], beams: int) -> dict[str, Any]:

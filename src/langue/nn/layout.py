@@ -140,10 +140,11 @@ class Layout:
 
 
 def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
+    """See `Layout.positions`; 0 on padding, which may go on beyond any context."""
     counted = torch.ones_like(documents) if valid is None else valid.long()
     before = counted.cumsum(1) - counted
     starts = torch.ones_like(documents, dtype=torch.bool)
     starts[:, 1:] = documents[:, 1:] != documents[:, :-1]
     trunk = documents == TRUNK
     within = before - torch.where(starts, before, 0).cummax(1).values
-    return within + (trunk * counted).sum(1, keepdim=True) * ~trunk
+    return (within + (trunk * counted).sum(1, keepdim=True) * ~trunk) * counted

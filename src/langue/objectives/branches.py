@@ -55,12 +55,14 @@ class Branches(NamedTuple):
     Attributes:
         texts: (N,) their numbers.
         ids: (R, L) tokens of the rows.
+        valid: (R, L) bool, False on padding.
         documents: (R, L) the text of each position, by its place in the row; of the trunk `TRUNK`.
         places: (N, T) the number of each text's positions among those of all rows, flattened.
     """
 
     texts: np.ndarray
     ids: np.ndarray
+    valid: np.ndarray
     documents: np.ndarray
     places: np.ndarray
 
@@ -81,4 +83,5 @@ class Branches(NamedTuple):
                 places[place, :trunk] = positions[start : start + trunk]
                 places[place, trunk : lengths[text]] = positions[start + own.start : start + own.stop]
                 place, end = place + 1, own.stop
-        return cls(texts, packed, documents, places)
+        valid = np.arange(packed.shape[1]) < np.array([row.length for row in rows])[:, None]
+        return cls(texts, packed, valid, documents, places)

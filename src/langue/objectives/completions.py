@@ -128,9 +128,10 @@ def _along_branches(
     rows, parts, order = rows_of(ids, trunks, lengths), [], []
     for numbers in by_length([row.length for row in rows], _piece(batch)):
         branches = Branches.of(ids, lengths, [rows[number] for number in numbers])
-        chosen, packed, documents, places = (torch.from_numpy(x).to(device) for x in branches)
+        chosen, packed, valid, documents, places = (torch.from_numpy(x).to(device) for x in branches)
         counted = own[chosen]
-        hidden = model.hidden(Batch(packed, documents=documents)).flatten(0, 1)[places[counted]]
+        read = Batch(packed, valid=None if branches.valid.all() else valid, documents=documents)
+        hidden = model.hidden(read).flatten(0, 1)[places[counted]]
         logs = log_probabilities(hidden, model.head, batch.targets[chosen][counted], temperature, suppressed)
         parts.append(logs.new_zeros(counted.shape).masked_scatter(counted, logs))
         order.append(chosen)

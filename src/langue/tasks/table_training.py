@@ -19,14 +19,14 @@ from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TableRecipe
 from langue.tasks.fingerprints import Fingerprints
-from langue.tasks.training_task import Load, TrainingTask, buckets_of, set_up
+from langue.tasks.training_task import Load, SupervisedTraining, buckets_of, set_up
 from langue.text import Tokenizer
 from langue.wording import short
 
 AnyTableRecipe = TypeVar("AnyTableRecipe", bound=TableRecipe)
 
 
-class TableTraining(TrainingTask[AnyTableRecipe]):
+class TableTraining(SupervisedTraining[AnyTableRecipe]):
     """A training task on tables."""
 
     columns: ClassVar[tuple[str, ...]] = ("text",)

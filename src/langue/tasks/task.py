@@ -64,9 +64,7 @@ class Task(ABC):
     @cached_property
     def suppress_tokens(self) -> tuple[int, ...]:
         """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
-        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
-        unused = set(range(self.tokenizer.vocab_size, self.model.config.vocab_size))
-        return tuple(sorted(self.tokenizer.specials | unknown | unused))
+        return suppressed_tokens(self.tokenizer, self.model.config.vocab_size)
 
     def objective(self) -> Objective:
         """The objective that it learns by.
@@ -83,6 +81,12 @@ class Task(ABC):
         raise AttributeError(
             f"a model to {self.name} has no {name!r}; it has {' and '.join(verbs)}, and the others of help(model)"
         )
+
+
+def suppressed_tokens(tokenizer: Tokenizer, vocab_size: int) -> tuple[int, ...]:
+    """Tokens that are no text: special ones, and numbers of a model's vocabulary that the tokenizer does not use."""
+    unknown = set() if tokenizer.unknown is None else {tokenizer.unknown}
+    return tuple(sorted(tokenizer.specials | unknown | set(range(tokenizer.vocab_size, vocab_size))))
 
 
 def check_vocabulary(model: Model, tokenizer: Tokenizer) -> None:

@@ -15,7 +15,7 @@ from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TextRecipe
 from langue.tasks.stores import Store, beginning, check_data, open_data, prepare_data, training_texts
-from langue.tasks.training_task import Load, Shape, TrainingTask, rows_of
+from langue.tasks.training_task import Load, Shape, SupervisedTraining, rows_of
 from langue.text import Tokenizer, train_tokenizer
 from langue.wording import short
 
@@ -30,7 +30,7 @@ teaches; `langue evaluate` looks at all."""
 AnyTextRecipe = TypeVar("AnyTextRecipe", bound=TextRecipe)
 
 
-class TextTraining(TrainingTask[AnyTextRecipe]):
+class TextTraining(SupervisedTraining[AnyTextRecipe]):
     """A training task on token stores."""
 
     def __init__(self, recipe: AnyTextRecipe, tokenizer: Tokenizer, folder: Path):

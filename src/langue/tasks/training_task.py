@@ -30,7 +30,7 @@ from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.reading import Reading
 from langue.training import Deciding, Supervised, TrainingSettings
 from langue.training.algorithm import Algorithm
-from langue.training.types import Batches
+from langue.training.types import Batches, Objective
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
@@ -236,19 +236,9 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
         """Write what takes long to make and is needed again; nothing unless a task says otherwise."""
         return
 
-    def algorithm(self, strategy: Strategy) -> Algorithm:
-        """The passes of each update and their loss, in one of several processes: of supervised learning, unless a task
-        says otherwise."""
-        batches, is_cpu = self.batches(strategy.rank, strategy.shares), strategy.device.type == "cpu"
-        return Supervised(self.objective(), batches, self.recipe.training.seed, alone=is_cpu)
-
     @abstractmethod
-    def objective(self) -> Any:
-        """The objective that the model learns by."""
-
-    def batches(self, rank: int, world: int) -> Batches:
-        """The rows of any step, for one of several processes, where they are there beforehand."""
-        raise NotImplementedError
+    def algorithm(self, strategy: Strategy) -> Algorithm:
+        """The passes of each update and their loss, in one of several processes."""
 
     @property
     @abstractmethod
@@ -321,6 +311,22 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     def notes(self) -> Mapping[str, str]:
         """Files that belong beside the model's configuration, by name."""
         return {LABELS: json.dumps(list(self.labels), ensure_ascii=False) + "\n"} if self.labels else {}
+
+
+class SupervisedTraining(TrainingTask[AnyRecipe]):
+    """A training task whose rows are there beforehand."""
+
+    def algorithm(self, strategy: Strategy) -> Supervised:
+        batches, is_cpu = self.batches(strategy.rank, strategy.shares), strategy.device.type == "cpu"
+        return Supervised(self.objective(), batches, self.recipe.training.seed, alone=is_cpu)
+
+    @abstractmethod
+    def objective(self) -> Objective:
+        """The objective that the model learns by."""
+
+    @abstractmethod
+    def batches(self, rank: int, world: int) -> Batches:
+        """The rows of any step, for one of several processes."""
 
 
 AnyTask = TypeVar("AnyTask", bound=TrainingTask[Any])

@@ -92,6 +92,7 @@ class Generate(Task):
         must: Must = (),
         special: bool = False,
         keys: Sequence[tuple[int | str, ...]] | None = None,
+        within: int | None = None,
         **options: Any,
     ) -> list[list[Hypothesis]]:
         """The same with tokens, their log-probabilities and the score of each text; a stop string may stand at its end.
@@ -100,16 +101,21 @@ class Generate(Task):
             prompts: texts, or tokens.
             stop: and `must`, `special` and `options` as of `generate`.
             keys: numbers or names that the draws of each depend on beside the seed.
+            within: tokens of a prompt and its text together, at most; None lets a text outgrow the context.
 
         Raises:
-            LangueError: as of `generate`.
+            LangueError: as of `generate`, or `within` leaves a prompt no room.
         """
         settings = parse(GenerationSettings, options, "generate")
         phrases = phrase_tokens(must, len(prompts), self.tokenizer)
+        many = len(prompts)
         requests = [
-            self._request(self._encode(prompt, special), settings, _strings(stop), words, key)
-            for prompt, words, key in zip(
-                prompts, phrases or [()] * len(prompts), keys or [()] * len(prompts), strict=True
+            self._request(ids, _bounded(settings, len(ids), within), _strings(stop), words, key)
+            for ids, words, key in zip(
+                (self._encode(prompt, special) for prompt in prompts),
+                phrases or [()] * many,
+                keys or [()] * many,
+                strict=True,
             )
         ]
         hypotheses = Engine(self.model, settings).run(requests)
@@ -209,6 +215,21 @@ class Generate(Task):
                 f"the model's tokenizer does not know {', '.join(map(repr, strange[:5])) or 'a part'} of the prompt"
             )
         return ids
+
+
+def _bounded(settings: GenerationSettings, length: int, within: int | None) -> GenerationSettings:
+    """Settings of a prompt of so many tokens that leave it and its text `within` a bound.
+
+    Raises:
+        LangueError: there is no room for any text.
+    """
+    if within is None:
+        return settings
+    if length >= within:
+        raise LangueError(
+            f"a prompt of {length} tokens leaves no room for a text in the model's context of {within - 1}; shorten it"
+        )
+    return settings if settings.max_tokens <= within - length else settings.replace(max_tokens=within - length)
 
 
 def _strings(stop: str | Sequence[str]) -> list[str]:

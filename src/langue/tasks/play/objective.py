@@ -30,6 +30,7 @@ class PolicyBatch(Batch):
         distinct: (B,) bool, False of a text that stands in its group already.
         idle: (groups,) bool, True where all rewards are the same.
         cut: (B,) bool, True of a text that did not end by itself.
+        failed: scalar, the share of episodes whose environment failed, which have no text here.
     """
 
     drawn: Tensor
@@ -41,6 +42,7 @@ class PolicyBatch(Batch):
     distinct: Tensor
     idle: Tensor
     cut: Tensor
+    failed: Tensor
 
 
 Likelihood = Callable[[Model, PolicyBatch], Tensor]
@@ -136,6 +138,7 @@ class PlayObjective:
             "reward": (batch.rewards.sum(), rows),
             "length": (tokens, rows),
             "truncated": (batch.cut.sum(), rows),
+            "failed": (batch.failed, torch.ones_like(batch.failed)),
             "idle_groups": (batch.idle.sum(), batch.idle.new_ones(len(batch.idle)).sum()),
             "entropy": (-batch.drawn.sum(), tokens),
             "drift": (texts.ratios.detach().abs().sum(), tokens),

@@ -141,26 +141,27 @@ class Rollouts:
             first = (number * self.training.accumulate + place) * self.groups_per_pass
             start, end = (first + self.groups_per_pass * rank // self.world for rank in (self.rank, self.rank + 1))
             with evaluating(model), autocast(model.device, self.training.precision):
-                rows = [row for episode in self._episodes(range(start, end), model) for row in rows_of(episode, start)]
+                episodes = self._episodes(range(start, end), model)
+                rows = [row for episode in episodes if not episode.fault for row in rows_of(episode, start)]
                 if not rows:
                     raise LangueError(
                         f"none of the episodes {start} to {end - 1} of {self.environment.name} came to an end"
                     )
-                batches.append(self._batch(rows, end - start, model.device))
+                failed = sum(bool(episode.fault) for episode in episodes) / len(episodes)
+                batches.append(self._batch(rows, end - start, failed, model.device))
             firsts.append(start * self.settings.group)
         return batches, firsts
 
     def _episodes(self, numbers: range, model: Model) -> list[Episode]:
-        """The episodes of some groups, in their order; those whose environment failed are left out."""
+        """The episodes of some groups, in their order, those whose environment failed among them."""
         settings, seed = self.settings, self.training.seed
-        policy = policy_of(
-            self.task(model), temperature=settings.temperature, max_tokens=settings.max_tokens, seed=seed, beams=1
-        )
+        task, temperature, most = self.task(model), settings.temperature, settings.max_tokens
+        policy = policy_of(task, within_context=True, temperature=temperature, max_tokens=most, seed=seed, beams=1)
         is_new = self._held is None  # later on, an environment is known to repeat itself
         played = play(self.environment, policy, numbers, seed=seed, samples=settings.group, twice=is_new)
-        return sorted((episode for episode in played if not episode.fault), key=lambda one: (one.number, one.sample))
+        return sorted(played, key=lambda episode: (episode.number, episode.sample))
 
-    def _batch(self, rows: Sequence[RolloutRow], groups: int, device: torch.device) -> PolicyBatch:
+    def _batch(self, rows: Sequence[RolloutRow], groups: int, failed: float, device: torch.device) -> PolicyBatch:
         rewards = torch.tensor([row.reward for row in rows], dtype=torch.float64)
         numbers = torch.tensor([row.group for row in rows])
         advantages, idle = advantages_of(self.settings.algorithm, rewards, numbers, groups)
@@ -176,6 +177,7 @@ class Rollouts:
             distinct=_distinct(rows),
             idle=idle,
             cut=torch.tensor([row.cut for row in rows]),
+            failed=torch.tensor(failed),
         ).to(device)
         return self._with_reference(made)
 

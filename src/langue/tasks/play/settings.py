@@ -64,6 +64,7 @@ MEASURES: Mapping[str, Measure] = {
     "length": Measure("Length", "tokens of a text"),
     "entropy": Measure("Entropy", "how undecided the policy is, in nats a token; near 0 it tries nothing new any more"),
     "truncated": Measure("Truncated texts", "the share that did not end by themselves"),
+    "failed": Measure("Failed episodes", "the share that the environment did not bring to an end"),
     "idle_groups": Measure("Idle groups", "the share of prompts whose texts all earned the same, which teach nothing"),
     "clipped": Measure("Clipped", "the share of tokens whose probability has moved too far to go on learning from"),
     "kl": Measure("Divergence", "from the weights that it began from, in nats a token"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,7 +12,7 @@ import torch
 
 from langue.environments import Episode, TextEnvironment, make, play, policy_of
 from langue.errors import LangueError
-from langue.files import replacing_listed
+from langue.files import digest, replacing_listed
 from langue.models import Model, evaluating, load_model, write_model
 from langue.models.count import flops_per_token
 from langue.parallel import Strategy
@@ -22,6 +21,7 @@ from langue.tasks.play.objective import PlayObjective, by_alignments, by_tokens
 from langue.tasks.play.rollouts import Rollouts
 from langue.tasks.play.settings import PlayRecipe
 from langue.tasks.policies.training import PolicyTraining
+from langue.tasks.task import suppressed_tokens
 from langue.tasks.training_task import CardWords, Load, training_task, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import CTCObjective
 from langue.text import Tokenizer
@@ -92,10 +92,8 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         if model.form == "encoder" and model.audio is not None:
             alignments = CTCObjective(model.audio, self.tokenizer.pad)
             return PlayObjective(settings, by_alignments(settings.temperature, alignments))
-        never = self.tokenizer.specials - set(self.tokenizer.ends)
-        unused = range(self.tokenizer.vocab_size, model.vocab_size)
-        unknown = set() if self.tokenizer.unknown is None else {self.tokenizer.unknown}
-        suppressed = torch.tensor(sorted({*never, *unused, *unknown}), dtype=torch.long)
+        never = set(suppressed_tokens(self.tokenizer, model.vocab_size)) - set(self.tokenizer.ends)
+        suppressed = torch.tensor(sorted(never), dtype=torch.long)
         return PlayObjective(settings, by_tokens(settings.temperature, suppressed))
 
     @property
@@ -107,7 +105,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
     @property
     def fingerprints(self) -> Mapping[str, str]:
         files = {**_files(self.recipe.play.environment), **_files(self.recipe.play.dev)}
-        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+        return {name: digest(path) for name, path in files.items()}
 
     def describe(self) -> str:
         size = self.environment.size

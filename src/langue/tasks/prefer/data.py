@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
@@ -12,6 +11,8 @@ import numpy as np
 
 from langue.data.examples import EncodedExample, Examples
 from langue.data.labelled import Labelled, missing_columns, number_of, text_of
+from langue.data.records import Dropped, excerpt
+from langue.data.tally import Tally
 from langue.data.values import truth
 from langue.errors import LangueError
 from langue.objectives.completions import Completion
@@ -27,6 +28,7 @@ class Preference(NamedTuple):
     prompt: str
     chosen: str
     rejected: str
+    place: str = ""
 
 
 class Judged(NamedTuple):
@@ -36,6 +38,7 @@ class Judged(NamedTuple):
     text: str
     mismatched: str
     good: bool
+    place: str = ""
 
 
 def check_row(row: Labelled) -> None:
@@ -57,53 +60,70 @@ def check_row(row: Labelled) -> None:
 
 def pairs_of(rows: Sequence[Labelled]) -> list[Preference]:
     """Pairs of rows `prompt`, `chosen`, `rejected`; of rows `prompt`, `text`, `score`, each text with each of a lower
-    score for the same prompt (Ouyang et al. 2022, section 3.5). Pairs of equal texts are left out.
+    score for the same prompt (Ouyang et al. 2022, section 3.5).
 
     Raises:
         LangueError: a row has neither.
     """
     pairs: list[Preference] = []
-    scored: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    scored: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
     for row in rows:
         check_row(row)
         prompt = row.values["prompt"]
         if "chosen" in row.values:
-            pairs.append(Preference(prompt, row.values["chosen"], row.values["rejected"]))
+            pairs.append(Preference(prompt, row.values["chosen"], row.values["rejected"], row.place))
         elif "score" in row.values:
-            scored[prompt].append((number_of(row.place, "score", row.values["score"]), row.values["text"]))
+            score = number_of(row.place, "score", row.values["score"])
+            scored[prompt].append((score, row.values["text"], row.place))
         else:
             raise LangueError(f"{row.place} is one text, good or bad, which prefer.loss: kto alone can learn from")
     for prompt, texts in scored.items():
         for first, second in combinations(texts, 2):
             low, high = sorted((first, second))
             if low[0] < high[0]:
-                pairs.append(Preference(prompt, high[1], low[1]))
-    return [pair for pair in pairs if pair.chosen != pair.rejected]
+                pairs.append(Preference(prompt, high[1], low[1], high[2]))
+    return pairs
 
 
 def judged_of(rows: Sequence[Labelled]) -> list[Judged]:
     """Single texts of rows `prompt`, `text`, `label`; both texts of a pair are taken for one good and one bad.
 
-    The mismatched text is the next row's, so that it is the same whatever batch a row comes into.
+    The mismatched text is the next one of another prompt, so that it is the same whatever batch a row comes into.
 
     Raises:
         LangueError: a row has neither, or there is no text but one.
     """
-    texts: list[tuple[str, str, bool]] = []
+    texts: list[tuple[str, str, bool, str]] = []
     for row in rows:
         check_row(row)
         values = row.values
         if "chosen" in values:
-            texts += [(values["prompt"], values["chosen"], True), (values["prompt"], values["rejected"], False)]
+            texts += [(values["prompt"], values[name], name == "chosen", row.place) for name in ("chosen", "rejected")]
         elif "label" in values:
-            texts.append((values["prompt"], values["text"], _is_good(row)))
+            texts.append((values["prompt"], values["text"], _is_good(row), row.place))
         else:
             raise LangueError(f"{row.place} has a score, which prefer.loss: kto does not learn from; take dpo")
-    shift = next((n for n in range(1, len(texts)) if texts[n][0] != texts[0][0]), None)
-    if shift is None and texts:
+    others = _next_of_another([prompt for prompt, *_ in texts])
+    return [
+        Judged(prompt, text, texts[other][1], good, place)
+        for (prompt, text, good, place), other in zip(texts, others, strict=True)
+    ]
+
+
+def _next_of_another(prompts: Sequence[str]) -> list[int]:
+    """The number of the next row whose prompt is another, for each row; behind the last comes the first.
+
+    Raises:
+        LangueError: there is none.
+    """
+    if len(set(prompts)) == 1:
         raise LangueError("kto holds texts against those of other prompts, but all rows have the same prompt")
-    others = [texts[(number + (shift or 0)) % len(texts)][1] for number in range(len(texts))]
-    return [Judged(*text[:2], other, text[2]) for text, other in zip(texts, others, strict=True)]
+    others, following = [0] * len(prompts), 0
+    for place in reversed(range(2 * len(prompts))):
+        number, after = place % len(prompts), (place + 1) % len(prompts)
+        following = after if prompts[after] != prompts[number] else following
+        others[number] = following
+    return others
 
 
 def _is_good(row: Labelled) -> bool:
@@ -114,30 +134,30 @@ def _is_good(row: Labelled) -> bool:
     return good
 
 
-@dataclass(frozen=True)
-class EncodedPreferences:
-    """Examples as numbers.
+def encoded(rows: Sequence[Preference] | Sequence[Judged], reader: PromptReader, tally: Tally) -> list[EncodedExample]:
+    """Examples that a model learns from, counted as they pass.
 
-    Attributes:
-        examples: each with two rows, (T,) tokens whose segments are 1 where they belong to the text; of an
-            encoder–decoder the source comes before them. The target is 1 where the first row is good.
-        left_out: how many rows the context had no room for.
+    Each has two rows, (T,) tokens whose segments are 1 where they belong to the text, behind the same prompt; of an
+    encoder–decoder the source comes before them. The target is 1 where the first row is good.
+
+    Args:
+        rows: as numbers they may be too long, and two texts the same, from which nothing can be learnt.
+        reader: of the prompts.
+        tally: gets what is kept and what is left out.
     """
-
-    examples: list[EncodedExample]
-    left_out: int
-
-
-def encoded(rows: Sequence[Preference] | Sequence[Judged], reader: PromptReader) -> EncodedPreferences:
-    """Rows that a model learns from; both texts of one stand behind the same prompt, as short as the longer needs."""
     prompts = reader.read([row.prompt for row in rows])
     firsts, seconds = (completions_of(reader, prompts, [str(row[place]) for row in rows]) for place in (1, 2))
-    examples = [
-        _example(first, second, getattr(row, "good", True))
-        for row, first, second in zip(rows, firsts, seconds, strict=True)
-        if first is not None and second is not None
-    ]
-    return EncodedPreferences(examples, len(rows) - len(examples))
+    examples = []
+    for number, (row, first, second) in enumerate(zip(rows, firsts, seconds, strict=True), 1):
+        text = f"{row.prompt}\t{row[1]}\t{row[2]}".encode("utf-8", "surrogatepass")
+        if isinstance(row, Preference) and row.chosen == row.rejected:
+            tally.drop(Dropped("chosen and rejected are the same", row.place, number, len(text), excerpt(text)))
+        elif first is None or second is None:
+            tally.drop(Dropped("longer than the context", row.place, number, len(text), excerpt(text)))
+        else:
+            tally.keep(len(text))
+            examples.append(_example(first, second, getattr(row, "good", True)))
+    return examples
 
 
 def _example(first: Completion, second: Completion, good: bool) -> EncodedExample:

@@ -9,14 +9,16 @@ from typing import Any
 import torch
 
 from langue.console import say
+from langue.data.examples import EncodedExample
 from langue.data.labelled import Labelled
+from langue.data.tally import Tally
 from langue.models import Model, evaluating
 from langue.objectives.padding import by_length
 from langue.tasks import read_model
 from langue.tasks.framing import batch_tokens
 from langue.tasks.policies.prompts import reader_of
 from langue.tasks.policies.training import PolicyTraining, source_tokenizer_in
-from langue.tasks.prefer.data import EncodedPreferences, PreferenceExamples, check_row, encoded, judged_of, pairs_of
+from langue.tasks.prefer.data import PreferenceExamples, check_row, encoded, judged_of, pairs_of
 from langue.tasks.prefer.objective import PreferObjective
 from langue.tasks.prefer.reference import read_references, reference_log_probabilities, write_references
 from langue.tasks.prefer.settings import WITH_REFERENCE, PreferRecipe
@@ -53,25 +55,33 @@ class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
         source = source_tokenizer_in(recipe, folder)
         with autocast(model.device, recipe.training.precision):
             references = {
-                split: reference_log_probabilities(model, rows.examples)
+                split: reference_log_probabilities(model, examples)
                 for split in SPLITS
-                if (rows := _encoded(recipe, tokenizer, source, cls.read(recipe.data, split))).examples
+                if (examples := _encoded(recipe, tokenizer, source, cls.read(recipe.data, split), Tally()))
             }
         write_references(folder, references)
 
     def learn(self, rows: list[Labelled]) -> PreferenceExamples:
-        return self._examples(rows, "train")
+        return self._examples(rows)
 
     def check(self, row: Labelled) -> None:
         check_row(row)
 
-    def _examples(self, rows: list[Labelled], split: str) -> PreferenceExamples:
-        kept = _encoded(self.recipe, self.tokenizer, self.source_tokenizer, rows)
-        if kept.left_out:
-            say(f"left out {kept.left_out:,} of the {split} texts, for which the context has no room")
-        held = self.recipe.prefer.loss in WITH_REFERENCE and bool(kept.examples)
-        references = read_references(self.folder, split, len(kept.examples)) if held else None
-        return PreferenceExamples(kept.examples, references)
+    def _examples(self, rows: list[Labelled]) -> PreferenceExamples:
+        """The examples of one of the splits, with what the reference holds of them; what is left out is told.
+
+        Raises:
+            LangueError: it is more than may be.
+        """
+        split = next(name for name, own in self.rows.items() if own is rows)
+        data, tally = self.recipe.data, Tally()
+        examples = _encoded(self.recipe, self.tokenizer, self.source_tokenizer, rows, tally)
+        tally.check([f"the {split} rows"], data.max_dropped, data.option)
+        if tally.records:
+            say(f"left out of the {split} rows: {tally.words()}")
+        held = self.recipe.prefer.loss in WITH_REFERENCE and bool(examples)
+        references = read_references(self.folder, split, len(examples)) if held else None
+        return PreferenceExamples(examples, references)
 
     def objective(self) -> PreferObjective:
         return PreferObjective(self.recipe.prefer)
@@ -80,16 +90,12 @@ class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
     def deciding(self) -> Deciding:
         return Deciding("loss")
 
-    def evaluate(self, model: Model) -> dict[str, float]:
-        return self._measured(model, self._dev)
-
-    def test(self, model: Model) -> dict[str, float] | None:
-        rows = self.rows["test"]
-        return self._measured(model, self._examples(rows, "test")) if rows else None
-
     @cached_property
     def _dev(self) -> PreferenceExamples:
-        return self._examples(self.rows["dev"], "dev")
+        return self._examples(self.rows["dev"])
+
+    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
+        return self._measured(model, self._dev if rows is self.rows["dev"] else self._examples(rows)), []
 
     @torch.inference_mode()
     def _measured(self, model: Model, examples: PreferenceExamples) -> dict[str, float]:
@@ -103,9 +109,6 @@ class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
                 sums = {name: sums.get(name, 0) + values.double().cpu() for name, values in measured.items()}
         return {name: float(total / count) for name, (total, count) in sums.items() if count}
 
-    def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
-        raise NotImplementedError  # rows without what the reference holds of them say nothing
-
     @property
     def has_samples(self) -> bool:
         return self.recipe.samples.max_tokens > 0 and self.has_dev
@@ -117,7 +120,7 @@ class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
 
 
 def _encoded(
-    recipe: PreferRecipe, tokenizer: Tokenizer, source: Tokenizer | None, rows: list[Labelled]
-) -> EncodedPreferences:
+    recipe: PreferRecipe, tokenizer: Tokenizer, source: Tokenizer | None, rows: list[Labelled], tally: Tally
+) -> list[EncodedExample]:
     reader = reader_of(recipe.model.architecture(), tokenizer, recipe.policy, source)
-    return encoded(judged_of(rows) if recipe.prefer.loss == "kto" else pairs_of(rows), reader)
+    return encoded(judged_of(rows) if recipe.prefer.loss == "kto" else pairs_of(rows), reader, tally)

@@ -25,7 +25,15 @@ from langue.objectives import Seq2SeqObjective
 from langue.recipe import PairRecipe
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
-from langue.tasks.training_task import Load, Shape, TrainingTask, WeightsOrigin, buckets_of, set_up, with_vocabulary
+from langue.tasks.training_task import (
+    Load,
+    Shape,
+    SupervisedTraining,
+    WeightsOrigin,
+    buckets_of,
+    set_up,
+    with_vocabulary,
+)
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.tokenizer import FILE
 from langue.wording import short
@@ -34,7 +42,7 @@ SAMPLES = 3
 """Dev texts that a report shows with what becomes of them."""
 
 
-class PairTraining(TrainingTask[PairRecipe]):
+class PairTraining(SupervisedTraining[PairRecipe]):
     """A training task on pairs of texts.
 
     Attributes:

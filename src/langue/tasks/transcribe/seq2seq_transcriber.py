@@ -111,9 +111,9 @@ class Seq2SeqTranscriber(Transcribe):
         ]
 
     def _request(self, features: Tensor, settings: GenerationSettings) -> Request:
-        unused = range(self.tokenizer.vocab_size, self.model.config.vocab_size)
-        suppress_tokens = (*sorted(self.tokenizer.specials), *unused)
-        return Request(self.prompt, settings, self.tokenizer.ends, source=features, suppress_tokens=suppress_tokens)
+        return Request(
+            self.prompt, settings, self.tokenizer.ends, source=features, suppress_tokens=self.suppress_tokens
+        )
 
     def _settings(self, options: dict[str, Any]) -> GenerationSettings:
         beams = int(options.get("beams") or 5)
