@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from langue.environments import Outcome, Reply, Scene, TextEnvironment
-from langue.models import ModelConfig, build
+from langue.models import ModelConfig, build, save_model
 from langue.tasks.generate.predict import Generate
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
@@ -46,6 +47,14 @@ class Guess(TextEnvironment):
             return Outcome(0.0, "more" if guess < digit else "less", ended=False)
 
         return Scene("guess", answer)
+
+
+def save_writer(folder: Path, context: int) -> None:
+    """Put a decoder of bytes with its first weights into a folder, as `langue import` leaves one."""
+    bytes_ = train_tokenizer(TokenizerSettings(kind="byte"), [])
+    bytes_.save(folder)
+    size: dict[str, Any] = {"vocab_size": bytes_.vocab_size, "layers": 1, "width": 16, "heads": 2, "context": context}
+    save_model(build(ModelConfig(**size)), folder / "model")
 
 
 def count_up(observations: Any, infos: Any) -> list[Reply]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 import langue
-from langue.models import ModelConfig, build, save_model
 from langue.tasks.recipes import read_recipe
-from langue.text import TokenizerSettings, train_tokenizer
+from writers import save_writer
 
 WRITE = """\
 task: generate
@@ -33,10 +32,7 @@ TOO_LONG = "x" * (1 << 21)
 def losing(tmp_path_factory) -> Path:
     """A writer, a summariser, and for both data and recipes."""
     folder = tmp_path_factory.mktemp("losing")
-    tokenizer = train_tokenizer(TokenizerSettings(kind="byte"), [])
-    tokenizer.save(folder / "writer")
-    size = {"vocab_size": tokenizer.vocab_size, "layers": 1, "width": 16, "heads": 2, "context": 16}
-    save_model(build(ModelConfig(**size)), folder / "writer" / "model")
+    save_writer(folder / "writer", context=16)
     (folder / "bad.txt").write_bytes(b"a line\n\xff\xfe\n" * 30 + f"{TOO_LONG}\n".encode())
     (folder / "bad.jsonl").write_text('{"text": "a line of words"}\n{"text": 1}\n' * 9)
     rows = [{"text": "a", "summary": "b"}, {"text": "a", "summary": ""}]

@@ -14,20 +14,16 @@ import pytest
 from langue import cli, environments
 from langue.evaluation.episodes import evaluate_episodes
 from langue.metrics.significance import as_mean, bootstrap, mean_of
-from langue.models import ModelConfig, build, save_model
-from langue.text import TokenizerSettings, train_tokenizer
 from pair_rows import write_pairs
 from spoken_rows import RECIPE, write_spoken
+from writers import save_writer
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A writer, a translator with its pairs, and a transcriber with its recordings."""
     place = tmp_path_factory.mktemp("play")
-    tokenizer = train_tokenizer(TokenizerSettings(kind="byte"), [])
-    tokenizer.save(place / "writer")
-    size = {"vocab_size": tokenizer.vocab_size, "layers": 1, "width": 16, "heads": 2, "context": 64}
-    save_model(build(ModelConfig(**size)), place / "writer" / "model")
+    save_writer(place / "writer", context=64)
     train(write_pairs(place / "pairs"), place / "translator")
     recipe = write_spoken(place / "spoken")
     recipe.write_text(RECIPE.replace("steps: 240", "steps: 2").replace("evaluate_every: 120", "evaluate_every: 2"))
