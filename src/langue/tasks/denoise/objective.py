@@ -158,7 +158,7 @@ def infill(ids: np.ndarray, draws: np.random.Generator, rate: float, mean_span: 
 
 
 def _gathered(lengths: Sequence[int], places: int) -> list[int]:
-    """Lengths of the same sum, as many as there are to be; where there are more lengths than places, the last ones grow together."""
+    """Lengths of the same sum; where there are more of them than places, the last ones grow together."""
     return [*lengths[: places - 1], sum(lengths[places - 1 :])] if places else []
 
 
