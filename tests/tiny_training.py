@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from langue.adapters import AdapterConfig
 from langue.data import MicroBatch
-from langue.models import ModelConfig, build
+from langue.models import ModelConfig, build, with_adapters
 from langue.objectives import Causal
 from langue.parallel import whole_all
 from langue.training import Supervised, Trainer, TrainingSettings, Watch
@@ -42,11 +43,12 @@ def settings(**changes) -> TrainingSettings:
 
 def trainer(
     folder: Path | None = None, *, rows: Rows | None = None, objective=None, watch: Watch | None = None,
-    dropout: float = 0.2, double: bool = False, layers: Any = 2, **changes,
+    dropout: float = 0.2, double: bool = False, layers: Any = 2, adapter: AdapterConfig | None = None, **changes,
 ) -> Trainer:  # fmt: skip
     config = settings(**changes)
     fields = {"vocab_size": VOCAB, "width": 16, "layers": layers, "heads": 2, "context": CONTEXT, "dropout": dropout}
     model = build(ModelConfig(**fields), seed=1)
+    model = model if adapter is None else with_adapters(model, adapter, seed=1)
     model = model.double() if double else model
     return Trainer(
         model,

@@ -21,13 +21,13 @@ from langue.experiment import RunFolder
 from langue.experiment.card import source_names
 from langue.experiment.training import set_up as train
 from langue.files.manifest import MANIFEST
-from langue.models import load_model
 from langue.models.count import flops_per_token
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.report.record import count_parameters, read_record, typical_speed
 from langue.report.result import RESULT, MemberResult, RaceResult, read_result, write_result
 from langue.settings import Settings
+from langue.tasks.bases import load_weights
 from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.stores import Splits, is_store, members, open_data, prepare_data, store_name, training_texts
 from langue.text import Tokenizer, train_tokenizer
@@ -243,7 +243,7 @@ def _stores(data: TextDataSettings, folder: Path) -> dict[str, Any]:
 def _training(member: GenerateRecipe, budget: Budget, dev_tokens: int) -> TrainingSettings:
     """The training that spends the budget, is bound by nothing else, and looks at the dev data often enough."""
     training, context = member.training, member.model.context
-    flops = flops_per_token(member.model.architecture())
+    flops = flops_per_token(member.architecture())
     tokens = budget.expected_tokens(flops, choose_device(training.device))
     # A look costs a forward pass over the dev data, a third of what training on as much would cost.
     looks = max(4, min(LOOKS, math.floor(3 * LOOKING * tokens / dev_tokens)))
@@ -268,7 +268,7 @@ def _measure(member: GenerateRecipe, name: str, tokenizer: Tokenizer, out: Path,
     record = read_record(folder.path)
     best = record.best() or {}
     samples = record.samples()
-    model = load_model(folder.model, choose_device(member.training.device))
+    model = load_weights(folder.model, choose_device(member.training.device))
     store = _open(member, tokenizer, out).dev[0]
     rows = rows_of(store, member.model.context, ROWS)
     to_bits = best["bits_per_byte"] / best["loss"]

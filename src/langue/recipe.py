@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import yaml
 from pydantic import Field, model_validator
 
+from langue.adapters.settings import AdaptSettings
 from langue.data.settings import DataSettings, PairDataSettings, TableDataSettings, TextDataSettings
 from langue.errors import LangueError
 from langue.files import replacing_listed
@@ -49,6 +50,12 @@ class ModelSettings(ModelConfig):
             return {**preset(name), **fields}
         except LangueError as error:
             raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _refuse_adapter(self) -> ModelSettings:
+        if self.adapter is not None:
+            raise ValueError("adapters stand in a section of their own, adapt: {kind: lora, rank: 16}")
+        return self
 
     def encoder_config(self) -> ModelConfig:
         return self.architecture().encoder_config()
@@ -102,6 +109,8 @@ class Recipe(Settings):
     """The model that is trained."""
     data: DataSettings
     """The data that it is trained, watched and tested on."""
+    adapt: AdaptSettings | None = None
+    """The adapters that learn in place of the model's own weights, which `model.path` names; null trains the model."""
     training: TrainingSettings = TrainingSettings()
     """Settings of the training: its budget, batches and optimizer."""
     samples: SampleSettings = SampleSettings()
@@ -110,6 +119,11 @@ class Recipe(Settings):
     paths: ClassVar[Mapping[str, tuple[str, ...]]] = PATHS
     unit: ClassVar[str] = "tokens"
     measures: ClassVar[Mapping[str, Measure]] = {}
+
+    def architecture(self) -> ModelConfig:
+        """The configuration that the model is built from, adapters included."""
+        config = self.model.architecture()
+        return config if self.adapt is None else config.replace(adapter=self.adapt.adapter())
 
     def of_use(self) -> Recipe:
         """The recipe of the task that the trained model is for, where that is another."""

@@ -38,7 +38,7 @@ def test_counts_are_those_of_the_model_that_will_be_built(file):
     recipe = recipe_of(file)
     plan = make_plan(recipe)
     tokenizer = train_tokenizer(recipe.tokenizer, [(file.parent / "text.txt").read_text()])
-    config = recipe.model.architecture().model_copy(update={"vocab_size": tokenizer.vocab_size})
+    config = recipe.architecture().model_copy(update={"vocab_size": tokenizer.vocab_size})
     assert plan.vocabulary == tokenizer.vocab_size
     assert plan.parameters == sum(parameter.numel() for parameter in build(config).parameters())
     assert (plan.steps, plan.tokens) == (100, 100 * STEP)

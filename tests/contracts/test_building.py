@@ -62,9 +62,9 @@ def test_first_values_are_those_of_the_table() -> None:
     model = build(config_of("decoder:attention-learned", width=64, tie_embeddings=False, head_bias=True, layers=8))
     first = values(model)
     for name, deviation in {
-        "embedding.weight": 0.02,
+        "embedding.table.weight": 0.02,
         "stack.position.weight": 0.02,
-        "head.weight": 64**-0.5,
+        "head.table.weight": 64**-0.5,
         "stack.blocks.0.mixer.query_key_value.weight": 64**-0.5,
         "stack.blocks.0.mixer.output.weight": 64**-0.5 / 4,
         "stack.blocks.0.feedforward.output.weight": 24**-0.5 / 4,
@@ -79,9 +79,9 @@ def test_first_values_are_those_of_the_table() -> None:
 
 def test_first_values_follow_their_settings() -> None:
     first = values(build(config_of("decoder:attention", initial_deviation=0.5, zero_output=True, tie_embeddings=False)))
-    assert float(first["embedding.weight"].std()) == pytest.approx(0.5, rel=0.1)
+    assert float(first["embedding.table.weight"].std()) == pytest.approx(0.5, rel=0.1)
     assert float(first["stack.blocks.0.mixer.query_key_value.weight"].std()) == pytest.approx(0.5, rel=0.1)
-    for name in ("head.weight", "stack.blocks.0.mixer.output.weight", "stack.blocks.1.feedforward.output.weight"):
+    for name in ("head.table.weight", "stack.blocks.0.mixer.output.weight", "stack.blocks.1.feedforward.output.weight"):
         assert not first[name].any()
     encoder = {"zero_output": True, "initial_deviation": 2.0}
     both = values(build(config_of("seq2seq:attention", encoder=encoder)))
@@ -92,7 +92,7 @@ def test_first_values_follow_their_settings() -> None:
 
 def test_recurrent_first_values_are_torchs_with_an_open_forget_gate() -> None:
     first = values(build(config_of("decoder:lstm")))
-    matrix, bias = first["stack.blocks.0.mixer.cell.weight_hh_l0"], first["stack.blocks.0.mixer.cell.bias_ih_l0"]
+    matrix, bias = (first[f"stack.blocks.0.mixer.forwards.{name}"] for name in ("hidden.weight", "input.bias"))
     assert 0.2 < float(matrix.abs().max()) <= 16**-0.5
     assert (bias[16:32] == 1).all()
     assert float(bias[:16].abs().max()) <= 16**-0.5
@@ -109,18 +109,18 @@ def test_a_saved_model_comes_back_bit_for_bit(variant: str, tmp_path: Path) -> N
     assert all(torch.equal(value, values(model)[name]) for name, value in values(loaded).items())
     batch = batch_of(model, random_ids(2, 5))
     assert torch.equal(loaded(batch), model(batch))
-    assert (loaded.head.weight is loaded.embedding.weight) == model.config.tie_embeddings
+    assert (loaded.head.table.weight is loaded.embedding.table.weight) == model.config.tie_embeddings
 
 
 def test_tied_weights_are_written_once_and_trained_together(tmp_path: Path) -> None:
     model = model_of("decoder:attention")
     save_model(model, tmp_path)
-    assert "head.weight" not in load_file(tmp_path / "model.safetensors")
+    assert "head.table.weight" not in load_file(tmp_path / "model.safetensors")
     loaded = load_model(tmp_path)
     assert all(parameter.requires_grad for parameter in loaded.parameters())
     with torch.no_grad():
-        loaded.embedding.weight.add_(1)
-    assert torch.equal(loaded.head.weight, model.embedding.weight + 1)
+        loaded.embedding.table.weight.add_(1)
+    assert torch.equal(loaded.head.table.weight, model.embedding.table.weight + 1)
 
 
 def test_a_loaded_model_can_be_changed_and_saved_over_its_own_files(tmp_path: Path) -> None:

@@ -73,6 +73,6 @@ def test_phrases_and_groups_know_all_of_them(options):
 def test_damaged_weights_are_said_in_one_sentence(number, options):
     model = make(vocab_size=300, context=32)
     with torch.no_grad():
-        model.embedding.weight[5] = number
+        model.embedding.table.weight[5] = number
     with pytest.raises(LangueError, match="output is not finite"):
         Writer(model, GenerationSettings(max_tokens=5, **options), 3).run([[1, 5], [2]])

@@ -87,7 +87,7 @@ def test_a_run_folder_holds_all_that_a_run_is(finished: Path) -> None:
     assert {path.name for path in (finished / "checkpoints").iterdir()} == {"step-00000004", "step-00000008"}
     recipe, tokenizer = RunFolder(finished).recipe(), Tokenizer.load(finished)
     assert recipe.model.vocab_size == tokenizer.vocab_size
-    assert load_model(finished / "model").config == recipe.model.architecture()
+    assert load_model(finished / "model").config == recipe.architecture()
     environment = json.loads((finished / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__
     assert str(Path.home()) not in (finished / "environment.json").read_text()

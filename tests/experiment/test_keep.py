@@ -27,7 +27,7 @@ def test_a_full_disk_promises_no_earlier_weights(tmp_path, monkeypatch):
 
 
 def weight(folder: RunFolder) -> float:
-    return float(load_model(folder.model).embedding.weight.detach()[0, 0])
+    return float(load_model(folder.model).embedding.table.weight.detach()[0, 0])
 
 
 @pytest.mark.parametrize("place", range(1, 16))
@@ -36,9 +36,9 @@ def test_a_crash_at_any_moment_leaves_a_whole_model(tmp_path, monkeypatch, place
     folder, model = RunFolder(tmp_path), build(CONFIG)
     with torch.no_grad():
         if not first:
-            model.embedding.weight.fill_(1.0)
+            model.embedding.table.weight.fill_(1.0)
             watching.keep(model, folder)
-        model.embedding.weight.fill_(2.0)
+        model.embedding.table.weight.fill_(2.0)
     calls = []
 
     def until(function):

@@ -100,7 +100,7 @@ def test_shards(name: str, tmp_path: Path) -> None:
 def test_half_precision_comes_back_as_it_was(given: torch.dtype, named: str, tmp_path: Path) -> None:
     make("llama").to(given).save_pretrained(tmp_path / "theirs")
     single, kept = read_published(tmp_path / "theirs"), read_published(tmp_path / "theirs", "kept")
-    assert single.model.embedding.weight.dtype == torch.float32
+    assert single.model.embedding.table.weight.dtype == torch.float32
     assert {each.dtype for each in kept.model.parameters()} == {given}
     for one, other in zip(single.model.parameters(), kept.model.parameters(), strict=True):
         assert torch.equal(one, other.float())
@@ -111,7 +111,7 @@ def test_half_precision_comes_back_as_it_was(given: torch.dtype, named: str, tmp
 
     # Once trained, they are no half-precision numbers any more and must not be rounded to some.
     with torch.no_grad():
-        single.model.embedding.weight.add_(1e-6)
+        single.model.embedding.table.weight.add_(1e-6)
     (tmp_path / "trained").mkdir()
     write_published(single, tmp_path / "trained")
     assert load_file(tmp_path / "trained" / "model.safetensors")["model.embed_tokens.weight"].dtype == torch.float32

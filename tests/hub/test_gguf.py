@@ -16,14 +16,14 @@ import torch
 import transformers
 
 import langue
+from langue.adapters import AdapterConfig
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.hub.gguf import read_gguf, write_gguf
 from langue.hub.keys import to_halves, to_neighbours
 from langue.hub.write import write_published
-from langue.nn.linear import linear_factory
-from lora import Adapted
+from langue.models import with_adapters
 
 LLAMA3 = {"kind": "llama3", "factor": 8.0}
 YARN = {"kind": "yarn", "factor": 4.0, "original_context": 32, "fast": 32.0}
@@ -60,8 +60,10 @@ def test_transformers_and_we_read_what_we_write(architecture: str, tokenizer: An
 
 @torch.no_grad()
 def test_adapters_go_into_the_matrices_that_they_stand_beside(tokenizer: Any, tmp_path: Path) -> None:
-    with linear_factory(Adapted):
-        model = tiny_gguf.model("llama")
+    model = with_adapters(tiny_gguf.model("llama"), AdapterConfig(rank=2, on=("all",)))
+    for name, parameter in model.named_parameters():
+        if name.endswith(".up"):
+            parameter.normal_(std=0.1)
     write_gguf(model, tokenizer, tmp_path / "model.gguf")
     again, _ = read_gguf(tmp_path / "model.gguf")
     expected = model(Batch(tiny_gguf.ids()))
@@ -90,7 +92,7 @@ def test_q8_0_as_transformers_unpacks_it(architecture: str, tokenizer: Any, tmp_
         tmp_path, gguf_file="model.gguf", dtype=torch.float32, local_files_only=True
     )
     assert (theirs.eval()(ids).logits - again(Batch(ids))).abs().max() < 1e-5
-    matrix, was = again.embedding.weight, model.embedding.weight
+    matrix, was = again.embedding.table.weight, model.embedding.table.weight
     step = was.unflatten(1, (-1, 32)).abs().amax(-1, keepdim=True) / 127
     # Half a step, and what fp16 rounds off the scale, 127 times.
     assert ((matrix - was).unflatten(1, (-1, 32)).abs() <= (0.5 + 127 * 2**-11) * step).all()

@@ -177,4 +177,4 @@ def test_mistakes(
 
 def test_a_precision_is_kept_when_asked_for(tmp_path: Path) -> None:
     save("llama", tmp_path / "theirs")
-    assert read_source(str(tmp_path / "theirs"), "bfloat16").model.embedding.weight.dtype == torch.bfloat16
+    assert read_source(str(tmp_path / "theirs"), "bfloat16").model.embedding.table.weight.dtype == torch.bfloat16

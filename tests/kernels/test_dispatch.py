@@ -12,6 +12,7 @@ from torch import nn
 from torch.func import grad
 
 import langue.nn
+from cells import cell_of
 from langue.kernels import dispatch, dot_product, entropy, norm, products, recurrence, unrolled
 from langue.kernels.dispatch import TABLE, Mode, current_mode
 
@@ -105,7 +106,7 @@ def test_recurrent_layers(monkeypatch: pytest.MonkeyPatch) -> None:
         (nn.RNN, {"bidirectional": True}, (None, None)),
         (nn.GRU, {}, (valid, None)),
     ):
-        dispatch.work_out("recurrent", x, kind(4, 4, batch_first=True, **options), None, *rest)
+        dispatch.work_out("recurrent", x, cell_of(kind(4, 4, batch_first=True, **options)), None, *rest)
     assert taken == ["by_torch", "walk", "by_torch", "packed"]
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cells import cell_of
 from langue import kernels
 from langue.kernels import recurrence
 
@@ -41,8 +42,8 @@ def all_of(result: tuple[Tensor, Any], x: Tensor, cell: nn.RNNBase) -> list[Tens
 def test_the_table_takes_what_the_reference_gives(kind: str, both_ways: bool, valid: Any, documents: Any) -> None:
     cell, x = make(kind, both_ways)
     hidden = None if both_ways or documents is not None else hidden_of(kind)
-    expected, taken = recurrence.reference(x, cell, hidden, valid, documents), None
-    taken = kernels.recurrent(x, cell, hidden, valid, documents)
+    expected, taken = recurrence.reference(x, cell_of(cell), hidden, valid, documents), None
+    taken = kernels.recurrent(x, cell_of(cell), hidden, valid, documents)
     if documents is not None:  # which end within a row, so that no state goes on
         expected, taken = (expected[0], ()), (taken[0], ())
     torch.testing.assert_close(all_of(taken, x, cell), all_of(expected, x, cell), atol=1e-12, rtol=1e-10)
@@ -53,8 +54,10 @@ def test_the_table_takes_what_the_reference_gives(kind: str, both_ways: bool, va
 @torch.no_grad()
 def test_gathering_gives_what_the_reference_gives(kind: str, both_ways: bool) -> None:
     cell, x = make(kind, both_ways)
-    expected = recurrence.reference(x, cell, None, VALID, None)[0]
-    torch.testing.assert_close(recurrence.gathered(x, cell, None, VALID, None)[0], expected, atol=1e-12, rtol=1e-12)
+    expected = recurrence.reference(x, cell_of(cell), None, VALID, None)[0]
+    torch.testing.assert_close(
+        recurrence.gathered(x, cell_of(cell), None, VALID, None)[0], expected, atol=1e-12, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -62,7 +65,7 @@ def test_rows_of_nothing_but_padding_keep_what_they_had(kind: str) -> None:
     cell, x = make(kind, both_ways=False)
     hidden, nothing = hidden_of(kind), torch.zeros(5, 5, dtype=torch.bool)
     for way in (kernels.recurrent, recurrence.reference):
-        output, after = way(x, cell, hidden, nothing, None)
+        output, after = way(x, cell_of(cell), hidden, nothing, None)
         assert not output.any()
         assert after is not None
         torch.testing.assert_close(after, hidden)
@@ -71,4 +74,4 @@ def test_rows_of_nothing_but_padding_keep_what_they_had(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_rows(kind: str) -> None:
     cell, x = make(kind, both_ways=False)
-    assert recurrence.reference(x[:0], cell, None, None, None)[0].shape == (0, 5, 4)
+    assert recurrence.reference(x[:0], cell_of(cell), None, None, None)[0].shape == (0, 5, 4)

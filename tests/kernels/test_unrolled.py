@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cells import cell_of
 from langue import kernels
 from langue.kernels.unrolled import is_known, walk
 
@@ -23,7 +24,7 @@ def test_values_and_gradients_are_torchs(kind, rows, length, inputs, width, star
         return [*outputs, *torch.autograd.grad(outputs, leaves, upstream)]
 
     def walked():
-        output, (last,) = walk(x, cell, None if hidden is None else (hidden,))
+        output, (last,) = walk(x, cell_of(cell), None if hidden is None else (hidden,))
         return output, last
 
     torch.testing.assert_close(both(walked()), both(cell(x, hidden)), atol=1e-12, rtol=1e-10)
@@ -32,15 +33,15 @@ def test_values_and_gradients_are_torchs(kind, rows, length, inputs, width, star
 
 
 def test_only_what_is_written_out_is_taken():
-    assert is_known(nn.GRU(4, 4, batch_first=True))
-    assert is_known(nn.RNN(4, 4, batch_first=True))
-    assert not is_known(nn.LSTM(4, 4, batch_first=True))
-    assert not is_known(nn.GRU(4, 4, batch_first=True, bidirectional=True))
+    assert is_known(cell_of(nn.GRU(4, 4, batch_first=True)))
+    assert is_known(cell_of(nn.RNN(4, 4, batch_first=True)))
+    assert not is_known(cell_of(nn.LSTM(4, 4, batch_first=True)))
+    assert not is_known(cell_of(nn.GRU(4, 4, batch_first=True, bidirectional=True)))
 
 
 @pytest.mark.parametrize("kind", [nn.GRU, nn.RNN])
 def test_a_second_derivative_is_refused_and_not_wrong(kind):
     cell, x = kind(3, 3, batch_first=True), torch.randn(2, 4, 3, requires_grad=True)
-    (grad,) = torch.autograd.grad(kernels.recurrent(x, cell, None)[0].square().sum(), x, create_graph=True)
+    (grad,) = torch.autograd.grad(kernels.recurrent(x, cell_of(cell), None)[0].square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         grad.sum().backward()

@@ -48,7 +48,7 @@ def assert_same(actual: Tensor, expected: Tensor) -> None:
 
 def gpt2_weights(theirs: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     places = {
-        "embedding.weight": "transformer.wte.weight",
+        "embedding.table.weight": "transformer.wte.weight",
         "stack.position.weight": "transformer.wpe.weight",
         "stack.norm.weight": "transformer.ln_f.weight",
         "stack.norm.bias": "transformer.ln_f.bias",
@@ -111,8 +111,8 @@ def neighbours(matrix: Tensor, head_width: int) -> Tensor:
 
 def llama_weights(theirs: Mapping[str, Tensor], layers: int, head_width: int = 8) -> dict[str, Tensor]:
     weights = {
-        "embedding.weight": theirs["model.embed_tokens.weight"],
-        "head.weight": theirs["lm_head.weight"],
+        "embedding.table.weight": theirs["model.embed_tokens.weight"],
+        "head.table.weight": theirs["lm_head.weight"],
         "stack.norm.weight": theirs["model.norm.weight"],
     }
     for layer in range(layers):
@@ -167,7 +167,7 @@ def test_mistrals_sliding_window(window: int) -> None:
 
 def bert_weights(theirs: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     weights = {
-        "embedding.weight": theirs["embeddings.word_embeddings.weight"],
+        "embedding.table.weight": theirs["embeddings.word_embeddings.weight"],
         # All tokens are of the first type here, whose vector we add to the positions'.
         "stack.position.weight": theirs["embeddings.position_embeddings.weight"]
         + theirs["embeddings.token_type_embeddings.weight"][0],
@@ -223,9 +223,9 @@ def test_bert() -> None:
 
 
 def t5_weights(theirs: Mapping[str, Tensor], layers: int, gated: bool, tied: bool) -> dict[str, Tensor]:
-    weights = {"embedding.weight": theirs["shared.weight"]}
+    weights = {"embedding.table.weight": theirs["shared.weight"]}
     if not tied:
-        weights["head.weight"] = theirs["lm_head.weight"]
+        weights["head.table.weight"] = theirs["lm_head.weight"]
     for side, other in (("encoder", "encoder"), ("stack", "decoder")):
         relative = f"{other}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
         weights[f"{side}.attention_positions.0.weight"] = theirs[relative]
@@ -307,7 +307,7 @@ def test_t5(version: str) -> None:
 
 def bart_weights(theirs: Mapping[str, Tensor], layers: int, learned: bool, bias: Tensor) -> dict[str, Tensor]:
     """Of BART, and of Marian, whose sides have no norm after their embeddings and no positions to learn."""
-    weights = {"embedding.weight": theirs["model.shared.weight"], "head.bias": bias[0]}
+    weights = {"embedding.table.weight": theirs["model.shared.weight"], "head.bias": bias[0]}
     for side, other in (("encoder", "model.encoder"), ("stack", "model.decoder")):
         if learned:
             weights[f"{side}.position.weight"] = theirs[f"{other}.embed_positions.weight"]

@@ -272,4 +272,4 @@ def test_matrices_are_named_with_the_pieces_that_are_stacked_in_them() -> None:
         "stack.blocks.0.feedforward.output.weight": (128,),
     }
     lstm = build(config_of(preset="lstm-nano", layers=1, feedforward="none")).matrices()
-    assert lstm == {f"stack.blocks.0.mixer.cell.weight_{name}_l0": (128,) * 4 for name in ("ih", "hh")}
+    assert lstm == {f"stack.blocks.0.mixer.forwards.{name}.weight": (128,) * 4 for name in ("input", "hidden")}

@@ -10,6 +10,7 @@ from langue.nn.block import Sublayer
 from langue.nn.embedding import Embedding, Head
 from langue.nn.linear import Linear
 from langue.nn.norm import RMSNorm
+from langue.nn.roles import SHIFT, matrix
 
 X = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
 
@@ -44,29 +45,29 @@ def test_dropout_falls_on_the_layer_and_not_on_the_shortcut(place: str) -> None:
 
 def test_embedding_is_scale_times_row_plus_bias() -> None:
     embedding = Embedding(7, 4, bias=True, scale=3.0)
-    nn.init.normal_(embedding.weight)
+    nn.init.normal_(embedding.table.weight)
     assert embedding.bias is not None
     nn.init.normal_(embedding.bias)
     ids = torch.tensor([[0, 6, 6]])
     one_hot = torch.nn.functional.one_hot(ids, 7).float()
-    torch.testing.assert_close(embedding(ids), 3 * one_hot @ embedding.weight + embedding.bias)
+    torch.testing.assert_close(embedding(ids), 3 * one_hot @ embedding.table.weight + embedding.bias)
     assert Embedding(7, 4, bias=False, scale=1.0).bias is None
 
 
 def test_head_scores_every_token() -> None:
     tied = Embedding(7, 4, bias=False, scale=1.0)
-    nn.init.normal_(tied.weight)
-    assert Head(7, 4, bias=False, tied=tied).weight is tied.weight
+    nn.init.normal_(tied.table.weight)
+    assert Head(7, 4, bias=False, tied=tied).table is tied.table
     head = Head(7, 4, bias=True, tied=None)
-    nn.init.normal_(head.weight)
+    nn.init.normal_(head.table.weight)
     nn.init.normal_(head.bias)
-    torch.testing.assert_close(head(X), X @ head.weight.T + head.bias)
+    torch.testing.assert_close(head(X), X @ head.table.weight.T + head.bias)
 
 
 def test_a_stacked_linear_layer_knows_its_pieces() -> None:
-    linear = Linear(4, (6, 2, 2), bias=False)
+    linear = Linear(4, (6, 2, 2), matrix("attention"), None)
     assert linear.weight.shape == (10, 4)
     assert linear.blocks == (6, 2, 2)
     before = torch.get_rng_state()
-    Linear(4, (6,), bias=True)
+    Linear(4, (6,), matrix("attention"), SHIFT)
     assert torch.equal(torch.get_rng_state(), before)

@@ -39,6 +39,6 @@ def test_segments_add_their_vector_and_none_means_the_first(form: str) -> None:
     ids = torch.randint(11, (2, 4))
     zeros = torch.zeros_like(ids)
     assert torch.equal(model(Batch(ids)), model(Batch(ids, segments=zeros)))
-    expected = model.embedding(ids) + model.segment.weight[1]
+    expected = model.embedding(ids) + model.segment.table.weight[1]
     assert torch.equal(model.embed(ids, zeros + 1), expected)
     assert not torch.equal(model(Batch(ids)), model(Batch(ids, segments=zeros + 1)))

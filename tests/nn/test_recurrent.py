@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from cells import cell_of
 from langue.nn.layout import Layout
 from langue.nn.recurrent import Recurrent, RecurrentKind
 
@@ -24,10 +25,16 @@ def make(kind: RecurrentKind, causal: bool) -> tuple[Recurrent, nn.RNNBase]:
     one_way = WIDTH if causal else WIDTH // 2
     reference = KINDS[kind](INPUT, one_way, batch_first=True, bidirectional=not causal).double()
     with torch.no_grad():
-        for parameter, other in zip(layer.parameters(), reference.parameters(), strict=True):
-            parameter.copy_(torch.randn(parameter.shape, generator=draws) * 0.5)
-            other.copy_(parameter)
+        for other in reference.parameters():
+            other.copy_(torch.randn(other.shape, generator=draws) * 0.5)
+        for way, weights in zip(ways_of(layer), cell_of(reference).weights, strict=True):
+            for parameter, other in zip(way.weights(), weights, strict=True):
+                parameter.copy_(other)
     return layer, reference
+
+
+def ways_of(layer: Recurrent) -> list[Any]:
+    return [layer.forwards] if layer.backwards is None else [layer.forwards, layer.backwards]
 
 
 def inputs() -> Tensor:
@@ -40,8 +47,7 @@ def layout(causal: bool, valid: Tensor | None = None, documents: Tensor | None =
 
 def by_equations(kind: RecurrentKind, layer: Recurrent, x: Tensor) -> Tensor:
     """One row at a time, gate by gate, in the order in which torch stacks the gates."""
-    named = dict(layer.cell.named_parameters())
-    w, u, b, c = (named[f"{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    w, u, b, c = layer.forwards.weights()
     outputs = torch.zeros(ROWS, LENGTH, WIDTH, dtype=x.dtype)
     for row in range(ROWS):
         hidden = memory = torch.zeros(WIDTH, dtype=x.dtype)
@@ -91,8 +97,9 @@ def test_padding_is_torchs_packed_sequence(kind: RecurrentKind, causal: bool) ->
     output.square().sum().backward()
     expected.square().sum().backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
-    for parameter, other in zip(layer.parameters(), reference.parameters(), strict=True):
-        torch.testing.assert_close(parameter.grad, other.grad)
+    for way, weights in zip(ways_of(layer), cell_of(reference).weights, strict=True):
+        for parameter, other in zip(way.weights(), weights, strict=True):
+            torch.testing.assert_close(parameter.grad, other.grad)
 
 
 @pytest.mark.parametrize("causal", [True, False])

@@ -113,20 +113,20 @@ def test_losses_of_pieces_add_up_to_the_loss_of_the_whole() -> None:
 
 def test_a_tied_matrix_gets_both_its_gradients() -> None:
     embedding = Embedding(VOCABULARY, WIDTH, bias=False, scale=1.0).double()
-    nn.init.normal_(embedding.weight, generator=torch.Generator().manual_seed(3))
+    nn.init.normal_(embedding.table.weight, generator=torch.Generator().manual_seed(3))
     head = Head(VOCABULARY, WIDTH, bias=False, tied=embedding)
     _, targets = make_inputs()
     hidden = torch.tanh(embedding(torch.arange(ROWS)))
     expected = F.cross_entropy(head(hidden), targets, ignore_index=IGNORE, reduction="sum")
-    (theirs,) = torch.autograd.grad(expected, embedding.weight, retain_graph=True)
-    (ours,) = torch.autograd.grad(linear_cross_entropy(hidden, head, targets).total, embedding.weight)
+    (theirs,) = torch.autograd.grad(expected, embedding.table.weight, retain_graph=True)
+    (ours,) = torch.autograd.grad(linear_cross_entropy(hidden, head, targets).total, embedding.table.weight)
     torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("wanted", ["hidden", "weight", "bias", "nothing"])
 def test_only_some_gradients_may_be_wanted(wanted: str) -> None:
     head, (hidden, targets) = make_head(bias=True), make_inputs()
-    inputs = {"hidden": hidden, "weight": head.weight, "bias": head.bias}
+    inputs = {"hidden": hidden, "weight": head.table.weight, "bias": head.bias}
     for name, tensor in inputs.items():
         assert tensor is not None
         tensor.requires_grad_(name == wanted)
@@ -184,7 +184,7 @@ class Largest(TorchDispatchMode):
 def test_all_logits_never_stand_in_memory_at_once() -> None:
     rows, width, vocabulary = 2000, 8, 50_257
     head = Head(vocabulary, width, bias=True, tied=None)
-    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.table.weight)
     hidden, targets = torch.zeros(rows, width, requires_grad=True), torch.zeros(rows, dtype=torch.long)
     with Largest() as largest:
         linear_cross_entropy(hidden, head, targets, smoothing=0.1).total.backward()
@@ -222,7 +222,7 @@ def test_weights_of_one_change_nothing_and_of_what_is_not_asked_do_not_matter() 
     torch.testing.assert_close(weighted, plain)
     assert torch.equal(other, weighted)
     for ours, theirs in zip(
-        gradients(other, hidden, head.weight), gradients(weighted, hidden, head.weight), strict=True
+        gradients(other, hidden, head.table.weight), gradients(weighted, hidden, head.table.weight), strict=True
     ):
         assert torch.equal(ours, theirs)
 
@@ -277,7 +277,7 @@ def test_log_probabilities_of_no_rows_and_of_nothing_asked() -> None:
 def test_neither_weights_nor_log_probabilities_need_all_logits(of_rows: bool) -> None:
     rows, width, vocabulary = 2000, 8, 50_257
     head = Head(vocabulary, width, bias=True, tied=None)
-    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.table.weight)
     hidden, targets = torch.zeros(rows, width, requires_grad=True), torch.zeros(rows, dtype=torch.long)
     with Largest() as largest:
         if of_rows:
@@ -297,9 +297,9 @@ def test_log_probabilities_under_autocast_are_of_fp32() -> None:
     torch.testing.assert_close(rows, exact, atol=0.1, rtol=0.05)
     assert hidden.grad is not None
     assert hidden.grad.dtype == torch.float32
-    assert head.weight.grad is not None
-    (right,) = torch.autograd.grad(exact.sum(), head.weight)
-    assert error(head.weight.grad, right.double()) < 0.02
+    assert head.table.weight.grad is not None
+    (right,) = torch.autograd.grad(exact.sum(), head.table.weight)
+    assert error(head.table.weight.grad, right.double()) < 0.02
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -57,7 +57,7 @@ def _recipe(path: Path) -> None:
 
     recipe = read_recipe(path)
     size = recipe.model.vocab_size or 300
-    parameters(recipe.model.architecture().model_copy(update={"vocab_size": size}))
+    parameters(recipe.architecture().model_copy(update={"vocab_size": size}))
 
 
 def _published(path: Path) -> None:

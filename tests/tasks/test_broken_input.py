@@ -114,7 +114,7 @@ def test_output_that_is_no_number_is_refused(name, number):
     task = task_of(name.split()[0])
     model = task.models[0] if name.startswith("translate") else task.model
     with torch.no_grad():
-        model.get_parameter("embedding.weight").fill_(number)
+        model.get_parameter("embedding.table.weight").fill_(number)
     with pytest.raises(LangueError, match="output is not finite"):
         ASKED[name](task, "the cat")
 
@@ -122,6 +122,6 @@ def test_output_that_is_no_number_is_refused(name, number):
 def test_a_search_of_no_numbers_ends_at_once():
     model = build(ModelConfig(**SMALL))
     with torch.no_grad():
-        model.embedding.weight.fill_(float("nan"))
+        model.embedding.table.weight.fill_(float("nan"))
     with pytest.raises(LangueError, match="output is not finite"):
         Engine(model).run([Request([1], SamplingSettings(max_tokens=100_000), TOKENIZER.ends)])

@@ -143,8 +143,8 @@ def ours(theirs, classifier=None):
         return {f"{place}.weight": found[f"{name}.weight"], f"{place}.bias": found[f"{name}.bias"]}
 
     weights = {
-        "embedding.weight": found["bert.embeddings.word_embeddings.weight"],
-        "segment.weight": found["bert.embeddings.token_type_embeddings.weight"],
+        "embedding.table.weight": found["bert.embeddings.word_embeddings.weight"],
+        "segment.table.weight": found["bert.embeddings.token_type_embeddings.weight"],
         "stack.position.weight": found["bert.embeddings.position_embeddings.weight"],
         "head.bias": found["cls.predictions.bias"],
         **both("stack.embedding_norm", "bert.embeddings.LayerNorm"),
@@ -165,7 +165,7 @@ def ours(theirs, classifier=None):
         weights |= both("classifier.dense.linear", "bert.pooler.dense")
         weights |= both("classifier.output", "cls.seq_relationship")
     missing = model.load_state_dict(weights, strict=False)
-    assert missing.missing_keys in ([], ["head.weight"])
+    assert missing.missing_keys in ([], ["head.table.weight"])
     return model
 
 

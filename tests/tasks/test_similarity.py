@@ -259,6 +259,6 @@ def test_gradients_of_a_model_are_those_of_sentence_transformers(tmp_path: Path,
     assert float((found.total / found.count).detach()) == pytest.approx(float(value.detach()), rel=1e-5)
     trunk = model[0].auto_model if hasattr(model[0], "auto_model") else model[0].model
     expected = trunk.embeddings.word_embeddings.weight.grad
-    torch.testing.assert_close(task.model.embedding.weight.grad, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(task.model.embedding.table.weight.grad, expected, atol=1e-5, rtol=1e-4)
     last = trunk.encoder.layer[-1].output.dense.weight.grad
     torch.testing.assert_close(task.model.stack.blocks[-1].feedforward.output.weight.grad, last, atol=1e-5, rtol=1e-4)

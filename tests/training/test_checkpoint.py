@@ -236,7 +236,7 @@ def test_what_is_not_trained_is_written_once_for_all_checkpoints(tmp_path, monke
     # A first value that became another meanwhile is the run's own again.
     again = trainer(tmp_path, average=0.9, steps=8, checkpoint_every=3)
     with torch.no_grad():
-        again.model.embedding.weight.add_(1)
+        again.model.embedding.table.weight.add_(1)
     again.resume(found)
     again.run()
     assert same(everything(again), everything(whole))

@@ -139,7 +139,7 @@ def test_state_has_names_and_comes_back():
 
     step(models[0], first, 0)
     state = {name: value.clone() for name, value in first.state().items()}
-    assert "embedding.weight/exp_avg" in state
+    assert "embedding.table.weight/exp_avg" in state
     assert "stack.blocks.0.mixer.query_key_value.weight/momentum" in state
     models[1].load_state_dict(models[0].state_dict())
     second.load(state)

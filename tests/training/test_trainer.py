@@ -66,7 +66,7 @@ class Broken(Causal):
         if self.kind == "loss":
             return Loss(loss.total * math.inf, loss.count)
         # A finite loss with a gradient that is none: the slope of a root at zero.
-        return Loss(loss.total + (model.embedding.weight * 0).abs().sum().sqrt(), loss.count)
+        return Loss(loss.total + (model.embedding.table.weight * 0).abs().sum().sqrt(), loss.count)
 
 
 @pytest.mark.parametrize("kind", ["loss", "gradient"])
@@ -93,7 +93,7 @@ def test_too_many_of_them_in_a_row_end_the_training():
 def test_a_step_without_targets_is_skipped():
     class Nothing(Causal):
         def loss(self, model, batch):
-            return Loss(model.embedding.weight.sum() * 0, torch.tensor(0))
+            return Loss(model.embedding.table.weight.sum() * 0, torch.tensor(0))
 
     training = trainer(objective=Nothing())
     before = everything(training)
@@ -132,11 +132,11 @@ def test_the_average_is_the_average():
 
 def test_the_average_is_what_is_evaluated_and_kept():
     seen = []
-    look = lambda model: {"loss": float(model.embedding.weight.sum())}  # noqa: E731
+    look = lambda model: {"loss": float(model.embedding.table.weight.sum())}  # noqa: E731
     watch = Watch(evaluate=lambda model: seen.append(look(model)) or look(model))
     training = trainer(average=0.99, watch=watch, steps=6, evaluate_every=6)
     training.run()
-    assert seen == [{"loss": float(training.average.weights["embedding.weight"].sum())}]
+    assert seen == [{"loss": float(training.average.weights["embedding.table.weight"].sum())}]
 
 
 def test_training_stops_when_nothing_gets_better():

@@ -27,7 +27,7 @@ def average(run: Path, /, *, last: int = 5, out: Path) -> None:
     recipe = folder.recipe()
     places = last_checkpoints(folder.checkpoints, last)
     weights = mean_weights(places)
-    model = build(recipe.model.architecture())
+    model = build(recipe.architecture())
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])

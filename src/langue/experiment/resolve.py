@@ -40,6 +40,8 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     if start_from is not None:
         recipe = with_start(recipe, start_from)
     if recipe.model.path is None:
+        if recipe.adapt is not None:
+            raise LangueError("adapters stand on a trained model; name it: --start-from RUN or FOLDER")
         return recipe
     start = read_start(recipe.model.path)
     if recipe.tokenizer.path is None:

@@ -24,10 +24,13 @@ from langue.hub import (
 )
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.hub.tokenizer import source_file
-from langue.models import Model, ModelConfig, load_model
+from langue.models import Model, ModelConfig
+from langue.models.build import plain_weights
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings, Recipe
 from langue.settings import shown
+from langue.tasks import read_model
+from langue.tasks.bases import load_weights
 from langue.text.reading import Reading
 from langue.training.checkpoint import load
 
@@ -72,7 +75,7 @@ def read_start(path: Path) -> Start:
     if is_published(path):
         checkpoint = read_published(path)
         known = None if checkpoint.tokenizer is None else path.absolute()
-        weights = dict(checkpoint.model.named_parameters())
+        weights = plain_weights(checkpoint.model)
         config, labels = checkpoint.model.config, tuple(checkpoint.labels or ())
         reads = None if checkpoint.source_tokenizer is None else source_file(path.absolute())
         task = purpose(config, checkpoint.labels, checkpoint.origin)
@@ -83,7 +86,8 @@ def read_start(path: Path) -> Start:
         return _of_model(path, path.parent)
     run = RunFolder(path.absolute().parent.parent)
     if path.name.startswith("step-") and run.is_run():
-        recipe, weights = run.recipe(), load(path).weights(averaged=False)
+        recipe = run.recipe()
+        weights = plain_weights(read_model(path)[0].model) if recipe.adapt else load(path).weights(averaged=False)
         source = _tokenizer(run.model, SOURCE_TOKENIZER)
         return _of_run(
             recipe, Start(recipe.model.architecture(), weights, _tokenizer(run.path), source_tokenizer=source)
@@ -98,12 +102,12 @@ def read_start(path: Path) -> Start:
 
 
 def _of_model(folder: Path, run: Path) -> Start:
-    model = load_model(folder)
-    weights = dict(model.named_parameters())
+    model = load_weights(folder)
+    weights = plain_weights(model)
     labels = tuple(read_labels(folder) or ())
     tokenizer, source = _tokenizer(folder) or _tokenizer(run), _tokenizer(folder, SOURCE_TOKENIZER)
     task = purpose(model.config, read_labels(folder), read_origin(folder))
-    return Start(model.config, weights, tokenizer, labels, read_reading(folder), source, task)
+    return Start(model.config.replace(adapter=None), weights, tokenizer, labels, read_reading(folder), source, task)
 
 
 def _of_run(recipe: Recipe, start: Start) -> Start:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -23,11 +24,12 @@ from langue.experiment.start import copy_weights, read_start
 from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
-from langue.models import Model, build, load_model
+from langue.models import Model, build, with_adapters
 from langue.parallel import broadcast_number, is_first, outline_of, process_group, strategy_of, wait
 from langue.recipe import Recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
+from langue.tasks.bases import load_weights, read_as_base
 from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task
@@ -174,7 +176,7 @@ def _check_fit(recipe: Recipe, shape: Shape | None) -> None:
         device = choose_device(recipe.training.device)
         shares = strategy_of(recipe.training.parallel, device).shares
         mine = shape._replace(rows=math.ceil(shape.rows / shares))
-        check_fit(recipe.model.architecture(), recipe.training, mine, device)
+        check_fit(recipe.architecture(), recipe.training, mine, device)
 
 
 class _Built(NamedTuple):
@@ -198,11 +200,16 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     model = build(recipe.model.architecture(), training.seed)
     checkpoint = latest(folder.checkpoints)
     weights: dict[str, str] = {}
-    if checkpoint is None and recipe.model.path is not None:
-        start = read_start(recipe.model.path)
+    if recipe.model.path is not None and (checkpoint is None or recipe.adapt is not None):
+        start, base = read_start(recipe.model.path), None
+        if recipe.adapt is not None:
+            base, plain = read_as_base(recipe.model.path)
+            start = replace(start, weights=plain)
         weights = {str(recipe.model.path): of_weights(start.config.model_dump(), start.weights)}
         new = copy_weights(model, start, task.labels)
-        if new and is_first():
+        if recipe.adapt is not None:
+            model = with_adapters(model, recipe.adapt.adapter(), base, training.seed)
+        if new and checkpoint is None and is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
     model.to(device)
@@ -241,7 +248,7 @@ def _test(folder: RunFolder, device: torch.device, step: int) -> None:
     """Evaluate the kept weights on the test data, once for each end of the training, and write it down."""
     if folder.recipe().data.test is None or any(row["step"] == step for row in read_record(folder.path).test):
         return
-    metrics = _training_task(folder).test(load_model(folder.model, device))
+    metrics = _training_task(folder).test(load_weights(folder.model, device))
     if metrics is not None:
         Log(folder.metrics_file, step).write(step=step, split="test", **metrics)
 

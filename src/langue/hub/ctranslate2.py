@@ -57,7 +57,7 @@ def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
 
 
 _KEYS = (
-    Key("embedding.weight", "decoder/embeddings/weight"),
+    Key("embedding.table.weight", "decoder/embeddings/weight"),
     Key("hearing.layers.0.{part}", "encoder/conv1/{part}"),
     Key("hearing.layers.1.{part}", "encoder/conv2/{part}"),
     *_side("encoder", "encoder", False),

@@ -78,9 +78,9 @@ def _keys(architecture: str) -> tuple[Key, ...]:
     """The table of keys of an architecture."""
     halves = 0 if architecture in _NEIGHBOURS else 1
     return (
-        Key("embedding.weight", "token_embd.weight"),
+        Key("embedding.table.weight", "token_embd.weight"),
         Key("stack.norm.weight", "output_norm.weight"),
-        Key("head.weight", "output.weight"),
+        Key("head.table.weight", "output.weight"),
         Key(
             f"{_BLOCK}.mixer.query_key_value.{{part}}",
             tuple(f"{_LAYER}.attn_{name}.{{part}}" for name in "qkv"),

@@ -156,7 +156,7 @@ def is_tied(family: Family, head: HeadSettings, weights: Weights, names: Mapping
     """True if a family's head is the embedding: there is no matrix for it in the files, or the same one twice."""
     own, shared = (
         next((names[source] for key in keys if key.ours == ours for source in key.sources if source in names), None)
-        for ours, keys in (("head.weight", head.keys), ("embedding.weight", family.keys))
+        for ours, keys in (("head.table.weight", head.keys), ("embedding.table.weight", family.keys))
     )
     if own is None or shared is None:
         return True

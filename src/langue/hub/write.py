@@ -92,7 +92,7 @@ def _with_segments(model: Model) -> Model:
     if config.form != "encoder" or config.segments:
         return model
     blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.dtype)
-    parameters = {**dict(model.named_parameters()), "segment.weight": blank}
+    parameters = {**dict(model.named_parameters()), "segment.table.weight": blank}
     return empty(config.replace(segments=1)).assign(parameters).to(model.device).eval()
 
 

@@ -4,8 +4,11 @@ Layers call what is named here and never ask for a device, a precision, or who f
 """
 
 from langue.kernels.dropout import drop, dropping_by, heads_of_part, of_rows
+from langue.kernels.low_rank import product as low_rank_product
 from langue.kernels.products import multiply
+from langue.kernels.recurrence import Cell
 from langue.kernels.table import (
+    adapted_linear,
     attention,
     attention_along_rows,
     attention_weights,
@@ -24,6 +27,8 @@ from langue.kernels.table import (
 )
 
 __all__ = [
+    "Cell",
+    "adapted_linear",
     "attention",
     "attention_along_rows",
     "attention_weights",
@@ -35,6 +40,7 @@ __all__ = [
     "heads_of_part",
     "linear",
     "log_probabilities",
+    "low_rank_product",
     "multiply",
     "of_rows",
     "pick",

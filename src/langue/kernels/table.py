@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from langue.kernels import (
     activation,
@@ -21,6 +21,7 @@ from langue.kernels import (
     dropout,
     entropy,
     gathered,
+    low_rank,
     norm,
     products,
     recurrence,
@@ -28,6 +29,7 @@ from langue.kernels import (
     unrolled,
 )
 from langue.kernels.dispatch import Mode, Way, work_out
+from langue.kernels.recurrence import Cell
 
 Signature = TypeVar("Signature", bound=Callable[..., Any])
 
@@ -65,6 +67,10 @@ dispatch.TABLE.update(
         "weighted_sums": (
             Way(gathered.by_bags, _CPU, (torch.float32,), _ALONE, _onednn, gathered.suit_bags),
             Way(torch.matmul),
+        ),
+        "adapted_linear": (
+            Way(low_rank.fused, modes=("eager",)),
+            Way(low_rank.reference),
         ),
         "rms_norm": (
             Way(norm.fused, ("cpu", "meta"), modes=("eager",)),
@@ -150,6 +156,7 @@ rotate = _operation("rotate", rotation.reference)
 attention_weights = _operation("attention_weights", dot_product.weights_reference)
 attention_along_rows = _operation("attention_along_rows", dot_product.along_rows_reference)
 convolve_apart = _operation("convolve_apart", convolution.apart_reference)
+adapted_linear = _operation("adapted_linear", low_rank.reference)
 pick = _operation("pick", entropy.pick_reference)
 log_probabilities = _operation("log_probabilities", entropy.log_reference)
 
@@ -210,7 +217,7 @@ def window_hides(window: int, length: int) -> bool:
 
 def recurrent(
     x: Tensor,
-    cell: nn.RNNBase,
+    cell: Cell,
     hidden: tuple[Tensor, ...] | None,
     valid: Tensor | None = None,
     documents: Tensor | None = None,
@@ -219,7 +226,7 @@ def recurrent(
 
     Args:
         x: (B, T, input).
-        cell: one layer of torch's with batches first, forward only or both ways, whose outputs then stand side by side.
+        cell: kind and weights, forward only or both ways, whose outputs then stand side by side.
         hidden: what the rows begin with, (1, B, width) for each state that a cell has; None for zeros.
         valid: (B, T) bool, False on padding, which is passed over; None when nothing is padding.
         documents: (B, T) int64; each document of a row begins with zeros. None when each row is one.

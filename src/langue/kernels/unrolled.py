@@ -10,29 +10,29 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from langue.kernels.function import Function, backward_of_result, keep
 from langue.kernels.products import multiplier, multiply, multiply_transposed
-from langue.kernels.recurrence import Hidden, weights_of
+from langue.kernels.recurrence import Cell, Hidden
 
 
-def is_known(cell: nn.RNNBase) -> bool:
+def is_known(cell: Cell) -> bool:
     """True if this file knows a cell: one layer of a GRU or RNN, forward only."""
-    return isinstance(cell, nn.GRU | nn.RNN) and not cell.bidirectional
+    return cell.kind != "lstm" and not cell.both_ways
 
 
 def walk(
     x: Tensor,
-    cell: nn.RNNBase,
+    cell: Cell,
     hidden: Hidden | None = None,
     valid: Tensor | None = None,
     documents: Tensor | None = None,
 ) -> tuple[Tensor, Hidden]:
     """See `langue.kernels.recurrent`."""
-    start = x.new_zeros(x.shape[0], cell.hidden_size) if hidden is None else hidden[0][0]
-    function = _GRU if isinstance(cell, nn.GRU) else _RNN
-    arguments = x.transpose(0, 1).contiguous(), *weights_of(cell), start
+    start = x.new_zeros(x.shape[0], cell.width) if hidden is None else hidden[0][0]
+    function = _GRU if cell.kind == "gru" else _RNN
+    arguments = x.transpose(0, 1).contiguous(), *cell.weights[0], start
     output = (function.apply if torch.is_grad_enabled() else function.forward)(*arguments)[0]
     return output.transpose(0, 1), (output[-1][None],)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,31 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from langue.content import read_json
+from langue.adapters import AdaptedLinear, AdapterConfig, adapted
+from langue.content import read_json, write_json
 from langue.errors import LangueError, check_readable
 from langue.files import check_folder, replacing_listed
 from langue.models.config import EmbedderConfig, Form, ModelConfig
 from langue.models.decoder import Decoder
 from langue.models.encoder import Encoder
 from langue.models.initialize import initialize
-from langue.models.model import Model, make_embedder
+from langue.models.model import Base, Model, make_embedder
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.attention import AttentionSpec
-from langue.nn.linear import Linear, linear_factory, plain_parameters
+from langue.nn.linear import Linear, current_factory, linear_factory, linear_layers, plain_parameters
 from langue.settings import parse
 
 _FORMS: dict[Form, type[Model]] = {"decoder": Decoder, "encoder": Encoder, "seq2seq": Seq2Seq}
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+BASE = "base.json"
+"""Beside the weights of adapters: where the model is that they stand on, and its fingerprint."""
 
 
 def build(config: ModelConfig, seed: int = 0) -> Model:
     """A new model, whose first weights are a pure function of its configuration and the seed."""
-    model = _FORMS[config.form](config)
+    model = empty(config)
     initialize(model, seed)
     return model
 
@@ -42,12 +46,69 @@ def build(config: ModelConfig, seed: int = 0) -> Model:
 def outline(config: ModelConfig) -> Model:
     """The model with parameters that have a shape and no content, to be counted and not to be run."""
     with torch.device("meta"):
-        return _FORMS[config.form](config)
+        return empty(config)
 
 
 def empty(config: ModelConfig) -> Model:
-    """The model with parameters whose content is whatever memory held, for those who bring their own."""
-    return _FORMS[config.form](config)
+    """The model with parameters whose content is whatever memory held, for those who bring their own.
+
+    Raises:
+        LangueError: adapters are wanted on parts that the model does not have.
+    """
+    if config.adapter is None:
+        return _FORMS[config.form](config)
+    with linear_factory(adapted(config.adapter, current_factory())):
+        model = _FORMS[config.form](config)
+    _let_adapters_learn(model, config.adapter)
+    return model
+
+
+def _let_adapters_learn(model: Model, config: AdapterConfig) -> None:
+    """Let nothing learn but adapters, and the heads that judge or represent a text."""
+    model.requires_grad_(False)
+    layers = linear_layers(model).values()
+    if not any(isinstance(layer, AdaptedLinear) for layer in layers):
+        parts = dict.fromkeys(layer.part for layer in layers if layer.part not in (None, "segment", "classifier"))
+        raise LangueError(f"adapt.on {', '.join(config.on)}: the model has no such part; it has {', '.join(parts)}")
+    for head in (model.classifier, model.embedder):
+        if head is not None:
+            head.requires_grad_(True)
+    for layer in layers:
+        if isinstance(layer, AdaptedLinear):
+            layer.learn()
+
+
+def with_adapters(model: Model, config: AdapterConfig, base: Base | None = None, seed: int = 0) -> Model:
+    """The same model with new adapters, which change nothing as yet.
+
+    Args:
+        model: whose weights are taken.
+        config: of the adapters.
+        base: where the weights came from, if they are to be kept there alone.
+        seed: of the adapters' first values.
+
+    Raises:
+        LangueError: the model has no part of those that should get adapters, or a rank is no saving.
+    """
+    result = empty(model.config.replace(adapter=config))
+    initialize(result, seed, only_learning=True)
+    load_plain_parameters(result, plain_parameters(model))
+    result.base = base
+    return result.to(model.device).train(model.training)
+
+
+@torch.no_grad()
+def load_plain_parameters(model: Model, parameters: Mapping[str, Tensor]) -> None:
+    """Give a model the weights of one whose linear layers are made of nothing but W and b; others stay as they are."""
+    inside: set[str] = set()
+    for place, layer in linear_layers(model).items():
+        inside |= {f"{place}.{name}" for name, _ in layer.named_parameters()}
+        own = {name: parameters[f"{place}.{name}"] for name in ("weight", "bias") if f"{place}.{name}" in parameters}
+        if own:
+            layer.load_plain(own)
+    for name, parameter in model.named_parameters():
+        if name not in inside and name in parameters:
+            parameter.copy_(parameters[name])
 
 
 def check_outline(config: ModelConfig, tensors: int, numbers: int, where: str | Path) -> None:
@@ -92,6 +153,11 @@ def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Pa
                 raise LangueError(f"{where} does not fit its weights: {name} {size:,} but {numbers:,} numbers in all")
 
 
+def plain_weights(model: Model) -> dict[str, Tensor]:
+    """All weights of a model as those of one whose linear layers are made of nothing but W and b, without gradients."""
+    return {name: value.detach() for name, value in plain_parameters(model).items()}
+
+
 def plain(model: Model) -> Model:
     """The same model with linear layers of nothing but W and b, for formats that know no others; itself where it has.
 
@@ -102,11 +168,11 @@ def plain(model: Model) -> Model:
     if all(weights.get(name) is parameter for name, parameter in model.named_parameters()):
         return model
     with linear_factory(Linear):
-        rebuilt = empty(model.config)
+        rebuilt = empty(model.config.replace(adapter=None))
     expected = {name: parameter.shape for name, parameter in rebuilt.named_parameters()}
     if wrong := _first_difference(expected, {name: value.shape for name, value in weights.items()}):
         raise LangueError(f"a layer of the model has no plain weight: {wrong}")
-    return rebuilt.assign(weights).to(model.device, model.dtype).train(model.training)
+    return rebuilt.assign(plain_weights(model)).to(model.device, model.dtype).train(model.training)
 
 
 def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -138,6 +204,8 @@ def set_embedder(model: Model, config: EmbedderConfig | None, weights: Mapping[s
 def save_model(model: Model, folder: Path | str) -> None:
     """Write `model.safetensors`, `config.json` and a manifest; a matrix that two places share is written once.
 
+    Of adapters whose base is elsewhere, what learns is written alone, and `base.json`.
+
     Raises:
         LangueError: the disk is full, or the folder cannot be written.
     """
@@ -147,10 +215,33 @@ def save_model(model: Model, folder: Path | str) -> None:
 
 def write_model(model: Model, folder: Path) -> None:
     """Write a model's files into a folder that is being written beside its place."""
-    weights = {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
+    kept = {name: parameter for name, parameter in model.named_parameters() if is_kept(model, parameter)}
+    weights = {name: parameter.detach().cpu().contiguous() for name, parameter in kept.items()}
     config = json.dumps(model.config.model_dump(), indent=2) + "\n"
     save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
     (folder / CONFIG).write_text(config, encoding="utf-8")
+    if model.base is not None:
+        write_json(folder / BASE, asdict(model.base))
+
+
+def is_kept(model: Model, parameter: Tensor) -> bool:
+    """True of a parameter that belongs into the model's own files, and not into those of its base."""
+    return model.base is None or parameter.requires_grad
+
+
+def read_base(folder: Path) -> Base | None:
+    """The base of the adapters in a folder; None where a folder holds all weights.
+
+    Raises:
+        LangueError: the file is damaged.
+    """
+    try:
+        content = read_json(folder / BASE)
+        return Base(**{name: str(content[name]) for name in ("path", "sha256")})
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError):
+        raise LangueError(f"{folder / BASE} is damaged: it does not name the base of the adapters") from None
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -165,8 +256,15 @@ def read_config(folder: Path) -> ModelConfig:
         raise LangueError(f"{folder} holds no model: {CONFIG} is missing") from None
 
 
-def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
+def load_model(
+    folder: Path | str, device: str | torch.device = "cpu", base: Mapping[str, Tensor] | None = None
+) -> Model:
     """Read a model that `save_model` wrote, to be used: it drops nothing out before someone trains it.
+
+    Args:
+        folder: where it is.
+        device: of the model.
+        base: plain weights that its adapters stand on, if it is such a model.
 
     Raises:
         LangueError: a file is missing or damaged, or the weights do not fit the configuration.
@@ -174,11 +272,17 @@ def load_model(folder: Path | str, device: str | torch.device = "cpu") -> Model:
     folder = Path(folder)
     check_folder(folder)
     config = read_config(folder)
-    return assemble(config, _read_weights(folder / WEIGHTS, device), folder, device)
+    model = assemble(config, _read_weights(folder / WEIGHTS, device), folder, device, base)
+    model.base = None if base is None else read_base(folder)
+    return model
 
 
 def assemble(
-    config: ModelConfig, weights: Mapping[str, Tensor], where: Path, device: str | torch.device = "cpu"
+    config: ModelConfig,
+    weights: Mapping[str, Tensor],
+    where: Path,
+    device: str | torch.device = "cpu",
+    base: Mapping[str, Tensor] | None = None,
 ) -> Model:
     """A model of a configuration with given weights, to be used.
 
@@ -187,15 +291,20 @@ def assemble(
         weights: all of its parameters, by name.
         where: the folder that they were read from, for errors.
         device: of the model.
+        base: plain weights of what does not learn, where `weights` are adapters.
 
     Raises:
         LangueError: the weights do not fit the configuration.
     """
-    check_sizes(config, len(weights), sum(weight.numel() for weight in weights.values()), where / CONFIG)
+    present = [*weights.values(), *(base or {}).values()]
+    check_sizes(config, len(present), sum(weight.numel() for weight in present), where / CONFIG)
     model = empty(config)
-    expected = {name: parameter.shape for name, parameter in model.named_parameters()}
+    own = {name: value for name, value in model.named_parameters() if base is None or value.requires_grad}
+    expected = {name: parameter.shape for name, parameter in own.items()}
     if wrong := _first_difference(expected, {name: weight.shape for name, weight in weights.items()}):
         raise LangueError(f"{where} does not fit its model's configuration: {wrong}")
+    if base is not None:
+        load_plain_parameters(model, base)
     return model.assign(weights).to(device).eval()
 
 

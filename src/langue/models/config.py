@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from langue.adapters.settings import AdapterConfig
 from langue.errors import LangueError
 from langue.models.heads import ClassifierConfig, EmbedderConfig
 from langue.models.layers import (
@@ -54,6 +55,7 @@ _SHARED = {
     "classifier",
     "embedder",
     "audio",
+    "adapter",
 }
 
 
@@ -153,6 +155,9 @@ class ModelConfig(LayerFields):
 
     audio: AudioConfig | None = None
     """Audio front end of an encoder of recordings instead of tokens: a seq2seq's, or one whose head writes (CTC)."""
+
+    adapter: AdapterConfig | None = None
+    """Adapters beside matrices that do not learn."""
 
     initial_deviation: float | None = Field(default=None, gt=0)
     """Standard deviation of new matrices; null takes 1/√(input width)."""
@@ -368,7 +373,7 @@ class ModelConfig(LayerFields):
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
         heads = {"classifier", "embedder"}
-        only = {"encoder", "audio", "source_vocab_size", "decoder_start", "forced_start", "cross"}
+        only = {"encoder", "audio", "adapter", "source_vocab_size", "decoder_start", "forced_start", "cross"}
         own = self.model_dump(exclude=heads | only)
         if "mixer" in fields:  # which names all layers of the encoder, whatever those of the decoder are
             own["layers"] = self.layer_count

@@ -33,12 +33,14 @@ from langue.randomness import torch_generator
 
 
 @torch.no_grad()
-def initialize(model: Model, seed: int) -> None:
-    """Give every parameter of a model its first value."""
+def initialize(model: Model, seed: int, *, only_learning: bool = False) -> None:
+    """Give every parameter of a model its first value, or those alone that learn."""
     # A seq2seq's sides have settings of their own.
     configs = {id(parameter): stack.config for stack in model.stacks for parameter in stack.parameters()}
     named = roles(model)
     for name, parameter in model.named_parameters():
+        if only_learning and not parameter.requires_grad:
+            continue
         config = configs.get(id(parameter), model.config)
         draws = torch_generator(seed, "initialize", name)
         parameter.copy_(_first_value(named[name], parameter.shape, config, draws))

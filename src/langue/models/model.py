@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -22,14 +23,33 @@ from langue.nn.roles import roles
 from langue.nn.state import State
 
 
+@dataclass(frozen=True)
+class Base:
+    """The trained model that adapters stand on, whose weights are kept where they are.
+
+    Attributes:
+        path: where it was read: a folder's, or hf:OWNER/NAME.
+        sha256: fingerprint of its weights.
+    """
+
+    path: str
+    sha256: str
+
+
 class Model(nn.Module):
-    """A language model: `forward(batch, state) = head(hidden(batch, state))`."""
+    """A language model: `forward(batch, state) = head(hidden(batch, state))`.
+
+    Attributes:
+        config: its architecture.
+        base: the model that its adapters stand on; None of a model that holds all of its weights itself.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         if config.vocab_size < 1:
             raise LangueError("a model needs a vocab_size of at least 1; it is usually the tokenizer's")
         self.config = config
+        self.base: Base | None = None
         width = config.resolved_embedding_width
         audio = config.audio
         self.hearing = None if audio is None else AudioFrontEnd(audio.bins, width, audio.strides)
@@ -38,7 +58,7 @@ class Model(nn.Module):
             if audio is None or config.form != "encoder"
             else None
         )
-        self.segment = Embedding(config.segments, width, bias=False, scale=1.0) if config.segments else None
+        self.segment = Embedding(config.segments, width, part="segment") if config.segments else None
         self.head = Head(
             config.vocab_size,
             config.width,
@@ -56,7 +76,7 @@ class Model(nn.Module):
         if self.segment is None:
             return x
         if segments is None:
-            return x + self.segment.weight[0]
+            return x + self.segment.table.matrix()[0]
         # RoBERTa has a vector for one text alone, whatever the tokenizer says of a second.
         return x + self.segment(segments.clamp(max=self.config.segments - 1))
 
@@ -101,8 +121,6 @@ class Model(nn.Module):
     def assign(self, parameters: Mapping[str, Tensor]) -> Self:
         """Take tensors for its parameters, by name, in their own memory; the model itself."""
         self.load_state_dict(dict(parameters), strict=False, assign=True)
-        if self.config.tie_embeddings and self.embedding is not None:
-            self.head.weight = self.embedding.weight
         return self
 
     @property
@@ -147,8 +165,8 @@ class Model(nn.Module):
         return {name: depths.get(id(parameter), 0) for name, parameter in self.named_parameters()}
 
     def matrices(self) -> dict[str, tuple[int, ...]]:
-        """Names of the parameters between embedding and head that are matrices, with the rows of each stacked one."""
-        return {name: role.blocks for name, role in roles(self).items() if role.kind == "matrix"}
+        """Names of the matrices and adapters between embedding and head, with the rows of each stacked one."""
+        return {name: role.blocks for name, role in roles(self).items() if role.kind == "matrix" or role.is_thin}
 
 
 @contextmanager

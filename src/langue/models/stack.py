@@ -35,6 +35,7 @@ from langue.nn.position import (
     SinusoidalPosition,
 )
 from langue.nn.recurrent import Recurrent
+from langue.nn.roles import matrix
 from langue.nn.rotary import RotaryPosition
 from langue.nn.state import EncoderOutput, State
 from langue.nn.window import WindowMixer
@@ -54,7 +55,8 @@ class Stack(nn.Module):
         self.config, self.causal = config, causal
         width, outside, first = config.width, config.resolved_embedding_width, config.layer_pattern[0]
         # A shortcut needs the same width on both sides; without it the first mixer itself changes the width.
-        self.projection = make_linear(outside, (width,), config.bias) if first.residual and outside != width else None
+        widens = first.residual and outside != width
+        self.projection = make_linear(outside, (width,), config.bias, matrix("projection")) if widens else None
         inside = outside if self.projection is None else width
         norm = config.norm_spec()
         self.position = _make_position(config, inside)

@@ -12,7 +12,7 @@ from langue import kernels
 from langue.nn.layout import Guide, Layout
 from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
-from langue.nn.roles import GAIN, MATRIX, OUTPUT, Initial, Role
+from langue.nn.roles import GAIN, NORMAL, Initial, matrix, output
 from langue.nn.state import EncoderOutput, LayerState, PageTable, RowIndex, joined
 from langue.settings import Settings
 
@@ -158,9 +158,11 @@ class Attention(Mixer):
         self.scale, self.window, self.norm, self.epsilon = spec.scale, spec.window, spec.norm, spec.norm_epsilon
         weighted = spec.norm == "weighted"
         queries, keys = spec.heads * spec.head_width, spec.key_heads * spec.head_width
-        role = MATRIX if spec.scale else Role("matrix", Initial(factors=(spec.head_width**-0.5, 1.0, 1.0)))
-        self.query_key_value = make_linear(input_width, (queries, keys, keys), spec.bias != "none", role)
-        self.output = make_linear(queries, (width,), spec.bias == "all", OUTPUT)
+        initial = NORMAL if spec.scale else Initial(factors=(spec.head_width**-0.5, 1.0, 1.0))
+        self.query_key_value = make_linear(
+            input_width, (queries, keys, keys), spec.bias != "none", matrix("attention", initial)
+        )
+        self.output = make_linear(queries, (width,), spec.bias == "all", output("attention"))
         self.query_norm = nn.Parameter(torch.ones(spec.head_width)) if weighted else None
         self.key_norm = nn.Parameter(torch.ones(spec.head_width)) if weighted else None
         self.roles = {"query_norm": GAIN, "key_norm": GAIN} if weighted else {}
@@ -243,11 +245,11 @@ class CrossAttention(nn.Module):
     ):
         super().__init__()
         self.heads, self.head_width, self.scale, self.dropout = heads, head_width, scale, dropout
-        role = MATRIX if scale else Role("matrix", Initial(factors=(head_width**-0.5,)))
-        self.query = make_linear(width, (heads * head_width,), bias, role)
+        initial = NORMAL if scale else Initial(factors=(head_width**-0.5,))
+        self.query = make_linear(width, (heads * head_width,), bias, matrix("cross", initial))
         blocks = (heads * head_width, heads * head_width)
-        self.key_value = make_linear(memory_width, blocks, bias, Role("matrix", of_source=True))
-        self.output = make_linear(heads * head_width, (width,), bias, OUTPUT)
+        self.key_value = make_linear(memory_width, blocks, bias, matrix("cross", of_source=True))
+        self.output = make_linear(heads * head_width, (width,), bias, output("cross"))
 
     def start(self) -> SourceState:
         return SourceState(-1, -2)

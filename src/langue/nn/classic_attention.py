@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from langue.nn.attention import SourceState
 from langue.nn.linear import make_linear
-from langue.nn.roles import OUTPUT, Role
+from langue.nn.roles import Role, matrix, output
 from langue.nn.state import EncoderOutput, LayerState
 
 CrossKind = Literal["attention", "bahdanau", "luong"]
@@ -33,10 +33,10 @@ class ClassicAttention(nn.Module):
 
     def __init__(self, kind: CrossKind, width: int, memory_width: int, *, bias: bool):
         super().__init__()
-        self.key = make_linear(memory_width, (width,), bias, Role("matrix", of_source=True))
-        self.query = make_linear(width, (width,), False) if kind == "bahdanau" else None
+        self.key = make_linear(memory_width, (width,), bias, matrix("cross", of_source=True))
+        self.query = make_linear(width, (width,), False, matrix("cross")) if kind == "bahdanau" else None
         self.energy = nn.Parameter(torch.empty(width)) if kind == "bahdanau" else None
-        self.output = make_linear(memory_width + width, (width,), bias, OUTPUT)
+        self.output = make_linear(memory_width + width, (width,), bias, output("cross"))
         self.roles = {} if self.energy is None else {"energy": Role("vector")}
 
     def start(self) -> SourceState:

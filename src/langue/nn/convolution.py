@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from langue import kernels
 from langue.nn.layout import Layout
 from langue.nn.linear import make_linear
-from langue.nn.roles import OUTPUT, Role
+from langue.nn.roles import Role, matrix, output
 from langue.nn.state import LayerState
 from langue.nn.window import WindowState
 
@@ -33,11 +33,11 @@ class Convolution(nn.Module):
         super().__init__()
         self.after = 0 if causal else size // 2
         self.before = size - 1 - self.after
-        self.input = make_linear(width, (width, width), bias)
+        self.input = make_linear(width, (width, width), bias, matrix("convolution"))
         self.weight = nn.Parameter(torch.empty(width, size))
         self.roles = {"weight": Role("convolution")}
         self.norm = norm
-        self.output = make_linear(width, (width,), bias, OUTPUT)
+        self.output = make_linear(width, (width,), bias, output("convolution"))
 
     def start(self) -> WindowState:
         return WindowState()

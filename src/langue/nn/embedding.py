@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from langue import kernels
+from langue.nn.linear import make_linear
 from langue.nn.roles import SHIFT, SMALL, Initial, Role
 
 
 class Embedding(nn.Module):
-    """E(x) = scale · W·onehot(x) (+ b): a vector for each token, and optionally a bias that all share."""
+    """E(x) = scale · W·onehot(x) (+ b): a vector for each token, and optionally a bias that all share.
 
-    def __init__(self, vocab_size: int, width: int, *, bias: bool, scale: float):
+    Args:
+        size: how many tokens, or whatever is numbered, have a vector.
+        width: of the vectors.
+        bias: add b.
+        scale: what vectors are multiplied with.
+        part: what the numbers stand for.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        *,
+        bias: bool = False,
+        scale: float = 1.0,
+        part: Literal["embedding", "segment"] = "embedding",
+    ):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(vocab_size, width))
+        self.table = make_linear(width, (size,), False, Role("embedding", SMALL, part))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.scale = scale
-        self.roles = {"weight": Role("embedding", SMALL), **({"bias": SHIFT} if bias else {})}
+        self.roles = {"bias": SHIFT} if bias else {}
 
     def forward(self, ids: Tensor) -> Tensor:
-        x = F.embedding(ids, self.weight)
+        x = self.table.rows(ids)
         if self.scale != 1.0:
             x = x * self.scale
         return x if self.bias is None else x + self.bias
@@ -42,13 +59,14 @@ class Head(nn.Module):
         self, vocab_size: int, width: int, *, bias: bool, tied: Embedding | None, prepare: nn.Module | None = None
     ):
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(vocab_size, width)) if tied is None else tied.weight
+        role = Role("head", Initial(ends="model"), "head")
+        self.table = make_linear(width, (vocab_size,), False, role) if tied is None else tied.table
         self.bias = nn.Parameter(torch.zeros(vocab_size)) if bias else None
         self.prepare = prepare or nn.Identity()
-        self.roles = {"weight": Role("head", Initial(ends="model")), **({"bias": SHIFT} if bias else {})}
+        self.roles = {"bias": SHIFT} if bias else {}
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return kernels.linear(self.prepare(hidden), self.weight, self.bias)
+        return self.table.product(self.prepare(hidden), self.bias)
 
 
 class Scale(nn.Module):

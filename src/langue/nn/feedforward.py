@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from langue import kernels
 from langue.nn.linear import make_linear
-from langue.nn.roles import OUTPUT
+from langue.nn.roles import matrix, output
 
 FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "none"]
 
@@ -41,8 +41,9 @@ class Feedforward(nn.Module):
         super().__init__()
         self.activation = ACTIVATIONS[kind]
         self.gated = kind in GATED
-        self.input = make_linear(width, (hidden_width, hidden_width) if self.gated else (hidden_width,), bias)
-        self.output = make_linear(hidden_width, (width,), bias, OUTPUT)
+        blocks = (hidden_width, hidden_width) if self.gated else (hidden_width,)
+        self.input = make_linear(width, blocks, bias, matrix("feedforward"))
+        self.output = make_linear(hidden_width, (width,), bias, output("feedforward"))
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.input(x)

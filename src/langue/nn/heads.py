@@ -102,7 +102,9 @@ class Classifier(nn.Module):
         self.dense = Dense(width, dense) if dense != "none" else nn.Identity()
         self.dropout = Dropout(dropout)
         # It begins as good as undecided; from larger values it would first have to unlearn its own opinion.
-        self.output = make_linear(width, (outputs,), bias, Role("head", SMALL)) if outputs else nn.Identity()
+        self.output = (
+            make_linear(width, (outputs,), bias, Role("head", SMALL, "classifier")) if outputs else nn.Identity()
+        )
 
     def forward(self, hidden: Tensor, valid: Tensor | None) -> Tensor:
         """Hidden vectors (B, T, width), of which `valid` (B, T) are no padding, as (B, outputs) or (B, T, outputs)."""

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from langue import kernels
 from langue.nn.layout import Layout
+from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
-from langue.nn.roles import Initial, Role
+from langue.nn.roles import Initial, Role, matrix
 from langue.nn.state import LayerState, PageTable, RowIndex
 
 RecurrentKind = Literal["rnn", "gru", "lstm"]
 
 Hidden = tuple[Tensor, ...]
 
-# The standard cells with torch's kernels: RNN (Elman 1990, tanh), GRU (Cho et al. 2014), LSTM (Hochreiter &
-# Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-_CELLS: dict[RecurrentKind, type[nn.RNN | nn.GRU | nn.LSTM]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+# RNN (Elman 1990, tanh), GRU (Cho et al. 2014), LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et
+# al. 2000), whose gates torch stacks as input, forget, cell, output.
 _GATES: dict[RecurrentKind, int] = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
@@ -39,14 +39,23 @@ class HiddenState(LayerState):
             self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))
 
 
-def _role(kind: RecurrentKind, name: str, width: int) -> Role:
-    """The role of a parameter of torch's cell, which stacks those of all gates."""
-    gates = _GATES[kind]
-    initial = Initial("uniform", width**-0.5)
-    if kind == "lstm" and name.startswith("bias_ih"):
-        # torch stacks an LSTM's gates as input, forget, cell, output; the forget gate is open at first.
-        initial = replace(initial, constants=(None, 1.0, None, None))
-    return Role("matrix" if name.startswith("weight") else "vector", initial, (width,) * gates)
+class _Direction(nn.Module):
+    """The matrices of one way along the positions: of the input and of the hidden state, those of all gates stacked."""
+
+    def __init__(self, kind: RecurrentKind, input_width: int, width: int):
+        super().__init__()
+        gates, initial = (width,) * _GATES[kind], Initial("uniform", width**-0.5)
+        # An LSTM's forget gate is open at first.
+        open_first = replace(initial, constants=(None, 1.0, None, None)) if kind == "lstm" else initial
+        role = matrix("recurrent", initial)
+        self.input = make_linear(input_width, gates, True, role, Role("vector", open_first))
+        self.hidden = make_linear(width, gates, True, role, Role("vector", initial))
+
+    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Both matrices and both biases, in torch's order."""
+        assert self.input.bias is not None
+        assert self.hidden.bias is not None
+        return self.input.matrix(), self.hidden.matrix(), self.input.bias, self.hidden.bias
 
 
 class Recurrent(Mixer):
@@ -62,18 +71,19 @@ class Recurrent(Mixer):
     def __init__(self, kind: RecurrentKind, input_width: int, width: int, *, causal: bool):
         super().__init__()
         one_way = width if causal else width // 2
-        # On no device first: torch would draw first values from its global generator, only for them to be replaced.
-        cell = _CELLS[kind](input_width, one_way, batch_first=True, bidirectional=not causal, device="meta")
-        self.cell = cell.to_empty(device=torch.get_default_device())
+        self.kind: RecurrentKind = kind
         self.width = width
-        self.roles = {f"cell.{name}": _role(kind, name, one_way) for name, _ in cell.named_parameters()}
+        self.forwards = _Direction(kind, input_width, one_way)
+        self.backwards = None if causal else _Direction(kind, input_width, one_way)
 
     def start(self) -> HiddenState:
         return HiddenState()
 
     def forward(self, x: Tensor, layout: Layout, state: LayerState | None = None) -> Tensor:
         hidden = state.hidden if isinstance(state, HiddenState) else None
-        output, hidden = kernels.recurrent(x, self.cell, hidden, layout.new_valid, layout.documents)
+        ways = (self.forwards,) if self.backwards is None else (self.forwards, self.backwards)
+        cell = kernels.Cell(self.kind, tuple(way.weights() for way in ways))
+        output, hidden = kernels.recurrent(x, cell, hidden, layout.new_valid, layout.documents)
         if isinstance(state, HiddenState):
             state.hidden = hidden
         return output

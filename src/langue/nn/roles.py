@@ -15,6 +15,19 @@ from torch import nn
 from langue.errors import LangueError
 
 Kind = Literal["embedding", "position", "matrix", "convolution", "head", "vector", "adapter"]
+Part = Literal[
+    "attention",
+    "cross",
+    "recurrent",
+    "window",
+    "convolution",
+    "feedforward",
+    "projection",
+    "embedding",
+    "segment",
+    "head",
+    "classifier",
+]
 
 
 @dataclass(frozen=True)
@@ -51,12 +64,14 @@ class Role:
             of the trunk is multiplied with each position; a `head` with what the trunk gives; a `vector` shifts or
             scales; an `adapter` changes what another parameter does, which is kept.
         initial: its first value.
+        part: the part of a model that a matrix or an adapter is for; None of all else.
         blocks: rows of the matrices that it stacks; empty for one alone.
         of_source: True if it works on the positions of a decoder's source, and not on the decoder's own.
     """
 
     kind: Kind
     initial: Initial = NORMAL
+    part: Part | None = None
     blocks: tuple[int, ...] = ()
     of_source: bool = False
 
@@ -68,15 +83,29 @@ class Role:
     @property
     def is_multiplied(self) -> bool:
         """True if each number of it is multiplied with once for each position of the trunk."""
-        return self.kind in ("matrix", "convolution", "adapter")
+        return self.kind in ("matrix", "convolution") or self.is_thin
+
+    @property
+    def is_thin(self) -> bool:
+        """True of an adapter of the trunk."""
+        return self.kind == "adapter" and self.part not in ("embedding", "head", "segment")
 
     def stacking(self, blocks: tuple[int, ...]) -> Role:
         """The same role of a parameter that stacks matrices of so many rows."""
         return replace(self, blocks=blocks)
 
 
-MATRIX, OUTPUT = Role("matrix"), Role("matrix", Initial(ends="sublayer"))
-HEAD, SHIFT, GAIN = Role("head"), Role("vector", ZEROS), Role("vector", ONES)
+HEAD, SHIFT, GAIN = Role("head", part="head"), Role("vector", ZEROS), Role("vector", ONES)
+
+
+def matrix(part: Part, initial: Initial = NORMAL, *, of_source: bool = False) -> Role:
+    """The role of a matrix of the trunk."""
+    return Role("matrix", initial, part, of_source=of_source)
+
+
+def output(part: Part) -> Role:
+    """The role of a part's last matrix, whose output is added to what came before the part."""
+    return matrix(part, Initial(ends="sublayer"))
 
 
 def roles(model: nn.Module) -> dict[str, Role]:

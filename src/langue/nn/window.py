@@ -9,6 +9,7 @@ from torch import Tensor
 from langue.nn.layout import Layout
 from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
+from langue.nn.roles import matrix
 from langue.nn.state import LayerState, PageTable, RowIndex
 
 
@@ -37,7 +38,7 @@ class WindowMixer(Mixer):
         super().__init__()
         self.size = size
         self.after = 0 if causal else size // 2
-        self.hidden = make_linear(size * input_width, (width,), True)
+        self.hidden = make_linear(size * input_width, (width,), True, matrix("window"))
 
     def start(self) -> WindowState:
         return WindowState()

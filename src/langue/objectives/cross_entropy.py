@@ -40,7 +40,7 @@ def linear_cross_entropy(
     if sparse:
         rows, flat, counted, scale = kernels.pick(rows, flat, counted, scale)
     rows = head.prepare(rows)
-    return Loss(kernels.cross_entropy(rows, head.weight, head.bias, flat, counted, smoothing, scale), count)
+    return Loss(kernels.cross_entropy(rows, head.table.matrix(), head.bias, flat, counted, smoothing, scale), count)
 
 
 def log_probabilities(
@@ -60,11 +60,11 @@ def log_probabilities(
     Returns:
         (…) as targets, in fp32 at least.
     """
-    flat, bias = targets.reshape(-1), head.bias
+    flat, weight, bias = targets.reshape(-1), head.table.matrix(), head.bias
     rows = head.prepare(hidden).flatten(0, -2)
     if temperature != 1.0:
         rows, bias = rows / temperature, None if bias is None else bias / temperature
     if suppressed is not None and len(suppressed):
-        bias = torch.zeros_like(head.weight[:, 0]) if bias is None else bias
+        bias = torch.zeros_like(weight[:, 0]) if bias is None else bias
         bias = bias.index_fill(0, suppressed, -torch.inf)
-    return kernels.log_probabilities(rows, head.weight, bias, flat, flat != IGNORE).view(targets.shape)
+    return kernels.log_probabilities(rows, weight, bias, flat, flat != IGNORE).view(targets.shape)

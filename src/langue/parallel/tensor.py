@@ -14,7 +14,7 @@ from langue import kernels
 from langue.errors import LangueError
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.feedforward import Feedforward
-from langue.nn.linear import Linear
+from langue.nn.linear import Linear, LinearLayer
 from langue.nn.position import RelativePosition
 from langue.parallel.processes import same_rows
 from langue.parallel.strategy import Partition, Strategy, cut_of
@@ -59,10 +59,13 @@ class TensorParallel(Strategy):
                 f"training.parallel: tensor cannot share out {name} {count} among {self.parts} processes; take a "
                 "number of processes that divides it, or training.parallel: sharded"
             )
-        linear = [child for child in layer.children() if isinstance(child, Linear)]
-        if any(type(child) is not Linear for child in linear):
-            raise LangueError("training.parallel: tensor shares out plain matrices alone; take replicated or sharded")
-        for child in linear:
+        for child in layer.children():
+            if not isinstance(child, LinearLayer):
+                continue
+            if type(child) is not Linear:
+                raise LangueError(
+                    "training.parallel: tensor shares out plain matrices alone; take replicated or sharded"
+                )
             kind = RowLinear if child is layer.output else ColumnLinear
             self._layers.append((child, kind))
             kind.cut(child)
@@ -102,8 +105,8 @@ class TensorParallel(Strategy):
 class ColumnLinear(Linear):
     """The first matrix of a layer that is shared out: each process has some rows of each block, and a part of y."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(_SumOfGradients.apply(input))
+    def product(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        return super().product(_SumOfGradients.apply(x), bias)
 
     @staticmethod
     def cut(layer: Linear) -> None:
@@ -115,9 +118,9 @@ class ColumnLinear(Linear):
 class RowLinear(Linear):
     """The last matrix of a layer that is shared out: each process has the columns for its part of x; y is the sum."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        y = _Sum.apply(kernels.linear(input, self.weight))
-        return y if self.bias is None else y + self.bias.to(y.dtype)
+    def product(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        y = _Sum.apply(super().product(x, None))
+        return y if bias is None else y + bias.to(y.dtype)
 
     @staticmethod
     def cut(layer: Linear) -> None:

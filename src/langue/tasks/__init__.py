@@ -154,14 +154,16 @@ def _weights(path: Path) -> Path:
 
 def _model(weights: Path, recipe: Recipe | None) -> Model:
     """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
-    from langue.models import assemble, load_model
+    from langue.models import Base, assemble
+    from langue.tasks.bases import base_weights, load_weights
     from langue.training import checkpoint
 
     if recipe is None or not (weights / checkpoint.STATE).is_file():
-        return load_model(weights)
+        return load_weights(weights)
     # Where weights are averaged, their average is what the training evaluates and keeps.
-    tensors = checkpoint.load(weights).weights(averaged=True)
-    return assemble(recipe.model.architecture(), tensors, weights)
+    saved = checkpoint.load(weights)
+    base = None if saved.base is None else base_weights(Base(str(recipe.model.path), saved.base), weights)
+    return assemble(recipe.architecture(), saved.weights(averaged=True), weights, base=base)
 
 
 def _recipe(path: Path) -> Recipe | None:

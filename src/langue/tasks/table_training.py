@@ -129,7 +129,7 @@ class TableTraining(SupervisedTraining[AnyTableRecipe]):
             examples, tokens = task.train, task.tokens_per_target
             rows = math.ceil(len(examples) / (task.steps_per_epoch * recipe.training.accumulate))
             return Load(
-                config=task.recipe.model.architecture(),
+                config=task.recipe.architecture(),
                 rows=rows * int(examples.texts.max()),
                 longest=int((examples.lengths // examples.texts).max()),
                 tokens_per_step=examples.tokens / task.steps_per_epoch,
@@ -161,6 +161,6 @@ class TableTraining(SupervisedTraining[AnyTableRecipe]):
     @cached_property
     def flops_per_target(self) -> float:
         length = max(1, round(self.tokens_per_target))
-        config = self.recipe.model.architecture()
+        config = self.recipe.architecture()
         head = 6 * config.vocab_size * config.width  # which a judgement does not go through
         return length * (flops_per_token(config, length) - head)

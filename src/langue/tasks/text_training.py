@@ -49,7 +49,7 @@ class TextTraining(SupervisedTraining[AnyTextRecipe]):
     @classmethod
     def load_of(cls, recipe: AnyTextRecipe) -> Load:
         dropped = check_data(recipe.data)
-        config = recipe.model.architecture().replace(vocab_size=cls._vocabulary(recipe))
+        config = recipe.architecture().replace(vocab_size=cls._vocabulary(recipe))
         shape = cls.known_shape(recipe)
         source, length = cls.usual_lengths(recipe)
         return Load(

@@ -300,7 +300,7 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     @property
     def flops_per_target(self) -> float:
         """Floating-point operations of training on one target."""
-        return flops_per_token(self.recipe.model.architecture())
+        return flops_per_token(self.recipe.architecture())
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class Checkpoint:
         state: everything that is no tensor: counts, best loss, ….
         tensors: by file, then by name: "model" (what is trained), "optimizer", and perhaps "average" and "frozen".
         frozen: SHA-256 of the file of what is not trained, which all checkpoints of a run share; None where all is.
+        base: SHA-256 of the weights that adapters stand on, which no checkpoint holds; None without adapters.
         path: where it was read; None of one that is to be written.
     """
 
@@ -44,6 +45,7 @@ class Checkpoint:
     tensors: Mapping[str, Mapping[str, Tensor]]
     path: Path | None = None
     frozen: str | None = None
+    base: str | None = None
 
     def weights(self, *, averaged: bool) -> dict[str, Tensor]:
         """All parameters of the model; with `averaged`, their average where the training keeps one."""
@@ -141,7 +143,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         for name, tensors in checkpoint.tensors.items():
             on_cpu = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
             save_file(on_cpu, stage / f"{name}{SUFFIX}")
-        state = {"step": checkpoint.step, **checkpoint.state, "frozen": checkpoint.frozen}
+        state = {"step": checkpoint.step, **checkpoint.state, "frozen": checkpoint.frozen, "base": checkpoint.base}
         (stage / STATE).write_text(json.dumps(state, indent=2) + "\n")
         seal(stage)
         if final.exists():
@@ -191,10 +193,10 @@ def load(path: Path) -> Checkpoint:
         if name.endswith(SUFFIX):
             with reading(path / name):
                 tensors[name.removesuffix(SUFFIX)] = load_file(path / name)
-    fingerprint = state.pop("frozen", None)
+    fingerprint, base = state.pop("frozen", None), state.pop("base", None)
     if fingerprint is not None:
         tensors["frozen"] = _load_frozen(path.parent, fingerprint)
-    return Checkpoint(step, state, tensors, path, fingerprint)
+    return Checkpoint(step, state, tensors, path, fingerprint, base)
 
 
 def _load_frozen(folder: Path, fingerprint: Any) -> dict[str, Tensor]:

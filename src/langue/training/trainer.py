@@ -97,6 +97,7 @@ class Trainer:
         self._signals = Signals()
         self._saved_step = -1
         self._frozen: str | None = None
+        self._base = None if model.base is None else model.base.sha256
         self._begun, self._is_running = time.perf_counter(), True
         self._since_log = _SinceLog()
         self._pace = Pace(self.watch.peak) if self.watch.peak and self.watch.flops_per_token else None
@@ -299,7 +300,7 @@ class Trainer:
         folder = self._file("checkpoints")
         tensors = self._tensors()  # of which every process may hold a part
         if self._saved_step < 0:
-            frozen = whole_all(self._named(trained=False))
+            frozen = {} if self._base else whole_all(self._named(trained=False))
             self._frozen = None if folder is None else checkpoints.save_frozen(folder, frozen)
         if folder is not None:
             self.progress.seconds = self._clock()
@@ -307,7 +308,7 @@ class Trainer:
             if self._log is not None:
                 self._log.sync()
             state = self.progress.model_dump()
-            checkpoint = Checkpoint(state.pop("step"), state, tensors, frozen=self._frozen)
+            checkpoint = Checkpoint(state.pop("step"), state, tensors, frozen=self._frozen, base=self._base)
             checkpoints.save(folder, checkpoint, self.config.keep)
             self._since_log.pause(self._clock())
         self._saved_step = self.progress.step
@@ -342,15 +343,20 @@ class Trainer:
                 f"the checkpoint of step {checkpoint.step} was made with training.seed {progress.seed}, "
                 f"not {self.config.seed}; set it back, or begin anew"
             )
-        parameters, frozen = self._outlines(trained=True), self._outlines(trained=False)
+        if checkpoint.base != self._base:
+            raise LangueError(
+                f"the checkpoint of step {checkpoint.step} stands on another base; put the right one there"
+            )
+        parameters, frozen = self._outlines(trained=True), {} if self._base else self._outlines(trained=False)
         weights = checkpoint.part("model", parameters)
         average = None if self.average is None else checkpoint.part("average", parameters)
         state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
         if frozen:
             weights = {**weights, **checkpoint.part("frozen", frozen)}
         with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(part_of(weights[name], parameter))
+            named = dict(self.model.named_parameters())
+            for name, weight in weights.items():
+                named[name].copy_(part_of(weight, named[name]))
         self.optimizer.load(state)
         if self.average is not None and average is not None:
             self.average.load(average)

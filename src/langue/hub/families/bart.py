@@ -115,7 +115,7 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], start: Entry) 
         settings=(*SETTINGS, start),
         prefix="model.",
         keys=(
-            Key("embedding.weight", SHARED),
+            Key("embedding.table.weight", SHARED),
             *side("encoder", "model.encoder", False),
             *side("stack", "model.decoder", True),
             *ends("encoder", "model.encoder"),

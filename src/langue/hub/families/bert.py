@@ -44,9 +44,9 @@ def trunk(prefix: str) -> tuple[Key, ...]:
     """The keys of the trunk, which RoBERTa has under a prefix of its own."""
     block, layer = "stack.blocks.{layer}", f"{prefix}encoder.layer.{{layer}}"
     return (
-        Key("embedding.weight", f"{prefix}embeddings.word_embeddings.weight"),
+        Key("embedding.table.weight", f"{prefix}embeddings.word_embeddings.weight"),
         Key("stack.position.weight", f"{prefix}embeddings.position_embeddings.weight"),
-        Key("segment.weight", f"{prefix}embeddings.token_type_embeddings.weight"),
+        Key("segment.table.weight", f"{prefix}embeddings.token_type_embeddings.weight"),
         Key("stack.embedding_norm.{part}", f"{prefix}embeddings.LayerNorm.{{part}}"),
         Key(
             f"{block}.mixer.query_key_value.{{part}}",
@@ -87,7 +87,7 @@ _WORDS = (
     Key("head.prepare.0.linear.{part}", "cls.predictions.transform.dense.{part}"),
     Key("head.prepare.1.{part}", "cls.predictions.transform.LayerNorm.{part}"),
     Key("head.bias", "cls.predictions.bias"),
-    Key("head.weight", "cls.predictions.decoder.weight"),
+    Key("head.table.weight", "cls.predictions.decoder.weight"),
 )
 _POOLER = Key("classifier.dense.linear.{part}", "bert.pooler.dense.{part}")
 _NEXT = Key("classifier.output.{part}", "cls.seq_relationship.{part}")

@@ -53,7 +53,7 @@ GPT2 = Family(
     ),
     prefix="transformer.",
     keys=(
-        Key("embedding.weight", "transformer.wte.weight"),
+        Key("embedding.table.weight", "transformer.wte.weight"),
         Key("stack.position.weight", "transformer.wpe.weight"),
         Key(f"{_BLOCK}.sublayers.0.norm.{{part}}", f"{_H}.ln_1.{{part}}"),
         Key(f"{_BLOCK}.mixer.query_key_value.{{part}}", f"{_H}.attn.c_attn.{{part}}", turned=True),
@@ -64,7 +64,7 @@ GPT2 = Family(
         Key("stack.norm.{part}", "transformer.ln_f.{part}"),
     ),
     heads=(
-        HeadSettings("GPT2LMHeadModel", (Key("head.weight", "lm_head.weight"),), words=True),
+        HeadSettings("GPT2LMHeadModel", (Key("head.table.weight", "lm_head.weight"),), words=True),
         sequence_classifier("GPT2ForSequenceClassification"),
         HeadSettings("GPT2Model", bare=True),
     ),

@@ -136,7 +136,7 @@ _SETTINGS: tuple[Entry, ...] = (
 )
 
 _KEYS = (
-    Key("embedding.weight", "model.embed_tokens.weight"),
+    Key("embedding.table.weight", "model.embed_tokens.weight"),
     Key(f"{_BLOCK}.sublayers.0.norm.weight", f"{_LAYER}.input_layernorm.weight"),
     Key(
         f"{_BLOCK}.mixer.query_key_value.{{part}}",
@@ -164,7 +164,7 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], *settings: Ent
         prefix="model.",
         keys=_KEYS,
         heads=(
-            HeadSettings(f"{name}ForCausalLM", (Key("head.weight", "lm_head.weight"),), words=True),
+            HeadSettings(f"{name}ForCausalLM", (Key("head.table.weight", "lm_head.weight"),), words=True),
             sequence_classifier(f"{name}ForSequenceClassification"),
             HeadSettings(f"{name}Model", bare=True),
         ),

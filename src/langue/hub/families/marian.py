@@ -20,7 +20,7 @@ MARIAN = Family(
     ),
     prefix="model.",
     keys=(
-        Key("embedding.weight", SHARED),
+        Key("embedding.table.weight", SHARED),
         *side("encoder", "model.encoder", False),
         *side("stack", "model.decoder", True),
     ),

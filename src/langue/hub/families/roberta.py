@@ -38,7 +38,7 @@ _WORDS = (
     Key("head.prepare.0.linear.{part}", "lm_head.dense.{part}"),
     Key("head.prepare.1.{part}", "lm_head.layer_norm.{part}"),
     Key("head.bias", "lm_head.bias"),
-    Key("head.weight", "lm_head.decoder.weight"),
+    Key("head.table.weight", "lm_head.decoder.weight"),
 )
 _POOLER = Key("classifier.dense.linear.{part}", "roberta.pooler.dense.{part}")
 _DENSE = Key("classifier.dense.linear.{part}", "classifier.dense.{part}")

@@ -112,11 +112,13 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], *settings: Ent
         settings=(*_SETTINGS, *settings),
         prefix="",
         keys=(
-            Key("embedding.weight", "shared.weight"),
+            Key("embedding.table.weight", "shared.weight"),
             *_side("encoder", "encoder", False),
             *_side("stack", "decoder", True),
         ),
-        heads=(HeadSettings(f"{name}ForConditionalGeneration", (Key("head.weight", "lm_head.weight"),), words=True),),
+        heads=(
+            HeadSettings(f"{name}ForConditionalGeneration", (Key("head.table.weight", "lm_head.weight"),), words=True),
+        ),
         aliases={
             "lm_head.weight": "shared.weight",
             "encoder.embed_tokens.weight": "shared.weight",

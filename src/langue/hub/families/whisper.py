@@ -87,7 +87,7 @@ WHISPER = Family(
     settings=_settings(),
     prefix="model.",
     keys=(
-        Key("embedding.weight", "model.decoder.embed_tokens.weight"),
+        Key("embedding.table.weight", "model.decoder.embed_tokens.weight"),
         Key("hearing.layers.0.{part}", "model.encoder.conv1.{part}"),
         Key("hearing.layers.1.{part}", "model.encoder.conv2.{part}"),
         *side("encoder", "model.encoder", False, key_bias=False),

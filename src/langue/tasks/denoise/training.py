@@ -70,7 +70,7 @@ class DenoiseTraining(TextTraining[DenoiseRecipe]):
     @property
     def flops_per_target(self) -> float:
         source, target = usual_sides(self.recipe.denoise, room_of(self.recipe))
-        return flops_per_token(self.recipe.model.architecture(), target, source)
+        return flops_per_token(self.recipe.architecture(), target, source)
 
     def objective(self) -> DenoiseObjective:
         start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)

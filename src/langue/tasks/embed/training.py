@@ -179,4 +179,4 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
 
 
 def _size(recipe: EmbedRecipe, head: EmbedderConfig) -> int:
-    return head.layers[-1].width if head.layers else recipe.model.architecture().read_width
+    return head.layers[-1].width if head.layers else recipe.architecture().read_width

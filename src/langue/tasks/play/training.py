@@ -66,7 +66,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
     @classmethod
     def load_of(cls, recipe: PlayRecipe) -> Load:
         cls.check_start(recipe)
-        config, training = recipe.model.architecture(), recipe.training
+        config, training = recipe.architecture(), recipe.training
         tokens = training.batch_size * training.accumulate * recipe.play.max_tokens
         return Load(
             config=config,

@@ -122,5 +122,5 @@ class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
 def _encoded(
     recipe: PreferRecipe, tokenizer: Tokenizer, source: Tokenizer | None, rows: list[Labelled], tally: Tally
 ) -> list[EncodedExample]:
-    reader = reader_of(recipe.model.architecture(), tokenizer, recipe.policy, source)
+    reader = reader_of(recipe.architecture(), tokenizer, recipe.policy, source)
     return encoded(judged_of(rows) if recipe.prefer.loss == "kto" else pairs_of(rows), reader, tally)

@@ -147,7 +147,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
     @cached_property
     def largest(self) -> Shape:  # type: ignore[override]
         """The one of the first epoch's batches that needs most memory."""
-        buckets, model = self.batches(0, 1), self.recipe.model.architecture()
+        buckets, model = self.batches(0, 1), self.recipe.architecture()
         fixed, heads = 20 * model.width, model.heads
         shape, most = Shape(0, 0, 0), -1
         for place in range(buckets.batches):
@@ -174,7 +174,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
         with set_up(cls, recipe) as (task, _):
             largest, targets = task.largest, int(task.train.lengths[:, 1].sum())
             return Load(
-                config=task.recipe.model.architecture(),
+                config=task.recipe.architecture(),
                 rows=largest.rows,
                 longest=largest.length,
                 tokens_per_step=targets / task.steps_per_epoch,
@@ -208,7 +208,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
     @cached_property
     def flops_per_target(self) -> float:
         source, target = self.train.lengths.mean(0).tolist()
-        return flops_per_token(self.recipe.model.architecture(), max(1, round(target)), source)
+        return flops_per_token(self.recipe.architecture(), max(1, round(target)), source)
 
     @property
     def notes(self) -> Mapping[str, str]:

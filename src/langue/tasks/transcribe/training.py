@@ -117,7 +117,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
     @cached_property
     def _outlined(self) -> Transcribe:
         """The task of a model without content, which knows how it is taught."""
-        return self._task(outline(self.recipe.model.architecture()))
+        return self._task(outline(self.recipe.architecture()))
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -162,7 +162,7 @@ class TranscribeTraining(TableTraining[TranscribeRecipe]):
     @cached_property
     def flops_per_target(self) -> float:
         """Operations for a token, with its share of the positions that are heard."""
-        config = self.recipe.model.architecture()
+        config = self.recipe.architecture()
         assert config.audio is not None
         length = max(1, round(self.train.tokens / config.audio.stride / len(self.train)))
         return self.tokens_per_target / config.audio.stride * flops_per_token(config, length)
@@ -201,7 +201,7 @@ def _readable(rows: Iterable[Labelled], recipe: TranscribeRecipe, advance: Any) 
 def _learnable(
     rows: Iterable[Labelled], recipe: TranscribeRecipe, tokenizer: Tokenizer, tally: Tally, advance: Any
 ) -> Iterator[tuple[np.ndarray, str]]:
-    model = recipe.model.architecture()
+    model = recipe.architecture()
     assert model.audio is not None
     spells = model.form == "encoder"
     longest = (model if spells else model.encoder_config()).context * model.audio.stride * HOP
