@@ -8,8 +8,16 @@ from pathlib import Path
 import torch
 
 from langue.experiment import train
+from langue.objectives.padding import PIECE_TOKENS
 from langue.tasks.recipes import read_recipe
 
-if __name__ == "__main__":
+
+def main(recipe: Path, out: Path, start: str, *fields: str) -> None:
     torch.set_num_threads(1)
-    train(read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), start_from=Path(sys.argv[3]), report=False)
+    PIECE_TOKENS["cpu"] = 20  # of which a row or two have room
+    begin = {"resume": True} if start == "resume" else {"start_from": Path(start)}
+    train(read_recipe(recipe, dict(field.split("=") for field in fields)), out, report=False, **begin)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

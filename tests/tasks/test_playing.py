@@ -23,7 +23,8 @@ from langue.evaluation.run import recipe_data
 from langue.experiment import train
 from langue.objectives import Causal
 from langue.plan import make_plan
-from langue.tasks.play.rollouts import Rollouts, rows_of
+from langue.tasks.play.rollouts import Rollouts
+from langue.tasks.play.rows import DrawnRows, RolloutRow, rows_of
 from langue.tasks.play.training import DEV_SEED
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
@@ -277,16 +278,64 @@ def test_accumulation_changes_nothing(folder, tmp_path):
         torch.testing.assert_close(ends[1][name], value, atol=2e-5, rtol=1e-4)
 
 
-def test_two_processes_learn_as_one(folder, tmp_path):
-    alone = playing(folder, tmp_path / "alone", training__steps=3).folder.path
-    path = tmp_path / "both.yaml"
-    path.write_text(PLAYING.replace("ENVIRONMENT", VOWELS).replace("steps: 6", "steps: 3"), encoding="utf-8")
-    outputs_of_two(Path(__file__).with_name("playing_process.py"), path, tmp_path / "both", folder / "attention")
-    ours, theirs = weights(tmp_path / "both"), weights(alone)
+PROCESS = Path(__file__).with_name("playing_process.py")
+
+
+def equal_runs(one: Path, other: Path) -> None:
+    """Runs of the same rewards that end in the same weights, to rounding."""
+    ours, theirs = weights(one), weights(other)
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, atol=2e-5, rtol=1e-4)
-    rewards = [[row["reward"] for row in rows_in(run, "train")] for run in (alone, tmp_path / "both")]
+    rewards = [[row["reward"] for row in rows_in(run, "train")] for run in (one, other)]
     assert rewards[0] == pytest.approx(rewards[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("parallel", "start"),
+    [("replicated", "attention"), ("sharded", "attention"), ("sharded", "seq2seq"), ("tensor", "attention")],
+)
+def test_two_processes_learn_as_one(folder, tmp_path, parallel, start):
+    """Each cuts its rows into as many pieces as they need, and some need more than others."""
+    environment = VOWELS if start == "attention" else f"{{name: Langue/Translate-v0, data: {folder / 'train.tsv'}}}"
+    changes = {"play__kl": 0.1, "training__steps": 3, "play__algorithm": "rloo"}
+    alone = playing(folder, tmp_path / "alone", start, environment, **changes).folder.path
+    changed = {"play.kl": 0.1, "training.steps": 3, "play.algorithm": "rloo", "training.parallel": parallel}
+    fields = [f"{name}={value}" for name, value in changed.items()]
+    outputs_of_two(PROCESS, tmp_path / "alone.yaml", tmp_path / "both", folder / start, *fields)
+    equal_runs(tmp_path / "both", alone)
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_processes_may_learn_several_times_and_others_go_on(folder, tmp_path, after):
+    """Two processes go on where so many have stopped in the middle of their epochs, as one would have."""
+    alone = playing(folder, tmp_path / "alone", play__epochs=3, training__steps=5).folder.path
+    fields = ["play.epochs=3", "training.checkpoint_every=2"]
+    if after == 1:
+        playing(folder, tmp_path / "both", play__epochs=3, training__steps=2)
+    else:
+        outputs_of_two(
+            PROCESS, tmp_path / "alone.yaml", tmp_path / "both", folder / "attention", *fields, "training.steps=2"
+        )
+    outputs_of_two(PROCESS, tmp_path / "alone.yaml", tmp_path / "both", "resume", *fields, "training.steps=5")
+    equal_runs(tmp_path / "both", alone)
+
+
+def test_the_rows_of_a_checkpoint_are_those_that_were_drawn():
+    texts = [WrittenText().extended([5, number], "prompt").extended([7], "model", [-0.1]) for number in range(4)]
+    for sources in ([None] * 4, [(1, 2), (1, 2), (3,), (4,)]):
+        rows = [
+            RolloutRow(text, source, number // 2, number / 3, number == 1)
+            for number, (text, source) in enumerate(zip(texts, sources, strict=True))
+        ]
+        drawn = DrawnRows(rows, 0.25)
+        assert DrawnRows.unpacked(drawn.packed()) == drawn
+        shares = [drawn.of_groups(range(1)), drawn.of_groups(range(1, 2))]
+        assert [len(share.rows) for share in shares] == [2, 2]
+        assert DrawnRows.of_all(shares) == drawn
+    heard = DrawnRows([RolloutRow(texts[0], torch.rand(5, 3), 0, 1.0, False)], 0.0)
+    assert torch.equal(DrawnRows.unpacked(heard.packed()).rows[0].source, heard.rows[0].source)
+    with pytest.raises(ValueError, match="no parts"):
+        DrawnRows.unpacked({**drawn.packed(), "lengths": torch.tensor([3, 3, 3, 2])})
 
 
 def test_the_ending_token_is_learnt_and_what_others_wrote_is_not():
@@ -327,7 +376,6 @@ def test_what_was_drawn_has_the_likelihood_that_the_model_gives(folder):
         (VOWELS, {"play__group": 1}, "set group to 2 or more"),
         (VOWELS, {"play__algorithm": "reinforce", "play__epochs": 2}, "set epochs to 1"),
         ("Langue/Wrote-v0", {}, "Langue/Write-v0"),
-        (VOWELS, {"training__parallel": "sharded"}, "cannot be sharded"),
     ],
 )
 def test_what_cannot_be_played_is_refused_in_a_sentence(folder, tmp_path, environment, changes, sentence):

@@ -7,7 +7,7 @@ import torch
 
 from langue.batch import Loss
 from langue.engine import Engine, Request, SamplingSettings
-from langue.models import ModelConfig, build
+from langue.models import ModelConfig, build, evaluating
 from langue.objectives import Causal, log_probabilities
 from langue.training import Trainer, Watch, latest
 from langue.training.prefetch import Pass
@@ -31,11 +31,10 @@ class Reinforce:
     rows = 6
     sampling = SamplingSettings(max_tokens=CONTEXT - 1, seed=5, draw_log_probabilities=True)
 
-    def passes(self, step, model):
-        model.eval()
+    def passes(self, step, whole):
         requests = [Request([0], self.sampling, key=(step, row)) for row in range(self.rows)]
-        written = [best[0] for best in Engine(model).run(requests)]
-        model.train()
+        with whole() as model, evaluating(model):
+            written = [best[0] for best in Engine(model).run(requests)]
         prompt = WrittenText().extended([0], "prompt")
         texts = [prompt.extended(text.written, "model", text.draw_log_probabilities) for text in written]
         self.batch, self.drawn = batch_of(texts)
@@ -107,7 +106,7 @@ def test_what_a_loss_measures_is_a_mean_over_all_that_it_counted(tmp_path):
     told = [line["even"] for line in lines if line["split"] == "train"]
     targets = []
     for step in range(12):
-        for made in training.algorithm.passes(step, training.model):
+        for made in training.algorithm.passes(step, training.whole):
             kept = made.batch.targets[made.batch.targets != -100]
             targets.append(kept % 2 == 0)
     expected = [torch.cat(targets[first : first + 2]).double().mean().item() for first in range(0, 12, 2)]

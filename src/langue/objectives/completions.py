@@ -15,7 +15,7 @@ from langue.models import Model
 from langue.nn.state import EncoderOutput
 from langue.objectives.branches import Branches, rows_of
 from langue.objectives.cross_entropy import log_probabilities
-from langue.objectives.padding import PIECE_TOKENS, by_length, padded
+from langue.objectives.padding import PIECE_TOKENS, by_length, in_step, padded
 
 
 class Completion(NamedTuple):
@@ -91,7 +91,7 @@ def target_log_probabilities(
         trunks = own.byte().argmax(1).cpu().numpy() + 1
         return _along_branches(model, batch, own, trunks, lengths, temperature, suppressed)
     parts, order = [], []
-    for numbers in by_length(lengths.tolist(), _piece(batch)):
+    for numbers, counts in in_step(by_length(lengths.tolist(), _piece(batch))):
         chosen, longest = torch.from_numpy(numbers).to(batch.ids.device), lengths[numbers[0]]
         read = {} if memory is None else _sources(memory, chosen if owners is None else owners[chosen])
         piece = Batch(batch.ids[chosen, :longest], **read)
@@ -99,9 +99,9 @@ def target_log_probabilities(
         hidden = kernels.of_rows(numbers, model.hidden)(piece)[counted]
         logs = log_probabilities(hidden, model.head, targets[counted], temperature, suppressed)
         whole = logs.new_zeros(own[chosen].shape)
-        parts.append(whole.masked_scatter(own[chosen], logs))
+        parts.append(whole.masked_scatter(own[chosen], logs) * counts)
         order.append(chosen)
-    return torch.cat(parts)[torch.cat(order).argsort()]
+    return _of_rows(own, order, parts)
 
 
 def _along_branches(
@@ -126,16 +126,22 @@ def _along_branches(
     assert batch.targets is not None
     ids, device = batch.ids.cpu().numpy(), batch.ids.device
     rows, parts, order = rows_of(ids, trunks, lengths), [], []
-    for numbers in by_length([row.length for row in rows], _piece(batch)):
+    for numbers, counts in in_step(by_length([row.length for row in rows], _piece(batch))):
         branches = Branches.of(ids, lengths, [rows[number] for number in numbers])
         chosen, packed, valid, documents, places = (torch.from_numpy(x).to(device) for x in branches)
         counted = own[chosen]
         read = Batch(packed, valid=None if branches.valid.all() else valid, documents=documents)
         hidden = model.hidden(read).flatten(0, 1)[places[counted]]
         logs = log_probabilities(hidden, model.head, batch.targets[chosen][counted], temperature, suppressed)
-        parts.append(logs.new_zeros(counted.shape).masked_scatter(counted, logs))
+        parts.append(logs.new_zeros(counted.shape).masked_scatter(counted, logs) * counts)
         order.append(chosen)
-    return torch.cat(parts)[torch.cat(order).argsort()]
+    return _of_rows(own, order, parts)
+
+
+def _of_rows(own: Tensor, order: list[Tensor], parts: list[Tensor]) -> Tensor:
+    """(B, T) of parts (n, T) of rows (n,), of which those that stand for none are zeros."""
+    logs = torch.cat(parts)
+    return logs.new_zeros(own.shape).index_add(0, torch.cat(order), logs)
 
 
 def _piece(batch: Batch) -> int:

@@ -8,7 +8,7 @@
 | `TensorParallel` | a share of heads and feedforward layers, everything else, and learns from all rows | `tensor.py` |
 """
 
-from langue.parallel.processes import broadcast_number, is_first, others_have_rows, process_group, wait
+from langue.parallel.processes import broadcast_number, calls_of_all, is_first, others_have_rows, process_group, wait
 from langue.parallel.strategy import (
     Replicated,
     Single,
@@ -26,6 +26,7 @@ __all__ = [
     "Single",
     "Strategy",
     "broadcast_number",
+    "calls_of_all",
     "is_first",
     "others_have_rows",
     "outline_of",

@@ -27,6 +27,10 @@ class _Rows:
     alike = False
 
 
+class _Calls:
+    alike = False
+
+
 def process_group(device: torch.device) -> tuple[int, int]:
     """Rank and world size; joins the group that `torchrun` describes in the environment, if it does."""
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
@@ -52,6 +56,33 @@ def same_rows() -> Iterator[None]:
         yield
     finally:
         _Rows.alike = False
+
+
+@contextmanager
+def same_calls() -> Iterator[None]:
+    """Inside, all processes call each layer equally often, since they gather its parameters together."""
+    _Calls.alike = True
+    try:
+        yield
+    finally:
+        _Calls.alike = False
+
+
+def calls_of_all(count: int) -> int:
+    """The number of calls to make where this process needs so many: as many as the one that needs most of them."""
+    if not _Calls.alike:
+        return count
+    place = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    most = torch.tensor(count, device=place)
+    distributed.all_reduce(most, distributed.ReduceOp.MAX)
+    return int(most)
+
+
+def from_all(value: Any) -> list[Any]:
+    """The values that all processes have, in their order; every process has to ask."""
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
 
 
 def others_have_rows() -> bool:

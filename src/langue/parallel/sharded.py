@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from langue.nn.block import Block
+from langue.parallel.processes import from_all, same_calls
 from langue.parallel.strategy import Strategy
 
 
@@ -23,6 +25,7 @@ class Sharded(Strategy):
         for part in [part for part in model.modules() if isinstance(part, Block)]:
             fully_shard(part)
         fully_shard(model, reshard_after_forward=False)
+        fully_shard.state(model)._lazy_init()  # type: ignore[attr-defined]  # blocks may be called before the whole
         for part in _sharded_parts(model):
             part.set_gradient_divide_factor(1.0)
             part.set_force_sum_reduction_for_comms(True)  # gloo cannot multiply by that factor of 1 on the way
@@ -31,10 +34,14 @@ class Sharded(Strategy):
     def accumulating(self, module: nn.Module, is_last: bool) -> Iterator[None]:
         for part in _sharded_parts(module):
             part.set_requires_gradient_sync(is_last, recurse=False)
-        yield
+        with same_calls():
+            yield
 
     def add_up(self, sums: Tensor) -> None:
         distributed.all_reduce(sums)
+
+    def shares_of_all(self, value: Any) -> list[Any]:
+        return from_all(value)
 
     @contextmanager
     def gathered(self, module: nn.Module) -> Iterator[None]:

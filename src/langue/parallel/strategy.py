@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from langue.parallel.processes import process_group
+from langue.parallel.processes import from_all, process_group
 
 
 class Strategy:
@@ -49,6 +49,11 @@ class Strategy:
 
     def add_up(self, sums: Tensor) -> None:
         """Replace numbers by their sums over the processes that learn from different rows."""
+
+    def shares_of_all(self, value: Any) -> list[Any]:
+        """The values that the processes have which learn from different rows, by their rank; every process has to
+        ask."""
+        return [value]
 
     @contextmanager
     def gathered(self, module: nn.Module) -> Iterator[None]:
@@ -91,6 +96,9 @@ class Replicated(Strategy):
 
     def add_up(self, sums: Tensor) -> None:
         distributed.all_reduce(sums)
+
+    def shares_of_all(self, value: Any) -> list[Any]:
+        return from_all(value)
 
 
 # Without annotations, which DDP would compare with types, and ours are strings.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from langue.batch import Batch, Loss
+from langue.models import Model
 from langue.training.prefetch import Pass, Prefetch
 from langue.training.types import Batches, Objective
+
+Whole = Callable[[], AbstractContextManager[Model]]
+"""A context with the model that learns, in which its parameters are whole; all processes enter it together."""
 
 
 class Algorithm(Protocol):
@@ -19,7 +24,7 @@ class Algorithm(Protocol):
     a resumed training makes the same.
     """
 
-    def passes(self, step: int, model: nn.Module) -> Iterator[Pass]:
+    def passes(self, step: int, whole: Whole) -> Iterator[Pass]:
         """Those of an update, for this process; the last is marked."""
 
     def loss(self, model: Any, batch: Batch) -> Loss:
@@ -53,7 +58,7 @@ class Supervised:
         self.objective, self.batches = objective, batches
         self._prefetch = Prefetch(batches, objective, seed, alone=alone)
 
-    def passes(self, step: int, model: nn.Module) -> Iterator[Pass]:
+    def passes(self, step: int, whole: Whole) -> Iterator[Pass]:
         return self._prefetch[step]
 
     def loss(self, model: Any, batch: Batch) -> Loss:

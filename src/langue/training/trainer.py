@@ -130,7 +130,7 @@ class Trainer:
             Their norm; the seconds of training so far and how often each signal came; and the sums of `StepMetrics`.
         """
         module = self._call  # before the passes begin, since wrapping takes some to try out
-        losses = [self._pass(inputs, module) for inputs in self.algorithm.passes(self.progress.step, self.model)]
+        losses = [self._pass(inputs, module) for inputs in self.algorithm.passes(self.progress.step, self.whole)]
         metrics = {name: torch.stack([loss[name] for loss in losses]).sum(0) for name in losses[0]}
         now = self.progress.seconds + time.perf_counter() - self._begun if is_first() else 0.0
         self._begun = time.perf_counter()
@@ -150,7 +150,7 @@ class Trainer:
         return self.strategy.wrap(self.module, self._try_out)
 
     def _try_out(self) -> None:
-        for inputs in self.algorithm.passes(0, self.model):
+        for inputs in self.algorithm.passes(self.progress.step, self.whole):
             self._pass(inputs, self.module)
 
     def _pass(self, inputs: Pass, module: nn.Module) -> dict[str, Tensor]:
@@ -285,6 +285,12 @@ class Trainer:
         self._write(split="dev", **metrics, best=is_best, **extra)
         self._since_log.pause(self._clock())
         return metrics
+
+    @contextmanager
+    def whole(self) -> Iterator[Model]:
+        """Inside, the model that learns has its own weights whole, in every process."""
+        with self.strategy.gathered(self.module):
+            yield self.model
 
     @contextmanager
     def gathered(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from langue import kernels
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
-from langue.objectives.padding import PIECE_TOKENS, by_length, padded
+from langue.objectives.padding import PIECE_TOKENS, by_length, in_step, padded
 from langue.randomness import RowRandomness
 from langue.tasks.embed import similarity
 from langue.tasks.embed.across_processes import of_all, share_of
@@ -74,17 +74,16 @@ class EmbedObjective:
         lengths = valid.sum(1).tolist()
         tokens = self.settings.piece_tokens or PIECE_TOKENS.get(batch.ids.device.type, 1 << 14)
         order, parts = [], []
-        for numbers in by_length(lengths, tokens):
+        for numbers, counts in in_step(by_length(lengths, tokens)):
             longest, shortest = lengths[numbers[0]], lengths[numbers[-1]]
             chosen = torch.from_numpy(numbers).to(batch.ids.device)
             piece = Batch(batch.ids[chosen, :longest], valid=None if longest == shortest else valid[chosen, :longest])
             represent = kernels.of_rows(numbers, model.represent)
             call = partial(checkpoint, represent, use_reentrant=False) if self.settings.cached else represent
-            parts.append(call(piece))
+            parts.append(call(piece) * counts)
             order.append(chosen)
-        back = torch.empty(len(lengths), dtype=torch.long, device=batch.ids.device)
-        back[torch.cat(order)] = torch.arange(len(lengths), device=batch.ids.device)
-        return torch.cat(parts)[back]
+        vectors = torch.cat(parts)
+        return vectors.new_zeros(len(lengths), vectors.shape[1]).index_add(0, torch.cat(order), vectors)
 
     def of_vectors(self, vectors: Tensor, targets: Tensor) -> Loss:
         """The loss of vectors (rows, D) in the order of a batch's rows; of several sizes, the sum over them.

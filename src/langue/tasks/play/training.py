@@ -47,10 +47,6 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
 
     @classmethod
     def complete(cls, recipe: PlayRecipe, tokenizer: Tokenizer) -> PlayRecipe:
-        if recipe.training.parallel in ("sharded", "tensor"):
-            raise LangueError(
-                f"task: play draws with the whole model; training.parallel cannot be {recipe.training.parallel}"
-            )
         located = {name: _located(getattr(recipe.play, name)) for name in ("environment", "dev")}
         data = {"train": recipe.data.train or environment_name(recipe.play.environment)}
         return with_vocabulary(recipe.replace(play=recipe.play.replace(**located), data=data), tokenizer)
@@ -82,10 +78,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         recipe, reference = self.recipe, None
         if recipe.play.kl:
             reference = load_model(self.folder / REFERENCE, strategy.device).eval()
-        task = self.task_of
-        return Rollouts(
-            self.objective(), self.environment, task, recipe.training, strategy.rank, strategy.shares, reference
-        )
+        return Rollouts(self.objective(), self.environment, self.task_of, recipe.training, strategy, reference)
 
     def objective(self) -> PlayObjective:
         settings, model = self.recipe.play, self.recipe.model
