@@ -118,6 +118,29 @@ def test_weighted_sources_folders_and_names_are_located_too(tmp_path: Path, monk
     assert recipe.tokenizer.path == tmp_path / "folder"
 
 
+def test_the_files_of_an_environment_are_located_as_data_are(tmp_path: Path, monkeypatch) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    environment = "{name: Langue/Write-v0, prompts: p.txt, verifier: {kind: reward, path: judge}, reply: p.txt}"
+    dev = "{name: Langue/Translate-v0, data: hf:a/b, reward: {embedder: e}, tokenizer: none}"
+    path = write(there, f"task: play\nplay: {{environment: {environment}, dev: {dev}, reward: 'exact'}}\n")
+    for file in (there / "p.txt", there / "judge", here / "e", there / "e", there / "exact"):
+        file.touch()
+    monkeypatch.chdir(here)
+    play = read_recipe(path).play
+    judge = {"kind": "reward", "path": str(there / "judge")}
+    expected = {"name": "Langue/Write-v0", "prompts": str(there / "p.txt"), "verifier": judge, "reply": "p.txt"}
+    assert play.environment == expected
+    assert play.dev == {
+        "name": "Langue/Translate-v0", "data": "hf:a/b", "reward": {"embedder": str(here / "e")}, "tokenizer": "none"
+    }  # fmt: skip
+    assert play.reward == "exact"
+    texts = read_recipe(write(there, "task: play\nplay: {environment: {name: Langue/Write-v0, prompts: [e]}}\n")).play
+    assert texts.environment["prompts"] == ["e"]
+    named = read_recipe(path, {"play.environment": "mine:Guess", "play.reward": "{embedder: e}"}).play
+    assert (named.environment, named.reward) == ("mine:Guess", {"embedder": str(here / "e")})
+
+
 def test_changes_are_found_by_dotted_name(tmp_path: Path) -> None:
     old = read_recipe(write(tmp_path))
     new = read_recipe(write(tmp_path), {"training.steps": "7", "model.layers": "9", "data.dev": "null"})

@@ -112,6 +112,13 @@ def test_a_file_says_name_and_settings(folder, tmp_path, capsys):
     assert again == objects
 
 
+def test_a_file_s_data_stand_beside_it(folder, tmp_path, capsys):
+    (tmp_path / "pairs.tsv").write_bytes((folder / "pairs" / "train.tsv").read_bytes())
+    (tmp_path / "pairs.yaml").write_text("name: Langue/Translate-v0\ndata: pairs.tsv\n")
+    arguments = ["play", folder / "translator", tmp_path / "pairs.yaml", "--episodes", 2, "--json"]
+    assert len(printed(capsys, *arguments).splitlines()) == 2
+
+
 def test_a_person_plays_at_the_keyboard(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("down\nDOWN!\nright, right\nright\ndown\nright\n"))
     lake = ["play", "human", "gym:FrozenLake-v1", "--set", "settings={is_slippery: false}"]

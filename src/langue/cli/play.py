@@ -94,9 +94,12 @@ def environment_of(name: str, changes: Sequence[str]) -> Any:
         LangueError: there is none, or it cannot be made.
     """
     from langue.environments import make
+    from langue.tasks.play.settings import ENVIRONMENT_PATHS
+    from langue.tasks.recipes import located
 
-    stated = read_yaml(Path(name)) if name.endswith((".yaml", ".yml")) else {"name": name}
-    return make(override(stated, read_fields(changes)))
+    file = Path(name) if name.endswith((".yaml", ".yml")) else None
+    stated = override({"name": name} if file is None else read_yaml(file), read_fields(changes))
+    return make(located(stated, ENVIRONMENT_PATHS, Path() if file is None else file.parent))
 
 
 def ask(observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Any]:

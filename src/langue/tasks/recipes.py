@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import glob
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,7 +57,7 @@ def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, st
             content = _without_preset(content)
         content = override(content, changes or {})
         kind = _class_of(content, "--task" if "task" in (changes or {}) else where) if "task" in content else Recipe
-        content = _located(content, kind.paths, folder)
+        content = located(content, kind.paths, folder)
         _check_sections(content, kind, where, changes or {})
     return parse(kind, content, where, changed=list(changes or {}))
 
@@ -104,19 +104,36 @@ def _without_preset(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "model": {key: value for key, value in chosen.items() if key != "preset"}}
 
 
-def _located(content: dict[str, Any], paths: Mapping[str, tuple[str, ...]], folder: Path) -> dict[str, Any]:
-    """The same content with absolute paths, where they lead to something."""
-    located = dict(content)
+def located(content: dict[str, Any], paths: Mapping[str, tuple[str, ...]], folder: Path) -> dict[str, Any]:
+    """The same content with absolute paths, where they lead to something.
+
+    Args:
+        content: of a file.
+        paths: the fields that name files, by section, whose name may be dotted or empty.
+        folder: that relative paths are looked for in after the working directory.
+    """
     for section, names in paths.items():
-        fields = content.get(section)
-        if isinstance(fields, dict):
-            located[section] = {
-                name: _locate(value, folder)
-                if name in names and (section == "data" or not (isinstance(value, str) and is_remote(value)))
-                else value
-                for name, value in fields.items()
-            }
-    return located
+        locate = _locate if section == "data" else _locate_file
+        content = _with_section(content, section.split(".") if section else [], names, partial(locate, folder=folder))
+    return content
+
+
+def _with_section(
+    content: Any, section: Sequence[str], names: Sequence[str], locate: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """The same content with the fields of these names in a section, where it is there, replaced by what is located."""
+    if not isinstance(content, dict):
+        return content
+    if not section:
+        return {name: locate(value) if name in names else value for name, value in content.items()}
+    first, *rest = section
+    inner = {first: _with_section(content[first], rest, names, locate)} if first in content else {}
+    return {**content, **inner}
+
+
+def _locate_file(value: Any, folder: Path) -> Any:
+    """The path of one file or folder; whatever else a value may be stays as it is."""
+    return _locate(value, folder) if isinstance(value, str) and not is_remote(value) else value
 
 
 def _locate(value: Any, folder: Path) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from langue.data.settings import DataSettings
-from langue.recipe import Measure
+from langue.recipe import PATHS, Measure
 from langue.settings import Settings
 from langue.tasks.policies.settings import PolicyRecipe
 
@@ -59,6 +59,19 @@ class PlaySettings(Settings):
         return self
 
 
+ENVIRONMENT_PATHS: Mapping[str, tuple[str, ...]] = {
+    "": ("data", "prompts", "tokenizer"),
+    "reward": ("embedder",),
+    "verifier": ("path",),
+}
+"""The settings of an environment that name files, by section."""
+
+_IN_RECIPES = {
+    ".".join(filter(None, ["play", place, section])): names
+    for place in ("environment", "dev")
+    for section, names in ENVIRONMENT_PATHS.items()
+}
+
 MEASURES: Mapping[str, Measure] = {
     "reward": Measure("Reward", "the mean of what was drawn; on dev, of the likeliest texts"),
     "length": Measure("Length", "tokens of a text"),
@@ -82,6 +95,7 @@ class PlayDataSettings(DataSettings):
 class PlayRecipe(PolicyRecipe):
     """A model that writes, and learns from rewards."""
 
+    paths: ClassVar = {**PATHS, **_IN_RECIPES, "play.reward": ("embedder", "path")}
     unit: ClassVar[str] = "texts"
     measures: ClassVar[Mapping[str, Measure]] = MEASURES
 
