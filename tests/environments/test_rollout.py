@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import signal
+import threading
+import time
 
 import pytest
 import torch
@@ -204,6 +207,67 @@ def say(observations, infos):
 def test_an_endless_one_is_truncated():
     (episode,) = play(Endless(max_turns=6), count_up, [0])
     assert (len(episode.turns), episode.truncated, episode.ended, episode.reward) == (6, True, False, 6.0)
+
+
+class Stuck(TextEnvironment):
+    """Never comes back: from `scene` of episode 2, or from the answer to episode 3."""
+
+    name = "tests:Stuck"
+
+    def scene(self, seed: int, episode: int) -> Scene:
+        if episode == 2:
+            swallow()
+        return Scene("go", lambda text: swallow() if episode == 3 else Outcome(1.0))
+
+
+def swallow() -> None:
+    """A loop that no error ends, and no waiting."""
+    while True:
+        try:
+            time.sleep(1000)
+        except Exception:
+            continue
+
+
+@pytest.mark.parametrize("episode", [2, 3])
+def test_an_environment_that_never_comes_back_is_named(episode):
+    assert len(list(play(Stuck(step_seconds=0.1), count_up, [0, 1, 4]))) == 3
+    with pytest.raises(LangueError, match=f"tests:Stuck, episode {episode} of seed 0, turn 0: nothing came within 0.1"):
+        list(play(Stuck(step_seconds=0.1), count_up, [0, episode]))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_a_pattern_that_never_comes_back_is_named():
+    made = environments.make(
+        "Langue/Write-v0", prompts=["b", f"{'a' * 40}c", "c"], verifier="regex:^(a+)+$", step_seconds=0.1
+    )
+    with pytest.raises(LangueError, match=r"Langue/Write-v0, episode \d of seed 0, turn 0: nothing came within 0.1 s"):
+        list(play(made, say, range(3)))
+
+
+def test_texts_that_take_long_together_are_judged_one_by_one():
+    made = environments.make(
+        "Langue/Write-v0", prompts=["1", "2", "3"], verifier="test_rollout:stuck_at_first", step_seconds=0.1
+    )
+    assert [episode.reward for episode in play(made, say, range(3), twice=False)] == [2.0, 3.0, 4.0]
+
+
+CALLS = itertools.count()
+
+
+def stuck_at_first(text, row):
+    """The number of the call, of which the second never comes back."""
+    call = next(CALLS)
+    return swallow() if call == 1 else float(call)
+
+
+def test_where_there_is_no_alarm_nothing_is_limited():
+    done = []
+    thread = threading.Thread(target=lambda: done.extend(play(Guess(max_turns=20), count_up, range(2))))
+    thread.start()
+    thread.join()
+    assert len(done) == 2
 
 
 def test_a_model_that_does_not_write_is_no_policy():

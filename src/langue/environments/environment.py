@@ -17,6 +17,7 @@ import gymnasium
 from pydantic import AfterValidator, Field, model_validator
 
 from langue.data.order import Permutation
+from langue.environments.limit import within
 from langue.environments.spaces import UnicodeText
 from langue.errors import LangueError
 from langue.settings import Settings, parse
@@ -39,6 +40,9 @@ class EnvironmentSettings(Settings):
 
     max_turns: int = Field(default=1, ge=1)
     """Actions of an episode, at most; one that has not ended by then is truncated."""
+    step_seconds: float = Field(default=600.0, gt=0)
+    """Seconds that the environment may take to begin an episode, or to answer one action; what takes longer never ends,
+    as far as anybody can tell, and stops all."""
     tokenizer: Any = None
     """A tokenizer or its folder, by which `info["written"]` has the tokens of each observation."""
     worker: tuple[int, int] = (0, 1)
@@ -203,7 +207,8 @@ class TextEnvironment(gymnasium.Env[str, str], ABC):
         Raises:
             LangueError: there is something to mend.
         """
-        return [attempt(scene.answer, action) for scene, action in zip(scenes, actions, strict=True)]
+        seconds = self.settings.step_seconds
+        return [attempt(scene.answer, action, seconds=seconds) for scene, action in zip(scenes, actions, strict=True)]
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         super().reset(seed=seed)
@@ -246,18 +251,20 @@ class JudgedEnvironment(TextEnvironment):
         return Scene(observation, answer, info or {}, lambda text: answer(text).reward, subject)
 
     def answers(self, scenes: Sequence[Scene], actions: Sequence[str]) -> list[Outcome | Exception]:
-        outcomes = attempt(self.outcomes, [scene.subject for scene in scenes], actions)
+        subjects = [scene.subject for scene in scenes]
+        outcomes = attempt(self.outcomes, subjects, actions, seconds=self.settings.step_seconds)
         return super().answers(scenes, actions) if isinstance(outcomes, Exception) else outcomes
 
 
-def attempt(act: Callable[..., Any], *arguments: Any) -> Any:
-    """The result of a function, or the error that it raises.
+def attempt(act: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """The result of a function, or the error that it raises: `OutOfTime` where it takes longer than so many seconds.
 
     Raises:
         LangueError: the function raises one, which says what to mend.
     """
     try:
-        return act(*arguments)
+        with within(seconds):
+            return act(*arguments)
     except LangueError:
         raise
     except Exception as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from langue.environments.environment import Conversation, Outcome, Scene, TextEnvironment, attempt
+from langue.environments.limit import OutOfTime
 from langue.environments.policies import Policy, Reply
 from langue.errors import LangueError, reason
 from langue.written_text import WrittenText
@@ -81,9 +82,10 @@ class Seat:
 
     def begin(self) -> None:
         """Let the environment prepare the episode."""
-        begun = attempt(Conversation, self._environment, self.episode.seed, self.episode.number)
+        place, seed, number = self._environment, self.episode.seed, self.episode.number
+        begun = attempt(Conversation, place, seed, number, seconds=place.settings.step_seconds)
         if isinstance(begun, Exception):
-            self.note(fault=reason(begun))
+            self._fail(begun)
         else:
             self._conversation = begun
 
@@ -109,12 +111,25 @@ class Seat:
     def take(self, reply: Reply, outcome: Outcome | Exception) -> None:
         """Go on with what came of a reply."""
         if isinstance(outcome, Exception):
-            self.note(fault=reason(outcome))
+            self._fail(outcome)
             return
         observation = self.observation
         step = self._under_way.take(outcome)
         turns = (*self.episode.turns, Turn(observation, reply, step.reward))
         self.note(turns=turns, last=step.observation, info=step.info, ended=step.ended, truncated=step.truncated)
+
+    def _fail(self, error: Exception) -> None:
+        """End with an error of the environment's.
+
+        Raises:
+            LangueError: it has not come back in time, which others are not to wait for again.
+        """
+        if isinstance(error, OutOfTime):
+            raise LangueError(
+                f"{self._environment.name}, episode {self.episode.number} of seed {self.episode.seed}, turn "
+                f"{len(self.episode.turns)}: {error}; if it only takes long, set its step_seconds higher"
+            )
+        self.note(fault=reason(error))
 
     def note(self, **changes: Any) -> None:
         self.episode = Episode(**{**vars(self.episode), **changes})
