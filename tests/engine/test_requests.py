@@ -199,3 +199,27 @@ def test_a_prompt_of_several_requests_is_read_once_and_each_draws_as_if_alone(mi
     assert [text.tokens for text in together] == [text.tokens for text in alone]
     for one, other in zip(together, alone, strict=True):
         assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("kind", ["tokens", "tensors"])
+def test_a_source_of_several_requests_is_read_once_and_each_draws_as_if_alone(mixer, kind):
+    model, read = make(mixer, context=32, form="seq2seq"), []
+    settings = SamplingSettings(max_tokens=6, seed=2)
+    first, second = (torch.tensor(ids) if kind == "tensors" else ids for ids in ([1, 4, 2], [2, 4, 4, 1]))
+    rows = [([1], first), ([1], second), ([1], first), ([2, 4], first), ([1], first), ([1], second)]
+
+    def requests():
+        return [
+            Request(prompt, settings, [END], source=source, key=(number,))
+            for number, (prompt, source) in enumerate(rows)
+        ]
+
+    alone = [Engine(model).run([request])[0][0] for request in requests()]
+    encode = type(model).encode
+    model.encode = lambda batch: (read.append(len(batch.source)), encode(model, batch))[1]
+    together = [texts[0] for texts in Engine(model).run(requests())]
+    assert read == [3]  # the two sources, one of them behind another prompt as well
+    assert [text.tokens for text in together] == [text.tokens for text in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)

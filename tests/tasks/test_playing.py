@@ -132,6 +132,22 @@ def test_a_recogniser_is_a_policy(hearing, tmp_path, start, algorithm):
     assert langue.load(run, task="transcribe").transcribe([say("ab cd")])
 
 
+@pytest.mark.parametrize("start", ["ctc", "attention"])
+def test_a_group_s_recording_is_heard_once(hearing, start):
+    task = langue.load(hearing / start)
+    place = make("Langue/Transcribe-v0", data=str(hearing / "train.jsonl"))
+    policy = policy_of(task, temperature=1.0, max_tokens=6, seed=1)
+    alone = {(e.number, e.sample): e for e in play(place, policy, range(2), samples=4, together=1, twice=False)}
+    heard: list[int] = []
+    task.model.hearing.register_forward_hook(lambda module, inputs, output: heard.append(len(inputs[0])))
+    for episode in play(place, policy, range(2), samples=4, twice=False):
+        (turn,), (expected,) = episode.turns, alone[episode.number, episode.sample].turns
+        assert turn.reply.written.ids == expected.reply.written.ids
+        logs = expected.reply.written.log_probabilities
+        assert turn.reply.written.log_probabilities == pytest.approx(logs, abs=1e-4)
+    assert sum(heard) == 2
+
+
 def test_a_temperature_is_part_of_a_recogniser_s_policy(hearing, tmp_path):
     environment = f"{{name: Langue/Transcribe-v0, data: {hearing / 'train.jsonl'}, reward: cer}}"
     run = playing(hearing, tmp_path / "run", "ctc", environment, play__temperature="2.0", training__steps=2)

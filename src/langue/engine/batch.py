@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from langue.batch import Batch
 from langue.engine.processors import NOTHING
-from langue.engine.request import Source
+from langue.engine.request import EncodedSource, Source
 from langue.engine.sources import start
 from langue.models import Model
 from langue.nn.state import State
@@ -71,15 +71,15 @@ class DecodingBatch:
         ensemble: Literal["probability", "logarithm"],
         wanted: Wanted,
     ) -> DecodingBatch:
-        """Prompts, of which the last `seen` tokens are read; prompts without sources that are the same, as often as a
+        """Prompts, of which the last `seen` tokens are read; those that are the same, sources as well, as often as a
         group's texts have it, are read once."""
-        if sources is None:
-            firsts, places = _distinct(prompts)
-            if len(firsts) < len(prompts):
-                own, lengths = [prompts[first] for first in firsts], [seen[first] for first in firsts]
-                batch = cls.of(models, own, None, lengths, ensemble, wanted)
-                batch._repeat(places)
-                return batch
+        firsts, places = _distinct(prompts, sources)
+        if len(firsts) < len(prompts):
+            own, lengths = [prompts[first] for first in firsts], [seen[first] for first in firsts]
+            read = None if sources is None else [sources[first] for first in firsts]
+            batch = cls.of(models, own, read, lengths, ensemble, wanted)
+            batch._repeat(places)
+            return batch
         longest = max(map(len, prompts))
         texts = torch.tensor([[NOTHING] * (longest - len(prompt)) + [*prompt] for prompt in prompts])
         batch = cls(models, texts.to(models[0].device), ensemble)
@@ -208,12 +208,15 @@ class DecodingBatch:
         return torch.stack(looks).mean(0).cpu() if looks else None
 
 
-def _distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[int], Tensor]:
-    """The number of the first of all prompts that are the same, and (prompts,) which of those each one is."""
-    known: dict[tuple[int, ...], int] = {}
+def _distinct(prompts: Sequence[Sequence[int]], sources: Sequence[Source] | None) -> tuple[list[int], Tensor]:
+    """The number of the first of all prompts that are the same with their sources, and (prompts,) which of those each
+    one is. Tokens are compared, and of other sources whether they are one object."""
+    known: dict[Hashable, int] = {}
     firsts, places = [], []
     for number, prompt in enumerate(prompts):
-        place = known.setdefault(tuple(prompt), len(known))
+        source = None if sources is None else sources[number]
+        read = id(source) if isinstance(source, Tensor | EncodedSource | None) else tuple(source)
+        place = known.setdefault((tuple(prompt), read), len(known))
         if place == len(firsts):
             firsts.append(number)
         places.append(place)

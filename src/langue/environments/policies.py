@@ -126,7 +126,10 @@ class TranscriberPolicy:
     def __call__(self, observations: Sequence[str], infos: Sequence[Mapping[str, Any]]) -> list[Reply]:
         if any("audio" not in info for info in infos):
             raise LangueError("a model that hears needs recordings, such as those of Langue/Transcribe-v0")
-        sounds = [info["audio"] for info in infos]
+        # The texts of a group are about one recording, which each of their episodes has read.
+        episodes = [(info["seed"], info["episode_number"], info["turn"]) for info in infos]
+        recordings = dict(zip(episodes, (info["audio"] for info in infos), strict=True))
+        sounds = [recordings[episode] for episode in episodes]
         if not self.options.get("temperature"):
             known = {name: value for name, value in self.options.items() if name in HEARING}
             return [Reply(result.text) for result in self.task.hear(sounds, **known)]

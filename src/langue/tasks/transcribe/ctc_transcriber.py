@@ -109,24 +109,26 @@ class CTCTranscriber(Transcribe):
         """See `Transcribe.draw`: a token or a blank at each position makes a text by its own probability."""
         refuse_longer(sounds, self.longest)
         drawn: dict[int, DrawnTranscript] = {}
-        for numbers in by_length([len(sound) for sound in sounds], BATCH_SAMPLES):
-            batch = self.ctc.batch([{"audio": sounds[number], "target": []} for number in numbers]).to(
-                self.model.device
-            )
+        own = list({id(sound): sound for sound in sounds}.values())
+        every = [[number for number, sound in enumerate(sounds) if sound is one] for one in own]
+        for places in by_length([len(sound) for sound in own], BATCH_SAMPLES):
+            batch = self.ctc.batch([{"audio": own[place], "target": []} for place in places]).to(self.model.device)
             assert batch.source is not None
             logs = (self.ctc.log_probabilities(self.model, batch) / settings.temperature).log_softmax(-1)
             refuse_not_finite(logs)
             lengths, frames = self.ctc.lengths(batch), frames_in(batch)
+            rows = [(row, number) for row, place in enumerate(places) for number in every[place]]
             texts = [
-                _drawn_tokens(logs[row, :length].cpu(), self.ctc.blank, settings.seed, keys[number])
-                for row, (number, length) in enumerate(zip(numbers, lengths.tolist(), strict=True))
+                _drawn_tokens(logs[row, : lengths[row]].cpu(), self.ctc.blank, settings.seed, keys[number])
+                for row, number in rows
             ]
-            rows = [torch.tensor(text, dtype=torch.long) for text in texts]
-            targets = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE).to(logs.device)
-            scores = -ctc_losses(logs, lengths, targets, self.ctc.blank)
-            for row, number in enumerate(numbers):
-                ids, features = texts[row], batch.source[row, : frames[row]].cpu()
-                logs_of = [0.0] * len(ids) + [float(scores[row])]
+            tokens = [torch.tensor(text, dtype=torch.long) for text in texts]
+            targets = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=IGNORE).to(logs.device)
+            at = torch.tensor([row for row, _ in rows], device=logs.device)
+            scores = -ctc_losses(logs[at], lengths[at], targets, self.ctc.blank)
+            heard = [batch.source[row, : frames[row]].cpu() for row in range(len(places))]
+            for ids, score, (row, number) in zip(texts, scores.tolist(), rows, strict=True):
+                features, logs_of = heard[row], [*[0.0] * len(ids), score]
                 text = " ".join(self.tokenizer.decode(ids).split())
                 drawn[number] = DrawnTranscript(
                     text, [self.tokenizer.first], [*ids, self.tokenizer.end], logs_of, features

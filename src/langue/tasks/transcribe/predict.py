@@ -235,7 +235,7 @@ class Transcribe(Task):
         """Write down recordings by chance, each in one piece.
 
         Args:
-            sounds: (samples,) at 16 kHz.
+            sounds: (samples,) at 16 kHz; an array that comes again is heard once.
             keys: numbers that the draws of each depend on beside the seed.
             settings: of which temperature, seed, and of a decoder max_tokens count.
 

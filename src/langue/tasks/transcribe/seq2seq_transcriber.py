@@ -93,9 +93,10 @@ class Seq2SeqTranscriber(Transcribe):
         """See `Transcribe.draw`: token by token, by the decoder alone."""
         refuse_longer(sounds, self.longest)
         settings = settings.replace(draw_log_probabilities=True, beams=1)
+        own = {id(sound): sound for sound in sounds}
+        heard = {number: features_of(sound, self.audio) for number, sound in own.items()}
         requests = [
-            replace(self._request(features_of(sound, self.audio), settings), key=key)
-            for sound, key in zip(sounds, keys, strict=True)
+            replace(self._request(heard[id(sound)], settings), key=key) for sound, key in zip(sounds, keys, strict=True)
         ]
         written = [best for best, *_ in Engine(self.model, settings).run(requests)]
         return [
