@@ -18,15 +18,20 @@ from langue import cli
 from langue.data.audio import RATE, read_blocks
 from langue.data.playback import Playback
 from langue.engine.hypothesis import Hypothesis
+from langue.environments import policy_of
 from langue.errors import LangueError
+from langue.experiment import train
 from langue.hub import PretrainedModel, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
 from langue.nn.mel import HOP
+from langue.tasks.recipes import read_recipe
 from langue.tasks.transcribe.predict import Transcript
 from langue.tasks.transcribe.sound import features_of, filled
 from langue.tasks.transcribe.whisper import Whisper, WhisperOptions, _Recording
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer, whisper_tokens
+from policy_runs import rows_in
+from spoken_rows import write_spoken
 
 LANGUAGES = ("en", "fr", "de")
 SPECIAL = [
@@ -355,3 +360,44 @@ def test_long_recordings_go_on_as_transformers_generate_does(
         ]
         count += len(told)
     assert count > 20
+
+
+PLAYING = """\
+task: play
+play: {environment: {name: Langue/Transcribe-v0, data: DATA, reward: cer}, algorithm: rloo, max_tokens: 60, group: 4,
+       episodes: 2}
+policy: {transcribe: {language: fr}}
+training: {steps: 3, batch_size: 8, optimizer: adamw, learning_rate: 0.01, evaluate_every: 3, log_every: 1, device: cpu}
+samples: {max_tokens: 0}
+"""
+
+
+def test_it_is_a_policy(model: Model, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it draws without times is what it learns from; its prompt is not drawn, and texts end within the context."""
+    monkeypatch.setattr(whisper_tokens, "MULTILINGUAL", 1)
+    model = build(model.config.replace(encoder={"context": 150, "layers": 2}), seed=5)
+    (tmp_path / "whisper").mkdir()
+    write_published(PretrainedModel(model, tokenizer), tmp_path / "whisper")
+    write_spoken(tmp_path)
+    (tmp_path / "play.yaml").write_text(PLAYING.replace("DATA", str(tmp_path / "train.jsonl")))
+    recipe = read_recipe(tmp_path / "play.yaml")
+    run = train(recipe, tmp_path / "run", start_from=tmp_path / "whisper", report=False).folder.path
+    rows = rows_in(run, "train")
+    assert max(row["drift"] for row in rows) < 1e-4
+    assert rows[0]["gradient_norm"] > 0
+    assert max(row["length"] for row in rows) <= model.config.context - 3
+    task = langue.load(run, task="transcribe")
+    assert isinstance(task, Whisper)
+    special = {name: tokenizer.engine.token_to_id(f"<|{name}|>") for name in SPECIAL}
+    sound = sounds()[0]
+    policy = policy_of(task, within_context=True, temperature=1.0, max_tokens=60, seed=2)
+    info = {"seed": 0, "episode_number": 0, "turn": 0, "audio": sound}
+    for reply in policy(["a.wav"] * 9, [{**info, "sample": number} for number in range(9)]):
+        prompt = [special[name] for name in ("startoftranscript", "fr", "transcribe", "notimestamps")]
+        assert list(reply.written.ids[:4]) == prompt
+        assert reply.written.authors == ("prompt",) * 4 + ("model",) * (len(reply.written.ids) - 4)
+        assert max(reply.written.ids[4:]) <= tokenizer.end
+        assert len(reply.written.ids) <= model.config.context + 1
+        assert reply.source.shape == task._window(sound).shape
+    with pytest.raises(LangueError, match="longer than the 3 s that the model hears at once"):
+        policy(["b.wav"], [{**info, "sample": 0, "audio": sounds()[3]}])

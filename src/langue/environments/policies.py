@@ -133,7 +133,7 @@ class TranscriberPolicy:
         if not self.options.get("temperature"):
             known = {name: value for name, value in self.options.items() if name in HEARING}
             return [Reply(result.text) for result in self.task.hear(sounds, **known)]
-        settings = parse(GenerationSettings, _bounded(self.options, 1, self.within), "transcribe")
+        settings = parse(GenerationSettings, _bounded(self.options, len(self.task.prompt), self.within), "transcribe")
         drawn = self.task.draw(sounds, _keys(infos), settings)
         return [self._reply(transcript) for transcript in drawn]
 

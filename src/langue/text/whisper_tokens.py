@@ -42,7 +42,7 @@ class WhisperTokens:
     """
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int):
-        self.tokenizer = tokenizer
+        self.tokenizer, self.vocabulary = tokenizer, vocabulary
         self.start, self.first, self.end = self["startoftranscript"], self["notimestamps"] + 1, tokenizer.end
         known = tokenizer.engine.get_vocab(with_added_tokens=True)
         named = {match[1]: number for name, number in known.items() if (match := _LANGUAGE.fullmatch(name))}
@@ -78,6 +78,10 @@ class WhisperTokens:
                 if len(tokens) == 1 or sign in _NOTES:
                     numbers.add(tokens[0])
         return sorted(numbers)
+
+    def undrawn(self) -> list[int]:
+        """Tokens that stand in no text without times: signs that are not spoken, special ones, and times."""
+        return sorted({*self.unspoken(), *range(self.end + 1, self.vocabulary)})
 
     def seconds(self, token: int) -> float:
         """The time that a token stands for."""

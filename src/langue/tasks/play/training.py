@@ -25,6 +25,7 @@ from langue.tasks.task import suppressed_tokens
 from langue.tasks.training_task import CardWords, Load, training_task, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import CTCObjective
 from langue.text import Tokenizer
+from langue.text.whisper_tokens import WhisperTokens, is_whispers
 from langue.training import Deciding
 from langue.training.device import autocast
 
@@ -85,7 +86,9 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         if model.form == "encoder" and model.audio is not None:
             alignments = CTCObjective(model.audio, self.tokenizer.pad)
             return PlayObjective(settings, by_alignments(settings.temperature, alignments))
-        never = set(suppressed_tokens(self.tokenizer, model.vocab_size)) - set(self.tokenizer.ends)
+        never = {*suppressed_tokens(self.tokenizer, model.vocab_size)} - {*self.tokenizer.ends}
+        if is_whispers(self.tokenizer):
+            never |= {*WhisperTokens(self.tokenizer, model.vocab_size).undrawn()}
         suppressed = torch.tensor(sorted(never), dtype=torch.long)
         return PlayObjective(settings, by_tokens(settings.temperature, suppressed))
 

@@ -130,9 +130,7 @@ class CTCTranscriber(Transcribe):
             for ids, score, (row, number) in zip(texts, scores.tolist(), rows, strict=True):
                 features, logs_of = heard[row], [*[0.0] * len(ids), score]
                 text = " ".join(self.tokenizer.decode(ids).split())
-                drawn[number] = DrawnTranscript(
-                    text, [self.tokenizer.first], [*ids, self.tokenizer.end], logs_of, features
-                )
+                drawn[number] = DrawnTranscript(text, self.prompt, [*ids, self.tokenizer.end], logs_of, features)
         return [drawn[number] for number in range(len(sounds))]
 
     @property

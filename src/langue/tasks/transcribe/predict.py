@@ -229,6 +229,7 @@ class Transcribe(Task):
         )
         return {"loss": mean_loss(objective, self.model, batches, precision)}
 
+    @abstractmethod
     def draw(
         self, sounds: Sequence[np.ndarray], keys: Sequence[tuple[int, ...]], settings: GenerationSettings
     ) -> list[DrawnTranscript]:
@@ -240,9 +241,13 @@ class Transcribe(Task):
             settings: of which temperature, seed, and of a decoder max_tokens count.
 
         Raises:
-            LangueError: a recording is too long for one piece, or the model draws nothing.
+            LangueError: a recording is too long for one piece.
         """
-        raise LangueError("a Whisper is no policy; take a model that was trained by Langue")
+
+    @property
+    def prompt(self) -> Sequence[int]:
+        """The first tokens of a drawn transcript, which are not drawn."""
+        return [self.tokenizer.first]
 
     @abstractmethod
     def objective(self, smoothing: float = 0.0) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,8 +50,11 @@ class Seq2SeqTranscriber(Transcribe):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         super().__init__(model, tokenizer, settings)
-        self.prompt = [first_token_of(model.config.decoder_start, tokenizer)]
         self.longest = min(PIECE_SAMPLES, model.config.encoder_config().context * self.audio.stride * HOP)
+
+    @property
+    def prompt(self) -> Sequence[int]:
+        return [first_token_of(self.model.config.decoder_start, self.tokenizer)]
 
     def objective(self, smoothing: float = 0.0) -> TranscriptionObjective:
         blank = self.tokenizer.pad if self.audio.spells else None
@@ -92,24 +94,9 @@ class Seq2SeqTranscriber(Transcribe):
     ) -> list[DrawnTranscript]:
         """See `Transcribe.draw`: token by token, by the decoder alone."""
         refuse_longer(sounds, self.longest)
-        settings = settings.replace(draw_log_probabilities=True, beams=1)
-        own = {id(sound): sound for sound in sounds}
-        heard = {number: features_of(sound, self.audio) for number, sound in own.items()}
-        requests = [
-            replace(self._request(heard[id(sound)], settings), key=key) for sound, key in zip(sounds, keys, strict=True)
-        ]
-        written = [best for best, *_ in Engine(self.model, settings).run(requests)]
-        return [
-            DrawnTranscript(
-                " ".join(self.tokenizer.decode(best.tokens).split()),
-                self.prompt,
-                best.written,
-                best.draw_log_probabilities or (),
-                request.source,  # type: ignore[arg-type]
-                best.ended,
-            )
-            for request, best in zip(requests, written, strict=True)
-        ]
+        return drawn_by_decoder(
+            self, sounds, keys, settings, self.suppress_tokens, lambda sound: features_of(sound, self.audio)
+        )
 
     def _request(self, features: Tensor, settings: GenerationSettings) -> Request:
         return Request(
@@ -153,3 +140,42 @@ class Seq2SeqTranscriber(Transcribe):
         share = self.settings.spelling
         joint = [(1 - share) * text.score + share * log for text, log in zip(texts, spelt, strict=True)]
         return [texts[number] for number in sorted(range(count), key=lambda number: -joint[number])]
+
+
+def drawn_by_decoder(
+    task: Transcribe,
+    sounds: Sequence[np.ndarray],
+    keys: Sequence[tuple[int, ...]],
+    settings: GenerationSettings,
+    suppress_tokens: Sequence[int],
+    features: Callable[[np.ndarray], Tensor],
+) -> list[DrawnTranscript]:
+    """Transcripts that a decoder draws token by token behind its task's prompt.
+
+    Args:
+        task: with an encoder–decoder.
+        sounds: and `keys` and `settings`, as of `Transcribe.draw`.
+        suppress_tokens: tokens that are never drawn.
+        features: from the samples of a recording to (frames, bins).
+    """
+    settings = settings.replace(draw_log_probabilities=True, beams=1)
+    heard = {number: features(sound) for number, sound in {id(sound): sound for sound in sounds}.items()}
+    requests = [
+        Request(
+            task.prompt, settings, task.tokenizer.ends,
+            source=heard[id(sound)], suppress_tokens=suppress_tokens, key=key,
+        )
+        for sound, key in zip(sounds, keys, strict=True)
+    ]  # fmt: skip
+    written = [best for best, *_ in Engine(task.model, settings).run(requests)]
+    return [
+        DrawnTranscript(
+            " ".join(task.tokenizer.decode(best.tokens).split()),
+            task.prompt,
+            best.written,
+            best.draw_log_probabilities or (),
+            heard[id(sound)],
+            best.ended,
+        )
+        for sound, best in zip(sounds, written, strict=True)
+    ]

@@ -15,7 +15,15 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
-from langue.engine import EncodedSource, Engine, EngineSettings, Hypothesis, Request, SamplingSettings
+from langue.engine import (
+    EncodedSource,
+    Engine,
+    EngineSettings,
+    GenerationSettings,
+    Hypothesis,
+    Request,
+    SamplingSettings,
+)
 from langue.engine.timestamps import TimedSegment, Timestamps
 from langue.errors import LangueError
 from langue.models import Model
@@ -23,8 +31,10 @@ from langue.models.seq2seq import Seq2Seq
 from langue.nn.mel import HOP
 from langue.nn.state import EncoderOutput
 from langue.settings import Settings, parse
-from langue.tasks.transcribe.predict import Segment, Transcribe, Transcript, Word
+from langue.tasks.task import suppressed_tokens
+from langue.tasks.transcribe.predict import DrawnTranscript, Segment, Transcribe, Transcript, Word, refuse_longer
 from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective
+from langue.tasks.transcribe.seq2seq_transcriber import drawn_by_decoder
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import features_of, filled
 from langue.tasks.transcribe.word_times import TimedWord, settled, window_words
@@ -134,6 +144,19 @@ class Whisper(Transcribe):
         return TranscriptionObjective(
             self.audio, beginning, self.tokenizer.end, self.settings, smoothing, window=self.window, times=times
         )
+
+    @property
+    def prompt(self) -> Sequence[int]:
+        """A transcript without times begins behind these."""
+        return [*self.tokens.beginning(self._language(self.settings.language or "en")), self.tokens["notimestamps"]]
+
+    def draw(
+        self, sounds: Sequence[np.ndarray], keys: Sequence[tuple[int, ...]], settings: GenerationSettings
+    ) -> list[DrawnTranscript]:
+        """See `Transcribe.draw`: one window, without times."""
+        refuse_longer(sounds, self.window)
+        undrawn = {*suppressed_tokens(self.tokenizer, self.model.config.vocab_size), *self.tokens.undrawn()}
+        return drawn_by_decoder(self, sounds, keys, settings, sorted(undrawn), self._window)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Whisper's texts begin with a space."""
