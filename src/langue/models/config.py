@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -355,6 +355,35 @@ class ModelConfig(LayerFields):
     def sides(self) -> tuple[ModelConfig, ...]:
         """The configurations of its stacks: this one, and that of a seq2seq's encoder."""
         return (self, self.encoder_config()) if self.form == "seq2seq" else (self,)
+
+    @property
+    def layer_items(self) -> tuple[dict[str, Any], ...]:
+        """The fields in which each layer differs from those beside `layers`, from the first to the last."""
+        items = [differing(item) for _, item in self._layer_items] or [{}]
+        return tuple(items * (self.layer_count // len(items)))
+
+    def with_layers(self, *sides: Sequence[Mapping[str, Any]]) -> ModelConfig:
+        """The same model with other layers.
+
+        Args:
+            sides: for each of its `sides`, the fields in which each layer differs from those beside `layers`.
+
+        Raises:
+            LangueError: such layers do not go together.
+        """
+        content = self._with_items(sides[0])
+        if self.form == "seq2seq":
+            encoder = parse(ModelConfig, self.encoder_config()._with_items(sides[1]), "encoder").model_dump()
+            differs = {name for name in encoder.keys() - _SHARED if encoder[name] != content[name]}
+            kept = differs | {"layers"}  # whatever the decoder's are
+            content["encoder"] = {name: value for name, value in encoder.items() if name in kept}
+        return parse(ModelConfig, content, "the model")
+
+    def _with_items(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The fields of a stack of other layers; positions that guide attention go with the last of it."""
+        content = collapsed({**self.model_dump(), "layers": list(items)})
+        attends = any(item.get("mixer", self.mixer) == "attention" for item in items)
+        return content if attends or self.position in ADDED else {**content, "position": "none"}
 
     def encoder_config(self) -> ModelConfig:
         """The configuration of a seq2seq's encoder by itself.
