@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langue.errors import LangueError
     from langue.evaluation.run import evaluate
     from langue.experiment import Run, train
+    from langue.experiment.shrink import shrink
     from langue.search import Index, open_index
     from langue.tasks import load
     from langue.tasks.recipes import read_recipe, recipe_schema
@@ -29,6 +30,7 @@ __all__ = [
     "open_index",
     "read_recipe",
     "recipe_schema",
+    "shrink",
     "train",
 ]
 
@@ -42,6 +44,7 @@ _PUBLIC = {
     "open_index": "langue.search:open_index",
     "read_recipe": "langue.tasks.recipes:read_recipe",
     "recipe_schema": "langue.tasks.recipes:recipe_schema",
+    "shrink": "langue.experiment.shrink:shrink",
     "train": "langue.experiment:train",
 }
 

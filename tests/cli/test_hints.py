@@ -99,6 +99,7 @@ TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
     "--columns": [("evaluate",), ("compare",), ("classify",), ("tag",), ("answer",)],
+    "--calibrate": [("shrink",)],
     "--context": [("answer",)],
     "--data": [("evaluate",)],
     "--data.dev": RECIPE_VERBS,
@@ -108,13 +109,14 @@ SPOKEN_BY = {
     "--file": [*READS_FILES, ("transcribe",)],
     "--format": [("export",), ("transcribe",)],
     "--json": [("transcribe",)],
+    "--keep": [("shrink",)],
     "--language": [("evaluate",)],
     "--language-model": [("transcribe",)],
     "--metadata": [("index", "build")],
     "--mistakes": [("transcribe",)],
     "--model": [("index", name) for name in ("build", "add", "search", "mine")],
     "--model.audio.strides": [("train",), ("plan",)],
-    "--out": [("train",), ("race",), ("average",), ("transcribe",), ("index", "build")],
+    "--out": [("train",), ("race",), ("average",), ("shrink",), ("transcribe",), ("index", "build")],
     "--predictions": [("evaluate",)],
     "--question": [("answer",)],
     "--rerank": [("evaluate",)],
@@ -169,6 +171,10 @@ LOSING = {
     ("race",): ["write.yaml --out new", "write.yaml --data.train bad.jsonl --out new"],
     ("evaluate",): ["writer --data bad.txt --documents line", "writer --data bad.jsonl", "rewriter --data pairs.jsonl"],
     ("summarize",): ["rewriter --file pairs.jsonl --scores"],
+    ("shrink",): [
+        "writer --keep layers:1 --out new --calibrate bad.txt --documents line",
+        "rewriter --keep layers:1 --out new --calibrate pairs.jsonl",
+    ],
     ("compare",): ["rewriter rewriter --data pairs.jsonl"],
 }
 """Command lines that lose too much of their data, for each verb that counts what it loses."""

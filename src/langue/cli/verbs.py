@@ -64,6 +64,9 @@ VERBS: Verbs = {
         "langue.cli.compare:compare", "Say which of two models writes better, and whether by chance", columns=True
     ),
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
+    "shrink": Verb(
+        "langue.cli.shrink:shrink", "Make a smaller model of a trained one, and measure what that costs", columns=True
+    ),
     "race": Verb("langue.cli.race:race", "Train families on the same data with the same budget", recipe=True),
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
     "import": Verb("langue.cli.import_:import_", "Read a checkpoint of Hugging Face's"),

@@ -99,7 +99,7 @@ def evaluate(
     options = {"stride": stride, "benchmark": benchmark, "split": split, "predictions": predictions, "rerank": rerank}
     options |= {"rerank_depth": rerank_depth, "language": language, **reading}
     options |= {"documents": None if documents == "file" else documents, "text": None if text == "text" else text}
-    _check_options(task, data, [name for name, value in options.items() if value is not None])
+    check_options(task, data, [name for name, value in options.items() if value is not None])
     if language is not None:
         check_language(language)
     if task.measured_on == "text":
@@ -145,7 +145,7 @@ READING = ("documents", "text", "columns", "max_line_bytes", "max_dropped")
 """Options of the way in which files are read."""
 
 
-def _check_options(task: Any, data: Any, names: Sequence[str]) -> None:
+def check_options(task: Any, data: Any, names: Sequence[str]) -> None:
     """Refuse options that have no say, before hours of writing.
 
     Args:

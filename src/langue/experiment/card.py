@@ -15,8 +15,11 @@ from langue.data.settings import Aligned
 from langue.experiment.run import RunFolder
 from langue.files import write_text
 from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.metrics.cost import Cost
+from langue.models import ModelConfig
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
+from langue.report.cost import cost_rows
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
 from langue.tasks.training_task import training_task
@@ -52,6 +55,77 @@ tags: [{tags}]
 
 {limits}
 """
+
+
+_SMALLER_CARD = """\
+---
+library_name: langue
+pipeline_tag: {pipeline}
+tags: [{tags}]
+base_model: {source}
+---
+
+# {name}
+
+{form_of} of {layers} {mixer} {blocks}, {parameters} parameters, {purpose}. Langue made it of {origin}: {steps}.
+
+## What it cost
+
+| | before | after | change |
+|---|---:|---:|---:|
+{cost}
+
+{measured}
+
+## Use
+
+{command}
+
+{call}
+
+`cost.html` shows the same, `cost.json` has every number.
+
+## Limits
+
+{limits}
+"""
+
+
+def smaller_card(name: str, task: str, recipe: Recipe, model: ModelConfig, tokenizer: Tokenizer, cost: Cost) -> str:
+    """The card of a model that was made of a larger one.
+
+    Args:
+        name: of the folder.
+        task: that the model is for.
+        recipe: of that task.
+        model: its architecture.
+        tokenizer: the model's.
+        cost: what it was measured to cost.
+    """
+    words = training_task(recipe).words_of(recipe)
+    prompt, quoted = words.example(recipe, tokenizer), json.dumps(name, ensure_ascii=False)
+    loss = cost.loss
+    content = _SMALLER_CARD.format(
+        pipeline=words.pipeline,
+        tags=", ".join(["langue", *model.mixers, model.form]),
+        source=json.dumps(cost.source),
+        origin=code(cost.source),
+        steps=", then ".join(map(code, cost.steps)),
+        name=plain(name),
+        form_of=with_article(model.form).capitalize(),
+        layers=model.layer_count,
+        mixer=model.described_mixers,
+        blocks="block" if model.layer_count == 1 else "blocks",
+        parameters=f"{cost.after.parameters:,}",
+        purpose=words.purpose,
+        cost="\n".join(f"| {row.name} | {row.before} | {row.after} | {row.change} |" for row in cost_rows(cost)),
+        measured=f"Losses are means over {loss.targets:,} {loss.unit}s of {code(cost.measured_on)}, by which nothing "
+        f"was chosen; in brackets the bounds of 95 % of their difference (paired bootstrap over {loss.rows:,} rows).",
+        command=block(words.in_shell(name, prompt), "sh"),
+        call=block(f"import langue\n\nmodel = langue.load({quoted})\n{words.in_python(prompt)}", "python"),
+        limits=words.limits,
+    )
+    return content.encode("utf-8", "replace").decode()
 
 
 def write_card(folder: RunFolder) -> None:

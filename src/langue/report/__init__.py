@@ -7,10 +7,12 @@ from pathlib import Path
 from langue.errors import LangueError
 from langue.extra import need
 from langue.files import write_text
+from langue.metrics.cost import FILE, Cost
 
-__all__ = ["missing_extra", "write_race_report", "write_report"]
+__all__ = ["missing_extra", "write_cost", "write_race_report", "write_report"]
 
 REPORT = "report.html"
+COST = "cost.html"
 
 LIBRARIES = ("matplotlib.figure", "matplotlib.image", "matplotlib.ticker", "jinja2")
 
@@ -60,3 +62,23 @@ def write_race_report(folder: Path | str) -> str:
     folder = Path(folder)
     write_race(folder, read_result(folder))
     return f"report: {folder / REPORT}"
+
+
+def write_cost(cost: Cost, run: Path, name: str) -> str | None:
+    """Write `cost.json` of what it cost to make a model smaller, and draw `cost.html`.
+
+    Args:
+        cost: what was measured.
+        run: the folder.
+        name: of the folder, when it is at its place.
+
+    Returns:
+        A sentence for the user where there is no page.
+    """
+    write_text(run / FILE, cost.model_dump_json(indent=2) + "\n")
+    if note := missing_extra():
+        return note
+    from langue.report.cost_page import cost_page
+
+    write_text(run / COST, cost_page(cost, name))
+    return None

@@ -92,12 +92,27 @@ def load(
     Raises:
         LangueError: there is no such folder, something in it is missing or damaged, or the model is for another task.
     """
+    with every_byte(verify):
+        checkpoint, recipe = read_model(Path(path))
+    return open_task(checkpoint, recipe, Path(path), device, task=task)
+
+
+def open_task(
+    checkpoint: PretrainedModel,
+    recipe: Recipe | None,
+    path: Path,
+    device: str = "auto",
+    *,
+    task: str | tuple[str, ...] | None = None,
+) -> Task:
+    """The task object of a model that was read; the other arguments are those of `load`.
+
+    Raises:
+        LangueError: it has no tokenizer, or is for another task.
+    """
     from langue.training import choose_device
 
-    path, wanted = Path(path), (task,) if isinstance(task, str) else task
-    with every_byte(verify):
-        checkpoint, recipe = read_model(path)
-    recipe = None if recipe is None else recipe.of_use()
+    wanted, recipe = (task,) if isinstance(task, str) else task, None if recipe is None else recipe.of_use()
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
     name = _task(checkpoint, recipe, path, wanted or ())

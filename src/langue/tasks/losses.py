@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from langue.batch import Batch
 from langue.models import Model, evaluating
 from langue.training.device import autocast
+
+
+@dataclass(frozen=True)
+class RowLosses:
+    """Rows that a model is run on one by one, so that nothing is padded, and the loss of each.
+
+    Attributes:
+        objective: gives the loss of a batch.
+        batches: one batch for each row.
+        unit: one of what the losses are counted by.
+    """
+
+    objective: Any
+    batches: Sequence[Batch]
+    unit: str = "token"
+
+    def run(self, model: Model) -> None:
+        """Let a model read all rows."""
+        self.sums(model)
+
+    def sums(self, model: Model) -> np.ndarray:
+        """(rows, 2): the summed loss of each row, and over how many targets."""
+        sums = np.zeros((len(self.batches), 2))
+        with evaluating(model), torch.inference_mode():
+            for row, batch in enumerate(self.batches):
+                loss = self.objective.loss(model, batch.to(model.device))
+                sums[row] = float(loss.total), float(loss.count)
+        return sums
 
 
 def mean_loss(objective: Any, model: Model, batches: Iterable[Batch], precision: str = "fp32") -> float:

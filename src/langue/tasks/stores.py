@@ -144,21 +144,35 @@ def open_data(recipe: TextRecipe, tokenizer: Tokenizer, folder: Path) -> Splits:
     """
     data = recipe.data
     train: list[Store] = []
-    dev: list[Store] = []
     for number, source in enumerate(members(data)):
         store = _open(source, folder / store_name("train", number), tokenizer)
-        if isinstance(data.dev, float) and is_store(source):
-            count = round(store.tokens * data.dev)
-            dev.append(StorePart(store, store.tokens - count, count, tokenizer))
-            train.append(StorePart(store, 0, store.tokens - count, tokenizer))
-            continue
-        train.append(store)
-        if isinstance(data.dev, float):
+        aside = _aside(store, data) if is_store(source) else 0
+        train.append(StorePart(store, 0, store.tokens - aside, tokenizer) if aside else store)
+    return Splits(train, _shares(data), *open_held_out(recipe, tokenizer, folder))
+
+
+def open_held_out(recipe: TextRecipe, tokenizer: Tokenizer, folder: Path) -> tuple[list[Store], list[Store]]:
+    """Open the stores of a recipe that are not learnt from: those for dev, and those for test.
+
+    Raises:
+        LangueError: as of `open_data`.
+    """
+    data = recipe.data
+    dev: list[Store] = []
+    for number, source in enumerate(members(data) if isinstance(data.dev, float) else ()):
+        if is_store(source):
+            store = _open(source, folder, tokenizer)
+            dev.append(StorePart(store, store.tokens - _aside(store, data), _aside(store, data), tokenizer))
+        else:
             dev.append(_open(None, folder / store_name("dev", number), tokenizer))
     if isinstance(data.dev, str | list):
         dev.append(_open(data.dev, folder / store_name("dev", 0), tokenizer))
-    test: list[Store] = [] if data.test is None else [_open(data.test, folder / store_name("test", 0), tokenizer)]
-    return Splits(train, _shares(data), dev, test)
+    return dev, [] if data.test is None else [_open(data.test, folder / store_name("test", 0), tokenizer)]
+
+
+def _aside(store: TokenStore, data: TextDataSettings) -> int:
+    """Tokens at the end of a prepared store that are kept for dev."""
+    return round(store.tokens * data.dev) if isinstance(data.dev, float) else 0
 
 
 def members(data: TextDataSettings) -> list[str | list[str]]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from langue.errors import LangueError
 from langue.tasks.inputs import as_list
+from langue.tasks.losses import RowLosses
 
 if TYPE_CHECKING:
+    from langue.batch import Example
     from langue.hub import PretrainedModel
     from langue.models import Model
     from langue.text import Tokenizer
@@ -24,6 +26,7 @@ class Task(ABC):
         name: the task's.
         measured_on: the data that it is measured on: running text, labelled rows, pairs of texts, or texts that belong
             together.
+        loss_unit: one of what its losses are counted by.
         hint: the command that uses such a model, of its `path`.
         model: in evaluation mode.
         tokenizer: of the texts that it writes, or that it reads.
@@ -32,6 +35,7 @@ class Task(ABC):
     name: ClassVar[str]
     measured_on: ClassVar[Literal["text", "rows", "pairs", "vectors"]]
     hint: ClassVar[str]
+    loss_unit: ClassVar[str] = "token"
     model: Model
     tokenizer: Tokenizer
 
@@ -73,6 +77,24 @@ class Task(ABC):
             NotImplementedError: it is learnt with settings that the model does not keep.
         """
         raise NotImplementedError
+
+    def examples(self, rows: Sequence[Any]) -> Sequence[Example]:
+        """The examples that its objective takes, of rows that it is measured on: of running text, rows of tokens of
+        which the last is only to be foretold.
+
+        Raises:
+            LangueError: a row lacks what is asked for; names its place.
+        """
+        return [{"ids": row} for row in rows]
+
+    def row_losses(self, rows: Sequence[Any]) -> RowLosses:
+        """The rows that it is measured on, each as a batch of its own.
+
+        Raises:
+            LangueError: as of `examples`.
+        """
+        objective = self.objective()
+        return RowLosses(objective, [objective.batch([example]) for example in self.examples(rows)], self.loss_unit)
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(type(self), name):

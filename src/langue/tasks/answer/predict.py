@@ -11,11 +11,13 @@ import numpy as np
 
 from langue import metrics
 from langue.account import reported
+from langue.batch import Example
+from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.models import Model
-from langue.tasks.answer.data import Window, answers_of, check, windows_of
+from langue.tasks.answer.data import Window, answers_of, check, encoded_windows, windows_of
 from langue.tasks.answer.objective import Extract, span_scores
 from langue.tasks.answer.settings import AnswerRecipe, AnswerSettings
 from langue.tasks.framing import outputs_of
@@ -54,6 +56,7 @@ class Answer(Task):
 
     name = "answer"
     measured_on = "rows"
+    loss_unit = "stretch of a text"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: AnswerSettings | None = None):
         head = model.config.classifier
@@ -67,6 +70,9 @@ class Answer(Task):
 
     def objective(self) -> Extract:
         return Extract()
+
+    def examples(self, rows: Sequence[Labelled]) -> Sequence[Example]:
+        return Examples(encoded_windows(self.tokenizer, rows, self.settings, self.model.config.context))
 
     def answer(
         self, question: str | Sequence[str], context: str | Sequence[str], *, top: int = 1, scores: bool = False

@@ -10,11 +10,13 @@ import torch
 
 from langue import metrics
 from langue.account import reported
+from langue.batch import Example
+from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.models import Model
-from langue.tasks.classify.data import encode, target_of
+from langue.tasks.classify.data import encode, encoded_examples, target_of
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
 from langue.tasks.framing import Framed, outputs_of
@@ -41,6 +43,7 @@ class Classify(Task):
 
     name = "classify"
     measured_on = "rows"
+    loss_unit = "example"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: ClassifySettings):
         config = model.config.classifier
@@ -65,6 +68,10 @@ class Classify(Task):
 
     def objective(self) -> ClassifyObjective:
         return ClassifyObjective(self.kind)
+
+    def examples(self, rows: Sequence[Labelled]) -> Sequence[Example]:
+        encoded = encoded_examples(self.tokenizer, rows, self.settings, self.model.config.context)
+        return Examples(encoded, several=self.kind == "choice")
 
     @reported()
     def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:

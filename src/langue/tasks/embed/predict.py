@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from langue.account import reported
+from langue.batch import Batch, Loss
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.models import Model, evaluating
 from langue.models.config import EmbedderConfig
 from langue.models.finite import refuse_not_finite
 from langue.models.model import make_embedder
+from langue.nn.heads import Embedder
 from langue.objectives.padding import by_length, padded
 from langue.tasks import framing
 from langue.tasks.embed.settings import EmbedRecipe
 from langue.tasks.inputs import as_list, check_type, several
+from langue.tasks.losses import RowLosses
 from langue.tasks.task import Task
 from langue.text import Tokenizer
 from langue.text.reading import Reading
@@ -31,6 +36,23 @@ POOL, POOL_CHARACTERS = 1 << 13, 1 << 23
 
 OTHERS = {"classifier", "dropout", "initial_deviation", "tie_embeddings", "head_bias", "head_dense", "head_norm"}
 """Fields of a model's configuration that its vectors do not depend on."""
+
+
+class VectorDistance:
+    """The squared distance of vectors of length 1 from those of another model; twice what their cosine lacks to 1.
+
+    Args:
+        embedder: the head that makes the vectors.
+    """
+
+    def __init__(self, embedder: Embedder):
+        self.embedder = embedder
+
+    def loss(self, model: Model, batch: Batch) -> Loss:
+        """Summed over texts."""
+        assert batch.targets is not None
+        vectors = (model.embedder or self.embedder)(model.read(batch), batch.valid).float()
+        return Loss((F.normalize(vectors, dim=-1) - batch.targets).square().sum(), torch.tensor(len(batch.ids)))
 
 
 class Embed(Task):
@@ -49,6 +71,7 @@ class Embed(Task):
 
     name = "embed"
     measured_on = "vectors"
+    loss_unit = "text"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, reading: Reading | None = None):
         if model.config.audio is not None:
@@ -60,6 +83,18 @@ class Embed(Task):
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: EmbedRecipe | None = None) -> Embed:
         return cls(pretrained.model, tokenizer, pretrained.reading)
+
+    def row_losses(self, rows: Sequence[str]) -> RowLosses:
+        """Texts, each with the vector that this model gives it, from which another's differs: the squared distance of
+        both as long as 1."""
+        targets = self.embed(list(rows))
+        encoded = self.reading.encode(self.tokenizer, list(rows), self.model.config.context)
+        targets /= np.linalg.norm(targets, axis=1, keepdims=True).clip(min=1e-30)
+        batches = [
+            replace(padded([np.array(ids)]), targets=torch.from_numpy(target[None]))
+            for ids, target in zip(encoded, targets, strict=True)
+        ]
+        return RowLosses(VectorDistance(self.embedder), batches, self.loss_unit)
 
     @property
     def size(self) -> int:

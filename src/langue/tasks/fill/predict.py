@@ -15,11 +15,13 @@ from langue.metrics.classification import accuracy
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
 from langue.objectives.padding import by_length
-from langue.tasks.fill.evaluate import evaluate_masked
+from langue.randomness import RowRandomness
+from langue.tasks.fill.evaluate import SEED, evaluate_masked
 from langue.tasks.fill.objective import Masked
 from langue.tasks.fill.settings import FillRecipe, MaskingSettings
 from langue.tasks.framing import Framed, batch_tokens, framed_batch
 from langue.tasks.inputs import as_list
+from langue.tasks.losses import RowLosses
 from langue.tasks.task import Task, check_vocabulary
 from langue.text import Tokenizer
 
@@ -53,6 +55,11 @@ class Fill(Task):
 
     def objective(self) -> Masked:
         return Masked(self.tokenizer, self.settings)
+
+    def row_losses(self, rows: Sequence[Any]) -> RowLosses:
+        objective = Masked(self.tokenizer, self.settings.replace(pairs="none"))
+        examples = enumerate(self.examples(rows))
+        return RowLosses(objective, [objective.batch([example], RowRandomness(SEED, n)) for n, example in examples])
 
     @staticmethod
     def mask_name(tokenizer: Tokenizer) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from langue.account import reported
-from langue.batch import Batch
+from langue.batch import Batch, Example
 from langue.console import say, with_article
 from langue.data.pair_encoder import PairEncoder
 from langue.data.parallel import Pair
@@ -112,6 +112,11 @@ class Rewrite(Task):
 
     def objective(self) -> Seq2SeqObjective:
         return Seq2SeqObjective(self.start)
+
+    def examples(self, rows: Sequence[Pair]) -> list[Example]:
+        """Both sides of pairs, cut to what the model has room for."""
+        sides = (self.sides.cut(*both) for both in self.sides.encode(rows))
+        return [{"source": source, "target": target} for source, target in sides]
 
     def predict(self, inputs: Sequence[Any], **options: Any) -> list[Any]:
         """The best text for each of a list."""
@@ -293,9 +298,8 @@ class Rewrite(Task):
 
     def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
         """Loss in nats per target token, ends included, and perplexity, of what people wrote."""
-        encoded = [self.sides.cut(*both) for both in self.sides.encode(pairs)]
-        examples = [{"source": source, "target": target} for source, target in encoded]
-        lengths, objective = [len(source) + len(target) for source, target in encoded], self.objective()
+        examples, objective = self.examples(pairs), self.objective()
+        lengths = [len(example["source"]) + len(example["target"]) for example in examples]
         batches = (
             objective.batch([examples[number] for number in numbers])
             for numbers in by_length(lengths, batch_tokens(self.model))

@@ -10,13 +10,15 @@ import numpy as np
 
 from langue import metrics
 from langue.account import reported
+from langue.batch import Example
+from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.models import Model
 from langue.tasks.framing import outputs_of
 from langue.tasks.inputs import as_list
-from langue.tasks.tag.data import pieces_of, targets_of, words_of
+from langue.tasks.tag.data import encoded_pieces, pieces_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.settings import TagRecipe, TagSettings
 from langue.tasks.task import Task
@@ -43,6 +45,7 @@ class Tag(Task):
 
     name = "tag"
     measured_on = "rows"
+    loss_unit = "word"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TagSettings):
         head = model.config.classifier
@@ -60,6 +63,9 @@ class Tag(Task):
 
     def objective(self) -> TagObjective:
         return TagObjective()
+
+    def examples(self, rows: Sequence[Labelled]) -> Sequence[Example]:
+        return Examples(encoded_pieces(self.tokenizer, rows, self.settings, self.model.config.context))
 
     def tag(self, texts: str | Sequence[Any], *, scores: bool = False) -> Any:
         """Label the words of one text or of many.

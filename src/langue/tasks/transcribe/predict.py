@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from langue.batch import Example
 from langue.console import with_article
 from langue.data.audio import RATE, Sound, read_blocks
 from langue.data.labelled import Labelled, require, text_of
@@ -252,6 +253,11 @@ class Transcribe(Task):
     @abstractmethod
     def objective(self, smoothing: float = 0.0) -> Any:
         """The objective that it learns by."""
+
+    def examples(self, rows: Sequence[Labelled]) -> Sequence[Example]:
+        targets = self.encode([written(text_of(row, "text"), self.settings) for row in rows])
+        sounds = (recording_of(row, self.settings.truncated).read() for row in rows)
+        return [{"audio": sound, "target": target} for sound, target in zip(sounds, targets, strict=True)]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of texts that stand as `written` has them."""

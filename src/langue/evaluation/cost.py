@@ -1,0 +1,135 @@
+"""The cost of making a model smaller, measured: loss on the same rows, size, and speed in alternating rounds."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from langue.batch import Batch
+from langue.engine import Engine, GenerationSettings, Request
+from langue.metrics.cost import Footprint, LossChange
+from langue.metrics.significance import mean_of, paired_bootstrap
+from langue.models import Model, evaluating
+from langue.models.finite import refuse_not_finite
+from langue.tasks.losses import RowLosses
+
+ROUNDS = 3
+"""Rounds in which models take turns; their medians count."""
+
+SECONDS = 1.0
+"""Seconds of one model in one round, at least."""
+
+PROMPT, WRITTEN = 8, 32
+"""Tokens of a prompt by which speed is measured, and tokens that are written behind it."""
+
+
+def loss_change(before: Model, after: Model, rows: RowLosses) -> LossChange:
+    """The change of the mean loss over rows, with the interval of the paired bootstrap over them.
+
+    Raises:
+        LangueError: a loss is no finite number.
+    """
+    first, second = rows.sums(before), rows.sums(after)
+    for sums in (first, second):
+        refuse_not_finite(sums)
+    tested = paired_bootstrap(first, second, mean_of)
+    return LossChange(
+        unit=rows.unit,
+        before=tested.first,
+        after=tested.second,
+        difference=tested.difference,
+        low=tested.low,
+        high=tested.high,
+        p=tested.p,
+        rows=len(first),
+        targets=round(float(first[:, 1].sum())),
+    )
+
+
+def footprints(
+    models: Sequence[Model], files: Sequence[Sequence[Path]], rows: RowLosses, seconds: float = SECONDS
+) -> list[Footprint]:
+    """The sizes and speeds of models side by side.
+
+    Args:
+        models: those to compare.
+        files: of the weights of each.
+        rows: which they read.
+        seconds: of each model in each round.
+    """
+    reading = _rates([_reader(model, rows) for model in models], seconds)
+    writes = all(model.config.form != "encoder" for model in models)
+    writing = _rates([_writer(model, rows.batches) for model in models], seconds) if writes else [None] * len(models)
+    return [
+        Footprint(
+            disk=sum(file.stat().st_size for file in own),
+            memory=memory_of(model),
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            reading=read,
+            writing=written,
+        )
+        for model, own, read, written in zip(models, files, reading, writing, strict=True)
+    ]
+
+
+def memory_of(model: Model) -> int:
+    """Bytes that the parameters and buffers of a model take up; what two places share counts once."""
+    tensors = [*model.parameters(), *model.buffers()]
+    held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    return sum(held.values())
+
+
+Work = Callable[[int], float]
+"""A piece of work by its number; gives how much was done."""
+
+
+def _rates(works: Sequence[Work], seconds: float) -> list[float]:
+    """The amount that each of several does in a second: medians over rounds in which they take turns."""
+    for work in works:
+        work(0)
+    rounds = [[_rate(work, seconds) for work in works] for _ in range(ROUNDS)]
+    return [statistics.median(rates) for rates in zip(*rounds, strict=True)]
+
+
+def _rate(work: Work, seconds: float) -> float:
+    begun, number, done = time.perf_counter(), 0, 0.0
+    while True:
+        done, number = done + work(number), number + 1
+        if (passed := time.perf_counter() - begun) >= seconds:
+            return done / passed
+
+
+def _reader(model: Model, rows: RowLosses) -> Work:
+    """Reading of one row at a time."""
+
+    def read(number: int) -> float:
+        batch = rows.batches[number % len(rows.batches)]
+        with evaluating(model), torch.inference_mode():
+            float(rows.objective.loss(model, batch.to(model.device)).total)
+        return float(size_of(batch))
+
+    return read
+
+
+def size_of(batch: Batch) -> int:
+    """The positions of a batch, on both sides."""
+    return batch.ids.numel() + (0 if batch.source is None else batch.source.shape[0] * batch.source.shape[1])
+
+
+def _writer(model: Model, batches: Sequence[Batch]) -> Work:
+    """Writing of one text at a time by the likeliest token."""
+    settings = GenerationSettings(max_tokens=WRITTEN, temperature=0.0)
+    prompt = min(PROMPT, max(1, model.config.context - WRITTEN))
+
+    def write(number: int) -> float:
+        batch = batches[number % len(batches)]
+        source = None if batch.source is None else batch.source[0].to(model.device)
+        beginning = batch.ids[0, : 1 if batch.source is not None else prompt].tolist()
+        [[written]] = Engine([model], settings).run([Request(beginning, settings, source=source)])
+        return float(len(written.tokens))
+
+    return write

@@ -1,0 +1,181 @@
+"""Making a trained model smaller: step by step, measured beside what it was, and written as a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from langue.account import reported
+from langue.console import remark, say
+from langue.errors import LangueError
+from langue.evaluation.cost import SECONDS, footprints, loss_change
+from langue.evaluation.rows import Split, split_rows
+from langue.evaluation.run import reading_as
+from langue.experiment.card import base_name, smaller_card
+from langue.experiment.run import RunFolder
+from langue.experiment.versions import environment
+from langue.files import write_text
+from langue.hub import PretrainedModel, local, new_folder, save_checkpoint
+from langue.metrics.cost import Cost
+from langue.models import Model
+from langue.pruning import Keep, prune, read_keep
+from langue.pruning.keep import Amount
+from langue.recipe import ModelSettings, Recipe, write_recipe
+from langue.report import write_cost
+from langue.tasks import open_task, read_model
+from langue.tasks.recipes import recipe_class
+
+Calibration = Callable[[Model], object]
+"""A function that runs a model on the calibration data, row by row and without padding."""
+
+
+class ShrinkStep(NamedTuple):
+    """One way to make a model smaller.
+
+    Attributes:
+        words: what it does, as a command line says it.
+        apply: makes a smaller model of one that stays as it is.
+    """
+
+    words: str
+    apply: Callable[[Model, Calibration], Model]
+
+
+@reported()
+def shrink(
+    source: Path | str,
+    out: Path | str,
+    *,
+    keep: str | Mapping[str, Amount] | None = None,
+    calibrate: Path | str | None = None,
+    measure: Path | str | None = None,
+    reading: Mapping[str, Any] = MappingProxyType({}),
+    device: str = "auto",
+    seconds: float = SECONDS,
+) -> Cost:
+    """Make a smaller model of a trained one, and measure what that costs.
+
+    Args:
+        source: a run, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
+        out: the folder to be made, which every verb takes; nothing is left of it when something fails.
+        keep: how much stays of its parts, such as "heads:0.5,feedforward:0.5,layers:4" or the same as a mapping: shares
+            are of type float, numbers of type int.
+        calibrate: data by which parts are chosen; by default the run's dev data.
+        measure: data that the loss before and after is measured on; by default the run's test data, or of its dev data
+            what was not calibrated with.
+        reading: how these files are read, as of `langue.evaluate`: documents, text, columns, max_line_bytes,
+            max_dropped.
+        device: cpu, cuda, …
+        seconds: of each model in each of three rounds in which speed is measured.
+
+    Raises:
+        LangueError: there is no such model, it has no such parts, the data do not suffice, or `out` is taken.
+    """
+    source, out = Path(source), Path(out)
+    steps = steps_of(keep)
+    _check_place(source, out)
+    pretrained, recipe = read_model(source)
+    task = open_task(pretrained, recipe, source, device)
+    run = _run_of(local(source))
+    recipe = None if recipe is None else recipe.of_use()
+    split = split_rows(task, run, recipe, _text(calibrate), _text(measure), reading_as(reading, "shrink"))
+    smaller = task.model
+    for step in steps:
+        smaller = step.apply(smaller, split.calibration.run)
+    result = replace(pretrained, model=smaller, tokenizer=task.tokenizer)
+    with new_folder(out) as stage:
+        save_checkpoint(result, stage)
+        files = [weight_files(local(source)), weight_files(stage)]
+        cost = _measured(task.model, smaller, files, split, steps, source, seconds)
+        _write(result, recipe, run, stage, out.name, task.name, cost)
+    return cost
+
+
+def steps_of(keep: str | Mapping[str, Amount] | None) -> list[ShrinkStep]:
+    """The steps that a user wants, in their order.
+
+    Raises:
+        LangueError: there are none, or one of them is not what it should be.
+    """
+    steps = [] if keep is None else [_pruning(read_keep(keep))]
+    if not steps:
+        raise LangueError("there is nothing to do; say what to keep, such as --keep heads:0.5,feedforward:0.5")
+    return steps
+
+
+def _pruning(keep: Keep) -> ShrinkStep:
+    return ShrinkStep(f"keep {keep.in_words()}", lambda model, run: prune(model, keep, run))
+
+
+def _check_place(source: Path, out: Path) -> None:
+    """Refuse a place that is taken before hours of work, and not after them.
+
+    Raises:
+        LangueError: there is something.
+    """
+    if out.resolve() == source.resolve():
+        raise LangueError(f"{out} is the model itself, which stays as it is; choose another --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise LangueError(f"{out} already exists; remove it or choose another --out")
+
+
+def _text(source: Path | str | None) -> str | None:
+    return None if source is None else str(source)
+
+
+def _run_of(source: Path) -> Path:
+    """The run that a model is of: the folder itself, or the one around a checkpoint."""
+    return next((place for place in (source, *source.parents[:2]) if RunFolder(place).is_run()), source)
+
+
+def weight_files(source: Path) -> list[Path]:
+    """The files of a model's weights."""
+    if source.is_file():
+        return [source]
+    folder = source / "model" if (source / "model").is_dir() else source
+    return sorted({*folder.glob("model*.safetensors"), *folder.glob("model.bin")})
+
+
+def _measured(
+    before: Model,
+    after: Model,
+    files: list[list[Path]],
+    split: Split,
+    steps: list[ShrinkStep],
+    source: Path,
+    seconds: float,
+) -> Cost:
+    say(f"measuring both models on {split.measured_on}")
+    sizes = footprints([before, after], files, split.measure, seconds)
+    return Cost(
+        source=base_name(source),
+        steps=[step.words for step in steps],
+        measured_on=split.measured_on,
+        calibrated_on=split.calibrated_on,
+        before=sizes[0],
+        after=sizes[1],
+        loss=loss_change(before, after, split.measure),
+    )
+
+
+def _write(
+    result: PretrainedModel, recipe: Recipe | None, run: Path, stage: Path, name: str, task: str, cost: Cost
+) -> None:
+    """Write what belongs to a run besides its model: its recipe, its dev and test data, the card and the cost."""
+    config = result.model.config
+    if recipe is not None:
+        recipe = recipe.replace(model=ModelSettings(**config.model_dump()))
+        write_recipe(recipe, stage / "recipe.yaml")
+        write_text(stage / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        for folder in sorted((run / "data").glob("dev*")) + sorted((run / "data").glob("test*")):
+            shutil.copytree(folder, stage / "data" / folder.name)
+    if note := write_cost(cost, stage, name):
+        remark(note)
+    assert result.tokenizer is not None
+    of_task = recipe or recipe_class(task)(task=task, data={"train": ""})  # type: ignore[arg-type]
+    write_text(stage / "README.md", smaller_card(name, task, of_task, config, result.tokenizer, cost))

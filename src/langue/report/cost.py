@@ -1,0 +1,64 @@
+"""The cost of making a model smaller in words, from what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langue.content import read_json
+from langue.metrics.cost import FILE, Cost
+from langue.settings import parse
+from langue.wording import short, size
+
+
+class CostRow(NamedTuple):
+    """One measure of a model before and after, in words, and as shares of the larger one."""
+
+    name: str
+    before: str
+    after: str
+    change: str
+    shares: tuple[float, float]
+
+
+def cost_rows(cost: Cost) -> list[CostRow]:
+    """The measures of a model before and after."""
+    before, after, loss = cost.before, cost.after, cost.loss
+    rows = [
+        _row("on disk", before.disk, after.disk, size),
+        _row("in memory", before.memory, after.memory, size),
+        _row("parameters", before.parameters, after.parameters, short),
+        CostRow(
+            f"loss per {loss.unit}",
+            f"{loss.before:.4f}",
+            f"{loss.after:.4f}",
+            f"{loss.difference:+.4f} ({loss.low:+.4f} … {loss.high:+.4f})",
+            _shares(loss.before, loss.after),
+        ),
+        _row("read per second", before.reading, after.reading, short),
+    ]
+    if before.writing is not None and after.writing is not None:
+        rows.append(_row("written per second", before.writing, after.writing, short))
+    return rows
+
+
+def _row(name: str, before: float, after: float, words: Any) -> CostRow:
+    change = f"× {after / before:.2f}" if before else "–"
+    return CostRow(name, words(before), words(after), change, _shares(before, after))
+
+
+def _shares(before: float, after: float) -> tuple[float, float]:
+    most = max(abs(before), abs(after)) or 1.0
+    return abs(before) / most, abs(after) / most
+
+
+def read_cost(run: Path) -> Cost | None:
+    """The cost that a run's folder keeps, or None.
+
+    Raises:
+        LangueError: it is damaged.
+    """
+    try:
+        return parse(Cost, read_json(run / FILE), str(run / FILE))
+    except FileNotFoundError:
+        return None
