@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from langue.batch import Batch
 from langue.engine import Engine, GenerationSettings, Request
-from langue.metrics.cost import Footprint, LossChange
+from langue.metrics.cost import Cost, Footprint, LossChange
 from langue.metrics.significance import mean_of, paired_bootstrap
 from langue.models import Model, evaluating
 from langue.models.finite import refuse_not_finite
@@ -25,6 +26,57 @@ SECONDS = 1.0
 
 PROMPT, WRITTEN = 8, 32
 """Tokens of a prompt by which speed is measured, and tokens that are written behind it."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model whose cost is measured.
+
+    Attributes:
+        model: itself.
+        files: those that its weights lie in on the disk.
+    """
+
+    model: Model
+    files: Sequence[Path]
+
+
+def cost_of(
+    before: Compared,
+    after: Compared,
+    rows: RowLosses,
+    *,
+    source: str,
+    steps: Sequence[str],
+    measured_on: str,
+    calibrated_on: str | None = None,
+    seconds: float = SECONDS,
+) -> Cost:
+    """The cost of making one model of another: by pruning, in fewer bits, by merging adapters, by distillation.
+
+    Args:
+        before: the model that it was made of, or that taught it.
+        after: what came out.
+        rows: which both are measured on, and nothing was chosen by.
+        source: name of the first.
+        steps: what was done to it, in words.
+        measured_on: name of the rows.
+        calibrated_on: name of the data that something was chosen by.
+        seconds: of each model in each of three rounds in which speed is measured.
+
+    Raises:
+        LangueError: a loss is no finite number.
+    """
+    sizes = footprints([before, after], rows, seconds)
+    return Cost(
+        source=source,
+        steps=list(steps),
+        measured_on=measured_on,
+        calibrated_on=calibrated_on,
+        before=sizes[0],
+        after=sizes[1],
+        loss=loss_change(before.model, after.model, rows),
+    )
 
 
 def loss_change(before: Model, after: Model, rows: RowLosses) -> LossChange:
@@ -50,29 +102,27 @@ def loss_change(before: Model, after: Model, rows: RowLosses) -> LossChange:
     )
 
 
-def footprints(
-    models: Sequence[Model], files: Sequence[Sequence[Path]], rows: RowLosses, seconds: float = SECONDS
-) -> list[Footprint]:
+def footprints(compared: Sequence[Compared], rows: RowLosses, seconds: float = SECONDS) -> list[Footprint]:
     """The sizes and speeds of models side by side.
 
     Args:
-        models: those to compare.
-        files: of the weights of each.
+        compared: the models.
         rows: which they read.
         seconds: of each model in each round.
     """
+    models = [one.model for one in compared]
     reading = _rates([_reader(model, rows) for model in models], seconds)
     writes = all(model.config.form != "encoder" for model in models)
     writing = _rates([_writer(model, rows.batches) for model in models], seconds) if writes else [None] * len(models)
     return [
         Footprint(
-            disk=sum(file.stat().st_size for file in own),
-            memory=memory_of(model),
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            disk=sum(file.stat().st_size for file in one.files),
+            memory=memory_of(one.model),
+            parameters=sum(parameter.numel() for parameter in one.model.parameters()),
             reading=read,
             writing=written,
         )
-        for model, own, read, written in zip(models, files, reading, writing, strict=True)
+        for one, read, written in zip(compared, reading, writing, strict=True)
     ]
 
 

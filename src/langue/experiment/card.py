@@ -19,7 +19,7 @@ from langue.metrics.cost import Cost
 from langue.models import ModelConfig
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
-from langue.report.cost import cost_rows
+from langue.report.cost import cost_rows, read_cost
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
 from langue.tasks.training_task import training_task
@@ -50,7 +50,7 @@ tags: [{tags}]
 {call}
 
 `report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.
-{sample}
+{sample}{cost}
 ## Limits
 
 {limits}
@@ -69,14 +69,7 @@ base_model: {source}
 
 {form_of} of {layers} {mixer} {blocks}, {parameters} parameters, {purpose}. Langue made it of {origin}: {steps}.
 
-## What it cost
-
-| | before | after | change |
-|---|---:|---:|---:|
 {cost}
-
-{measured}
-
 ## Use
 
 {command}
@@ -104,7 +97,6 @@ def smaller_card(name: str, task: str, recipe: Recipe, model: ModelConfig, token
     """
     words = training_task(recipe).words_of(recipe)
     prompt, quoted = words.example(recipe, tokenizer), json.dumps(name, ensure_ascii=False)
-    loss = cost.loss
     content = _SMALLER_CARD.format(
         pipeline=words.pipeline,
         tags=", ".join(["langue", *model.mixers, model.form]),
@@ -118,14 +110,37 @@ def smaller_card(name: str, task: str, recipe: Recipe, model: ModelConfig, token
         blocks="block" if model.layer_count == 1 else "blocks",
         parameters=f"{cost.after.parameters:,}",
         purpose=words.purpose,
-        cost="\n".join(f"| {row.name} | {row.before} | {row.after} | {row.change} |" for row in cost_rows(cost)),
-        measured=f"Losses are means over {loss.targets:,} {loss.unit}s of {code(cost.measured_on)}, by which nothing "
-        f"was chosen; in brackets the bounds of 95 % of their difference (paired bootstrap over {loss.rows:,} rows).",
+        cost=_cost_section(cost, name),
         command=block(words.in_shell(name, prompt), "sh"),
         call=block(f"import langue\n\nmodel = langue.load({quoted})\n{words.in_python(prompt)}", "python"),
         limits=words.limits,
     )
     return content.encode("utf-8", "replace").decode()
+
+
+_COST = """\
+## What it cost
+
+| | {source} | {name} | change |
+|---|---:|---:|---:|
+{rows}
+
+Losses are means over {targets:,} {unit}s of {measured_on}, by which nothing was chosen; in brackets the bounds of 95 %
+of their difference (paired bootstrap over {count:,} rows).
+"""
+
+
+def _cost_section(cost: Cost, name: str) -> str:
+    loss = cost.loss
+    return _COST.format(
+        source=plain(cost.source),
+        name=plain(name),
+        rows="\n".join(f"| {row.name} | {row.before} | {row.after} | {row.change} |" for row in cost_rows(cost)),
+        targets=loss.targets,
+        unit=loss.unit,
+        measured_on=code(cost.measured_on),
+        count=loss.rows,
+    )
 
 
 def write_card(folder: RunFolder) -> None:
@@ -160,6 +175,7 @@ def card(folder: RunFolder) -> str:
         begun="" if base is None else f", begun from {plain(base)}",
         rows="\n".join(f"| {name} | {value} |" for name, value in _facts(folder, recipe, record, tokenizer)),
         sample=_sample(record),
+        cost="" if (cost := read_cost(folder.path)) is None else "\n" + _cost_section(cost, record.name),
     )
     return content.encode("utf-8", "replace").decode()  # a folder's name may be no text
 

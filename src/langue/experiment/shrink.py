@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from langue.account import reported
 from langue.console import remark, say
 from langue.errors import LangueError
-from langue.evaluation.cost import SECONDS, footprints, loss_change
-from langue.evaluation.rows import Split, split_rows
+from langue.evaluation.cost import SECONDS, Compared, cost_of
+from langue.evaluation.rows import split_rows
 from langue.evaluation.run import reading_as
 from langue.experiment.card import base_name, smaller_card
 from langue.experiment.run import RunFolder
@@ -90,8 +90,17 @@ def shrink(
     result = replace(pretrained, model=smaller, tokenizer=task.tokenizer)
     with new_folder(out) as stage:
         save_checkpoint(result, stage)
-        files = [weight_files(local(source)), weight_files(stage)]
-        cost = _measured(task.model, smaller, files, split, steps, source, seconds)
+        say(f"measuring both models on {split.measured_on}")
+        cost = cost_of(
+            Compared(task.model, weight_files(local(source))),
+            Compared(smaller, weight_files(stage)),
+            split.measure,
+            source=base_name(source),
+            steps=[step.words for step in steps],
+            measured_on=split.measured_on,
+            calibrated_on=split.calibrated_on,
+            seconds=seconds,
+        )
         _write(result, recipe, run, stage, out.name, task.name, cost)
     return cost
 
@@ -139,28 +148,6 @@ def weight_files(source: Path) -> list[Path]:
         return [source]
     folder = source / "model" if (source / "model").is_dir() else source
     return sorted({*folder.glob("model*.safetensors"), *folder.glob("model.bin")})
-
-
-def _measured(
-    before: Model,
-    after: Model,
-    files: list[list[Path]],
-    split: Split,
-    steps: list[ShrinkStep],
-    source: Path,
-    seconds: float,
-) -> Cost:
-    say(f"measuring both models on {split.measured_on}")
-    sizes = footprints([before, after], files, split.measure, seconds)
-    return Cost(
-        source=base_name(source),
-        steps=[step.words for step in steps],
-        measured_on=split.measured_on,
-        calibrated_on=split.calibrated_on,
-        before=sizes[0],
-        after=sizes[1],
-        loss=loss_change(before, after, split.measure),
-    )
 
 
 def _write(
