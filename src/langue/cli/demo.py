@@ -1,7 +1,7 @@
 """`langue demo`: five families of language models race on text that every Python brings along.
 
 `langue demo search` searches it instead, see `demo_search.py`; in `langue demo play` a model learns from rewards, see
-`demo_play.py`.
+`demo_play.py`; `langue demo shrink` makes one smaller, see `demo_shrink.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ATTENTION = '  langue inspect attention {out}/gpt-nano "The list is sorted in pl
 
 
 def demo(
-    what: Literal["families", "search", "play"] = "families",
+    what: Literal["families", "search", "play", "shrink"] = "families",
     /,
     *,
     out: Path | None = None,
@@ -47,15 +47,15 @@ def demo(
     model: Path | None = None,
     query: tuple[str, ...] = (),
 ) -> None:
-    """Train and compare five families on an embedded corpus, search it, or see a model learn from rewards; no data and
-    no network are needed.
+    """Train and compare five families on an embedded corpus, search it, see a model learn from rewards, or make one
+    smaller; no data and no network are needed.
 
     Called again, it goes on where it was interrupted, or shows again what it found.
 
     Args:
-        what: What to show: families of language models, search, or play, which is learning from
-            rewards.
-        out: The folder to make; runs/demo, runs/demo-search or runs/demo-play by default.
+        what: What to show: families of language models, search, play, which is learning from
+            rewards, or shrink.
+        out: The folder to make; runs/demo, or with a hyphen and the name of what is shown by default.
         seconds: Of families: how long each of the five trains; 25 by default.
         model: Of search: a model that embeds, such as a folder of sentence-transformers; by words alone without one.
         query: Of search: a question of your own; may be given several times.
@@ -71,6 +71,10 @@ def demo(
         from langue.cli.demo_play import demo_play
 
         demo_play(out or Path("runs/demo-play"))
+    elif what == "shrink":
+        from langue.cli.demo_shrink import demo_shrink
+
+        demo_shrink(out or Path("runs/demo-shrink"))
     else:
         demo_families(out or Path("runs/demo"), 25.0 if seconds is None else seconds)
 

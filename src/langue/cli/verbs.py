@@ -26,7 +26,7 @@ class Verb:
 Verbs = Mapping[str, Verb | Mapping[str, Verb]]
 
 VERBS: Verbs = {
-    "demo": Verb("langue.cli.demo:demo", "See models learn, from text or rewards, or search; needs no data"),
+    "demo": Verb("langue.cli.demo:demo", "See models learn, search, or get smaller; needs no data"),
     "tokenizer": {
         "train": Verb("langue.cli.tokenizer:train", "Learn a tokenizer from text"),
         "report": Verb("langue.cli.tokenizer:report", "Tokens per word and bytes per token, by file"),

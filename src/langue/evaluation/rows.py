@@ -115,7 +115,7 @@ def _held_out(task: Any, run: Path, recipe: Recipe, split: str) -> Rows:
         "pairs": _pairs,
         "vectors": lambda task, run, recipe, split: _texts(read_split(recipe.data, split)),
     }
-    return Rows(f"{split} data of {run.name}", readers[task.measured_on](task, run, recipe, split))
+    return Rows(f"{split} data of {run.name}", readers[task.row_kind](task, run, recipe, split))
 
 
 def _stored(task: Any, run: Path, recipe: Any, split: str) -> list[np.ndarray]:
@@ -142,8 +142,8 @@ def _of_file(task: Any, source: str, run: Path, reading: Mapping[str, Any]) -> R
         "pairs": read_pairs_of,
         "vectors": _texts_of_file,
     }
-    data = ReadSettings(**reading) if task.measured_on == "text" else recipe_data(run, task.name, reading)
-    return Rows(Path(source).name, readers[task.measured_on](task, source, data))
+    data = ReadSettings(**reading) if task.row_kind == "text" else recipe_data(run, task.name, reading)
+    return Rows(Path(source).name, readers[task.row_kind](task, source, data))
 
 
 def _text_of_file(task: Any, source: str, settings: ReadSettings) -> list[np.ndarray]:
@@ -167,7 +167,7 @@ def _texts_of_file(task: Any, source: str, data: TableDataSettings) -> list[str]
 
 def _row(tokenizer: Tokenizer, context: int) -> int:
     """Tokens that a row takes of a store: those that are read, and one more that is foretold."""
-    return min(ROW, context - len(tokenizer.pair([])[0])) + 1
+    return min(ROW, max(1, context - max(1, len(tokenizer.pair([])[0])))) + 1
 
 
 def _windows(task: Any, store: Store | TokenStore) -> list[np.ndarray]:

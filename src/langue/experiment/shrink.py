@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from langue.pruning import Keep, prune, read_keep
 from langue.pruning.keep import Amount
 from langue.recipe import ModelSettings, Recipe, write_recipe
 from langue.report import write_cost
-from langue.tasks import open_task, read_model
+from langue.tasks import load, open_task, read_model
 from langue.tasks.recipes import recipe_class
 
 Calibration = Callable[[Model], object]
@@ -103,6 +103,41 @@ def shrink(
         )
         _write(result, recipe, run, stage, out.name, task.name, cost)
     return cost
+
+
+def cost_between(
+    first: Path | str,
+    second: Path | str,
+    *,
+    steps: Sequence[str] = (),
+    measure: Path | str | None = None,
+    reading: Mapping[str, Any] = MappingProxyType({}),
+    device: str = "auto",
+    seconds: float = SECONDS,
+) -> Cost:
+    """The cost of one trained model that was made of another, or taught by it, however that was done.
+
+    Args:
+        first: the model before: a run, or what else `shrink` takes.
+        second: the model after.
+        steps: what was done, in words.
+        measure: and the other arguments are those of `shrink`; by default the data are those of the first.
+
+    Raises:
+        LangueError: they are of different tasks or tokenizers, or there are no data.
+    """
+    tasks = [load(path, device) for path in (first, second)]
+    if tasks[0].name != tasks[1].name or tasks[0].tokenizer.fingerprint != tasks[1].tokenizer.fingerprint:
+        raise LangueError(
+            f"{first} and {second} have different tasks or tokenizers, so their losses cannot be compared"
+        )
+    places = [local(Path(path)) for path in (first, second)]
+    run = _run_of(places[0])
+    recipe = RunFolder(run).recipe().of_use() if RunFolder(run).is_run() else None
+    split = split_rows(tasks[0], run, recipe, None, _text(measure), reading_as(reading, "cost_between"))
+    before, after = (Compared(task.model, weight_files(place)) for task, place in zip(tasks, places, strict=True))
+    names = {"source": base_name(Path(first)), "measured_on": split.measured_on}
+    return cost_of(before, after, split.measure, **names, steps=steps, seconds=seconds)
 
 
 def steps_of(keep: str | Mapping[str, Amount] | None) -> list[ShrinkStep]:

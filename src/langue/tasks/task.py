@@ -27,6 +27,7 @@ class Task(ABC):
         measured_on: the data that it is measured on: running text, labelled rows, pairs of texts, or texts that belong
             together.
         loss_unit: one of what its losses are counted by.
+        row_kind: the data that `row_losses` takes, by the same names; as `measured_on` unless a task says otherwise.
         hint: the command that uses such a model, of its `path`.
         model: in evaluation mode.
         tokenizer: of the texts that it writes, or that it reads.
@@ -36,11 +37,14 @@ class Task(ABC):
     measured_on: ClassVar[Literal["text", "rows", "pairs", "vectors"]]
     hint: ClassVar[str]
     loss_unit: ClassVar[str] = "token"
+    row_kind: ClassVar[Literal["text", "rows", "pairs", "vectors"]]
     model: Model
     tokenizer: Tokenizer
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "measured_on" in cls.__dict__ and "row_kind" not in cls.__dict__:
+            cls.row_kind = cls.measured_on
         if "name" in cls.__dict__ and "hint" not in cls.__dict__:
             cls.hint = f"use it by: langue {cls.name} {{path}}"
 

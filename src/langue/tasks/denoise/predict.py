@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from langue.hub import PretrainedModel
 from langue.metrics.classification import accuracy
 from langue.metrics.translation import Languages
+from langue.randomness import RowRandomness
+from langue.tasks.denoise.objective import DenoiseObjective
+from langue.tasks.denoise.settings import DenoiseSettings
+from langue.tasks.losses import RowLosses
 from langue.tasks.rewriting.predict import Rewrite
+from langue.text import Tokenizer
 
 
 class Denoise(Rewrite):
@@ -16,6 +23,21 @@ class Denoise(Rewrite):
     hint = "others begin from it, by --start-from {path} of langue train"
     columns = ("text", "text")
     long = "cut"
+    row_kind = "text"
+    noise = DenoiseSettings()
+
+    @classmethod
+    def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: Any = None) -> Denoise:
+        task = super().open(pretrained, tokenizer, recipe)
+        if recipe is not None:
+            task.noise = recipe.denoise
+        return task
+
+    def row_losses(self, rows: Sequence[Any]) -> RowLosses:
+        """Rows of tokens, spoilt in the same way each time."""
+        objective = DenoiseObjective(self.tokenizer, self.noise, self.start)
+        batches = [objective.batch([{"ids": row}], RowRandomness(0, number)) for number, row in enumerate(rows)]
+        return RowLosses(objective, batches, self.loss_unit)
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """Share of texts that came out as they were."""
