@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from langue.data import ReadSettings, TableDataSettings, Tally, TokenStore, prepare
-from langue.data.documents import read_documents
-from langue.data.labelled import Labelled, read_labelled, read_split, texts_of
+from langue.data import ReadSettings, Tally, TokenStore, prepare
+from langue.data.labelled import Labelled, read_labelled, read_split
 from langue.data.order import Permutation
 from langue.data.parallel import read_pairs, valid_pairs
-from langue.data.sources import find_sources
+from langue.data.retrieval_pairs import kind_of, read_retrieval_rows, texts_in
 from langue.errors import LangueError
 from langue.evaluation.cost import size_of
 from langue.evaluation.pairs import read_pairs_of
@@ -113,7 +112,7 @@ def _held_out(task: Any, run: Path, recipe: Recipe, split: str) -> Rows:
         "text": _stored,
         "rows": lambda task, run, recipe, split: read_split(recipe.data, split),
         "pairs": _pairs,
-        "vectors": lambda task, run, recipe, split: _texts(read_split(recipe.data, split)),
+        "vectors": lambda task, run, recipe, split: _texts(read_retrieval_rows(recipe.data, split)),
     }
     return Rows(f"{split} data of {run.name}", readers[task.row_kind](task, run, recipe, split))
 
@@ -130,7 +129,9 @@ def _pairs(task: Any, run: Path, recipe: Any, split: str) -> list[Any]:
 
 
 def _texts(rows: Sequence[Labelled]) -> list[str]:
-    return [text for row in rows for text in texts_of(row.values) if text.strip()]
+    """All texts of rows for vectors, each once."""
+    kind = kind_of(rows) if rows else "texts"
+    return list(dict.fromkeys(text for row in rows for text in texts_in(row, kind)))
 
 
 def _of_file(task: Any, source: str, run: Path, reading: Mapping[str, Any]) -> Rows:
@@ -140,7 +141,9 @@ def _of_file(task: Any, source: str, run: Path, reading: Mapping[str, Any]) -> R
         "text": _text_of_file,
         "rows": lambda task, source, data: list(read_labelled(source, data)),
         "pairs": read_pairs_of,
-        "vectors": _texts_of_file,
+        "vectors": lambda task, source, data: _texts(
+            read_retrieval_rows(data.replace(train=source, dev=None), "train")
+        ),
     }
     data = ReadSettings(**reading) if task.row_kind == "text" else recipe_data(run, task.name, reading)
     return Rows(Path(source).name, readers[task.row_kind](task, source, data))
@@ -156,13 +159,6 @@ def _text_of_file(task: Any, source: str, settings: ReadSettings) -> list[np.nda
             f"give a longer text"
         )
     return rows
-
-
-def _texts_of_file(task: Any, source: str, data: TableDataSettings) -> list[str]:
-    if all(origin.kind == "text" for origin in find_sources(source)):
-        pieces = read_documents(find_sources(source), ReadSettings(documents="line"), Tally())
-        return [piece.text.strip() for piece in pieces if piece.text.strip()]
-    return _texts(list(read_labelled(source, data)))
 
 
 def _row(tokenizer: Tokenizer, context: int) -> int:
