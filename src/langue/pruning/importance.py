@@ -19,7 +19,7 @@ Run = Callable[[Model], object]
 
 
 def unit_importance(model: Model, layers: Mapping[str, UnitLayer], run: Run) -> dict[str, Tensor]:
-    """The importance of each unit of some layers: (units,) in float64, by the layer's name.
+    """The importance of each unit of some layers: (units,) in float64 on the CPU, by the layer's name.
 
     It is Σ ‖W_u·a_u‖² over all positions of the text: the squared norm of what the unit adds to the layer's output, by
     its activations a_u and the columns W_u that take them up. Of a channel this is the activation × weight of Wanda
@@ -29,8 +29,8 @@ def unit_importance(model: Model, layers: Mapping[str, UnitLayer], run: Run) -> 
 
     def watch(name: str, layer: UnitLayer) -> RemovableHandle:
         def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            units = inputs[0].detach().double().reshape(-1, layer.count, inputs[0].shape[-1] // layer.count)
-            gram = torch.einsum("nuk,nul->ukl", units, units)
+            units = inputs[0].detach().flatten(0, -2).unflatten(-1, (layer.count, -1)).to(_precise(inputs[0]))
+            gram = torch.einsum("nuk,nul->ukl", units, units).cpu().double()
             grams[name] = gram if name not in grams else grams[name] + gram
 
         return layer.output.register_forward_pre_hook(add)
@@ -43,7 +43,7 @@ def unit_importance(model: Model, layers: Mapping[str, UnitLayer], run: Run) -> 
 @torch.no_grad()
 def _of_gram(layer: UnitLayer, gram: Tensor | None) -> Tensor:
     """Σ ‖W_u·a_u‖² = trace(W_u·(Σ a_u·a_uᵀ)·W_uᵀ) of each unit; zeros for a layer that nothing went through."""
-    weight = layer.output.weight.double().unflatten(1, (layer.count, -1))
+    weight = layer.output.weight.detach().cpu().double().unflatten(1, (layer.count, -1))
     if gram is None:
         return weight.new_zeros(layer.count)
     return torch.einsum("ouk,ukl,oul->u", weight, gram, weight)
@@ -59,7 +59,7 @@ def block_importance(model: Model, blocks: Mapping[str, nn.Module], run: Run) ->
 
     def watch(name: str, block: nn.Module) -> RemovableHandle:
         def add(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-            before, after = inputs[0].detach().double(), output.detach().double()
+            before, after = (x.detach().to(_precise(x)) for x in (inputs[0], output))
             if before.shape != after.shape:
                 return
             total, count = sums.get(name, (0.0, 0))
@@ -71,6 +71,11 @@ def block_importance(model: Model, blocks: Mapping[str, nn.Module], run: Run) ->
     with _watched([watch(name, block) for name, block in blocks.items()], model):
         run(model)
     return {name: sums[name][0] / sums[name][1] if name in sums else 2.0 for name in blocks}
+
+
+def _precise(x: Tensor) -> torch.dtype:
+    """The type in which a tensor's numbers are added up on its own device: fp32, or fp64 if it has that."""
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 @contextmanager

@@ -276,12 +276,12 @@ def _positions_of(config: ModelConfig, stack: Stack, blocks: Sequence[KeptBlock]
 
 def _config_of(model: Model, choice: Choice) -> ModelConfig:
     """The configuration of a choice."""
-    sides = zip(stacks_of(model), choice, strict=True)
-    config = model.config.with_layers(*(_items_of(stack, blocks) for stack, blocks in sides))
-    if config.audio is None or not config.audio.alignment_heads:
-        return config
-    heads = tuple(_aligned(config.audio.alignment_heads, stacks_of(model)[0], choice[0]))
-    return config.replace(audio={"alignment_heads": heads})
+    config = model.config
+    items = [_items_of(stack, blocks) for stack, blocks in zip(stacks_of(model), choice, strict=True)]
+    if config.audio is None:
+        return config.with_layers(*items)
+    heads = tuple(_aligned(config.audio.alignment_heads, choice[0]))
+    return config.replace(audio={"alignment_heads": ()}).with_layers(*items).replace(audio={"alignment_heads": heads})
 
 
 def _items_of(stack: Stack, blocks: Sequence[KeptBlock]) -> list[dict[str, Any]]:
@@ -306,7 +306,7 @@ def _changes(block: nn.Module, kept: KeptBlock) -> dict[str, Any]:
     return changes
 
 
-def _aligned(heads: Sequence[tuple[int, int]], stack: Stack, blocks: Sequence[KeptBlock]) -> Iterator[tuple[int, int]]:
+def _aligned(heads: Sequence[tuple[int, int]], blocks: Sequence[KeptBlock]) -> Iterator[tuple[int, int]]:
     """Blocks and heads of attention to a source that stay, by their new numbers."""
     numbers = {kept.number: number for number, kept in enumerate(blocks)}
     for block, head in heads:
