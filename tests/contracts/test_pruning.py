@@ -45,7 +45,7 @@ def masked(model: Model, choice: Choice) -> Iterator[Model]:
                 if name in kept[number]:
                     gone = torch.ones(layer.output.in_features, dtype=torch.bool)
                     gone[layer.places(layer.output.in_features, kept[number][name])] = False
-                    layer.output.weight.data[:, gone] = 0.0
+                    layer.output.matrix()[:, gone] = 0.0
     yield model
 
 

@@ -46,9 +46,9 @@ def test_importance_is_the_squared_norm_of_what_a_unit_adds():
         run(model)
         handle.remove()
         x = torch.cat([rows.flatten(0, 1) for rows in inputs])
-        columns = layer.output.weight.shape[1] // layer.count
+        columns = layer.output.matrix().shape[1] // layer.count
         expected = [
-            (x[:, place : place + columns] @ layer.output.weight[:, place : place + columns].T).square().sum()
+            (x[:, place : place + columns] @ layer.output.matrix()[:, place : place + columns].T).square().sum()
             for place in range(0, x.shape[1], columns)
         ]
         torch.testing.assert_close(unit_importance(model, {name: layer}, run)[name], torch.stack(expected))
@@ -60,7 +60,7 @@ def test_units_that_add_nothing_go_first_and_change_nothing():
     for block in stacks_of(model)[0].blocks:
         for _, layer in unit_layers(block):
             gone = layer.places(layer.output.in_features, torch.arange(layer.count)[: layer.count // 2])
-            layer.output.weight[:, gone] = 0.0
+            layer.output.matrix()[:, gone] = 0.0
     smaller = prune(model, Keep(heads=0.5, feedforward=0.5), run)
     [spec] = smaller.config.layer_pattern
     assert (spec.mixer.heads, spec.mixer.key_heads, spec.feedforward.width) == (2, 1, 12)
@@ -71,7 +71,7 @@ def test_units_that_add_nothing_go_first_and_change_nothing():
 def test_a_block_that_does_nothing_goes_first_and_changes_nothing():
     model = model_of()
     for layer in (layer for _, layer in unit_layers(stacks_of(model)[0].blocks[1])):
-        layer.output.weight.zero_()
+        layer.output.matrix().zero_()
     influence = block_importance(model, dict(stacks_of(model)[0].blocks.named_children()), run)
     assert influence["1"] == pytest.approx(0.0, abs=1e-12)
     assert min(influence["0"], influence["2"]) > 0.01
@@ -140,6 +140,6 @@ def test_attention_is_cut_by_whole_groups():
     layer = next(layer for _, layer in unit_layers(stacks_of(model_of())[0].blocks[0]))
     assert isinstance(layer.layer, Attention)
     parameters = layer.cut(torch.tensor([1]))
-    whole = layer.layer.query_key_value.weight
+    whole = layer.layer.query_key_value.matrix()
     torch.testing.assert_close(parameters["query_key_value.weight"], torch.cat([whole[8:16], whole[20:24], whole[28:]]))
-    torch.testing.assert_close(parameters["output.weight"], layer.output.weight[:, 8:])
+    torch.testing.assert_close(parameters["output.weight"], layer.output.matrix()[:, 8:])

@@ -43,7 +43,7 @@ def unit_importance(model: Model, layers: Mapping[str, UnitLayer], run: Run) -> 
 @torch.no_grad()
 def _of_gram(layer: UnitLayer, gram: Tensor | None) -> Tensor:
     """Σ ‖W_u·a_u‖² = trace(W_u·(Σ a_u·a_uᵀ)·W_uᵀ) of each unit; zeros for a layer that nothing went through."""
-    weight = layer.output.weight.detach().cpu().double().unflatten(1, (layer.count, -1))
+    weight = layer.output.matrix().detach().cpu().double().unflatten(1, (layer.count, -1))
     if gram is None:
         return weight.new_zeros(layer.count)
     return torch.einsum("ouk,ukl,oul->u", weight, gram, weight)

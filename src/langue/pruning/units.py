@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from langue.nn.attention import Attention, CrossAttention
 from langue.nn.feedforward import Feedforward
-from langue.nn.linear import Linear
+from langue.nn.linear import LinearLayer
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class UnitLayer:
     size: int = 1
 
     @property
-    def output(self) -> Linear:
+    def output(self) -> LinearLayer:
         """The matrix whose columns take the units up."""
         return self.layer.output
 
@@ -38,13 +38,13 @@ class UnitLayer:
         """The layer's parameters without the units that are not kept, by name."""
         parameters: dict[str, Tensor] = dict(self.layer.named_parameters())
         for name, child in self.layer.named_children():
-            if not isinstance(child, Linear):
+            if not isinstance(child, LinearLayer):
                 continue
             if child is self.output:
-                parameters[f"{name}.weight"] = child.weight[:, self.places(child.in_features, kept)]
+                parameters[f"{name}.weight"] = child.matrix()[:, self.places(child.in_features, kept)]
                 continue
             rows = self._rows(child.blocks, kept)
-            for part, value in child.named_parameters():
+            for part, value in child.plain().items():
                 parameters[f"{name}.{part}"] = value[rows]
         return parameters
 
