@@ -16,12 +16,18 @@ from langue.experiment.fit import free_memory, refuse
 from langue.experiment.resolve import begin_from
 from langue.models.count import TrainingMemory, memory, parameters
 from langue.recipe import Recipe
-from langue.tasks.training_task import training_task
+from langue.tasks.training_task import Load, training_task
 from langue.training import choose_device
 from langue.training.device import autocast
 
 PROGRAM = 400 * 2**20
 """Bytes that Python and torch take before there is a model."""
+FORWARD_SHARE = 3
+"""Floating-point operations of training for each of the forward pass."""
+DRAWING = 0.5e-3
+"""Seconds of choosing one more token for all texts under way, beside the matrix products."""
+DRAWING_LAYER = 0.7e-3
+"""Seconds of each layer meanwhile, beside its matrix products."""
 LOOKED_AT = 1 << 20
 """Characters of the text that are looked at to learn how many there are of."""
 
@@ -46,6 +52,8 @@ class Plan:
         peak: what the device was measured to do, in FLOP/s.
         share: what a model of this kind and size usually gets out of that.
         seconds: how long it will take.
+        drawn: tokens at most that the model draws itself, to learn from them.
+        drawing: seconds that this takes, of all.
         batch_tokens: tokens that a batch is to hold, where batches are counted by them.
         dropped: how many records the training will leave out, by reason.
         uncounted: what takes time beside, in words.
@@ -66,6 +74,8 @@ class Plan:
     peak: float
     share: float
     seconds: float
+    drawn: float
+    drawing: float
     batch_tokens: int | None
     dropped: Mapping[str, int]
     uncounted: str = ""
@@ -108,7 +118,8 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
     learned = parameters(load.config)
     share = mean(usual_share(spec.mixer.kind, learned) for spec in load.config.layer_pattern)
-    a_step, rate = load.tokens_per_step, peak * share / load.flops_per_token
+    a_step, drawing = load.tokens_per_step, drawing_seconds(load, peak)
+    rate = a_step / (a_step * load.flops_per_token / (peak * share) + drawing)
     bounds = {
         "steps": (training.steps or math.inf) * a_step,
         "epochs": (training.epochs or math.inf) * load.steps_per_epoch * a_step,
@@ -138,10 +149,22 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         peak=peak,
         share=share,
         seconds=steps * a_step / rate,
+        drawn=steps * load.drawn_rows * load.drawn_steps,
+        drawing=steps * drawing,
         batch_tokens=training.batch_tokens,
         dropped=load.dropped,
         uncounted=load.uncounted,
     )
+
+
+def drawing_seconds(load: Load, peak: float) -> float:
+    """Seconds in which a model draws the texts of one update, all of the longest length, a token of each at a time.
+
+    On one core of 51 GFLOP/s, 16 or 64 rows of 1 to 8 layers, 64 to 256 wide, took what is worked out here within a
+    third.
+    """
+    products = load.drawn_rows * load.flops_per_token / FORWARD_SHARE / peak
+    return load.drawn_steps * (DRAWING + DRAWING_LAYER * len(load.config.layer_specs) + products)
 
 
 def usual_share(mixer: str, learned: int) -> float:

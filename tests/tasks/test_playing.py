@@ -28,6 +28,7 @@ from langue.tasks.play.rows import DrawnRows, RolloutRow, rows_of
 from langue.tasks.play.training import DEV_SEED
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
+from langue.wording import short
 from langue.written_text import WrittenText
 from policy_runs import WRITER, rows_in, write_policies
 from spoken_rows import RECIPE as SPOKEN
@@ -443,6 +444,16 @@ def test_a_plan_wants_a_model_that_writes(folder):
     recipe = read_recipe("rewards")
     plan = make_plan(recipe, folder / "attention")
     assert plan.steps == 200
-    assert "texts are drawn" in describe(plan)[-1]
+    group, steps = recipe.training.batch_size, recipe.training.steps
+    assert plan.drawn == steps * group * recipe.play.max_tokens
+    assert f"to draw {short(plan.drawn)} tokens" in describe(plan)[-2]
+    assert describe(plan)[-1].endswith("beside it, the environment judges what is drawn")
+    # Twice the learning from the same texts is as much, and drawing half of that.
+    again = make_plan(recipe.replace(play={"epochs": 2}), folder / "attention")
+    assert again.drawn == plan.drawn / 2
+    learning = [made.flops / made.peak / made.share for made in (plan, again)]
+    assert [made.seconds - made.drawing for made in (plan, again)] == pytest.approx(learning)
+    seconds = recipe.replace(training={"seconds": 60.0, "steps": None})
+    assert make_plan(seconds, folder / "attention").seconds == pytest.approx(60, rel=0.05)
     with pytest.raises(LangueError, match="goes on with a model that writes already"):
         make_plan(recipe)

@@ -56,6 +56,8 @@ def describe(made: Plan) -> list[str]:
     if made.source is not None:
         rows, kind = f"{made.rows:,} pairs of {made.source:,} and {made.context:,} tokens at most", "target tokens"
     held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
+    drawn = f"of that, {duration(made.drawing)} to draw {short(made.drawn)} tokens, if texts are as long as they may be"
+    drawing = [_line("", drawn)] if made.drawn else []
     beside = [_line("", f"beside it, {made.uncounted}")] if made.uncounted else []
     return [
         f"{made.model}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
@@ -72,6 +74,7 @@ def describe(made: Plan) -> list[str]:
             f"GFLOP/s;",
         ),
         _line("", f"a model of this kind and size usually gets about {made.share:.0%} of that"),
+        *drawing,
         *beside,
     ]
 

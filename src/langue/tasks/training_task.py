@@ -90,7 +90,9 @@ class Load:
         predicts_tokens: whether there are logits of the whole vocabulary.
         source: positions of its longest source, where there are sources.
         dropped: how many records are left out, by reason.
-        uncounted: what takes time beside the passes of training, in words.
+        drawn_rows: texts that the model draws side by side before it learns from them.
+        drawn_steps: tokens of each that it draws for one update, one after the other.
+        uncounted: what takes time beside all that, in words.
     """
 
     config: ModelConfig
@@ -103,6 +105,8 @@ class Load:
     predicts_tokens: bool = True
     source: int | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    drawn_rows: int = 0
+    drawn_steps: float = 0.0
     uncounted: str = ""
 
 

@@ -63,7 +63,9 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
     @classmethod
     def load_of(cls, recipe: PlayRecipe) -> Load:
         cls.check_start(recipe)
-        config, training = recipe.architecture(), recipe.training
+        config, training, play_ = recipe.architecture(), recipe.training, recipe.play
+        # Along a recording, texts are drawn by the one pass that hears it.
+        longest = 0 if config.form == "encoder" else play_.max_tokens * (play_.max_turns or 1)
         tokens = training.batch_size * training.accumulate * recipe.play.max_tokens
         return Load(
             config=config,
@@ -72,7 +74,9 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
             tokens_per_step=tokens,
             steps_per_epoch=math.inf,
             flops_per_token=flops_per_token(config, recipe.play.max_tokens),
-            uncounted="texts are drawn token by token and judged, which takes longer than learning from them",
+            drawn_rows=training.batch_size,
+            drawn_steps=training.accumulate * longest / play_.epochs,
+            uncounted="the environment judges what is drawn",
         )
 
     def algorithm(self, strategy: Strategy) -> Rollouts:
