@@ -8,6 +8,7 @@ from langue.console import say
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start
+from langue.experiment.teacher import with_teacher
 from langue.recipe import Recipe, changes_between
 from langue.remote import is_remote
 from langue.settings import shown
@@ -30,6 +31,9 @@ HARMLESS = {
 BUDGET = {"training.steps", "training.seconds", "training.tokens", "training.flops", "training.epochs"}
 """Fields that may change as well, where the learning rate does not depend on how much is left."""
 
+LEADING = {"model.path", "distill.teacher"}
+"""Fields from which others follow, so that their change is named before those."""
+
 
 def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     """A recipe that begins from trained weights has their architecture and, unless it names another, their tokenizer.
@@ -39,14 +43,17 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
     """
     if start_from is not None:
         recipe = with_start(recipe, start_from)
-    if recipe.model.path is None:
-        if recipe.adapt is not None:
-            raise LangueError("adapters stand on a trained model; name it: --start-from RUN or FOLDER")
-        return recipe
-    start = read_start(recipe.model.path)
+    if recipe.model.path is None and recipe.adapt is not None:
+        raise LangueError("adapters stand on a trained model; name it: --start-from RUN or FOLDER")
+    return with_teacher(recipe if recipe.model.path is None else _with_start_of(recipe, recipe.model.path))
+
+
+def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
+    """A recipe with the architecture of the weights in a folder, and their tokenizer."""
+    start = read_start(path)
     if recipe.tokenizer.path is None:
         if start.tokenizer is None:
-            raise LangueError(f"{recipe.model.path} comes without its tokenizer; name it: --tokenizer.path DIR")
+            raise LangueError(f"{path} comes without its tokenizer; name it: --tokenizer.path DIR")
         recipe = recipe.replace(tokenizer={"path": start.tokenizer})
     source = None if start.source_tokenizer is None else TokenizerSettings(path=start.source_tokenizer)
     task = training_task(recipe)
@@ -79,7 +86,7 @@ def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None 
     source = getattr(old, "source_tokenizer", None)
     origin = WeightsOrigin(old.of_use().task, old, source, training_task(old).reading_of(old))
     recipe = training_task(recipe).begun_from(recipe, origin)
-    return recipe.replace(model=continue_config(recipe.model, old.model.architecture()))
+    return with_teacher(recipe.replace(model=continue_config(recipe.model, old.model.architecture())))
 
 
 def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
@@ -90,7 +97,8 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
     """
     old = folder.recipe()
     new = training_task(recipe).complete(recipe, Tokenizer.load(folder.path))
-    for name, (was, now) in changes_between(old, new).items():
+    changes = changes_between(old, new)
+    for name, (was, now) in sorted(changes.items(), key=lambda change: change[0] not in LEADING):
         if not _is_harmless(name, new.training):
             raise LangueError(
                 f"{name} was {shown(was)} in {folder.path} and is {shown(now)} now, which would make it another run; "

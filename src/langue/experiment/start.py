@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.hub.tokenizer import source_file
 from langue.models import Model, ModelConfig
 from langue.models.build import plain_weights
+from langue.models.stack import Stack
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings, Recipe
 from langue.settings import shown
@@ -127,6 +128,8 @@ def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSetting
         LangueError: names the first field that weights cannot follow.
     """
     free = FREE if start.position == "learned" else FREE | {"context"}
+    if _has_fewer_layers(settings, start):
+        free = free | {"layers"}
     fields = {name: getattr(settings, name) for name in settings.model_fields_set}
     for name, value in fields.items():
         if name not in free and value != getattr(start, name):
@@ -138,9 +141,24 @@ def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSetting
     return ModelSettings(**{**start.model_dump(), **kept})
 
 
+def _has_fewer_layers(settings: ModelSettings, start: ModelConfig) -> bool:
+    """True if all layers of the weights are alike and some are to be left out."""
+    alike = settings.are_layers_alike and start.are_layers_alike
+    return alike and settings.layer_count < start.layer_count
+
+
+def layers_of(count: int, whole: int) -> list[int]:
+    """The numbers, from 0, of so many layers of a whole that are spread evenly, the last among them.
+
+    They are those that a student's layers stand for in TinyBERT (Jiao et al. 2020, section 4.1), every second of BERT's
+    as in DistilBERT (Sanh et al. 2019, section 3).
+    """
+    return [(place + 1) * whole // count - 1 for place in range(count)]
+
+
 def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list[str]:
     """Fill a model's parameters by name; a classifier's output that has another shape or other labels stays new, and so
-    do a head and an adapter that the weights lack.
+    do a head and an adapter that the weights lack. A model of fewer layers gets those that stand evenly spread.
 
     Returns:
         The names of the parameters that keep their first values.
@@ -159,10 +177,10 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     )
     anew = _parameters(None if model.classifier is None else model.classifier.output) if others else set()
     optional = _parameters(model.classifier) | _parameters(model.embedder)
-    named = roles(model)
+    named, sources = roles(model), _sources(model, start)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            weight = start.weights.get(name)
+            weight = start.weights.get(sources.get(name, name))
             if weight is not None and weight.shape == parameter.shape and parameter not in anew:
                 parameter.copy_(weight)
             elif parameter in optional or named[name].kind == "adapter":
@@ -171,6 +189,24 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
                 there = "is missing" if weight is None else f"has the shape {tuple(weight.shape)}"
                 raise LangueError(f"{name} should have the shape {tuple(parameter.shape)}, but {there} in the weights")
     return new
+
+
+def _sources(model: Model, start: Start) -> dict[str, str]:
+    """The names in the weights of parameters that have another name there, since some layers are left out."""
+    names: dict[str, str] = {}
+    for place, stack in model.named_modules():
+        if isinstance(stack, Stack):
+            kept = layers_of(len(stack.blocks), max(_blocks(start.weights, place), len(stack.blocks)))
+            for block, source in zip(stack.blocks, kept, strict=True):
+                own = f"{place}.blocks.{kept.index(source)}."
+                names |= {f"{own}{name}": f"{place}.blocks.{source}.{name}" for name, _ in block.named_parameters()}
+    return names
+
+
+def _blocks(weights: Iterable[str], place: str) -> int:
+    """Number of blocks that a stack has in weights, by the names of these."""
+    within = (name.removeprefix(f"{place}.blocks.") for name in weights if name.startswith(f"{place}.blocks."))
+    return len({name.partition(".")[0] for name in within})
 
 
 def _parameters(part: nn.Module | None) -> set[Tensor]:

@@ -215,10 +215,10 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     model.to(device)
     strategy = strategy_of(training.parallel, device)
     algorithm = task.algorithm(strategy)
+    weights |= task.weights
     if folder.sources_file.exists():
         check_sources(folder.sources_file, task.fingerprints, "data")
-        if weights:
-            check_sources(folder.sources_file, weights, "weights")
+        check_sources(folder.sources_file, weights, "weights")
     watch = build_watch(task, folder, device)
     trainer = Trainer(model, algorithm, training, folder.path, watch, strategy)
     if checkpoint is not None:

@@ -37,7 +37,7 @@ def pick(
     return hidden[counted], targets[counted], counted[counted], None if weights is None else weights[counted]
 
 
-def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, counted: Tensor) -> Tensor:
+def logits_of(hidden: Tensor, weight: Tensor, bias: Tensor | None, counted: Tensor) -> Tensor:
     """(N, V) in at least fp32; zeros where nothing is asked, whatever would stand there."""
     logits = F.linear(hidden, weight, bias)
     return logits.to(torch.promote_types(logits.dtype, torch.float32)).where(counted[:, None], 0.0)
@@ -48,7 +48,7 @@ def log_reference(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: 
 
     Its arguments are those of `cross_entropy`.
     """
-    logits = _logits(hidden, weight, bias, counted)
+    logits = logits_of(hidden, weight, bias, counted)
     return logits.log_softmax(-1).gather(1, targets.where(counted, 0)[:, None])[:, 0] * counted
 
 
@@ -65,7 +65,7 @@ def reference(
 
     With smoothing ε the target gets 1 − ε, and ε is spread over all tokens.
     """
-    logits = _logits(hidden, weight, bias, counted)
+    logits = logits_of(hidden, weight, bias, counted)
     losses = F.cross_entropy(logits, targets.where(counted, 0), reduction="none", label_smoothing=smoothing) * counted
     return losses.sum() if weights is None else (losses * weights.where(counted, 0.0)).sum()
 
@@ -83,7 +83,7 @@ def chunked(
     differentiable = torch.is_grad_enabled() and any(
         tensor is not None and tensor.requires_grad for tensor in (hidden, weight, bias, weights)
     )
-    arguments = hidden, weight, bias, targets, counted, smoothing, weights, _precision(hidden)
+    arguments = hidden, weight, bias, targets, counted, smoothing, weights, precision_of(hidden)
     if not differentiable:
         return _CrossEntropy.forward(*arguments, False)[0]
     return _CrossEntropy.apply(*arguments, True)[0]
@@ -91,16 +91,16 @@ def chunked(
 
 def log_chunked(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
     """The same as `log_reference` in chunks of rows, whose logits are worked out once more on the way back."""
-    return _LogProbabilities.apply(hidden, weight, bias, targets, counted, _precision(hidden))
+    return _LogProbabilities.apply(hidden, weight, bias, targets, counted, precision_of(hidden))
 
 
-def _precision(hidden: Tensor) -> torch.dtype:
+def precision_of(hidden: Tensor) -> torch.dtype:
     """Precision of the products: autocast's, where it is at work."""
     device = hidden.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
 
 
-class _Chunks:
+class Chunks:
     """Pieces of rows, and their logits in at least fp32, as a loop that sums gradients goes through them."""
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype):
@@ -134,7 +134,7 @@ class _CrossEntropy(torch.autograd.Function):
         dtype: torch.dtype,
         differentiable: bool,
     ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
-        chunks, sums = _Chunks(hidden, weight, bias, dtype), _Sums(weight, bias)
+        chunks, sums = Chunks(hidden, weight, bias, dtype), Sums(weight, bias)
         total = hidden.new_zeros((), dtype=chunks.exact)
         factors = None if weights is None else weights.to(chunks.exact).masked_fill(~counted, 0.0)
         losses = []
@@ -144,7 +144,7 @@ class _CrossEntropy(torch.autograd.Function):
                 if not differentiable:
                     total += _loss(scores, targets[piece], counted[piece], smoothing, factor)
                     continue
-                loss, grad = _losses_and_gradient(scores, targets[piece], counted[piece], smoothing)
+                loss, grad = losses_and_gradient(scores, targets[piece], counted[piece], smoothing)
                 if factor is not None:
                     losses.append(loss[:, 0])
                     grad *= factor[:, None]
@@ -176,7 +176,7 @@ def _loss(scores: Tensor, targets: Tensor, counted: Tensor, smoothing: float, fa
     return loss if factors is None else (loss * factors).sum()
 
 
-def _losses_and_gradient(scores: Tensor, targets: Tensor, counted: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+def losses_and_gradient(scores: Tensor, targets: Tensor, counted: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
     """Loss (rows, 1) of each row of a chunk, and the gradient of their sum by its scores."""
     place = targets.where(counted, 0)[:, None]
     # One softmax serves both: its greatest share, which is 1/V at least, tells by what the scores were divided. And it
@@ -201,7 +201,7 @@ class _LogProbabilities(torch.autograd.Function):
     def forward(  # type: ignore[override]
         hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor, dtype: torch.dtype
     ) -> Tensor:
-        chunks = _Chunks(hidden, weight, bias, dtype)
+        chunks = Chunks(hidden, weight, bias, dtype)
         targets = targets.masked_fill(~counted, -100)
         with torch.autocast(hidden.device.type, enabled=False):
             losses = [
@@ -219,16 +219,16 @@ class _LogProbabilities(torch.autograd.Function):
     @backward_of_result
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         hidden, weight, bias, targets, counted = ctx.saved_tensors
-        chunks, sums = _Chunks(hidden, weight, bias, ctx.dtype), _Sums(weight, bias)
+        chunks, sums = Chunks(hidden, weight, bias, ctx.dtype), Sums(weight, bias)
         with torch.autocast(hidden.device.type, enabled=False):
             for piece in chunks.pieces:
-                _, grad = _losses_and_gradient(chunks.scores(piece), targets[piece], counted[piece], 0.0)
+                _, grad = losses_and_gradient(chunks.scores(piece), targets[piece], counted[piece], 0.0)
                 grad *= upstream[piece, None].neg()
                 sums.add(grad.to(ctx.dtype), chunks.matrix, chunks.inputs[piece])
         return sums.by_hidden(hidden), sums.by_weight, sums.by_bias, None, None, None
 
 
-class _Sums:
+class Sums:
     """Gradients by hidden vectors, weight and bias, of chunk after chunk.
 
     They add up in the parameters' own precision: a sum of many in bfloat16 would lose most of its digits.

@@ -17,6 +17,7 @@ from langue.kernels import (
     activation,
     convolution,
     dispatch,
+    distillation,
     dot_product,
     dropout,
     entropy,
@@ -127,6 +128,10 @@ dispatch.TABLE.update(
             Way(entropy.reference, modes=("transformed", "exported")),
             Way(entropy.chunked),
         ),
+        "distillation": (
+            Way(distillation.reference, modes=("transformed", "exported")),
+            Way(distillation.chunked),
+        ),
         "log_probabilities": (
             Way(entropy.log_reference, modes=("transformed", "exported")),
             Way(entropy.log_chunked),
@@ -158,6 +163,7 @@ attention_along_rows = _operation("attention_along_rows", dot_product.along_rows
 convolve_apart = _operation("convolve_apart", convolution.apart_reference)
 adapted_linear = _operation("adapted_linear", low_rank.reference)
 pick = _operation("pick", entropy.pick_reference)
+distill = _operation("distillation", distillation.reference)
 log_probabilities = _operation("log_probabilities", entropy.log_reference)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.teacher import Teacher
 from langue.randomness import RowRandomness
 
 
@@ -35,11 +36,12 @@ class Causal:
         same = documents[:, 1:] == documents[:, :-1]
         return Batch(inputs, targets.where(same, IGNORE), documents=documents[:, :-1])
 
-    def loss(self, model: Model, batch: Batch) -> Loss:
+    def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
         """Summed cross-entropy in nats."""
         assert batch.targets is not None
         smoothing = self.smoothing if model.training else 0.0
-        return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing)
+        lesson = None if teacher is None else teacher.lesson(batch)
+        return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing, lesson=lesson)
 
 
 def without_opening(targets: Tensor, opening: Sequence[int]) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from langue import kernels
 from langue.batch import IGNORE, Loss
 from langue.nn.embedding import Head
+from langue.objectives.teacher import Lesson, measures
 
 
 def linear_cross_entropy(
@@ -18,6 +19,7 @@ def linear_cross_entropy(
     weights: Tensor | None = None,
     *,
     sparse: bool = False,
+    lesson: Lesson | None = None,
 ) -> Loss:
     """Cross-entropy between `head(hidden)` and targets, summed over the targets that are not `IGNORE`.
 
@@ -29,6 +31,8 @@ def linear_cross_entropy(
             section 7).
         weights: (…) what the loss at each position is multiplied by, advantages for example; None for ones.
         sparse: most targets are IGNORE, so that the others are picked out first.
+        lesson: what a teacher says of the same positions, whose divergence gets its share of the loss; positions weigh
+            alike then.
 
     Returns:
         The loss in nats. Its count is that of the targets, whatever they weigh.
@@ -37,9 +41,17 @@ def linear_cross_entropy(
     counted = flat != IGNORE
     scale = None if weights is None else weights.reshape(-1)
     rows, count = hidden.flatten(0, -2), counted.sum()
+    taught = None if lesson is None else lesson.hidden.flatten(0, -2)
+    if sparse and taught is not None:
+        taught = kernels.pick(taught, flat, counted, None)[0]
     if sparse:
         rows, flat, counted, scale = kernels.pick(rows, flat, counted, scale)
     rows = head.prepare(rows)
+    if lesson is not None and taught is not None:
+        with torch.no_grad():
+            teacher = lesson.head.prepare(taught), lesson.head.table.matrix(), lesson.head.bias, *lesson.softening
+        total, sums = kernels.distill(rows, head.table.matrix(), head.bias, flat, counted, smoothing, *teacher)
+        return Loss(total, count, measures(sums, count))
     return Loss(kernels.cross_entropy(rows, head.table.matrix(), head.bias, flat, counted, smoothing, scale), count)
 
 

@@ -11,6 +11,7 @@ from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
 from langue.objectives.cross_entropy import linear_cross_entropy
 from langue.objectives.padding import padded
+from langue.objectives.teacher import Teacher
 from langue.randomness import RowRandomness
 
 
@@ -40,8 +41,9 @@ class Seq2SeqObjective:
         inputs[:, 1:] = np.where(targets[:, :-1] == IGNORE, self.start, targets[:, :-1])
         return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), source=source.ids, source_valid=source.valid)
 
-    def loss(self, model: Model, batch: Batch) -> Loss:
+    def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
         """Summed cross-entropy in nats."""
         assert batch.targets is not None
         smoothing = self.smoothing if model.training else 0.0
-        return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing)
+        lesson = None if teacher is None else teacher.lesson(batch)
+        return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing, lesson=lesson)

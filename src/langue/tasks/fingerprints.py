@@ -75,14 +75,14 @@ def check_sources(path: Path, fingerprints: Mapping[str, str], what: str) -> Non
     Args:
         path: the file that it has written.
         fingerprints: fingerprints by name.
-        what: "data", of which all must be found again, or "weights".
+        what: "data", of which all must be found again, or "weights", of which those to begin with are read once.
 
     Raises:
         LangueError: names what has changed, is new or is gone.
     """
     known = read_sources(path).get(what, {})
     others = [name for name, digest in known.items() if fingerprints.get(name, digest) != digest]
-    gone = [name for name in known if name not in fingerprints]
+    gone = [name for name in known if name not in fingerprints and what == "data"]
     new = [name for name in fingerprints if name not in known]
     changes = [(others, "changed"), (gone, "gone"), (new, "new")]
     changed = "; ".join(f"{word} since then: {_named(names)}" for names, word in changes if names)

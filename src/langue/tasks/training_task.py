@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import torch
+
 from langue.data.buckets import Buckets
 from langue.data.pair_encoder import CorpusShares
 from langue.data.tally import left_out
@@ -274,6 +276,11 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     def has_dev(self) -> bool:
         """True if there are dev data to watch the training by."""
 
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """SHA-256 of trained weights beside the model's own that every part of a training reads, by their name."""
+        return {}
+
     @abstractmethod
     def evaluate(self, model: Model) -> dict[str, float]:
         """Metrics on dev data, the deciding one among them."""
@@ -322,11 +329,15 @@ class SupervisedTraining(TrainingTask[AnyRecipe]):
 
     def algorithm(self, strategy: Strategy) -> Supervised:
         batches, is_cpu = self.batches(strategy.rank, strategy.shares), strategy.device.type == "cpu"
-        return Supervised(self.objective(), batches, self.recipe.training.seed, alone=is_cpu)
+        return Supervised(self.learning(strategy.device), batches, self.recipe.training.seed, alone=is_cpu)
 
     @abstractmethod
     def objective(self) -> Objective:
         """The objective that the model learns by."""
+
+    def learning(self, device: torch.device) -> Objective:
+        """The objective as it is learnt by on a device; another one where a teacher has a say as well."""
+        return self.objective()
 
     @abstractmethod
     def batches(self, rank: int, world: int) -> Batches:

@@ -11,10 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from langue.batch import IGNORE, Batch, Example, Loss
+from langue.kernels.distillation import divergences
 from langue.models import Model
 from langue.objectives.padding import padded
+from langue.objectives.teacher import Softening, Teacher, mixed
 from langue.randomness import RowRandomness
 from langue.tasks.classify.settings import AnswerKind
+
+NEVER = -1e4
+"""The score of what cannot be."""
 
 
 class ClassifyObjective:
@@ -45,10 +50,32 @@ class ClassifyObjective:
         targets = np.stack([np.asarray(example["target"], kind) for example in examples])
         return replace(batch, targets=torch.from_numpy(targets))
 
-    def loss(self, model: Model, batch: Batch) -> Loss:
+    def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
         """Summed over examples."""
         assert batch.targets is not None
-        return self.of_scores(model.classify(batch), batch.targets, self.smoothing if model.training else 0.0)
+        scores, targets = model.classify(batch).float(), batch.targets
+        loss = self.of_scores(scores, targets, self.smoothing if model.training else 0.0)
+        if teacher is None:
+            return loss
+        share, taught = teacher.softening.share, teacher.scores(batch).float()
+        return mixed(loss.total, *self._from_teacher(scores, taught, targets, teacher.softening), share, loss.count)
+
+    def _from_teacher(
+        self, scores: Tensor, taught: Tensor, targets: Tensor, softening: Softening
+    ) -> tuple[Tensor, Tensor]:
+        """The divergence from a teacher's distribution over labels or choices, the mean over labels of that from its
+        opinion of each, or the squared distance from its number; and at how many examples both say the same."""
+        temperature, _, top = softening
+        if self.kind == "number":
+            return F.mse_loss(scores, taught, reduction="sum"), (scores.detach() == taught).sum()
+        if self.kind == "labels":
+            own, theirs = (torch.stack([x, torch.zeros_like(x)], -1).flatten(0, 1) for x in (scores, taught))
+            same = ((scores > 0) == (taught > 0)).all(1)
+            return divergences(own, theirs, temperature).sum() / scores.shape[1], same.sum()
+        if self.kind == "choice":
+            # One that is not there has no probability under either; −∞ would leave no difference to take.
+            scores, taught = (x.view(targets.shape).masked_fill(targets == IGNORE, NEVER) for x in (scores, taught))
+        return divergences(scores, taught, temperature, top).sum(), (scores.argmax(1) == taught.argmax(1)).sum()
 
     def of_scores(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Loss:
         """The loss of scores (B, outputs), or (B · choices, 1)."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from langue.nn.heads import DenseKind, Pooling
 from langue.recipe import TableRecipe
 from langue.settings import Settings
+from langue.tasks.distill.settings import TaughtRecipe
 
 AnswerKind = Literal["label", "labels", "number", "choice"]
 
@@ -33,7 +34,7 @@ class ClassifySettings(Settings):
     """The metric on dev data that decides; null takes the benchmark's, else accuracy, f1_micro or pearson."""
 
 
-class ClassifyRecipe(TableRecipe):
+class ClassifyRecipe(TableRecipe, TaughtRecipe):
     """A model that learns to judge texts."""
 
     task: Literal["classify"]

@@ -17,6 +17,7 @@ from langue.tasks.classify.data import check_texts, encoded_examples, labels_of,
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.predict import Classify
 from langue.tasks.classify.settings import AnswerKind, ClassifyRecipe, ClassifySettings
+from langue.tasks.distill.training import TaughtTraining
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
@@ -33,7 +34,7 @@ METRICS: Mapping[AnswerKind, tuple[str, ...]] = {
 LOWER = {"loss", "mean_squared_error"}
 
 
-class ClassifyTraining(TableTraining[ClassifyRecipe]):
+class ClassifyTraining(TaughtTraining[ClassifyRecipe], TableTraining[ClassifyRecipe]):
     """One judgement for each row."""
 
     words = CardWords(
@@ -84,6 +85,14 @@ class ClassifyTraining(TableTraining[ClassifyRecipe]):
     def objective(self) -> ClassifyObjective:
         settings = self.recipe.classify
         return ClassifyObjective(settings.kind, self._weights(settings), self.recipe.training.label_smoothing)
+
+    def check_teacher(self, teacher: Classify) -> None:
+        own, theirs = self.recipe.classify, teacher.settings
+        if own.kind in ("label", "labels") and own.labels != theirs.labels:
+            raise LangueError(
+                f"distill.teacher: it tells {', '.join(theirs.labels)} apart, and the student learns "
+                f"{', '.join(own.labels)}; name the same in classify.labels"
+            )
 
     def _weights(self, settings: ClassifySettings) -> list[float] | None:
         """A weight for each label, of mean 1 over the training data."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.teacher import Teacher
 from langue.randomness import RowRandomness
 from langue.tasks.fill.settings import MaskingSettings
 from langue.text import Tokenizer
@@ -104,7 +105,7 @@ class Masked:
         random = self.ordinary[(others * len(self.ordinary)).astype(np.int64)]
         return np.where(masked, self.mask, np.where(replaced, random, ids))
 
-    def loss(self, model: Model, batch: Batch) -> Loss:
+    def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
         """Summed cross-entropy in nats of the hidden tokens, which alone go through the head.
 
         The second question of a row counts as much as all its hidden tokens together, so that the mean over tokens is
@@ -117,7 +118,8 @@ class Masked:
         if self.settings.pairs != "none":
             related, targets = targets[:, 0], targets.clone()
             targets[:, 0] = IGNORE
-        loss = linear_cross_entropy(hidden, model.head, targets, smoothing, sparse=True)
+        lesson = None if teacher is None else teacher.lesson(batch)
+        loss = linear_cross_entropy(hidden, model.head, targets, smoothing, sparse=True, lesson=lesson)
         if related is None:
             return loss
         assert model.classifier is not None
@@ -125,7 +127,7 @@ class Masked:
         second = F.cross_entropy(scores, related, reduction="none") * (targets != IGNORE).sum(1)
         parts = {"token_loss": loss.total, "pair_loss": second.sum()}
         metrics = {name: torch.stack([part, loss.count]) for name, part in parts.items()}
-        return replace(loss, total=loss.total + second.sum(), metrics=metrics)
+        return replace(loss, total=loss.total + second.sum(), metrics={**loss.metrics, **metrics})
 
 
 def _alone(documents: np.ndarray) -> np.ndarray:

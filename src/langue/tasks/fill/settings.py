@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from langue.recipe import TextRecipe
 from langue.settings import Settings
+from langue.tasks.distill.settings import TaughtRecipe
 
 PairKind = Literal["none", "next", "order"]
 
@@ -34,7 +35,7 @@ class MaskingSettings(Settings):
         return self
 
 
-class FillRecipe(TextRecipe):
+class FillRecipe(TextRecipe, TaughtRecipe):
     """An encoder that learns to say which tokens were hidden."""
 
     unit: ClassVar[str] = "hidden tokens"

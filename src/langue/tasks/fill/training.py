@@ -9,6 +9,7 @@ from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import ClassifierConfig
+from langue.tasks.distill.training import TaughtTraining
 from langue.tasks.fill.evaluate import evaluate_masked
 from langue.tasks.fill.objective import Masked
 from langue.tasks.fill.predict import Fill
@@ -20,7 +21,7 @@ from langue.text import Tokenizer
 from langue.training.device import autocast
 
 
-class FillTraining(TextTraining[FillRecipe]):
+class FillTraining(TaughtTraining[FillRecipe], TextTraining[FillRecipe]):
     """Masked language modelling on framed windows, whole documents, or pairs of stretches."""
 
     words = CardWords(

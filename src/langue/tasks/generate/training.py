@@ -7,6 +7,7 @@ from pathlib import Path
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
+from langue.tasks.distill.training import TaughtTraining
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.predict import Generate
 from langue.tasks.generate.settings import GenerateRecipe
@@ -17,7 +18,7 @@ from langue.text import Tokenizer
 from langue.training.device import autocast
 
 
-class GenerateTraining(TextTraining[GenerateRecipe]):
+class GenerateTraining(TaughtTraining[GenerateRecipe], TextTraining[GenerateRecipe]):
     """Causal language modelling on windows or whole documents."""
 
     words = CardWords(
@@ -64,6 +65,8 @@ class GenerateTraining(TextTraining[GenerateRecipe]):
         return f"{samples.prompt}{text}"
 
     @property
-    def bytes_per_target(self) -> float:
+    def bytes_per_target(self) -> float | None:
+        if self.recipe.distill is not None:  # in the training's loss a teacher has a share, which is of no byte
+            return None
         stores = zip(self.splits.shares, self.splits.train, strict=True)
         return sum(share * store.text_bytes / store.tokens for share, store in stores)

@@ -22,13 +22,13 @@ from langue.metrics.languages import check_language
 from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
-from langue.recipe import PairRecipe
+from langue.tasks.distill.training import TaughtTraining
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
+from langue.tasks.rewriting.settings import RewriteRecipe
 from langue.tasks.training_task import (
     Load,
     Shape,
-    SupervisedTraining,
     WeightsOrigin,
     buckets_of,
     set_up,
@@ -42,7 +42,7 @@ SAMPLES = 3
 """Dev texts that a report shows with what becomes of them."""
 
 
-class PairTraining(SupervisedTraining[PairRecipe]):
+class PairTraining(TaughtTraining[RewriteRecipe]):
     """A training task on pairs of texts.
 
     Attributes:
@@ -52,7 +52,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
     task: ClassVar[type[Rewrite]]
     usual_too_long: ClassVar[str]
 
-    def __init__(self, recipe: PairRecipe, tokenizer: Tokenizer, folder: Path):
+    def __init__(self, recipe: RewriteRecipe, tokenizer: Tokenizer, folder: Path):
         super().__init__(recipe, tokenizer, folder)
         self.source_tokenizer = tokenizer if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
         settings = self._settings(recipe)
@@ -86,7 +86,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
         return examples
 
     @classmethod
-    def texts(cls, recipe: PairRecipe) -> Iterator[str]:
+    def texts(cls, recipe: RewriteRecipe) -> Iterator[str]:
         for pair in read_pairs(recipe.data, "train", cls.task.columns):
             if isinstance(pair, Pair):
                 yield pair.target
@@ -94,7 +94,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
                     yield pair.source
 
     @classmethod
-    def complete(cls, recipe: PairRecipe, tokenizer: Tokenizer) -> PairRecipe:
+    def complete(cls, recipe: RewriteRecipe, tokenizer: Tokenizer) -> RewriteRecipe:
         if recipe.model.form != "seq2seq":
             raise LangueError(f"task: {recipe.task} wants model.form: seq2seq, not {recipe.model.form}")
         pairs = recipe.data.pairs
@@ -117,13 +117,13 @@ class PairTraining(SupervisedTraining[PairRecipe]):
         return recipe.replace(model={name: size or needed})
 
     @classmethod
-    def begun_from(cls, recipe: PairRecipe, origin: WeightsOrigin) -> PairRecipe:
+    def begun_from(cls, recipe: RewriteRecipe, origin: WeightsOrigin) -> RewriteRecipe:
         if origin.source_tokenizer is None or recipe.source_tokenizer is not None:
             return recipe
         return recipe.replace(source_tokenizer=origin.source_tokenizer)
 
     @classmethod
-    def prepare(cls, recipe: PairRecipe, tokenizer: Tokenizer, folder: Path) -> None:
+    def prepare(cls, recipe: RewriteRecipe, tokenizer: Tokenizer, folder: Path) -> None:
         make_folders(folder)
         if recipe.source_tokenizer is not None:
             source_tokenizer(recipe, cls.task.columns).save(folder / "source")
@@ -169,7 +169,7 @@ class PairTraining(SupervisedTraining[PairRecipe]):
         return f"{len(self.train):,} pairs of {short(source)} and {short(target)} tokens"
 
     @classmethod
-    def load_of(cls, recipe: PairRecipe) -> Load:
+    def load_of(cls, recipe: RewriteRecipe) -> Load:
         """The pairs are encoded, since their lengths decide."""
         with set_up(cls, recipe) as (task, _):
             largest, targets = task.largest, int(task.train.lengths[:, 1].sum())
@@ -233,19 +233,19 @@ class PairTraining(SupervisedTraining[PairRecipe]):
             self.sides.target.encode_batch([pair.target for pair in pairs])
         return pairs
 
-    def _settings(self, recipe: PairRecipe) -> PairSettings:
+    def _settings(self, recipe: RewriteRecipe) -> PairSettings:
         settings = recipe.data.pairs
         return settings.replace(too_long=settings.too_long or self.usual_too_long)
 
 
-def _tags(recipe: PairRecipe, columns: tuple[str, str]) -> dict[str, Any]:
+def _tags(recipe: RewriteRecipe, columns: tuple[str, str]) -> dict[str, Any]:
     """All tags of the training pairs, by the alphabet, and whether every pair has one."""
     combinations = {pair.tags for pair in read_pairs(recipe.data, "train", columns) if isinstance(pair, Pair)}
     tags = tuple(sorted({tag for tags in combinations for tag in tags}))
     return {"tags": tags, "tagged": bool(combinations) and all(combinations)}
 
 
-def source_tokenizer(recipe: PairRecipe, columns: tuple[str, str]) -> Tokenizer:
+def source_tokenizer(recipe: RewriteRecipe, columns: tuple[str, str]) -> Tokenizer:
     """The tokenizer of the sources, learnt once a process."""
     assert recipe.source_tokenizer is not None
     return _learn_source(recipe.source_tokenizer.model_dump_json(), recipe.data.model_dump_json(), columns)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from langue.recipe import PairRecipe
+from langue.tasks.rewriting.settings import RewriteRecipe
 
 
-class SummarizeRecipe(PairRecipe):
+class SummarizeRecipe(RewriteRecipe):
     """An encoder–decoder that learns to tell texts in short."""
 
     task: Literal["summarize"]

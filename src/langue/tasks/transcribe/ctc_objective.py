@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from langue.batch import IGNORE, Batch, Example, Loss
+from langue.kernels.distillation import divergences
 from langue.models import Model
 from langue.models.config import AudioConfig
 from langue.nn.audio_front_end import positions_of
+from langue.objectives.teacher import Teacher, mixed
 from langue.randomness import RowRandomness
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import hear
@@ -42,12 +44,30 @@ class CTCObjective:
         ids = torch.zeros(len(examples), 0, dtype=torch.long)
         return Batch(ids, padded, source=recordings.features, source_valid=recordings.valid)
 
-    def loss(self, model: Model, batch: Batch) -> Loss:
+    def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
         """Summed over texts, in nats; it counts tokens. A text that has no room in its recording counts nothing."""
         assert batch.targets is not None
         logs = self.log_probabilities(model, batch)
-        losses = ctc_losses(logs, self.lengths(batch), batch.targets, self.blank)
-        return Loss(losses.sum(), (batch.targets != IGNORE).sum())
+        hard = ctc_losses(logs, self.lengths(batch), batch.targets, self.blank).sum()
+        count = (batch.targets != IGNORE).sum()
+        if teacher is None:
+            return Loss(hard, count)
+        return mixed(hard, *self._from_teacher(logs, batch, teacher), teacher.softening.share, count)
+
+    def _from_teacher(self, logs: Tensor, batch: Batch, teacher: Teacher) -> tuple[Tensor, Tensor]:
+        """The mean divergence along each recording, once for each of its tokens, so that it weighs as much as they do
+        (frame by frame, as in Takashima, Li & Kawai 2018); and the share of positions at which both say the same,
+        counted the same way."""
+        assert batch.targets is not None
+        with torch.no_grad():
+            taught = self.log_probabilities(teacher.model, batch)
+        temperature, _, top = teacher.softening
+        lengths, tokens = self.lengths(batch), (batch.targets != IGNORE).sum(1)
+        places = torch.arange(logs.shape[1], device=logs.device)
+        weights = (places < lengths[:, None]) * (tokens / lengths)[:, None]
+        soft = divergences(logs.flatten(0, 1), taught.flatten(0, 1), temperature, top).view(weights.shape)
+        agreeing = logs.argmax(-1) == taught.argmax(-1)
+        return (soft * weights).sum(), (agreeing * weights).sum()
 
     def log_probabilities(self, model: Model, batch: Batch) -> Tensor:
         """(B, positions, V) in fp32."""

@@ -14,6 +14,7 @@ from langue.models.config import AudioConfig
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.state import EncoderOutput
 from langue.objectives.cross_entropy import linear_cross_entropy
+from langue.objectives.teacher import Teacher
 from langue.randomness import RowRandomness
 from langue.tasks.transcribe.ctc_objective import ctc_losses
 from langue.tasks.transcribe.settings import TranscribeSettings
@@ -70,15 +71,17 @@ class TranscriptionObjective:
         first, tick = self.times
         return [first, *text, first + min(samples, self.window or samples) // tick]
 
-    def loss(self, model: Model, batch: Batch) -> Loss:
+    def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
         """Summed cross-entropy in nats; of a model that spells as well, mixed with CTC's (Watanabe et al. 2017)."""
         assert batch.targets is not None
         smoothing = self.smoothing if model.training else 0.0
+        lesson = None if teacher is None else teacher.lesson(batch)
         if self.blank is None or self.settings is None:
-            return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing)
+            return linear_cross_entropy(model.hidden(batch), model.head, batch.targets, smoothing, lesson=lesson)
         assert isinstance(model, Seq2Seq)
         memory = model.encode(batch)
-        dictated = linear_cross_entropy(model.write(batch, memory), model.head, batch.targets, smoothing)
+        written = model.write(batch, memory)
+        dictated = linear_cross_entropy(written, model.head, batch.targets, smoothing, lesson=lesson)
         # What is spelt is the text alone, without its end; nothing stands before it in a model that was not asked.
         text = batch.targets[:, len(self.prompt) - 1 :]
         text = text.masked_fill(text == self.end, IGNORE)
@@ -86,7 +89,7 @@ class TranscriptionObjective:
         share = self.settings.spelling
         count = dictated.count
         parts = {"attention_loss": torch.stack([dictated.total, count]), "ctc_loss": torch.stack([spelt, count])}
-        return Loss((1 - share) * dictated.total + share * spelt, count, parts)
+        return Loss((1 - share) * dictated.total + share * spelt, count, {**dictated.metrics, **parts})
 
 
 def spelling(model: Seq2Seq, memory: EncoderOutput) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from langue.data.sound_files import Truncated
 from langue.recipe import TableRecipe
 from langue.settings import Settings
+from langue.tasks.distill.settings import TaughtRecipe
 
 
 class TranscribeSettings(Settings):
@@ -42,7 +43,7 @@ class TranscribeSettings(Settings):
     """Beginnings that are followed at once when a model is measured; 1 takes the likeliest letter of each moment."""
 
 
-class TranscribeRecipe(TableRecipe):
+class TranscribeRecipe(TableRecipe, TaughtRecipe):
     """A model that learns to write what is said in recordings."""
 
     unit: ClassVar[str] = "tokens"

@@ -27,6 +27,7 @@ from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, HOP, frames_of, levels_of
+from langue.tasks.distill.training import TaughtTraining
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import needed_positions
@@ -47,7 +48,7 @@ SAMPLES = 3
 """Dev recordings that a report shows with what is written of them."""
 
 
-class TranscribeTraining(TableTraining[TranscribeRecipe]):
+class TranscribeTraining(TaughtTraining[TranscribeRecipe], TableTraining[TranscribeRecipe]):
     """Recordings and what is said in them."""
 
     words = CardWords(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from langue.recipe import PairRecipe
+from langue.tasks.rewriting.settings import RewriteRecipe
 
 
-class TranslateRecipe(PairRecipe):
+class TranslateRecipe(RewriteRecipe):
     """An encoder–decoder that learns to translate."""
 
     task: Literal["translate"]

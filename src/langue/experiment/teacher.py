@@ -1,0 +1,116 @@
+"""A recipe with what follows from the teacher that it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langue.errors import LangueError
+from langue.experiment.start import Start, read_start
+from langue.recipe import PairRecipe, Recipe
+from langue.settings import shown
+from langue.tasks import REWRITERS
+from langue.tasks.distill.settings import TaughtRecipe
+from langue.text import Tokenizer, TokenizerSettings
+
+INSTEAD = "learn from what it writes instead"
+
+
+def with_teacher(recipe: Recipe) -> Recipe:
+    """The recipe with the teacher's tokens, in which alone it can say what it holds of a text.
+
+    Raises:
+        LangueError: there is no such teacher, or it knows another task, form or vocabulary.
+    """
+    if not isinstance(recipe, TaughtRecipe) or recipe.distill is None:
+        return recipe
+    path = recipe.distill.teacher
+    try:
+        start = read_start(path)
+    except LangueError as error:
+        raise LangueError(f"distill.teacher: {error}") from None
+    unsure = start.recipe is None and start.task in REWRITERS
+    if recipe.task != start.task and not (unsure and recipe.task in REWRITERS):
+        raise LangueError(
+            f"distill.teacher: {path} is a model to {start.task}, but the student learns to {recipe.task}"
+        )
+    _check_form(recipe, start)
+    recipe = _with_hearing(_with_tokens(recipe, start), start)
+    return recipe if recipe.task == "classify" else _with_vocabulary(recipe, start)
+
+
+def _check_form(recipe: TaughtRecipe, start: Start) -> None:
+    """Refuse a teacher that does not read what the student reads; judgements of a text are alike in all forms."""
+    assert recipe.distill is not None
+    if recipe.task != "classify" and start.config.form != recipe.model.form:
+        raise LangueError(
+            f"distill.teacher: {recipe.distill.teacher} is of form: {start.config.form} and the student of form: "
+            f"{recipe.model.form}; {INSTEAD}: --distill.what texts"
+        )
+
+
+def _with_tokens(recipe: TaughtRecipe, start: Start) -> TaughtRecipe:
+    """The recipe with the teacher's tokenizer, and with that of its sources.
+
+    Raises:
+        LangueError: the recipe names others.
+    """
+    assert recipe.distill is not None
+    path = recipe.distill.teacher
+    if start.tokenizer is None:
+        raise LangueError(f"distill.teacher: {path} comes without its tokenizer; put its tokenizer.json there")
+    own = recipe.tokenizer.path
+    if own is not None:
+        _check_same(own, start.tokenizer, recipe)
+    changes: dict[str, Any] = {"tokenizer": TokenizerSettings(path=own or start.tokenizer)}
+    if isinstance(recipe, PairRecipe) and start.source_tokenizer is not None:
+        source = None if recipe.source_tokenizer is None else recipe.source_tokenizer.path
+        if source is not None:
+            _check_same(source, start.source_tokenizer, recipe)
+        changes["source_tokenizer"] = TokenizerSettings(path=source or start.source_tokenizer)
+    return recipe.replace(**changes)
+
+
+def _check_same(own: Any, theirs: Any, recipe: TaughtRecipe) -> None:
+    assert recipe.distill is not None
+    if Tokenizer.load(own).fingerprint != Tokenizer.load(theirs).fingerprint:
+        raise LangueError(
+            f"distill.teacher: {recipe.distill.teacher} has another tokenizer than {own}, so that its logits are of "
+            f"other tokens; {INSTEAD}: --distill.what texts"
+        )
+
+
+def _with_hearing(recipe: TaughtRecipe, start: Start) -> TaughtRecipe:
+    """The recipe with the teacher's features of recordings, where it hears.
+
+    Raises:
+        LangueError: the recipe says others.
+    """
+    assert recipe.distill is not None
+    own, theirs = recipe.model.audio, start.config.audio
+    if own is None or theirs is None:
+        return recipe if theirs is None else recipe.replace(model={"audio": theirs})
+    heard = ("features", "normalisation", "levels", "bins")
+    for name in (*heard, "strides") if recipe.model.form == "encoder" else heard:
+        if getattr(own, name) != getattr(theirs, name):
+            raise LangueError(
+                f"distill.teacher: model.audio.{name} is {shown(getattr(own, name))} and "
+                f"{shown(getattr(theirs, name))} in {recipe.distill.teacher}, which hears the same features; leave it "
+                f"out, or {INSTEAD}: --distill.what texts"
+            )
+    return recipe
+
+
+def _with_vocabulary(recipe: TaughtRecipe, start: Start) -> TaughtRecipe:
+    """The recipe with as many tokens as the teacher has.
+
+    Raises:
+        LangueError: it says another number.
+    """
+    assert recipe.distill is not None
+    theirs, own = start.config.vocab_size, recipe.model.vocab_size
+    if own and own != theirs:
+        raise LangueError(
+            f"distill.teacher: {recipe.distill.teacher} has a vocabulary of {theirs:,} tokens and the student one of "
+            f"{own:,}; leave out model.vocab_size, or {INSTEAD}: --distill.what texts"
+        )
+    return recipe.replace(model={"vocab_size": theirs})
