@@ -275,3 +275,74 @@ def test_each_judgement_is_learnt_from_the_teachers(kind):
     assert same.total.abs() < 1e-6  # scores are in single precision
     assert same.metrics["agreement"].tolist() == [2, 2]
     assert another.total > 1e-4
+
+
+def kept_texts(run: Path, split: str = "train") -> list[dict]:
+    with (run / "data" / f"taught-{split}.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def test_labels_that_the_teacher_gave_are_learnt(folder, tmp_path):
+    run = taught(folder, tmp_path / "run", "classify", distill__what="texts").folder.path
+    rows = kept_texts(run)
+    teacher = langue.load(folder / "teacher-classify", task="classify")
+    assert [row["label"] for row in rows] == teacher.classify([row["text"] for row in rows])
+    # Those to evaluate by are people's.
+    own = {row["text"]: row["label"] for row in labelled_rows.sentences(200)}
+    assert all(own[row["text"]] == row["label"] for row in kept_texts(run, "dev"))
+    assert len(rows) + len(kept_texts(run, "dev")) == 200
+
+
+@pytest.mark.parametrize("task", ["translate", "summarize"])
+def test_targets_that_the_teacher_wrote_are_learnt_by_other_tokens(folder, tmp_path, task):
+    other = {"tokenizer__kind": "byte-bpe", "tokenizer__vocab_size": 280}
+    run = taught(folder, tmp_path / "run", task, distill__what="texts", distill__texts__beams=2, **other).folder.path
+    target = "target" if task == "translate" else "summary"
+    source = "source" if task == "translate" else "text"
+    teacher = langue.load(folder / f"teacher-{task}")
+    rows = kept_texts(run)
+    assert rows
+    assert [row[target] for row in rows] == teacher.predict([row[source] for row in rows], beams=2)
+    people = dict(pair_rows.pairs())
+    assert all(people[row[source]] == row[target] for row in kept_texts(run, "dev"))
+
+
+@pytest.mark.parametrize("prompt_tokens", [0, 5])
+def test_texts_that_the_teacher_made_up_are_learnt(folder, tmp_path, prompt_tokens):
+    texts = {
+        "distill__texts__count": 30,
+        "distill__texts__prompt_tokens": prompt_tokens,
+        "distill__texts__max_tokens": 20,
+    }
+    run = taught(folder, tmp_path / "run", "generate", distill__what="texts", data__max_dropped=1, **texts).folder.path
+    rows = [row["text"] for row in kept_texts(run)]
+    assert 20 < len(rows) <= 30
+    assert len(set(rows)) > 20  # each has draws of its own
+    beginnings = {line[:5] for line in tiny.text().splitlines()}
+    assert prompt_tokens == 0 or all(row[:5] in beginnings for row in rows)
+    assert "".join(row["text"] for row in kept_texts(run, "dev")) in tiny.text()
+
+
+def test_transcripts_that_the_teacher_wrote_are_learnt(folder, tmp_path):
+    teacher = folder / "teacher-transcribe"  # whose tokens are those of all letters, not of the few that it writes yet
+    changes = {"distill__what": "texts", "tokenizer__path": teacher, "data__max_dropped": 1}
+    rows = kept_texts(taught(folder, tmp_path / "run", "transcribe", **changes).folder.path)
+    heard = langue.load(teacher, task="transcribe").transcribe([row["audio"] for row in rows], beams=4)
+    assert [row["text"] for row in rows] == heard
+
+
+def test_a_run_goes_on_from_what_was_written_without_the_teacher(folder, tmp_path):
+    (tmp_path / "teacher").symlink_to(folder / "teacher-classify")
+    changes = {"distill__what": "texts", "distill__teacher": tmp_path / "teacher", "training__schedule": "constant"}
+    run = taught(folder, tmp_path / "run", "classify", training__warmup_steps=0, **changes)
+    (tmp_path / "teacher").unlink()
+    longer = {**changes, "training__warmup_steps": 0, "training__steps": 9}
+    assert taught(folder, tmp_path / "run", "classify", resume=True, **longer).step == 9
+    weights = json.loads((run.folder.path / "sources.json").read_text())["weights"]
+    assert weights.keys() == {str(tmp_path / "teacher")}
+
+
+def test_a_model_to_fill_gaps_writes_nothing(folder, tmp_path):
+    with pytest.raises(LangueError, match=r"distill\.what: a model to fill writes no texts"):
+        taught(folder, tmp_path / "run", "fill", distill__what="texts")
+    assert not (tmp_path / "run").exists()

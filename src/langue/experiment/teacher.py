@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from langue.errors import LangueError
+from langue.experiment.run import RunFolder
 from langue.experiment.start import Start, read_start
 from langue.recipe import PairRecipe, Recipe
 from langue.settings import shown
 from langue.tasks import REWRITERS
 from langue.tasks.distill.settings import TaughtRecipe
+from langue.tasks.distill.texts import write_texts, writer_of
 from langue.text import Tokenizer, TokenizerSettings
 
 INSTEAD = "learn from what it writes instead"
@@ -21,7 +23,7 @@ def with_teacher(recipe: Recipe) -> Recipe:
     Raises:
         LangueError: there is no such teacher, or it knows another task, form or vocabulary.
     """
-    if not isinstance(recipe, TaughtRecipe) or recipe.distill is None:
+    if not isinstance(recipe, TaughtRecipe) or recipe.distill is None or recipe.distill.what == "texts":
         return recipe
     path = recipe.distill.teacher
     try:
@@ -36,6 +38,19 @@ def with_teacher(recipe: Recipe) -> Recipe:
     _check_form(recipe, start)
     recipe = _with_hearing(_with_tokens(recipe, start), start)
     return recipe if recipe.task == "classify" else _with_vocabulary(recipe, start)
+
+
+def with_texts(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Recipe:
+    """The recipe with the texts that its teacher writes now, or wrote when the run began, for data.
+
+    Raises:
+        LangueError: there is no such teacher, or the data cannot be read.
+    """
+    if not isinstance(recipe, TaughtRecipe) or recipe.distill is None or recipe.distill.what != "texts":
+        return recipe
+    if not resume:
+        return write_texts(recipe, folder.data)
+    return writer_of(recipe).with_kept_texts(recipe, folder.recipe())
 
 
 def _check_form(recipe: TaughtRecipe, start: Start) -> None:

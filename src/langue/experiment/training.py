@@ -21,6 +21,7 @@ from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
+from langue.experiment.teacher import with_texts
 from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
@@ -135,6 +136,7 @@ def set_up(
             if data is not None:
                 recipe = kept_data(recipe, folder) if resume else materialize(data, recipe, folder.data)
             recipe = go_on_from(recipe, folder, start_from) if resume else begin_from(recipe, start_from)
+            recipe = with_texts(recipe, folder, resume=bool(resume))
             trainer = (_resume if resume else _begin)(recipe, folder)
             wait()
         else:

@@ -77,6 +77,14 @@ def training_texts(recipe: TextRecipe) -> Iterator[str]:
                 yield piece.text
 
 
+def dev_texts(recipe: TextRecipe) -> Iterator[str]:
+    """The part of the training text that is set aside to evaluate by."""
+    for source in members(recipe.data):
+        cut = _cut(source, recipe.data)
+        if cut is not None:
+            yield from (piece.text for piece in after(_pieces(source, recipe.data), cut))
+
+
 def beginning(data: TextDataSettings, characters: int) -> Iterator[str]:
     """The beginning of the training text, so many characters at least, if there are as many.
 

@@ -17,7 +17,8 @@ from langue.tasks.classify.data import check_texts, encoded_examples, labels_of,
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.predict import Classify
 from langue.tasks.classify.settings import AnswerKind, ClassifyRecipe, ClassifySettings
-from langue.tasks.distill.training import TaughtTraining
+from langue.tasks.distill.rows import held_out, named
+from langue.tasks.distill.training import WrittenTraining
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
@@ -34,7 +35,7 @@ METRICS: Mapping[AnswerKind, tuple[str, ...]] = {
 LOWER = {"loss", "mean_squared_error"}
 
 
-class ClassifyTraining(TaughtTraining[ClassifyRecipe], TableTraining[ClassifyRecipe]):
+class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRecipe]):
     """One judgement for each row."""
 
     words = CardWords(
@@ -85,6 +86,32 @@ class ClassifyTraining(TaughtTraining[ClassifyRecipe], TableTraining[ClassifyRec
     def objective(self) -> ClassifyObjective:
         settings = self.recipe.classify
         return ClassifyObjective(settings.kind, self._weights(settings), self.recipe.training.label_smoothing)
+
+    @classmethod
+    def inputs_for(cls, recipe: ClassifyRecipe, teacher: Classify) -> list[Labelled]:
+        return cls.learnt(recipe)
+
+    @classmethod
+    def rows_by(cls, recipe: ClassifyRecipe, teacher: Classify, inputs: list[Labelled]) -> list[dict[str, Any]]:
+        answers = teacher.predict([row.values for row in inputs])
+        return [
+            named(recipe.data, {**row.values, "label": answer}) for row, answer in zip(inputs, answers, strict=True)
+        ]
+
+    @classmethod
+    def held_out(cls, recipe: ClassifyRecipe) -> list[dict[str, Any]] | None:
+        return held_out(recipe.data)
+
+    @classmethod
+    def with_texts(cls, recipe: ClassifyRecipe, teacher: Classify, data: Mapping[str, Any]) -> ClassifyRecipe:
+        """The labels are the teacher's, in its order; a benchmark's own files are no longer read."""
+        recipe = super().with_texts(recipe, teacher, {**data, "benchmark": None, "folder": None})
+        return recipe.replace(classify={"kind": teacher.kind, "labels": teacher.settings.labels})
+
+    @classmethod
+    def with_kept_texts(cls, recipe: ClassifyRecipe, old: ClassifyRecipe) -> ClassifyRecipe:
+        recipe = super().with_kept_texts(recipe, old)
+        return recipe.replace(classify={"kind": old.classify.kind, "labels": old.classify.labels})
 
     def check_teacher(self, teacher: Classify) -> None:
         own, theirs = self.recipe.classify, teacher.settings

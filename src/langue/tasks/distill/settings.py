@@ -12,7 +12,26 @@ from langue.objectives.teacher import Softening
 from langue.recipe import PATHS, Recipe
 from langue.settings import Settings
 
-What = Literal["logits"]
+What = Literal["logits", "texts"]
+
+
+class WritingSettings(Settings):
+    """The way in which a teacher writes what is to be learnt."""
+
+    count: int = Field(default=1000, ge=1)
+    """Texts that a model to generate writes; others write one for each row of the data."""
+    prompt_tokens: int = Field(default=0, ge=0)
+    """Tokens of the training documents' beginnings that a model to generate goes on from; 0 lets it begin itself."""
+    max_tokens: int = Field(default=256, ge=1)
+    """Tokens of a text of a model to generate, at most."""
+    temperature: float = Field(default=1.0, ge=0)
+    """Of a model to generate; others take what they hold for the best."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Share of probability whose likeliest tokens a model to generate chooses among."""
+    beams: int = Field(default=4, ge=1)
+    """Beginnings that a model to translate, summarize or transcribe follows at once."""
+    seed: int = 0
+    """Seed of what is drawn."""
 
 
 class DistillSettings(Settings):
@@ -21,13 +40,16 @@ class DistillSettings(Settings):
     teacher: Path
     """A run, a checkpoint, a model's folder (Hugging Face's too) or hf:OWNER/NAME, trained for the same task."""
     what: What = "logits"
-    """The lesson: the distribution over tokens or labels (logits)."""
+    """The lesson: the distribution over tokens or labels (logits), or what the teacher writes of the data's sources, in
+    place of what people wrote (texts), which may be of other tokens."""
     weight: float = Field(default=0.5, gt=0, le=1)
     """Share of the teacher in the loss, whose rest is that of the data's own targets."""
     temperature: float = Field(default=2.0, gt=0)
     """The logits of both are divided by it, so that unlikely tokens have a say (Hinton et al. 2015, section 2)."""
     top: int | None = Field(default=None, ge=1)
     """The teacher's likeliest tokens, among which alone it shares out its probability; null for all."""
+    texts: WritingSettings = WritingSettings()
+    """How texts are written."""
 
     def softening(self) -> Softening:
         """The numbers of the loss."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
 
+from langue.content import read_json
 from langue.errors import LangueError
+from langue.models import Model
 from langue.objectives.teacher import Taught, Teacher
 from langue.tasks import load
 from langue.tasks.distill.settings import DistillSettings, TaughtRecipe
@@ -19,12 +22,16 @@ from langue.training.types import Objective
 AnyTaughtRecipe = TypeVar("AnyTaughtRecipe", bound=TaughtRecipe)
 
 
+TAUGHT = "taught.json"
+"""In a run's data: the teacher of its texts, the fingerprint of its weights, and how it wrote them."""
+
+
 class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
     """A training task with a teacher, where the recipe names one."""
 
     def learning(self, device: torch.device) -> Objective:
         settings = self.recipe.distill
-        if settings is None:
+        if settings is None or not self.has_teacher:
             return self.objective()
         model = self._teacher.model.to(device).requires_grad_(False)
         return Taught(self.objective(), Teacher(model, settings.softening()))
@@ -34,8 +41,13 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
         settings = self.recipe.distill
         if settings is None:
             return {}
-        model = self._teacher.model
-        return {str(settings.teacher): of_weights(model.config.model_dump(), dict(model.named_parameters()))}
+        written = None if self.has_teacher else read_json(self.folder / TAUGHT)["weights"]
+        return {str(settings.teacher): written or weights_of(self._teacher.model)}
+
+    @property
+    def has_teacher(self) -> bool:
+        """True if a teacher has a share in the loss, whose unit is no longer that of the data alone."""
+        return self.recipe.distill is not None and self.recipe.distill.what != "texts"
 
     @cached_property
     def _teacher(self) -> Any:
@@ -64,6 +76,35 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
         """
 
 
+class WrittenTraining(TaughtTraining[AnyTaughtRecipe]):
+    """A training task whose data a teacher may write."""
+
+    @classmethod
+    @abstractmethod
+    def inputs_for(cls, recipe: AnyTaughtRecipe, teacher: Any) -> list[Any]:
+        """The inputs that a teacher is asked about."""
+
+    @classmethod
+    @abstractmethod
+    def rows_by(cls, recipe: AnyTaughtRecipe, teacher: Any, inputs: list[Any]) -> list[dict[str, Any]]:
+        """Rows of a table with what a teacher writes of some inputs, under the recipe's names of columns."""
+
+    @classmethod
+    @abstractmethod
+    def held_out(cls, recipe: AnyTaughtRecipe) -> list[dict[str, Any]] | None:
+        """The rows to evaluate by, where they would be taken from the data that the teacher's take the place of."""
+
+    @classmethod
+    def with_texts(cls, recipe: AnyTaughtRecipe, teacher: Any, data: Mapping[str, Any]) -> AnyTaughtRecipe:
+        """The recipe with changed sources of data, and with all that the former ones said beside."""
+        return recipe.replace(data=data)
+
+    @classmethod
+    def with_kept_texts(cls, recipe: AnyTaughtRecipe, old: AnyTaughtRecipe) -> AnyTaughtRecipe:
+        """A recipe by which a run goes on, with what its teacher's texts decided when it began."""
+        return recipe.replace(data=old.data)
+
+
 def load_teacher(settings: DistillSettings, task: str) -> Any:
     """A teacher, on the CPU, ready for use.
 
@@ -74,3 +115,8 @@ def load_teacher(settings: DistillSettings, task: str) -> Any:
         return load(settings.teacher, "cpu", task=task)
     except LangueError as error:
         raise LangueError(f"distill.teacher: {error}") from None
+
+
+def weights_of(model: Model) -> str:
+    """The fingerprint of a teacher's weights."""
+    return of_weights(model.config.model_dump(), dict(model.named_parameters()))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
-from langue.tasks.distill.training import TaughtTraining
+from langue.tasks.distill.training import WrittenTraining
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.predict import Generate
 from langue.tasks.generate.settings import GenerateRecipe
-from langue.tasks.stores import Store
+from langue.tasks.stores import Store, dev_texts, training_texts
 from langue.tasks.text_training import TextTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
 from langue.training.device import autocast
 
 
-class GenerateTraining(TaughtTraining[GenerateRecipe], TextTraining[GenerateRecipe]):
+class GenerateTraining(WrittenTraining[GenerateRecipe], TextTraining[GenerateRecipe]):
     """Causal language modelling on windows or whole documents."""
 
     words = CardWords(
@@ -40,6 +41,31 @@ class GenerateTraining(TaughtTraining[GenerateRecipe], TextTraining[GenerateReci
     @classmethod
     def complete(cls, recipe: GenerateRecipe, tokenizer: Tokenizer) -> GenerateRecipe:
         return with_vocabulary(recipe, tokenizer)
+
+    @classmethod
+    def inputs_for(cls, recipe: GenerateRecipe, teacher: Generate) -> list[tuple[int, str]]:
+        """Numbers of the texts that are to be written, each with its prompt: the beginning of a line, or nothing."""
+        assert recipe.distill is not None
+        texts, prompts = recipe.distill.texts, [""]
+        if texts.prompt_tokens:
+            prompts = _beginnings(recipe, teacher.tokenizer, texts.prompt_tokens)
+        places = (number * len(prompts) // texts.count for number in range(texts.count if prompts else 0))
+        return list(enumerate(prompts[place] for place in places))
+
+    @classmethod
+    def rows_by(cls, recipe: GenerateRecipe, teacher: Generate, inputs: list[tuple[int, str]]) -> list[dict[str, Any]]:
+        assert recipe.distill is not None
+        options = recipe.distill.texts.model_dump(include={"max_tokens", "temperature", "top_p", "seed"})
+        prompts, keys = [prompt for _, prompt in inputs], [(number,) for number, _ in inputs]
+        written = zip(prompts, teacher.write(prompts, keys=keys, **options), strict=True)
+        texts = (prompt + teacher.cut(best[0].tokens, prompt=prompt) for prompt, best in written)
+        return [{recipe.data.text: text} for text in texts if text.strip()]
+
+    @classmethod
+    def held_out(cls, recipe: GenerateRecipe) -> list[dict[str, Any]] | None:
+        if not isinstance(recipe.data.dev, float):
+            return None
+        return [{recipe.data.text: text} for text in dev_texts(recipe)]
 
     def objective(self) -> Causal:
         return Causal(self.recipe.training.label_smoothing, self.tokenizer.document_opening)
@@ -66,7 +92,14 @@ class GenerateTraining(TaughtTraining[GenerateRecipe], TextTraining[GenerateReci
 
     @property
     def bytes_per_target(self) -> float | None:
-        if self.recipe.distill is not None:  # in the training's loss a teacher has a share, which is of no byte
+        if self.has_teacher:
             return None
         stores = zip(self.splits.shares, self.splits.train, strict=True)
         return sum(share * store.text_bytes / store.tokens for share, store in stores)
+
+
+def _beginnings(recipe: GenerateRecipe, tokenizer: Tokenizer, tokens: int) -> list[str]:
+    """The first tokens of all lines of the training text that have so many."""
+    lines = (line for text in training_texts(recipe) for line in text.splitlines())
+    encoded = (tokenizer.encode(line) for line in lines)
+    return [tokenizer.decode(ids[:tokens]) for ids in encoded if len(ids) >= tokens]

@@ -12,7 +12,7 @@ from langue.console import remark, say
 from langue.data import Tally, tempered
 from langue.data.buckets import Buckets
 from langue.data.pair_encoder import CorpusShares, PairEncoder, PairExamples, harmless_reasons, training_examples
-from langue.data.parallel import Pair, read_pairs, valid_pairs, without_empty
+from langue.data.parallel import LANGUAGE, TAG, Pair, read_pairs, valid_pairs, without_empty
 from langue.data.settings import PairDataSettings, PairSettings
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
@@ -22,7 +22,8 @@ from langue.metrics.languages import check_language
 from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
-from langue.tasks.distill.training import TaughtTraining
+from langue.tasks.distill.rows import named
+from langue.tasks.distill.training import WrittenTraining
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
 from langue.tasks.rewriting.settings import RewriteRecipe
@@ -42,7 +43,7 @@ SAMPLES = 3
 """Dev texts that a report shows with what becomes of them."""
 
 
-class PairTraining(TaughtTraining[RewriteRecipe]):
+class PairTraining(WrittenTraining[RewriteRecipe]):
     """A training task on pairs of texts.
 
     Attributes:
@@ -127,6 +128,32 @@ class PairTraining(TaughtTraining[RewriteRecipe]):
         make_folders(folder)
         if recipe.source_tokenizer is not None:
             source_tokenizer(recipe, cls.task.columns).save(folder / "source")
+
+    @classmethod
+    def inputs_for(cls, recipe: RewriteRecipe, teacher: Rewrite) -> list[Pair]:
+        pairs = read_pairs(recipe.data, "train", cls.task.columns)
+        return [pair for pair in without_empty(pairs, duplicates=True) if isinstance(pair, Pair)]
+
+    @classmethod
+    def rows_by(cls, recipe: RewriteRecipe, teacher: Rewrite, inputs: list[Pair]) -> list[dict[str, Any]]:
+        assert recipe.distill is not None
+        texts = teacher.write(inputs, beams=recipe.distill.texts.beams)
+        written = zip(inputs, texts, strict=True)
+        return [cls._row(recipe, pair._replace(target=text)) for pair, text in written if text.strip()]
+
+    @classmethod
+    def held_out(cls, recipe: RewriteRecipe) -> list[dict[str, Any]] | None:
+        if not isinstance(recipe.data.dev, float):
+            return None
+        pairs = read_pairs(recipe.data, "dev", cls.task.columns)
+        return [cls._row(recipe, pair) for pair in pairs if isinstance(pair, Pair)]
+
+    @classmethod
+    def _row(cls, recipe: RewriteRecipe, pair: Pair) -> dict[str, Any]:
+        """A pair as a row of a table, its first tag as the language and the second as another."""
+        tags = zip((LANGUAGE, TAG), pair.tags, strict=False)
+        source, target = cls.task.columns
+        return named(recipe.data, {source: pair.source, target: pair.target, **dict(tags)})
 
     def objective(self) -> Seq2SeqObjective:
         start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)

@@ -14,6 +14,7 @@ import torch
 from langue.account import learning_from
 from langue.console import progress, say
 from langue.data import Tally
+from langue.data.audio import RATE, read_audio
 from langue.data.labelled import Labelled, read_split, require, text_of
 from langue.data.order import Permutation
 from langue.data.recordings import recording_of
@@ -27,7 +28,8 @@ from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, HOP, frames_of, levels_of
-from langue.tasks.distill.training import TaughtTraining
+from langue.tasks.distill.rows import held_out, named
+from langue.tasks.distill.training import WrittenTraining
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import needed_positions
@@ -48,7 +50,7 @@ SAMPLES = 3
 """Dev recordings that a report shows with what is written of them."""
 
 
-class TranscribeTraining(TaughtTraining[TranscribeRecipe], TableTraining[TranscribeRecipe]):
+class TranscribeTraining(WrittenTraining[TranscribeRecipe], TableTraining[TranscribeRecipe]):
     """Recordings and what is said in them."""
 
     words = CardWords(
@@ -101,6 +103,24 @@ class TranscribeTraining(TaughtTraining[TranscribeRecipe], TableTraining[Transcr
         if TOO_LONG in account["dropped"] and recipe.model.form == "encoder" and len(strides) > 1:
             say(f"positions half as long have room for such texts: --model.audio.strides '{list(strides[:-1])}'")
         tally.check([str(data.train)], data.max_dropped, data.option, harmless=())
+
+    @classmethod
+    def inputs_for(cls, recipe: TranscribeRecipe, teacher: Transcribe) -> list[Labelled]:
+        return cls.learnt(recipe)
+
+    @classmethod
+    def rows_by(cls, recipe: TranscribeRecipe, teacher: Transcribe, inputs: list[Labelled]) -> list[dict[str, Any]]:
+        assert recipe.distill is not None
+        sounds = [recording_of(row, recipe.transcribe.truncated).read() for row in inputs]
+        heard = teacher.hear(sounds, beams=recipe.distill.texts.beams)
+        return [
+            named(recipe.data, {**_kept(row), "text": transcript.text})
+            for row, transcript in zip(inputs, heard, strict=True)
+        ]
+
+    @classmethod
+    def held_out(cls, recipe: TranscribeRecipe) -> list[dict[str, Any]] | None:
+        return held_out(recipe.data, _kept)
 
     def learn(self, rows: list[Labelled]) -> Spoken:
         if not self.folder.joinpath(STORE).is_dir():
@@ -228,6 +248,13 @@ def _learnable(
             continue
         tally.keep(samples.nbytes)
         yield samples, text
+
+
+def _kept(row: Labelled) -> dict[str, Any]:
+    """A row as JSON lines anywhere hold it: with the path of its recording, or its samples."""
+    audio = recording_of(row).audio
+    kept = str(audio) if isinstance(audio, str | Path) else {"array": read_audio(audio).tolist(), "sampling_rate": RATE}
+    return {**row.values, "audio": kept}
 
 
 def _place(dropped: Dropped) -> str:
