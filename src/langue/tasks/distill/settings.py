@@ -25,7 +25,7 @@ class WritingSettings(Settings):
     max_tokens: int = Field(default=256, ge=1)
     """Tokens of a text of a model to generate, at most."""
     temperature: float = Field(default=1.0, ge=0)
-    """Of a model to generate; others take what they hold for the best."""
+    """Temperature at which a model to generate draws; others take what they hold for the best."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Share of probability whose likeliest tokens a model to generate chooses among."""
     beams: int = Field(default=4, ge=1)
@@ -49,7 +49,7 @@ class DistillSettings(Settings):
     top: int | None = Field(default=None, ge=1)
     """The teacher's likeliest tokens, among which alone it shares out its probability; null for all."""
     texts: WritingSettings = WritingSettings()
-    """How texts are written."""
+    """Settings of the writing of texts."""
 
     def softening(self) -> Softening:
         """The numbers of the loss."""
