@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 import labelled_rows
 import langue
 import pair_rows
-import spoken_rows
 import tiny
 from langue.batch import Loss
 from langue.errors import LangueError
@@ -30,62 +29,13 @@ from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
 from policy_runs import rows_in
+from taught_runs import RECIPES, SHORT, of_task, taught, write_teachers
 from tiny_training import CONTEXT, VOCAB, Rows
-
-FILL = tiny.RECIPE.replace("generate", "fill").replace("kind: char", "kind: byte-bpe, vocab_size: 300").replace(
-    "context: 16", "form: encoder, context: 16"
-)  # fmt: skip
-DICTATED = spoken_rows.RECIPE.replace("form: encoder, mixer: gru, position: none", "form: seq2seq, heads: 2").replace(
-    "tie_embeddings: false, ", ""
-)
-RECIPES = {
-    "generate": tiny.RECIPE,
-    "fill": FILL,
-    "classify": labelled_rows.RECIPE,
-    "translate": pair_rows.RECIPE,
-    "summarize": pair_rows.RECIPE.replace("translate", "summarize"),
-    "transcribe": spoken_rows.RECIPE,
-    "dictate": DICTATED,
-}
-SHORT = {
-    "training.steps": "6",
-    "training.evaluate_every": "3",
-    "training.checkpoint_every": "4",
-    "training.log_every": "1",
-}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data of all tasks, a teacher for each, and recipes."""
-    place = tmp_path_factory.mktemp("distilling")
-    spoken_rows.write_spoken(place / "spoken")
-    tiny.write_tiny(place / "text")
-    labelled_rows.write_recipe(place / "labelled")
-    rows = pair_rows.pairs()
-    pair_rows.write_pairs(place / "pairs", rows=rows)
-    table = "".join(json.dumps({"text": source, "summary": target}) + "\n" for source, target in rows)
-    (place / "pairs" / "summaries.jsonl").write_text(table)
-    for task, recipe in RECIPES.items():
-        (of_task(place, task).parent / f"{task}.yaml").write_text(recipe.replace("train.tsv", data_of(task)))
-        train(read_recipe(of_task(place, task), SHORT), place / f"teacher-{task}", report=False)
-    return place
-
-
-def data_of(task: str) -> str:
-    return "summaries.jsonl" if task == "summarize" else "train.tsv"
-
-
-def of_task(folder: Path, task: str) -> Path:
-    """The recipe of a task, beside its data."""
-    rooms = {"generate": "text", "fill": "text", "classify": "labelled", "transcribe": "spoken", "dictate": "spoken"}
-    return folder / rooms.get(task, "pairs") / f"{task}.yaml"
-
-
-def taught(folder: Path, out: Path, task: str, *, teacher: str | None = None, resume: bool = False, **changes: object):
-    fields = {name.replace("__", "."): str(value) for name, value in changes.items()}
-    fields = {**SHORT, "distill.teacher": str(folder / f"teacher-{teacher or task}"), **fields}
-    return train(read_recipe(of_task(folder, task), fields), out, report=False, resume=resume)
+    return write_teachers(tmp_path_factory.mktemp("distilling"))
 
 
 @pytest.mark.parametrize("task", RECIPES)

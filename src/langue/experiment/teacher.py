@@ -56,7 +56,8 @@ def with_texts(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Recipe:
 def _check_form(recipe: TaughtRecipe, start: Start) -> None:
     """Refuse a teacher that does not read what the student reads; judgements of a text are alike in all forms."""
     assert recipe.distill is not None
-    if recipe.task != "classify" and start.config.form != recipe.model.form:
+    alike = recipe.task != "classify" or recipe.distill.what == "hidden"
+    if alike and start.config.form != recipe.model.form:
         raise LangueError(
             f"distill.teacher: {recipe.distill.teacher} is of form: {start.config.form} and the student of form: "
             f"{recipe.model.form}; {INSTEAD}: --distill.what texts"

@@ -222,7 +222,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
         check_sources(folder.sources_file, task.fingerprints, "data")
         check_sources(folder.sources_file, weights, "weights")
     watch = build_watch(task, folder, device)
-    trainer = Trainer(model, algorithm, training, folder.path, watch, strategy)
+    trainer = Trainer(model, algorithm, training, folder.path, watch, strategy, task.companion)
     if checkpoint is not None:
         trainer.resume(checkpoint)
     _announce(trainer, task)

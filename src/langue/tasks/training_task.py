@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
+from torch import nn
 
 from langue.data.buckets import Buckets
 from langue.data.pair_encoder import CorpusShares
@@ -275,6 +276,11 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     @abstractmethod
     def has_dev(self) -> bool:
         """True if there are dev data to watch the training by."""
+
+    @property
+    def companion(self) -> nn.Module | None:
+        """A module that learns beside the model and goes with the training; None of most."""
+        return None
 
     @property
     def weights(self) -> Mapping[str, str]:

@@ -80,11 +80,12 @@ class LossModule(nn.Module):
     Args:
         model: what is trained.
         algorithm: what measures its loss.
+        companion: what learns beside it.
     """
 
-    def __init__(self, model: nn.Module, algorithm: Algorithm):
+    def __init__(self, model: nn.Module, algorithm: Algorithm, companion: nn.Module | None = None):
         super().__init__()
-        self.model = model
+        self.model, self.companion = model, companion
         self._algorithm = algorithm
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Mapping[str, Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -79,8 +80,11 @@ def _quantities(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str
     return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": like, "exp_avg_sq": like}
 
 
-def build_optimizer(model: Model, settings: TrainingSettings) -> Optimizers:
-    """The optimizer that the settings name, over all parameters of a model that learn.
+def build_optimizer(
+    model: Model, settings: TrainingSettings, companion: Mapping[str, Tensor] = MappingProxyType({})
+) -> Optimizers:
+    """The optimizer that the settings name, over all parameters of a model that learn, and AdamW over those of what
+    learns beside it.
 
     Muon takes the trunk's matrices. Weight decay shrinks what is no vector (Loshchilov & Hutter 2019).
     With `layer_decay`, a parameter d layers below the head learns at layer_decay^d of the rate (Howard & Ruder 2018,
@@ -113,6 +117,9 @@ def build_optimizer(model: Model, settings: TrainingSettings) -> Optimizers:
                 iterations=settings.muon_iterations,
             )
             parts.append((muon, rate))
+    if companion:
+        names |= {parameter: f"companion.{name}" for name, parameter in companion.items()}
+        parts.append((_adamw(dict.fromkeys(companion.values(), True), settings), settings.learning_rate))
     return Optimizers(parts, names)
 
 

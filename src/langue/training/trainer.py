@@ -43,6 +43,9 @@ from langue.training.settings import TrainingSettings
 from langue.training.signals import Signals
 from langue.training.types import Progress, StepMetrics, Watch
 
+COMPANION = "companion"
+"""The part of a checkpoint that holds what learns beside the model."""
+
 ALGORITHM = "algorithm"
 """The part of a checkpoint that belongs to the algorithm."""
 
@@ -60,6 +63,8 @@ class Trainer:
         folder: a run's folder, for metrics.jsonl and checkpoints/; None writes nothing.
         watch: evaluation, samples and the like.
         strategy: of several processes; None takes the one that the settings name.
+        companion: a module that the algorithm's loss uses, which learns beside the model; checkpoints keep it, and
+            nothing else does.
 
     Raises:
         LangueError: the device is not there, or there is a budget of FLOPs or epochs that nobody can count.
@@ -73,6 +78,7 @@ class Trainer:
         folder: Path | None = None,
         watch: Watch | None = None,
         strategy: Strategy | None = None,
+        companion: nn.Module | None = None,
     ):
         self.device = choose_device(config.device)
         self.strategy = strategy or strategy_of(config.parallel, self.device)
@@ -82,11 +88,12 @@ class Trainer:
             raise LangueError("training.flops needs a watch that knows flops_per_token, since it counts by them")
         if config.epochs is not None and not self.watch.steps_per_epoch:
             raise LangueError("training.epochs needs a watch that knows steps_per_epoch, since it counts by them")
-        self.module = LossModule(model, algorithm)
+        self.module = LossModule(model, algorithm, companion)
         self.strategy.place(self.module)
         # Of the parameters as they are placed, which hold this process's part alone.
-        self.optimizer = build_optimizer(model, config)
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.companion = {} if companion is None else dict(companion.named_parameters())
+        self.optimizer = build_optimizer(model, config, self.companion)
+        self.parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         self.average = Average(model, config.average) if config.average else None
         self.progress = Progress(seed=config.seed)
         self.stopped: str | None = None
@@ -325,6 +332,8 @@ class Trainer:
         tensors = {"model": whole_all(self._named(trained=True)), "optimizer": self.optimizer.state()}
         if self.average is not None:
             tensors["average"] = self.average.state()
+        if self.companion:
+            tensors[COMPANION] = whole_all(self.companion)
         if held := self.algorithm.state(self.progress.step):
             tensors[ALGORITHM] = dict(held)
         return tensors
@@ -359,10 +368,13 @@ class Trainer:
         state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
         if frozen:
             weights = {**weights, **checkpoint.part("frozen", frozen)}
+        beside = self._beside(checkpoint) if self.companion else {}
         with torch.no_grad():
             named = dict(self.model.named_parameters())
             for name, weight in weights.items():
                 named[name].copy_(part_of(weight, named[name]))
+            for name, weight in beside.items():
+                self.companion[name].copy_(part_of(weight, self.companion[name]))
         self.optimizer.load(state)
         if self.average is not None and average is not None:
             self.average.load(average)
@@ -370,6 +382,10 @@ class Trainer:
         self.algorithm.load(checkpoint.step, checkpoint.tensors.get(ALGORITHM, {}))
         self._saved_step, self._frozen = checkpoint.step, checkpoint.frozen
         self._since_log = _SinceLog(self.progress.seconds)
+
+    def _beside(self, checkpoint: Checkpoint) -> Mapping[str, Tensor]:
+        """The tensors of what learns beside the model."""
+        return checkpoint.part(COMPANION, {name: outline_of(value) for name, value in self.companion.items()})
 
     # What is written down -------------------------------------------------------------------------------------------
 

@@ -114,7 +114,9 @@ class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRe
         return recipe.replace(classify={"kind": old.classify.kind, "labels": old.classify.labels})
 
     def check_teacher(self, teacher: Classify) -> None:
-        own, theirs = self.recipe.classify, teacher.settings
+        own, theirs, distill = self.recipe.classify, teacher.settings, self.recipe.distill
+        if distill is not None and distill.what == "hidden" and own.kind == "choice":
+            raise LangueError("distill.what: choices are learnt from logits; several texts share a target there")
         if own.kind in ("label", "labels") and own.labels != theirs.labels:
             raise LangueError(
                 f"distill.teacher: it tells {', '.join(theirs.labels)} apart, and the student learns "

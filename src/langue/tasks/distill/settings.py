@@ -12,7 +12,7 @@ from langue.objectives.teacher import Softening
 from langue.recipe import PATHS, Recipe
 from langue.settings import Settings
 
-What = Literal["logits", "texts"]
+What = Literal["logits", "hidden", "texts"]
 
 
 class WritingSettings(Settings):
@@ -40,14 +40,16 @@ class DistillSettings(Settings):
     teacher: Path
     """A run, a checkpoint, a model's folder (Hugging Face's too) or hf:OWNER/NAME, trained for the same task."""
     what: What = "logits"
-    """The lesson: the distribution over tokens or labels (logits), or what the teacher writes of the data's sources, in
-    place of what people wrote (texts), which may be of other tokens."""
+    """The lesson: the distribution over tokens or labels (logits), the direction of hidden vectors (hidden), or texts
+    that the teacher writes from the data's sources, in place of people's, which may be of other tokens (texts)."""
     weight: float = Field(default=0.5, gt=0, le=1)
     """Share of the teacher in the loss, whose rest is that of the data's own targets."""
     temperature: float = Field(default=2.0, gt=0)
     """The logits of both are divided by it, so that unlikely tokens have a say (Hinton et al. 2015, section 2)."""
     top: int | None = Field(default=None, ge=1)
     """The teacher's likeliest tokens, among which alone it shares out its probability; null for all."""
+    layers: dict[int, int] | None = None
+    """The teacher's layer whose hidden vectors each of the student's learns, both from 1; null spreads them evenly."""
     texts: WritingSettings = WritingSettings()
     """Settings of the writing of texts."""
 

@@ -11,7 +11,8 @@ import torch
 
 from langue.content import read_json
 from langue.errors import LangueError
-from langue.models import Model
+from langue.models import Model, ModelConfig
+from langue.objectives.layers import Projections, TaughtByLayers, spread
 from langue.objectives.teacher import Taught, Teacher
 from langue.tasks import load
 from langue.tasks.distill.settings import DistillSettings, TaughtRecipe
@@ -34,7 +35,41 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
         if settings is None or not self.has_teacher:
             return self.objective()
         model = self._teacher.model.to(device).requires_grad_(False)
-        return Taught(self.objective(), Teacher(model, settings.softening()))
+        if self.companion is None:
+            return Taught(self.objective(), Teacher(model, settings.softening()))
+        return TaughtByLayers(self.objective(), model, settings.weight, self._layers(), self.companion.to(device))
+
+    @cached_property
+    def companion(self) -> Projections | None:
+        """Projections to the teacher's width, of hidden vectors."""
+        if self.recipe.distill is None or self.recipe.distill.what != "hidden":
+            return None
+        if self.recipe.training.compile:
+            raise LangueError("distill.what: hidden looks into a model while it runs; set training.compile off")
+        widths = zip(self._widths(self.recipe.model), self._widths(self._teacher.model.config), strict=True)
+        return Projections(list(widths), self.recipe.training.seed)
+
+    @staticmethod
+    def _widths(config: ModelConfig) -> list[int]:
+        """The widths of a model's stacks, in their order."""
+        return [side.width for side in reversed(config.sides)]
+
+    def _layers(self) -> list[dict[int, int]]:
+        """The teacher's layer for each of the student's that learns from one, of each stack.
+
+        Raises:
+            LangueError: one of them has no such layer.
+        """
+        assert self.recipe.distill is not None
+        chosen, student, teacher = self.recipe.distill.layers, self.recipe.model, self._teacher.model.config
+        layers = []
+        for own, theirs in zip(reversed(student.sides), reversed(teacher.sides), strict=True):
+            layers.append(chosen or spread(own.layer_count, theirs.layer_count))
+            for numbers, side, name in ((layers[-1].keys(), own, "student"), (layers[-1].values(), theirs, "teacher")):
+                beyond = [number for number in numbers if not 1 <= number <= side.layer_count]
+                if beyond:
+                    raise LangueError(f"distill.layers: the {name} has {side.layer_count} layers, and no {beyond[0]}")
+        return layers
 
     @property
     def weights(self) -> Mapping[str, str]:
