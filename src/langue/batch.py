@@ -14,8 +14,8 @@ IGNORE = -100
 """The target of a position at which nothing is asked; the value that torch's own cross-entropy ignores."""
 
 TRUNK = -1
-"""The document of positions at a row's beginning that all documents of the row go on from: a prompt, and several texts
-behind it. Of models that attend alone."""
+"""The document of positions that those behind them go on from, up to the next trunk: a prompt, and several texts behind
+it. Of models that attend alone."""
 
 Example = Mapping[str, Any]
 """One unprepared example: `{"ids": array}` from a token store, `{"source": …, "target": …}` from a table of pairs."""

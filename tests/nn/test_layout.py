@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from langue.batch import TRUNK
 from langue.nn.layout import Layout
 from langue.nn.state import State
 
@@ -55,6 +56,15 @@ def test_documents_see_themselves_alone() -> None:
     documents = torch.tensor([[4, 4, 5, 5]])
     assert picture(layout(4, documents=documents).mask(None)) == ["x...", "xx..", "..x.", "..xx"]
     assert picture(layout(4, documents=documents, causal=False).mask(None)) == ["xx..", "xx..", "..xx", "..xx"]
+
+
+def test_documents_see_the_trunk_before_them() -> None:
+    documents = torch.tensor([[TRUNK, TRUNK, 0, 1, 1, TRUNK, 0, 1], [4, 4, 4, 4, 9, 9, 9, 9]])
+    where = layout(8, documents=documents)
+    seen = ["x.......", "xx......", "xxx.....", "xx.x....", "xx.xx...", ".....x..", ".....xx.", ".....x.x"]
+    assert picture(where.mask(None)) == seen
+    assert where.positions().tolist() == [[0, 1, 2, 2, 3, 0, 1, 1], [0, 1, 2, 3, 0, 1, 2, 3]]
+    assert layout(1, documents=documents[:, :1]).positions().tolist() == [[0], [0]]
 
 
 def test_positions_count_what_is_real() -> None:

@@ -9,7 +9,7 @@ import torch
 from langue.batch import IGNORE, TRUNK, Batch
 from langue.models import Model, ModelConfig, build
 from langue.objectives import branches
-from langue.objectives.branches import Branches, rows_of
+from langue.objectives.branches import Branches, Tree, side_by_side, trees_of
 from langue.objectives.completions import Completion, completion_batch, target_log_probabilities
 
 KINDS = {
@@ -27,12 +27,13 @@ def model_of(**changes: object) -> Model:
 
 
 def groups() -> list[Completion]:
-    """Texts of unequal lengths for prompts of unequal lengths, of which one has a single text."""
+    """Texts of unequal lengths for prompts of unequal lengths, of which one has a single text and some have twins."""
     draws = np.random.default_rng(5)
     rows = []
     for length, count in ((6, 4), (1, 3), (9, 1), (6, 2)):
         prompt = draws.integers(17, size=length)
         rows += [Completion.of(prompt, draws.integers(17, size=draws.integers(1, 6))) for _ in range(count)]
+        rows += rows[-1:] * (count - 1)
     return [rows[number] for number in draws.permutation(len(rows))]
 
 
@@ -62,6 +63,9 @@ def test_a_prompt_is_read_once_however_many_texts_follow_it(monkeypatch: pytest.
     model.embedding.register_forward_hook(lambda _, inputs, __: read.append(inputs[0].numel()))
     target_log_probabilities(model, batch)
     assert read == [10 + 6]  # the last token of a text foretells nothing
+    read.clear()
+    target_log_probabilities(model, completion_batch([Completion.of(prompt, [number % 2, 3]) for number in range(6)]))
+    assert read == [10 + 2]
     monkeypatch.setattr(branches, "POSITIONS", 13)
     read.clear()
     target_log_probabilities(model, batch)
@@ -78,14 +82,25 @@ def test_what_is_dropped_out_is_each_text_s_own() -> None:
 
 
 def test_texts_find_their_positions_in_the_row() -> None:
-    ids = np.array([[7, 8, 1, 0], [5, 6, 9, 4], [7, 8, 2, 3]])
-    lengths = np.array([3, 4, 4])
-    rows = rows_of(ids, np.array([2, 2, 2]), lengths)
-    assert [row.texts for row in rows] == [[0, 2], [1]]
-    packed = Branches.of(ids, lengths, rows)
-    assert packed.ids.tolist() == [[7, 8, 1, 2, 3], [5, 6, 9, 4, 0]]
-    assert packed.documents.tolist() == [[TRUNK, TRUNK, 0, 1, 1], [TRUNK, TRUNK, 0, 0, 0]]
+    ids = np.array([[7, 8, 1, 0], [5, 6, 9, 4], [7, 8, 2, 3], [5, 6, 9, 4], [5, 6, 9, 0]])
+    lengths = np.array([3, 4, 4, 4, 3])
+    trees = trees_of(ids, np.full(5, 2), lengths)
+    assert [tree.branches for tree in trees] == [[[0], [2]], [[1, 3], [4]]]
+    packed = Branches.of(ids, lengths, [trees])
+    assert packed.ids.tolist() == [[7, 8, 1, 2, 3, 5, 6, 9, 4, 9]]
+    assert packed.documents.tolist() == [[TRUNK, TRUNK, 0, 1, 1, TRUNK, TRUNK, 0, 0, 1]]
+    assert packed.texts.tolist() == [0, 2, 1, 3, 4]
     for place, text in enumerate(packed.texts):
-        assert (
-            packed.ids.flatten()[packed.places[place, : lengths[text]]].tolist() == ids[text, : lengths[text]].tolist()
-        )
+        own = packed.places[place, : lengths[text]]
+        assert packed.ids.flatten()[own].tolist() == ids[text, : lengths[text]].tolist()
+
+
+def test_trees_make_rows_of_like_length_without_padding() -> None:
+    draws = np.random.default_rng(1)
+    lengths = [*draws.integers(3, 14, size=40).tolist(), branches.TOGETHER + 9]
+    rows = side_by_side([Tree([[0]], 1, length) for length in lengths])
+    sums = sorted(sum(tree.length for tree in row) for row in rows)
+    assert sum(sums) == sum(lengths)
+    assert sums[-1] == branches.TOGETHER + 9
+    assert len(sums) * sums[-2] < 1.1 * sum(sums)
+    assert sums[-2] <= branches.TOGETHER

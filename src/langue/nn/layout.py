@@ -36,8 +36,8 @@ class Layout:
         past: how many positions a state already remembers; S = past + T.
         valid: (B, S) bool, False on padding, or None when nothing is padding.
         new_valid: (B, T) bool, the same for the new positions alone; None when none of them is padding.
-        documents: (B, T) int64; positions see their own document and the `TRUNK` only. None when each row is one
-            document.
+        documents: (B, T) int64; positions see their own document and the `TRUNK` before it only. None when each row is
+            one document.
         device: where masks are made.
         page_table: in which slots attention finds its keys and values, of the new positions too; None when each row
             keeps its own.
@@ -134,9 +134,19 @@ class Layout:
             # A padded query sees itself, lest its softmax be empty and its NaN spread through the gradients.
             mask = (mask & self.valid[:, None, None, :]) | (queries == keys)
         if self.documents is not None:
-            own, others = self.documents[:, None, :, None], self.documents[:, None, None, :]
-            mask = mask & ((own == others) | (others == TRUNK))
+            first = (self.length + 1) * _trees(self.documents)
+            documents, trunks = self.documents + first, TRUNK + first
+            own, trunk, others = documents[:, None, :, None], trunks[:, None, :, None], documents[:, None, None, :]
+            mask = mask & ((own == others) | (trunk == others))
         return mask
+
+
+def _trees(documents: Tensor) -> Tensor:
+    """(B, T) int64, which of a row's trunks each position belongs to, as a part of it or behind it; 0 without any."""
+    trunk = documents == TRUNK
+    begins = trunk.clone()
+    begins[:, 1:] = trunk[:, 1:] & ~trunk[:, :-1]
+    return begins.cumsum(1)
 
 
 def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
@@ -145,6 +155,7 @@ def _positions_in_documents(documents: Tensor, valid: Tensor | None) -> Tensor:
     before = counted.cumsum(1) - counted
     starts = torch.ones_like(documents, dtype=torch.bool)
     starts[:, 1:] = documents[:, 1:] != documents[:, :-1]
-    trunk = documents == TRUNK
+    trunk, trees = documents == TRUNK, _trees(documents)
     within = before - torch.where(starts, before, 0).cummax(1).values
-    return (within + (trunk * counted).sum(1, keepdim=True) * ~trunk) * counted
+    lengths = counted.new_zeros(documents.shape[0], trees.shape[1] + 1).scatter_add(1, trees, trunk * counted)
+    return (within + lengths.gather(1, trees) * ~trunk) * counted

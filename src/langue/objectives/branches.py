@@ -1,8 +1,9 @@
-"""Texts that begin alike as branches of one row: what they have in common is read once, and learns once."""
+"""Texts that begin alike as branches of one trunk: what they have in common is read once, and learns once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heapreplace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,53 +11,80 @@ import numpy as np
 from langue.batch import TRUNK
 
 POSITIONS = 1 << 10
-"""Positions of a row with several texts at most: attention looks at all pairs of them, and hides most."""
+"""Positions of a tree with several branches at most: attention looks at all pairs of them, and hides most."""
+
+TOGETHER = 64
+"""Positions of a row with several trees at most. The longer rows are, the less is padding, and the more pairs of
+positions attention looks at in vain."""
 
 
-class BranchedRow(NamedTuple):
-    """A row of texts behind what they have in common.
+class Tree(NamedTuple):
+    """Texts behind what they have in common.
 
     Attributes:
-        texts: their numbers.
-        trunk: tokens that they have in common.
+        branches: the numbers of texts that are the same.
+        trunk: tokens that all have in common.
         length: tokens of all of it.
     """
 
-    texts: list[int]
+    branches: list[list[int]]
     trunk: int
     length: int
 
 
-def rows_of(ids: np.ndarray, trunks: np.ndarray, lengths: np.ndarray) -> list[BranchedRow]:
-    """Rows of texts, those with the same beginning in one as far as there is room.
+def trees_of(ids: np.ndarray, trunks: np.ndarray, lengths: np.ndarray) -> list[Tree]:
+    """Trees of texts, those with the same beginning in one as far as there is room.
 
     Args:
         ids: (B, T) tokens.
         trunks: (B,) tokens of each text's beginning.
         lengths: (B,) tokens of each text, its beginning included.
     """
-    rows: list[BranchedRow] = []
-    open_rows: dict[bytes, int] = {}
+    trees: list[Tree] = []
+    open_trees: dict[bytes, int] = {}
+    branches: dict[tuple[bytes, bytes], list[int]] = {}
     for number, (text, trunk, length) in enumerate(zip(ids, trunks.tolist(), lengths.tolist(), strict=True)):
-        beginning = text[:trunk].tobytes()
-        place = open_rows.get(beginning)
-        if place is not None and rows[place].length + length - trunk <= POSITIONS:
-            row = rows[place]
-            rows[place] = BranchedRow([*row.texts, number], trunk, row.length + length - trunk)
+        beginning, rest = text[:trunk].tobytes(), text[trunk:length].tobytes()
+        same = branches.setdefault((beginning, rest), [])
+        same.append(number)
+        if len(same) > 1:
+            continue
+        place = open_trees.get(beginning)
+        if place is not None and trees[place].length + length - trunk <= POSITIONS:
+            tree = trees[place]
+            trees[place] = Tree([*tree.branches, same], trunk, tree.length + length - trunk)
         else:
-            open_rows[beginning] = len(rows)
-            rows.append(BranchedRow([number], trunk, length))
-    return rows
+            open_trees[beginning] = len(trees)
+            trees.append(Tree([same], trunk, length))
+    return trees
+
+
+def side_by_side(trees: Sequence[Tree]) -> list[list[Tree]]:
+    """Rows of trees, as long as each other as far as may be: the longest tree first, each into the shortest row.
+
+    No row with several trees is longer than `TOGETHER`.
+    """
+    count = -(-sum(tree.length for tree in trees) // TOGETHER)
+    rows: list[list[Tree]] = [[] for _ in range(count)]
+    heap = [(0, number) for number in range(count)]
+    for tree in sorted(trees, key=lambda tree: -tree.length):
+        length, number = heap[0]
+        if length and length + tree.length > TOGETHER:
+            rows.append([tree])
+        else:
+            rows[number].append(tree)
+            heapreplace(heap, (length + tree.length, number))
+    return [row for row in rows if row]
 
 
 class Branches(NamedTuple):
-    """Texts side by side in rows.
+    """Texts in rows.
 
     Attributes:
         texts: (N,) their numbers.
         ids: (R, L) tokens of the rows.
         valid: (R, L) bool, False on padding.
-        documents: (R, L) the text of each position, by its place in the row; of the trunk `TRUNK`.
+        documents: (R, L) the branch of each position, by its place in the tree; of the trunk `TRUNK`.
         places: (N, T) the number of each text's positions among those of all rows, flattened.
     """
 
@@ -67,21 +95,24 @@ class Branches(NamedTuple):
     places: np.ndarray
 
     @classmethod
-    def of(cls, ids: np.ndarray, lengths: np.ndarray, rows: Sequence[BranchedRow]) -> Branches:
+    def of(cls, ids: np.ndarray, lengths: np.ndarray, rows: Sequence[Sequence[Tree]]) -> Branches:
         """Rows with the tokens of their texts, (B, T) of lengths (B,)."""
-        texts = np.array([text for row in rows for text in row.texts])
-        packed = np.zeros((len(rows), max(row.length for row in rows)), np.int64)
+        texts = np.array([text for row in rows for tree in row for branch in tree.branches for text in branch])
+        sums = np.array([sum(tree.length for tree in row) for row in rows])
+        packed = np.zeros((len(rows), sums.max()), np.int64)
         documents, places = np.zeros_like(packed), np.zeros((len(texts), ids.shape[1]), np.int64)
-        place, positions = 0, np.arange(packed.size)
-        for number, (members, trunk, _) in enumerate(rows):
-            start, end = number * packed.shape[1], trunk
-            line, marks = packed[number], documents[number]
-            line[:trunk], marks[:trunk] = ids[members[0], :trunk], TRUNK
-            for document, text in enumerate(members):
-                own = slice(end, end + lengths[text] - trunk)
-                line[own], marks[own] = ids[text, trunk : lengths[text]], document
-                places[place, :trunk] = positions[start : start + trunk]
-                places[place, trunk : lengths[text]] = positions[start + own.start : start + own.stop]
-                place, end = place + 1, own.stop
-        valid = np.arange(packed.shape[1]) < np.array([row.length for row in rows])[:, None]
+        flat, marks, place = packed.reshape(-1), documents.reshape(-1), 0
+        for number, row in enumerate(rows):
+            end = number * packed.shape[1]
+            for tree in row:
+                trunk = np.arange(end, end + tree.trunk)
+                flat[trunk], marks[trunk], end = ids[tree.branches[0][0], : tree.trunk], TRUNK, end + tree.trunk
+                for document, branch in enumerate(tree.branches):
+                    length = lengths[branch[0]]
+                    own = np.arange(end, end + length - tree.trunk)
+                    flat[own], marks[own] = ids[branch[0], tree.trunk : length], document
+                    places[place : place + len(branch), : tree.trunk] = trunk
+                    places[place : place + len(branch), tree.trunk : length] = own
+                    place, end = place + len(branch), end + len(own)
+        valid = np.arange(packed.shape[1]) < sums[:, None]
         return cls(texts, packed, valid, documents, places)

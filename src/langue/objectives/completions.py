@@ -13,7 +13,7 @@ from langue import kernels
 from langue.batch import IGNORE, Batch
 from langue.models import Model
 from langue.nn.state import EncoderOutput
-from langue.objectives.branches import Branches, rows_of
+from langue.objectives.branches import Branches, side_by_side, trees_of
 from langue.objectives.cross_entropy import log_probabilities
 from langue.objectives.padding import PIECE_TOKENS, by_length, in_step, padded
 
@@ -113,7 +113,8 @@ def _along_branches(
     temperature: float,
     suppressed: Tensor | None,
 ) -> Tensor:
-    """The same where texts with the same prompt stand in one row, so that it is read once.
+    """The same where texts with the same prompt stand behind it in one row, so that it is read once, as is a text that
+    stands there several times.
 
     Args:
         model: a decoder whose layers all attend.
@@ -125,8 +126,8 @@ def _along_branches(
     """
     assert batch.targets is not None
     ids, device = batch.ids.cpu().numpy(), batch.ids.device
-    rows, parts, order = rows_of(ids, trunks, lengths), [], []
-    for numbers, counts in in_step(by_length([row.length for row in rows], _piece(batch))):
+    rows, parts, order = side_by_side(trees_of(ids, trunks, lengths)), [], []
+    for numbers, counts in in_step(by_length([sum(tree.length for tree in row) for row in rows], _piece(batch))):
         branches = Branches.of(ids, lengths, [rows[number] for number in numbers])
         chosen, packed, valid, documents, places = (torch.from_numpy(x).to(device) for x in branches)
         counted = own[chosen]
