@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from langue.randomness import RowRandomness, mix, numpy_generator, row_keys, seed_torch, torch_generator
+from langue.randomness import RowRandomness, coins, mix, numpy_generator, row_keys, seed_torch, torch_generator
 
 
 def test_mix_is_the_same_everywhere_and_for_ever() -> None:
@@ -19,6 +19,12 @@ def test_mix_is_the_same_everywhere_and_for_ever() -> None:
 def test_keys_of_rows_are_mixed_all_at_once() -> None:
     found = row_keys(7, 1000, 3, 2).tolist()
     assert found == [mix(7, "dropout", row, place) for row in (1000, 1001, 1002) for place in (0, 1)]
+
+
+def test_coins_are_mixed_all_at_once_too() -> None:
+    states = np.array([mix(3, "sample", sample) for sample in range(50)], np.uint64)
+    found = coins(states, np.arange(50)).tolist()
+    assert found == [mix(3, "sample", number, number) / 2**64 for number in range(50)]
 
 
 def test_neighbouring_keys_give_unrelated_bits() -> None:

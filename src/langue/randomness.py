@@ -17,7 +17,11 @@ def mix(*key: int | str) -> int:
     Each part is absorbed by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number
     generators", OOPSLA 2014), so that neighbouring keys give unrelated bits on every machine and Python.
     """
-    state = 0x9E3779B97F4A7C15
+    return mix_more(0x9E3779B97F4A7C15, *key)
+
+
+def mix_more(state: int, *key: int | str) -> int:
+    """The hash of a longer key, from that of its beginning."""
     for part in key:
         number = int.from_bytes(part.encode(), "little") if isinstance(part, str) else part
         while True:
@@ -68,6 +72,13 @@ def row_keys(seed: int, first_row: int, examples: int, places: int) -> numpy.nda
     rows = numpy.arange(first_row, first_row + examples).astype(numpy.uint64)
     keys = _absorb(numpy.uint64(mix(seed, "dropout")), rows)
     return _absorb(keys[:, None], numpy.arange(places).astype(numpy.uint64)).ravel()
+
+
+def coins(states: numpy.ndarray, parts: numpy.ndarray) -> numpy.ndarray:
+    """(N,) float64 in [0, 1]: `mix_more(state, part) / 2⁶⁴` of hashes (N,) uint64 and parts (N,) below 2⁶⁴."""
+    import numpy
+
+    return _absorb(states, parts.astype(numpy.uint64)) * 2.0**-64
 
 
 def row_coins(first: int, count: int, *key: int | str) -> numpy.ndarray:

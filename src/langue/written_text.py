@@ -6,10 +6,12 @@ than those that were drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -50,12 +52,13 @@ class WrittenText:
 
     def __add__(self, other: WrittenText) -> WrittenText:
         """This text, and another behind it."""
-        pairs = zip(self._columns, other._columns, strict=True)
-        return WrittenText(*(first + second for first, second in pairs))
-
-    @property
-    def _columns(self) -> tuple[tuple, ...]:
-        return self.ids, self.authors, self.log_probabilities
+        if not self.ids:
+            return other
+        return WrittenText(
+            self.ids + other.ids,
+            self.authors + other.authors,
+            self.log_probabilities + other.log_probabilities,
+        )
 
 
 def batch_of(texts: Sequence[WrittenText], sources: Sequence[Tensor] = ()) -> tuple[Batch, Tensor]:
@@ -67,17 +70,25 @@ def batch_of(texts: Sequence[WrittenText], sources: Sequence[Tensor] = ()) -> tu
         texts: as a decoder reads and writes them.
         sources: what an encoder reads: (S,) tokens or (S, features), of each text or shared by several.
     """
-    ids = [torch.tensor(text.ids) for text in texts]
-    own = [torch.tensor([author == "model" for author in text.authors]) for text in texts]
-    targets = [row[1:].where(mine[1:], IGNORE) for row, mine in zip(ids, own, strict=True)]
-    drawn = [torch.tensor(text.log_probabilities[1:]) for text in texts]
-    valid = pad_sequence([torch.ones(len(row), dtype=torch.bool) for row in targets], batch_first=True)
+    lengths = np.array([len(text.ids) for text in texts])
+    written = np.arange(lengths.max()) < lengths[:, None]
+    ids = _side_by_side((text.ids for text in texts), written, np.int64)
+    own = _side_by_side(([author == "model" for author in text.authors] for text in texts), written, np.bool_)
+    drawn = _side_by_side((text.log_probabilities for text in texts), written, np.float32)
+    valid = written[:, 1:]
     heard = [torch.ones(len(source), dtype=torch.bool) for source in sources]
     batch = Batch(
-        pad_sequence([row[:-1] for row in ids], batch_first=True),
-        pad_sequence(targets, batch_first=True, padding_value=IGNORE),
-        valid=None if bool(valid.all()) else valid,
+        torch.from_numpy(np.where(valid, ids[:, :-1], 0)),
+        torch.from_numpy(np.where(own[:, 1:], ids[:, 1:], IGNORE)),
+        valid=None if valid.all() else torch.from_numpy(valid),
         source=pad_sequence(list(sources), batch_first=True) if sources else None,
         source_valid=pad_sequence(heard, batch_first=True) if sources else None,
     )
-    return batch, pad_sequence(drawn, batch_first=True)
+    return batch, torch.from_numpy(drawn[:, 1:])
+
+
+def _side_by_side(rows: Iterable[Sequence[Any]], written: np.ndarray, kind: type[np.generic]) -> np.ndarray:
+    """Rows (B, T) of numbers where something is written, and zeros behind it."""
+    filled = np.zeros(written.shape, kind)
+    filled[written] = np.fromiter(chain.from_iterable(rows), kind)
+    return filled

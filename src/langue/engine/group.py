@@ -14,6 +14,7 @@ from langue.engine.constraints import Constraint
 from langue.engine.hypothesis import Hypothesis, rank
 from langue.engine.processors import NOTHING, RULED_OUT, forced, processed
 from langue.engine.request import Request
+from langue.randomness import mix, mix_more
 
 
 @dataclass(eq=False)
@@ -27,6 +28,7 @@ class Running:
         rows: how many it has in the batch: one for its prompt, then one for each text that is not finished.
         samples: of sampling, the numbers of these texts.
         draws: of sampling, log-probabilities of what was drawn for each text by its number, if they are kept.
+        draw_states: of sampling, hashes of what the draws for each text by its number have in common.
         constraint: of beams, how far each has come with the phrases that have to stand in it.
         ended: what has ended, best or first sample first, with what it is sorted by.
     """
@@ -37,12 +39,15 @@ class Running:
     rows: int = 1
     samples: list[int] = field(default_factory=list)
     draws: dict[int, list[float]] = field(default_factory=dict)
+    draw_states: list[int] = field(default_factory=list)
     constraint: Constraint | None = None
     ended: list[tuple[float, Hypothesis]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         settings = self.request.settings
         self.samples = list(range(settings.samples)) if settings.beams == 1 else []
+        key = mix(settings.seed, *self.request.key, "sample")
+        self.draw_states = [mix_more(key, sample) for sample in self.samples]
         if self.request.phrases:
             self.constraint = Constraint(self.request.phrases, settings.beams, self.request.ends)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from langue.engine.hypothesis import Hypothesis
-from langue.engine.settings import EngineSettings, SamplingSettings
+from langue.engine.settings import SamplingSettings
 from langue.errors import LangueError
 
 
@@ -30,17 +30,6 @@ Source = Sequence[int] | Tensor | EncodedSource
 LogitsProcessor = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From log-probabilities (rows, V), texts (rows, L) and how many of each one's tokens were written (rows,), to
 log-probabilities."""
-
-OWN = {
-    "max_tokens",
-    "max_tokens_per_source",
-    "min_tokens",
-    "samples",
-    "seed",
-    "alignments",
-    *EngineSettings.model_fields,
-}
-"""Settings that requests whose tokens are chosen together may have each of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +79,8 @@ class Request:
     @cached_property
     def kind(self) -> tuple[Any, ...]:
         """A key that requests share whose tokens are chosen together."""
-        settings = tuple(self.settings.model_dump(exclude=OWN).items())
-        return settings, tuple(self.ends), tuple(self.suppress_tokens), self.processor, bool(self.phrases)
+        ends, suppressed = tuple(self.ends), tuple(self.suppress_tokens)
+        return self.settings.kind, ends, suppressed, self.processor, bool(self.phrases)
 
     def check(self, *, attends: bool) -> None:
         """Refuse what cannot be done.

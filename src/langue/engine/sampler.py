@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from langue.engine.batch import DecodingBatch
-from langue.engine.group import Choice, Group, Running
+from langue.engine.group import Choice, Group
 from langue.engine.request import Event
 from langue.models.finite import refuse_not_finite
-from langue.randomness import mix
+from langue.randomness import coins
 
 
 def sample(group: Group, batch: DecodingBatch) -> tuple[Choice, list[Event]]:
@@ -86,22 +87,18 @@ def _leave(group: Group, rows: list[bool]) -> list[int]:
     return [len(running.samples) for running in group.running]
 
 
-def _draws(group: Group) -> list[float]:
-    """A number from [0, 1) for each row."""
-    return [draw(running, number) for running in group.running for number in running.samples]
+def _draws(group: Group) -> np.ndarray:
+    """(rows,) float64, a number from [0, 1) for each row, which decides its next token."""
+    states = [running.draw_states[number] for running in group.running for number in running.samples]
+    written = group.per_row(running.written for running in group.running)
+    return coins(np.array(states, np.uint64), np.array(written))
 
 
-def draw(running: Running, sample: int) -> float:
-    """The number from [0, 1) that decides a sample's next token."""
-    request = running.request
-    return mix(request.settings.seed, *request.key, "sample", sample, running.written) / 2**64
-
-
-def _draw(logits: Tensor, draws: list[float]) -> Tensor:
+def _draw(logits: Tensor, draws: np.ndarray) -> Tensor:
     """(rows,) the token in whose share of the probability each draw from [0, 1) lies."""
     cumulated = _precise(logits).softmax(-1).cumsum(-1)
     # A draw just below 1 must not land behind the last token that can be chosen.
-    drawn = torch.tensor(draws, dtype=cumulated.dtype, device=logits.device)[:, None] * cumulated[:, -1:]
+    drawn = torch.from_numpy(draws).to(logits.device, cumulated.dtype)[:, None] * cumulated[:, -1:]
     return torch.searchsorted(cumulated, drawn, right=True).clamp_(max=logits.shape[-1] - 1)[:, 0]
 
 

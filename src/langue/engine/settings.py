@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -59,6 +60,11 @@ class SamplingSettings(Settings):
         """Hypotheses for each prompt at once."""
         return self.beams if self.beams > 1 else self.samples
 
+    @cached_property
+    def kind(self) -> tuple[tuple[str, Any], ...]:
+        """The settings that requests share whose tokens are chosen together."""
+        return tuple(self.model_dump(exclude=OWN).items())
+
     @model_validator(mode="after")
     def _consistent(self) -> SamplingSettings:
         if self.beams > 1 and self.samples > self.beams:
@@ -85,3 +91,15 @@ class EngineSettings(Settings):
 
 class GenerationSettings(EngineSettings, SamplingSettings):
     """The options of a task that writes: both in one."""
+
+
+OWN = {
+    "max_tokens",
+    "max_tokens_per_source",
+    "min_tokens",
+    "samples",
+    "seed",
+    "alignments",
+    *EngineSettings.model_fields,
+}
+"""Settings that requests whose tokens are chosen together may have each of its own."""

@@ -73,7 +73,8 @@ class DecoderPolicy:
         prompts = [(info["history"] + turn).ids for turn, info in zip(turns, infos, strict=True)]
         options = {**_keeping_draws(self.options, beams=1), "keys": _keys(infos)}
         written = self.task.write(prompts, within=self.within, **options)
-        return [self._reply(*row) for row in zip(prompts, turns, written, strict=True)]
+        cut = cache(self._cut)  # and often say the same
+        return [self._reply(*row, cut) for row in zip(prompts, turns, (best[0] for best in written), strict=True)]
 
     def _read(self, observation: str, first: bool) -> WrittenText:
         tokenizer = self.task.tokenizer
@@ -81,10 +82,18 @@ class DecoderPolicy:
             return WrittenText().extended(tokenizer.prompt(observation), "prompt")
         return WrittenText().extended(tokenizer.encode(observation), "environment")
 
-    def _reply(self, prompt: Sequence[int], turn: WrittenText, hypotheses: Sequence[Hypothesis]) -> Reply:
-        best = hypotheses[0]
-        text = self.task.cut(best.tokens, self.options.get("stop", ()), prompt)
-        return Reply(text, turn.extended(best.written, "model", _draws(best)), cut=not best.ended)
+    def _cut(self, prompt: tuple[int, ...], tokens: tuple[int, ...]) -> str:
+        return self.task.cut(tokens, self.options.get("stop", ()), prompt)
+
+    def _reply(
+        self,
+        prompt: tuple[int, ...],
+        turn: WrittenText,
+        best: Hypothesis,
+        cut: Callable[[tuple[int, ...], tuple[int, ...]], str],
+    ) -> Reply:
+        written = turn.extended(best.written, "model", _draws(best))
+        return Reply(cut(prompt, tuple(best.tokens)), written, cut=not best.ended)
 
 
 @dataclass

@@ -172,6 +172,9 @@ class Model(nn.Module):
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
     """Let a model drop nothing out inside; afterwards it trains again if it did before."""
+    if not any(part.training for part in model.modules()):
+        yield
+        return
     was_training = model.training
     model.eval()
     try:
