@@ -4,6 +4,9 @@
 paragraph's beginning, and what this decoder writes for it itself (Chen et al. 2024, "Self-play fine-tuning"). Both
 trainers go on from it with the same pairs, batches, rate and AdamW, and have worked out the reference beforehand; what
 is preferred is measured in paragraphs that neither decoder nor pairs held.
+
+Lengths are all the same, where nobody has any padding, and drawn from log-normal distributions, as far as the context
+has room: those of people's prompts and assistants' answers have long tails, and one long text pads all of its batch.
 """
 
 from __future__ import annotations
@@ -13,12 +16,20 @@ import json
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from benchmarks.harness import Options, Result, Skip, langue_train, peer, say, spread
 from benchmarks.rewards import export
 
 CONTEXT, PROMPT, TEXT = 128, 32, 40
-"""Tokens of the model, of a prompt, and of each text."""
+"""Tokens of the model, and of a prompt and of each text where all are of one length."""
+
+LENGTHS = ("equal", "varied")
+SHORTEST, DEVIATION = 4, 0.7
+"""Tokens at least, and standard deviation of the logarithm, of lengths that vary; their median is two thirds of the
+length that does not."""
 
 LEARNT_STEPS, BATCH, RATE, BETA2 = 300, 16, 2e-4, 0.99
 TRAIN, HELD_OUT = 800, 300
@@ -60,38 +71,45 @@ def run(options: Options) -> Result:
     if options.data is None:
         raise Skip("preferences needs --data FILE, a text in paragraphs")
     rounds, steps = options.rounds or (1 if options.quick else 3), 10 if options.quick else TRAIN // BATCH
-    times: dict[str, list[float]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         _write_policy(folder, options.data, steps)
-        for seed in range(rounds):
-            for name in NAMES if seed % 2 == 0 else reversed(NAMES):
-                seconds = (_langue if name == "Langue" else _trl)(folder, seed, steps)
-                times[name].append((seconds[-1] - seconds[WARM_UP - 1]) / (len(seconds) - WARM_UP))
-                say(f"{name}, seed {seed}: {times[name][-1]:.3f} s a step")
-        before, after = (_likelier(folder, run) for run in ("policy", "chosen-0"))
-    return _result(times, before, after)
+        rows = [row for lengths in LENGTHS for row in _rows(folder, lengths, rounds, steps)]
+    return _result(rows, rounds)
 
 
-def _result(times: dict[str, list[float]], before: float, after: float) -> Result:
-    rows = [
+def _rows(folder: Path, lengths: str, rounds: int, steps: int) -> list[dict[str, Any]]:
+    """Rounds with texts of some lengths, and what came of them."""
+    times: dict[str, list[float]] = {name: [] for name in NAMES}
+    for seed in range(rounds):
+        for name in NAMES if seed % 2 == 0 else reversed(NAMES):
+            seconds = (_langue if name == "Langue" else _trl)(folder, lengths, seed, steps)
+            times[name].append((seconds[-1] - seconds[WARM_UP - 1]) / (len(seconds) - WARM_UP))
+            say(f"{name}, {lengths} lengths, seed {seed}: {times[name][-1]:.3f} s a step")
+    before, after = (_likelier(folder, lengths, run) for run in ("policy", f"chosen-{lengths}-0"))
+    return [
         {
-            "by": name, "step": 1000 * statistics.median(own),
+            "lengths": lengths, "by": name, "step": 1000 * statistics.median(own),
             "against": statistics.median(one / ours for one, ours in zip(own, times["Langue"], strict=True)),
             "spread": 100 * spread(own), "before": 100 * before, "after": 100 * after if name == "Langue" else None,
         }
         for name, own in times.items()
     ]  # fmt: skip
+
+
+def _result(rows: list[dict[str, Any]], rounds: int) -> Result:
     columns = {
-        "by": "by", "step": "ms a step", "against": "Langue is × as fast", "spread": "± %",
+        "lengths": "lengths", "by": "by", "step": "ms a step", "against": "Langue is × as fast", "spread": "± %",
         "before": "true text likelier, before (%)", "after": "and after (%)",
     }  # fmt: skip
     notes = [
-        f"DPO with β 0.1 of a Llama of 1M parameters, {BATCH} pairs a step, prompts of {PROMPT} tokens and texts of "
-        f"{TEXT}; AdamW at {RATE:g}. Means over the steps after the first {WARM_UP}, medians of {len(times['Langue'])} "
-        "rounds in turns, a new seed each; the ratio is the median of those within the rounds. Likelier is the share "
-        f"of {HELD_OUT} held-out pairs whose true text has the higher likelihood a token, before and after "
-        f"{TRAIN // BATCH} steps with seed 0; the other text is the decoder's own at temperature {TEMPERATURE}."
+        f"DPO with β 0.1 of a Llama of 1M parameters, {BATCH} pairs a step; prompts of {PROMPT} tokens and texts of "
+        f"{TEXT}, or of log-normal lengths, with medians of {_median(PROMPT)} and {_median(TEXT)} and a deviation of "
+        f"{DEVIATION:g}, up to {PROMPT} and {CONTEXT - PROMPT}; AdamW at {RATE:g}. Means over the steps after the "
+        f"first {WARM_UP}, medians of {rounds} rounds in turns, a new seed each; the ratio is the median of those in "
+        f"each round. Likelier is the share of {HELD_OUT} held-out pairs whose true text has the higher likelihood a "
+        f"token, before and after {TRAIN // BATCH} steps with seed 0; the other text is the decoder's own at "
+        f"temperature {TEMPERATURE}."
     ]
     return {"title": "Preferences", "columns": columns, "rows": rows, "notes": notes}
 
@@ -105,28 +123,47 @@ def _write_policy(folder: Path, text: Path, steps: int) -> None:
     (folder / "writer.yaml").write_text(WRITER.replace("TEXT", str(folder / "text.txt")), encoding="utf-8")
     langue_train(str(folder / "writer.yaml"), {}, folder / "policy")
     export(folder / "policy", folder / "published")
-    for name, parts in (("train", seen[:TRAIN]), ("held-out", unseen[:HELD_OUT])):
-        rows = "".join(json.dumps(row) + "\n" for row in _pairs(folder / "policy", parts))
-        (folder / f"{name}.jsonl").write_text(rows, encoding="utf-8")
-    recipe = CHOOSER.replace("PAIRS", str(folder / "train.jsonl")).replace("STEPS", str(steps))
-    (folder / "chooser.yaml").write_text(recipe, encoding="utf-8")
+    for lengths in LENGTHS:
+        for name, parts in (("train", seen[:TRAIN]), ("held-out", unseen[:HELD_OUT])):
+            rows = "".join(json.dumps(row) + "\n" for row in _pairs(folder / "policy", parts, lengths))
+            (folder / f"{name}-{lengths}.jsonl").write_text(rows, encoding="utf-8")
+        recipe = CHOOSER.replace("PAIRS", str(folder / f"train-{lengths}.jsonl")).replace("STEPS", str(steps))
+        (folder / f"chooser-{lengths}.yaml").write_text(recipe, encoding="utf-8")
 
 
-def _pairs(policy: Path, paragraphs: list[str]) -> list[dict[str, str]]:
+def _pairs(policy: Path, paragraphs: list[str], lengths: str) -> list[dict[str, str]]:
     """Beginnings of paragraphs, how they go on, and how the decoder goes on."""
     import langue
 
     model = langue.load(policy)
-    ids = [model.tokenizer.encode(part)[: PROMPT + TEXT] for part in paragraphs]
-    prompts = [model.tokenizer.decode(row[:PROMPT]) for row in ids]
-    own = model.generate(prompts, max_tokens=TEXT, min_tokens=TEXT, temperature=TEMPERATURE)
-    return [
-        {"prompt": prompt, "chosen": model.tokenizer.decode(row[PROMPT:]), "rejected": text}
-        for prompt, row, text in zip(prompts, ids, own, strict=True)
+    ids = [model.tokenizer.encode(part) for part in paragraphs]
+    prompts, chosen, rejected = _lengths(lengths, len(ids))
+    begun = [row[:length] for row, length in zip(ids, prompts, strict=True)]
+    most = int(max(rejected))
+    own = model.write(begun, max_tokens=most, min_tokens=most, temperature=TEMPERATURE)
+    texts = [
+        (prompt, row[len(prompt) : len(prompt) + length], best.tokens[:other])
+        for prompt, row, length, (best,), other in zip(begun, ids, chosen, own, rejected, strict=True)
     ]
+    return [dict(zip(("prompt", "chosen", "rejected"), map(model.tokenizer.decode, row), strict=True)) for row in texts]
 
 
-def _likelier(folder: Path, run: str) -> float:
+def _lengths(lengths: str, count: int) -> list[list[int]]:
+    """Tokens of so many prompts, chosen and rejected texts."""
+    if lengths == "equal":
+        return [[PROMPT] * count, [TEXT] * count, [TEXT] * count]
+    draws = np.random.default_rng(7)
+    drawn = [draws.lognormal(np.log(_median(mean)), DEVIATION, count) for mean in (PROMPT, TEXT, TEXT)]
+    bounds = (PROMPT, CONTEXT - PROMPT, CONTEXT - PROMPT)  # which leave room for the token that ends a text
+    return [row.round().clip(SHORTEST, bound).astype(int).tolist() for row, bound in zip(drawn, bounds, strict=True)]
+
+
+def _median(length: int) -> int:
+    """The median of lengths that vary, beside one that does not."""
+    return round(length * 2 / 3)
+
+
+def _likelier(folder: Path, lengths: str, run: str) -> float:
     """The share of held-out pairs whose true text has the higher likelihood a token."""
     import torch
 
@@ -134,7 +171,7 @@ def _likelier(folder: Path, run: str) -> float:
     from langue.objectives.completions import Completion, completion_batch, text_log_probabilities
 
     model = langue.load(folder / run)
-    with (folder / "held-out.jsonl").open(encoding="utf-8") as file:
+    with (folder / f"held-out-{lengths}.jsonl").open(encoding="utf-8") as file:
         rows = list(map(json.loads, file))
     means = []
     for name in ("chosen", "rejected"):
@@ -147,15 +184,16 @@ def _likelier(folder: Path, run: str) -> float:
     return float((means[0] > means[1]).float().mean())
 
 
-def _langue(folder: Path, seed: int, steps: int) -> list[float]:
+def _langue(folder: Path, lengths: str, seed: int, steps: int) -> list[float]:
     """The command; its seconds after each step."""
     start = ("--start-from", str(folder / "policy"))
-    lines = langue_train(str(folder / "chooser.yaml"), {"training.seed": seed}, folder / f"chosen-{seed}", *start)
+    recipe, out = folder / f"chooser-{lengths}.yaml", folder / f"chosen-{lengths}-{seed}"
+    lines = langue_train(str(recipe), {"training.seed": seed}, out, *start)
     return [line["seconds"] for line in lines if line["split"] == "train"]
 
 
-def _trl(folder: Path, seed: int, steps: int) -> list[float]:
+def _trl(folder: Path, lengths: str, seed: int, steps: int) -> list[float]:
     return peer("benchmarks.peers.trl", {
-        "trainer": "dpo", "folder": str(folder / "published"), "pairs": str(folder / "train.jsonl"), "steps": steps,
-        "batch_size": BATCH, "learning_rate": RATE, "beta2": BETA2, "context": CONTEXT, "seed": seed,
+        "trainer": "dpo", "folder": str(folder / "published"), "pairs": str(folder / f"train-{lengths}.jsonl"),
+        "steps": steps, "batch_size": BATCH, "learning_rate": RATE, "beta2": BETA2, "context": CONTEXT, "seed": seed,
     })["seconds"]  # fmt: skip
