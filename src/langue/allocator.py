@@ -1,9 +1,12 @@
-"""Settings of the memory that a program lets go: it stays with the process."""
+"""Memory that stays with the process: what a program lets go, and objects that outlast a training."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 _TRIM_THRESHOLD, _MAP_THRESHOLD = -1, -3
@@ -29,3 +32,20 @@ def keep_freed() -> bool:
         return False
     never = -1
     return bool(library.mallopt(_MAP_THRESHOLD, _MAPPED_FROM) and library.mallopt(_TRIM_THRESHOLD, never))
+
+
+@contextmanager
+def lasting_objects() -> Iterator[None]:
+    """Let Python's garbage collector pass over all objects that are there, inside.
+
+    They are some 400,000, most of them imported libraries, and to go through them takes 0.2 seconds, every 20 steps of
+    a training that makes many objects. Whoever has frozen objects before keeps them frozen.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

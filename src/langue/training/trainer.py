@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from langue.allocator import lasting_objects
 from langue.console import progress
 from langue.errors import LangueError
 from langue.kernels import dropping_by
@@ -240,7 +241,7 @@ class Trainer:
         self.model.train()
         if self.watch.from_start and self.progress.step == 0:
             self.evaluate()
-        with self._signals.listening(), self._bar() as advance:
+        with self._signals.listening(), lasting_objects(), self._bar() as advance:
             advance(self.used_budget())
             while self.stopped is None:
                 used = self.used_budget()
