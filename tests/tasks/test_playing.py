@@ -6,6 +6,7 @@ import math
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -22,14 +23,18 @@ from langue.errors import LangueError
 from langue.evaluation.run import recipe_data
 from langue.experiment import train
 from langue.objectives import Causal
+from langue.objectives.completions import target_log_probabilities
+from langue.objectives.policy import advantages_of
 from langue.plan import make_plan
+from langue.tasks.play.objective import PlayObjective, PolicyBatch
 from langue.tasks.play.rollouts import Rollouts
 from langue.tasks.play.rows import DrawnRows, RolloutRow, rows_of
+from langue.tasks.play.settings import PlaySettings
 from langue.tasks.play.training import DEV_SEED
 from langue.tasks.recipes import read_recipe
 from langue.training import Trainer
 from langue.wording import short
-from langue.written_text import WrittenText
+from langue.written_text import WrittenText, batch_of
 from policy_runs import WRITER, rows_in, write_policies
 from spoken_rows import RECIPE as SPOKEN
 from spoken_rows import say, write_spoken
@@ -195,6 +200,32 @@ def test_equal_rewards_move_no_weight(folder, tmp_path):
     before, after = load_file(folder / "attention" / "model" / "model.safetensors"), weights(run)
     assert all(torch.equal(after[name], before[name]) for name in before)
     assert all(row["idle_groups"] == 1.0 for row in rows_in(run, "train"))
+
+
+@pytest.mark.parametrize(("algorithm", "read"), [("grpo", 2), ("minimum-risk", 2), ("reinforce", 3)])
+def test_texts_that_teach_nothing_are_not_read_again(folder, algorithm, read):
+    model = langue.load(folder / "attention").model
+    texts = [WrittenText().extended((5, 6), "prompt").extended((n, 7), "model", (-1.0, -1.0)) for n in range(4)]
+    batch, drawn = batch_of(texts)
+    rewards, groups = torch.tensor([1.0, 1.0, 0.0, 1.0]).double(), torch.tensor([0, 0, 1, 1])
+    advantages, idle = advantages_of(algorithm, rewards, groups, 2)
+    said = torch.zeros(4, dtype=torch.bool)
+    rows = PolicyBatch(
+        batch.ids, batch.targets, drawn=drawn, advantages=advantages.float(), rewards=rewards.float(), groups=groups,
+        distinct=~said, idle=idle, cut=said, failed=torch.zeros(()),
+    )  # fmt: skip
+    seen = []
+
+    def likelihood(model, batch):
+        seen.append(len(batch.ids))
+        return target_log_probabilities(model, batch)
+
+    objective = PlayObjective(PlaySettings(environment="x", algorithm=algorithm), likelihood)
+    found = torch.autograd.grad(objective.loss(model, rows).total, list(model.parameters()))
+    held = replace(rows, reference=drawn)  # to a reference, of which each of them tells something
+    expected = torch.autograd.grad(objective.loss(model, held).total, list(model.parameters()))
+    assert seen == [read, 4]
+    torch.testing.assert_close(found, expected)
 
 
 def test_episodes_that_fail_are_left_out_and_counted(folder, tmp_path):

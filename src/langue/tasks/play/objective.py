@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,16 @@ class PolicyBatch(Batch):
     cut: Tensor
     failed: Tensor
 
+    def texts(self, numbers: Tensor) -> PolicyBatch:
+        """Some of the texts, with their sources; groups stay as they are."""
+        rows = ("ids", "targets", "valid", "drawn", "reference", "advantages", "rewards", "groups", "distinct", "cut")
+        chosen = {name: None if (x := getattr(self, name)) is None else x[numbers] for name in rows}
+        if self.owners is not None:
+            sources, chosen["owners"] = self.owners[numbers].unique(return_inverse=True)
+            for name in ("source", "source_valid"):
+                chosen[name] = None if (x := getattr(self, name)) is None else x[sources]
+        return replace(self, **chosen)
+
 
 Likelihood = Callable[[Model, PolicyBatch], Tensor]
 """(B, T) log-probability of each target of a batch under the policy, and 0 where there is none."""
@@ -77,7 +87,8 @@ def by_alignments(temperature: float, objective: CTCObjective) -> Likelihood:
         assert batch.source is not None
         assert batch.targets is not None
         assert batch.owners is not None
-        heard = Batch(batch.ids[: len(batch.source), :0], source=batch.source, source_valid=batch.source_valid)
+        nothing = batch.ids.new_zeros(len(batch.source), 0)
+        heard = Batch(nothing, source=batch.source, source_valid=batch.source_valid)
         logs = (objective.log_probabilities(model, heard) / temperature).log_softmax(-1)
         own = batch.targets != IGNORE
         last = own.sum(1, keepdim=True) - 1
@@ -106,9 +117,10 @@ class PlayObjective:
         zero to the bit, by whatever its texts are."""
         assert isinstance(batch, PolicyBatch)
         assert batch.targets is not None
-        settings, logs = self.settings, self.log_probabilities(model, batch)
+        settings, teaching = self.settings, self._teaching(model, batch)
+        logs = self._log_probabilities(model, batch, teaching)
         texts = Drawn(logs, batch.drawn, batch.targets != IGNORE, batch.advantages)
-        measured = self._measured(texts, batch)
+        measured = self._measured(texts, batch, teaching)
         if settings.algorithm == "minimum-risk":
             chosen = batch.distinct
             risks = minimum_risk(
@@ -127,11 +139,29 @@ class PlayObjective:
             measured["kl"] = torch.stack([away.sum().detach(), texts.own.sum()])
         return Loss(total, count, measured)
 
-    def _measured(self, texts: Drawn, batch: PolicyBatch) -> dict[str, Tensor]:
+    def _teaching(self, model: Model, batch: PolicyBatch) -> Tensor:
+        """(B,) bool, False of texts whose gradient is zero: nothing is gained or lost by them. One is True at least, so
+        that every process has a gradient to add up."""
+        if batch.reference is not None or (model.training and model.config.dropout):  # which rows' numbers decide
+            return torch.ones_like(batch.cut)
+        risk = self.settings.algorithm == "minimum-risk"
+        teaching = ~batch.idle[batch.groups] if risk else batch.advantages != 0
+        teaching[0] |= ~teaching.any()
+        return teaching
+
+    def _log_probabilities(self, model: Model, batch: PolicyBatch, teaching: Tensor) -> Tensor:
+        """(B, T) log-probability of each target now; of texts that teach nothing, that which it was drawn with."""
+        if teaching.all():
+            return self.log_probabilities(model, batch)
+        numbers = teaching.nonzero()[:, 0]
+        logs = self.log_probabilities(model, batch.texts(numbers))
+        return batch.drawn.to(logs.dtype).index_copy(0, numbers, logs)
+
+    def _measured(self, texts: Drawn, batch: PolicyBatch, teaching: Tensor) -> dict[str, Tensor]:
         """Metrics beside the loss: sums, and over how many texts, tokens or groups each goes.
 
         The entropy is estimated by what was drawn; the drift is how far the log-probability that a token was drawn with
-        lies from what it has now.
+        lies from what it has now, of texts that teach something.
         """
         rows, tokens = texts.own.new_ones(len(texts.own)).sum(), texts.own.sum()
         sums = {
@@ -141,6 +171,6 @@ class PlayObjective:
             "failed": (batch.failed, torch.ones_like(batch.failed)),
             "idle_groups": (batch.idle.sum(), batch.idle.new_ones(len(batch.idle)).sum()),
             "entropy": (-batch.drawn.sum(), tokens),
-            "drift": (texts.ratios.detach().abs().sum(), tokens),
+            "drift": (texts.ratios.detach().abs().sum(), texts.own[teaching].sum()),
         }
         return {name: torch.stack([total.to(texts.logs.dtype), count]) for name, (total, count) in sums.items()}
