@@ -31,6 +31,7 @@ NAMES = (
     "retrieval",
     "rewards",
     "preferences",
+    "adapters",
     "gpu",
 )
 

@@ -29,7 +29,7 @@ def run(options: Options) -> Result:
     rounds, new = options.rounds or (2 if options.quick else 7), 16 if options.quick else NEW
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:
-        _write_folder(options.model, place)
+        write_folder(options.model, place)
         for count in ROWS:
             contestants = _contestants(place, count, new)
             times = alternate(contestants, rounds=rounds, seconds=0.0, warm_up=0.0)
@@ -67,7 +67,7 @@ def _contestants(place: str, rows: int, new: int) -> list[Contestant]:
     return [*found, contestant("llama.cpp, one by one", "llama_maker")]
 
 
-def _write_folder(model: Path, folder: str) -> None:
+def write_folder(model: Path, folder: str) -> None:
     from langue.hub import PretrainedModel
     from langue.hub.gguf import read_gguf, write_gguf
     from langue.hub.write import write_published
