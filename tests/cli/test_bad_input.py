@@ -75,8 +75,8 @@ TRAIN = [
     (["recipe.yaml", "--data.dev", "none.txt"], "there is no file none.txt"),
     (["recipe.yaml", "--data.test", "none.txt"], "there is no file none.txt"),
     (["recipe.yaml", "--tokenizer.path", "none"], "none"),
-    (["recipe.yaml", "--start-from", "none"], "none holds no model"),
-    (["recipe.yaml", "--model.path", "none"], "none holds no model"),
+    (["recipe.yaml", "--start-from", "none"], "there is no folder /"),
+    (["recipe.yaml", "--model.path", "none"], "there is no folder none"),
     # a wrong key
     (["wrong.yaml"], "wrong.yaml: unknown key training.setps; did you mean steps?"),
     (["recipe.yaml", "--training.stps", "3"], "--training.stps: unknown key training.stps; did you mean steps?"),

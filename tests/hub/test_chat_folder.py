@@ -19,7 +19,8 @@ from langue.hub.checkpoint import save_checkpoint
 from langue.hub.formats import read_source, write_format
 from langue.hub.gguf_file import GGUFFile
 from langue.objectives import Causal
-from langue.tasks import load, read_model
+from langue.tasks import load
+from langue.tasks.folders import read_model
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.special import END, MASK, SEPARATOR, START
 

@@ -13,7 +13,7 @@ from tests.hub.published import CASES, IDS, LEFT, RIGHT, THREE, assert_same, mak
 
 from langue.hub import PretrainedModel, read_published, save_checkpoint
 from langue.hub.write import write_published
-from langue.tasks import read_model
+from langue.tasks.folders import read_model
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -11,7 +11,7 @@ from langue.batch import Batch
 from langue.cli import run
 from langue.hub import PretrainedModel, save_checkpoint
 from langue.models import ModelConfig, build
-from langue.tasks import read_model
+from langue.tasks.folders import read_model
 from langue.text import TokenizerSettings, train_tokenizer
 
 

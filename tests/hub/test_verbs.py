@@ -19,7 +19,7 @@ from langue.batch import Batch
 from langue.hub import PretrainedModel, read_published, save_checkpoint, write
 from langue.hub.formats import read_source
 from langue.models import ModelConfig, build
-from langue.tasks import read_model
+from langue.tasks.folders import read_model
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 

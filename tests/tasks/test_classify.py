@@ -288,9 +288,12 @@ def test_the_trunk_is_taken_and_the_head_is_new_unless_the_labels_are_the_same(r
     before, after = load_model(run.folder.model), load_model(made.folder.model)
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         assert torch.allclose(old, new, atol=1e-6) != name.startswith("classifier.output")
-    again = learn(tmp_path / "again", start_from=run.folder.path, training__steps=1, training__learning_rate=1e-9)
-    assert "new weights" not in capsys.readouterr().err
-    assert again.metrics["accuracy"] == 1.0
+    for start in (run.folder.path, run.folder.model, max(run.folder.checkpoints.iterdir())):
+        again = learn(
+            tmp_path / f"from-{start.name}", start_from=start, training__steps=1, training__learning_rate=1e-9
+        )
+        assert "new weights" not in capsys.readouterr().err
+        assert again.metrics["accuracy"] == 1.0
 
 
 def test_several_seeds_give_mean_and_deviation(tmp_path):

@@ -108,7 +108,7 @@ def test_another_teacher_is_refused_at_resume_by_name(folder, tmp_path):
 
 
 REFUSED = {
-    "no teacher": ({"distill__teacher": "nowhere"}, "distill.teacher: nowhere holds no model"),
+    "no teacher": ({"distill__teacher": "nowhere"}, "distill.teacher: there is no folder nowhere"),
     "another task": (
         {"teacher": "classify"},
         "teacher-classify is a model to classify, but the student learns to generate",

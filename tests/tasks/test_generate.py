@@ -99,6 +99,14 @@ def test_load_finds_the_task_of_a_folder(task, tokenizer, tmp_path):
     assert load(tmp_path / "model", "cpu").generate("the ", max_tokens=20) == expected
 
 
+def test_a_recipe_around_a_model_that_was_not_trained_by_it_says_nothing_of_it(task, tokenizer, tmp_path):
+    save_model(task.model, tmp_path / "base" / "model")
+    tokenizer.save(tmp_path / "base")
+    (tmp_path / "recipe.yaml").write_text("task: classify\n")
+    assert isinstance(langue.load(tmp_path / "base"), Generate)
+    assert isinstance(langue.load(tmp_path / "base" / "model"), Generate)
+
+
 def test_load_says_what_is_missing(task, tokenizer, tmp_path):
     with pytest.raises(LangueError, match="there is no folder"):
         langue.load(tmp_path / "nothing")

@@ -22,7 +22,7 @@ def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name
     from langue.console import say
     from langue.hub import new_folder
     from langue.hub.formats import write_format
-    from langue.tasks import read_model
+    from langue.tasks.folders import read_model
 
     checkpoint, _ = read_model(run)
     with new_folder(folder) as beside:

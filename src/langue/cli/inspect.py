@@ -45,7 +45,7 @@ def attention(
     from langue.hub import local
     from langue.remote import is_remote
     from langue.report.attention import write_attention
-    from langue.tasks import read_model
+    from langue.tasks.folders import read_model
     from langue.tasks.rewriting.predict import Rewrite
 
     name, run = run.name if is_remote(run) else run.resolve().name, local(run)

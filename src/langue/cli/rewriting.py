@@ -24,7 +24,7 @@ PREFIX, MUST = "prefix", "must"
 """Columns that constrain a row's text alone, as the options of these names do all."""
 
 
-class Source(NamedTuple):
+class SourceText(NamedTuple):
     """A text to be rewritten, with the constraints on its own result."""
 
     text: str
@@ -40,10 +40,10 @@ def read_sources(texts: Sequence[str], file: Path | None, column: str) -> Inputs
     """
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_column)
 
-    def source(value: Any, place: str) -> Source:
+    def source(value: Any, place: str) -> SourceText:
         text = text_in(value, place, column)
         row: Mapping[str, Any] = {} if isinstance(value, str) else value
-        return Source(text, str(row.get(PREFIX) or ""), _words(row.get(MUST), place))
+        return SourceText(text, str(row.get(PREFIX) or ""), _words(row.get(MUST), place))
 
     return inputs.change(source)
 
@@ -65,7 +65,7 @@ def rewrite_all(
         LangueError: no text can be used; nothing is written then.
     """
 
-    def check(source: Source, place: str) -> None:
+    def check(source: SourceText, place: str) -> None:
         task.check_input(source.text, place)
         prefix_tokens(source.prefix, 1, task.tokenizer)
         phrase_tokens([source.words], 1, task.tokenizer)
@@ -75,7 +75,7 @@ def rewrite_all(
     with progress(f"{task.name}: {count:,} texts", float(count), "texts") as advance, Output(out) as output:
         for start in range(0, count, TEXTS_TOGETHER):
             part = inputs.part(start, start + TEXTS_TOGETHER)
-            sources: list[Source] = part.sound_values
+            sources: list[SourceText] = part.sound_values
             prefixes = [source.prefix or search.prefix for source in sources]
             must = [[*search.must, *source.words] for source in sources]
             settings = {**chosen(search), "prefix": prefixes, "must": must}
@@ -84,11 +84,11 @@ def rewrite_all(
     return inputs.end()
 
 
-def _line(task: Any, source: Source | None, result: Rewritten | None, fault: str, as_json: bool) -> str:
+def _line(task: Any, source: SourceText | None, result: Rewritten | None, fault: str, as_json: bool) -> str:
     if not as_json:
         return (one_line(result.text) if result is not None else "") + "\n"
     column, target = task.columns
-    text = source.text if isinstance(source, Source) else None
+    text = source.text if isinstance(source, SourceText) else None
     if result is None:
         return json_line({column: text, "error": fault}) + "\n"
     return json_line({column: text, target: result.text, **_details(task, result)}) + "\n"

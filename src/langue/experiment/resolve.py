@@ -52,12 +52,13 @@ def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
     """A recipe with the architecture of the weights in a folder, and their tokenizer."""
     start = read_start(path)
     if recipe.tokenizer.path is None:
-        if start.tokenizer is None:
+        if start.checkpoint.tokenizer_path is None:
             raise LangueError(f"{path} comes without its tokenizer; name it: --tokenizer.path DIR")
-        recipe = recipe.replace(tokenizer={"path": start.tokenizer})
-    source = None if start.source_tokenizer is None else TokenizerSettings(path=start.source_tokenizer)
+        recipe = recipe.replace(tokenizer={"path": start.checkpoint.tokenizer_path})
+    reads = start.checkpoint.source_tokenizer_path
+    source = None if reads is None else TokenizerSettings(path=reads)
     task = training_task(recipe)
-    recipe = task.begun_from(recipe, WeightsOrigin(start.task, start.recipe, source, start.reading))
+    recipe = task.begun_from(recipe, WeightsOrigin(start.task, start.recipe, source, start.checkpoint.reading))
     return recipe.replace(model=continue_config(recipe.model, task.start_config(start.config)))
 
 

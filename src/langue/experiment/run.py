@@ -12,6 +12,7 @@ from langue.errors import LangueError
 from langue.files import check_folder, claim, is_unfinished
 from langue.recipe import Recipe
 from langue.tasks.fingerprints import FILE
+from langue.tasks.folders import ENVIRONMENT, RECIPE
 from langue.tasks.recipes import read_recipe
 from langue.training.trainer import INTERRUPTED
 
@@ -33,7 +34,7 @@ class RunFolder:
 
     def __init__(self, path: Path):
         self.path = path
-        self.recipe_file, self.environment_file = path / "recipe.yaml", path / "environment.json"
+        self.recipe_file, self.environment_file = path / RECIPE, path / ENVIRONMENT
         self.sources_file, self.metrics_file = path / FILE, path / "metrics.jsonl"
         self.data, self.model, self.checkpoints = path / "data", path / "model", path / "checkpoints"
         self.card = path / "README.md"

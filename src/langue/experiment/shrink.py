@@ -27,7 +27,8 @@ from langue.pruning import Keep, prune, read_keep
 from langue.pruning.keep import Amount
 from langue.recipe import ModelSettings, Recipe, write_recipe
 from langue.report import write_cost
-from langue.tasks import load, open_task, read_model
+from langue.tasks import load, open_task
+from langue.tasks.folders import read_model
 from langue.tasks.recipes import recipe_class
 
 Calibration = Callable[[Model], object]

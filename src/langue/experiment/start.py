@@ -3,122 +3,59 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from langue.errors import LangueError
-from langue.experiment.run import RunFolder
-from langue.hub import (
-    is_foreign,
-    is_published,
-    local,
-    purpose,
-    read_labels,
-    read_origin,
-    read_published,
-    read_reading,
-)
-from langue.hub.checkpoint import SOURCE_TOKENIZER
-from langue.hub.tokenizer import source_file
+from langue.hub import PretrainedModel, is_foreign, is_published, local, purpose
 from langue.models import Model, ModelConfig
-from langue.models.build import plain_weights
+from langue.models.build import plain
 from langue.models.stack import Stack
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings, Recipe
 from langue.settings import shown
-from langue.tasks import read_model
-from langue.tasks.bases import load_weights
-from langue.text.reading import Reading
-from langue.training.checkpoint import load
+from langue.tasks.folders import read_model
 
 FREE = {"preset", "path", "dropout", "classifier", "embedder"}
 """Fields that may differ from the model whose weights are taken; context too, but for learned positions."""
 
 
-@dataclass(frozen=True)
-class Start:
-    """A trained model.
+class Start(NamedTuple):
+    """A trained model that a training begins from, or learns from."""
 
-    Attributes:
-        config: its architecture.
-        weights: by parameter.
-        tokenizer: where its tokenizer is, if that is known.
-        labels: what its classifier tells apart, where that has names.
-        reading: how texts are given to it, where it represents them by vectors.
-        source_tokenizer: where the tokenizer of what it reads is, if that is another.
-        task: what it is for.
-        recipe: by which it was trained, where it comes from a run.
-    """
-
-    config: ModelConfig
-    weights: Mapping[str, Tensor]
-    tokenizer: Path | None
-    labels: tuple[str, ...] = ()
-    reading: Reading | None = None
-    source_tokenizer: Path | None = None
-    task: str = "generate"
+    checkpoint: PretrainedModel
+    """The model, with plain weights."""
     recipe: Recipe | None = None
+    """The recipe that it was trained by, where it comes from a run."""
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.checkpoint.model.config
+
+    @property
+    def task(self) -> str:
+        """The task that it was trained for, or that its form and heads are for."""
+        return purpose(self.checkpoint) if self.recipe is None else self.recipe.of_use().task
 
 
-def read_start(path: Path) -> Start:
-    """Read a run, one of its checkpoints, a model's folder, a Hugging Face folder or hf:OWNER/NAME.
+def read_start(path: Path, *, averaged: bool = False) -> Start:
+    """Read a run, one of its checkpoints, a model's folder, a Hugging Face folder or hf:OWNER/NAME, with plain weights:
+    what adapters add is added up.
 
     Raises:
         LangueError: it is none of these, or damaged.
     """
     path = local(path)
-    if RunFolder(path).is_run():
-        return _of_run(RunFolder(path).recipe(), _of_model(RunFolder(path).model, path))
-    if is_published(path):
-        checkpoint = read_published(path)
-        known = None if checkpoint.tokenizer is None else path.absolute()
-        weights = plain_weights(checkpoint.model)
-        config, labels = checkpoint.model.config, tuple(checkpoint.labels or ())
-        reads = None if checkpoint.source_tokenizer is None else source_file(path.absolute())
-        task = purpose(config, checkpoint.labels, checkpoint.origin)
-        return Start(config, weights, known, labels, checkpoint.reading, reads, task)
-    if (path / "model" / "config.json").is_file():  # what `langue import` leaves
-        return _of_model(path / "model", path)
-    if (path / "config.json").is_file():
-        return _of_model(path, path.parent)
-    run = RunFolder(path.absolute().parent.parent)
-    if path.name.startswith("step-") and run.is_run():
-        recipe = run.recipe()
-        weights = plain_weights(read_model(path)[0].model) if recipe.adapt else load(path).weights(averaged=False)
-        source = _tokenizer(run.model, SOURCE_TOKENIZER)
-        return _of_run(
-            recipe, Start(recipe.model.architecture(), weights, _tokenizer(run.path), source_tokenizer=source)
-        )
-    if is_foreign(path):  # whose tokenizer has no file of its own that the run could name
+    if is_foreign(path) and not is_published(path):  # whose tokenizer has no file of its own that the run could name
         command = shlex.join(["langue", "import", str(path), path.stem])
         raise LangueError(f"{path} has to become a folder to begin from: {command}")
-    raise LangueError(
-        f"{path} holds no model: name a run, one of its checkpoints, a model's folder (Hugging Face's too), or "
-        f"hf:OWNER/NAME"
-    )
-
-
-def _of_model(folder: Path, run: Path) -> Start:
-    model = load_weights(folder)
-    weights = plain_weights(model)
-    labels = tuple(read_labels(folder) or ())
-    tokenizer, source = _tokenizer(folder) or _tokenizer(run), _tokenizer(folder, SOURCE_TOKENIZER)
-    task = purpose(model.config, read_labels(folder), read_origin(folder))
-    return Start(model.config.replace(adapter=None), weights, tokenizer, labels, read_reading(folder), source, task)
-
-
-def _of_run(recipe: Recipe, start: Start) -> Start:
-    """Weights of a run, with what it says of them."""
-    return replace(start, task=recipe.of_use().task, recipe=recipe)
-
-
-def _tokenizer(folder: Path, name: str = "tokenizer.json") -> Path | None:
-    file = folder / name
-    return file.absolute() if file.is_file() else None
+    checkpoint, recipe = read_model(path, averaged=averaged)
+    return Start(replace(checkpoint, model=plain(checkpoint.model)), recipe)
 
 
 def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSettings:
@@ -168,19 +105,19 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     """
     new = []
     # The same shape says nothing: two labels are not two others, nor the two ends of an answer.
-    head = start.config.classifier
+    head, weights = start.config.classifier, dict(start.checkpoint.model.named_parameters())
     others = (
-        tuple(labels) != start.labels
+        tuple(labels) != tuple(start.checkpoint.labels or ())
         or head is None
         or model.config.classifier is None
         or head.each != model.config.classifier.each
     )
     anew = _parameters(None if model.classifier is None else model.classifier.output) if others else set()
     optional = _parameters(model.classifier) | _parameters(model.embedder)
-    named, sources = roles(model), _sources(model, start)
+    named, sources = roles(model), _sources(model, weights)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            weight = start.weights.get(sources.get(name, name))
+            weight = weights.get(sources.get(name, name))
             if weight is not None and weight.shape == parameter.shape and parameter not in anew:
                 parameter.copy_(weight)
             elif parameter in optional or named[name].kind == "adapter":
@@ -191,12 +128,12 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     return new
 
 
-def _sources(model: Model, start: Start) -> dict[str, str]:
+def _sources(model: Model, weights: Iterable[str]) -> dict[str, str]:
     """The names in the weights of parameters that have another name there, since some layers are left out."""
     names: dict[str, str] = {}
     for place, stack in model.named_modules():
         if isinstance(stack, Stack):
-            kept = layers_of(len(stack.blocks), max(_blocks(start.weights, place), len(stack.blocks)))
+            kept = layers_of(len(stack.blocks), max(_blocks(weights, place), len(stack.blocks)))
             for block, source in zip(stack.blocks, kept, strict=True):
                 own = f"{place}.blocks.{kept.index(source)}."
                 names |= {f"{own}{name}": f"{place}.blocks.{source}.{name}" for name, _ in block.named_parameters()}

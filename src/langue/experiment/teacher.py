@@ -72,17 +72,18 @@ def _with_tokens(recipe: TaughtRecipe, start: Start) -> TaughtRecipe:
     """
     assert recipe.distill is not None
     path = recipe.distill.teacher
-    if start.tokenizer is None:
+    tokenizer, reads = start.checkpoint.tokenizer_path, start.checkpoint.source_tokenizer_path
+    if tokenizer is None:
         raise LangueError(f"distill.teacher: {path} comes without its tokenizer; put its tokenizer.json there")
     own = recipe.tokenizer.path
     if own is not None:
-        _check_same(own, start.tokenizer, recipe)
-    changes: dict[str, Any] = {"tokenizer": TokenizerSettings(path=own or start.tokenizer)}
-    if isinstance(recipe, PairRecipe) and start.source_tokenizer is not None:
+        _check_same(own, tokenizer, recipe)
+    changes: dict[str, Any] = {"tokenizer": TokenizerSettings(path=own or tokenizer)}
+    if isinstance(recipe, PairRecipe) and reads is not None:
         source = None if recipe.source_tokenizer is None else recipe.source_tokenizer.path
         if source is not None:
-            _check_same(source, start.source_tokenizer, recipe)
-        changes["source_tokenizer"] = TokenizerSettings(path=source or start.source_tokenizer)
+            _check_same(source, reads, recipe)
+        changes["source_tokenizer"] = TokenizerSettings(path=source or reads)
     return recipe.replace(**changes)
 
 

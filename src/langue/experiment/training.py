@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -25,12 +24,13 @@ from langue.experiment.teacher import with_texts
 from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
 from langue.files import replacing_listed
-from langue.models import Model, build, with_adapters
+from langue.models import Base, Model, build, with_adapters
+from langue.models.build import plain_weights
 from langue.parallel import broadcast_number, is_first, outline_of, process_group, strategy_of, wait
 from langue.recipe import Recipe, write_recipe
 from langue.report import write_report
 from langue.report.record import Row, read_record
-from langue.tasks.bases import load_weights, read_as_base
+from langue.tasks.bases import load_weights
 from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task
@@ -203,13 +203,13 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     checkpoint = latest(folder.checkpoints)
     weights: dict[str, str] = {}
     if recipe.model.path is not None and (checkpoint is None or recipe.adapt is not None):
-        start, base = read_start(recipe.model.path), None
-        if recipe.adapt is not None:
-            base, plain = read_as_base(recipe.model.path)
-            start = replace(start, weights=plain)
-        weights = {str(recipe.model.path): of_weights(start.config.model_dump(), start.weights)}
+        # Who goes on with adapters reads their base as everyone does who uses them.
+        start = read_start(recipe.model.path, averaged=recipe.adapt is not None)
+        plain = plain_weights(start.checkpoint.model)
+        weights = {str(recipe.model.path): of_weights(start.config.model_dump(), plain)}
         new = copy_weights(model, start, task.labels)
         if recipe.adapt is not None:
+            base = Base(str(recipe.model.path), of_weights({}, plain))
             model = with_adapters(model, recipe.adapt.adapter(), base, training.seed)
         if new and checkpoint is None and is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")

@@ -35,6 +35,9 @@ class PretrainedModel:
             `architecture`, `dtype`, and single settings.
         source_tokenizer: of what an encoder–decoder reads, where that has a vocabulary of its own.
         reading: how a text is given to a model that represents it by a vector, where that is known.
+        tokenizer_path: where the tokenizer was read from, so that a recipe can name it; None where it has no file of
+            its own.
+        source_tokenizer_path: the same of `source_tokenizer`.
     """
 
     model: Model
@@ -43,6 +46,8 @@ class PretrainedModel:
     origin: Mapping[str, Any] = field(default_factory=dict)
     source_tokenizer: Tokenizer | None = None
     reading: Reading | None = None
+    tokenizer_path: Path | None = None
+    source_tokenizer_path: Path | None = None
 
 
 def save_checkpoint(checkpoint: PretrainedModel, run: Path) -> None:

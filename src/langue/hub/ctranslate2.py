@@ -86,7 +86,8 @@ def read_ctranslate2(path: Path) -> PretrainedModel:
             fault = f"{name} should be {tuple(shape)} but is {tuple(tensor.shape)}"
             raise LangueError(f"{path / CTRANSLATE2} is damaged: {fault}")
     origin = {"architecture": "WhisperForConditionalGeneration", "model_type": "whisper", "dtype": "float32"}
-    return PretrainedModel(model.assign(state).eval(), tokenizer, None, origin)
+    place = None if tokenizer is None else path.absolute()
+    return PretrainedModel(model.assign(state).eval(), tokenizer, origin=origin, tokenizer_path=place)
 
 
 def _tensor(arrays: dict[str, np.ndarray | Tensor], name: str, path: Path) -> Tensor:

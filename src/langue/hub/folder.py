@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langue.errors import LangueError, reading, unreadable
-from langue.files import check_folder
-from langue.hub.weights import TensorPlace, Weights, read_weights
+from langue.hub.weights import TensorPlace, read_weights
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -27,23 +25,6 @@ JSON_LIMIT = 200_000_000
 """Bytes of the largest JSON file that is read; a tokenizer of a quarter of a million tokens has 30 million."""
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-
-
-@dataclass(frozen=True)
-class Folder:
-    """The content of a folder.
-
-    Attributes:
-        path: of the folder.
-        config: config.json, and what generation_config.json says of the model.
-        generation: generation_config.json.
-        weights: all tensors by name.
-    """
-
-    path: Path
-    config: dict[str, Any]
-    generation: dict[str, Any]
-    weights: Weights
 
 
 def is_published(path: Path) -> bool:
@@ -67,22 +48,6 @@ def is_ctranslate2(path: Path) -> bool:
         raise unreadable(path / CTRANSLATE2, error) from None
     except OSError:
         return False
-
-
-def read_folder(path: Path) -> Folder:
-    """Read config.json and the headers of all safetensors files.
-
-    Raises:
-        LangueError: a file is missing, damaged, or wants to be executed.
-    """
-    _refuse_pickles(path)
-    check_folder(path)
-    config = read_json(path / CONFIG)
-    refuse_code(config, path / CONFIG)
-    generation = read_if_there(path / GENERATION)
-    names = (*BEGINNINGS, *GENERATION_ONLY)
-    config |= {name: generation[name] for name in names if generation.get(name) is not None}
-    return Folder(path, config, generation, Weights(_all_weights(path)))
 
 
 def read_if_there(path: Path) -> dict[str, Any]:
@@ -126,8 +91,8 @@ def _pickle(path: Path) -> str | None:
     return next((file.name for file in files if file.suffix in PICKLES), None)
 
 
-def _refuse_pickles(path: Path) -> None:
-    """Refuse a folder that has weights in pickles alone."""
+def refuse_pickles(path: Path) -> None:
+    """Refuse a folder that is not there, or has weights in pickles alone."""
     if not path.exists():
         raise LangueError(f"there is no folder {path}")
     pickle = _pickle(path)
@@ -149,7 +114,12 @@ def _class(path: Path) -> str:
     return name if isinstance(name, str) and name.isidentifier() else "AutoModel"
 
 
-def _all_weights(path: Path) -> dict[str, TensorPlace]:
+def all_weights(path: Path) -> dict[str, TensorPlace]:
+    """The tensors of all safetensors files of a folder.
+
+    Raises:
+        LangueError: one is missing, damaged, or lies elsewhere.
+    """
     if (path / WEIGHTS).exists():
         return read_weights(_inside(path, WEIGHTS, path))
     if (path / INDEX).exists():

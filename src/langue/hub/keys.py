@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from langue.console import say, with_article
-from langue.errors import LangueError
-from langue.hub.family import NOTHING, Family, HeadSettings, Key, pattern
-from langue.hub.weights import Weights
+from langue.hub.family import NOTHING, Key
 from langue.models import Model
 from langue.nn.roles import roles
 
@@ -112,154 +107,3 @@ def _place(keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: int, h
             if len(parts) == len(theirs):  # else another line knows it in fewer parts
                 return ParameterKey(name, theirs, key, parts, head_width)
     return None
-
-
-def full_names(family: Family, names: Iterable[str], path: Path) -> dict[str, str]:
-    """Each name in full and in today's spelling, with the one it has in the file.
-
-    Raises:
-        LangueError: two tensors have one name.
-    """
-    trunk = [re.compile(pattern(source.removeprefix(family.prefix))) for key in family.keys for source in key.sources]
-    known: dict[str, str] = {}
-    for name in names:
-        full = name.removeprefix("module.")
-        for old, new in family.spellings.items():
-            full = full.removesuffix(old) + new if full.endswith(old) else full
-        second = f"{family.prefix}{full}"
-        if any(key.fullmatch(full) for key in trunk) or second in _head_keys(family) or second in family.aliases:
-            full = family.prefix + full
-        if full in known:
-            raise LangueError(f"{path} holds {full} twice, as {known[full]} and as {name}")
-        known[full] = name
-    return known
-
-
-def _head_keys(family: Family) -> set[str]:
-    """The names of all heads' tensors."""
-    sources = [source for head in family.heads for key in head.keys for source in key.sources]
-    return {source.format(part=part, layer="") for source in sources for part in ("weight", "bias")}
-
-
-def choose_by_keys(family: Family, heads: Sequence[HeadSettings], names: Mapping[str, str]) -> HeadSettings:
-    """The head all of whose tensors are there; of several the one with most, of none the last."""
-
-    def there(head: HeadSettings) -> bool:
-        needed = {s.format(part="weight") for key in head.keys for s in key.sources} - family.aliases.keys()
-        return needed <= names.keys()
-
-    fitting = [head for head in heads if there(head)]
-    return max(fitting, key=lambda head: len(head.keys)) if fitting else heads[-1]
-
-
-def is_tied(family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str]) -> bool:
-    """True if a family's head is the embedding: there is no matrix for it in the files, or the same one twice."""
-    own, shared = (
-        next((names[source] for key in keys if key.ours == ours for source in key.sources if source in names), None)
-        for ours, keys in (("head.table.weight", head.keys), ("embedding.table.weight", family.keys))
-    )
-    if own is None or shared is None:
-        return True
-    return _are_same(weights, own, shared)
-
-
-def _are_same(weights: Weights, one: str, other: str) -> bool:
-    """True if two tensors of the files hold the same numbers."""
-    if weights[one].shape != weights[other].shape:
-        return False
-    first, second = weights.tensor(one), weights.tensor(other)
-    return torch.equal(first, second) if first.dtype == second.dtype else torch.equal(first.float(), second.float())
-
-
-def refuse_others(
-    family: Family, head: HeadSettings, weights: Weights, names: Mapping[str, str], used: Mapping[str, str], path: Path
-) -> None:
-    """Refuse a tensor that is stored a second time under another name and is another one, and which has no place.
-
-    Transformers takes both as they are, so that its model would compute something else.
-
-    Raises:
-        LangueError: names the two.
-    """
-    own = set() if head.words else _head_keys(family)
-    for alias, first in family.aliases.items():
-        second, there = names.get(alias), names.get(first)
-        if second is None or there is None or alias in own or second in used.values() or first not in used:
-            continue
-        if not _are_same(weights, second, there):
-            raise LangueError(
-                f"{path} holds {second} and another {there}, which are one in a {head.architecture} of Langue's; "
-                f"it cannot be read"
-            )
-
-
-def place_all(
-    family: Family, head: HeadSettings, table: Sequence[ParameterKey], names: Mapping[str, str], path: Path
-) -> dict[str, str]:
-    """The name in the file of each tensor that a model needs.
-
-    Raises:
-        LangueError: one is missing, or there is one that no model of this class has.
-    """
-    needed = [name for line in table for name in line.sources]
-    placed: dict[str, str] = {}
-    for name in needed:
-        second = next((alias for alias, first in family.aliases.items() if first == name and alias in names), name)
-        if name not in names and second not in names:
-            raise LangueError(f"{path} lacks the tensor {name}, which {with_article(head.architecture)} needs")
-        counts = second in family.untied
-        placed[name] = names[second if counts or name not in names else name]
-    rest = [
-        name
-        for name in names
-        if name not in placed and name not in family.aliases and not any(re.fullmatch(x, name) for x in family.ignored)
-    ]
-    strange = [name for name in rest if name not in _head_keys(family)]
-    if strange:
-        raise LangueError(
-            f"{path} holds the tensor {names[strange[0]]}, for which {with_article(head.architecture)} by its "
-            f"config.json has no place"
-        )
-    if rest:
-        say(f"{path}: {with_article(head.architecture)} has no use for {', '.join(sorted(rest))}, left out")
-    return placed
-
-
-def check_shapes(
-    table: Sequence[ParameterKey], model: Model, weights: Weights, placed: Mapping[str, str], path: Path
-) -> None:
-    """Compare the shapes in the files with those of a model that has no content yet.
-
-    Raises:
-        LangueError: names the first tensor that does not fit config.json.
-    """
-    parameters = dict(model.named_parameters())
-    for line in table:
-        for name, expected in line.shapes(parameters[line.ours].shape).items():
-            shape = weights[placed[name]].shape
-            if expected != shape:
-                raise LangueError(
-                    f"{path} does not fit its config.json: {placed[name]} should be "
-                    f"{'×'.join(map(str, expected))} but is {'×'.join(map(str, shape))}"
-                )
-
-
-def read_parameters(
-    table: Sequence[ParameterKey], weights: Weights, placed: Mapping[str, str], dtype: torch.dtype | None
-) -> dict[str, Tensor]:
-    """All parameters of ours: in the file's memory where they are the same, else copied, one source after the other.
-
-    Args:
-        table: from `parameter_keys`.
-        weights: the files' tensors.
-        placed: their name in the files by their full name.
-        dtype: what ours are made of; None keeps theirs.
-    """
-    state: dict[str, Tensor] = {}
-    for line in table:
-        parts = [weights.tensor(placed[name]) for name in line.sources]
-        state[line.ours] = line.join(parts, dtype or parts[0].dtype)
-        if state[line.ours] is not parts[0]:
-            for name in line.sources:
-                weights.release(placed[name])
-    return state

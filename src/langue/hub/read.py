@@ -11,20 +11,13 @@ import torch
 from langue.errors import reading
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.ctranslate2 import read_ctranslate2
-from langue.hub.folder import CONFIG, is_ctranslate2, read_folder
-from langue.hub.keys import (
-    check_shapes,
-    choose_by_keys,
-    full_names,
-    is_tied,
-    parameter_keys,
-    place_all,
-    read_parameters,
-    refuse_others,
-)
+from langue.hub.family import HeadSettings
+from langue.hub.folder import is_ctranslate2
+from langue.hub.keys import parameter_keys
 from langue.hub.sentence import read_sentence
-from langue.hub.settings import KEPT, find_family, find_heads, read_names, read_settings, remark_unknown
-from langue.hub.tokenizer import read_source_tokenizer, read_tokenizer
+from langue.hub.settings import KEPT, find_heads, read_names, read_settings, remark_unknown
+from langue.hub.source import Source
+from langue.hub.tokenizer import read_source_tokenizer, read_tokenizer, source_file
 from langue.hub.weights import DTYPES
 from langue.models.build import check_outline, empty, outline, set_embedder
 
@@ -48,36 +41,43 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     path = Path(path)
     if is_ctranslate2(path):
         return read_ctranslate2(path)
-    folder = read_folder(path)
-    file = path / CONFIG
-    with reading(file):
-        family = find_family(folder.config, file)
-        names = full_names(family, folder.weights, path)
-        head = choose_by_keys(family, find_heads(family, folder.config, file), names)
-        config = read_settings(family, head, folder.config, file)
-        labels = read_names(folder.config, file) if head.labelled else None
-    check_outline(config, len(names), sum(math.prod(place.shape) for place in folder.weights.values()), file)
+    source = Source.open(path)
+    with reading(source.file):
+        head = source.choose_head(find_heads(source))
+        config = read_settings(source, head)
+        labels = read_names(source) if head.labelled else None
+    tensors, family = source.weights, source.family
+    check_outline(config, len(tensors), sum(math.prod(place.shape) for place in tensors.values()), source.file)
     if head.words and (config.tie_embeddings or family.head_by_file):
-        config = config.replace(tie_embeddings=is_tied(family, head, folder.weights, names))
+        config = config.replace(tie_embeddings=source.is_tied(head))
     blank = outline(config)
     table = parameter_keys((*family.keys, *head.keys), blank, head=head.words)
-    placed = place_all(family, head, table, names, path)
-    refuse_others(family, head, folder.weights, names, placed, path)
-    check_shapes(table, blank, folder.weights, placed, path)
-    remark_unknown(family, folder.config, file)
-    stored = {folder.weights[name].dtype for name in placed.values()}
-    state = read_parameters(table, folder.weights, placed, None if dtype == "kept" else getattr(torch, dtype))
+    placed = source.place(head, table)
+    source.check_shapes(table, blank, placed)
+    remark_unknown(source)
+    state = source.parameters(table, placed, None if dtype == "kept" else getattr(torch, dtype))
     model = empty(config).assign(state)  # instead of memory that nobody has touched
-    origin: dict[str, Any] = {"architecture": head.architecture, "model_type": family.model_type}
-    origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
-    origin |= {name: folder.config[name] for name in KEPT if folder.config.get(name) is not None}
-    if folder.generation:
-        origin["generation_config"] = folder.generation
+    origin = _origin(source, head, {tensors[name].dtype for name in placed.values()})
     with reading(path):
         sentence = read_sentence(path)
     if sentence is not None:
         set_embedder(model, sentence.config, sentence.weights)
-    tokenizer, source = read_tokenizer(path), read_source_tokenizer(path)
+    tokenizer, reads = read_tokenizer(path), read_source_tokenizer(path)
     return PretrainedModel(
-        model.eval(), tokenizer, labels, origin, source, None if sentence is None else sentence.reading
+        model.eval(),
+        tokenizer,
+        labels,
+        origin,
+        reads,
+        None if sentence is None else sentence.reading,
+        None if tokenizer is None else path.absolute(),
+        None if reads is None else source_file(path.absolute()),
     )
+
+
+def _origin(source: Source, head: HeadSettings, stored: set[str]) -> dict[str, Any]:
+    """Settings of a folder that a model has no use for, and the type of its numbers, if they are of one."""
+    origin: dict[str, Any] = {"architecture": head.architecture, "model_type": source.family.model_type}
+    origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
+    origin |= {name: source.config[name] for name in KEPT if source.config.get(name) is not None}
+    return origin | ({"generation_config": source.generation} if source.generation else {})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from langue.console import say
 from langue.errors import LangueError, hint
 from langue.hub.families import FAMILIES
 from langue.hub.family import Family, HeadSettings, Like, value_of
+from langue.hub.source import Source
 from langue.models import ModelConfig
 from langue.settings import parse
 
@@ -59,26 +59,13 @@ _HARMLESS = {
 }
 
 
-def find_family(config: Mapping[str, Any], path: Path) -> Family:
-    """The family that config.json names.
-
-    Raises:
-        LangueError: it names none, or one that is not known.
-    """
-    name = config.get("model_type")
-    if isinstance(name, str) and name in FAMILIES:
-        return FAMILIES[name]
-    nearest = hint(str(name), FAMILIES, "did its author mean", cutoff=0.7)
-    raise LangueError(f"{path}: there is no family {name!r} in Langue; {nearest}")
-
-
-def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[HeadSettings]:
+def find_heads(source: Source) -> list[HeadSettings]:
     """The heads that config.json's class may mean, or all where it names none.
 
     Raises:
         LangueError: the class is not known.
     """
-    names = config.get("architectures") or [None]
+    names, family = source.config.get("architectures") or [None], source.family
     name = names[0] if isinstance(names, list) else names
     if name is None:
         return list(family.heads)
@@ -86,54 +73,55 @@ def find_heads(family: Family, config: Mapping[str, Any], path: Path) -> list[He
     if not heads:
         known = list(dict.fromkeys(head.architecture for head in family.heads))
         nearest = hint(str(name), known, "did its author mean")
-        raise LangueError(f"{path}: the class {name!r} of {family.model_type} is not supported; {nearest}")
+        raise LangueError(f"{source.file}: the class {name!r} of {family.model_type} is not supported; {nearest}")
     return heads
 
 
-def read_settings(family: Family, head: HeadSettings, config: Mapping[str, Any], path: Path) -> ModelConfig:
+def read_settings(source: Source, head: HeadSettings) -> ModelConfig:
     """Our configuration.
 
     Raises:
         LangueError: names the field that is missing, wrong, or asks for what Langue has not.
     """
-    fields = family.read(config)
+    fields = source.family.read(source.config)
     for name, value in {**fields, **(fields.get("encoder") or {})}.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
-            raise LangueError(f"{path}: {name} would be {f'{value:,}':.40}, which no model has")
+            raise LangueError(f"{source.file}: {name} would be {f'{value:,}':.40}, which no model has")
     if not head.words:
         fields["tie_embeddings"] = True
     for name, value in head.fields.items():
         fields[name] = fields[value.field] if isinstance(value, Like) else value
     if head.classifier is not None:
-        outputs = count_labels(config, path) if head.labelled else head.classifier["outputs"]
+        outputs = count_labels(source) if head.labelled else head.classifier["outputs"]
         fields["classifier"] = {**head.classifier, "outputs": outputs}
-    return parse(ModelConfig, fields, f"{path}, as Langue understands it")
+    return parse(ModelConfig, fields, f"{source.file}, as Langue understands it")
 
 
-def remark_unknown(family: Family, config: Mapping[str, Any], path: Path) -> None:
+def remark_unknown(source: Source) -> None:
     """Say which fields of config.json nobody knows, unless they say no."""
-    known = {name for entry in family.settings for name in entry.fields} | _HARMLESS
-    strange = sorted(name for name, value in config.items() if name not in known and value not in (None, False, [], {}))
+    known = {name for entry in source.family.settings for name in entry.fields} | _HARMLESS
+    fields = [name for name, value in source.config.items() if value not in (None, False, [], {})]
+    strange = sorted(name for name in fields if name not in known)
     if strange:
-        say(f"{path}: {', '.join(strange)} unknown to Langue and left out")
+        say(f"{source.file}: {', '.join(strange)} unknown to Langue and left out")
 
 
-def count_labels(config: Mapping[str, Any], path: Path) -> int:
+def count_labels(source: Source) -> int:
     """Number of labels that config.json has; Transformers' default is two."""
-    labels = read_names(config, path)
-    count = len(labels) if labels is not None else config.get("num_labels", 2)
+    labels = read_names(source)
+    count = len(labels) if labels is not None else source.config.get("num_labels", 2)
     if type(count) is not int or not 0 < count < LARGEST:
-        raise LangueError(f"{path} is damaged: num_labels is {count!r}")
+        raise LangueError(f"{source.file} is damaged: num_labels is {count!r}")
     return count
 
 
-def read_names(config: Mapping[str, Any], path: Path) -> list[str] | None:
+def read_names(source: Source) -> list[str] | None:
     """The labels' names in order, or None where there are none.
 
     Raises:
         LangueError: they are not numbered from 0 on.
     """
-    labels = config.get("id2label")
+    labels = source.config.get("id2label")
     if not labels:
         return None
     try:
@@ -142,7 +130,7 @@ def read_names(config: Mapping[str, Any], path: Path) -> list[str] | None:
         if [int(number) for number in numbers] != list(range(len(numbers))):
             raise ValueError
     except (TypeError, ValueError):
-        raise LangueError(f"{path} is damaged: id2label does not number its labels from 0 on") from None
+        raise LangueError(f"{source.file} is damaged: id2label does not number its labels from 0 on") from None
     return [str(name) for name in names]
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from langue.errors import LangueError
-from langue.files import check_folder, every_byte
+from langue.files import every_byte
 from langue.lazy import fetch
-from langue.tasks.table import TASKS, USES
+from langue.tasks.table import USES
 
 if TYPE_CHECKING:
     from langue.hub import PretrainedModel
-    from langue.models import Model
     from langue.recipe import Recipe
     from langue.tasks.answer.predict import Answer
     from langue.tasks.classify.predict import Classify
@@ -92,6 +91,8 @@ def load(
     Raises:
         LangueError: there is no such folder, something in it is missing or damaged, or the model is for another task.
     """
+    from langue.tasks.folders import read_model
+
     with every_byte(verify):
         checkpoint, recipe = read_model(Path(path))
     return open_task(checkpoint, recipe, Path(path), device, task=task)
@@ -123,83 +124,6 @@ def open_task(
     return kind.open(checkpoint, checkpoint.tokenizer, recipe)
 
 
-def read_model(path: Path) -> tuple[PretrainedModel, Recipe | None]:
-    """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
-
-    Args:
-        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, hf:OWNER/NAME, or a GGUF file.
-
-    Raises:
-        LangueError: there is no such folder, or something in it is missing or damaged.
-    """
-    from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
-    from langue.hub.checkpoint import SOURCE_TOKENIZER
-    from langue.text import Tokenizer
-
-    path = local(path)
-    if is_foreign(path):
-        return read_source(str(path)), None
-    if not path.is_dir():
-        raise LangueError(f"there is no folder {path}")
-    check_folder(path)
-    weights = _weights(path)
-    recipe = _recipe(path)
-    model = _model(weights, recipe)
-    tokenizer = next((place for place in (path, *path.parents[:2]) if (place / "tokenizer.json").is_file()), None)
-    # What lies beside the model of a run belongs to its checkpoints as well.
-    beside = path.parent.parent / "model"
-    sources = (folder / SOURCE_TOKENIZER for folder in (weights, beside))
-    source = next((Tokenizer.load(file) for file in sources if file.is_file()), None)
-    return PretrainedModel(
-        model,
-        None if tokenizer is None else Tokenizer.load(tokenizer),
-        read_labels(weights) or read_labels(beside),
-        read_origin(weights),
-        source_tokenizer=source,
-        reading=read_reading(weights) or read_reading(beside),
-    ), recipe
-
-
-def _weights(path: Path) -> Path:
-    """The folder of the weights: a run keeps them in `model`, a checkpoint in itself."""
-    if (path / "recipe.yaml").is_file() and not (path / "model").is_dir():
-        raise LangueError(f"{path} has no model yet: its training has not come to a first evaluation")
-    return path / "model" if (path / "model").is_dir() else path
-
-
-def _model(weights: Path, recipe: Recipe | None) -> Model:
-    """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
-    from langue.models import Base, assemble
-    from langue.tasks.bases import base_weights, load_weights
-    from langue.training import checkpoint
-
-    if recipe is None or not (weights / checkpoint.STATE).is_file():
-        return load_weights(weights)
-    # Where weights are averaged, their average is what the training evaluates and keeps.
-    saved = checkpoint.load(weights)
-    base = None if saved.base is None else base_weights(Base(str(recipe.model.path), saved.base), weights)
-    return assemble(recipe.architecture(), saved.weights(averaged=True), weights, base=base)
-
-
-def _recipe(path: Path) -> Recipe | None:
-    """The recipe that a run, or the run around a checkpoint, was trained by; None where there is no run.
-
-    Raises:
-        LangueError: it cannot be read, or is of a task that nobody knows.
-    """
-    from langue.content import read_yaml
-    from langue.tasks.recipes import read_recipe
-
-    for place in (path, *path.parents[:2]):
-        recipe = place / "recipe.yaml"
-        if recipe.is_file():
-            task = read_yaml(recipe).get("task", "generate")
-            if not isinstance(task, str) or task not in TASKS:
-                raise LangueError(f"{recipe} is of the task {task!r}, which this Langue does not know")
-            return read_recipe(recipe)
-    return None
-
-
 def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted: tuple[str, ...]) -> str:
     """The task that a model was trained for, or of several that it can do the one that is wanted."""
     from langue.hub import purpose
@@ -208,7 +132,7 @@ def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted
         return "embed"
     if recipe is not None:
         return recipe.task
-    task = purpose(checkpoint.model.config, checkpoint.labels, checkpoint.origin)
+    task = purpose(checkpoint)
     if task in REWRITERS:
         return next((name for name in wanted if name in REWRITERS), task)
     if task not in USES:

@@ -33,25 +33,16 @@ def base_weights(base: Base, adapters: Path) -> dict[str, Tensor]:
     Raises:
         LangueError: the base is gone or is another one.
     """
-    there, weights = read_as_base(Path(base.path), adapters)
-    if there.sha256 != base.sha256:
-        raise LangueError(
-            f"{base.path} is not the model that the adapters of {adapters} stand on: its weights have the fingerprint "
-            f"{there.sha256[:16]}, not {base.sha256[:16]}; put the right one there"
-        )
-    return weights
-
-
-def read_as_base(path: Path, adapters: Path | None = None) -> tuple[Base, dict[str, Tensor]]:
-    """A trained model as the base of adapters: its fingerprint and its plain weights.
-
-    Raises:
-        LangueError: there is no such model, or something in it is damaged.
-    """
-    from langue.tasks import read_model
+    from langue.tasks.folders import read_model
 
     try:
-        weights = plain_weights(read_model(path)[0].model)
+        weights = plain_weights(read_model(Path(base.path))[0].model)
     except LangueError as error:
-        raise error if adapters is None else LangueError(f"{adapters} holds adapters alone: {error}") from None
-    return Base(str(path), of_weights({}, weights)), weights
+        raise LangueError(f"{adapters} holds adapters alone: {error}") from None
+    sha256 = of_weights({}, weights)
+    if sha256 != base.sha256:
+        raise LangueError(
+            f"{base.path} is not the model that the adapters of {adapters} stand on: its weights have the fingerprint "
+            f"{sha256[:16]}, not {base.sha256[:16]}; put the right one there"
+        )
+    return weights

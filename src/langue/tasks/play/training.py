@@ -16,7 +16,7 @@ from langue.files import digest, replacing_listed
 from langue.models import Model, evaluating, load_model, write_model
 from langue.models.count import flops_per_token
 from langue.parallel import Strategy
-from langue.tasks import read_model
+from langue.tasks.folders import read_model
 from langue.tasks.play.objective import PlayObjective, by_alignments, by_tokens
 from langue.tasks.play.rollouts import Rollouts
 from langue.tasks.play.settings import PlayRecipe

@@ -14,7 +14,7 @@ from langue.data.labelled import Labelled
 from langue.data.tally import Tally
 from langue.models import Model, evaluating
 from langue.objectives.padding import by_length
-from langue.tasks import read_model
+from langue.tasks.folders import read_model
 from langue.tasks.framing import batch_tokens
 from langue.tasks.policies.prompts import reader_of
 from langue.tasks.policies.training import PolicyTraining, source_tokenizer_in

@@ -1,0 +1,132 @@
+"""The folders that a trained model is read from: Langue's own, and other people's by `hub`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from langue.content import read_yaml
+from langue.errors import LangueError
+from langue.files import check_folder
+from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
+from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.models import Base, Model, assemble
+from langue.models.build import CONFIG
+from langue.recipe import Recipe
+from langue.tasks.bases import base_weights, load_weights
+from langue.tasks.recipes import read_recipe
+from langue.tasks.table import TASKS
+from langue.text import Tokenizer
+from langue.text.tokenizer import FILE as TOKENIZER
+from langue.training import checkpoint
+
+RECIPE, ENVIRONMENT = "recipe.yaml", "environment.json"
+"""In a run's folder: the recipe that it is trained by, and the machine and versions, which only a run has."""
+
+
+def read_model(path: Path, *, averaged: bool = True) -> tuple[PretrainedModel, Recipe | None]:
+    """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
+
+    Args:
+        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, hf:OWNER/NAME, or a GGUF file.
+        averaged: of a checkpoint take the average of the weights, where the training keeps one.
+
+    Raises:
+        LangueError: there is no such folder, or something in it is missing or damaged.
+    """
+    path = local(path)
+    if is_foreign(path):
+        return read_source(str(path)), None
+    if not path.is_dir():
+        raise LangueError(f"there is no folder {path}")
+    check_folder(path)
+    return ModelFolder(path, _run_around(path)).read(averaged)
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder of Langue's that holds a model.
+
+    Attributes:
+        path: a run, its `model`, one of its checkpoints, or what `langue import` or `save_model` wrote.
+        run: the run that it belongs to, or the folder itself.
+    """
+
+    path: Path
+    run: Path
+
+    def read(self, averaged: bool) -> tuple[PretrainedModel, Recipe | None]:
+        """The model and the recipe of its run.
+
+        Raises:
+            LangueError: something is missing or damaged.
+        """
+        weights, recipe, beside = self.weights(), self.recipe(), self.run / "model"
+        tokenizer = _first_file(TOKENIZER, self.path, self.run)
+        # What lies beside the model of a run belongs to its checkpoints as well.
+        source = _first_file(SOURCE_TOKENIZER, weights, beside)
+        return PretrainedModel(
+            _model(weights, recipe, averaged),
+            None if tokenizer is None else Tokenizer.load(tokenizer),
+            read_labels(weights) or read_labels(beside),
+            read_origin(weights),
+            source_tokenizer=None if source is None else Tokenizer.load(source),
+            reading=read_reading(weights) or read_reading(beside),
+            tokenizer_path=tokenizer,
+            source_tokenizer_path=source,
+        ), recipe
+
+    def weights(self) -> Path:
+        """The folder of the weights: a run keeps them in `model`, a checkpoint in itself.
+
+        Raises:
+            LangueError: there are none.
+        """
+        if (self.path / ENVIRONMENT).is_file() and not (self.path / "model").is_dir():
+            raise LangueError(f"{self.path} has no model yet: its training has not come to a first evaluation")
+        folder = self.path / "model" if (self.path / "model").is_dir() else self.path
+        if not any((folder / file).is_file() for file in (CONFIG, checkpoint.STATE)):
+            raise LangueError(
+                f"{self.path} holds no model: name a run, one of its checkpoints, a model's folder (Hugging Face's "
+                f"too), a GGUF file, or hf:OWNER/NAME"
+            )
+        return folder
+
+    def recipe(self) -> Recipe | None:
+        """The recipe of the run; None where there is no run.
+
+        Raises:
+            LangueError: it cannot be read, or is of a task that nobody knows.
+        """
+        recipe = self.run / RECIPE
+        if not recipe.is_file():
+            return None
+        task = read_yaml(recipe).get("task", "generate")
+        if not isinstance(task, str) or task not in TASKS:
+            raise LangueError(f"{recipe} is of the task {task!r}, which this Langue does not know")
+        return read_recipe(recipe)
+
+
+def _run_around(path: Path) -> Path:
+    """The run whose model or checkpoint a folder is by its name, or the folder itself."""
+    place = path.absolute()
+    if (path / "model").is_dir() or (path / RECIPE).is_file():
+        return path
+    if place.name == "model":
+        return place.parent
+    return place.parents[1] if place.parent.name == "checkpoints" else path
+
+
+def _model(weights: Path, recipe: Recipe | None, averaged: bool) -> Model:
+    """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
+    if recipe is None or not (weights / checkpoint.STATE).is_file():
+        return load_weights(weights)
+    # Where weights are averaged, their average is what the training evaluates and keeps.
+    saved = checkpoint.load(weights)
+    base = None if saved.base is None else base_weights(Base(str(recipe.model.path), saved.base), weights)
+    return assemble(recipe.architecture(), saved.weights(averaged=averaged), weights, base=base)
+
+
+def _first_file(name: str, *folders: Path) -> Path | None:
+    """The file of a name in the first of some folders that has one."""
+    return next((folder.absolute() / name for folder in folders if (folder / name).is_file()), None)
