@@ -78,12 +78,12 @@ def test_first_values_are_those_of_the_table() -> None:
 
 
 def test_first_values_follow_their_settings() -> None:
-    first = values(build(config_of("decoder:attention", initial_deviation=0.5, zero_output=True, tie_embeddings=False)))
+    first = values(build(config_of("decoder:attention", initializer_range=0.5, zero_output=True, tie_embeddings=False)))
     assert float(first["embedding.table.weight"].std()) == pytest.approx(0.5, rel=0.1)
     assert float(first["stack.blocks.0.mixer.query_key_value.weight"].std()) == pytest.approx(0.5, rel=0.1)
     for name in ("head.table.weight", "stack.blocks.0.mixer.output.weight", "stack.blocks.1.feedforward.output.weight"):
         assert not first[name].any()
-    encoder = {"zero_output": True, "initial_deviation": 2.0}
+    encoder = {"zero_output": True, "initializer_range": 2.0}
     both = values(build(config_of("seq2seq:attention", encoder=encoder)))
     assert not both["encoder.blocks.0.mixer.output.weight"].any()
     assert both["stack.blocks.0.mixer.output.weight"].any()

@@ -33,7 +33,7 @@ def test_both_objectives_reach_every_parameter_of_the_trunk(variant):
     ]
     for objective, head, targets in (
         (ClassifyObjective("label"), {"outputs": 3, "pooling": "mean"}, None),
-        (Extract(), {"each": "position", "outputs": 2}, (2, 4)),
+        (Extract(), {"level": "position", "outputs": 2}, (2, 4)),
     ):
         model = precise_model_of(variant, classifier=head)
         asked = examples if targets is None else [{**example, "target": targets} for example in examples]

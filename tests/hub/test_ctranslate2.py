@@ -65,9 +65,9 @@ def test_transformers_is_told_what_a_transcript_starts_with(tmp_path: Path) -> N
     Tokenizer(engine, {"eos_token": "<|endoftext|>"}).save(tmp_path / "them")
     found = read_published(tmp_path / "them")
     start = engine.token_to_id("<|startoftranscript|>")
-    assert found.model.config.decoder_start == start
+    assert found.model.config.decoder_start_token_id == start
     # Also of a model that went on from one whose configuration did not know.
-    before = found.model.config.model_copy(update={"decoder_start": None})
+    before = found.model.config.model_copy(update={"decoder_start_token_id": None})
     assert found.tokenizer is not None
     assert whisper.generation(found.tokenizer, before)["decoder_start_token_id"] == start
 

@@ -26,7 +26,7 @@ def test_we_compute_what_they_compute(name: str, tmp_path: Path) -> None:
     # Of an encoder–decoder it is the source that is padded, behind, since theirs counts positions from the padding on.
     if theirs.config.is_encoder_decoder:
         return
-    if found.model.config.classifier is None or found.model.config.classifier.each == "position":
+    if found.model.config.classifier is None or found.model.config.classifier.level == "position":
         assert_same(ours_say(found.model, theirs, LEFT), theirs_say(theirs, LEFT), LEFT)
     if theirs.config.model_type == "bert":
         segments = (torch.arange(11) > 5).long().expand(3, 11)

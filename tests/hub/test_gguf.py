@@ -50,7 +50,7 @@ def test_transformers_and_we_read_what_we_write(architecture: str, tokenizer: An
     assert torch.equal(again(Batch(ids)), expected)
     assert again.config == model.config.model_copy(
         update={
-            "initial_deviation": None,
+            "initializer_range": None,
             "head_width": model.config.resolved_head_width,
             "key_heads": model.config.resolved_key_heads,
         }

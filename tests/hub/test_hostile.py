@@ -338,14 +338,14 @@ def test_how_a_text_begins_stands_in_either_file(whole: dict[str, Path], tmp_pat
     (folder / "generation_config.json").unlink()
     for expected in ((7, 8), (5, 8)):
         found = read_published(folder).model.config
-        assert (found.decoder_start, found.forced_start) == expected
+        assert (found.decoder_start_token_id, found.forced_bos_token_id) == expected
         (folder / "generation_config.json").write_text('{"decoder_start_token_id": 5, "forced_bos_token_id": null}')
-    for number, sentence in ((-1, "decoder_start"), (61, "decoder_start 61 is no token of a vocabulary of 61")):
+    for number, sentence in ((-1, "decoder_start_token_id"), (61, "_id 61 is no token of a vocabulary of 61")):
         change(folder / "generation_config.json", decoder_start_token_id=number)
         refuses(folder, sentence)
     (folder / "generation_config.json").unlink()
     change(folder / "config.json", decoder_start_token_id=None, pad_token_id=9)
-    assert read_published(folder).model.config.decoder_start == 9
+    assert read_published(folder).model.config.decoder_start_token_id == 9
 
 
 def test_a_trunk_that_stores_its_embedding_thrice(tmp_path: Path) -> None:

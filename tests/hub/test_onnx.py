@@ -98,18 +98,18 @@ def test_graphs_of_all_others_too(variant: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("each", "pooling"), [("text", "first"), ("text", "last"), ("text", "mean"), ("position", "mean")]
+    ("level", "pooling"), [("text", "first"), ("text", "last"), ("text", "mean"), ("position", "mean")]
 )
 @torch.no_grad()
-def test_a_classifiers_scores(each: str, pooling: str, tmp_path: Path) -> None:
-    head = {"each": each, "outputs": 3, "pooling": pooling, "dense": "tanh"}
+def test_a_classifiers_scores(level: str, pooling: str, tmp_path: Path) -> None:
+    head = {"level": level, "outputs": 3, "pooling": pooling, "dense": "tanh"}
     model = model_of("encoder:attention-learned", classifier=head, segments=2)
     export_onnx(model, tmp_path)
     ids, valid, segments = random_ids(3, 10), padded(3, 10, left=False), random_ids(3, 10) % 2
     found = run(tmp_path / "model.onnx", ids=ids, valid=valid, segments=segments)
     expected = model.classify(Batch(ids, valid=valid, segments=segments)).numpy()
     assert found.shape == expected.shape
-    seen = slice(None) if each == "text" else valid.numpy()
+    seen = slice(None) if level == "text" else valid.numpy()
     assert np.abs(found - expected)[seen].max() < 1e-5
 
 

@@ -75,7 +75,7 @@ def test_the_same_texts(name: str, beams: int, mine: dict[str, Any], other: dict
     rows = theirs.generate(sources, attention_mask=valid.long(), use_cache=False, **options)
     model = read_published(tmp_path).model
     config = model.config
-    begin = [each for each in (config.decoder_start, config.forced_start) if each is not None]
+    begin = [each for each in (config.decoder_start_token_id, config.forced_bos_token_id) if each is not None]
     assert len(begin) == (2 if name == "bart deep" else 1)
     more = len(begin) - 1
     settings = GenerationSettings(
@@ -162,7 +162,7 @@ def test_what_langue_trained_goes_on_at_theirs(plain: Tokenizer, tmp_path: Path)
         form="seq2seq", vocab_size=plain.vocab_size, position="sinusoidal", norm="layer", norm_place="post", bias=True,
         feedforward="relu", width=32, layers=1, heads=2, embedding_scale=True, context=64,
         encoder={"layers": 2, "heads": 2},
-        initial_deviation=0.4,
+        initializer_range=0.4,
     )  # fmt: skip
     write_published(PretrainedModel(build(config, seed=2), plain), tmp_path)
     theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path)

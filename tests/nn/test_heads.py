@@ -23,7 +23,7 @@ def test_padding_on_either_side_changes_no_vector(length: int, left: int, right:
 
 
 def test_dense_then_output_is_as_by_hand() -> None:
-    head = Classifier(4, 3, each="position", pooling="first", dense="tanh", bias=True, dropout=0.0)
+    head = Classifier(4, 3, level="position", pooling="first", dense="tanh", bias=True, dropout=0.0)
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter)
     x = torch.randn(2, 5, 4)

@@ -22,7 +22,7 @@ KINDS = {
 
 
 def model_of(**changes: object) -> Model:
-    config = {"vocab_size": 17, "context": 24, "width": 16, "layers": 2, "initial_deviation": 0.5, **changes}
+    config = {"vocab_size": 17, "context": 24, "width": 16, "layers": 2, "initializer_range": 0.5, **changes}
     return build(ModelConfig.model_validate(config)).double()
 
 

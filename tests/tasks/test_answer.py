@@ -139,7 +139,7 @@ class Planted(Answer):
 
 def planted(settings, scores):
     tokenizer = train_tokenizer(TokenizerSettings(kind="byte"), [])
-    head = ClassifierConfig(each="position", outputs=2)
+    head = ClassifierConfig(level="position", outputs=2)
     config = ModelConfig(
         form="encoder", vocab_size=tokenizer.vocab_size, width=8, layers=0, context=30, classifier=head
     )

@@ -38,7 +38,7 @@ def task_of(name):
     if name == "embed":
         return Embed(build(ModelConfig(form="encoder", embedder=EmbedderConfig(pooling="mean"), **SMALL)), TOKENIZER)
     if name in ("tag", "answer"):
-        head = ClassifierConfig(outputs=2, each="position")
+        head = ClassifierConfig(outputs=2, level="position")
         model = build(ModelConfig(form="encoder", classifier=head, **SMALL))
         return Tag(model, TOKENIZER, TagSettings(labels=("A", "B"))) if name == "tag" else Answer(model, TOKENIZER)
     if name == "transcribe":

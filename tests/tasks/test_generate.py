@@ -20,7 +20,7 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def task(tokenizer):
     config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, width=16, layers=1, heads=2, context=16, initial_deviation=0.5
+        vocab_size=tokenizer.vocab_size, width=16, layers=1, heads=2, context=16, initializer_range=0.5
     )
     return Generate(build(config, seed=1), tokenizer)
 

@@ -20,8 +20,8 @@ def example(length, target):
     return {"ids": RNG.integers(1, 20, length), "segments": np.zeros(length, np.int64), "target": target}
 
 
-def model_of(outputs, each="text"):
-    head = ClassifierConfig(outputs=outputs, each=each)
+def model_of(outputs, level="text"):
+    head = ClassifierConfig(outputs=outputs, level=level)
     config = ModelConfig(form="encoder", vocab_size=20, width=16, layers=1, heads=2, context=16, classifier=head)
     return build(config, seed=1).eval()
 
@@ -75,7 +75,7 @@ def test_a_choice_is_scored_against_the_others_of_its_example_alone():
 
 
 def test_extraction_is_the_mean_of_two_cross_entropies():
-    objective, model = Extract(), model_of(2, each="position")
+    objective, model = Extract(), model_of(2, level="position")
     examples = [example(length, target) for length, target in ((6, (2, 4)), (9, (0, 0)))]
     batch = objective.batch(examples)
     loss = objective.loss(model, batch)

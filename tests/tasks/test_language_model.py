@@ -31,7 +31,7 @@ def store(tokenizer, tmp_path):
 
 def model_of(tokenizer, **changes):
     fields = {"vocab_size": tokenizer.vocab_size, "width": 16, "layers": 1, "heads": 2, "context": 12}
-    return build(ModelConfig(**{**fields, "initial_deviation": 0.5, **changes}), seed=1)
+    return build(ModelConfig(**{**fields, "initializer_range": 0.5, **changes}), seed=1)
 
 
 def one_by_one(model, store, end, stride):

@@ -145,7 +145,7 @@ def test_a_group_s_recording_is_heard_once(hearing, start):
     policy = policy_of(task, temperature=1.0, max_tokens=6, seed=1)
     alone = {(e.number, e.sample): e for e in play(place, policy, range(2), samples=4, together=1, twice=False)}
     heard: list[int] = []
-    task.model.hearing.register_forward_hook(lambda module, inputs, output: heard.append(len(inputs[0])))
+    task.model.front_end.register_forward_hook(lambda module, inputs, output: heard.append(len(inputs[0])))
     for episode in play(place, policy, range(2), samples=4, twice=False):
         (turn,), (expected,) = episode.turns, alone[episode.number, episode.sample].turns
         assert turn.reply.written.ids == expected.reply.written.ids

@@ -60,7 +60,7 @@ def test_it_learns_what_tones_mean(folder: Path) -> None:
     assert "wer" in (folder / "run" / "report.html").read_text()
 
 
-def test_an_exported_speller_writes_what_langue_writes(folder: Path, tmp_path: Path) -> None:
+def test_an_exported_ctc_model_writes_what_langue_writes(folder: Path, tmp_path: Path) -> None:
     """By onnxruntime, features and the tokenizer beside the graph alone."""
     assert command(["export", str(folder / "run"), str(tmp_path / "out"), "--format", "onnx"]) == 0
     tokenizer, session = Tokenizer.load(tmp_path / "out"), onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
@@ -281,7 +281,7 @@ def test_a_plan_knows_how_much_there_is_to_hear(folder: Path, capsys) -> None:
 def test_an_encoder_decoder_learns_by_dictation(folder: Path, tmp_path: Path, capsys) -> None:
     changes = {
         "model": "{form: seq2seq, mixer: gru, position: none, width: 32, layers: 1, heads: 2, feedforward: none, "
-        "encoder: {context: 256}, audio: {features: whisper, bins: 24, spells: true}, context: 24}",
+        "encoder: {context: 256}, audio: {features: whisper, bins: 24, ctc: true}, context: 24}",
         "training.steps": "40",
         "training.label_smoothing": "0.1",
     }
@@ -358,22 +358,22 @@ def test_a_page_of_what_was_misheard(folder: Path, tmp_path: Path, capsys) -> No
     assert "give them by --file alone" in capsys.readouterr().err
 
 
-def test_dictation_and_spelling_judge_together(folder: Path) -> None:
+def test_attention_and_ctc_judge_together(folder: Path) -> None:
     model = {
         "form": "seq2seq", "mixer": "gru", "position": "none", "width": 16, "layers": 1, "heads": 2, "context": 12,
-        "encoder": {"context": 64}, "audio": {"bins": 24, "features": "whisper", "spells": True},
+        "encoder": {"context": 64}, "audio": {"bins": 24, "features": "whisper", "ctc": True},
     }  # fmt: skip
     tokenizer = langue.load(folder / "run").tokenizer
-    hears = build(ModelConfig(**model, vocab_size=tokenizer.vocab_size, initial_deviation=0.5), seed=4)
+    hears = build(ModelConfig(**model, vocab_size=tokenizer.vocab_size, initializer_range=0.5), seed=4)
     sounds = [say(text) for text in ("abc d", "dd", "ca b")]
     features = [log_mel(torch.from_numpy(sound), "whisper", 24) for sound in sounds]
     for share in (0.0, 0.4, 0.9):
-        task = Seq2SeqTranscriber(hears, tokenizer, TranscribeSettings(spelling=share))
+        task = Seq2SeqTranscriber(hears, tokenizer, TranscribeSettings(ctc_weight=share))
         assert task.transcribe(sounds) == [task.transcribe(sound) for sound in sounds]
         scores = {"ab": -3.0, "d": -2.5, "abcdabcdabcdabcdabcdabcd": -1.0}  # the last has no room
         given = [Hypothesis(tokenizer.encode(text), score, True, 0.0, []) for text, score in scores.items()]
         judged = task._judged(given, features[0])
-        logs = hears.speller(hears.encode(Batch(torch.zeros(1, 0).long(), source=features[0][None])).hidden)
+        logs = hears.ctc_head(hears.encode(Batch(torch.zeros(1, 0).long(), source=features[0][None])).hidden)
         logs = logs[0].log_softmax(-1)[:, None]
 
         def joint(each: Hypothesis, share: float = share, logs: torch.Tensor = logs) -> float:

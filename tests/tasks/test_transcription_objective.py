@@ -69,17 +69,17 @@ def test_the_loss_is_that_of_each_token_and_no_neighbour_matters():
     assert torch.isfinite(found.total)
 
 
-def test_a_model_that_spells_as_well_learns_both():
-    audio = AudioConfig(features="whisper", bins=16, strides=(2,), spells=True)
+def test_a_model_with_a_ctc_head_learns_both():
+    audio = AudioConfig(features="whisper", bins=16, strides=(2,), ctc=True)
     config = ModelConfig(
         form="seq2seq", vocab_size=90, width=16, layers=1, heads=2, context=24, encoder={"context": 64}, audio=audio,
     )  # fmt: skip
-    hears, settings = build(config, seed=0), TranscribeSettings(spelling=0.25)
+    hears, settings = build(config, seed=0), TranscribeSettings(ctc_weight=0.25)
     joint = TranscriptionObjective(audio, [3], END, settings, blank=0)
     batch = joint.batch(examples())
     found = joint.loss(hears, batch)
     dictated = TranscriptionObjective(audio, [3], END, settings).loss(hears, batch)
-    logs = hears.speller(hears.encode(batch).hidden).log_softmax(-1)
+    logs = hears.ctc_head(hears.encode(batch).hidden).log_softmax(-1)
     spelt = sum(
         F.ctc_loss(logs[row, :length, None], torch.tensor([each["target"]]), [length], [len(each["target"])])
         * len(each["target"])
@@ -88,4 +88,4 @@ def test_a_model_that_spells_as_well_learns_both():
     assert found.total.item() == pytest.approx(0.75 * dictated.total.item() + 0.25 * spelt.item(), rel=1e-5)
     assert found.count == dictated.count
     found.total.backward()
-    assert hears.speller.table.weight.grad.abs().sum() > 0
+    assert hears.ctc_head.table.weight.grad.abs().sum() > 0

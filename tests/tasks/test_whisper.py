@@ -50,11 +50,11 @@ def tokenizer() -> Tokenizer:
 def model(tokenizer: Tokenizer) -> Model:
     config = ModelConfig(
         form="seq2seq", vocab_size=tokenizer.vocab_size + 51, position="learned", norm="layer", bias=True,
-        feedforward="gelu", width=32, layers=1, heads=2, context=40, initial_deviation=0.35,
+        feedforward="gelu", width=32, layers=1, heads=2, context=40, initializer_range=0.35,
         encoder={"context": 50, "layers": 2}, audio={"features": "whisper", "bins": 20, "strides": (1, 2)},
-        decoder_start=tokenizer.engine.token_to_id("<|startoftranscript|>"),
+        decoder_start_token_id=tokenizer.engine.token_to_id("<|startoftranscript|>"),
     )  # fmt: skip
-    return build(config, seed=5)
+    return build(config, seed=2)
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_transformers_generates_from_a_folder_of_ours(
 
     monkeypatch.setattr(whisper_tokens, "MULTILINGUAL", 1)
     heads = model.config.audio.model_copy(update={"alignment_heads": ((0, 1),)})
-    timed = build(model.config.model_copy(update={"audio": heads}), seed=5)
+    timed = build(model.config.model_copy(update={"audio": heads}), seed=2)
     write_published(PretrainedModel(timed, tokenizer), tmp_path)
     assert read_published(tmp_path).model.config.audio == heads
     told = json.loads((tmp_path / "generation_config.json").read_text())
@@ -338,7 +338,7 @@ def test_long_recordings_go_on_as_transformers_generate_does(
 ) -> None:
     from transformers import WhisperForConditionalGeneration
 
-    model = build(model.config.model_copy(update={"context": 160, "initial_deviation": 0.2}), seed=5)
+    model = build(model.config.model_copy(update={"context": 160, "initializer_range": 0.2}), seed=5)
     write_published(PretrainedModel(model, tokenizer), tmp_path)
     theirs = WhisperForConditionalGeneration.from_pretrained(tmp_path).eval()
     task, count = WholeFile(model, tokenizer), 0

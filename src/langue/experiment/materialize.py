@@ -42,7 +42,7 @@ def materialize(data: Any, recipe: Recipe, folder: Path) -> Recipe:
         if isinstance(rows, str | Path):
             changes[split] = str(rows)
             continue
-        path = folder.absolute() / f"given-{split}.jsonl"
+        path = folder.absolute() / f"{split}.jsonl"
         sound = settings.columns.get("audio", "audio") if recipe.task == "transcribe" else None
         longest = _write(rows, path, split, settings.text, sound)
         changes |= {split: str(path), "max_line_bytes": max(changes["max_line_bytes"], longest)}

@@ -110,7 +110,7 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
         tuple(labels) != tuple(start.checkpoint.labels or ())
         or head is None
         or model.config.classifier is None
-        or head.each != model.config.classifier.each
+        or head.level != model.config.classifier.level
     )
     anew = _parameters(None if model.classifier is None else model.classifier.output) if others else set()
     optional = _parameters(model.classifier) | _parameters(model.embedder)

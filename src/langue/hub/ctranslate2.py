@@ -58,8 +58,8 @@ def _side(ours: str, theirs: str, cross: bool) -> tuple[Key, ...]:
 
 _KEYS = (
     Key("embedding.table.weight", "decoder/embeddings/weight"),
-    Key("hearing.layers.0.{part}", "encoder/conv1/{part}"),
-    Key("hearing.layers.1.{part}", "encoder/conv2/{part}"),
+    Key("front_end.layers.0.{part}", "encoder/conv1/{part}"),
+    Key("front_end.layers.1.{part}", "encoder/conv2/{part}"),
     *_side("encoder", "encoder", False),
     *_side("stack", "decoder", True),
 )
@@ -76,7 +76,7 @@ def read_ctranslate2(path: Path) -> PretrainedModel:
         config = _config(arrays, path)
     tokenizer = read_tokenizer(path)
     if tokenizer is not None and is_whispers(tokenizer):
-        config = config.replace(decoder_start=WhisperTokens(tokenizer, config.vocab_size).start)
+        config = config.replace(decoder_start_token_id=WhisperTokens(tokenizer, config.vocab_size).start)
     model = empty(config)
     state: dict[str, Tensor] = {}
     for place in parameter_keys(_KEYS, model):

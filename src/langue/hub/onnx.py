@@ -89,16 +89,16 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
         LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked or hears by
             an encoder–decoder, or the disk is full.
     """
-    if model.hearing is not None and model.config.form != "encoder":
+    if model.front_end is not None and model.config.form != "encoder":
         raise LangueError(
             "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
             "--format hf"
         )
     usual: Output = "logits" if model.classifier is None else "scores"
-    if model.hearing is not None:
+    if model.front_end is not None:
         usual = "log_probabilities"
     output = output or usual
-    if (output == "log_probabilities") != (model.hearing is not None):
+    if (output == "log_probabilities") != (model.front_end is not None):
         raise LangueError(f"the model's graph gives {usual}, not {output}")
     if output == "scores" and model.classifier is None:
         raise LangueError("the model has no classifier that could give scores; ask for logits or hidden")
@@ -221,7 +221,7 @@ class _Decode(_Graph):
 
 
 def _graphs(model: Model, output: str) -> Sequence[_Graph]:
-    if model.hearing is not None:
+    if model.front_end is not None:
         return [_Hear(model, output)]
     if isinstance(model, Seq2Seq):
         return [_Encode(model), _Decode(model, output)]
@@ -252,7 +252,7 @@ def _write(graph: _Graph, model: Model, path: Path) -> None:
 def _axes(output: str, model: Model) -> tuple[str, ...]:
     """Names of the dimensions of an output."""
     axes, _ = _OUTPUTS[output]
-    if output == "scores" and model.config.classifier is not None and model.config.classifier.each == "position":
+    if output == "scores" and model.config.classifier is not None and model.config.classifier.level == "position":
         return axes[0], "length", axes[1]
     return axes
 

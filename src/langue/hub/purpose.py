@@ -15,7 +15,7 @@ def purpose(checkpoint: PretrainedModel) -> str:
         return "embed"
     judge = config.classifier
     if judge is not None and judge.outputs and "ForPreTraining" not in origin.get("architecture", ""):
-        if judge.each == "text":
+        if judge.level == "text":
             return "classify"
         return "answer" if judge.outputs == 2 and checkpoint.labels is None else "tag"
     if config.audio is not None:  # an encoder, or with a decoder a Whisper

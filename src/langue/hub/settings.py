@@ -250,8 +250,8 @@ def _differences(family: Family, config: ModelConfig) -> list[str]:
 def essence(config: ModelConfig) -> dict[str, Any]:
     """The settings that decide the numbers which a model's trunk computes, with nothing left open."""
     fields = {name: value_of(config, name) for name in type(config).model_fields}
-    without = {"dropout", "initial_deviation", "zero_output", "classifier", *HEAD_FIELDS}
-    without |= {"decoder_start", "forced_start"}  # the beginning of a text, which is the trunk's input
+    without = {"dropout", "initializer_range", "zero_output", "classifier", *HEAD_FIELDS}
+    without |= {"decoder_start_token_id", "forced_bos_token_id"}  # what begins a text is the trunk's input
     if config.form == "seq2seq":
         fields["encoder"] = essence(config.encoder_config())
     if config.position != "rotary":

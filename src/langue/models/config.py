@@ -40,8 +40,8 @@ _SHARED = {
     "encoder",
     "vocab_size",
     "source_vocab_size",
-    "decoder_start",
-    "forced_start",
+    "decoder_start_token_id",
+    "forced_bos_token_id",
     "cross",
     "embedding_width",
     "embedding_bias",
@@ -74,8 +74,8 @@ class AudioConfig(Settings):
     strides: tuple[Literal[1, 2], ...] = Field(default=(2, 2), min_length=1)
     """Frames or positions that each of the convolutions makes one: two of stride 2 make one position of 40 ms."""
 
-    spells: bool = False
-    """Let a seq2seq's encoder write as well, a token or nothing at each position, as one alone does (CTC)."""
+    ctc: bool = False
+    """Let a seq2seq's encoder write by CTC as well, a token or nothing at each position, as one alone does."""
 
     alignment_heads: tuple[tuple[int, int], ...] = ()
     """Blocks and heads of a seq2seq's decoder, both from 0, that attend to what they write down, by which the times of
@@ -110,9 +110,9 @@ class ModelConfig(LayerFields):
     """Number of tokens; 0 takes the tokenizer's."""
     source_vocab_size: int = Field(default=0, ge=0)
     """Number of tokens of a seq2seq's source, where that has a vocabulary of its own; 0 shares the target's."""
-    decoder_start: int | None = Field(default=None, ge=0)
+    decoder_start_token_id: int | None = Field(default=None, ge=0)
     """The token that a seq2seq's decoder begins with; null takes the tokenizer's start, or else its end."""
-    forced_start: int | None = Field(default=None, ge=0)
+    forced_bos_token_id: int | None = Field(default=None, ge=0)
     """The token that whatever a seq2seq writes must begin with, such as mBART's language; null leaves it free."""
     context: int = Field(default=256, ge=1)
     """Positions of a training row; attention is never asked to look farther."""
@@ -159,7 +159,7 @@ class ModelConfig(LayerFields):
     adapter: AdapterConfig | None = None
     """Adapters beside matrices that do not learn."""
 
-    initial_deviation: float | None = Field(default=None, gt=0)
+    initializer_range: float | None = Field(default=None, gt=0)
     """Standard deviation of new matrices; null takes 1/√(input width)."""
     zero_output: bool = False
     """Begin with zeros in the last matrix of each sublayer, so that a new model is its embedding and head alone."""
@@ -222,8 +222,8 @@ class ModelConfig(LayerFields):
             return self
         if self.form == "decoder":
             raise ValueError("audio is for encoders, of form: encoder or seq2seq")
-        if self.audio.spells and self.form == "encoder":
-            raise ValueError("audio.spells is for form: seq2seq, since an encoder alone spells in any case")
+        if self.audio.ctc and self.form == "encoder":
+            raise ValueError("audio.ctc is for form: seq2seq, since an encoder alone writes by CTC in any case")
         for block, head in self.audio.alignment_heads:
             cross = self.layer_pattern[block % len(self.layer_pattern)].cross
             if not (0 <= block < self.layer_count and 0 <= head < (self.heads if cross is None else cross.heads)):
@@ -233,7 +233,8 @@ class ModelConfig(LayerFields):
     @model_validator(mode="after")
     def _check_form(self) -> ModelConfig:
         if self.form == "seq2seq":
-            for name, token in (("decoder_start", self.decoder_start), ("forced_start", self.forced_start)):
+            for name in ("decoder_start_token_id", "forced_bos_token_id"):
+                token = getattr(self, name)
                 if token is not None and 0 < self.vocab_size <= token:
                     raise ValueError(f"{name} {token} is no token of a vocabulary of {self.vocab_size}")
             try:
@@ -241,7 +242,7 @@ class ModelConfig(LayerFields):
             except LangueError as error:
                 raise ValueError(str(error)) from None
             return self
-        for name in ("encoder", "source_vocab_size", "decoder_start", "forced_start", "cross"):
+        for name in ("encoder", "source_vocab_size", "decoder_start_token_id", "forced_bos_token_id", "cross"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name}: is for form: seq2seq, not for {self.form}")
         return self
@@ -402,7 +403,8 @@ class ModelConfig(LayerFields):
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
         heads = {"classifier", "embedder"}
-        only = {"encoder", "audio", "adapter", "source_vocab_size", "decoder_start", "forced_start", "cross"}
+        only = {"encoder", "audio", "adapter", "source_vocab_size", "cross"}
+        only |= {"decoder_start_token_id", "forced_bos_token_id"}
         own = self.model_dump(exclude=heads | only)
         if "mixer" in fields:  # which names all layers of the encoder, whatever those of the decoder are
             own["layers"] = self.layer_count

@@ -32,12 +32,12 @@ class Encoder(Model):
 
     def _read(self, batch: Batch) -> tuple[Tensor, Layout]:
         """The embedded input of the stack, and its layout."""
-        if self.hearing is None:
+        if self.front_end is None:
             x, valid = self.embed(batch.ids, batch.segments), batch.valid
         elif batch.source is None:
             raise ValueError("an encoder of recordings needs a source in its batch")
         else:
-            x, valid = self.hearing(batch.source, batch.source_valid)
+            x, valid = self.front_end(batch.source, batch.source_valid)
         return x, Layout.of(x, valid, batch.documents, causal=False)
 
     @property

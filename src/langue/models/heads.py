@@ -13,8 +13,8 @@ from langue.settings import Settings
 class ClassifierConfig(Settings):
     """A head that gives some numbers for a whole text, or for each of its positions."""
 
-    each: Literal["text", "position"] = "text"
-    """Owner of the numbers: the text, or each position."""
+    level: Literal["text", "position"] = "text"
+    """The owner of the numbers: a text, or each of its positions."""
     outputs: int = Field(default=0, ge=0)
     """Number of outputs: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""
     pooling: Pooling = "mean"

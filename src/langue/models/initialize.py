@@ -2,7 +2,7 @@
 
 | parameter                                              | first value                                               |
 |--------------------------------------------------------|-----------------------------------------------------------|
-| embedding, segments, learned positions, a classifier's output | normal, deviation `initial_deviation` or 0.02      |
+| embedding, segments, learned positions, a classifier's output | normal, deviation `initializer_range` or 0.02      |
 | relative positions' bias                               | zero                                                      |
 | queries whose scores are not scaled                    | as a matrix, ÷ √(head width), as T5 does                  |
 | Bahdanau's energy                                      | normal, deviation 1/√width                                |
@@ -12,7 +12,7 @@
 | recurrent matrices and biases                          | uniform ± 1/√width, as torch does                         |
 | an LSTM's forget gate                                  | input bias one (Jozefowicz et al. 2015, section 4)        |
 | the last matrix of attention, feedforward, convolution | as a matrix, ÷ √(2·layers) (GPT-2); zero with `zero_output` |
-| every other matrix, a convolution's included            | normal, deviation `initial_deviation` or 1/√(inputs)     |
+| every other matrix, a convolution's included            | normal, deviation `initializer_range` or 1/√(inputs)     |
 
 The layers declare it (`langue.nn.roles`). Each parameter draws from its own generator, keyed by the seed and its name,
 so that its first value depends on nothing else: not on the order of construction, not on what other parameters there
@@ -57,7 +57,7 @@ def _first_value(role: Role, shape: torch.Size, config: ModelConfig, draws: torc
     if initial.draw == "uniform":
         value.uniform_(-size, size, generator=draws)
     else:
-        value.normal_(std=config.initial_deviation or size, generator=draws)
+        value.normal_(std=config.initializer_range or size, generator=draws)
     for block, rows in enumerate(value.split(list(role.blocks)) if role.blocks else ()):
         if initial.factors:
             rows.mul_(initial.factors[block])

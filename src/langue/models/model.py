@@ -52,7 +52,7 @@ class Model(nn.Module):
         self.base: Base | None = None
         width = config.resolved_embedding_width
         audio = config.audio
-        self.hearing = None if audio is None else AudioFrontEnd(audio.bins, width, audio.strides)
+        self.front_end = None if audio is None else AudioFrontEnd(audio.bins, width, audio.strides)
         self.embedding = (
             Embedding(config.vocab_size, width, bias=config.embedding_bias, scale=embedding_scale(config))
             if audio is None or config.form != "encoder"
@@ -214,7 +214,7 @@ def _classifier(config: ModelConfig) -> Classifier | None:
     return Classifier(
         config.width,
         chosen.outputs,
-        each=chosen.each,
+        level=chosen.level,
         pooling=chosen.pooling,
         dense=chosen.dense,
         bias=chosen.bias,

@@ -26,7 +26,7 @@ _GPT2: dict[str, Any] = {
     "norm_epsilon": 1e-5,
     "feedforward": "gelu_tanh",
     "bias": True,
-    "initial_deviation": 0.02,
+    "initializer_range": 0.02,
 }
 
 _LLAMA: dict[str, Any] = {
@@ -35,7 +35,7 @@ _LLAMA: dict[str, Any] = {
     "position": "rotary",
     "norm": "rms",
     "feedforward": "swiglu",
-    "initial_deviation": 0.02,
+    "initializer_range": 0.02,
 }
 
 _BERT: dict[str, Any] = {
@@ -53,7 +53,7 @@ _BERT: dict[str, Any] = {
     "head_bias": True,
     "head_dense": "gelu",
     "head_norm": True,
-    "initial_deviation": 0.02,
+    "initializer_range": 0.02,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

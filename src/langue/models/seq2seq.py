@@ -36,16 +36,16 @@ class Seq2Seq(Model):
         )
         self.encoder = Stack(encoder, causal=False)
         self.stack = Stack(config, causal=True, memory_width=encoder.width)
-        spells = config.audio is not None and config.audio.spells
-        self.speller = Head(config.vocab_size, encoder.width, bias=False, tied=None) if spells else None
+        ctc = config.audio is not None and config.audio.ctc
+        self.ctc_head = Head(config.vocab_size, encoder.width, bias=False, tied=None) if ctc else None
 
     @property
     def heads(self) -> list[nn.Module]:
-        return [*super().heads, *([] if self.speller is None else [self.speller])]
+        return [*super().heads, *([] if self.ctc_head is None else [self.ctc_head])]
 
     @property
     def reading_parts(self) -> list[nn.Module]:
-        return [part for part in (self.encoder, self.hearing, self.source_embedding) if part is not None]
+        return [part for part in (self.encoder, self.front_end, self.source_embedding) if part is not None]
 
     def encode(self, batch: Batch) -> EncoderOutput:
         """Encode the source, which the decoder attends to."""
@@ -54,8 +54,8 @@ class Seq2Seq(Model):
         if batch.source is None:
             raise ValueError("an encoder–decoder needs a source in its batch")
         own, valid = self.source_embedding, batch.source_valid
-        if self.hearing is not None:
-            x, valid = self.hearing(batch.source, valid)
+        if self.front_end is not None:
+            x, valid = self.front_end(batch.source, valid)
         else:
             x = self.embed(batch.source) if own is None else own(batch.source)
         return EncoderOutput(self.encoder(x, Layout.of(x, valid, None, causal=False)), valid)

@@ -79,7 +79,7 @@ class Classifier(nn.Module):
     Args:
         width: of the hidden vectors.
         outputs: how many numbers; 0 gives the vector before them.
-        each: "text" or "position".
+        level: "text" or "position".
         pooling: which vector stands for a text, see `pool`.
         dense: activation of a dense layer before the output (Devlin et al. 2019 call it the pooler), or "none".
         bias: add a bias to each output.
@@ -91,14 +91,14 @@ class Classifier(nn.Module):
         width: int,
         outputs: int,
         *,
-        each: Literal["text", "position"],
+        level: Literal["text", "position"],
         pooling: Pooling,
         dense: DenseKind,
         bias: bool,
         dropout: float,
     ):
         super().__init__()
-        self.pooling = pooling if each == "text" else None
+        self.pooling = pooling if level == "text" else None
         self.dense = Dense(width, dense) if dense != "none" else nn.Identity()
         self.dropout = Dropout(dropout)
         # It begins as good as undecided; from larger values it would first have to unlearn its own opinion.

@@ -37,10 +37,10 @@ SETTINGS: tuple[Entry, ...] = (
     Same("dropout", "dropout", 0.1),
     Also("attention_dropout", "dropout"),
     Also("activation_dropout", "dropout"),
-    Same("init_std", "initial_deviation", 0.02, optional=True),
+    Same("init_std", "initializer_range", 0.02, optional=True),
     Only("tie_word_embeddings", True),
     Only("is_encoder_decoder", True),
-    FirstOf(("forced_bos_token_id",), "forced_start"),
+    FirstOf(("forced_bos_token_id",), "forced_bos_token_id"),
 )
 
 FIXED = {
@@ -127,5 +127,7 @@ def _family(name: str, model_type: str, fixed: Mapping[str, Any], start: Entry) 
     )
 
 
-BART = _family("Bart", "bart", {"norm_place": "post"}, FirstOf(("decoder_start_token_id",), "decoder_start", 2))
-MBART = _family("MBart", "mbart", {"norm_place": "pre"}, FirstOf(("decoder_start_token_id",), "decoder_start"))
+START = "decoder_start_token_id"
+
+BART = _family("Bart", "bart", {"norm_place": "post"}, FirstOf((START,), START, 2))
+MBART = _family("MBart", "mbart", {"norm_place": "pre"}, FirstOf((START,), START))

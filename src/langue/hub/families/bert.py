@@ -25,7 +25,7 @@ SETTINGS: tuple[Entry, ...] = (
     Same("layer_norm_eps", "norm_epsilon", 1e-12),
     Same("type_vocab_size", "segments", 2),
     Same("tie_word_embeddings", "tie_embeddings", True),
-    Same("initializer_range", "initial_deviation", 0.02, optional=True),
+    Same("initializer_range", "initializer_range", 0.02, optional=True),
     Same("hidden_dropout_prob", "dropout", 0.1),
     Also("attention_probs_dropout_prob", "dropout"),
     Only("position_embedding_type", "absolute", written=False),
@@ -71,7 +71,7 @@ def classifiers(name: str, pooler: Key, classes: tuple[Key, ...]) -> tuple[HeadS
         pooler: the pooler's key.
         classes: the keys of the class that judges whole texts.
     """
-    position = {"each": "position"}
+    position = {"level": "position"}
     span = Key("classifier.output.{part}", "qa_outputs.{part}")
     return (
         HeadSettings(f"{name}ForQuestionAnswering", (span,), classifier={**position, "outputs": 2}),

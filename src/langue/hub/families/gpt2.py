@@ -43,7 +43,7 @@ GPT2 = Family(
         Named("activation_function", "feedforward", ACTIVATIONS, "gelu_new"),
         Same("layer_norm_epsilon", "norm_epsilon", 1e-5),
         Same("tie_word_embeddings", "tie_embeddings", True),
-        Same("initializer_range", "initial_deviation", 0.02, optional=True),
+        Same("initializer_range", "initializer_range", 0.02, optional=True),
         Same("resid_pdrop", "dropout", 0.1),
         Also("embd_pdrop", "dropout"),
         Also("attn_pdrop", "dropout"),

@@ -126,7 +126,7 @@ _SETTINGS: tuple[Entry, ...] = (
     Same("rms_norm_eps", "norm_epsilon", 1e-6),
     Rotary(),
     Same("tie_word_embeddings", "tie_embeddings", False),
-    Same("initializer_range", "initial_deviation", 0.02, optional=True),
+    Same("initializer_range", "initializer_range", 0.02, optional=True),
     Same("attention_dropout", "dropout", 0.0),
     Only("partial_rotary_factor", 1.0, written=False),
     Only("num_experts", None, written=False),

@@ -10,7 +10,7 @@ MARIAN = Family(
     fixed={**FIXED, "position": "sinusoidal", "norm_place": "post"},
     settings=(
         *SETTINGS,
-        FirstOf(("decoder_start_token_id", "pad_token_id"), "decoder_start"),
+        FirstOf(("decoder_start_token_id", "pad_token_id"), "decoder_start_token_id"),
         Also("decoder_vocab_size", "vocab_size"),
         Only("share_encoder_decoder_embeddings", True),
         Only("normalize_before", False, written=False),

@@ -43,8 +43,8 @@ _SETTINGS: tuple[Entry, ...] = (
     Same("relative_attention_max_distance", "relative_reach", 128),
     Same("layer_norm_epsilon", "norm_epsilon", 1e-6),
     Same("dropout_rate", "dropout", 0.1),
-    FirstOf(("decoder_start_token_id", "pad_token_id"), "decoder_start", 0),
-    FirstOf(("forced_bos_token_id",), "forced_start"),
+    FirstOf(("decoder_start_token_id", "pad_token_id"), "decoder_start_token_id", 0),
+    FirstOf(("forced_bos_token_id",), "forced_bos_token_id"),
     Only("is_encoder_decoder", True),
 )
 

@@ -34,7 +34,7 @@ class Bins:
         return {"num_mel_bins": config.audio.bins, **({"alignment_heads": heads} if heads else {})}
 
 
-START = FirstOf(("decoder_start_token_id",), "decoder_start")
+START = FirstOf(("decoder_start_token_id",), "decoder_start_token_id")
 
 _REPLACED = ("max_position_embeddings", "tie_word_embeddings", "forced_bos_token_id")
 
@@ -88,8 +88,8 @@ WHISPER = Family(
     prefix="model.",
     keys=(
         Key("embedding.table.weight", "model.decoder.embed_tokens.weight"),
-        Key("hearing.layers.0.{part}", "model.encoder.conv1.{part}"),
-        Key("hearing.layers.1.{part}", "model.encoder.conv2.{part}"),
+        Key("front_end.layers.0.{part}", "model.encoder.conv1.{part}"),
+        Key("front_end.layers.1.{part}", "model.encoder.conv2.{part}"),
         *side("encoder", "model.encoder", False, key_bias=False),
         *side("stack", "model.decoder", True, key_bias=False),
         *ends("encoder", "model.encoder"),

@@ -60,7 +60,7 @@ class Answer(Task):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: AnswerSettings | None = None):
         head = model.config.classifier
-        if head is None or head.each != "position" or head.outputs != 2:
+        if head is None or head.level != "position" or head.outputs != 2:
             raise LangueError("the model has no head that finds answers; train it with task: answer first")
         self.model, self.tokenizer, self.settings = model.eval(), tokenizer, settings or AnswerSettings()
 

@@ -42,7 +42,7 @@ class AnswerTraining(TableTraining[AnswerRecipe]):
             raise LangueError("task: answer wants model.form: encoder or decoder")
         if recipe.data.benchmark is not None:
             recipe = recipe.replace(answer=_of_benchmark(recipe))
-        head = ClassifierConfig(each="position", outputs=2)
+        head = ClassifierConfig(level="position", outputs=2)
         return recipe.replace(model={"classifier": head})
 
     def learn(self, rows: list[Labelled]) -> Examples:

@@ -47,7 +47,7 @@ class Classify(Task):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: ClassifySettings):
         config = model.config.classifier
-        if config is None or config.each != "text" or not config.outputs:
+        if config is None or config.level != "text" or not config.outputs:
             raise LangueError("the model has no head that classifies texts; train it with task: classify first")
         if settings.kind in ("label", "labels") and len(settings.labels) != config.outputs:
             raise LangueError(f"the model tells {config.outputs} labels apart, but {len(settings.labels)} are named")

@@ -55,7 +55,7 @@ class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRe
         recipe = recipe.replace(classify=_settings(recipe))
         settings = recipe.classify
         head = recipe.model.classifier
-        if head is None or head.each != "text":
+        if head is None or head.level != "text":
             head = None
         usual = "last" if recipe.model.form == "decoder" else "mean"
         chosen = ClassifierConfig(

@@ -73,7 +73,7 @@ class DenoiseTraining(TextTraining[DenoiseRecipe]):
         return flops_per_token(self.recipe.architecture(), target, source)
 
     def objective(self) -> DenoiseObjective:
-        start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
+        start = first_token_of(self.recipe.model.decoder_start_token_id, self.tokenizer)
         return DenoiseObjective(self.tokenizer, self.recipe.denoise, start, self.recipe.training.label_smoothing)
 
     def measure(self, model: Model, stores: list[Store]) -> dict[str, float]:

@@ -34,7 +34,7 @@ from langue.text.reading import Reading
 POOL, POOL_CHARACTERS = 1 << 13, 1 << 23
 """Texts, and characters, that are sorted by length together; so any number of texts needs no more memory."""
 
-OTHERS = {"classifier", "dropout", "initial_deviation", "tie_embeddings", "head_bias", "head_dense", "head_norm"}
+OTHERS = {"classifier", "dropout", "initializer_range", "tie_embeddings", "head_bias", "head_dense", "head_norm"}
 """Fields of a model's configuration that its vectors do not depend on."""
 
 

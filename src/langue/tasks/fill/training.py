@@ -58,7 +58,7 @@ class FillTraining(TaughtTraining[FillRecipe], TextTraining[FillRecipe]):
             )
         head = recipe.model.classifier or ClassifierConfig(pooling="first", dense="tanh")
         segments = recipe.model.segments or (2 if recipe.model.path is None else 0)
-        classifier = head.replace(each="text", outputs=2, pooling="first")
+        classifier = head.replace(level="text", outputs=2, pooling="first")
         return recipe.replace(model={"classifier": classifier, "segments": segments})
 
     @classmethod

@@ -106,7 +106,8 @@ def reader_of(
     tags = (pairs.tag,) if pairs.tag is not None else pairs.tags if pairs.tagged and len(pairs.tags) == 1 else ()
     if pairs.tagged and not tags:
         raise LangueError(f"the model was always told one of {', '.join(pairs.tags)}; set policy.pairs.tag to one")
-    return SourcePrompts(sides, config.context, first_token_of(config.decoder_start, tokenizer), sides.numbers(tags))
+    first = first_token_of(config.decoder_start_token_id, tokenizer)
+    return SourcePrompts(sides, config.context, first, sides.numbers(tags))
 
 
 def completions_of(reader: PromptReader, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Completion | None]:

@@ -22,7 +22,7 @@ class PolicySettings(Settings):
     pairs: PairSettings = PairSettings()
     """The lengths, tags and instruction of the sources of an encoder–decoder."""
     transcribe: TranscribeSettings = TranscribeSettings()
-    """The hearing and the spelling of a recogniser."""
+    """The settings of a recogniser."""
     special: bool = False
     """Let the names of special tokens in a prompt be these tokens, as in an instruct model's own form."""
 

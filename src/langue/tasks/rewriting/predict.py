@@ -91,7 +91,7 @@ class Rewrite(Task):
             raise LangueError("the tokenizer has more tokens than the model knows; they do not belong together")
         self.model = model.eval()
         self.models = [self.model]
-        self.start = first_token_of(config.decoder_start, tokenizer)
+        self.start = first_token_of(config.decoder_start_token_id, tokenizer)
 
     @classmethod
     def open(cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: Recipe | None = None) -> Self:
@@ -325,9 +325,9 @@ def first_token_of(configured: int | None, tokenizer: Tokenizer) -> int:
 
 def opening_of(config: ModelConfig, tokenizer: Tokenizer) -> tuple[int, ...]:
     """The tokens that all texts go on with: the configuration's, else BART's <s>, of which the tokenizer tells."""
-    if config.forced_start is not None:
-        return (config.forced_start,)
+    if config.forced_bos_token_id is not None:
+        return (config.forced_bos_token_id,)
     start = tokenizer.start
-    if start is None or start not in tokenizer.before or start == first_token_of(config.decoder_start, tokenizer):
+    if start in (None, first_token_of(config.decoder_start_token_id, tokenizer)) or start not in tokenizer.before:
         return ()
     return (start,)

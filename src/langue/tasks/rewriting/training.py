@@ -156,7 +156,7 @@ class PairTraining(WrittenTraining[RewriteRecipe]):
         return named(recipe.data, {source: pair.source, target: pair.target, **dict(tags)})
 
     def objective(self) -> Seq2SeqObjective:
-        start = first_token_of(self.recipe.model.decoder_start, self.tokenizer)
+        start = first_token_of(self.recipe.model.decoder_start_token_id, self.tokenizer)
         return Seq2SeqObjective(start, self.recipe.training.label_smoothing)
 
     def batches(self, rank: int, world: int) -> Buckets:

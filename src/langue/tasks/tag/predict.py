@@ -49,7 +49,7 @@ class Tag(Task):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TagSettings):
         head = model.config.classifier
-        if head is None or head.each != "position" or not head.outputs:
+        if head is None or head.level != "position" or not head.outputs:
             raise LangueError("the model has no head that labels words; train it with task: tag first")
         if len(settings.labels) != head.outputs:
             raise LangueError(f"the model tells {head.outputs} labels apart, but {len(settings.labels)} are named")

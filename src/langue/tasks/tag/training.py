@@ -56,7 +56,7 @@ class TagTraining(TableTraining[TagRecipe]):
         metric = settings.metric or known[0]
         if metric not in known:
             raise LangueError(f"tag.metric: {metric!r} is none of {', '.join(known)}, which these labels allow")
-        head = ClassifierConfig(each="position", outputs=len(settings.labels))
+        head = ClassifierConfig(level="position", outputs=len(settings.labels))
         return recipe.replace(model={"classifier": head}, tag=settings.replace(metric=metric))
 
     def learn(self, rows: list[Labelled]) -> Examples:

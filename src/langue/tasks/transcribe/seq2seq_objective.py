@@ -32,7 +32,7 @@ class TranscriptionObjective:
         smoothing: label smoothing while training.
         window: samples that each recording is given by silence; None pads to the longest.
         times: the token of 0.00 seconds and the samples between two of them, where a text is framed by its times.
-        blank: the token that says nothing, of a model whose encoder spells as well; None of all others.
+        blank: the token that says nothing, of a model whose encoder writes by CTC as well; None of all others.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class TranscriptionObjective:
         return [first, *text, first + min(samples, self.window or samples) // tick]
 
     def loss(self, model: Model, batch: Batch, teacher: Teacher | None = None) -> Loss:
-        """Summed cross-entropy in nats; of a model that spells as well, mixed with CTC's (Watanabe et al. 2017)."""
+        """Summed cross-entropy in nats; of a model with a CTC head, mixed with CTC's (Watanabe et al. 2017)."""
         assert batch.targets is not None
         smoothing = self.smoothing if model.training else 0.0
         lesson = None if teacher is None else teacher.lesson(batch)
@@ -81,22 +81,22 @@ class TranscriptionObjective:
         assert isinstance(model, Seq2Seq)
         memory = model.encode(batch)
         written = model.write(batch, memory)
-        dictated = linear_cross_entropy(written, model.head, batch.targets, smoothing, lesson=lesson)
-        # What is spelt is the text alone, without its end; nothing stands before it in a model that was not asked.
+        attention = linear_cross_entropy(written, model.head, batch.targets, smoothing, lesson=lesson)
+        # CTC's target is the text alone, without its end; nothing stands before it in a model that was not asked.
         text = batch.targets[:, len(self.prompt) - 1 :]
         text = text.masked_fill(text == self.end, IGNORE)
-        spelt = ctc_losses(*spelling(model, memory), text, self.blank).sum()
-        share = self.settings.spelling
-        count = dictated.count
-        parts = {"attention_loss": torch.stack([dictated.total, count]), "ctc_loss": torch.stack([spelt, count])}
-        return Loss((1 - share) * dictated.total + share * spelt, count, {**dictated.metrics, **parts})
+        ctc = ctc_losses(*ctc_log_probabilities(model, memory), text, self.blank).sum()
+        share = self.settings.ctc_weight
+        count = attention.count
+        parts = {"attention_loss": torch.stack([attention.total, count]), "ctc_loss": torch.stack([ctc, count])}
+        return Loss((1 - share) * attention.total + share * ctc, count, {**attention.metrics, **parts})
 
 
-def spelling(model: Seq2Seq, memory: EncoderOutput) -> tuple[Tensor, Tensor]:
+def ctc_log_probabilities(model: Seq2Seq, memory: EncoderOutput) -> tuple[Tensor, Tensor]:
     """The encoder's own CTC output: (B, positions, V) log-probabilities, and (B,) the positions of each."""
-    assert model.speller is not None
+    assert model.ctc_head is not None
     rows, positions = memory.hidden.shape[:2]
-    logs = model.speller(memory.hidden).float().log_softmax(-1)
+    logs = model.ctc_head(memory.hidden).float().log_softmax(-1)
     valid = memory.valid
     whole = torch.full((rows,), positions, device=logs.device)
     return logs, whole if valid is None else valid.sum(1)

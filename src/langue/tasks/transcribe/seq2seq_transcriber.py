@@ -30,7 +30,7 @@ from langue.tasks.transcribe.predict import (
     pieces_of,
     refuse_longer,
 )
-from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective, spelling
+from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective, ctc_log_probabilities
 from langue.tasks.transcribe.settings import TranscribeSettings
 from langue.tasks.transcribe.sound import features_of
 from langue.text import Tokenizer
@@ -54,10 +54,10 @@ class Seq2SeqTranscriber(Transcribe):
 
     @property
     def prompt(self) -> Sequence[int]:
-        return [first_token_of(self.model.config.decoder_start, self.tokenizer)]
+        return [first_token_of(self.model.config.decoder_start_token_id, self.tokenizer)]
 
     def objective(self, smoothing: float = 0.0) -> TranscriptionObjective:
-        blank = self.tokenizer.pad if self.audio.spells else None
+        blank = self.tokenizer.pad if self.audio.ctc else None
         return TranscriptionObjective(
             self.audio, self.prompt, self.tokenizer.end, self.settings, smoothing, blank=blank
         )
@@ -65,7 +65,7 @@ class Seq2SeqTranscriber(Transcribe):
     def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
         """See `hear`; options are the fields of `GenerationSettings`, of which beams is 5 unless said otherwise.
 
-        Where the encoder spells as well, the beams' texts are judged by both (Watanabe et al. 2017, equation 9).
+        Where the encoder writes by CTC as well, the beams' texts are judged by both (Watanabe et al. 2017, equation 9).
         """
         settings = self._settings(options)
         played: list[Playback] = []
@@ -105,7 +105,7 @@ class Seq2SeqTranscriber(Transcribe):
 
     def _settings(self, options: dict[str, Any]) -> GenerationSettings:
         beams = int(options.get("beams") or 5)
-        samples = beams if self.audio.spells and beams > 1 else 1
+        samples = beams if self.audio.ctc and beams > 1 else 1
         usual = {"beams": 5, "samples": samples, "temperature": 0.0}
         usual["max_tokens"] = self.model.config.context - 1
         return parse(GenerationSettings, {**usual, **options}, self.name)
@@ -115,17 +115,17 @@ class Seq2SeqTranscriber(Transcribe):
         features = [features_of(piece.samples, self.audio) for piece in pieces]
         requests = [self._request(source, settings) for source in features]
         hypotheses = Engine(self.model, settings).run(requests)
-        if self.audio.spells:
+        if self.audio.ctc:
             hypotheses = [self._judged(texts, source) for texts, source in zip(hypotheses, features, strict=True)]
         return [best for best, *_ in hypotheses]
 
     @torch.inference_mode()
     def _judged(self, texts: list[Hypothesis], features: Tensor) -> list[Hypothesis]:
-        """Texts of one piece, the best by dictation and spelling together first."""
+        """Texts of one piece, the best by attention and CTC together first."""
         assert isinstance(self.model, Seq2Seq)
         source = features[None].to(self.model.device)
         memory = self.model.encode(Batch(torch.zeros(1, 0, dtype=torch.long), source=source))
-        logs, lengths = spelling(self.model, memory)
+        logs, lengths = ctc_log_probabilities(self.model, memory)
         rows = [torch.tensor(text.tokens, dtype=torch.long) for text in texts]
         targets = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
         count = len(texts)
@@ -137,7 +137,7 @@ class Seq2SeqTranscriber(Transcribe):
         spelt = [
             -loss if needed_positions(text.tokens) <= room else NEVER for text, loss in zip(texts, losses, strict=True)
         ]
-        share = self.settings.spelling
+        share = self.settings.ctc_weight
         joint = [(1 - share) * text.score + share * log for text, log in zip(texts, spelt, strict=True)]
         return [texts[number] for number in sorted(range(count), key=lambda number: -joint[number])]
 

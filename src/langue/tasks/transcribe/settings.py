@@ -36,7 +36,7 @@ class TranscribeSettings(Settings):
     """Bands that are hidden."""
     bin_mask: int = Field(default=15, ge=0)
     """Mel bins of the widest of them."""
-    spelling: float = Field(default=0.3, ge=0, lt=1)
+    ctc_weight: float = Field(default=0.3, ge=0, lt=1)
     """The weight of CTC beside the decoder, in learning and in choosing what is written, of a model that does both
     (Watanabe et al. 2017)."""
     beams: int = Field(default=1, ge=1)
@@ -51,4 +51,4 @@ class TranscribeRecipe(TableRecipe, TaughtRecipe):
     task: Literal["transcribe"]
     """The task that the model learns."""
     transcribe: TranscribeSettings = TranscribeSettings()
-    """The hearing and the spelling."""
+    """The settings of speech recognition."""

@@ -224,8 +224,8 @@ def _learnable(
 ) -> Iterator[tuple[np.ndarray, str]]:
     model = recipe.architecture()
     assert model.audio is not None
-    spells = model.form == "encoder"
-    longest = (model if spells else model.encoder_config()).context * model.audio.stride * HOP
+    ctc = model.form == "encoder"
+    longest = (model if ctc else model.encoder_config()).context * model.audio.stride * HOP
     for number, row in enumerate(rows, 1):
         advance(1.0)
         text = _written(row, recipe)
@@ -235,13 +235,13 @@ def _learnable(
         except LangueError as error:
             reason, text = UNREADABLE, str(error)
         tokens = [] if reason else tokenizer.encode(text)
-        # A text that is dictated has some tokens around it: what it begins with, its times, its end.
-        room = frames_of(len(samples)) // model.audio.stride if spells else model.context - 8
+        # The text of a decoder has some tokens around it: what it begins with, its times, its end.
+        room = frames_of(len(samples)) // model.audio.stride if ctc else model.context - 8
         if not reason and not text:
             reason = "empty"
         elif not reason and len(samples) > longest:
             reason = "longer than the model can hear"
-        elif not reason and (needed_positions(tokens) if spells else len(tokens)) > room:
+        elif not reason and (needed_positions(tokens) if ctc else len(tokens)) > room:
             reason = TOO_LONG
         if reason:
             tally.drop(Dropped(reason, row.place, number, samples.nbytes, text[:200]))
