@@ -1,3 +1,4 @@
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from langue.cli import run
 from langue.cli.demo import demo, show_texts, what_next
 from langue.cli.demo_play import demo_play, in_a_line, sparkline, write_files
+from langue.cli.demo_shrink import demo_shrink
 from langue.cli.verbs import VERBS, Verb
 from langue.errors import LangueError
 from langue.race import FAMILIES
@@ -139,3 +141,18 @@ def test_one_sees_a_model_learn_from_rewards_and_all_commands_work(tmp_path, mon
     capsys.readouterr()
     demo_play(Path("runs/demo play"), steps=4, writer_steps=20)
     assert capsys.readouterr().err.count("step    4") == 1
+
+
+@pytest.mark.slow
+def test_the_demo_of_shrinking_shows_all_models_and_its_commands_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    demo_shrink(tmp_path / "demo shrink", seconds=3.0)
+    printed = capsys.readouterr().out
+    assert re.findall(r"^│ ([\w-]+) ", printed, re.MULTILINE) == ["model", "pruned", "pruned-further"]
+    found = commands(printed)
+    assert [words[0] for words in found] == ["generate", "shrink", "evaluate"]
+    for words in found:
+        assert run(words) == 0, words
+    capsys.readouterr()
+    demo_shrink(tmp_path / "demo shrink", seconds=3.0)
+    assert re.findall(r"^│ ([\w-]+) ", capsys.readouterr().out, re.MULTILINE) == ["model", "pruned", "pruned-further"]
