@@ -272,7 +272,7 @@ def test_where_there_is_no_alarm_nothing_is_limited():
 
 def test_a_model_that_does_not_write_is_no_policy():
     class Fill:
-        name = "fill"
+        name, policy = "fill", None
 
     with pytest.raises(LangueError, match="trained to fill"):
         policy_of(Fill())

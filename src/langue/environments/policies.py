@@ -50,13 +50,11 @@ def policy_of(task: Any, *, within_context: bool = False, **options: Any) -> Pol
     Raises:
         LangueError: it does not write.
     """
-    if task.name not in WRITERS:
-        raise LangueError(
-            f"the model was trained to {task.name}, which is no way to act; take one that was to {', '.join(WRITERS)}"
-        )
+    if task.policy is None:
+        raise LangueError(f"the model was trained to {task.name}, which is no way to act; take one that writes")
     limit = task.model.context_limit if within_context else None
     # The last token is written, and never read.
-    return WRITERS[task.name](task, options, None if limit is None else limit + 1)
+    return task.policy(task, options, None if limit is None else limit + 1)
 
 
 @dataclass
@@ -154,13 +152,6 @@ class TranscriberPolicy:
 
 HEARING = ("beams", "language_model", "weight", "bonus", "vad")
 """Options of a model that hears, where it does not draw."""
-
-WRITERS: dict[str, Callable[[Any, Mapping[str, Any], int | None], Policy]] = {
-    "generate": DecoderPolicy,
-    "translate": RewriterPolicy,
-    "summarize": RewriterPolicy,
-    "transcribe": TranscriberPolicy,
-}
 
 
 def _bounded(options: Mapping[str, Any], opening: int, within: int | None) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -13,6 +13,7 @@ from langue.tasks.losses import RowLosses
 
 if TYPE_CHECKING:
     from langue.batch import Example
+    from langue.environments.policies import Policy
     from langue.hub import PretrainedModel
     from langue.models import Model
     from langue.text import Tokenizer
@@ -29,6 +30,7 @@ class Task(ABC):
         loss_unit: one of what its losses are counted by.
         row_kind: the data that `row_losses` takes, by the same names; as `measured_on` unless a task says otherwise.
         hint: the command that uses such a model, of its `path`.
+        policy: makes the policy of a task that writes, of the task, options and a bound of its tokens.
         model: in evaluation mode.
         tokenizer: of the texts that it writes, or that it reads.
     """
@@ -36,6 +38,7 @@ class Task(ABC):
     name: ClassVar[str]
     measured_on: ClassVar[Literal["text", "rows", "pairs", "vectors"]]
     hint: ClassVar[str]
+    policy: ClassVar[Callable[[Any, Mapping[str, Any], int | None], Policy] | None] = None
     loss_unit: ClassVar[str] = "token"
     row_kind: ClassVar[Literal["text", "rows", "pairs", "vectors"]]
     model: Model

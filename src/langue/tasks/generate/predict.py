@@ -8,6 +8,7 @@ from typing import Any
 from langue.batch import Batch
 from langue.data import TokenStore
 from langue.engine import Engine, GenerationSettings, Hypothesis, Request, SamplingSettings, StopStrings
+from langue.environments.policies import DecoderPolicy
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.classification import accuracy
@@ -34,6 +35,7 @@ class Generate(Task):
     """
 
     name = "generate"
+    policy = DecoderPolicy
     measured_on = "text"
 
     def __init__(self, model: Model, tokenizer: Tokenizer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from langue.errors import LangueError
 from langue.files import make_folders
@@ -13,7 +13,7 @@ from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.lazy import fetch
 from langue.models import Model, ModelConfig, evaluating
 from langue.recipe import PairRecipe
-from langue.tasks.policies.settings import PolicyRecipe, PolicySettings
+from langue.tasks.policies.settings import PolicyRecipe, PolicySettings, PolicyTask
 from langue.tasks.training_task import TrainingTask, WeightsOrigin, with_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe
 from langue.text import Tokenizer
@@ -21,7 +21,7 @@ from langue.text.tokenizer import FILE
 
 AnyPolicyRecipe = TypeVar("AnyPolicyRecipe", bound=PolicyRecipe)
 
-WRITERS = ("generate", "translate", "summarize", "transcribe")
+WRITERS = get_args(PolicyTask)
 """Tasks whose models can be policies."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from langue.environments.policies import RewriterPolicy
 from langue.metrics.rouge import rouge
 from langue.metrics.scripts import one_language
 from langue.metrics.translation import Languages
@@ -16,6 +17,7 @@ class Summarize(Rewrite):
     """A model that was trained to summarise."""
 
     name = "summarize"
+    policy = RewriterPolicy
     columns = ("text", "summary")
     long = "cut"
 

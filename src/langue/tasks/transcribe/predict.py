@@ -18,6 +18,7 @@ from langue.data.playback import Pieces, Playback
 from langue.data.recordings import recording_of
 from langue.data.voice import Voice, detector_of
 from langue.engine import GenerationSettings
+from langue.environments.policies import TranscriberPolicy
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.speech import Normaliser, plain, speech_scores
@@ -128,6 +129,7 @@ class Transcribe(Task):
     """
 
     name = "transcribe"
+    policy = TranscriberPolicy
     measured_on = "rows"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from langue.environments.policies import RewriterPolicy
 from langue.metrics.translation import Languages, translation_scores
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
@@ -14,6 +15,7 @@ class Translate(Rewrite):
     """A model that translates."""
 
     name = "translate"
+    policy = RewriterPolicy
     columns = ("source", "target")
     long = "split"
 
