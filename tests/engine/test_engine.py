@@ -347,6 +347,28 @@ def test_samples_share_their_source_and_are_as_likely_as_the_model_says(mixer):
         assert each.log_probabilities == pytest.approx(logs.tolist(), abs=1e-4)
 
 
+@pytest.mark.parametrize(("context", "rows"), [(32, 64), (32, 5), (6, 64)])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_texts_that_are_the_same_so_far_write_what_each_writes_alone(mixer, context, rows):
+    model = make(mixer, context=context)
+    settings = GenerationSettings(max_tokens=9, batch_rows=rows, draw_log_probabilities=True)
+    requests = [Request([1, 0] if n % 3 else [2], settings, [END], key=(n,)) for n in range(12)]
+    found = [hypotheses[0] for hypotheses in Engine(model, settings).run(requests)]
+    for request, text in zip(requests, found, strict=True):
+        ((alone,),) = Engine(model).run([request])
+        assert text.written == alone.written
+        assert text.draw_log_probabilities == pytest.approx(alone.draw_log_probabilities, abs=1e-5)
+
+
+def test_texts_that_are_the_same_so_far_are_read_once():
+    model, read = make(), []
+    model.embedding.register_forward_hook(lambda _, inputs, __: read.append(tuple(inputs[0].shape)))
+    greedy = SamplingSettings(max_tokens=4, min_tokens=4, temperature=0)
+    first, *others = Engine(model).run([Request([1, 0], greedy, [END]) for _ in range(5)])
+    assert all(other[0].tokens == first[0].tokens for other in others)
+    assert read == [(1, 2), (1, 1), (1, 1), (1, 1)]
+
+
 def test_the_seed_decides_and_special_tokens_are_never_sampled():
     model = make(vocab_size=30)
     run = lambda seed: Writer(  # noqa: E731

@@ -57,6 +57,8 @@ class DecodingBatch:
         self.logits: Tensor | None = None
         self.look: Tensor | None = None
         self._states: list[State] = []
+        self._places: Tensor | None = None
+        """(rows,) the states' row of each text, while some that are the same share one; None where each has its own."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -109,8 +111,20 @@ class DecodingBatch:
         return batch
 
     def read(self, wanted: Wanted) -> None:
-        """Let the models read the last token of each text."""
-        self._forward(Batch(self.texts[:, -1:]), wanted)
+        """Let the models read the last token of each text, once for those that are the same so far."""
+        if self._places is None:
+            self._forward(Batch(self.texts[:, -1:]), wanted)
+            return
+        vocab_size = self.models[0].config.vocab_size
+        ways, places = (self._places * vocab_size + self.texts[:, -1]).unique(return_inverse=True)
+        if len(ways) == len(self):
+            self._part()
+            self.read(wanted)
+            return
+        for state in self._states:
+            state.select(ways // vocab_size)
+        self._forward(Batch((ways % vocab_size)[:, None]), wanted)
+        self._spread(places)
 
     def write(self, tokens: Tensor, logs: Tensor, scores: Tensor) -> None:
         """Append to each text what was chosen, with its log-probability and what the text's is now; (rows,) each."""
@@ -123,11 +137,15 @@ class DecodingBatch:
         """Keep, reorder or repeat rows (B',), as many in succession of each source that is kept as `counts` says."""
         self._select_texts(rows)
         rows, sources = rows.to(self.texts.device), sources.to(self.texts.device)
+        if self._places is not None:
+            self._places = self._places[rows]
+            return
         for state in self._states:
             state.select(rows, sources, counts)
 
     def join(self, other: DecodingBatch, counts: Sequence[int]) -> None:
         """Let others go on behind these; all of them have been read. Of each source there are as many as `counts`."""
+        self._part(), other._part()
         pairs = list(zip(self._states, other._states, strict=True))
         for state, more in pairs:
             for own, rows in ((state, len(self)), (more, len(other))):
@@ -165,11 +183,21 @@ class DecodingBatch:
     def _repeat(self, rows: Tensor) -> None:
         """Let rows (B',) go on from what has been read of each; they share it."""
         self._select_texts(rows)
-        rows = rows.to(self.texts.device)
-        for state in self._states:
-            state.select(rows)
-        self.logs = self.logs.index_select(0, rows)
-        self.logits = None if self.logits is None else self.logits.index_select(0, rows)
+        self._spread(rows.to(self.texts.device))
+        if any(state.memory is not None for state in self._states):
+            self._part()
+
+    def _spread(self, places: Tensor) -> None:
+        """Let texts (B,) share what has been read of each state's row."""
+        self._places, self.logs = places, self.logs.index_select(0, places)
+        self.logits = None if self.logits is None else self.logits.index_select(0, places)
+
+    def _part(self) -> None:
+        """Give each text a row of the states of its own."""
+        if self._places is not None:
+            for state in self._states:
+                state.select(self._places)
+            self._places = None
 
     def _select_texts(self, rows: Tensor) -> None:
         self.texts = self.texts.index_select(0, rows.to(self.texts.device))
