@@ -19,7 +19,7 @@ tokenizer: {kind: char}
 model: {form: encoder, mixer: gru, position: none, width: 32, layers: 1, feedforward: none, context: 256,
   tie_embeddings: false, audio: {features: whisper, bins: 24}}
 data: {train: train.jsonl, dev: 0.2, test: test.tsv}
-training: {steps: 240, batch_size: 12, learning_rate: 0.02, warmup_steps: 10, evaluate_every: 120, seed: 1}
+training: {steps: 240, batch_size: 12, learning_rate: 0.02, warmup_steps: 10, evaluate_every: 120, seed: 2}
 transcribe: {speed: 0.05, bin_masks: 0, time_mask: 0.05}
 """
 

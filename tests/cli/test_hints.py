@@ -108,6 +108,7 @@ SPOKEN_BY = {
     "--episodes": [("evaluate",), ("play",)],
     "--file": [*READS_FILES, ("transcribe",)],
     "--format": [("export",), ("transcribe",)],
+    "--distill.what": RECIPE_VERBS,
     "--json": [("transcribe",)],
     "--keep": [("shrink",)],
     "--language": [("evaluate",)],

@@ -109,7 +109,7 @@ def test_a_saved_model_comes_back_bit_for_bit(variant: str, tmp_path: Path) -> N
     assert all(torch.equal(value, values(model)[name]) for name, value in values(loaded).items())
     batch = batch_of(model, random_ids(2, 5))
     assert torch.equal(loaded(batch), model(batch))
-    assert (loaded.head.table.weight is loaded.embedding.table.weight) == model.config.tie_embeddings
+    assert (loaded.head.output.weight is loaded.embedding.table.weight) == model.config.tie_embeddings
 
 
 def test_tied_weights_are_written_once_and_trained_together(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_tied_weights_are_written_once_and_trained_together(tmp_path: Path) -> N
     assert all(parameter.requires_grad for parameter in loaded.parameters())
     with torch.no_grad():
         loaded.embedding.table.weight.add_(1)
-    assert torch.equal(loaded.head.table.weight, model.embedding.table.weight + 1)
+    assert torch.equal(loaded.head.output.weight, model.embedding.table.weight + 1)
 
 
 def test_a_loaded_model_can_be_changed_and_saved_over_its_own_files(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_embedding_is_scale_times_row_plus_bias() -> None:
 def test_head_scores_every_token() -> None:
     tied = Embedding(7, 4, bias=False, scale=1.0)
     nn.init.normal_(tied.table.weight)
-    assert Head(7, 4, bias=False, tied=tied).table is tied.table
+    assert Head(7, 4, bias=False, tied=tied).output is tied.table
     head = Head(7, 4, bias=True, tied=None)
     nn.init.normal_(head.table.weight)
     nn.init.normal_(head.bias)

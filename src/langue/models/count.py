@@ -39,7 +39,7 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
     length = context or config.context
     read = length if source is None else source
     share = read / length
-    multiplied = float(model.head.table.out_features * model.head.table.in_features)
+    multiplied = float(model.head.output.out_features * model.head.output.in_features)
     for stack in model.stacks:
         named = roles(stack)
         for name, parameter in stack.named_parameters():

@@ -42,7 +42,8 @@ def initialize(model: Model, seed: int, *, only_learning: bool = False) -> None:
         if only_learning and not parameter.requires_grad:
             continue
         config = configs.get(id(parameter), model.config)
-        draws = torch_generator(seed, "initialize", name)
+        # A table is drawn by the name of what it is the table of: seeds give what they gave before it had one.
+        draws = torch_generator(seed, "initialize", name.replace(".table.", "."))
         parameter.copy_(_first_value(named[name], parameter.shape, config, draws))
 
 

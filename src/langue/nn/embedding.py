@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from langue.nn.linear import make_linear
+from langue.nn.linear import LinearLayer, make_linear
 from langue.nn.roles import SHIFT, SMALL, Initial, Role
 
 
@@ -60,13 +60,21 @@ class Head(nn.Module):
     ):
         super().__init__()
         role = Role("head", Initial(ends="model"), "head")
-        self.table = make_linear(width, (vocab_size,), False, role) if tied is None else tied.table
+        self.table = make_linear(width, (vocab_size,), False, role) if tied is None else None
+        # No part of it: a module that two others hold is put back wrongly where `torch.func` swaps parameters.
+        object.__setattr__(self, "_tied", tied)
         self.bias = nn.Parameter(torch.zeros(vocab_size)) if bias else None
         self.prepare = prepare or nn.Identity()
         self.roles = {"bias": SHIFT} if bias else {}
 
+    @property
+    def output(self) -> LinearLayer:
+        """The layer of W, the embedding's where that is tied."""
+        layer = cast(Embedding | None, self.__dict__["_tied"]) or self
+        return cast(LinearLayer, layer.table)
+
     def forward(self, hidden: Tensor) -> Tensor:
-        return self.table.product(self.prepare(hidden), self.bias)
+        return self.output.product(self.prepare(hidden), self.bias)
 
 
 class Scale(nn.Module):

@@ -49,10 +49,10 @@ def linear_cross_entropy(
     rows = head.prepare(rows)
     if lesson is not None and taught is not None:
         with torch.no_grad():
-            teacher = lesson.head.prepare(taught), lesson.head.table.matrix(), lesson.head.bias, *lesson.softening
-        total, sums = kernels.distill(rows, head.table.matrix(), head.bias, flat, counted, smoothing, *teacher)
+            teacher = lesson.head.prepare(taught), lesson.head.output.matrix(), lesson.head.bias, *lesson.softening
+        total, sums = kernels.distill(rows, head.output.matrix(), head.bias, flat, counted, smoothing, *teacher)
         return Loss(total, count, measures(sums, count))
-    return Loss(kernels.cross_entropy(rows, head.table.matrix(), head.bias, flat, counted, smoothing, scale), count)
+    return Loss(kernels.cross_entropy(rows, head.output.matrix(), head.bias, flat, counted, smoothing, scale), count)
 
 
 def log_probabilities(
@@ -72,7 +72,7 @@ def log_probabilities(
     Returns:
         (…) as targets, in fp32 at least.
     """
-    flat, weight, bias = targets.reshape(-1), head.table.matrix(), head.bias
+    flat, weight, bias = targets.reshape(-1), head.output.matrix(), head.bias
     rows = head.prepare(hidden).flatten(0, -2)
     if temperature != 1.0:
         rows, bias = rows / temperature, None if bias is None else bias / temperature
