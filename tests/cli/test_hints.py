@@ -116,6 +116,7 @@ SPOKEN_BY = {
     "--metadata": [("index", "build")],
     "--mistakes": [("transcribe",)],
     "--model": [("index", name) for name in ("build", "add", "search", "mine")],
+    "--model.context": RECIPE_VERBS,
     "--model.audio.strides": [("train",), ("plan",)],
     "--out": [("train",), ("race",), ("average",), ("shrink",), ("transcribe",), ("index", "build")],
     "--predictions": [("evaluate",)],
