@@ -1,0 +1,1 @@
+"""Weights in few bits: formats, rounding that knows the inputs, and the linear layer that is made of them."""
