@@ -16,6 +16,7 @@ from langue.kernels.table import (
     convolve_apart,
     cross_entropy,
     distill,
+    int8_linear,
     linear,
     log_probabilities,
     pick,
@@ -24,6 +25,7 @@ from langue.kernels.table import (
     rms_norm,
     rotate,
     settled_weights,
+    widened_linear,
     window_hides,
 )
 
@@ -40,6 +42,7 @@ __all__ = [
     "drop",
     "dropping_by",
     "heads_of_part",
+    "int8_linear",
     "linear",
     "log_probabilities",
     "low_rank_product",
@@ -51,5 +54,6 @@ __all__ = [
     "rms_norm",
     "rotate",
     "settled_weights",
+    "widened_linear",
     "window_hides",
 ]

@@ -22,12 +22,14 @@ from langue.kernels import (
     dropout,
     entropy,
     gathered,
+    int8,
     low_rank,
     norm,
     products,
     recurrence,
     rotation,
     unrolled,
+    widened,
 )
 from langue.kernels.dispatch import Mode, Way, work_out
 from langue.kernels.recurrence import Cell
@@ -49,6 +51,10 @@ def _settling() -> bool:
     return len(products.settled_rows()) > 0
 
 
+def _integers() -> bool:
+    return int8.are_exact()
+
+
 dispatch.TABLE.update(
     {
         "linear": (
@@ -64,6 +70,14 @@ dispatch.TABLE.update(
         "transposed_product": (
             Way(products.transposed_by_onednn, _CPU, (torch.float32,), _ALONE, _onednn, products.suit_onednn),
             Way(products.transposed_reference),
+        ),
+        "int8_linear": (
+            Way(int8.by_integers, _CPU, (torch.float32,), ("eager",), _integers, int8.suit),
+            Way(int8.reference),
+        ),
+        "widened_linear": (
+            Way(widened.by_pieces, modes=("eager",)),
+            Way(widened.reference),
         ),
         "weighted_sums": (
             Way(gathered.by_bags, _CPU, (torch.float32,), _ALONE, _onednn, gathered.suit_bags),
@@ -170,6 +184,19 @@ log_probabilities = _operation("log_probabilities", entropy.log_reference)
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x·weightᵀ (+ bias) of (…, k) and (n, k)."""
     return work_out("linear", x, weight, bias)
+
+
+def int8_linear(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x·(scales·codes)ᵀ (+ bias) of (…, k), (n, k) int8 and (n,) fp32, whose gradients are those of x and bias alone.
+
+    A row's result does not depend on the others'. Where bytes are multiplied, x is rounded to fifteen bits a row.
+    """
+    return work_out("int8_linear", x, codes, scales, bias)
+
+
+def widened_linear(x: Tensor, widen: widened.Widen, rows: int, bias: Tensor | None = None) -> Tensor:
+    """x·Wᵀ (+ bias) of (…, k) and a matrix (rows, k) that is made a stretch at a time; no gradient for W."""
+    return work_out("widened_linear", x, widen, rows, bias)
 
 
 @contextmanager
