@@ -29,9 +29,9 @@ MATRICES = arrays.arrays(
 def test_blocks_are_those_of_gguf_to_the_bit(name: str, weight: Tensor) -> None:
     kind = gguf.GGMLQuantizationType[name.upper()]
     expected = gguf.quants.quantize(weight.numpy(), kind)
-    blocks = WRITABLE[name].quantize(weight)["blocks"]
+    blocks = WRITABLE[name].quantize(weight)["packed"]
     np.testing.assert_array_equal(blocks.numpy(), expected)
-    same_bits(WRITABLE[name].dequantize({"blocks": blocks}), gguf.quants.dequantize(expected, kind))
+    same_bits(WRITABLE[name].dequantize({"packed": blocks}), gguf.quants.dequantize(expected, kind))
 
 
 @pytest.mark.parametrize("name", ["q8_0", "q4_0", "q4_1", "q4_k", "q6_k"])
@@ -42,7 +42,7 @@ def test_any_bytes_are_unpacked_as_gguf_unpacks_them(name: str) -> None:
     for start in {"q4_1": (0, 2), "q4_k": (0, 2), "q6_k": (208,)}.get(name, (0,)):  # no NaN among the scales
         blocks[..., start : start + 2] = draws.standard_normal((9, 3, 1)).astype(np.float16).view(np.uint8)
     rows = blocks.reshape(9, -1)
-    same_bits(format.dequantize({"blocks": torch.from_numpy(rows)}), gguf.quants.dequantize(rows, kind))
+    same_bits(format.dequantize({"packed": torch.from_numpy(rows)}), gguf.quants.dequantize(rows, kind))
     assert rows.nbytes * 8 == pytest.approx(format.bits * 9 * 3 * format.block)
 
 
@@ -100,7 +100,7 @@ def test_some_rows_are_those_of_the_whole(name: str) -> None:
     if name in WRITABLE:
         parts = WRITABLE[name].quantize(torch.randn(40, 512, generator=draws))
     else:
-        parts = {"blocks": torch.randint(0, 60, (40, 2 * format.size), generator=draws, dtype=torch.uint8)}
+        parts = {"packed": torch.randint(0, 60, (40, 2 * format.size), generator=draws, dtype=torch.uint8)}
     whole = format.dequantize(parts)
     for rows in (slice(3, 37), torch.tensor([39, 0, 7, 7])):
         assert torch.equal(format.dequantize(parts, rows), whole[rows])

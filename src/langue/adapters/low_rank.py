@@ -87,8 +87,8 @@ class AdaptedLinear(LinearLayer):
 
     def learn(self) -> None:
         """Let the adapter learn, and not what it stands beside."""
-        self.requires_grad_(True)
-        self.base.requires_grad_(False)
+        for parameter in self.parameters(recurse=False):
+            parameter.requires_grad_(True)
 
     def _change(self) -> Tensor:
         """s·B·A, of each block by itself."""

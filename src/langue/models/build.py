@@ -26,6 +26,8 @@ from langue.models.model import Base, Model, make_embedder
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.attention import AttentionSpec
 from langue.nn.linear import Linear, current_factory, linear_factory, linear_layers, plain_parameters
+from langue.quantization import QuantizationConfig
+from langue.quantization.linear import check_quantized, quantized_layers, set_quantized
 from langue.settings import parse
 
 _FORMS: dict[Form, type[Model]] = {"decoder": Decoder, "encoder": Encoder, "seq2seq": Seq2Seq}
@@ -38,9 +40,13 @@ BASE = "base.json"
 
 def build(config: ModelConfig, seed: int = 0) -> Model:
     """A new model, whose first weights are a pure function of its configuration and the seed."""
-    model = empty(config)
+    model = empty(config.replace(quantization=None))
     initialize(model, seed)
-    return model
+    if config.quantization is None:
+        return model
+    result = empty(config)
+    load_plain_parameters(result, dict(model.named_parameters()))
+    return result
 
 
 def outline(config: ModelConfig) -> Model:
@@ -53,13 +59,15 @@ def empty(config: ModelConfig) -> Model:
     """The model with parameters whose content is whatever memory held, for those who bring their own.
 
     Raises:
-        LangueError: adapters are wanted on parts that the model does not have.
+        LangueError: adapters are wanted on parts that the model does not have, or few bits for such parts.
     """
-    if config.adapter is None:
-        return _FORMS[config.form](config)
-    with linear_factory(adapted(config.adapter, current_factory())):
+    make = current_factory() if config.adapter is None else adapted(config.adapter, current_factory())
+    with linear_factory(make):
         model = _FORMS[config.form](config)
-    _let_adapters_learn(model, config.adapter)
+    if config.quantization is not None:
+        set_quantized(model, config.quantization)
+    if config.adapter is not None:
+        _let_adapters_learn(model, config.adapter)
     return model
 
 
@@ -78,7 +86,13 @@ def _let_adapters_learn(model: Model, config: AdapterConfig) -> None:
             layer.learn()
 
 
-def with_adapters(model: Model, config: AdapterConfig, base: Base | None = None, seed: int = 0) -> Model:
+def with_adapters(
+    model: Model,
+    config: AdapterConfig,
+    base: Base | None = None,
+    seed: int = 0,
+    quantization: QuantizationConfig | None = None,
+) -> Model:
     """The same model with new adapters, which change nothing as yet.
 
     Args:
@@ -86,26 +100,45 @@ def with_adapters(model: Model, config: AdapterConfig, base: Base | None = None,
         config: of the adapters.
         base: where the weights came from, if they are to be kept there alone.
         seed: of the adapters' first values.
+        quantization: the few bits in which the weights are held, to which they are rounded; None for the model's own.
 
     Raises:
         LangueError: the model has no part of those that should get adapters, or a rank is no saving.
     """
-    result = empty(model.config.replace(adapter=config))
+    bits = quantization or model.config.quantization
+    result = empty(model.config.replace(adapter=config, quantization=bits))
     initialize(result, seed, only_learning=True)
-    load_plain_parameters(result, plain_parameters(model))
+    load_plain_parameters(result, _with_bits(model))
     result.base = base
     return result.to(model.device).train(model.training)
 
 
+def _with_bits(model: Model) -> dict[str, Tensor]:
+    """As `plain_weights`, and beside them the tensors that hold the matrices of few bits which have no adapter."""
+    adapted_places = [place for place, layer in linear_layers(model).items() if isinstance(layer, AdaptedLinear)]
+    held = {
+        f"{place}.{name}": value
+        for place, layer in quantized_layers(model).items()
+        if not any(place.startswith(f"{outer}.") for outer in adapted_places)
+        for name, value in layer.held.items()
+    }
+    return {**held, **plain_weights(model)}
+
+
 @torch.no_grad()
 def load_plain_parameters(model: Model, parameters: Mapping[str, Tensor]) -> None:
-    """Give a model the weights of one whose linear layers are made of nothing but W and b; others stay as they are."""
+    """Give a model the weights of one whose linear layers are made of nothing but W and b; others stay as they are.
+
+    A matrix of few bits is taken over bit by bit where the tensors that hold it are there as well, by their names.
+    """
     inside: set[str] = set()
     for place, layer in linear_layers(model).items():
         inside |= {f"{place}.{name}" for name, _ in layer.named_parameters()}
         own = {name: parameters[f"{place}.{name}"] for name in ("weight", "bias") if f"{place}.{name}" in parameters}
         if own:
             layer.load_plain(own)
+    for place, quantized in quantized_layers(model).items():
+        quantized.load_held(parameters, f"{place}.".replace(".base.", "."))
     for name, parameter in model.named_parameters():
         if name not in inside and name in parameters:
             parameter.copy_(parameters[name])
@@ -168,7 +201,7 @@ def plain(model: Model) -> Model:
     if all(weights.get(name) is parameter for name, parameter in model.named_parameters()):
         return model
     with linear_factory(Linear):
-        rebuilt = empty(model.config.replace(adapter=None))
+        rebuilt = empty(model.config.replace(adapter=None, quantization=None))
     expected = {name: parameter.shape for name, parameter in rebuilt.named_parameters()}
     if wrong := _first_difference(expected, {name: value.shape for name, value in weights.items()}):
         raise LangueError(f"a layer of the model has no plain weight: {wrong}")
@@ -297,25 +330,27 @@ def assemble(
         LangueError: the weights do not fit the configuration.
     """
     present = [*weights.values(), *(base or {}).values()]
-    check_sizes(config, len(present), sum(weight.numel() for weight in present), where / CONFIG)
+    # A byte holds up to two numbers.
+    numbers = sum(weight.numel() * (1 if weight.is_floating_point() else 2) for weight in present)
+    check_sizes(config, len(present), numbers, where / CONFIG)
     model = empty(config)
     own = {name: value for name, value in model.named_parameters() if base is None or value.requires_grad}
     expected = {name: parameter.shape for name, parameter in own.items()}
     if wrong := _first_difference(expected, {name: weight.shape for name, weight in weights.items()}):
         raise LangueError(f"{where} does not fit its model's configuration: {wrong}")
+    for name, weight in weights.items():
+        if weight.dtype != own[name].dtype and not (weight.is_floating_point() and own[name].is_floating_point()):
+            raise LangueError(f"{where} is damaged: {name} holds {weight.dtype} instead of {own[name].dtype}")
     if base is not None:
         load_plain_parameters(model, base)
-    return model.assign(weights).to(device).eval()
+    check_quantized(model.assign(weights), where)
+    return model.to(device).eval()
 
 
 def _read_weights(path: Path, device: str | torch.device) -> dict[str, torch.Tensor]:
     """The tensors of a file by memory map."""
     with _opened(path, str(device)) as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for name, weight in weights.items():
-        if not weight.is_floating_point():
-            raise LangueError(f"{path} is damaged: {name} holds {weight.dtype} instead of floating-point numbers")
-    return weights
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 @contextmanager

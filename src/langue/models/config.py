@@ -30,6 +30,7 @@ from langue.nn.classic_attention import CrossKind
 from langue.nn.heads import DenseKind
 from langue.nn.mel import FeatureKind
 from langue.nn.position import ADDED, GUIDING
+from langue.quantization.settings import QuantizationConfig
 from langue.settings import Settings, parse
 
 Form = Literal["decoder", "encoder", "seq2seq"]
@@ -56,6 +57,7 @@ _SHARED = {
     "embedder",
     "audio",
     "adapter",
+    "quantization",
 }
 
 
@@ -158,6 +160,8 @@ class ModelConfig(LayerFields):
 
     adapter: AdapterConfig | None = None
     """Adapters beside matrices that do not learn."""
+    quantization: QuantizationConfig | None = None
+    """The few bits of each number in which matrices are held; such ones do not learn."""
 
     initializer_range: float | None = Field(default=None, gt=0)
     """Standard deviation of new matrices; null takes 1/√(input width)."""
@@ -403,7 +407,7 @@ class ModelConfig(LayerFields):
         # The encoder reads the decoder's embeddings, whatever width it has itself, and has no head.
         shared = {"form": "encoder", "embedding_width": self.resolved_embedding_width, "tie_embeddings": False}
         heads = {"classifier", "embedder"}
-        only = {"encoder", "audio", "adapter", "source_vocab_size", "cross"}
+        only = {"encoder", "audio", "adapter", "quantization", "source_vocab_size", "cross"}
         only |= {"decoder_start_token_id", "forced_bos_token_id"}
         own = self.model_dump(exclude=heads | only)
         if "mixer" in fields:  # which names all layers of the encoder, whatever those of the decoder are

@@ -18,7 +18,7 @@ from langue.nn.roles import roles
 
 def parameters(config: ModelConfig) -> int:
     """Number of numbers that the model learns; a matrix that two places share counts once."""
-    return sum(parameter.numel() for parameter in outline(config).parameters())
+    return sum(parameter.numel() for parameter in outline(config.replace(quantization=None)).parameters())
 
 
 def flops_per_token(config: ModelConfig, context: int | None = None, source: float | None = None) -> int:
@@ -35,7 +35,7 @@ def flops_per_token(config: ModelConfig, context: int | None = None, source: flo
         context: length of the rows; None takes the configuration's.
         source: length of an encoder–decoder's sources; None takes that of the rows.
     """
-    model = outline(config)
+    model = outline(config.replace(quantization=None))
     length = context or config.context
     read = length if source is None else source
     share = read / length
@@ -160,7 +160,7 @@ def memory(
     vocabulary = config.vocab_size
     at_once = min(rows * length * vocabulary, max(256 * vocabulary, 1 << 21))
     return TrainingMemory(
-        weights=4 * sum(parameter.numel() for parameter in every.values()) + fixed,
+        weights=sum(parameter.nbytes for parameter in every.values()) + fixed,
         gradients=4 * sum(learned.values()),
         optimizer=4 * kept,
         activations=activations(config, rows, length, source),

@@ -21,6 +21,7 @@ from langue.nn.heads import Classifier, Dense, Embedder
 from langue.nn.norm import make_norm
 from langue.nn.roles import roles
 from langue.nn.state import State
+from langue.quantization.linear import QuantizedLinear
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ class Model(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
+        widened = (layer.precision for layer in self.modules() if isinstance(layer, QuantizedLinear))
+        few_bits = None if self.config.quantization is None else next(widened, None)
+        return few_bits or next(self.parameters()).dtype
 
     def assign(self, parameters: Mapping[str, Tensor]) -> Self:
         """Take tensors for its parameters, by name, in their own memory; the model itself."""

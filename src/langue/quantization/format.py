@@ -9,6 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from langue import kernels
+
 Grid = tuple[Tensor, ...]
 """The numbers that turn the levels of a block into values, such as a scale; each (rows, blocks, 1)."""
 
@@ -50,6 +52,10 @@ class Format(ABC):
     def dequantize(self, parts: Mapping[str, Tensor], rows: Rows = ALL) -> Tensor:
         """Some rows of the matrix in fp32, (rows, columns)."""
         return self.values(*self.unpack(parts, rows)).flatten(1)
+
+    def multiply(self, x: Tensor, parts: Mapping[str, Tensor], rows: int, bias: Tensor | None) -> Tensor:
+        """x·Wᵀ (+ bias) of (…, columns) and the matrix of so many rows that the tensors hold."""
+        return kernels.widened_linear(x, lambda stretch: self.dequantize(parts, stretch), rows, bias)
 
     def blocks(self, weight: Tensor) -> Tensor:
         """(rows, columns) as (rows, blocks, block)."""

@@ -16,7 +16,7 @@ from langue.quantization.format import ALL, Format, Grid, Rows, WritableFormat, 
 
 
 class GGMLFormat(Format):
-    """A format of GGUF's: one tensor `blocks` of (rows, bytes).
+    """A format of GGUF's: one tensor `packed` of (rows, bytes).
 
     Attributes:
         size: bytes of a block.
@@ -26,10 +26,10 @@ class GGMLFormat(Format):
     size: ClassVar[int]
 
     def parts(self, rows: int, columns: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        return {"blocks": ((rows, columns // self.block * self.size), torch.uint8)}
+        return {"packed": ((rows, columns // self.block * self.size), torch.uint8)}
 
     def unpack(self, parts: Mapping[str, Tensor], rows: Rows = ALL) -> tuple[Tensor, Grid]:
-        return self.unpack_bytes(parts["blocks"][rows].unflatten(1, (-1, self.size)))
+        return self.unpack_bytes(parts["packed"][rows].unflatten(1, (-1, self.size)))
 
     @abstractmethod
     def unpack_bytes(self, blocks: Tensor) -> tuple[Tensor, Grid]:
@@ -192,4 +192,4 @@ def _levels(codes: Tensor) -> Tensor:
 
 
 def _packed(*parts: Tensor) -> dict[str, Tensor]:
-    return {"blocks": torch.cat(parts, -1).flatten(1)}
+    return {"packed": torch.cat(parts, -1).flatten(1)}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from langue import kernels
 from langue.quantization.format import ALL, Grid, Rows, WritableFormat, reciprocal
 
 
@@ -33,3 +34,6 @@ class Int8(WritableFormat):
 
     def unpack(self, parts: Mapping[str, Tensor], rows: Rows = ALL) -> tuple[Tensor, Grid]:
         return parts["codes"][rows].float()[:, None], (parts["scales"][rows][:, None, None],)
+
+    def multiply(self, x: Tensor, parts: Mapping[str, Tensor], rows: int, bias: Tensor | None) -> Tensor:
+        return kernels.int8_linear(x, parts["codes"], parts["scales"], bias)
