@@ -19,13 +19,14 @@ def import_(source: str, run: Path, /, *, dtype: Literal["float32", "bfloat16", 
     from langue.console import say
     from langue.hub import new_folder, save_checkpoint
     from langue.hub.formats import read_source
+    from langue.models.count import numbers_of
 
     with new_folder(run) as beside:
         checkpoint = read_source(source, dtype)
         save_checkpoint(checkpoint, beside)
     model = checkpoint.model
     kind = str(model.dtype).removeprefix("torch.")
-    count = sum(parameter.numel() for parameter in model.parameters())
+    count = numbers_of(model)
     say(f"{run}: {checkpoint.origin.get('architecture', model.config.form)}, {count:,} parameters in {kind}")
     if checkpoint.tokenizer is None:
         say(f"{source} came without its tokenizer; copy its tokenizer.json to {run}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from langue.cli.inputs import json_line
 from langue.cli.options import Device, Json, MeasureOptions, chosen
@@ -18,6 +18,8 @@ def shrink(
     /,
     *,
     out: Path,
+    to: Literal["int8", "q8_0", "q4_0", "q4_1", "nf4"] | None = None,
+    method: Literal["round", "gptq", "awq"] | None = None,
     keep: str | None = None,
     calibrate: str | None = None,
     measure: str | None = None,
@@ -27,15 +29,21 @@ def shrink(
 ) -> None:
     """Make a smaller model of a trained one, and measure what that costs: bytes, loss and speed before and after.
 
-    With --keep, heads of attention, channels of feedforward layers and whole layers are left out: those that add least
-    to what the model makes of a calibration text. What is left can be trained on: langue train … --start-from OUT.
+    With --to, each number of a matrix is held in eight or four bits instead of thirty-two. With --keep, heads of
+    attention, channels of feedforward layers and whole layers are left out: those that add least to what the model
+    makes of a calibration text. What is left can be trained on: langue train … --start-from OUT.
 
     Args:
         run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or
             hf:OWNER/NAME.
         out: The folder to make, which every verb takes; cost.html in it shows what it cost.
+        to: Format of the matrices: int8 has one scale a row and is the fastest on a CPU; q8_0, q4_0 and q4_1 are
+            llama.cpp's, which a GGUF file keeps to the bit; nf4 is bitsandbytes'. The embedding keeps eight bits.
+        method: Rounding to the nearest (round), so that columns make up for each other's error (gptq), or finer where
+            inputs are large (awq); by default round to eight bits, gptq to four.
         keep: How much to keep, such as heads:0.5,feedforward:0.5,layers:4: shares with a point, numbers without.
-        calibrate: A file of data as the model reads them, by which parts are chosen; by default the run's dev data.
+        calibrate: A file of data as the model reads them, by which parts and roundings are chosen; by default the run's
+            dev data.
         measure: A file of data that the loss is measured on; by default the run's test data, or of its dev data what
             was not calibrated with.
         reading: How these files are read.
@@ -44,7 +52,7 @@ def shrink(
     from langue.experiment.shrink import shrink as make_smaller
 
     files = {"calibrate": calibrate, "measure": measure, "reading": chosen(reading)}
-    cost = make_smaller(run, out, keep=keep, **files, device=device)
+    cost = make_smaller(run, out, keep=keep, to=to, method=method, **files, device=device)
     if as_json:
         print(json_line({"run": str(out), **cost.model_dump()}))
     else:

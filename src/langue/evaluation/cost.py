@@ -15,6 +15,7 @@ from langue.engine import Engine, GenerationSettings, Request
 from langue.metrics.cost import Cost, Footprint, LossChange
 from langue.metrics.significance import mean_of, paired_bootstrap
 from langue.models import Model, evaluating
+from langue.models.count import numbers_of
 from langue.models.finite import refuse_not_finite
 from langue.tasks.losses import RowLosses
 
@@ -118,7 +119,7 @@ def footprints(compared: Sequence[Compared], rows: RowLosses, seconds: float = S
         Footprint(
             disk=sum(file.stat().st_size for file in one.files),
             memory=memory_of(one.model),
-            parameters=sum(parameter.numel() for parameter in one.model.parameters()),
+            parameters=numbers_of(one.model),
             reading=read,
             writing=written,
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from langue.account import reported
 from langue.console import remark, say
-from langue.errors import LangueError
+from langue.errors import LangueError, hint
 from langue.evaluation.cost import SECONDS, Compared, cost_of
 from langue.evaluation.rows import split_rows
 from langue.evaluation.run import reading_as
@@ -23,8 +23,13 @@ from langue.files import write_text
 from langue.hub import PretrainedModel, local, new_folder, save_checkpoint
 from langue.metrics.cost import Cost
 from langue.models import Model
+from langue.models.quantize import Rounding, quantize
+from langue.nn.linear import Linear, linear_layers
 from langue.pruning import Keep, prune, read_keep
 from langue.pruning.keep import Amount
+from langue.quantization import QuantizationConfig
+from langue.quantization.formats import WRITABLE
+from langue.quantization.settings import WritableName
 from langue.recipe import ModelSettings, Recipe, write_recipe
 from langue.report import write_cost
 from langue.tasks import load, open_task
@@ -53,6 +58,8 @@ def shrink(
     out: Path | str,
     *,
     keep: str | Mapping[str, Amount] | None = None,
+    to: WritableName | None = None,
+    method: Rounding | None = None,
     calibrate: Path | str | None = None,
     measure: Path | str | None = None,
     reading: Mapping[str, Any] = MappingProxyType({}),
@@ -66,7 +73,10 @@ def shrink(
         out: the folder to be made, which every verb takes; nothing is left of it when something fails.
         keep: how much stays of its parts, such as "heads:0.5,feedforward:0.5,layers:4" or the same as a mapping: shares
             are of type float, numbers of type int.
-        calibrate: data by which parts are chosen; by default the run's dev data.
+        to: format of few bits for the matrices that are left; see `langue.quantization`.
+        method: the way in which these are rounded: to the nearest, by GPTQ, or finer where inputs are large; by default
+            to the nearest eight bits, and by GPTQ to four.
+        calibrate: data by which parts and roundings are chosen; by default the run's dev data.
         measure: data that the loss before and after is measured on; by default the run's test data, or of its dev data
             what was not calibrated with.
         reading: how these files are read, as of `langue.evaluate`: documents, text, columns, max_line_bytes,
@@ -78,7 +88,7 @@ def shrink(
         LangueError: there is no such model, it has no such parts, the data do not suffice, or `out` is taken.
     """
     source, out = Path(source), Path(out)
-    steps = steps_of(keep)
+    steps = steps_of(keep, to, method)
     _check_place(source, out)
     pretrained, recipe = read_model(source)
     task = open_task(pretrained, recipe, source, device)
@@ -141,20 +151,45 @@ def cost_between(
     return cost_of(before, after, split.measure, **names, steps=steps, seconds=seconds)
 
 
-def steps_of(keep: str | Mapping[str, Amount] | None) -> list[ShrinkStep]:
+def steps_of(
+    keep: str | Mapping[str, Amount] | None = None, to: WritableName | None = None, method: Rounding | None = None
+) -> list[ShrinkStep]:
     """The steps that a user wants, in their order.
 
     Raises:
         LangueError: there are none, or one of them is not what it should be.
     """
     steps = [] if keep is None else [_pruning(read_keep(keep))]
+    if to is not None:
+        steps.append(_quantizing(to, method))
+    elif method is not None:
+        raise LangueError(f"method {method} is a way to round to few bits; say to which, such as --to q4_0")
     if not steps:
-        raise LangueError("there is nothing to do; say what to keep, such as --keep heads:0.5,feedforward:0.5")
+        raise LangueError("there is nothing to do; say --to int8, or what to keep: --keep heads:0.5,feedforward:0.5")
     return steps
 
 
 def _pruning(keep: Keep) -> ShrinkStep:
     return ShrinkStep(f"keep {keep.in_words()}", lambda model, run: prune(model, keep, run))
+
+
+def _quantizing(to: WritableName, method: Rounding | None) -> ShrinkStep:
+    if to not in WRITABLE:
+        raise LangueError(f"there is no format {to!r}; {hint(to, WRITABLE)}")
+    few = WRITABLE[to].bits < 8
+    # What a small model knows of its vocabulary does not survive four bits.
+    config = QuantizationConfig(format=to, table="q8_0" if few else None)
+    chosen: Rounding = method or ("gptq" if few else "round")
+
+    def apply(model: Model, run: Calibration) -> Model:
+        smaller = quantize(model, config, chosen, run)
+        layers = linear_layers(smaller)
+        kept = [place for place, layer in layers.items() if type(layer) is Linear]
+        if kept:
+            say(f"{len(kept)} of {len(layers)} matrices judge or do not divide, and keep fp32: {', '.join(kept)}")
+        return smaller
+
+    return ShrinkStep(f"to {to}" + ("" if chosen == "round" else f" by {chosen}"), apply)
 
 
 def _check_place(source: Path, out: Path) -> None:

@@ -67,7 +67,8 @@ def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSetting
     free = FREE if start.position == "learned" else FREE | {"context"}
     if _has_fewer_layers(settings, start):
         free = free | {"layers"}
-    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
+    # What learns has all of its bits, whatever the weights had.
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set - {"quantization"}}
     for name, value in fields.items():
         if name not in free and value != getattr(start, name):
             raise LangueError(

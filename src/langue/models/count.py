@@ -12,13 +12,22 @@ from langue.batch import Batch
 from langue.models.build import outline
 from langue.models.config import ModelConfig
 from langue.models.layers import CrossSpec, LayerSpec, RelativeSpec, WindowSpec
+from langue.models.model import Model
 from langue.nn.attention import AttentionSpec
 from langue.nn.roles import roles
+from langue.quantization.linear import quantized_layers
 
 
 def parameters(config: ModelConfig) -> int:
     """Number of numbers that the model learns; a matrix that two places share counts once."""
     return sum(parameter.numel() for parameter in outline(config.replace(quantization=None)).parameters())
+
+
+def numbers_of(model: Model) -> int:
+    """Number of numbers that a model's parameters stand for; one of few bits is one, whatever bytes it takes."""
+    bits = quantized_layers(model).values()
+    spared = sum(layer.out_features * layer.in_features - sum(x.numel() for x in layer.held.values()) for layer in bits)
+    return spared + sum(parameter.numel() for parameter in model.parameters())
 
 
 def flops_per_token(config: ModelConfig, context: int | None = None, source: float | None = None) -> int:
