@@ -98,6 +98,7 @@ def is_field(option: str, place: type) -> bool:
 TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
+    "--adapter": [*((name,) for name in ("evaluate", "play", "transcribe", "export")), *READS_FILES[:-1], ("embed",)],
     "--columns": [("evaluate",), ("compare",), ("classify",), ("tag",), ("answer",)],
     "--calibrate": [("shrink",)],
     "--context": [("answer",)],
@@ -189,6 +190,8 @@ KEEPING |= {
     ("data", "verify"),
     ("data", "inspect"),
     ("demo",),
+    ("adapter", "list"),
+    ("adapter", "merge"),
     ("average",),
     ("import",),
     ("export",),

@@ -85,6 +85,12 @@ class AdaptedLinear(LinearLayer):
             with torch.no_grad():
                 self.magnitude.copy_(self.base.matrix().norm(dim=1))
 
+    @torch.no_grad()
+    def clear(self) -> None:
+        """Change nothing, for ever: no gradient comes through pairs of zeros."""
+        self.down.zero_()
+        self.up.zero_()
+
     def learn(self) -> None:
         """Let the adapter learn, and not what it stands beside."""
         for parameter in self.parameters(recurse=False):

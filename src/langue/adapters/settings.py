@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from langue.errors import LangueError
 from langue.settings import Settings
 
-Target = Literal["attention", "cross", "recurrent", "window", "convolution", "feedforward", "embedding", "head", "all"]
+Kind = Literal["lora", "rslora", "dora"]
+Target = Literal[
+    "attention",
+    "cross",
+    "recurrent",
+    "window",
+    "convolution",
+    "feedforward",
+    "projection",
+    "embedding",
+    "head",
+    "classifier",
+    "all",
+]
 
 
 class AdapterConfig(Settings):
     """The adapters of a model: a small matrix beside each of its large ones, which alone learns."""
 
-    kind: Literal["lora", "rslora", "dora"] = "lora"
+    kind: Kind = "lora"
     """The way in which the small matrix changes the large one: lora adds it, rslora adds more of it where the rank is
     high, dora turns the rows of the large one by it and learns their lengths apart."""
     rank: int = Field(default=16, ge=1)
@@ -31,6 +44,12 @@ class AdapterConfig(Settings):
     def scale(self) -> float:
         """Factor of the small matrix (Hu et al. 2021, section 4.1; Kalajdzievski 2023, "rsLoRA", equation 4)."""
         return self.alpha / (self.rank**0.5 if self.kind == "rslora" else self.rank)
+
+    @property
+    def described(self) -> str:
+        """The adapters in words: "lora of rank 16 on attention and feedforward"."""
+        *before, last = self.on
+        return f"{self.kind} of rank {self.rank} on {' and '.join([', '.join(before), last] if before else [last])}"
 
     def covers(self, part: str | None) -> bool:
         """True if a part of a model gets adapters."""
@@ -55,6 +74,13 @@ class AdaptSettings(AdapterConfig):
 
     base: Literal["fp32"] = "fp32"
     """The numbers that the weights beside them are kept in."""
+
+    @field_validator("on")
+    @classmethod
+    def _refuse_classifier(cls, on: tuple[Target, ...]) -> tuple[Target, ...]:
+        if "classifier" in on:
+            raise ValueError("a head that judges learns whole beside the adapters; leave classifier out")
+        return on
 
     def adapter(self) -> AdapterConfig:
         """The model's part of it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Input, Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
-from langue.cli.options import Columns, Device, Json, ModelFolder, refuse_options
+from langue.cli.options import Adapter, Columns, Device, Json, ModelFolder, refuse_options
 from langue.errors import LangueError
 
 
@@ -20,6 +20,7 @@ def answer(
     file: Path | None = None,
     columns: Columns = None,
     top: int = 1,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -33,6 +34,7 @@ def answer(
         as_json: Print one JSON object for each question, with the place and score of each answer.
     """
     from langue.tasks import load
+    from langue.tasks.folders import trained
 
     refuse_options({"columns": columns is not None and file is None}, "rows of a table, and there is no --file")
     if (question is None) != (context is None):
@@ -40,9 +42,9 @@ def answer(
     typed = on_command_line([] if question is None else [(question, context)], "--question")
     rows = (Input("--question", {"question": query, "context": text}, fault) for _, (query, text), fault in typed)
     inputs = Inputs("question", [*rows, *read_inputs(file)], by_columns)
-    inputs.change(renaming(run, "answer", columns))
+    inputs.change(renaming(trained(run, adapter), "answer", columns))
     inputs.change(_question_row)
-    task = load(run, device, task="answer")
+    task = load(run, device, task="answer", adapter=adapter)
     inputs.check(task.check_input)
     for row, spans, fault in inputs.results(task.find(inputs.sound_values)):
         if as_json:

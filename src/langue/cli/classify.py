@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
-from langue.cli.options import Columns, Device, Json, ModelFolder, Special, refuse_options
+from langue.cli.options import Adapter, Columns, Device, Json, ModelFolder, Special, refuse_options
 
 
 def classify(
@@ -18,6 +18,7 @@ def classify(
     file: Path | None = None,
     columns: Columns = None,
     special: Special = False,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -32,13 +33,14 @@ def classify(
         as_json: Print one JSON object for each text.
     """
     from langue.tasks import load
+    from langue.tasks.folders import trained
 
     refuse_options({"columns": columns is not None and file is None}, "rows of a table, and there is no --file")
     refuse_options({"second": second is not None and not texts}, "a text that stands behind RUN, and there is none")
     typed = texts if second is None else [(text, second) for text in texts]
     inputs = Inputs("text", [*on_command_line(typed), *read_inputs(file)], by_columns)
-    inputs.change(renaming(run, "classify", columns))
-    task = load(run, device, task="classify")
+    inputs.change(renaming(trained(run, adapter), "classify", columns))
+    task = load(run, device, task="classify", adapter=adapter)
     inputs.check(lambda text, place: task.check_input(text, place, special))
     judged = task.classify(inputs.sound_values, scores=True, special=special)
     for text, judgement, fault in inputs.results(judged):

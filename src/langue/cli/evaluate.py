@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
-from langue.cli.options import Device, Json, MeasureOptions, chosen, refuse_options
+from langue.cli.options import Adapter, Device, Json, MeasureOptions, chosen, refuse_options
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import progress, say, table
 from langue.errors import LangueError
@@ -30,6 +30,7 @@ def evaluate(
     environment: str | None = None,
     changes: EnvironmentChanges = (),
     playing: PlayOptions = PlayOptions(),  # noqa: B008 - it is frozen
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -76,29 +77,38 @@ def evaluate(
     of_data = {"suite": suite is not None, "split": split is not None, "predictions": predictions is not None}
     if environment is not None:
         refuse_options(of_data | differing, "--data without --environment, whose episodes are all that is measured")
-        return _show(_on_environment(run, environment, data, changes, playing, device), as_json)
+        return _show(_on_environment(run, environment, data, changes, playing, device, adapter), as_json)
     if data is None:
         raise LangueError("there is nothing to measure on; give --data, or --environment")
     if changes or playing != PlayOptions():
         raise LangueError("--set, --episodes and how answers are drawn are for --environment, which is not given")
     check_out(predictions, data)
     if suite is not None:
-        refuse_options(differing, "one run without --suite, whose tasks say how they are measured")
+        refuse_options(
+            differing | {"adapter": adapter is not None},
+            "one run without --suite, whose tasks say how they are measured",
+        )
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        result = measure(run, data, device=device, split=split, predictions=predictions, **options)
+        result = measure(run, data, adapter=adapter, device=device, split=split, predictions=predictions, **options)
     return _show(result, as_json)
 
 
 def _on_environment(
-    run: Path, name: str, data: str | None, changes: tuple[str, ...], playing: PlayOptions, device: str
+    run: Path,
+    name: str,
+    data: str | None,
+    changes: tuple[str, ...],
+    playing: PlayOptions,
+    device: str,
+    adapter: Path | None,
 ) -> dict[str, Any]:
     from langue.environments import policy_of
     from langue.evaluation.episodes import evaluate_episodes
     from langue.tasks import load
 
     environment = environment_of(name, [*([] if data is None else [f"data={data}"]), *changes])
-    task = load(run, device)
+    task = load(run, device, adapter=adapter)
     policy = policy_of(task, **playing.of_answers())
     count = playing.episodes or environment.size
     with progress(environment.name, float(count) if count else None, "episodes") as advance:

@@ -7,8 +7,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from langue.cli.options import Adapter
 
-def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name="--format")] = "hf") -> None:
+
+def export(
+    run: Path,
+    folder: Path,
+    /,
+    *,
+    format_: Annotated[str, Parameter(name="--format")] = "hf",
+    adapter: Adapter = None,
+) -> None:
     """Write a model in another program's format, read it back, and compare what both compute.
 
     Args:
@@ -17,14 +26,15 @@ def export(run: Path, folder: Path, /, *, format_: Annotated[str, Parameter(name
         folder: The folder to be made.
         format_: hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the
             bytes: a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model but
-            encoder–decoders that hear.
+            encoder–decoders that hear; peft: a run's adapters alone, as PEFT loads them; gguf-adapter: the same as
+            llama.cpp does (--lora). All others hold whole weights, adapters merged.
     """
     from langue.console import say
     from langue.hub import new_folder
     from langue.hub.formats import write_format
     from langue.tasks.folders import read_model
 
-    checkpoint, _ = read_model(run)
+    checkpoint, _ = read_model(run, adapter=adapter)
     with new_folder(folder) as beside:
         write_format(format_, checkpoint, beside)
     say(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, one_line, read_inputs, text_in
-from langue.cli.options import Device, Json, ModelFolder, Special, refuse_options
+from langue.cli.options import Adapter, Device, Json, ModelFolder, Special, refuse_options
 
 
 def fill(
@@ -18,6 +18,7 @@ def fill(
     column: str = "text",
     top: int = 5,
     special: Special = False,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -35,7 +36,7 @@ def fill(
     refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_column)
     inputs.change(lambda value, place: text_in(value, place, column))
-    task = load(run, device, task="fill")
+    task = load(run, device, task="fill", adapter=adapter)
     inputs.check(lambda text, place: task.check_input(text, place, special))
     for text, gaps, fault in inputs.results(task.fill(inputs.sound_values, top=top, special=special)):
         if as_json:

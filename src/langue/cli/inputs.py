@@ -252,7 +252,7 @@ def read_texts(file: Path) -> Iterator[Input]:
         yield Input(place, line.text) if isinstance(line, TextLine) else Input(place, None, line.reason)
 
 
-def renaming(run: Path, task: str, columns: str | None) -> Callable[[Any, str], Any]:
+def renaming(run: Path | str, task: str, columns: str | None) -> Callable[[Any, str], Any]:
     """The change of rows that gives their columns the names which a model was trained to read.
 
     Args:

@@ -20,6 +20,13 @@ AtLeastOne = Annotated[str, Parameter(required=True)]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 ModelFolder = Annotated[Path, Parameter(help="A run folder, a checkpoint, or a model's folder with its tokenizer.")]
+Adapter = Annotated[
+    Path | None,
+    Parameter(
+        help="The adapters that the model is used with: a run that trained some, or a folder of PEFT's; a run whose "
+        "base is where it was needs no more than its own name."
+    ),
+]
 Device = Annotated[str, Parameter(help="cpu, cuda, …")]
 Special = Annotated[
     bool,

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
 from langue.cli.inputs import json_line, one_line
-from langue.cli.options import NO_OPTION, Device, Flag, Json, Several, refuse_options
+from langue.cli.options import NO_OPTION, Adapter, Device, Flag, Json, Several, refuse_options
 from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
 from langue.content import read_yaml
@@ -56,6 +56,7 @@ def play(
     options: PlayOptions = PlayOptions(),  # noqa: B008 - it is frozen
     changes: EnvironmentChanges = (),
     watch: Flag = False,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -76,7 +77,7 @@ def play(
     if is_person:
         refuse_options({**dict.fromkeys(sorted(of_models), True), "watch": watch}, "a model, and a person plays")
     place = environment_of(environment, changes)
-    policy = ask if is_person else policy_of(load(Path(run), device), **options.of_answers())
+    policy = ask if is_person else policy_of(load(Path(run), device, adapter=adapter), **options.of_answers())
     show = _print_object if as_json else _print_last if is_person else _print_turns if watch else _print_line
     episodes = 1 if is_person and options.episodes is None else options.episodes
     together = 1 if is_person or watch else None

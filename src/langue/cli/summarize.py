@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import check_out, json_line
-from langue.cli.options import BoundOptions, Device, Flag, Json, Special, chosen, refuse_options
+from langue.cli.options import Adapter, BoundOptions, Device, Flag, Json, Special, chosen, refuse_options
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
@@ -34,6 +34,7 @@ def summarize(
     scores: Flag = False,
     reading: BoundOptions = BoundOptions(),  # noqa: B008 - it is frozen
     special: Special = False,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -61,6 +62,7 @@ def summarize(
             many rows were left out.
     """
     from langue.tasks import load
+    from langue.tasks.folders import trained
     from langue.tasks.summarize.prompted import Prompted
 
     refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
@@ -70,7 +72,7 @@ def summarize(
         refuse_options({"out": out is not None, "column": column != "text"}, "summaries, and --scores prints none")
     else:
         refuse_options(dict.fromkeys(chosen(reading), True), "--scores, which is not given")
-    task: Any = load(run, device, task=("summarize", "generate"))
+    task: Any = load(run, device, task=("summarize", "generate"), adapter=adapter)
     options: dict[str, Any] = {"special": special}
     if task.name == "generate":
         if target_language is not None:
@@ -82,7 +84,7 @@ def summarize(
     if scores:
         from langue.evaluation.run import reading_as, recipe_data
 
-        data = recipe_data(run, "summarize", reading_as(chosen(reading), "summarize"))
+        data = recipe_data(trained(run, adapter), "summarize", reading_as(chosen(reading), "summarize"))
         if target_language is not None:
             data = data.replace(pairs={"tag": target_language})
         _score(task, run, file, data, {**chosen(search), **options}, as_json)

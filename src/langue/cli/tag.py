@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from langue.cli.inputs import Inputs, by_columns, json_line, on_command_line, one_line, read_inputs, renaming
-from langue.cli.options import Columns, Device, Json, ModelFolder, refuse_options
+from langue.cli.options import Adapter, Columns, Device, Json, ModelFolder, refuse_options
 
 
 def tag(
@@ -15,6 +15,7 @@ def tag(
     *texts: str,
     file: Path | None = None,
     columns: Columns = None,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -28,11 +29,12 @@ def tag(
         as_json: Print one JSON object for each text, with the probability of each label.
     """
     from langue.tasks import load
+    from langue.tasks.folders import trained
 
     refuse_options({"columns": columns is not None and file is None}, "rows of a table, and there is no --file")
     inputs = Inputs("text", [*on_command_line(texts), *read_inputs(file)], by_columns)
-    inputs.change(renaming(run, "tag", columns))
-    task = load(run, device, task="tag")
+    inputs.change(renaming(trained(run, adapter), "tag", columns))
+    task = load(run, device, task="tag", adapter=adapter)
     inputs.check(task.check_input)
     for text, labelled, fault in inputs.results(task.tag(inputs.sound_values, scores=True)):
         print(json_line(_object(text, labelled, fault)) if as_json else "" if fault else one_line(_line(labelled)))

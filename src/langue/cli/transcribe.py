@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter
 
 from langue.cli.inputs import Input, Inputs, check_out, read_table
-from langue.cli.options import Device, Json, ModelFolder, chosen, refuse_options
+from langue.cli.options import Adapter, Device, Json, ModelFolder, chosen, refuse_options
 from langue.cli.searching import HearOptions
 from langue.cli.subtitles import TranscriptWriter, file_names, render
 from langue.console import Advance, progress
@@ -33,6 +33,7 @@ def transcribe(
     how: HearOptions = HearOptions(),  # noqa: B008 - it is frozen
     form: Annotated[Literal["text", "json", "srt", "vtt", "tsv"], Parameter(name="--format")] = "text",
     truncated: Literal["refuse", "accept"] | None = None,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -62,7 +63,7 @@ def transcribe(
     refuse_options({} if how.language_model else of_search, "--language-model, which is not given")
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
-    task = load(run, device, task="transcribe")
+    task = load(run, device, task="transcribe", adapter=adapter)
     inputs.change(lambda value, place: _example(value, truncated or task.settings.truncated, mistakes is not None))
     sources = [example.recording.audio for example in inputs.sound_values]
     for place in (out, mistakes):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from langue.cli.inputs import check_out
-from langue.cli.options import Device, Json, Special, refuse_options
+from langue.cli.options import Adapter, Device, Json, Special, refuse_options
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 
@@ -27,6 +27,7 @@ def translate(
     long: Literal["split", "cut"] = "split",
     instruction: str | None = None,
     special: Special = False,
+    adapter: Adapter = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -54,7 +55,7 @@ def translate(
 
     refuse_options({"column": column != "source" and file is None}, "rows of a table, and there is no --file")
     refuse_options({"mean": mean != "probability" and not ensemble}, "several models, and there is no --ensemble")
-    task = load(run, device, task="translate")
+    task = load(run, device, task="translate", adapter=adapter)
     if ensemble:
         task.join([load(other, device, task="translate") for other in ensemble])
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction, "special": special}

@@ -63,6 +63,12 @@ VERBS: Verbs = {
     "compare": Verb(
         "langue.cli.compare:compare", "Say which of two models writes better, and whether by chance", columns=True
     ),
+    "adapter": {
+        "list": Verb(
+            "langue.cli.adapter:list_", "Tell which adapters lie in a folder, and whether their base is there"
+        ),
+        "merge": Verb("langue.cli.adapter:merge", "Write whole weights in the place of adapters"),
+    },
     "average": Verb("langue.cli.average:average", "Make one model of a run's last checkpoints"),
     "shrink": Verb(
         "langue.cli.shrink:shrink", "Make a smaller model of a trained one, and measure what that costs", columns=True

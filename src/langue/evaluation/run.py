@@ -32,6 +32,7 @@ from langue.remote import is_remote
 from langue.search.rerank import load_reranker
 from langue.settings import override, parse
 from langue.tasks import load
+from langue.tasks.folders import trained
 from langue.tasks.recipes import read_recipe, recipe_class
 from langue.tasks.table import USES
 
@@ -56,6 +57,7 @@ def evaluate(
     max_dropped: float | None = None,
     columns: Mapping[str, str] | str | None = None,
     language: str | None = None,
+    adapter: Path | str | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Measure one model by what it was trained for.
@@ -81,6 +83,7 @@ def evaluate(
             training by default.
         language: that a model which translates or summarises writes, by its code, which decides how BLEU, TER and ROUGE
             split it; by default as its training knew, or by the script of what people wrote.
+        adapter: what a model that is named is used with: a run that trained adapters of it, or a folder of PEFT's.
         device: where a model that is named is loaded.
 
     Returns:
@@ -92,7 +95,7 @@ def evaluate(
     """
     begun = time.perf_counter()
     named = isinstance(model, Path | str)
-    task = load(model, device) if named else model
+    task = load(model, device, adapter=adapter) if named else model
     data = str(data) if isinstance(data, Path) else data
     bounds = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped, "columns": columns}
     reading = reading_as(bounds, "evaluate")
@@ -111,7 +114,7 @@ def evaluate(
     elif rerank is not None:
         raise LangueError("--rerank is for a search set, such as a BEIR folder; there is no search to judge here")
     else:
-        recipe = recipe_data(model if named else None, task.name, reading)
+        recipe = recipe_data(trained(model, adapter) if named else None, task.name, reading)
         on: Mapping[str, Any] = {
             "vectors": partial(evaluate_table, benchmark=benchmark, split=split, renamed=columns is not None),
             "pairs": partial(_on_pairs, language=language),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from langue.console import with_article
@@ -16,7 +17,7 @@ from langue.experiment.run import RunFolder
 from langue.files import write_text
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.metrics.cost import Cost
-from langue.models import ModelConfig
+from langue.models import ModelConfig, read_base
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.report.cost import cost_rows, read_cost
@@ -143,18 +144,24 @@ def _cost_section(cost: Cost, name: str) -> str:
     )
 
 
-def write_card(folder: RunFolder) -> None:
-    """Write the card from what the run folder holds; a second call writes it anew."""
-    write_text(folder.card, card(folder))
+def write_card(folder: RunFolder, name: str | None = None) -> None:
+    """Write the card from what the run folder holds; a second call writes it anew.
+
+    Args:
+        folder: the run's.
+        name: of a folder that is being written beside its place, the name that it will have.
+    """
+    write_text(folder.card, card(folder, name))
 
 
-def card(folder: RunFolder) -> str:
+def card(folder: RunFolder, name: str | None = None) -> str:
     """The card's Markdown."""
     recipe, record = folder.recipe(), read_record(folder.path)
+    record = record if name is None else replace(record, name=name)
     model, words = recipe.model, training_task(recipe).words_of(recipe)
     tokenizer = Tokenizer.load(folder.path)
-    prompt, name = words.example(recipe, tokenizer), json.dumps(record.name, ensure_ascii=False)
-    call = f"import langue\n\nmodel = langue.load({name})\n{words.in_python(prompt)}"
+    prompt, quoted = words.example(recipe, tokenizer), json.dumps(record.name, ensure_ascii=False)
+    call = f"import langue\n\nmodel = langue.load({quoted})\n{words.in_python(prompt)}"
     base = None if model.path is None else base_name(model.path)
     content = _CARD.format(
         name=plain(record.name),
@@ -201,6 +208,7 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     facts = [("data", code(source_names(recipe.data.train)))]
     if recipe.model.path is not None:
         facts.append(("begun from", code(base_name(recipe.model.path))))
+    facts += _adapters(folder, recipe)
     facts.append(("tokenizer", describe(tokenizer)))
     if (folder.model / SOURCE_TOKENIZER).is_file():
         facts.append(("tokenizer of sources", describe(Tokenizer.load(folder.model / SOURCE_TOKENIZER))))
@@ -231,6 +239,15 @@ def _scores(row: Row, where: str) -> list[tuple[str, str]]:
     return [
         (plain(name.replace("_", " ")) + where, f"{value:.4f}") for name, value in values.items() if value is not None
     ]
+
+
+def _adapters(folder: RunFolder, recipe: Recipe) -> list[tuple[str, str]]:
+    """The adapters that learnt beside the base, and the base's fingerprint."""
+    if recipe.adapt is None:
+        return []
+    base = read_base(folder.model)
+    facts = [("adapters", recipe.adapt.described)]
+    return facts if base is None else [*facts, ("base", f"{code(base_name(Path(base.path)))}, SHA-256 {base.sha256}")]
 
 
 def source_names(source: Aligned | str | Iterable[str]) -> str:

@@ -20,6 +20,8 @@ WRITERS: dict[str, str] = {
     "gguf": "langue.hub.gguf:write_checkpoint",
     "gguf-q8_0": "langue.hub.gguf:write_packed_checkpoint",
     "onnx": "langue.hub.onnx:write_checkpoint",
+    "gguf-adapter": "langue.hub.gguf_adapter:write_adapter",
+    "peft": "langue.hub.peft:write_peft",
 }
 
 

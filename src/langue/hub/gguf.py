@@ -74,7 +74,7 @@ _LONGEST_CONTEXT = 1 << 20
 _BLOCK, _LAYER = "stack.blocks.{layer}", "blk.{layer}"
 
 
-def _keys(architecture: str) -> tuple[Key, ...]:
+def keys_of(architecture: str) -> tuple[Key, ...]:
     """The table of keys of an architecture."""
     halves = 0 if architecture in _NEIGHBOURS else 1
     return (
@@ -110,7 +110,7 @@ def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
         known = ", ".join(_ARCHITECTURES)
         raise LangueError(f"{path} holds a model of the architecture {architecture!r}; Langue reads {known}")
     config = _read_config(file, architecture)
-    table = _checked(file, config, _keys(architecture))
+    table = _checked(file, config, keys_of(architecture))
     tokenizer = read_tokenizer(file)
     model = Decoder(config)
     parameters = dict(model.named_parameters())
@@ -215,7 +215,7 @@ def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind 
             kind, or the disk is full.
     """
     path, model = Path(path), plain(model)
-    architecture = _architecture(model.config)
+    architecture = architecture_of(model.config)
     with replacing(path) as place:
         writer = gguf.GGUFWriter(place, architecture)
         writer.add_string("langue.sha256", STAMP)  # first of all, so that it is found at the file's beginning
@@ -249,7 +249,7 @@ def write_packed_checkpoint(checkpoint: PretrainedModel, folder: Path) -> None:
     write_checkpoint(checkpoint, folder, "Q8_0")
 
 
-def _architecture(config: ModelConfig) -> str:
+def architecture_of(config: ModelConfig) -> str:
     """The name of a model's architecture in llama.cpp."""
     refuse_hybrid(config, "GGUF's Llama family has")
     for field, needed in _FAMILY.items():
@@ -295,7 +295,7 @@ def _write_config(writer: Any, config: ModelConfig, kind: Kind) -> None:
 
 def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind) -> None:
     """Declare all tensors, then pack and write one after the other."""
-    table, parameters = parameter_keys(_keys(architecture), model), dict(model.named_parameters())
+    table, parameters = parameter_keys(keys_of(architecture), model), dict(model.named_parameters())
     factors = write_scaling(writer, model.config)
     kinds = gguf.GGMLQuantizationType
     packed_as = {}
@@ -303,22 +303,22 @@ def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind) -> 
         for name, shape in place.shapes(parameters[place.ours].shape).items():
             matrix = kinds.F16 if kind == "F16" or shape[-1] % 32 else kinds.Q8_0
             packed_as[name] = matrix if len(shape) == 2 else kinds.F32
-            _declare(writer, name, shape, packed_as[name])
+            declare(writer, name, shape, packed_as[name])
     if factors is not None:
-        _declare(writer, "rope_freqs.weight", factors.shape, kinds.F32)
+        declare(writer, "rope_freqs.weight", factors.shape, kinds.F32)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for place in table:
         for name, rows in place.split(parameters[place.ours].detach()).items():
             numbers = rows.float().cpu().contiguous().numpy()
-            _append(writer, _pack(name, numbers, packed_as[name]))
+            append(writer, _pack(name, numbers, packed_as[name]))
     if factors is not None:
-        _append(writer, factors)
+        append(writer, factors)
     writer.close()
 
 
-def _append(writer: Any, content: np.ndarray) -> None:
+def append(writer: Any, content: np.ndarray) -> None:
     """Write the next tensor. The library's own way goes by `ndarray.tofile`, whose last bytes are lost without a word
     when the disk fills up just then."""
     file = writer.fout[0]
@@ -327,7 +327,7 @@ def _append(writer: Any, content: np.ndarray) -> None:
     writer.write_padding(file, content.nbytes)
 
 
-def _declare(writer: Any, name: str, shape: tuple[int, ...], kind: Any) -> None:
+def declare(writer: Any, name: str, shape: tuple[int, ...], kind: Any) -> None:
     dtype = {"F32": np.float32, "F16": np.float16}.get(kind.name, np.uint8)
     stored = shape if dtype != np.uint8 else gguf.quants.quant_shape_to_byte_shape(shape, kind)
     size = int(np.prod(stored)) * np.dtype(dtype).itemsize

@@ -31,7 +31,7 @@ class ParameterKey:
     rows: tuple[int, ...]
     head_width: int
 
-    def _view(self, number: int, part: Tensor) -> Tensor:
+    def view(self, number: int, part: Tensor) -> Tensor:
         """One of theirs as ours, without moving a number: the last dimensions may be split up."""
         part = part.mT if self.key.turned and part.ndim == 2 else part
         part = part[0] if self.key.row else part
@@ -39,7 +39,7 @@ class ParameterKey:
 
     def join(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Our parameter, with zeros for what they have not; where it is just theirs, in their memory."""
-        views = [self._view(number, part) for number, part in enumerate(parts)]
+        views = [self.view(number, part) for number, part in enumerate(parts)]
         if len(self.theirs) == 1 and views[0] is parts[0] and parts[0].dtype == dtype:
             return parts[0]
         shape = (parts[0].mT if self.key.turned else parts[0]).shape[2 if self.key.row else 1 :]

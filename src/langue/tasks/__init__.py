@@ -30,53 +30,118 @@ REWRITERS = ("translate", "summarize")
 
 
 @overload
-def load(path: Path | str, device: str = ..., *, task: Literal["generate"], verify: bool = ...) -> Generate: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["fill"], verify: bool = ...) -> Fill: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["classify"], verify: bool = ...) -> Classify: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["answer"], verify: bool = ...) -> Answer: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["tag"], verify: bool = ...) -> Tag: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["translate"], verify: bool = ...) -> Translate: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["summarize"], verify: bool = ...) -> Summarize: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["transcribe"], verify: bool = ...) -> Transcribe: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["denoise"], verify: bool = ...) -> Denoise: ...
-
-
-@overload
-def load(path: Path | str, device: str = ..., *, task: Literal["embed"], verify: bool = ...) -> Embed: ...
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["generate"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Generate: ...
 
 
 @overload
 def load(
-    path: Path | str, device: str = ..., *, task: str | tuple[str, ...] | None = ..., verify: bool = ...
+    path: Path | str, device: str = ..., *, task: Literal["fill"], adapter: Path | str | None = ..., verify: bool = ...
+) -> Fill: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["classify"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Classify: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["answer"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Answer: ...
+
+
+@overload
+def load(
+    path: Path | str, device: str = ..., *, task: Literal["tag"], adapter: Path | str | None = ..., verify: bool = ...
+) -> Tag: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["translate"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Translate: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["summarize"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Summarize: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["transcribe"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Transcribe: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["denoise"],
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
+) -> Denoise: ...
+
+
+@overload
+def load(
+    path: Path | str, device: str = ..., *, task: Literal["embed"], adapter: Path | str | None = ..., verify: bool = ...
+) -> Embed: ...
+
+
+@overload
+def load(
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: str | tuple[str, ...] | None = ...,
+    adapter: Path | str | None = ...,
+    verify: bool = ...,
 ) -> Task: ...
 
 
 def load(
-    path: Path | str, device: str = "auto", *, task: str | tuple[str, ...] | None = None, verify: bool = False
+    path: Path | str,
+    device: str = "auto",
+    *,
+    task: str | tuple[str, ...] | None = None,
+    adapter: Path | str | None = None,
+    verify: bool = False,
 ) -> Task:
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
 
@@ -86,6 +151,9 @@ def load(
         task: what the model is to be used for, or several of which it has to be one; editors know the object's verbs
             by it. It decides where a model comes without a recipe and could do several: a T5 translates or summarises,
             and any model of texts gives vectors.
+        adapter: the adapters that the model is used with: a run of ours that trained some, or a folder of PEFT's. A
+            run that knows where its base is needs no more than its own path; this way the base may have moved, and
+            several adapters of one base are chosen from.
         verify: read every byte of large files even if they were checked on this machine before and look unchanged.
 
     Raises:
@@ -94,7 +162,7 @@ def load(
     from langue.tasks.folders import read_model
 
     with every_byte(verify):
-        checkpoint, recipe = read_model(Path(path))
+        checkpoint, recipe = read_model(Path(path), adapter=None if adapter is None else Path(adapter))
     return open_task(checkpoint, recipe, Path(path), device, task=task)
 
 

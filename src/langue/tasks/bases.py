@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,14 +14,40 @@ from langue.models.build import plain_weights
 from langue.tasks.fingerprints import of_weights
 
 
-def load_weights(folder: Path, device: str | torch.device = "cpu") -> Model:
+def load_weights(folder: Path, device: str | torch.device = "cpu", base: Path | None = None) -> Model:
     """Read a model that a training kept, with the base of its adapters if it holds no more than these.
 
+    Args:
+        folder: of the model.
+        device: of the model.
+        base: where the base of the adapters is, if it is elsewhere than the folder says.
+
     Raises:
-        LangueError: a file is missing or damaged, or the base is gone or is another one.
+        LangueError: a file is missing or damaged, or the base is gone or is another one, or the folder has no adapters
+            that could stand on one.
     """
-    base = read_base(folder)
-    return load_model(folder, device, None if base is None else base_weights(base, folder))
+    named = placed(read_base(folder), base, folder)
+    model = load_model(folder, device, None if named is None else base_weights(named, folder))
+    model.base = named
+    return model
+
+
+def placed(base: Base | None, place: Path | None, adapters: Path) -> Base | None:
+    """The base of adapters at another place, if there is one.
+
+    Raises:
+        LangueError: there is a place, and the folder holds no adapters.
+    """
+    if place is None:
+        return base
+    if base is None:
+        raise LangueError(f"{adapters} holds a whole model and no adapters; name it alone, without {place}")
+    return replace(base, path=str(place))
+
+
+def as_base(path: Path, model: Model) -> Base:
+    """A model as the base of adapters, with its fingerprint."""
+    return Base(str(path), of_weights({}, plain_weights(model)))
 
 
 def base_weights(base: Base, adapters: Path) -> dict[str, Tensor]:
@@ -38,11 +65,14 @@ def base_weights(base: Base, adapters: Path) -> dict[str, Tensor]:
     try:
         weights = plain_weights(read_model(Path(base.path))[0].model)
     except LangueError as error:
-        raise LangueError(f"{adapters} holds adapters alone: {error}") from None
+        raise LangueError(
+            f"{adapters} holds adapters alone: {error}; if their base has moved, name it: BASE --adapter {adapters}"
+        ) from None
     sha256 = of_weights({}, weights)
     if sha256 != base.sha256:
         raise LangueError(
             f"{base.path} is not the model that the adapters of {adapters} stand on: its weights have the fingerprint "
-            f"{sha256[:16]}, not {base.sha256[:16]}; put the right one there"
+            f"{sha256[:16]}, not {base.sha256[:16]}; put the right one there, or name it: BASE "
+            f"--adapter {adapters}"
         )
     return weights

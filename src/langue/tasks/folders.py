@@ -10,10 +10,11 @@ from langue.errors import LangueError
 from langue.files import check_folder
 from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
 from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.hub.peft import is_peft, read_peft
 from langue.models import Base, Model, assemble
 from langue.models.build import CONFIG
 from langue.recipe import Recipe
-from langue.tasks.bases import base_weights, load_weights
+from langue.tasks.bases import as_base, base_weights, load_weights, placed
 from langue.tasks.recipes import read_recipe
 from langue.tasks.table import TASKS
 from langue.text import Tokenizer
@@ -24,23 +25,49 @@ RECIPE, ENVIRONMENT = "recipe.yaml", "environment.json"
 """In a run's folder: the recipe that it is trained by, and the machine and versions, which only a run has."""
 
 
-def read_model(path: Path, *, averaged: bool = True) -> tuple[PretrainedModel, Recipe | None]:
+def read_model(
+    path: Path, *, averaged: bool = True, adapter: Path | None = None
+) -> tuple[PretrainedModel, Recipe | None]:
     """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
 
     Args:
         path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, hf:OWNER/NAME, or a GGUF file.
         averaged: of a checkpoint take the average of the weights, where the training keeps one.
+        adapter: what the model is used with: a run of ours, a checkpoint or a model's folder that holds adapters of it,
+            or a folder of PEFT's.
 
     Raises:
-        LangueError: there is no such folder, or something in it is missing or damaged.
+        LangueError: there is no such folder, something in it is missing or damaged, or the adapters are of another
+            model.
     """
+    if adapter is None:
+        return _read(path, averaged)
+    adapter = local(adapter)
+    if not is_peft(adapter):
+        return _read(adapter, averaged, path)
+    checkpoint, recipe = _read(path, averaged)
+    return read_peft(adapter, checkpoint, as_base(path, checkpoint.model)), recipe
+
+
+def trained(path: Path | str, adapter: Path | str | None) -> Path | str:
+    """The one of a base and its adapters that has the recipe: a folder of PEFT's has none."""
+    return path if adapter is None or is_peft(local(adapter)) else adapter
+
+
+def _read(path: Path, averaged: bool, base: Path | None = None) -> tuple[PretrainedModel, Recipe | None]:
+    """The model of a path; one of adapters with its base, which may be elsewhere than it says."""
     path = local(path)
+    if is_peft(path) and not (path / CONFIG).is_file():
+        raise LangueError(
+            f"{path} holds adapters of PEFT's alone; name the model that they stand on: BASE --adapter {path}"
+        )
     if is_foreign(path):
+        placed(None, base, path)
         return read_source(str(path)), None
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
     check_folder(path)
-    return ModelFolder(path, _run_around(path)).read(averaged)
+    return ModelFolder(path, _run_around(path)).read(averaged, base)
 
 
 @dataclass(frozen=True)
@@ -55,8 +82,12 @@ class ModelFolder:
     path: Path
     run: Path
 
-    def read(self, averaged: bool) -> tuple[PretrainedModel, Recipe | None]:
+    def read(self, averaged: bool, base: Path | None = None) -> tuple[PretrainedModel, Recipe | None]:
         """The model and the recipe of its run.
+
+        Args:
+            averaged: see `read_model`.
+            base: where the base of its adapters is, if it is elsewhere than they say.
 
         Raises:
             LangueError: something is missing or damaged.
@@ -66,7 +97,7 @@ class ModelFolder:
         # What lies beside the model of a run belongs to its checkpoints as well.
         source = _first_file(SOURCE_TOKENIZER, weights, beside)
         return PretrainedModel(
-            _model(weights, recipe, averaged),
+            _model(weights, recipe, averaged, base),
             None if tokenizer is None else Tokenizer.load(tokenizer),
             read_labels(weights) or read_labels(beside),
             read_origin(weights),
@@ -117,14 +148,18 @@ def _run_around(path: Path) -> Path:
     return place.parents[1] if place.parent.name == "checkpoints" else path
 
 
-def _model(weights: Path, recipe: Recipe | None, averaged: bool) -> Model:
+def _model(weights: Path, recipe: Recipe | None, averaged: bool, place: Path | None) -> Model:
     """The model of a folder; a checkpoint's, whose bytes are checked first, is configured as its run's recipe says."""
     if recipe is None or not (weights / checkpoint.STATE).is_file():
-        return load_weights(weights)
+        return load_weights(weights, base=place)
     # Where weights are averaged, their average is what the training evaluates and keeps.
     saved = checkpoint.load(weights)
-    base = None if saved.base is None else base_weights(Base(str(recipe.model.path), saved.base), weights)
-    return assemble(recipe.architecture(), saved.weights(averaged=averaged), weights, base=base)
+    stated = None if saved.base is None else Base(str(recipe.model.path), saved.base)
+    base = placed(stated, place, weights)
+    plain = None if base is None else base_weights(base, weights)
+    model = assemble(recipe.architecture(), saved.weights(averaged=averaged), weights, base=plain)
+    model.base = base
+    return model
 
 
 def _first_file(name: str, *folders: Path) -> Path | None:

@@ -1,0 +1,163 @@
+"""Adapters as they lie in folders: what they are, where their base is, and whole weights in their place."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from langue.adapters import AdaptedLinear
+from langue.errors import LangueError
+from langue.experiment.card import write_card
+from langue.experiment.run import RunFolder
+from langue.hub import PretrainedModel, new_folder, save_checkpoint
+from langue.hub.peft import ORIGIN, PeftSettings, is_peft, read_peft_settings
+from langue.hub.peft import WEIGHTS as PEFT_WEIGHTS
+from langue.hub.weights import read_weights
+from langue.models import Base, read_base
+from langue.models.build import WEIGHTS, plain, read_config
+from langue.nn.linear import linear_layers
+from langue.recipe import Recipe, write_recipe
+from langue.tasks.bases import as_base
+from langue.tasks.folders import read_model
+
+BaseState = Literal["there", "another", "gone", "unknown"]
+"""A base is where the adapters say, is another model than they stand on, is not there, or has a name alone."""
+
+
+@dataclass(frozen=True)
+class AdapterFacts:
+    """The facts of a folder of adapters.
+
+    Attributes:
+        path: of the run, or of PEFT's folder.
+        kind: lora, rslora or dora.
+        rank: of the pairs.
+        alpha: their strength.
+        on: the parts of the model that have some; of PEFT's the modules.
+        parameters: numbers in the folder.
+        base: the model that they stand on.
+        state: of that.
+    """
+
+    path: str
+    kind: str
+    rank: int
+    alpha: float
+    on: tuple[str, ...]
+    parameters: int
+    base: str | None
+    state: BaseState
+
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        return asdict(self)
+
+
+def facts_of(path: Path) -> AdapterFacts | None:
+    """The facts of a run or of a folder of PEFT's; None where it holds no adapters alone.
+
+    Raises:
+        LangueError: a file is damaged.
+    """
+    if is_peft(path):
+        return _facts_of_peft(path, read_peft_settings(path))
+    folder = path / "model" if (path / "model").is_dir() else path
+    base = read_base(folder)
+    if base is None:
+        return None
+    adapter = read_config(folder).adapter
+    if adapter is None:
+        raise LangueError(f"{folder} is damaged: it names a base and holds no adapters")
+    return AdapterFacts(
+        str(path), adapter.kind, adapter.rank, adapter.alpha, adapter.on, _count(folder / WEIGHTS), base.path,
+        _state(base),
+    )  # fmt: skip
+
+
+def _facts_of_peft(path: Path, settings: PeftSettings) -> AdapterFacts:
+    wanted = settings.target_modules or ()
+    on = (wanted,) if isinstance(wanted, str) else tuple(sorted(wanted))
+    count, base = _count(path / PEFT_WEIGHTS), settings.base_model_name_or_path
+    return AdapterFacts(str(path), settings.kind, settings.r, settings.lora_alpha, on, count, base, "unknown")
+
+
+def _count(path: Path) -> int:
+    return sum(math.prod(place.shape) for place in read_weights(path).values())
+
+
+def _state(base: Base) -> BaseState:
+    """The state of a base, which is read for it."""
+    try:
+        model = read_model(Path(base.path))[0].model
+    except LangueError:
+        return "gone"
+    return "there" if as_base(Path(base.path), model).sha256 == base.sha256 else "another"
+
+
+def adapters_at(path: Path) -> list[AdapterFacts]:
+    """The adapters in a folder, or all that lie below or beside it, of those beside it such as stand on it.
+
+    Raises:
+        LangueError: there is no such folder, or there are none.
+    """
+    if not path.is_dir():
+        raise LangueError(f"there is no folder {path}")
+    own = facts_of(path)
+    if own is not None:
+        return [own]
+    beside = [facts for facts in _all_in(path.absolute().parent) if _is_at(facts.base, path)]
+    facts = [*_all_in(path), *beside]
+    if not facts:
+        raise LangueError(f"no adapters lie in {path}, and none beside it stand on it")
+    return facts
+
+
+def _is_at(base: str | None, path: Path) -> bool:
+    return base is not None and Path(base).absolute() == path.absolute()
+
+
+def _all_in(folder: Path) -> Iterator[AdapterFacts]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and (facts := facts_of(path)) is not None:
+            yield facts
+
+
+def merge(run: Path, out: Path, adapter: Path | None = None) -> PretrainedModel:
+    """Write whole weights in the place of adapters and their base: a run folder that every verb takes.
+
+    Args:
+        run: a run of adapters, or a base.
+        out: the folder to make.
+        adapter: of a base, the adapters.
+
+    Returns:
+        The whole model.
+
+    Raises:
+        LangueError: there are no adapters, or the folder is taken.
+    """
+    checkpoint, recipe = read_model(run, adapter=adapter)
+    if not any(isinstance(layer, AdaptedLinear) for layer in linear_layers(checkpoint.model).values()):
+        raise LangueError(f"{run} has no adapters to merge; name them: --adapter DIR")
+    origin = {name: value for name, value in checkpoint.origin.items() if name != ORIGIN}
+    whole = replace(checkpoint, model=plain(checkpoint.model), origin=origin)
+    with new_folder(out) as stage:
+        save_checkpoint(whole, stage)
+        if recipe is not None:
+            _describe(RunFolder(adapter or run), recipe, RunFolder(stage), out.absolute().name)
+    return whole
+
+
+def _describe(before: RunFolder, recipe: Recipe, after: RunFolder, name: str) -> None:
+    """Write down how a merged model was trained, as the run of its adapters does."""
+    if not before.is_run():
+        return
+    write_recipe(recipe.replace(adapt=None), after.recipe_file)
+    for file in (before.environment_file, before.metrics_file):
+        if file.is_file():
+            shutil.copyfile(file, after.path / file.name)
+    write_card(after, name)
