@@ -35,7 +35,6 @@ def main(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _langue(given: dict[str, Any]) -> Callable[[Tensor, Tensor], float]:
-    from langue.adapters.settings import AdaptSettings
     from langue.batch import Batch
     from langue.hub import read_published
     from langue.models import with_adapters
@@ -44,10 +43,9 @@ def _langue(given: dict[str, Any]) -> Callable[[Tensor, Tensor], float]:
 
     model = read_published(given["folder"]).model
     if given["kind"] is not None:
-        adapt = AdaptSettings(
-            kind=given["kind"], rank=16, alpha=32, on=("attention", "feedforward"), base=given["base"]
-        )
-        model = with_adapters(model, adapt)
+        config = AdapterConfig(kind=given["kind"], rank=16, alpha=32, on=("attention", "feedforward"))
+        bits = None if given["base"] == "fp32" else QuantizationConfig(format=given["base"], table="int8")
+        model = with_adapters(model, config, quantization=bits)
     rate = RATE if given["kind"] else WHOLE_RATE
     optimizer = build_optimizer(
         model.train(), TrainingSettings(optimizer="adamw", learning_rate=rate, weight_decay=0.0)

@@ -18,9 +18,19 @@ from langue.errors import LangueError
 from langue.files import replacing_listed
 from langue.models import ModelConfig
 from langue.models.presets import preset
+from langue.quantization.settings import QuantizationConfig
 from langue.settings import Settings
 from langue.text import TokenizerSettings
 from langue.training import TrainingSettings
+
+_BASES: Mapping[str, QuantizationConfig | None] = {
+    "fp32": None,
+    "bf16": QuantizationConfig(format="bf16"),
+    "int8": QuantizationConfig(format="int8"),
+    "nf4": QuantizationConfig(format="nf4", table="int8"),
+    "q4": QuantizationConfig(format="q4_0", table="int8"),
+}
+"""The bits that adapters' base is held in, by `adapt.base`."""
 
 PATHS: Mapping[str, tuple[str, ...]] = {
     "data": ("train", "dev", "test", "folder"),
@@ -123,7 +133,9 @@ class Recipe(Settings):
     def architecture(self) -> ModelConfig:
         """The configuration that the model is built from, adapters included."""
         config = self.model.architecture()
-        return config if self.adapt is None else config.replace(adapter=self.adapt.adapter())
+        if self.adapt is None:
+            return config
+        return config.replace(adapter=self.adapt.adapter(), quantization=_BASES[self.adapt.base])
 
     def of_use(self) -> Recipe:
         """The recipe of the task that the trained model is for, where that is another."""

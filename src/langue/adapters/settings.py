@@ -72,8 +72,9 @@ class AdapterConfig(Settings):
 class AdaptSettings(AdapterConfig):
     """A recipe's adapters, and the form in which the weights beside them are kept."""
 
-    base: Literal["fp32"] = "fp32"
-    """The numbers that the weights beside them are kept in."""
+    base: Literal["fp32", "bf16", "int8", "nf4", "q4"] = "fp32"
+    """The numbers that the weights beside them are held in, which do not learn: nf4 and q4 take an eighth of fp32's
+    memory (Dettmers et al. 2023, "QLoRA"), embedding and head the quarter of int8."""
 
     @field_validator("on")
     @classmethod

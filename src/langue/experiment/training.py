@@ -210,7 +210,8 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
         new = copy_weights(model, start, task.labels)
         if recipe.adapt is not None:
             base = Base(str(recipe.model.path), of_weights({}, plain))
-            model = with_adapters(model, recipe.adapt.adapter(), base, training.seed)
+            bits = recipe.architecture().quantization
+            model = with_adapters(model, recipe.adapt.adapter(), base, training.seed, bits)
         if new and checkpoint is None and is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)

@@ -11,7 +11,7 @@ from langue.quantization.formats import FORMATS
 from langue.settings import Settings
 
 WritableName = Literal["int8", "q8_0", "q4_0", "q4_1", "nf4"]
-FormatName = Literal["int8", "q8_0", "q4_0", "q4_1", "nf4", "q4_k", "q6_k"]
+FormatName = Literal["int8", "q8_0", "q4_0", "q4_1", "nf4", "bf16", "q4_k", "q6_k"]
 
 
 class QuantizationConfig(Settings):
@@ -20,9 +20,10 @@ class QuantizationConfig(Settings):
     A matrix whose rows do not divide into the format's blocks keeps fp32.
     """
 
-    format: WritableName | None = "int8"
+    format: WritableName | Literal["bf16"] | None = "int8"
     """Format of the matrices: int8 has one scale a row and multiplies in integers on a CPU; q8_0, q4_0 and q4_1 are
-    llama.cpp's blocks of 32; nf4 is bitsandbytes' of 64. null takes those alone that stand in `kept`."""
+    llama.cpp's blocks of 32; nf4 is bitsandbytes' of 64; bf16 is half of fp32. null takes those alone that
+    stand in `kept`."""
     table: WritableName | None = None
     """Format of the embedding and the head, which small models need more precisely; null takes `format`."""
     smoothed: bool = False
