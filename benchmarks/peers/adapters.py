@@ -35,10 +35,12 @@ def main(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _langue(given: dict[str, Any]) -> Callable[[Tensor, Tensor], float]:
+    from langue.adapters import AdapterConfig
     from langue.batch import Batch
     from langue.hub import read_published
     from langue.models import with_adapters
     from langue.objectives import Causal
+    from langue.quantization import QuantizationConfig
     from langue.training import TrainingSettings, build_optimizer
 
     model = read_published(given["folder"]).model
