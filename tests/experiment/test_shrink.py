@@ -157,7 +157,7 @@ def test_a_place_that_is_taken_is_refused(run: Path, small: tuple[Path, Cost]) -
             shrink(run, place, keep="layers:2")
     with pytest.raises(LangueError, match="small already exists"):
         shrink(run, small[0], keep="layers:2")
-    with pytest.raises(LangueError, match="there is nothing to do; say what to keep"):
+    with pytest.raises(LangueError, match="there is nothing to do; say --to int8, or what to keep"):
         shrink(run, run.with_name("new"))
     assert sorted(path for path in run.rglob("*")) == before
 

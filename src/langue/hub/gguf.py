@@ -15,14 +15,18 @@ from langue.extra import need
 from langue.files import STAMP, replacing, write_stamp
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.family import Key
+from langue.hub.gguf_bits import blocks_of, keep_blocks, kept_formats
 from langue.hub.gguf_file import GGUFFile
 from langue.hub.gguf_rotary import read_scaling, write_scaling
 from langue.hub.gguf_tokenizer import read_tokenizer, write_tokenizer
 from langue.hub.keys import ParameterKey, parameter_keys, to_neighbours
 from langue.hub.read import Precision
 from langue.hub.settings import refuse_hybrid
-from langue.models import Decoder, Model, ModelConfig
-from langue.models.build import check_outline, outline, plain
+from langue.models import Model, ModelConfig
+from langue.models.build import check_outline, empty, outline, plain
+from langue.nn.linear import linear_layers
+from langue.quantization import QuantizationConfig
+from langue.quantization.linear import check_quantized
 from langue.settings import parse
 from langue.text import Tokenizer
 
@@ -96,10 +100,14 @@ def keys_of(architecture: str) -> tuple[Key, ...]:
     )
 
 
-def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
+def read_gguf(path: Path | str, *, keep: bool = False) -> tuple[Model, Tokenizer]:
     """A model of the Llama family (llama, qwen2, qwen3) and its tokenizer, from one GGUF file.
 
     Numbers are unpacked into fp32, some rows at a time, so that memory holds the model and little more.
+
+    Args:
+        path: of the file.
+        keep: hold matrices of Q4_0, Q4_1, Q8_0, Q4_K and Q6_K in the file's own bits instead.
 
     Raises:
         LangueError: the file is no GGUF, is damaged, or holds something that Langue does not know.
@@ -112,10 +120,15 @@ def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
     config = _read_config(file, architecture)
     table = _checked(file, config, keys_of(architecture))
     tokenizer = read_tokenizer(file)
-    model = Decoder(config)
-    parameters = dict(model.named_parameters())
+    if keep:
+        config = config.replace(quantization=kept_formats(file, table, outline(config)))
+    model = empty(config)
+    parameters, layers = dict(model.named_parameters()), linear_layers(model)
     with torch.no_grad():
         for place in table:
+            if place.ours not in parameters:
+                keep_blocks(file, place, layers[place.ours.removesuffix(".weight")])
+                continue
             parts = parameters[place.ours].detach().split(list(place.rows))
             for number, (name, part) in enumerate(zip(place.theirs, parts, strict=True)):
                 rows = part.view(-1, part.shape[-1]).numpy()
@@ -123,6 +136,7 @@ def read_gguf(path: Path | str) -> tuple[Model, Tokenizer]:
                     rows[first : first + len(piece)] = piece
                 if number < place.key.rotary:
                     part.copy_(to_neighbours(part, place.head_width).flatten(0, 2))
+    check_quantized(model, file.path)
     return model.eval(), tokenizer
 
 
@@ -207,27 +221,28 @@ def _checked(file: GGUFFile, config: ModelConfig, keys: Sequence[Key]) -> list[P
 def write_gguf(model: Model, tokenizer: Tokenizer, path: Path | str, kind: Kind = "F16") -> None:
     """Write a model of the Llama family and its tokenizer into one file that llama.cpp and Transformers read.
 
-    Matrices are packed as `kind`, but for those that Q8_0's blocks of 32 do not fit into, which become F16; norms and
-    biases stay F32. The file is written beside its place and renamed when it is whole.
+    Matrices that the model holds in GGUF's own blocks keep them to the bit. Others are packed as `kind`, but for those
+    that Q8_0's blocks of 32 do not fit into, which become F16; norms and biases stay F32. The file is written beside
+    its place and renamed when it is whole.
 
     Raises:
         LangueError: the model is of another family, its tokenizer is no byte-level BPE, a weight is too large for the
             kind, or the disk is full.
     """
-    path, model = Path(path), plain(model)
+    path, bits, model = Path(path), model, plain(model)
     architecture = architecture_of(model.config)
     with replacing(path) as place:
         writer = gguf.GGUFWriter(place, architecture)
         writer.add_string("langue.sha256", STAMP)  # first of all, so that it is found at the file's beginning
-        _write_config(writer, model.config, kind)
+        _write_config(writer, model.config, _file_type(bits.config.quantization, kind))
         write_tokenizer(writer, tokenizer, model.config.vocab_size)
-        _write_tensors(writer, model, architecture, kind)
+        _write_tensors(writer, model, architecture, kind, bits)
         write_stamp(place)
 
 
 def read_checkpoint(path: Path, dtype: Precision) -> PretrainedModel:
     """`read_gguf` for `langue import`; what was packed has no precision to be kept, and becomes fp32 unless told."""
-    model, tokenizer = read_gguf(path)
+    model, tokenizer = read_gguf(path, keep=dtype == "packed")
     if dtype in ("bfloat16", "float16"):
         model = model.to(getattr(torch, dtype))
     return PretrainedModel(model, tokenizer)
@@ -275,9 +290,15 @@ def architecture_of(config: ModelConfig) -> str:
     )
 
 
-def _write_config(writer: Any, config: ModelConfig, kind: Kind) -> None:
+def _file_type(bits: QuantizationConfig | None, kind: Kind) -> Any:
+    """The kind of most of a file's matrices, as llama.cpp calls it."""
+    name = kind if bits is None or bits.format is None else bits.format.upper()
+    return getattr(gguf.LlamaFileType, f"MOSTLY_{name}", gguf.LlamaFileType[f"MOSTLY_{kind}"])
+
+
+def _write_config(writer: Any, config: ModelConfig, file_type: Any) -> None:
     writer.add_name("Langue")
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if kind == "F16" else gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_file_type(file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_vocab_size(config.vocab_size)
     writer.add_context_length(config.context)
@@ -293,9 +314,10 @@ def _write_config(writer: Any, config: ModelConfig, kind: Kind) -> None:
     writer.add_rope_dimension_count(config.resolved_head_width)
 
 
-def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind) -> None:
-    """Declare all tensors, then pack and write one after the other."""
+def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind, bits: Model) -> None:
+    """Declare all tensors, then pack and write one after the other; of `bits` those that have GGUF's blocks."""
     table, parameters = parameter_keys(keys_of(architecture), model), dict(model.named_parameters())
+    blocks = blocks_of(bits, table)
     factors = write_scaling(writer, model.config)
     kinds = gguf.GGMLQuantizationType
     packed_as = {}
@@ -303,6 +325,8 @@ def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind) -> 
         for name, shape in place.shapes(parameters[place.ours].shape).items():
             matrix = kinds.F16 if kind == "F16" or shape[-1] % 32 else kinds.Q8_0
             packed_as[name] = matrix if len(shape) == 2 else kinds.F32
+            if name in blocks:
+                packed_as[name] = kinds[blocks[name][0]]
             declare(writer, name, shape, packed_as[name])
     if factors is not None:
         declare(writer, "rope_freqs.weight", factors.shape, kinds.F32)
@@ -312,7 +336,7 @@ def _write_tensors(writer: Any, model: Model, architecture: str, kind: Kind) -> 
     for place in table:
         for name, rows in place.split(parameters[place.ours].detach()).items():
             numbers = rows.float().cpu().contiguous().numpy()
-            append(writer, _pack(name, numbers, packed_as[name]))
+            append(writer, blocks[name][1].numpy() if name in blocks else _pack(name, numbers, packed_as[name]))
     if factors is not None:
         append(writer, factors)
     writer.close()

@@ -116,6 +116,13 @@ class GGUFFile:
                 piece = piece.view(np.float32 if tensor.kind == "F32" else np.float16)
             yield first, gguf.quants.dequantize(piece, kind)
 
+    def packed(self, name: str) -> np.ndarray:
+        """A copy of a tensor's bytes as they stand there, (rows, bytes)."""
+        tensor = self.tensors[name]
+        count = math.prod(tensor.shape[:-1])
+        stretch = self._bytes[tensor.start : tensor.start + count * tensor.row_bytes]
+        return np.array(stretch).reshape(count, tensor.row_bytes)
+
 
 class _SettingsCursor(Cursor):
     """Reads GGUF's settings."""

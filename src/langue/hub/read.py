@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from langue.errors import reading
+from langue.errors import LangueError, reading
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.ctranslate2 import read_ctranslate2
 from langue.hub.family import HeadSettings
@@ -21,7 +21,7 @@ from langue.hub.tokenizer import read_source_tokenizer, read_tokenizer, source_f
 from langue.hub.weights import DTYPES
 from langue.models.build import check_outline, empty, outline, set_embedder
 
-Precision = Literal["float32", "bfloat16", "float16", "kept"]
+Precision = Literal["float32", "bfloat16", "float16", "kept", "packed"]
 
 
 def read_published(path: Path | str, dtype: Precision = "float32") -> PretrainedModel:
@@ -39,6 +39,8 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
         LangueError: in one sentence, what is missing, damaged, hostile or not supported.
     """
     path = Path(path)
+    if dtype == "packed":
+        raise LangueError(f"{path} is no GGUF file, whose weights alone can keep their bits; leave --weights keep out")
     if is_ctranslate2(path):
         return read_ctranslate2(path)
     source = Source.open(path)
