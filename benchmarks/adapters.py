@@ -23,7 +23,7 @@ WARM_UP = 2
 CONTESTANTS = {
     "Langue, LoRA": {"by": "langue", "kind": "lora", "base": "fp32"},
     "PEFT, LoRA": {"by": "peft", "kind": "lora"},
-    "Langue, LoRA over nf4": {"by": "langue", "kind": "lora", "base": "nf4"},
+    "Langue, LoRA over nf4, recomputed": {"by": "langue", "kind": "lora", "base": "nf4", "recompute": True},
     "Langue, the whole model": {"by": "langue", "kind": None},
 }
 

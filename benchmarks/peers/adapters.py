@@ -48,6 +48,8 @@ def _langue(given: dict[str, Any]) -> Callable[[Tensor, Tensor], float]:
         config = AdapterConfig(kind=given["kind"], rank=16, alpha=32, on=("attention", "feedforward"))
         bits = None if given["base"] == "fp32" else QuantizationConfig(format=given["base"], table="int8")
         model = with_adapters(model, config, quantization=bits)
+    if given.get("recompute"):
+        model.recompute()
     rate = RATE if given["kind"] else WHOLE_RATE
     optimizer = build_optimizer(
         model.train(), TrainingSettings(optimizer="adamw", learning_rate=rate, weight_decay=0.0)
@@ -60,7 +62,7 @@ def _langue(given: dict[str, Any]) -> Callable[[Tensor, Tensor], float]:
         optimizer.step(1.0)
         for parameter in parameters:
             parameter.grad = None
-        return float(loss.total / loss.count)
+        return float((loss.total / loss.count).detach())
 
     return step
 
@@ -82,7 +84,7 @@ def _peft(given: dict[str, Any]) -> Callable[[Tensor, Tensor], float]:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return float(loss)
+        return float(loss.detach())
 
     return step
 

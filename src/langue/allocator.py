@@ -16,6 +16,10 @@ _MAPPED_FROM = 1 << 30
 """Bytes from which on a block goes back to the system all the same: what so much memory is for outlasts a step."""
 
 
+_LARGE = 9 << 19
+"""Bytes of a large block where memory is scarce: what one layer keeps for a moment, and not what a kernel does."""
+
+
 @cache
 def keep_freed() -> bool:
     """Keep memory that was let go for the next tensor, and say whether it is kept: glibc alone can be asked to.
@@ -32,6 +36,17 @@ def keep_freed() -> bool:
         return False
     never = -1
     return bool(library.mallopt(_MAP_THRESHOLD, _MAPPED_FROM) and library.mallopt(_TRIM_THRESHOLD, never))
+
+
+def give_back_freed() -> bool:
+    """Give large blocks back to the system when they are let go, and say whether it is done, as only glibc does it.
+
+    Kept blocks are cut into pieces for tensors of other sizes until none is whole: where layers are worked out anew,
+    the process would hold four times what its tensors take.
+    """
+    if not keep_freed():
+        return False
+    return bool(ctypes.CDLL(None).mallopt(_MAP_THRESHOLD, _LARGE))
 
 
 @contextmanager

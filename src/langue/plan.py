@@ -132,7 +132,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
             "langue plan cannot tell how long an epoch is before the text is prepared; give training.steps"
         )
     steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
-    needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source)
+    needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source, training.recompute)
     return Plan(
         model=recipe.model.preset or load.config.described_mixers,
         device=str(device),

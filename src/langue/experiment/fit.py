@@ -41,7 +41,7 @@ def check_fit(config: ModelConfig, training: TrainingSettings, shape: Shape, dev
         return
     if device.type == "cuda":  # whose fused attention drops without keeping its weights
         config = config.replace(dropout=0.0)
-    need = memory(config, rows, length, training.optimizer, source)
+    need = memory(config, rows, length, training.optimizer, source, training.recompute)
     with autocast(device, training.precision):
         share = 0.5 if torch.is_autocast_enabled(device.type) else 1.0
     growing = share * need.activations + need.logits
@@ -68,7 +68,7 @@ def refuse(
     if needed <= free:
         return
     fitting = math.floor((free - needed) / a_row + rows)
-    advice = "take a smaller model, a shorter context or a smaller vocabulary"
+    advice = "take a smaller model, a shorter context or a smaller vocabulary, or set training.recompute"
     if fitting >= 1:
         advice = f"--training.batch_size {fitting} would fit"
         if batch_tokens is not None:

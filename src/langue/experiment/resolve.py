@@ -19,6 +19,7 @@ from langue.training import TrainingSettings
 HARMLESS = {
     "training.device",
     "training.compile",
+    "training.recompute",
     "training.evaluate_every",
     "training.patience",
     "training.checkpoint_every",

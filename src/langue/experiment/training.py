@@ -215,6 +215,8 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
         if new and checkpoint is None and is_first():
             say(f"new weights: {', '.join(new)}; all others are from {recipe.model.path}")
     freeze(model, training)
+    if training.recompute:
+        model.recompute()
     model.to(device)
     strategy = strategy_of(training.parallel, device)
     algorithm = task.algorithm(strategy)

@@ -3,7 +3,7 @@
 Layers call what is named here and never ask for a device, a precision, or who follows along.
 """
 
-from langue.kernels.dropout import drop, dropping_by, heads_of_part, of_rows
+from langue.kernels.dropout import drop, dropping_by, heads_of_part, of_rows, repeatable
 from langue.kernels.low_rank import product as low_rank_product
 from langue.kernels.products import multiply
 from langue.kernels.recurrence import Cell
@@ -51,6 +51,7 @@ __all__ = [
     "pick",
     "recurrent",
     "relu_squared",
+    "repeatable",
     "rms_norm",
     "rotate",
     "settled_weights",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -80,6 +80,24 @@ def of_rows(numbers: np.ndarray, function: Callable[..., Any]) -> Callable[..., 
     def call(*arguments: Any) -> Any:
         with dropping_by(keys):
             return function(*arguments)
+
+    return call
+
+
+def repeatable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that drops the same when it is called again, as torch does to work something out anew."""
+    rows = _Current.rows
+    times = 0 if rows is None else rows.times
+
+    def call(*arguments: Any) -> Any:
+        if rows is None:
+            return function(*arguments)
+        with dropping_by(rows.keys):
+            again = cast(RowKeys, _Current.rows)
+            again.times = times
+            result = function(*arguments)
+        rows.times = max(rows.times, again.times)
+        return result
 
     return call
 

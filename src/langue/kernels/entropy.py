@@ -243,8 +243,9 @@ class Sums:
     def add(self, grad: Tensor, matrix: Tensor, inputs: Tensor) -> None:
         """Carry a chunk's gradient (rows, V) by its scores on."""
         self.pieces.append(multiply(grad, matrix.t()))
-        self.by_weight = _add(self.by_weight, multiply_transposed(grad, inputs), self.weight)
-        if self.bias is not None:
+        if self.weight.requires_grad:  # which is a third of the work where the vocabulary is large
+            self.by_weight = _add(self.by_weight, multiply_transposed(grad, inputs), self.weight)
+        if self.bias is not None and self.bias.requires_grad:
             self.by_bias = _add(self.by_bias, grad.sum(0), self.bias)
 
     def by_hidden(self, hidden: Tensor) -> Tensor:

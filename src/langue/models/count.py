@@ -146,6 +146,7 @@ def memory(
     context: int | None = None,
     optimizer: Literal["adamw", "muon"] = "adamw",
     source: int | None = None,
+    recompute: bool = False,
 ) -> TrainingMemory:
     """An estimate of what training in fp32 needs at its peak, of which nothing is run.
 
@@ -157,9 +158,14 @@ def memory(
         context: length of the rows; None takes the configuration's.
         optimizer: AdamW keeps two numbers for each parameter; Muon keeps one for those of matrices.
         source: length of an encoder–decoder's sources; None takes that of the rows.
+        recompute: keep the inputs of layers alone, and work out one layer at a time anew.
     """
     model = outline(config)
     length = context or config.context
+    kept_for_backward = activations(config, rows, length, source)
+    if recompute:
+        layers = sum(len(stack.blocks) for stack in model.stacks)
+        kept_for_backward = kept_for_backward // layers + 4 * layers * rows * max(length, source or 0) * config.width
     every = dict(model.named_parameters())
     learned = {name: parameter.numel() for name, parameter in every.items() if parameter.requires_grad}
     fixed = sum(buffer.nbytes for buffer in model.buffers())
@@ -172,7 +178,7 @@ def memory(
         weights=sum(parameter.nbytes for parameter in every.values()) + fixed,
         gradients=4 * sum(learned.values()),
         optimizer=4 * kept,
-        activations=activations(config, rows, length, source),
+        activations=kept_for_backward,
         logits=4 * (2 * at_once + 2 * vocabulary * config.width),
     )
 

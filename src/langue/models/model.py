@@ -11,6 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from langue.allocator import give_back_freed
 from langue.batch import Batch
 from langue.errors import LangueError
 from langue.models.config import EmbedderConfig, ModelConfig
@@ -125,6 +126,12 @@ class Model(nn.Module):
         """Take tensors for its parameters, by name, in their own memory; the model itself."""
         self.load_state_dict(dict(parameters), strict=False, assign=True)
         return self
+
+    def recompute(self) -> None:
+        """Keep no more of a forward pass than the input of each layer, for the rest to be worked out anew."""
+        for stack in self.stacks:
+            stack.recompute = True
+        give_back_freed()
 
     @property
     def context_limit(self) -> int | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from langue import kernels
 from langue.models.config import ModelConfig
 from langue.models.layers import (
     CrossSpec,
@@ -68,6 +71,7 @@ class Stack(nn.Module):
             _make_block(spec, guides, inside if number == 0 else width, causal, memory_width)
             for number, spec in enumerate(config.layer_specs)
         )
+        self.recompute = False
         last = config.layer_pattern[-1]
         self.norm = nn.Identity() if last.is_normed else _norm(norm, width)
 
@@ -79,8 +83,12 @@ class Stack(nn.Module):
         self, x: Tensor, layout: Layout, state: State | None = None, memory: EncoderOutput | None = None
     ) -> Tensor:
         x = self.enter(x, layout)
+        again = self.recompute and state is None and torch.is_grad_enabled()
         for number, block in enumerate(self.blocks):
-            x = block(x, layout, None if state is None else state.layers[number], memory)
+            if again:
+                x = checkpoint(kernels.repeatable(block), x, layout, None, memory, use_reentrant=False)
+            else:
+                x = block(x, layout, None if state is None else state.layers[number], memory)
         if state is not None:
             state.length += layout.length
             state.valid = layout.valid

@@ -88,6 +88,9 @@ class TrainingSettings(Settings):
     """The part that each of several processes holds: a copy of the model; a share of every parameter (FSDP), for models
     that are too large for one device; or (tensor) a share of the heads and feedforward layers, while all of them work
     on the same rows, for models whose single rows are too much for one device."""
+    recompute: bool = False
+    """Keep the input of each layer alone, and work out the rest anew on the way back (Chen et al. 2016, "Training deep
+    nets with sublinear memory cost"): a quarter to a half more time, and a fraction of the memory."""
     compile: bool = False
     """Let torch compile the forward and backward pass; needs a C++ compiler."""
 
