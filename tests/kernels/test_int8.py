@@ -123,3 +123,27 @@ def test_transforms_see_through_both_products() -> None:
     ):
         gradients = torch.func.vmap(torch.func.grad(lambda row, product=product: total(row, product)))(x)
         torch.testing.assert_close(gradients, expected)
+
+
+def test_matrices_stay_wide_while_weights_are_settled_and_there_is_room() -> None:
+    weight, held, x = torch.randn(6, 10), torch.zeros(1), torch.randn(3, 10)
+    made = []
+
+    def widen(rows: slice) -> Tensor:
+        made.append(rows)
+        return weight[rows]
+
+    def products(count: int) -> int:
+        made.clear()
+        with torch.no_grad():
+            for _ in range(count):
+                product = kernels.widened_linear(x, widen, 6, None, held)
+                torch.testing.assert_close(product, x @ weight.T)
+        return len(made)
+
+    with kernels.settled_weights(4 * 60):
+        assert products(3) == 1
+        assert kernels.widened_linear(x.clone().requires_grad_(), widen, 6, None, held).requires_grad
+    with kernels.settled_weights(4 * 60 - 1):
+        assert products(3) == 3
+    assert products(3) == 3

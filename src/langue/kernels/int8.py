@@ -32,7 +32,7 @@ BASE = 2 * LARGEST
 
 def reference(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
     """x·(scales·codes)ᵀ (+ bias) of (…, k), (n, k) int8 and (n,) fp32."""
-    return work_out("widened_linear", x, lambda rows: codes[rows] * scales[rows, None], len(codes), bias)
+    return work_out("widened_linear", x, lambda rows: codes[rows] * scales[rows, None], len(codes), bias, codes)
 
 
 def by_integers(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:

@@ -194,9 +194,14 @@ def int8_linear(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None = 
     return work_out("int8_linear", x, codes, scales, bias)
 
 
-def widened_linear(x: Tensor, widen: widened.Widen, rows: int, bias: Tensor | None = None) -> Tensor:
-    """x·Wᵀ (+ bias) of (…, k) and a matrix (rows, k) that is made a stretch at a time; no gradient for W."""
-    return work_out("widened_linear", x, widen, rows, bias)
+def widened_linear(
+    x: Tensor, widen: widened.Widen, rows: int, bias: Tensor | None = None, held: Tensor | None = None
+) -> Tensor:
+    """x·Wᵀ (+ bias) of (…, k) and a matrix (rows, k) that is made a stretch at a time; no gradient for W.
+
+    While weights are settled, a matrix is made once and kept, by the tensor that holds it.
+    """
+    return work_out("widened_linear", x, widen, rows, bias, held)
 
 
 @contextmanager
@@ -209,7 +214,7 @@ def settled_weights(room: int) -> Iterator[None]:
         room: bytes of memory that may be taken, of as many as the weights take already.
     """
     try:
-        with products.settled(room):
+        with products.settled(room), widened.kept_wide(room):
             yield
     finally:
         gathered.forget()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -19,13 +21,46 @@ _AT_ONCE = 1 << 20
 """Numbers that are widened at once: 4 MB, which a core's cache holds until they are multiplied."""
 
 
-def reference(x: Tensor, widen: Widen, rows: int, bias: Tensor | None) -> Tensor:
+class _Wide:
+    """Matrices that were widened as a whole, while somebody multiplies with them again and again."""
+
+    def __init__(self, room: int):
+        self._room = room
+        self._matrices: dict[Tensor, Tensor] = {}
+
+    def find(self, held: Tensor, widen: Widen, rows: int, columns: int) -> Tensor | None:
+        """The widened matrix of what holds it; None if there is no room for it."""
+        if held not in self._matrices and 4 * rows * columns <= self._room:
+            self._room -= 4 * rows * columns
+            self._matrices[held] = widen(slice(0, rows))
+        return self._matrices.get(held)
+
+
+_wide: ContextVar[_Wide | None] = ContextVar("wide", default=None)
+
+
+@contextmanager
+def kept_wide(room: int) -> Iterator[None]:
+    """For many products of the same matrices: keep them widened, as many as so many bytes have room for."""
+    token = _wide.set(_Wide(room))
+    try:
+        yield
+    finally:
+        _wide.reset(token)
+
+
+def reference(x: Tensor, widen: Widen, rows: int, bias: Tensor | None, held: Tensor | None = None) -> Tensor:
     """x·Wᵀ (+ bias) of (…, k) and a matrix of so many rows, widened as a whole."""
     return F.linear(x, widen(slice(0, rows)).to(x.dtype), bias)
 
 
-def by_pieces(x: Tensor, widen: Widen, rows: int, bias: Tensor | None) -> Tensor:
+def by_pieces(x: Tensor, widen: Widen, rows: int, bias: Tensor | None, held: Tensor | None = None) -> Tensor:
     """The same in bounded memory, also on the way back."""
+    wide = _wide.get()
+    if wide is not None and held is not None and not torch.is_grad_enabled() and x.dtype == torch.float32:
+        matrix = wide.find(held, widen, rows, x.shape[-1])
+        if matrix is not None:
+            return multiplier(x, matrix)(x, matrix, bias)
     if torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)):
         return _Widened.apply(x, widen, rows, bias)
     return _forward(x, widen, rows, bias)

@@ -55,7 +55,8 @@ class Format(ABC):
 
     def multiply(self, x: Tensor, parts: Mapping[str, Tensor], rows: int, bias: Tensor | None) -> Tensor:
         """x·Wᵀ (+ bias) of (…, columns) and the matrix of so many rows that the tensors hold."""
-        return kernels.widened_linear(x, lambda stretch: self.dequantize(parts, stretch), rows, bias)
+        held = next(iter(parts.values()))
+        return kernels.widened_linear(x, lambda stretch: self.dequantize(parts, stretch), rows, bias, held)
 
     def blocks(self, weight: Tensor) -> Tensor:
         """(rows, columns) as (rows, blocks, block)."""
