@@ -296,3 +296,40 @@ def test_a_model_to_fill_gaps_writes_nothing(folder, tmp_path):
     with pytest.raises(LangueError, match=r"distill\.what: a model to fill writes no texts"):
         taught(folder, tmp_path / "run", "fill", distill__what="texts")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_a_card_says_what_the_student_reaches_beside_its_teacher(folder, tmp_path, task):
+    run = taught(folder, tmp_path / "run", task, model__width=8, distill__rows=20).folder.path
+    held = json.loads((run / "teacher.json").read_text())
+    assert held["rows"] <= 20
+    for who in ("teacher", "student", "difference"):
+        assert held[who]["low"] <= held[who]["score"] <= held[who]["high"]
+    assert held["difference"]["score"] == pytest.approx(held["student"]["score"] - held["teacher"]["score"])
+    assert held["teacher_parameters"] > held["student_parameters"]
+    card, name = (run / "README.md").read_text(), held["metric"].replace("_", " ")
+    assert f"| teacher | teacher-{task}, {held['teacher_parameters']:,} parameters" in card
+    assert f"| {name} of the teacher on {held['rows']} " in card
+    assert f"{held['student']['score']:.4f}, 95 % within" in card
+    assert "| speed beside the teacher's |" in card
+
+
+def test_what_the_card_says_of_accuracy_is_what_an_evaluation_says(folder, tmp_path):
+    run = taught(folder, tmp_path / "run", "classify").folder.path
+    held = json.loads((run / "teacher.json").read_text())
+    assert held["student"]["score"] == pytest.approx(rows_in(run, "dev")[-1]["accuracy"])
+
+
+def test_a_loss_is_compared_on_the_same_rows(folder, tmp_path):
+    run = taught(folder, tmp_path / "run", "generate").folder.path
+    held = json.loads((run / "teacher.json").read_text())
+    assert held["metric"] == "loss"
+    assert held["student"]["score"] == pytest.approx(rows_in(run, "dev")[-1]["loss"], rel=0.02)
+
+
+def test_a_report_shows_both(folder, tmp_path):
+    recipe = read_recipe(of_task(folder, "classify"), {**SHORT, "distill.teacher": str(folder / "teacher-classify")})
+    run = train(recipe, tmp_path / "run").folder.path
+    page = (run / "report.html").read_text()
+    assert "accuracy of the teacher on" in page
+    assert "Distillation loss" in page or "distillation loss" in page

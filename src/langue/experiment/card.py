@@ -23,6 +23,7 @@ from langue.recipe import ModelSettings, Recipe
 from langue.report.cost import cost_rows, read_cost
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
+from langue.report.teacher import comparison_rows
 from langue.tasks.training_task import training_task
 from langue.text import Tokenizer
 from langue.text.kind import describe
@@ -225,7 +226,8 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
         if loss < 20 and recipe.task in ("generate", "fill"):
             facts.append(("perplexity", f"{math.exp(loss):,.2f}"))
     facts += _scores(best, "")
-    return facts + [fact for row in record.test for fact in _scores(row, " on test data")]
+    facts += [fact for row in record.test for fact in _scores(row, " on test data")]
+    return facts + [(name, plain(value)) for name, value in comparison_rows(folder.path)]
 
 
 _COUNTS = ("step", "tokens", "seconds", "best", "tokens_per_second", "waited", "peak_share", "learning_rate",

@@ -15,6 +15,7 @@ from langue.account import unsaid
 from langue.console import remark, say
 from langue.data.tally import left_out
 from langue.experiment.card import write_card
+from langue.experiment.comparison import compare_with_teacher
 from langue.experiment.fit import check_fit
 from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
@@ -109,6 +110,7 @@ class Training:
         if is_first():
             if trainer.stopped != INTERRUPTED:
                 _test(folder, trainer.device, trainer.progress.step)
+                compare_with_teacher(folder, _training_task(folder), str(trainer.device))
             if report:
                 remark(write_report(folder.path))
             write_card(folder)

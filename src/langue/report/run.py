@@ -10,6 +10,7 @@ from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
 from langue.report.record import SCORES, Record, Row, number, read_record, typical_speed
 from langue.report.settings import effective_settings
+from langue.report.teacher import comparison_rows
 from langue.text import Tokenizer
 from langue.text.kind import describe
 from langue.wording import duration, short, show, without_gaps
@@ -35,7 +36,7 @@ def run_page(run: Path | str) -> str:
         curves=curves_of(record),
         samples=_samples(record),
         settings=tables(effective_settings(record.recipe, sampled=bool(record.samples())), "recipe"),
-        facts=[_counts(record, tokenizer), *tables(record.environment, "machine")],
+        facts=[_counts(record, tokenizer), *_beside_teacher(run), *tables(record.environment, "machine")],
     )
 
 
@@ -113,6 +114,12 @@ def _detail(row: Row, name: str) -> str:
     """The number that says most about a row."""
     value = number(row, name)
     return "" if value is None else f"{row['split']} {name} {value:.3f}"
+
+
+def _beside_teacher(run: Path) -> list[Table]:
+    """The table of a student and its teacher, where it had one."""
+    rows = comparison_rows(run)
+    return [{"title": "teacher", "rows": rows}] if rows else []
 
 
 def _counts(record: Record, tokenizer: str | None) -> Table:

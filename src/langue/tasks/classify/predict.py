@@ -184,6 +184,15 @@ class Classify(Task):
         expected = [self._expected(target) for target in targets]
         return {"loss": self._loss(outputs, targets), **self.score(answers, expected)}, answers
 
+    def judgements(self, rows: Sequence[Labelled]) -> np.ndarray:
+        """(rows,) 1 where the answer is right and 0 elsewhere, or the squared error of a number."""
+        answers = self._answers(self.scores(self.encode(rows)), scores=False)
+        expected = [self._expected(target_of(row, self.settings)) for row in rows]
+        pairs = zip(answers, expected, strict=True)
+        if self.kind == "number":
+            return np.array([(answer - right) ** 2 for answer, right in pairs])
+        return np.array([float(answer == right) for answer, right in pairs])
+
     def _expected(self, target: Any) -> Any:
         if self.kind == "label":
             return self.settings.labels[target]

@@ -11,6 +11,7 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
 from langue.data.values import whole
 from langue.errors import LangueError
+from langue.metrics.significance import as_mean, mean_of
 from langue.models import Model
 from langue.models.config import ClassifierConfig
 from langue.tasks.classify.data import check_texts, encoded_examples, labels_of, one_label, target_of
@@ -18,11 +19,12 @@ from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.predict import Classify
 from langue.tasks.classify.settings import AnswerKind, ClassifyRecipe, ClassifySettings
 from langue.tasks.distill.rows import held_out, named
-from langue.tasks.distill.training import WrittenTraining
+from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.text import Tokenizer
 from langue.training import Deciding
+from langue.training.device import autocast
 
 METRICS: Mapping[AnswerKind, tuple[str, ...]] = {
     "label": ("accuracy", "f1_macro", "f1", "matthews", "loss"),
@@ -87,6 +89,13 @@ class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRe
         settings = self.recipe.classify
         return ClassifyObjective(settings.kind, self._weights(settings), self.recipe.training.label_smoothing)
 
+    def judged(self, task: Classify, rows: int) -> Standing:
+        known = self._labelled(self.rows["test"] or self.rows["dev"])[:rows]
+        with autocast(task.model.device, self.recipe.training.precision):
+            values = task.judgements(known)
+        metric = {"number": "mean_squared_error", "labels": "exact_match"}.get(task.kind, "accuracy")
+        return Standing(metric, as_mean(values), mean_of, "rows")
+
     @classmethod
     def inputs_for(cls, recipe: ClassifyRecipe, teacher: Classify) -> list[Labelled]:
         return cls.learnt(recipe)
@@ -114,7 +123,7 @@ class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRe
         return recipe.replace(classify={"kind": old.classify.kind, "labels": old.classify.labels})
 
     def check_teacher(self, teacher: Classify) -> None:
-        own, theirs, distill = self.recipe.classify, teacher.settings, self.recipe.distill
+        own, theirs, distill = self.recipe.classify, teacher.settings, self.distill
         if distill is not None and distill.what == "hidden" and own.kind == "choice":
             raise LangueError("distill.what: choices are learnt from logits; several texts share a target there")
         if own.kind in ("label", "labels") and own.labels != theirs.labels:

@@ -50,6 +50,8 @@ class DistillSettings(Settings):
     """The teacher's likeliest tokens, among which alone it shares out its probability; null for all."""
     layers: dict[int, int] | None = None
     """The teacher's layer whose hidden vectors each of the student's learns, both from 1; null spreads them evenly."""
+    rows: int = Field(default=1000, ge=0)
+    """Rows of test data, or else of dev data, on which both are compared when the training is over; 0 for none."""
     texts: WritingSettings = WritingSettings()
     """Settings of the writing of texts."""
 

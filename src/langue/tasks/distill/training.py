@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 
 from langue.content import read_json
 from langue.errors import LangueError
+from langue.metrics.significance import Score
 from langue.models import Model, ModelConfig
 from langue.objectives.layers import Projections, TaughtByLayers, spread
 from langue.objectives.teacher import Taught, Teacher
@@ -27,11 +29,32 @@ TAUGHT = "taught.json"
 """In a run's data: the teacher of its texts, the fingerprint of its weights, and how it wrote them."""
 
 
+class Standing(NamedTuple):
+    """The measure of a model on some rows.
+
+    Attributes:
+        metric: its name.
+        counts: (rows, k), whose sum makes the score.
+        score: from sums to the score.
+        unit: the rows' name, of several.
+    """
+
+    metric: str
+    counts: np.ndarray
+    score: Score
+    unit: str
+
+
 class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
     """A training task with a teacher, where the recipe names one."""
 
+    @property
+    def distill(self) -> DistillSettings | None:
+        """The recipe's section, of a task whose recipes have one."""
+        return self.recipe.distill if isinstance(self.recipe, TaughtRecipe) else None
+
     def learning(self, device: torch.device) -> Objective:
-        settings = self.recipe.distill
+        settings = self.distill
         if settings is None or not self.has_teacher:
             return self.objective()
         model = self._teacher.model.to(device).requires_grad_(False)
@@ -42,7 +65,7 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
     @cached_property
     def companion(self) -> Projections | None:
         """Projections to the teacher's width, of hidden vectors."""
-        if self.recipe.distill is None or self.recipe.distill.what != "hidden":
+        if self.distill is None or self.distill.what != "hidden":
             return None
         if self.recipe.training.compile:
             raise LangueError("distill.what: hidden looks into a model while it runs; set training.compile off")
@@ -60,8 +83,8 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
         Raises:
             LangueError: one of them has no such layer.
         """
-        assert self.recipe.distill is not None
-        chosen, student, teacher = self.recipe.distill.layers, self.recipe.model, self._teacher.model.config
+        assert self.distill is not None
+        chosen, student, teacher = self.distill.layers, self.recipe.model, self._teacher.model.config
         layers = []
         for own, theirs in zip(reversed(student.sides), reversed(teacher.sides), strict=True):
             layers.append(chosen or spread(own.layer_count, theirs.layer_count))
@@ -73,7 +96,7 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
 
     @property
     def weights(self) -> Mapping[str, str]:
-        settings = self.recipe.distill
+        settings = self.distill
         if settings is None:
             return {}
         written = None if self.has_teacher else read_json(self.folder / TAUGHT)["weights"]
@@ -82,7 +105,7 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
     @property
     def has_teacher(self) -> bool:
         """True if a teacher has a share in the loss, whose unit is no longer that of the data alone."""
-        return self.recipe.distill is not None and self.recipe.distill.what != "texts"
+        return self.distill is not None and self.distill.what != "texts"
 
     @cached_property
     def _teacher(self) -> Any:
@@ -91,17 +114,25 @@ class TaughtTraining(SupervisedTraining[AnyTaughtRecipe]):
         Raises:
             LangueError: it cannot teach what is to be learnt.
         """
-        assert self.recipe.distill is not None
-        teacher = load_teacher(self.recipe.distill, self.recipe.task)
+        assert self.distill is not None
+        teacher = load_teacher(self.distill, self.recipe.task)
         limit, context = teacher.model.context_limit, self.recipe.model.context
         if limit is not None and limit < context:
-            path = self.recipe.distill.teacher
+            path = self.distill.teacher
             raise LangueError(
                 f"distill.teacher: {path} reads {limit:,} positions, but the student {context:,}; "
                 f"set --model.context {limit}"
             )
         self.check_teacher(teacher)
         return teacher
+
+    @abstractmethod
+    def judged(self, task: Any, rows: int) -> Standing:
+        """The measure of a task object, a student's or a teacher's, on the first rows of test data, or of dev data."""
+
+    def can_be_compared(self, teacher: Any) -> bool:
+        """True if a teacher is measured in the same units as the student."""
+        return True
 
     def check_teacher(self, teacher: Any) -> None:
         """Refuse a teacher of the task that says other things than the student is to learn.
@@ -140,14 +171,14 @@ class WrittenTraining(TaughtTraining[AnyTaughtRecipe]):
         return recipe.replace(data=old.data)
 
 
-def load_teacher(settings: DistillSettings, task: str) -> Any:
-    """A teacher, on the CPU, ready for use.
+def load_teacher(settings: DistillSettings, task: str, device: str = "cpu") -> Any:
+    """A teacher, ready for use.
 
     Raises:
         LangueError: there is no such model, or it is for another task.
     """
     try:
-        return load(settings.teacher, "cpu", task=task)
+        return load(settings.teacher, device, task=task)
     except LangueError as error:
         raise LangueError(f"distill.teacher: {error}") from None
 

@@ -9,7 +9,8 @@ from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import ClassifierConfig
-from langue.tasks.distill.training import TaughtTraining
+from langue.tasks.distill.losses import losses_of_rows
+from langue.tasks.distill.training import Standing, TaughtTraining
 from langue.tasks.fill.evaluate import evaluate_masked
 from langue.tasks.fill.objective import Masked
 from langue.tasks.fill.predict import Fill
@@ -74,6 +75,12 @@ class FillTraining(TaughtTraining[FillRecipe], TextTraining[FillRecipe]):
         if pairs == "none":
             return super().stream_of(store)
         return Pairs(store, self.row_tokens, self.recipe.training.seed, pairs)
+
+    def judged(self, task: Fill, rows: int) -> Standing:
+        objective = Masked(self.tokenizer, self.recipe.masking.replace(pairs="none"))
+        room = self.recipe.model.context - len(self.tokenizer.pair([])[0])
+        with autocast(task.model.device, self.recipe.training.precision):
+            return losses_of_rows(task.model, objective, self.splits.test or self.splits.dev, room, rows)
 
     def objective(self) -> Masked:
         return Masked(self.tokenizer, self.recipe.masking, self.recipe.training.label_smoothing)

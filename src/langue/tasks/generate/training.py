@@ -8,7 +8,8 @@ from typing import Any
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
-from langue.tasks.distill.training import WrittenTraining
+from langue.tasks.distill.losses import losses_of_rows
+from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.predict import Generate
 from langue.tasks.generate.settings import GenerateRecipe
@@ -41,6 +42,16 @@ class GenerateTraining(WrittenTraining[GenerateRecipe], TextTraining[GenerateRec
     @classmethod
     def complete(cls, recipe: GenerateRecipe, tokenizer: Tokenizer) -> GenerateRecipe:
         return with_vocabulary(recipe, tokenizer)
+
+    def judged(self, task: Generate, rows: int) -> Standing:
+        stores = self.splits.test or self.splits.dev
+        with autocast(task.model.device, self.recipe.training.precision):
+            return losses_of_rows(task.model, self.objective(), stores, self.row_tokens, rows)
+
+    def can_be_compared(self, teacher: Generate) -> bool:
+        limit = teacher.model.context_limit
+        reads = limit is None or limit >= self.recipe.model.context
+        return reads and teacher.tokenizer.fingerprint == self.tokenizer.fingerprint
 
     @classmethod
     def inputs_for(cls, recipe: GenerateRecipe, teacher: Generate) -> list[tuple[int, str]]:

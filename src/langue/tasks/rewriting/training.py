@@ -23,7 +23,7 @@ from langue.models import Model, evaluating
 from langue.models.count import flops_per_token
 from langue.objectives import Seq2SeqObjective
 from langue.tasks.distill.rows import named
-from langue.tasks.distill.training import WrittenTraining
+from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
 from langue.tasks.rewriting.settings import RewriteRecipe
@@ -128,6 +128,12 @@ class PairTraining(WrittenTraining[RewriteRecipe]):
         make_folders(folder)
         if recipe.source_tokenizer is not None:
             source_tokenizer(recipe, cls.task.columns).save(folder / "source")
+
+    def judged(self, task: Any, rows: int) -> Standing:
+        pairs = (self._test or self._dev)[:rows]
+        written, expected = task.write(pairs), [pair.target for pair in pairs]
+        metric, counts, score = task.counted(written, expected, task.languages_of(pairs))
+        return Standing(metric, counts, score, "pairs")
 
     @classmethod
     def inputs_for(cls, recipe: RewriteRecipe, teacher: Rewrite) -> list[Pair]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from langue.environments.policies import RewriterPolicy
-from langue.metrics.rouge import rouge
+from langue.metrics.rouge import KINDS, rouge, rouge_statistics
 from langue.metrics.scripts import one_language
+from langue.metrics.significance import Score, as_mean, mean_of
 from langue.metrics.translation import Languages
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
@@ -36,6 +39,14 @@ class Summarize(Rewrite):
         """
         summaries = [result.text for result in self.rewrite(as_list(texts, "a text"), **options)]
         return summaries[0] if isinstance(texts, str) else summaries
+
+    def counted(
+        self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
+    ) -> tuple[str, np.ndarray, Score]:
+        """The metric that a student is compared with its teacher by: its name, (texts, k) counts, and how their sum
+        becomes a score."""
+        scores = rouge_statistics(predicted, expected, language=one_language(languages))
+        return "rouge_l", as_mean(scores[:, KINDS.index("rouge_l")]), mean_of
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""

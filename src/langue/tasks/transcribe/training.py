@@ -23,13 +23,14 @@ from langue.data.sounds import SoundStore, write_sounds
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.files import digest, make_folders
+from langue.metrics.speech import error_rate, error_statistics
 from langue.models import Model, evaluating
 from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, HOP, frames_of, levels_of
 from langue.tasks.distill.rows import held_out, named
-from langue.tasks.distill.training import WrittenTraining
+from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import needed_positions
@@ -103,6 +104,13 @@ class TranscribeTraining(WrittenTraining[TranscribeRecipe], TableTraining[Transc
         if TOO_LONG in account["dropped"] and recipe.model.form == "encoder" and len(strides) > 1:
             say(f"positions half as long have room for such texts: --model.audio.strides '{list(strides[:-1])}'")
         tally.check([str(data.train)], data.max_dropped, data.option, harmless=())
+
+    def judged(self, task: Transcribe, rows: int) -> Standing:
+        chosen = (self.rows["test"] or self.rows["dev"])[:rows]
+        truncated = self.recipe.transcribe.truncated
+        heard = task.hear([recording_of(row, truncated).read() for row in chosen], beams=self.recipe.transcribe.beams)
+        written, expected = [one.text for one in heard], [row.values["text"] for row in chosen]
+        return Standing("wer", error_statistics(written, expected)["wer"], error_rate, "recordings")
 
     @classmethod
     def inputs_for(cls, recipe: TranscribeRecipe, teacher: Transcribe) -> list[Labelled]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from langue.environments.policies import RewriterPolicy
-from langue.metrics.translation import Languages, translation_scores
+from langue.metrics.significance import Score
+from langue.metrics.translation import Languages, TranslationMetric, translation_scores
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
 
@@ -39,6 +42,14 @@ class Translate(Rewrite):
         tags = None if target_language is None else (target_language,)
         translations = [result.text for result in self.rewrite(as_list(texts, "a text"), tags=tags, **options)]
         return translations[0] if isinstance(texts, str) else translations
+
+    def counted(
+        self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
+    ) -> tuple[str, np.ndarray, Score]:
+        """The metric that a student is compared with its teacher by: its name, (texts, k) counts, and how their sum
+        becomes a score."""
+        metric = TranslationMetric("chrf", languages)
+        return "chrf", metric.statistics(predicted, expected), metric.score
 
     def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
         """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
