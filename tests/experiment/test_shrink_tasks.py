@@ -122,5 +122,26 @@ def test_losses_are_those_that_the_task_measures(run: Path) -> None:
     some: list[Any] = [Pair(*pair, (), 0, "", 0, 0) for pair in pairs(20, seed=3)]
     if task.row_kind == "rows":
         some = read_split(data, "dev")[:20]
-    sums = task.row_losses(some).sums(task.model)
+    losses = task.row_losses(some)
+    sums = losses.sums(task.model)
     assert sums[:, 0].sum() / sums[:, 1].sum() == pytest.approx(measured(task, some), rel=1e-4)
+    assert (losses.hits is not None) == (task.name in ("classify", "tag"))
+    if losses.hits is not None:
+        right = losses.right(task.model)
+        assert right[:, 0].sum() / right[:, 1].sum() == pytest.approx(task.evaluate(some)[0]["accuracy"])
+
+
+def test_right_choices_are_counted(tmp_path: Path) -> None:
+    some = [
+        {"text": "the film", "choices": ["was fine", "was", "dull"][: 2 + n % 2], "label": n % 2} for n in range(30)
+    ]
+    recipe = {"task": "classify", "tokenizer": {"kind": "byte"}, **rows(tmp_path, some), "classify": {"kind": "choice"}}
+    recipe["model"] = {**MODEL, **recipe["model"]}
+    run = train(read_recipe({**recipe, "training": TRAINING}), tmp_path / "run", report=False).folder
+    task = langue.load(run.path, "cpu")
+    dev = read_split(run.recipe().data, "dev")  # type: ignore[arg-type]
+    right = task.row_losses(dev).right(task.model)
+    answers = task.predict([row.values for row in dev])
+    expected = [answer == row.values["label"] for row, answer in zip(dev, answers, strict=True)]
+    assert right.tolist() == [[float(hit), 1.0] for hit in expected]
+    assert 0 < sum(expected) < len(expected)

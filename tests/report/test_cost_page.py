@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from langue.metrics.cost import Cost, Footprint, LossChange
+from langue.metrics.cost import Cost, Footprint, MeanChange
 from langue.report.cost import cost_rows
 from langue.report.cost_page import cost_page, verdict
 from pages import Page, check_self_contained
 
 
-def change(low: float, difference: float, high: float) -> LossChange:
-    return LossChange(
+def change(low: float, difference: float, high: float) -> MeanChange:
+    return MeanChange(
         unit="token", before=2.0, after=2.0 + difference, difference=difference, low=low, high=high, p=0.01, rows=9,
         targets=1234,
     )  # fmt: skip
 
 
-def cost(loss: LossChange, source: str = "run", writing: float | None = 50.0) -> Cost:
+def cost(loss: MeanChange, source: str = "run", writing: float | None = 50.0) -> Cost:
     whole = Footprint(disk=4 << 20, memory=4 << 20, parameters=1_000_000, reading=1000.0, writing=writing)
     half = Footprint(disk=2 << 20, memory=2 << 20, parameters=500_000, reading=1500.0, writing=writing)
     return Cost(

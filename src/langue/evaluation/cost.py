@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from langue.batch import Batch
 from langue.engine import Engine, GenerationSettings, Request
-from langue.metrics.cost import Cost, Footprint, LossChange
+from langue.metrics.cost import Cost, Footprint, MeanChange
 from langue.metrics.significance import mean_of, paired_bootstrap
 from langue.models import Model, evaluating
 from langue.models.count import numbers_of
@@ -76,22 +77,29 @@ def cost_of(
         calibrated_on=calibrated_on,
         before=sizes[0],
         after=sizes[1],
-        loss=loss_change(before.model, after.model, rows),
+        loss=mean_change(before.model, after.model, rows.sums, rows.unit),
+        accuracy=None if rows.hits is None else mean_change(before.model, after.model, rows.right, rows.unit),
     )
 
 
-def loss_change(before: Model, after: Model, rows: RowLosses) -> LossChange:
-    """The change of the mean loss over rows, with the interval of the paired bootstrap over them.
+def mean_change(before: Model, after: Model, measure: Callable[[Model], np.ndarray], unit: str) -> MeanChange:
+    """The change of a mean over rows, with the interval of the paired bootstrap over them.
+
+    Args:
+        before: a model.
+        after: another.
+        measure: gives (rows, 2) of a model: a sum for each row, and over how many it goes.
+        unit: one of those.
 
     Raises:
-        LangueError: a loss is no finite number.
+        LangueError: a sum is no finite number.
     """
-    first, second = rows.sums(before), rows.sums(after)
+    first, second = measure(before), measure(after)
     for sums in (first, second):
         refuse_not_finite(sums)
     tested = paired_bootstrap(first, second, mean_of)
-    return LossChange(
-        unit=rows.unit,
+    return MeanChange(
+        unit=unit,
         before=tested.first,
         after=tested.second,
         difference=tested.difference,

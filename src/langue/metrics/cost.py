@@ -23,15 +23,15 @@ class Footprint(Settings):
     """Tokens that it writes in a second, one text at a time; null of one that writes nothing."""
 
 
-class LossChange(Settings):
-    """Mean losses before and after, and the bounds of 95 % of their difference: the paired bootstrap over rows."""
+class MeanChange(Settings):
+    """Means before and after, and the bounds of 95 % of their difference: the paired bootstrap over rows."""
 
     unit: str
-    """One of what the losses are counted by, such as a token."""
+    """One of what they are means over, such as a token."""
     before: float
-    """Mean loss before."""
+    """Mean before."""
     after: float
-    """Mean loss after."""
+    """Mean after."""
     difference: float
     """After − before."""
     low: float
@@ -43,7 +43,7 @@ class LossChange(Settings):
     rows: int
     """Rows that were measured on, none of which was calibrated with."""
     targets: int
-    """Tokens, or whatever the unit is, that the losses are means over."""
+    """Tokens, or whatever the unit is, that they are means over."""
 
 
 class Cost(Settings):
@@ -61,5 +61,7 @@ class Cost(Settings):
     """Size and speed of the model that it was made of."""
     after: Footprint
     """Size and speed of what came out."""
-    loss: LossChange
+    loss: MeanChange
     """Change of the loss."""
+    accuracy: MeanChange | None = None
+    """Change of the share of answers that are right; null where none are simply right or wrong."""

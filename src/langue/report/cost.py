@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langue.content import read_json
-from langue.metrics.cost import FILE, Cost
+from langue.metrics.cost import FILE, Cost, MeanChange
 from langue.settings import parse
 from langue.wording import short, size
 
@@ -28,18 +28,18 @@ def cost_rows(cost: Cost) -> list[CostRow]:
         _row("on disk", before.disk, after.disk, size),
         _row("in memory", before.memory, after.memory, size),
         _row("parameters", before.parameters, after.parameters, short),
-        CostRow(
-            f"loss per {loss.unit}",
-            f"{loss.before:.4f}",
-            f"{loss.after:.4f}",
-            f"{loss.difference:+.4f} ({loss.low:+.4f} … {loss.high:+.4f})",
-            _shares(loss.before, loss.after),
-        ),
+        _change(f"loss per {loss.unit}", loss),
+        *([] if cost.accuracy is None else [_change("accuracy", cost.accuracy)]),
         _row("read per second", before.reading, after.reading, short),
     ]
     if before.writing is not None and after.writing is not None:
         rows.append(_row("written per second", before.writing, after.writing, short))
     return rows
+
+
+def _change(name: str, mean: MeanChange) -> CostRow:
+    change = f"{mean.difference:+.4f} ({mean.low:+.4f} … {mean.high:+.4f})"
+    return CostRow(name, f"{mean.before:.4f}", f"{mean.after:.4f}", change, _shares(mean.before, mean.after))
 
 
 def _row(name: str, before: float, after: float, words: Any) -> CostRow:

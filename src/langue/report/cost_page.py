@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langue.metrics.cost import Cost, LossChange
+from langue.metrics.cost import Cost, MeanChange
 from langue.report.cost import cost_rows
 from langue.report.page import render
 
@@ -27,7 +27,7 @@ def cost_page(cost: Cost, name: str) -> str:
     )
 
 
-def verdict(loss: LossChange) -> str:
+def verdict(loss: MeanChange) -> str:
     """The change of the loss in a sentence."""
     amount = f"{abs(loss.difference):.4f} per {loss.unit}"
     if loss.low <= 0 <= loss.high:
@@ -35,7 +35,7 @@ def verdict(loss: LossChange) -> str:
     return f"The loss rose by {amount}." if loss.difference > 0 else f"The loss fell by {amount}."
 
 
-def _interval(loss: LossChange) -> dict[str, float]:
+def _interval(loss: MeanChange) -> dict[str, float]:
     """Places of an interval, its middle and of no change, in hundredths of a line that shows them all."""
     low, high = min(loss.low, 0.0), max(loss.high, 0.0)
     room = (high - low) or 1.0

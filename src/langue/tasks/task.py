@@ -12,7 +12,9 @@ from langue.tasks.inputs import as_list
 from langue.tasks.losses import RowLosses
 
 if TYPE_CHECKING:
-    from langue.batch import Example
+    from torch import Tensor
+
+    from langue.batch import Batch, Example
     from langue.environments.policies import Policy
     from langue.hub import PretrainedModel
     from langue.models import Model
@@ -101,7 +103,14 @@ class Task(ABC):
             LangueError: as of `examples`.
         """
         objective: Any = self.objective()  # which draws nothing here, as most never do
-        return RowLosses(objective, [objective.batch([example]) for example in self.examples(rows)], self.loss_unit)
+        batches = [objective.batch([example]) for example in self.examples(rows)]
+        return RowLosses(objective, batches, self.loss_unit, self.hits)
+
+    @property
+    def hits(self) -> Callable[[Model, Batch], Tensor] | None:
+        """(n,) bool of a model and a batch: the likeliest answers that are right; None of tasks whose answers are not
+        simply right or wrong."""
+        return None
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(type(self), name):

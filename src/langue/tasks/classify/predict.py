@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from langue import metrics
 from langue.account import reported
-from langue.batch import Example
+from langue.batch import IGNORE, Batch, Example
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
@@ -72,6 +73,10 @@ class Classify(Task):
     def examples(self, rows: Sequence[Labelled]) -> Sequence[Example]:
         encoded = encoded_examples(self.tokenizer, rows, self.settings, self.model.config.context)
         return Examples(encoded, several=self.kind == "choice")
+
+    @property
+    def hits(self) -> Callable[[Model, Batch], Tensor] | None:
+        return {"label": _right_labels, "choice": _right_choices}.get(self.kind)
 
     @reported()
     def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
@@ -219,6 +224,17 @@ def _row(text: Text, place: str) -> Labelled:
     if len(text) != 2:
         raise LangueError(f"{place}: a pair has two texts, not {len(text)}")
     return Labelled(place, {"sentence1": text[0], "sentence2": text[1]})
+
+
+def _right_labels(model: Model, batch: Batch) -> Tensor:
+    assert batch.targets is not None
+    return model.classify(batch).argmax(1) == batch.targets
+
+
+def _right_choices(model: Model, batch: Batch) -> Tensor:
+    assert batch.targets is not None
+    scores = model.classify(batch).view(batch.targets.shape).masked_fill(batch.targets == IGNORE, -torch.inf)
+    return batch.targets.gather(1, scores.argmax(1, keepdim=True))[:, 0] == 1
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

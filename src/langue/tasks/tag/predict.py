@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from langue import metrics
 from langue.account import reported
-from langue.batch import Example
+from langue.batch import IGNORE, Batch, Example
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
@@ -63,6 +64,10 @@ class Tag(Task):
 
     def objective(self) -> TagObjective:
         return TagObjective()
+
+    @property
+    def hits(self) -> Callable[[Model, Batch], Tensor]:
+        return _right_words
 
     def examples(self, rows: Sequence[Labelled]) -> Sequence[Example]:
         return Examples(encoded_pieces(self.tokenizer, rows, self.settings, self.model.config.context))
@@ -140,6 +145,11 @@ class Tag(Task):
             there = np.flatnonzero(piece.places >= 0)
             logs[number][piece.first + there] = output[piece.places[there]]
         return logs
+
+
+def _right_words(model: Model, batch: Batch) -> Tensor:
+    assert batch.targets is not None
+    return (model.classify(batch).argmax(-1) == batch.targets)[batch.targets != IGNORE]
 
 
 def is_bio(labels: Sequence[str]) -> bool:
