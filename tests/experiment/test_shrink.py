@@ -106,6 +106,19 @@ def test_checkpoints_and_published_folders_shrink_as_well(run: Path, tmp_path: P
     assert json.loads((tmp_path / "again" / "config.json").read_text())["num_hidden_layers"] == 2
 
 
+def test_adapters_become_part_of_what_is_left(run: Path, tmp_path: Path) -> None:
+    adapt = {"kind": "lora", "rank": 1, "on": ["attention"]}
+    recipe = read_recipe({**RunFolder(run).recipe().model_dump(mode="json"), "adapt": adapt})
+    train(recipe, tmp_path / "adapted", start_from=run, report=False)
+    cost = shrink(tmp_path / "adapted", tmp_path / "new", keep={"layers": 2}, seconds=0.01)
+    model, kept = langue.load(tmp_path / "new", "cpu").model, load_model(run / "model")
+    assert model.config.adapter is None
+    assert RunFolder(tmp_path / "new").recipe().adapt is None
+    assert cost.after.parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert cost.before.disk > (run / "model" / "model.safetensors").stat().st_size
+    assert cost.before.parameters > sum(parameter.numel() for parameter in kept.parameters())
+
+
 def test_the_command_prints_what_it_writes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["shrink", str(run), "--keep", "layers:2", "--out", str(tmp_path / "new")]
     assert cli.run([*command, "--json"]) == 0

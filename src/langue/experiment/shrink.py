@@ -23,6 +23,7 @@ from langue.files import write_text
 from langue.hub import PretrainedModel, local, new_folder, save_checkpoint
 from langue.metrics.cost import Cost
 from langue.models import Model
+from langue.models.build import read_base
 from langue.models.quantize import Rounding, quantize
 from langue.nn.linear import Linear, linear_layers
 from langue.pruning import Keep, prune, read_keep
@@ -214,11 +215,13 @@ def _run_of(source: Path) -> Path:
 
 
 def weight_files(source: Path) -> list[Path]:
-    """The files of a model's weights."""
+    """The files of a model's weights, those that its adapters stand on among them."""
     if source.is_file():
         return [source]
     folder = source / "model" if (source / "model").is_dir() else source
-    return sorted({*folder.glob("model*.safetensors"), *folder.glob("model.bin")})
+    files = sorted({*folder.glob("model*.safetensors"), *folder.glob("model.bin")})
+    base = read_base(folder)
+    return files if base is None else [*files, *weight_files(local(Path(base.path)))]
 
 
 def _write(
@@ -227,7 +230,7 @@ def _write(
     """Write what belongs to a run besides its model: its recipe, its dev and test data, the card and the cost."""
     config = result.model.config
     if recipe is not None:
-        recipe = recipe.replace(model=ModelSettings(**config.model_dump()))
+        recipe = recipe.replace(model=ModelSettings(**config.model_dump()), adapt=None)
         write_recipe(recipe, stage / "recipe.yaml")
         write_text(stage / "environment.json", json.dumps(environment(), indent=2) + "\n")
         for folder in sorted((run / "data").glob("dev*")) + sorted((run / "data").glob("test*")):
