@@ -148,11 +148,17 @@ def test_the_demo_of_shrinking_shows_all_models_and_its_commands_work(tmp_path, 
     monkeypatch.chdir(tmp_path)
     demo_shrink(tmp_path / "demo shrink", seconds=3.0)
     printed = capsys.readouterr().out
-    assert re.findall(r"^│ ([\w-]+) ", printed, re.MULTILINE) == ["model", "pruned", "pruned-further"]
+    assert re.findall(r"^│ ([\w-]+) ", printed, re.MULTILINE) == ["model", "int8", "q4_0", "pruned", "pruned-further"]
     found = commands(printed)
     assert [words[0] for words in found] == ["generate", "shrink", "evaluate"]
     for words in found:
         assert run(words) == 0, words
     capsys.readouterr()
     demo_shrink(tmp_path / "demo shrink", seconds=3.0)
-    assert re.findall(r"^│ ([\w-]+) ", capsys.readouterr().out, re.MULTILINE) == ["model", "pruned", "pruned-further"]
+    assert re.findall(r"^│ ([\w-]+) ", capsys.readouterr().out, re.MULTILINE) == [
+        "model",
+        "int8",
+        "q4_0",
+        "pruned",
+        "pruned-further",
+    ]

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from langue.metrics.cost import Cost, Footprint
 
 PLAN = """\
-A small Transformer learns to write like Python's own documentation for {seconds:.0f} seconds. Then half of its
-heads and feedforward channels go, those that add least to what it says; what is left learns on for a third of the time.
+A small Transformer learns to write like Python's own documentation for {seconds:.0f} seconds. Then its numbers get
+eight and four bits; and half of its heads and feedforward channels go, those that add least to what it says, of which
+what is left learns on for a third of the time.
 This takes about a minute on two cores, and needs no data and no network.
 Everything goes to {out}. Ctrl-C saves, and the same command then goes on.
 """
@@ -27,7 +28,12 @@ With a model of your own: docs/shrinking.md
 
 PAGE = "  look at {out}/pruned/cost.html in a browser, on a phone too\n"
 
-KEEP = "heads:0.5,feedforward:0.5"
+WAYS: dict[str, dict[str, Any]] = {
+    "int8": {"to": "int8"},
+    "q4_0": {"to": "q4_0"},
+    "pruned": {"keep": "heads:0.5,feedforward:0.5"},
+}
+"""Folders of the models that are made of the first one, and how."""
 
 
 def demo_shrink(out: Path, seconds: float = 24.0) -> None:
@@ -41,11 +47,14 @@ def demo_shrink(out: Path, seconds: float = 24.0) -> None:
     budget = {"training.seconds": str(seconds), "samples.max_tokens": "0"}
     with no_remarks():
         _train(read_recipe("generate", budget), out / "model")
-        cost = read_cost(out / "pruned") or shrink(out / "model", out / "pruned", keep=KEEP, seconds=0.5)
+        costs = {
+            name: read_cost(out / name) or shrink(out / "model", out / name, **how, seconds=0.5)
+            for name, how in WAYS.items()
+        }
         budget["training.seconds"] = str(seconds / 3)
         _train(read_recipe(out / "pruned" / "recipe.yaml", budget), out / "pruned-further", out / "pruned")
-        further = cost_between(out / "model", out / "pruned-further", seconds=0.5)
-    show({"pruned": cost, "pruned-further": further})
+        costs["pruned-further"] = cost_between(out / "model", out / "pruned-further", seconds=0.5)
+    show(costs)
     page = PAGE.format(out=out) if (out / "pruned" / "cost.html").is_file() else ""
     print(NEXT.format(out=shlex.quote(str(out)), page=page))
 
