@@ -28,6 +28,10 @@ LARGEST = 127
 """The largest digit."""
 BASE = 2 * LARGEST
 """Second digits that make one first digit: what is left of a first digit is at most a half."""
+_AT_ONCE = 64
+"""Rows that are multiplied at once, whose products a core's cache holds until they are scaled: of 768 rows by a matrix
+of 1,536 × 384 that takes 8 ms in place of 13. (fp32 takes 6: two digits are faster where memory is read for few rows.)
+"""
 
 
 def reference(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
@@ -82,13 +86,17 @@ class _IntegerLinear(Function):
 
 def _forward(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
     flat = x.reshape(-1, x.shape[-1])
-    sizes, digits = split(flat)
-    first, second = _products(digits, codes.t())
-    # No operation with a factor of its own, such as addcmul: where a vector ends it may round once or twice.
-    output = second.float().mul_(1 / BASE).add_(first).mul_(scales).mul_(sizes)
+    output = torch.cat([_some_rows(rows, codes, scales) for rows in flat.split(_AT_ONCE)])
     if bias is not None:
         output += bias
     return output.view(*x.shape[:-1], -1)
+
+
+def _some_rows(x: Tensor, codes: Tensor, scales: Tensor) -> Tensor:
+    sizes, digits = split(x)
+    first, second = _products(digits, codes.t())
+    # No operation with a factor of its own, such as addcmul: where a vector ends it may round once or twice.
+    return second.float().mul_(1 / BASE).add_(first).mul_(scales).mul_(sizes)
 
 
 def _products(digits: Tensor, codes: Tensor) -> Sequence[Tensor]:
