@@ -147,3 +147,22 @@ def test_matrices_stay_wide_while_weights_are_settled_and_there_is_room() -> Non
     with kernels.settled_weights(4 * 60 - 1):
         assert products(3) == 3
     assert products(3) == 3
+
+
+@integers
+@pytest.mark.parametrize("digits", [1, 2])
+def test_a_row_has_the_same_bits_beside_outliers(digits: int) -> None:
+    (codes, scales), draws = matrix(48, 64), torch.Generator().manual_seed(5)
+    x = torch.randn(70, 64, generator=draws)
+    x[1::2] *= 1e4
+    together = kernels.int8_linear(x, codes, scales, None, digits)
+    for row in range(0, 70, 7):
+        assert torch.equal(kernels.int8_linear(x[row : row + 1], codes, scales, None, digits)[0], together[row])
+
+
+@integers
+def test_one_digit_is_the_product_of_rows_rounded_to_eight_bits() -> None:
+    (codes, scales), x = matrix(9, 33), torch.randn(5, 33, generator=torch.Generator().manual_seed(1))
+    size = x.abs().amax(-1, keepdim=True) / 127
+    expected = ((x / size).round() * size).double() @ (codes * scales[:, None]).double().t()
+    torch.testing.assert_close(kernels.int8_linear(x, codes, scales, None, 1).double(), expected, atol=1e-5, rtol=1e-5)

@@ -183,7 +183,7 @@ def _quantizing(to: WritableName, method: Rounding | None) -> ShrinkStep:
     chosen: Rounding = method or ("gptq" if few else "round")
 
     def apply(model: Model, run: Calibration) -> Model:
-        smaller = quantize(model, config, chosen, run)
+        smaller = quantize(model, config.replace(one_digit=model.config.form == "encoder"), chosen, run)
         layers = linear_layers(smaller)
         kept = [place for place, layer in layers.items() if type(layer) is Linear]
         if kept:

@@ -34,16 +34,16 @@ of 1,536 × 384 that takes 8 ms in place of 13. (fp32 takes 6: two digits are fa
 """
 
 
-def reference(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
+def reference(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None, digits: int = 2) -> Tensor:
     """x·(scales·codes)ᵀ (+ bias) of (…, k), (n, k) int8 and (n,) fp32."""
     return work_out("widened_linear", x, lambda rows: codes[rows] * scales[rows, None], len(codes), bias, codes)
 
 
-def by_integers(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
-    """The same, x being rounded to two digits."""
+def by_integers(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None, digits: int = 2) -> Tensor:
+    """The same, x being rounded to one digit or two."""
     if torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)):
-        return _IntegerLinear.apply(x, codes, scales, bias)
-    return _forward(x, codes, scales, bias)
+        return _IntegerLinear.apply(x, codes, scales, bias, digits)
+    return _forward(x, codes, scales, bias, digits)
 
 
 @cache
@@ -57,42 +57,52 @@ def are_exact() -> bool:
     return bool((torch._int_mm(extreme, -extreme.t()) == -64 * LARGEST**2).all())
 
 
-def suit(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> bool:
+def suit(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None, digits: int = 2) -> bool:
     """True if torch's product in integers is right: of one column it is not, and of very many, sums leave 32 bits."""
     return x.numel() > 0 and 1 < x.shape[-1] < 2**31 // LARGEST**2
 
 
 class _IntegerLinear(Function):
     @staticmethod
-    def forward(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:  # type: ignore[override]
-        return _forward(x, codes, scales, bias)
+    def forward(  # type: ignore[override]
+        x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None, digits: int
+    ) -> Tensor:
+        return _forward(x, codes, scales, bias, digits)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor | None], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor | None, int], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[1:3])
 
     @staticmethod
     @backward_of_result
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         codes, scales = ctx.saved_tensors
-        by_x, _, _, by_bias = ctx.needs_input_grad
+        by_x, _, _, by_bias, _ = ctx.needs_input_grad
         return (
             widened.back(grad * scales, lambda rows: codes[rows], len(codes)) if by_x else None,
             None,
             None,
             grad.flatten(0, -2).sum(0) if by_bias else None,
+            None,
         )
 
 
-def _forward(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
+def _forward(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None, digits: int) -> Tensor:
     flat = x.reshape(-1, x.shape[-1])
-    output = torch.cat([_some_rows(rows, codes, scales) for rows in flat.split(_AT_ONCE)])
+    multiply = _by_one_digit if digits == 1 else _by_two_digits
+    output = torch.cat([multiply(rows, codes, scales) for rows in flat.split(_AT_ONCE)])
     if bias is not None:
         output += bias
     return output.view(*x.shape[:-1], -1)
 
 
-def _some_rows(x: Tensor, codes: Tensor, scales: Tensor) -> Tensor:
+def _by_one_digit(x: Tensor, codes: Tensor, scales: Tensor) -> Tensor:
+    sizes = x.abs().amax(-1, keepdim=True).clamp_(min=1e-30).div_(LARGEST)
+    digits = (x * sizes.reciprocal()).round_().to(torch.int8)
+    return torch._int_mm(digits, codes.t()).float().mul_(scales).mul_(sizes)
+
+
+def _by_two_digits(x: Tensor, codes: Tensor, scales: Tensor) -> Tensor:
     sizes, digits = split(x)
     first, second = _products(digits, codes.t())
     # No operation with a factor of its own, such as addcmul: where a vector ends it may round once or twice.

@@ -186,12 +186,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return work_out("linear", x, weight, bias)
 
 
-def int8_linear(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None = None) -> Tensor:
+def int8_linear(x: Tensor, codes: Tensor, scales: Tensor, bias: Tensor | None = None, digits: int = 2) -> Tensor:
     """x·(scales·codes)ᵀ (+ bias) of (…, k), (n, k) int8 and (n,) fp32, whose gradients are those of x and bias alone.
 
-    A row's result does not depend on the others'. Where bytes are multiplied, x is rounded to fifteen bits a row.
+    A row's result does not depend on the others'. Where bytes are multiplied, x is rounded by two digits to
+    fifteen bits a row, or by one to eight.
     """
-    return work_out("int8_linear", x, codes, scales, bias)
+    return work_out("int8_linear", x, codes, scales, bias, digits)
 
 
 def widened_linear(

@@ -12,10 +12,17 @@ from langue.quantization.format import ALL, Grid, Rows, WritableFormat, reciproc
 
 
 class Int8(WritableFormat):
-    """Value = scale of the row · level, levels from −127 to 127."""
+    """Value = scale of the row · level, levels from −127 to 127.
+
+    Args:
+        digits: of eight bits, that a number of the input is rounded to before it is multiplied.
+    """
 
     name = "int8"
     block, bits = None, 8.0
+
+    def __init__(self, digits: int = 2):
+        self.digits = digits
 
     def parts(self, rows: int, columns: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         return {"codes": ((rows, columns), torch.int8), "scales": ((rows,), torch.float32)}
@@ -36,4 +43,4 @@ class Int8(WritableFormat):
         return parts["codes"][rows].float()[:, None], (parts["scales"][rows][:, None, None],)
 
     def multiply(self, x: Tensor, parts: Mapping[str, Tensor], rows: int, bias: Tensor | None) -> Tensor:
-        return kernels.int8_linear(x, parts["codes"], parts["scales"], bias)
+        return kernels.int8_linear(x, parts["codes"], parts["scales"], bias, self.digits)
