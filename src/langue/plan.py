@@ -40,7 +40,9 @@ class Plan:
         model: its preset, or how its positions exchange information.
         device: where it will compute.
         vocabulary: tokens of the model.
-        parameters: numbers that it learns.
+        parameters: numbers that it is made of.
+        learning: those of them that learn.
+        adapters: what learns in their place, in words; None where the model does.
         flops_per_token: floating-point operations of training on one token.
         rows: rows of one forward pass.
         context: tokens of a row, of the longest one where they differ; of pairs, of a target in the largest batch.
@@ -48,6 +50,7 @@ class Plan:
         steps: updates of the weights.
         tokens: tokens that it will be trained on, of an encoder–decoder those of the targets.
         memory: bytes at its peak, by what they hold; the program itself comes on top.
+        checkpoint: bytes of a checkpoint: what learns, and the optimizer's state.
         memory_free: bytes that the device has to give.
         peak: what the device was measured to do, in FLOP/s.
         share: what a model of this kind and size usually gets out of that.
@@ -63,6 +66,8 @@ class Plan:
     device: str
     vocabulary: int
     parameters: int
+    learning: int
+    adapters: str | None
     flops_per_token: int
     rows: int
     context: int
@@ -70,6 +75,7 @@ class Plan:
     steps: int
     tokens: float
     memory: TrainingMemory
+    checkpoint: int
     memory_free: int
     peak: float
     share: float
@@ -97,7 +103,15 @@ class Plan:
             LangueError: says how much memory is missing and what would fit.
         """
         a_row = (self.memory.activations + self.memory.logits) / self.rows
-        refuse(self.memory_needed, self.memory_free, a_row, self.rows, self.device, self.batch_tokens)
+        refuse(
+            self.memory_needed,
+            self.memory_free,
+            a_row,
+            self.rows,
+            self.device,
+            self.batch_tokens,
+            self.adapters is None,
+        )
 
 
 def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
@@ -138,6 +152,8 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         device=str(device),
         vocabulary=load.config.vocab_size,
         parameters=learned,
+        learning=needed.gradients // 4,
+        adapters=None if load.config.adapter is None else load.config.adapter.described,
         flops_per_token=load.flops_per_token,
         rows=load.rows,
         context=load.longest,
@@ -145,6 +161,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         steps=steps,
         tokens=steps * a_step,
         memory=needed if load.predicts_tokens else replace(needed, logits=0),
+        checkpoint=needed.gradients * (2 if training.average else 1) + needed.optimizer,
         memory_free=free_memory(device),
         peak=peak,
         share=share,

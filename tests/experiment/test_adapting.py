@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import torch
 from safetensors.torch import load_file
 
 import langue
+from langue.adapters import AdapterConfig
 from langue.batch import Batch
 from langue.cli import run
 from langue.errors import LangueError
 from langue.experiment.training import train
+from langue.objectives import Causal
 from langue.tasks.folders import read_model
 from langue.tasks.recipes import read_recipe
-from tiny import write_tiny
+from tiny import RECIPE, write_tiny
+from tiny_training import trainer
 
 ADAPT = {"rank": 2, "on": ["attention", "feedforward"]}
 MODEL = "{preset: llama-nano, layers: 1, width: 16, heads: 2, feedforward_width: 24, context: 16}"
@@ -112,3 +116,120 @@ def test_a_run_goes_out_to_peft_and_comes_back(folder: Path, tmp_path: Path) -> 
     assert langue.load(folder / "base", adapter=tmp_path / "adapter").name == "generate"
     with pytest.raises(LangueError, match="holds adapters of PEFT's alone; name the model"):
         read_model(tmp_path / "adapter")
+
+
+def test_merged_weights_are_a_run_of_their_own(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "one", tmp_path / "one")
+    assert run(["adapter", "merge", str(tmp_path / "one"), "--out", str(tmp_path / "whole")]) == 0
+    assert not (tmp_path / "whole" / "model" / "base.json").exists()
+    expected, merged = langue.load(folder / "one"), langue.load(tmp_path / "whole")
+    assert (logits(merged) - logits(expected)).abs().max() < 1e-5
+    assert merged.model.config.adapter is None
+    card = (tmp_path / "whole" / "README.md").read_text()
+    assert "# whole" in card
+    assert "begun from base" in card
+    assert run(["adapter", "merge", str(folder / "base"), "--out", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_adapters_are_listed_with_the_state_of_their_base(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    def listed(path: Path) -> list[dict[str, Any]]:
+        assert run(["adapter", "list", str(path), "--json"]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    (one,) = listed(folder / "one")
+    numbers = sum(tensor.numel() for tensor in load_file(folder / "one" / "model" / "model.safetensors").values())
+    assert (one["kind"], one["rank"], one["on"], one["parameters"]) == ("lora", 2, ADAPT["on"], numbers)
+    assert (one["base"], one["state"]) == (str(folder / "base"), "there")
+    assert [Path(facts["path"]).name for facts in listed(folder / "base")] == ["one", "two"]
+    shutil.copytree(folder / "one", tmp_path / "one")
+    stated = tmp_path / "one" / "model" / "base.json"
+    for path, state in ((folder / "other", "another"), (tmp_path / "nowhere", "gone")):
+        stated.write_text(json.dumps({**json.loads(stated.read_text()), "path": str(path)}))
+        (tmp_path / "one" / "model" / "manifest.json").unlink(missing_ok=True)
+        assert listed(tmp_path / "one")[0]["state"] == state
+    assert run(["adapter", "list", str(tmp_path / "one" / "model")]) == 0
+    assert "is gone" in capsys.readouterr().out
+
+
+def test_what_is_trained_is_said(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    numbers = sum(tensor.numel() for tensor in load_file(folder / "one" / "model" / "model.safetensors").values())
+    train(adapting(folder), tmp_path / "run", start_from=folder / "base", report=False)
+    assert f"parameters, of which {numbers} learn, on" in capsys.readouterr().err
+    card = (tmp_path / "run" / "README.md").read_text()
+    sha = json.loads((tmp_path / "run" / "model" / "base.json").read_text())["sha256"]
+    assert "| adapters | lora of rank 2 on attention and feedforward |" in card
+    assert f"SHA-256 {sha} |" in card
+    lines = [line for line in RECIPE.splitlines() if not line.startswith("model:")]
+    (tmp_path / "adapt.yaml").write_text("\n".join(lines).replace("text.txt", str(folder / "text.txt")))
+    made = ["plan", str(tmp_path / "adapt.yaml"), "--start-from", str(folder / "base"), "--adapt.rank", "2"]
+    assert run([*made, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["memory"]["gradients"] == 4 * plan["learning"]
+    step = sorted((tmp_path / "run" / "checkpoints").glob("step-*"))[-1]
+    written = [tensor for file in step.glob("*.safetensors") for tensor in load_file(file).values()]
+    assert plan["checkpoint"] == sum(tensor.nbytes for tensor in written if tensor.ndim)
+    assert plan["adapters"] == "lora of rank 2 on attention, recurrent and feedforward"
+    assert run(made) == 0
+    assert f"of which {plan['learning']:,} learn" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"freeze": 1},
+        {"average": 0.9},
+        {"optimizer": "muon"},
+        {"layer_decay": 0.5},
+    ],
+    ids=str,
+)
+def test_a_training_of_adapters_goes_on_bit_for_bit(changes: dict[str, Any], folder: Path, tmp_path: Path) -> None:
+    """Its first half is a run of its own, whose checkpoint and model can be used."""
+    recipe = adapting(folder)
+    base = folder / "base"
+    if "freeze" in changes:
+        base = tmp_path / "base"
+        deep = read_recipe(folder / "recipe.yaml", {"model": MODEL.replace("layers: 1", "layers: 2")})
+        train(deep, base, report=False)
+    recipe = recipe.replace(training={**changes, "schedule": "constant", "warmup_steps": 0, "steps": 12})
+    train(recipe, tmp_path / "whole", start_from=base, report=False)
+    train(recipe.replace(training={"steps": 8}), tmp_path / "half", start_from=base, report=False)
+    half = sorted((tmp_path / "half" / "checkpoints").glob("step-*"))[-1]
+    before = logits(langue.load(half))
+    train(recipe, tmp_path / "half", resume=True, report=False)
+    one, other = (sorted((tmp_path / name / "checkpoints").glob("step-*"))[-1] for name in ("whole", "half"))
+    for file in one.glob("*.safetensors"):
+        first, second = load_file(file), load_file(other / file.name)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first), file.name
+    assert not torch.equal(logits(langue.load(other)), before)
+    assert torch.isfinite(logits(langue.load(tmp_path / "half"))).all()
+
+
+def test_a_resumed_training_knows_its_base(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "base", tmp_path / "base")
+    recipe = adapting(folder).replace(training={"schedule": "constant", "warmup_steps": 0, "steps": 8})
+    train(recipe, tmp_path / "run", start_from=tmp_path / "base", report=False)
+    shutil.rmtree(tmp_path / "base")
+    shutil.copytree(folder / "other", tmp_path / "base")
+    with pytest.raises(LangueError, match="weights are not those that"):
+        train(recipe.replace(training={"steps": 12}), tmp_path / "run", resume=True, report=False)
+
+
+class Indifferent(Causal):
+    """A loss that no weight has a say in."""
+
+    def loss(self, model: Any, batch: Any) -> Any:
+        loss = super().loss(model, batch)
+        return replace(loss, total=loss.total * 0)
+
+
+def test_adapters_that_stay_at_zero_are_an_error() -> None:
+    adapter = AdapterConfig(rank=2)
+    training = trainer(objective=Indifferent(), adapter=adapter)
+    with pytest.raises(LangueError, match="all adapters are still zero after 10 steps: no gradient reaches them"):
+        training.run()
+    assert training.progress.step == 10
+    trainer(objective=Indifferent()).run()
+    trainer(adapter=adapter).run()

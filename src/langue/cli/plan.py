@@ -59,8 +59,9 @@ def describe(made: Plan) -> list[str]:
     drawn = f"of that, {duration(made.drawing)} to draw {short(made.drawn)} tokens, if texts are as long as they may be"
     drawing = [_line("", drawn)] if made.drawn else []
     beside = [_line("", f"beside it, {made.uncounted}")] if made.uncounted else []
+    learning = f", of which {made.learning:,} learn ({made.adapters})" if made.adapters else ""
     return [
-        f"{made.model}, {made.parameters:,} parameters, vocabulary of {made.vocabulary:,}, {rows}",
+        f"{made.model}, {made.parameters:,} parameters{learning}, vocabulary of {made.vocabulary:,}, {rows}",
         _line(
             "training",
             f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} {kind}: {short(made.tokens)} tokens, "
@@ -68,6 +69,7 @@ def describe(made: Plan) -> list[str]:
         ),
         _line("memory", f"about {size(made.memory_needed)} of the {size(made.memory_free)} that are free"),
         _line("", held),
+        _line("", f"a checkpoint takes {size(made.checkpoint)} on the disk"),
         _line(
             "time",
             f"about {duration(made.seconds)} on {made.device}, which multiplies matrices at {made.peak / 1e9:,.0f} "

@@ -46,11 +46,17 @@ def check_fit(config: ModelConfig, training: TrainingSettings, shape: Shape, dev
         share = 0.5 if torch.is_autocast_enabled(device.type) else 1.0
     growing = share * need.activations + need.logits
     needed = SURE * (need.total - need.activations - need.logits + growing)
-    refuse(needed, free, SURE * growing / rows, rows, device, training.batch_tokens)
+    refuse(needed, free, SURE * growing / rows, rows, device, training.batch_tokens, config.adapter is None)
 
 
 def refuse(
-    needed: float, free: int, a_row: float, rows: int, device: torch.device | str, batch_tokens: int | None = None
+    needed: float,
+    free: int,
+    a_row: float,
+    rows: int,
+    device: torch.device | str,
+    batch_tokens: int | None = None,
+    learns_whole: bool = True,
 ) -> None:
     """Refuse what needs more bytes than are free.
 
@@ -61,6 +67,7 @@ def refuse(
         rows: rows of one forward pass.
         device: where.
         batch_tokens: tokens that a batch is to hold, where batches are counted by them.
+        learns_whole: all of the model learns, and not adapters alone.
 
     Raises:
         LangueError: says how many rows would fit, if any.
@@ -73,6 +80,8 @@ def refuse(
         advice = f"--training.batch_size {fitting} would fit"
         if batch_tokens is not None:
             advice = f"--training.batch_tokens {batch_tokens * fitting // rows} would fit"
+    if learns_whole:
+        advice += "; of a trained model, adapters need less: --adapt.rank 16"
     raise LangueError(
         f"this training needs about {size(int(needed))} of memory, but {device} has {size(free)} free; {advice}"
     )

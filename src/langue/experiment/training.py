@@ -238,10 +238,13 @@ def _announce(trainer: Trainer, task: TrainingTask) -> None:
     """Say in one line what is about to be trained."""
     if not is_first():
         return
-    count, model = sum(outline_of(weight).numel() for weight in trainer.model.parameters()), task.recipe.model
+    outlines, model = [outline_of(weight) for weight in trainer.model.parameters()], task.recipe.model
+    count = sum(outline.numel() for outline in outlines)
+    learning = sum(outline_of(weight).numel() for weight in trainer.parameters)
+    which = "" if learning == count else f", of which {short(learning)} learn,"
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
     say(
-        f"training {model.preset or model.described_mixers} of {short(count)} parameters on {task.describe()}, "
+        f"training {model.preset or model.described_mixers} of {short(count)} parameters{which} on {task.describe()}, "
         f"on {trainer.device}{begun}"
     )
 

@@ -25,7 +25,7 @@ from langue.hub.pairs import PairKey, ThinPair, pair_keys
 from langue.hub.settings import choose_counterpart
 from langue.hub.weights import Weights, read_weights
 from langue.models import Base, Model, ModelConfig, with_adapters
-from langue.models.build import is_kept, outline
+from langue.models.build import outline, own_parameters
 from langue.nn.linear import linear_layers
 from langue.settings import Settings, parse
 
@@ -197,7 +197,7 @@ def read_peft(folder: Path, checkpoint: PretrainedModel, base: Base) -> Pretrain
     config = parse(AdapterConfig, {**_strength(settings, pairs, theirs, folder), "on": parts}, str(folder / CONFIG))
     model = with_adapters(checkpoint.model, config, base)
     _put_pairs(model, pairs, theirs, folder)
-    if not learns <= {name for name, parameter in model.named_parameters() if is_kept(model, parameter)}:
+    if not learns <= own_parameters(model):
         model.base = None  # since more than adapters and heads differs from what the base holds
     types = {name: str(weights.tensor(name).dtype).removeprefix("torch.") for name in weights}
     origin = {**checkpoint.origin, ORIGIN: {"config": content, "tensors": types}}

@@ -248,7 +248,8 @@ def save_model(model: Model, folder: Path | str) -> None:
 
 def write_model(model: Model, folder: Path) -> None:
     """Write a model's files into a folder that is being written beside its place."""
-    kept = {name: parameter for name, parameter in model.named_parameters() if is_kept(model, parameter)}
+    own = own_parameters(model)
+    kept = {name: parameter for name, parameter in model.named_parameters() if name in own}
     weights = {name: parameter.detach().cpu().contiguous() for name, parameter in kept.items()}
     config = json.dumps(model.config.model_dump(), indent=2) + "\n"
     save_file(weights, folder / WEIGHTS, metadata={"format": "langue"})
@@ -257,9 +258,17 @@ def write_model(model: Model, folder: Path) -> None:
         write_json(folder / BASE, asdict(model.base))
 
 
-def is_kept(model: Model, parameter: Tensor) -> bool:
-    """True of a parameter that belongs into the model's own files, and not into those of its base."""
-    return model.base is None or parameter.requires_grad
+def own_parameters(model: Model) -> set[str]:
+    """The names of the parameters that belong into a model's own files, frozen or not, and not into those of its base:
+    adapters, and the heads that judge or represent a text."""
+    names = {name for name, _ in model.named_parameters()}
+    if model.base is None:
+        return names
+    beside = [f"{place}." for place, layer in linear_layers(model).items() if isinstance(layer, AdaptedLinear)]
+    bases = tuple(f"{place}base." for place in beside)
+    return {
+        name for name in names if name.startswith((*beside, "classifier.", "embedder.")) and not name.startswith(bases)
+    }
 
 
 def read_base(folder: Path) -> Base | None:

@@ -18,6 +18,8 @@ from langue.console import progress
 from langue.errors import LangueError
 from langue.kernels import dropping_by
 from langue.models import Model
+from langue.models.build import own_parameters
+from langue.nn.roles import roles
 from langue.parallel import (
     Strategy,
     broadcast_number,
@@ -52,6 +54,9 @@ ALGORITHM = "algorithm"
 
 INTERRUPTED = "interrupted"
 """The reason for the end of a training that a signal has stopped."""
+
+IDLE = 10
+"""Steps after which an adapter that is still zero will not learn any more."""
 
 
 class Trainer:
@@ -104,6 +109,7 @@ class Trainer:
         self._log: Log | None = None
         self._signals = Signals()
         self._saved_step = -1
+        self._taken = 0
         self._frozen: str | None = None
         self._base = None if model.base is None else model.base.sha256
         self._begun, self._is_running = time.perf_counter(), True
@@ -128,6 +134,7 @@ class Trainer:
             parameter.grad = None
         if not skipped:
             self._note(sums)
+            self._taken += 1
         self._count(int(count), skipped)
         return StepMetrics(total / max(1, count), int(count), norm / max(1, count), skipped, factor, sums)
 
@@ -259,6 +266,8 @@ class Trainer:
 
     def _after_step(self, metrics: StepMetrics) -> None:
         step, over = self.progress.step, self.used_budget() >= 1.0
+        if self._taken == IDLE:
+            self._refuse_idle_adapters()
         self._since_log.add(metrics, self.progress.seconds)
         if step % self.config.log_every == 0 or over:
             self._write_train_line(metrics)
@@ -272,6 +281,17 @@ class Trainer:
             self.stopped = f"no new best in {self.config.patience} evaluations"
         elif self.signal is not None:
             self.stopped = INTERRUPTED
+
+    def _refuse_idle_adapters(self) -> None:
+        """Refuse to go on with adapters that nothing has moved: each begins with zeros, which an update changes."""
+        named = roles(self.model)
+        thin = {name: value for name, value in self._named(trained=True).items() if name.endswith(".up")}
+        thin = {name: value for name, value in thin.items() if named[name].kind == "adapter"}
+        if thin and not any(value.any() for value in whole_all(thin).values()):
+            raise LangueError(
+                f"all adapters are still zero after {IDLE} steps: no gradient reaches them, or "
+                f"training.learning_rate {self.config.learning_rate:g} is too small; see adapt.on and training.freeze"
+            )
 
     def evaluate(self) -> Mapping[str, float] | None:
         """Evaluate on dev data, in every process, and let the first keep the model if it is the best so far."""
@@ -314,7 +334,7 @@ class Trainer:
         folder = self._file("checkpoints")
         tensors = self._tensors()  # of which every process may hold a part
         if self._saved_step < 0:
-            frozen = {} if self._base else whole_all(self._named(trained=False))
+            frozen = whole_all(self._named(trained=False))
             self._frozen = None if folder is None else checkpoints.save_frozen(folder, frozen)
         if folder is not None:
             self.progress.seconds = self._clock()
@@ -340,8 +360,9 @@ class Trainer:
         return tensors
 
     def _named(self, *, trained: bool) -> dict[str, nn.Parameter]:
+        own = own_parameters(self.model)
         named = self.model.named_parameters()
-        return {name: parameter for name, parameter in named if parameter.requires_grad == trained}
+        return {name: parameter for name, parameter in named if name in own and parameter.requires_grad == trained}
 
     def _outlines(self, *, trained: bool) -> dict[str, Tensor]:
         return {name: outline_of(parameter) for name, parameter in self._named(trained=trained).items()}
@@ -363,7 +384,7 @@ class Trainer:
             raise LangueError(
                 f"the checkpoint of step {checkpoint.step} stands on another base; put the right one there"
             )
-        parameters, frozen = self._outlines(trained=True), {} if self._base else self._outlines(trained=False)
+        parameters, frozen = self._outlines(trained=True), self._outlines(trained=False)
         weights = checkpoint.part("model", parameters)
         average = None if self.average is None else checkpoint.part("average", parameters)
         state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
