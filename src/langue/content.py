@@ -137,13 +137,15 @@ def _is_too_large(node: yaml.ScalarNode) -> bool:
 
 
 def _check_keys(node: yaml.MappingNode) -> None:
-    """Refuse a key that stands twice, of which YAML would forget the first."""
+    """Refuse a key that stands twice, of which YAML would forget the first, and read each as the name that it is."""
     seen = set()
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
             seen.add(key.value)
+            if key.tag == "tag:yaml.org,2002:bool":  # a key `on` is a name, which YAML 1.1 takes for true
+                key.tag = "tag:yaml.org,2002:str"
 
 
 def _read(path: Path, largest: int) -> bytes:

@@ -233,3 +233,10 @@ def test_adapters_that_stay_at_zero_are_an_error() -> None:
     assert training.progress.step == 10
     trainer(objective=Indifferent()).run()
     trainer(adapter=adapter).run()
+
+
+def test_the_recipe_that_comes_along_says_on_what() -> None:
+    """YAML 1.1 takes a bare `on` for true."""
+    recipe = read_recipe("adapt")
+    assert recipe.adapt is not None
+    assert recipe.adapt.on == ("attention", "feedforward")
