@@ -115,6 +115,7 @@ SPOKEN_BY = {
     "--keep": [("shrink",)],
     "--language": [("evaluate",)],
     "--language-model": [("transcribe",)],
+    "--method": [("shrink",)],
     "--metadata": [("index", "build")],
     "--mistakes": [("transcribe",)],
     "--model": [("index", name) for name in ("build", "add", "search", "mine")],
@@ -133,11 +134,13 @@ SPOKEN_BY = {
     "--start-from": [("train",), ("plan",)],
     "--suite": [("evaluate",)],
     "--target-language": [("summarize",)],
+    "--to": [("shrink",)],
     "--text": [("evaluate",), ("index", "build")],
     "--tokenizer": [("data", "inspect")],
     "--tokenizer.path": RECIPE_VERBS,
     "--training.batch_size": RECIPE_VERBS,
     "--training.batch_tokens": RECIPE_VERBS,
+    "--weights": [("import",)],
 }
 """Which verbs can say a sentence that names an option and no verb."""
 

@@ -240,3 +240,15 @@ def test_the_recipe_that_comes_along_says_on_what() -> None:
     recipe = read_recipe("adapt")
     assert recipe.adapt is not None
     assert recipe.adapt.on == ("attention", "feedforward")
+
+
+def test_the_average_of_checkpoints_of_adapters_stands_on_their_base(folder: Path, tmp_path: Path) -> None:
+    places = sorted((folder / "one" / "checkpoints").glob("step-*"))
+    assert run(["average", str(folder / "one"), "--last", str(len(places)), "--out", str(tmp_path / "mean")]) == 0
+    mean, each = (
+        load_file(tmp_path / "mean/model/model.safetensors"),
+        [load_file(p / "model.safetensors") for p in places],
+    )
+    for name, value in mean.items():
+        torch.testing.assert_close(value, torch.stack([one[name] for one in each]).mean(0))
+    assert langue.load(tmp_path / "mean").model.base == langue.load(folder / "one").model.base

@@ -21,16 +21,19 @@ def average(run: Path, /, *, last: int = 5, out: Path) -> None:
     from langue.experiment.run import RunFolder
     from langue.hub import new_folder
     from langue.models import build, save_model
+    from langue.tasks.bases import load_weights
     from langue.training.average import last_checkpoints, mean_weights
 
     folder = RunFolder(run)
     recipe = folder.recipe()
     places = last_checkpoints(folder.checkpoints, last)
     weights = mean_weights(places)
-    model = build(recipe.architecture())
+    # Checkpoints of adapters hold no more than these; the model beside them knows its base.
+    model = build(recipe.architecture()) if recipe.adapt is None else load_weights(folder.model)
+    named = dict(model.named_parameters())
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+        for name, weight in weights.items():
+            named[name].copy_(weight)
     with new_folder(out) as stage:
         # The notes beside the best model's configuration, such as labels, belong to the average as well.
         if folder.model.is_dir():

@@ -54,19 +54,33 @@ class PeftSettings(Settings):
     model_config = ConfigDict(extra="ignore")
 
     peft_type: Literal["LORA"]
+    """The kind of adapters."""
     r: int = Field(default=8, ge=1, lt=1 << 20)
+    """Rank of the pairs."""
     lora_alpha: float = Field(default=8, gt=0)
+    """Strength of the pairs, times their rank or its root."""
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Probability of dropping a number of what goes into a pair."""
     target_modules: str | tuple[str, ...] | None = None
+    """Modules that have pairs: ends of their names, or a regular expression."""
     layers_to_transform: int | tuple[int, ...] | None = None
+    """Numbers of the layers that have pairs; null for all."""
     modules_to_save: tuple[str, ...] | None = None
+    """Modules that learnt whole."""
     base_model_name_or_path: str | None = None
+    """The model that the pairs stand on."""
     rank_pattern: Mapping[str, int] = Field(default_factory=dict)
+    """Ranks of single modules."""
     alpha_pattern: Mapping[str, float] = Field(default_factory=dict)
+    """Strengths of single modules."""
     bias: str = "none"
+    """The biases that learnt."""
     use_rslora: bool = False
+    """The strength is divided by the root of the rank."""
     use_dora: bool = False
+    """The lengths of rows learn apart."""
     init_lora_weights: bool | str | None = True
+    """The first values of the pairs, which say whether the base was changed as well."""
 
     @property
     def kind(self) -> Kind:
