@@ -101,6 +101,7 @@ SPOKEN_BY = {
     "--adapter": [*((name,) for name in ("evaluate", "play", "transcribe", "export")), *READS_FILES[:-1], ("embed",)],
     "--adapt.rank": [("train",), ("plan",)],
     "--columns": [("evaluate",), ("compare",), ("classify",), ("tag",), ("answer",)],
+    "--at-most": [("shrink",)],
     "--calibrate": [("shrink",)],
     "--context": [("answer",)],
     "--data": [("evaluate",)],

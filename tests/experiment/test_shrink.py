@@ -181,3 +181,29 @@ def test_a_run_without_data_wants_a_file(run: Path, tmp_path: Path) -> None:
     with pytest.raises(LangueError, match="comes without data that it has not learnt from; name a file: --calibrate"):
         shrink(tmp_path / "bare", tmp_path / "new", keep="layers:2")
     assert np.array(sorted(path.name for path in tmp_path.iterdir())).tolist() == ["bare"]
+
+
+def test_a_loss_that_rises_by_too_much_leaves_nothing(
+    run: Path, small: tuple[Path, Cost], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loss = small[1].loss
+    rise = 100 * (loss.after / loss.before - 1)
+    assert shrink(run, tmp_path / "near", keep=KEEP, at_most=rise + 0.01, seconds=0.01).loss == loss
+    options = ["--keep", KEEP, "--at-most", str(rise - 0.01), "--out", str(tmp_path / "far")]
+    assert cli.run(["shrink", str(run), *options]) == 2
+    assert f"rises by {rise:.2f} %, from {loss.before:.4f} to {loss.after:.4f}" in capsys.readouterr().err
+    assert not (tmp_path / "far").exists()
+
+
+def test_adapters_may_lose_little_when_they_are_merged_into_few_bits(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = read_recipe({**RunFolder(run).recipe().model_dump(mode="json"), "adapt": {"rank": 1, "on": ["attention"]}})
+    train(recipe, tmp_path / "adapted", start_from=run, report=False)
+    cost = shrink(tmp_path / "adapted", tmp_path / "few", to="int8", seconds=0.01)
+    assert abs(cost.loss.difference) < 0.005 * cost.loss.before
+    monkeypatch.setattr("langue.experiment.shrink.MERGED_AT_MOST", -50.0)
+    with pytest.raises(LangueError, match=r"and may by -50 %; take more bits, or allow it by --at-most"):
+        shrink(tmp_path / "adapted", tmp_path / "none", to="int8", seconds=0.01)
+    shrink(run, tmp_path / "plain", to="int8", seconds=0.01)
+    assert not (tmp_path / "none").exists()

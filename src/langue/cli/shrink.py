@@ -23,6 +23,7 @@ def shrink(
     keep: str | None = None,
     calibrate: str | None = None,
     measure: str | None = None,
+    at_most: float | None = None,
     reading: MeasureOptions = MeasureOptions(),  # noqa: B008 - it is frozen
     device: Device = "auto",
     as_json: Json = False,
@@ -46,13 +47,15 @@ def shrink(
             dev data.
         measure: A file of data that the loss is measured on; by default the run's test data, or of its dev data what
             was not calibrated with.
+        at_most: Percentage by which the loss may rise, or nothing is written; by default 0.5 where adapters are merged
+            into few bits, and any where there are none.
         reading: How these files are read.
         as_json: Print one JSON object.
     """
     from langue.experiment.shrink import shrink as make_smaller
 
     files = {"calibrate": calibrate, "measure": measure, "reading": chosen(reading)}
-    cost = make_smaller(run, out, keep=keep, to=to, method=method, **files, device=device)
+    cost = make_smaller(run, out, keep=keep, to=to, method=method, at_most=at_most, **files, device=device)
     if as_json:
         print(json_line({"run": str(out), **cost.model_dump()}))
     else:

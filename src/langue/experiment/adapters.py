@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from langue.adapters import AdaptedLinear
 from langue.errors import LangueError
 from langue.experiment.card import write_card
 from langue.experiment.run import RunFolder
@@ -18,8 +17,7 @@ from langue.hub.peft import ORIGIN, PeftSettings, is_peft, read_peft_settings
 from langue.hub.peft import WEIGHTS as PEFT_WEIGHTS
 from langue.hub.weights import read_weights
 from langue.models import Base, read_base
-from langue.models.build import WEIGHTS, plain, read_config
-from langue.nn.linear import linear_layers
+from langue.models.build import WEIGHTS, has_adapters, plain, read_config
 from langue.recipe import Recipe, write_recipe
 from langue.tasks.bases import as_base
 from langue.tasks.folders import read_model
@@ -141,7 +139,7 @@ def merge(run: Path, out: Path, adapter: Path | None = None) -> PretrainedModel:
         LangueError: there are no adapters, or the folder is taken.
     """
     checkpoint, recipe = read_model(run, adapter=adapter)
-    if not any(isinstance(layer, AdaptedLinear) for layer in linear_layers(checkpoint.model).values()):
+    if not has_adapters(checkpoint.model):
         raise LangueError(f"{run} has no adapters to merge; name them: --adapter DIR")
     origin = {name: value for name, value in checkpoint.origin.items() if name != ORIGIN}
     whole = replace(checkpoint, model=plain(checkpoint.model), origin=origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from langue.files import write_text
 from langue.hub import PretrainedModel, local, new_folder, save_checkpoint
 from langue.metrics.cost import Cost
 from langue.models import Model
-from langue.models.build import read_base
+from langue.models.build import has_adapters, read_base
 from langue.models.quantize import Rounding, quantize
 from langue.nn.linear import Linear, linear_layers
 from langue.pruning import Keep, prune, read_keep
@@ -36,6 +37,9 @@ from langue.report import write_cost
 from langue.tasks import load, open_task
 from langue.tasks.folders import read_model
 from langue.tasks.recipes import recipe_class
+
+MERGED_AT_MOST = 0.5
+"""Percentage by which the loss may rise when adapters are merged into few bits."""
 
 Calibration = Callable[[Model], object]
 """A function that runs a model on the calibration data, row by row and without padding."""
@@ -63,11 +67,12 @@ def shrink(
     method: Rounding | None = None,
     calibrate: Path | str | None = None,
     measure: Path | str | None = None,
+    at_most: float | None = None,
     reading: Mapping[str, Any] = MappingProxyType({}),
     device: str = "auto",
     seconds: float = SECONDS,
 ) -> Cost:
-    """Make a smaller model of a trained one, and measure what that costs.
+    """Make a smaller model of a trained one, and measure what that costs; adapters become part of it.
 
     Args:
         source: a run, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
@@ -80,13 +85,16 @@ def shrink(
         calibrate: data by which parts and roundings are chosen; by default the run's dev data.
         measure: data that the loss before and after is measured on; by default the run's test data, or of its dev data
             what was not calibrated with.
+        at_most: percentage by which the loss may rise; by default 0.5 where adapters are merged into few bits, which
+            may round away what they learnt, and any where there are none.
         reading: how these files are read, as of `langue.evaluate`: documents, text, columns, max_line_bytes,
             max_dropped.
         device: cpu, cuda, …
         seconds: of each model in each of three rounds in which speed is measured.
 
     Raises:
-        LangueError: there is no such model, it has no such parts, the data do not suffice, or `out` is taken.
+        LangueError: there is no such model, it has no such parts, the data do not suffice, `out` is taken, or the loss
+            rises by too much.
     """
     source, out = Path(source), Path(out)
     steps = steps_of(keep, to, method)
@@ -113,8 +121,20 @@ def shrink(
             calibrated_on=split.calibrated_on,
             seconds=seconds,
         )
+        _check_rise(cost, MERGED_AT_MOST if at_most is None and to and has_adapters(task.model) else at_most)
         _write(result, recipe, run, stage, out.name, task.name, cost)
     return cost
+
+
+def _check_rise(cost: Cost, at_most: float | None) -> None:
+    """Refuse a loss that rises by more than a percentage of what it was."""
+    before, after = cost.loss.before, cost.loss.after
+    rise = 100 * (after - before) / max(abs(before), 1e-12)
+    if at_most is not None and rise > at_most:
+        raise LangueError(
+            f"the loss on {cost.measured_on} rises by {rise:.2f} %, from {before:.4f} to {after:.4f}, and may by "
+            f"{at_most:g} %; take more bits, or allow it by --at-most {math.ceil(10 * rise) / 10:g}"
+        )
 
 
 def cost_between(

@@ -86,6 +86,11 @@ def _let_adapters_learn(model: Model, config: AdapterConfig) -> None:
             layer.learn()
 
 
+def has_adapters(model: Model) -> bool:
+    """True if some of a model's matrices have adapters beside them."""
+    return any(isinstance(layer, AdaptedLinear) for layer in linear_layers(model).values())
+
+
 def with_adapters(
     model: Model,
     config: AdapterConfig,
