@@ -1,8 +1,9 @@
-"""Plain decoding: tokens per second of a decoder at 1, 8 and 32 rows beside Transformers and llama.cpp.
+"""Plain decoding: tokens per second of a decoder at 1, 8, 16 and 32 rows beside Transformers, CTranslate2, llama.cpp.
 
 `--model` is a GGUF file of SmolLM2 (or another model of Llama's family). All write greedily after the same prompts as
 many tokens each, so that all do the same work; Langue and Transformers from one folder, in single precision, llama.cpp
-from a GGUF file of 16 bits, half as much to read, and one prompt after the other.
+from a GGUF file of 16 bits, half as much to read, and one prompt after the other. Langue and CTranslate2 also with
+matrices of eight bits, CTranslate2 where it is installed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from benchmarks.harness import Contestant, Options, Result, Skip, alternate, say, speedup, spread
 
-ROWS = (1, 8, 32)
+ROWS = (1, 8, 16, 32)
 NEW = 64
 PROMPT = "The history of the city begins long before its first written mention, when people settled by the river and"
 
@@ -60,7 +61,13 @@ def _contestants(place: str, rows: int, new: int) -> list[Contestant]:
         arguments = {"folder": place, "answers": f"{place}/{name}.json", "rows": rows, "new": new}
         return Contestant(name, f"benchmarks.decode:{make}", arguments)
 
-    found = [contestant("Langue", "langue_maker"), contestant("Transformers generate", "transformers_maker")]
+    found = [
+        contestant("Langue", "langue_maker"),
+        contestant("Transformers generate", "transformers_maker"),
+        contestant("Langue, int8", "langue_int8_maker"),
+    ]
+    if importlib.util.find_spec("ctranslate2") is not None:
+        found.append(contestant("CTranslate2, int8", "ctranslate2_maker"))
     if importlib.util.find_spec("llama_cpp") is None:
         say("without llama.cpp, which is not installed")
         return found
@@ -88,18 +95,49 @@ def _prompts(folder: str, rows: int) -> list[list[int]]:
     return [[*ids[row % len(ids) :], *ids[: row % len(ids)]] for row in range(rows)]
 
 
-def langue_maker(*, folder: str, answers: str, rows: int, new: int) -> Callable[[], object]:
+def langue_maker(*, folder: str, answers: str, rows: int, new: int, bits: str | None = None) -> Callable[[], object]:
     """The engine, whose texts go into a file."""
     from langue.engine import Engine, Request, SamplingSettings
     from langue.hub import read_published
+    from langue.models.quantize import quantize
+    from langue.quantization import QuantizationConfig
 
-    prompts = _prompts(folder, rows)
-    engine = Engine(read_published(Path(folder)).model.eval())
+    prompts, model = _prompts(folder, rows), read_published(Path(folder)).model.eval()
+    engine = Engine(model if bits is None else quantize(model, QuantizationConfig(format=bits)))
     settings = SamplingSettings(temperature=0, max_tokens=new)
 
     def step() -> None:
         found = engine.run([Request(prompt, settings) for prompt in prompts])
         Path(answers).write_text(json.dumps([each[0].tokens for each in found]), encoding="utf-8")
+
+    return step
+
+
+def langue_int8_maker(**arguments: Any) -> Callable[[], object]:
+    """The engine with matrices of eight bits."""
+    return langue_maker(**arguments, bits="int8")
+
+
+def ctranslate2_maker(*, folder: str, answers: str, rows: int, new: int) -> Callable[[], object]:
+    """CTranslate2's generator with matrices of eight bits, all prompts at once."""
+    import ctranslate2
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    place = Path(folder) / "ctranslate2"
+    if not place.exists():
+        ctranslate2.converters.TransformersConverter(folder).convert(str(place), quantization="int8")
+    generator = ctranslate2.Generator(
+        str(place), device="cpu", compute_type="int8", intra_threads=torch.get_num_threads()
+    )
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    prompts = [tokenizer.convert_ids_to_tokens(ids) for ids in _prompts(folder, rows)]
+    options = {"max_length": new, "min_length": new, "beam_size": 1, "include_prompt_in_result": False}
+
+    def step() -> None:
+        found = generator.generate_batch(prompts, **options)
+        Path(answers).write_text(json.dumps([list(each.sequences_ids[0]) for each in found]), encoding="utf-8")
 
     return step
 

@@ -81,7 +81,7 @@ def refuse(
         if batch_tokens is not None:
             advice = f"--training.batch_tokens {batch_tokens * fitting // rows} would fit"
     if learns_whole:
-        advice += "; of a trained model, adapters need less: --adapt.rank 16"
+        advice += "; of a trained model, adapters need less: --adapt.rank 16 --adapt.base nf4"
     raise LangueError(
         f"this training needs about {size(int(needed))} of memory, but {device} has {size(free)} free; {advice}"
     )
