@@ -82,6 +82,8 @@ def test_a_race_saves_what_runs(recipe, tmp_path):
 @pytest.mark.parametrize(("number", "status"), ENDS)
 def test_a_command_that_trains_nothing_ends_in_one_line(number, status):
     """While it still imports what it needs."""
+    # A shell lets what it runs in the background ignore Ctrl-C, and so would the command that inherits it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-X", "importtime", "-m", "langue", "doctor"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = ""
