@@ -46,7 +46,8 @@ def give_back_freed() -> bool:
     """
     if not keep_freed():
         return False
-    return bool(ctypes.CDLL(None).mallopt(_MAP_THRESHOLD, _LARGE))
+    library = ctypes.CDLL(None)
+    return bool(library.mallopt(_MAP_THRESHOLD, _LARGE) and library.mallopt(_TRIM_THRESHOLD, _LARGE))
 
 
 @contextmanager

@@ -99,6 +99,7 @@ TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
     "--adapter": [*((name,) for name in ("evaluate", "play", "transcribe", "export")), *READS_FILES[:-1], ("embed",)],
+    "--adapt.base": RECIPE_VERBS,
     "--adapt.rank": [("train",), ("plan",)],
     "--columns": [("evaluate",), ("compare",), ("classify",), ("tag",), ("answer",)],
     "--at-most": [("shrink",)],
