@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+
+import pytest
 
 import labelled_rows
 import pair_rows
@@ -11,6 +15,8 @@ import spoken_rows
 import tiny
 from langue.experiment import Run, train
 from langue.tasks.recipes import read_recipe
+from langue.training import Trainer
+from langue.training.types import StepMetrics
 
 FILL = tiny.RECIPE.replace("generate", "fill").replace("kind: char", "kind: byte-bpe, vocab_size: 300").replace(
     "context: 16", "form: encoder, context: 16"
@@ -69,3 +75,18 @@ def taught(
     fields = {name.replace("__", "."): str(value) for name, value in changes.items()}
     fields = {**SHORT, "distill.teacher": str(folder / f"teacher-{teacher or task}"), **fields}
     return train(read_recipe(of_task(folder, task), fields), out, report=False, resume=resume)
+
+
+def taught_in_two_parts(folder: Path, out: Path, task: str, monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    """The same run, stopped by a signal after its fourth step and gone on with."""
+    step = Trainer.step
+
+    def interrupted(self: Trainer) -> StepMetrics:
+        if self.progress.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    assert taught(folder, out, task, **changes).interrupted
+    monkeypatch.setattr(Trainer, "step", step)
+    taught(folder, out, task, resume=True, **changes)

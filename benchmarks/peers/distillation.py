@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.fine_tuning import training_arguments
+
 LENGTH = 512
 
 
@@ -63,13 +65,7 @@ def main(given: dict[str, Any]) -> dict[str, float]:
             return (loss, outputs) if return_outputs else loss
 
     with tempfile.TemporaryDirectory() as place:
-        settings = transformers.TrainingArguments(
-            output_dir=place, num_train_epochs=given["epochs"], per_device_train_batch_size=given["batch_size"],
-            per_device_eval_batch_size=64, learning_rate=given["learning_rate"], weight_decay=0.01,
-            lr_scheduler_type="linear", warmup_steps=0.1, optim="adamw_torch_fused", seed=given["seed"],
-            save_strategy="no", eval_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True,
-            use_cpu=True,
-        )  # fmt: skip
+        settings = training_arguments(given, place)
         collate = transformers.DataCollatorWithPadding(tokenizer)
         trainer = Distiller(student, settings, data_collator=collate, train_dataset=encode("train"))
         dev = encode("dev")

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from langue import kernels
-from langue.kernels import distillation, entropy
+from langue.kernels import Teaching, distillation, entropy
 
 ROWS, WIDTH, TEACHERS_WIDTH, VOCABULARY = 9, 5, 7, 12
 
@@ -60,7 +60,7 @@ def test_both_ways_are_torchs_own(biased, rows, temperature, share, top, monkeyp
     expected = plain(student, targets, counted, 0.1, teacher, temperature, share, top)
     slopes = torch.autograd.grad(expected * 0.7, leaves)
     for way in (distillation.reference, distillation.chunked, kernels.distill):
-        total, measured = way(*student, targets, counted, 0.1, *teacher, temperature, share, top)
+        total, measured = way(*student, targets, counted, 0.1, Teaching(*teacher, temperature, share, top))
         torch.testing.assert_close(total, expected, rtol=1e-6, atol=1e-6)
         for ours, theirs in zip(torch.autograd.grad(total * 0.7, leaves), slopes, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
@@ -74,7 +74,7 @@ def test_slopes_by_finite_differences(monkeypatch):
     student, targets, counted, teacher = make()
 
     def total(*student: Tensor) -> Tensor:
-        return kernels.distill(*student, targets, counted, 0.1, *teacher, 2.0, 0.6, 5)[0]
+        return kernels.distill(*student, targets, counted, 0.1, Teaching(*teacher, 2.0, 0.6, 5))[0]
 
     assert torch.autograd.gradcheck(total, student)
 
@@ -83,13 +83,13 @@ def test_single_precision_is_as_exact_as_it_can_be():
     student, targets, counted, teacher = make()
     expected = plain(student, targets, counted, 0.0, teacher, 2.0, 0.5, None)
     single = [tensor.detach().float() for tensor in (*student, *teacher)]
-    total, _ = kernels.distill(*single[:3], targets, counted, 0.0, *single[3:], 2.0, 0.5, None)
+    total, _ = kernels.distill(*single[:3], targets, counted, 0.0, Teaching(*single[3:], 2.0, 0.5, None))
     torch.testing.assert_close(total.double(), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_a_student_that_says_what_the_teacher_says_has_nothing_to_learn():
     student, targets, counted, _ = make()
-    total, measured = kernels.distill(*student, targets, counted, 0.0, *student, 2.0, 1.0, None)
+    total, measured = kernels.distill(*student, targets, counted, 0.0, Teaching(*student, 2.0, 1.0, None))
     assert total.abs() < 1e-12
     assert measured[2] == counted.sum()
     assert all(slope.abs().max() < 1e-12 for slope in torch.autograd.grad(total, student))
@@ -99,16 +99,16 @@ def test_the_teacher_gets_no_gradient():
     student, targets, counted, teacher = make()
     for tensor in teacher:
         tensor.requires_grad_()
-    kernels.distill(*student, targets, counted, 0.0, *teacher, 2.0, 0.5, None)[0].backward()
+    kernels.distill(*student, targets, counted, 0.0, Teaching(*teacher, 2.0, 0.5, None))[0].backward()
     assert all(tensor.grad is None for tensor in teacher)
 
 
 def test_what_is_not_asked_may_be_anything():
     student, targets, counted, teacher = make()
-    clean = kernels.distill(*student, targets, counted, 0.1, *teacher, 2.0, 0.5, None)[0]
+    clean = kernels.distill(*student, targets, counted, 0.1, Teaching(*teacher, 2.0, 0.5, None))[0]
     spoilt = [x.detach().masked_fill(~counted[:, None], 1e300) for x in (student[0], teacher[0])]
     weight = student[1]
-    arguments = spoilt[0], weight, student[2], targets, counted, 0.1, spoilt[1], *teacher[1:], 2.0, 0.5, None
+    arguments = spoilt[0], weight, student[2], targets, counted, 0.1, Teaching(spoilt[1], *teacher[1:], 2.0, 0.5, None)
     total = kernels.distill(*arguments)[0]
     torch.testing.assert_close(total, clean)
     assert torch.autograd.grad(total, weight)[0].isfinite().all()
@@ -118,7 +118,7 @@ def test_transforms_see_the_same():
     student, targets, counted, teacher = make()
 
     def total(hidden: Tensor) -> Tensor:
-        return kernels.distill(hidden, *student[1:], targets, counted, 0.1, *teacher, 2.0, 0.5, 3)[0]
+        return kernels.distill(hidden, *student[1:], targets, counted, 0.1, Teaching(*teacher, 2.0, 0.5, 3))[0]
 
     torch.testing.assert_close(grad(total)(student[0].detach()), torch.autograd.grad(total(student[0]), student[0])[0])
 
@@ -143,6 +143,14 @@ def test_neither_has_all_its_logits_at_once():
     targets = torch.zeros(rows, dtype=torch.long)
     everywhere = torch.ones(rows, dtype=torch.bool)
     with Largest() as largest:
-        arguments = student, weights[0], None, targets, everywhere, 0.0, teacher, weights[1], None, 2.0, 0.5, 10
+        arguments = (
+            student,
+            weights[0],
+            None,
+            targets,
+            everywhere,
+            0.0,
+            Teaching(teacher, weights[1], None, 2.0, 0.5, 10),
+        )
         kernels.distill(*arguments)[0].backward()
     assert largest.numbers == entropy.LEAST_ROWS * vocabulary

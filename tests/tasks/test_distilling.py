@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +25,8 @@ from langue.objectives import Causal
 from langue.objectives.teacher import Softening, Taught, Teacher
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.recipes import read_recipe
-from langue.training import Trainer
 from policy_runs import rows_in
-from taught_runs import RECIPES, SHORT, of_task, taught, write_teachers
+from taught_runs import RECIPES, SHORT, of_task, taught, taught_in_two_parts, write_teachers
 from tiny_training import CONTEXT, VOCAB, Rows
 
 
@@ -71,17 +68,7 @@ def test_a_student_comes_to_agree_with_its_teacher(folder, tmp_path):
 
 def test_a_resumed_run_ends_where_it_would_have_ended(folder, tmp_path, monkeypatch):
     whole = taught(folder, tmp_path / "whole", "generate").folder
-    step = Trainer.step
-
-    def interrupted(self: Trainer):
-        if self.progress.step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return step(self)
-
-    monkeypatch.setattr(Trainer, "step", interrupted)
-    assert taught(folder, tmp_path / "run", "generate").interrupted
-    monkeypatch.setattr(Trainer, "step", step)
-    taught(folder, tmp_path / "run", "generate", resume=True)
+    taught_in_two_parts(folder, tmp_path / "run", "generate", monkeypatch)
     ours, theirs = (load_file(path / "model" / "model.safetensors") for path in (tmp_path / "run", whole.path))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 

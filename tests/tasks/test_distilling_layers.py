@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -20,9 +18,8 @@ from langue.models import ModelConfig, build
 from langue.objectives import Causal
 from langue.objectives.layers import Projections, TaughtByLayers, outputs_of, spread
 from langue.tasks.recipes import read_recipe
-from langue.training import Trainer
 from policy_runs import rows_in
-from taught_runs import RECIPES, taught, write_teachers
+from taught_runs import RECIPES, taught, taught_in_two_parts, write_teachers
 from tiny_training import CONTEXT, VOCAB, Rows
 from two_processes import outputs_of_two
 
@@ -116,17 +113,7 @@ def test_choices_have_no_hidden_vectors_to_learn(folder, tmp_path):
 def test_a_resumed_run_ends_where_it_would_have_ended(folder, tmp_path, monkeypatch, optimizer):
     changes = {"distill__what": "hidden", "model__width": 8, "training__optimizer": optimizer}
     whole = taught(folder, tmp_path / "whole", "generate", **changes).folder
-    step = Trainer.step
-
-    def interrupted(self: Trainer):
-        if self.progress.step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return step(self)
-
-    monkeypatch.setattr(Trainer, "step", interrupted)
-    assert taught(folder, tmp_path / "run", "generate", **changes).interrupted
-    monkeypatch.setattr(Trainer, "step", step)
-    taught(folder, tmp_path / "run", "generate", resume=True, **changes)
+    taught_in_two_parts(folder, tmp_path / "run", "generate", monkeypatch, **changes)
     last = [max(path.glob("checkpoints/step-*")) for path in (tmp_path / "run", whole.path)]
     for file in ("model", "optimizer", "companion"):
         ours, theirs = (load_file(path / f"{file}.safetensors") for path in last)

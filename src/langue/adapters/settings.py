@@ -7,22 +7,12 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from langue.errors import LangueError
+from langue.nn.roles import Part
 from langue.settings import Settings
 
 Kind = Literal["lora", "rslora", "dora"]
-Target = Literal[
-    "attention",
-    "cross",
-    "recurrent",
-    "window",
-    "convolution",
-    "feedforward",
-    "projection",
-    "embedding",
-    "head",
-    "classifier",
-    "all",
-]
+Target = Literal[Part, "all"]
+"""A part of a model, or all but its two ends."""
 
 
 class AdapterConfig(Settings):

@@ -3,6 +3,7 @@
 Layers call what is named here and never ask for a device, a precision, or who follows along.
 """
 
+from langue.kernels.distillation import Teaching
 from langue.kernels.dropout import drop, dropping_by, heads_of_part, of_rows, repeatable
 from langue.kernels.low_rank import product as low_rank_product
 from langue.kernels.products import multiply
@@ -31,6 +32,7 @@ from langue.kernels.table import (
 
 __all__ = [
     "Cell",
+    "Teaching",
     "adapted_linear",
     "attention",
     "attention_along_rows",

@@ -1,14 +1,12 @@
 """Cross-entropy beside the divergence from a teacher's distribution (Hinton, Vinyals & Dean 2015, "Distilling the
 knowledge in a neural network", section 2), from hidden vectors of both, chunk by chunk.
 
-Everywhere `hidden`, `weight`, `bias`, `targets` and `counted` are those of `langue.kernels.entropy`, and
-`teacher_hidden` (N, teacher's width), `teacher_weight` (V, teacher's width) and `teacher_bias` (V,) the teacher's,
-which gets no gradient.
+Everywhere `hidden`, `weight`, `bias`, `targets` and `counted` are those of `langue.kernels.entropy`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +16,26 @@ from langue.kernels.entropy import Chunks, Sums, logits_of, losses_and_gradient,
 from langue.kernels.function import backward_of_result, keep
 
 
+class Teaching(NamedTuple):
+    """A teacher's view of the same rows, which gets no gradient, and how the student's is compared with it.
+
+    Attributes:
+        hidden: (N, teacher's width).
+        weight: (V, teacher's width).
+        bias: (V,), or None.
+        temperature: by which the scores of both are divided.
+        share: of the teacher in the sum.
+        top: the teacher's likeliest tokens, among which alone it shares out its probability; None for all.
+    """
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    temperature: float
+    share: float
+    top: int | None
+
+
 def reference(
     hidden: Tensor,
     weight: Tensor,
@@ -25,29 +43,21 @@ def reference(
     targets: Tensor,
     counted: Tensor,
     smoothing: float,
-    teacher_hidden: Tensor,
-    teacher_weight: Tensor,
-    teacher_bias: Tensor | None,
-    temperature: float,
-    share: float,
-    top: int | None,
+    teaching: Teaching,
 ) -> tuple[Tensor, Tensor]:
     """(1 − share) · cross-entropy + share · temperature² · KL(teacher ‖ student), summed over rows, in nats.
 
     Both distributions are softened by the temperature, by which gradients of the second part shrink with its square.
 
-    Args:
-        share: of the teacher in the sum.
-        top: the teacher's likeliest tokens, among which alone it shares out its probability; None for all.
-
     Returns:
         The sum; and (3,) without a gradient: the sum of both parts, unweighted, and the number of rows at which both
         have the same likeliest token.
     """
+    share = teaching.share
     scores = logits_of(hidden, weight, bias, counted)
-    taught = logits_of(teacher_hidden, teacher_weight, teacher_bias, counted)
+    taught = logits_of(teaching.hidden, teaching.weight, teaching.bias, counted)
     hard = F.cross_entropy(scores, targets.where(counted, 0), reduction="none", label_smoothing=smoothing) * counted
-    soft = divergences(scores, taught, temperature, top) * counted
+    soft = divergences(scores, taught, teaching.temperature, teaching.top) * counted
     agreeing = (scores.argmax(-1) == taught.argmax(-1)) & counted
     measured = torch.stack([hard.sum(), soft.sum(), agreeing.sum().to(hard.dtype)]).detach()
     return ((1 - share) * hard + share * soft).sum(), measured
@@ -74,17 +84,10 @@ def chunked(
     targets: Tensor,
     counted: Tensor,
     smoothing: float,
-    teacher_hidden: Tensor,
-    teacher_weight: Tensor,
-    teacher_bias: Tensor | None,
-    temperature: float,
-    share: float,
-    top: int | None,
+    teaching: Teaching,
 ) -> tuple[Tensor, Tensor]:
     """The same in chunks of rows, gradients and all."""
-    teacher = teacher_hidden.detach(), teacher_weight.detach(), None if teacher_bias is None else teacher_bias.detach()
-    how = temperature, share, top, precision_of(hidden)
-    return _Distilled.apply(hidden, weight, bias, targets, counted, smoothing, *teacher, *how)[:2]
+    return _Distilled.apply(hidden, weight, bias, targets, counted, smoothing, teaching, precision_of(hidden))[:2]
 
 
 class _Distilled(torch.autograd.Function):
@@ -98,23 +101,18 @@ class _Distilled(torch.autograd.Function):
         targets: Tensor,
         counted: Tensor,
         smoothing: float,
-        teacher_hidden: Tensor,
-        teacher_weight: Tensor,
-        teacher_bias: Tensor | None,
-        temperature: float,
-        share: float,
-        top: int | None,
+        teaching: Teaching,
         dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
         chunks, sums = Chunks(hidden, weight, bias, dtype), Sums(weight, bias)
-        teacher = Chunks(teacher_hidden, teacher_weight, teacher_bias, dtype)
+        teacher, share = Chunks(teaching.hidden, teaching.weight, teaching.bias, dtype), teaching.share
         measured = hidden.new_zeros(3, dtype=chunks.exact)
         with torch.autocast(hidden.device.type, enabled=False):
             for piece in chunks.pieces:
                 scores, taught = chunks.scores(piece), teacher.scores(piece)
                 left_out = ~counted[piece, None]
                 hard, grad = losses_and_gradient(scores, targets[piece], counted[piece], smoothing)
-                soft, slope = _divergences_and_gradient(scores, taught, temperature, top)
+                soft, slope = _divergences_and_gradient(scores, taught, teaching.temperature, teaching.top)
                 agreeing = (scores.argmax(-1) == taught.argmax(-1)) & counted[piece]
                 grad.mul_(1 - share).add_(slope.masked_fill_(left_out, 0.0), alpha=share)
                 sums.add(grad.to(dtype), chunks.matrix, chunks.inputs[piece])
@@ -131,7 +129,7 @@ class _Distilled(torch.autograd.Function):
     @backward_of_result
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         grads = [None if grad is None else grad * factor for grad in ctx.saved_tensors]
-        return (*grads, *[None] * 10)
+        return (*grads, *[None] * 5)
 
 
 def _divergences_and_gradient(

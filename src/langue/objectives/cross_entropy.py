@@ -49,8 +49,9 @@ def linear_cross_entropy(
     rows = head.prepare(rows)
     if lesson is not None and taught is not None:
         with torch.no_grad():
-            teacher = lesson.head.prepare(taught), lesson.head.output.matrix(), lesson.head.bias, *lesson.softening
-        total, sums = kernels.distill(rows, head.output.matrix(), head.bias, flat, counted, smoothing, *teacher)
+            theirs = lesson.head.prepare(taught), lesson.head.output.matrix(), lesson.head.bias
+        teaching = kernels.Teaching(*theirs, *lesson.softening)
+        total, sums = kernels.distill(rows, head.output.matrix(), head.bias, flat, counted, smoothing, teaching)
         return Loss(total, count, measures(sums, count))
     return Loss(kernels.cross_entropy(rows, head.output.matrix(), head.bias, flat, counted, smoothing, scale), count)
 

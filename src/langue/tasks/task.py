@@ -79,13 +79,29 @@ class Task(ABC):
         """Tokens that are no text: special ones, and numbers of the model's that the tokenizer does not use."""
         return suppressed_tokens(self.tokenizer, self.model.config.vocab_size)
 
-    def objective(self) -> Objective:
-        """The objective that it learns by.
+    @abstractmethod
+    def row_losses(self, rows: Sequence[Any]) -> RowLosses:
+        """The rows that it is measured on, each as a batch of its own.
 
         Raises:
-            NotImplementedError: it is learnt with settings that the model does not keep.
+            LangueError: a row lacks what is asked for; names its place.
         """
-        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # a property of its own has failed, whose error tells more
+        verbs = [verb for verb in (self.name, "predict") if callable(getattr(type(self), verb, None))]
+        raise AttributeError(
+            f"a model to {self.name} has no {name!r}; it has {' and '.join(verbs)}, and the others of help(model)"
+        )
+
+
+class SupervisedTask(Task):
+    """A task whose model keeps all that its objective needs: it is learnt from examples of what it is to give."""
+
+    @abstractmethod
+    def objective(self) -> Objective:
+        """The objective that it learns by."""
 
     def examples(self, rows: Sequence[Any]) -> Sequence[Example]:
         """The examples that its objective takes, of rows that it is measured on: of running text, rows of tokens of
@@ -111,14 +127,6 @@ class Task(ABC):
         """(n,) bool of a model and a batch: the likeliest answers that are right; None of tasks whose answers are not
         simply right or wrong."""
         return None
-
-    def __getattr__(self, name: str) -> Any:
-        if hasattr(type(self), name):
-            return object.__getattribute__(self, name)  # a property of its own has failed, whose error tells more
-        verbs = [verb for verb in (self.name, "predict") if callable(getattr(type(self), verb, None))]
-        raise AttributeError(
-            f"a model to {self.name} has no {name!r}; it has {' and '.join(verbs)}, and the others of help(model)"
-        )
 
 
 def suppressed_tokens(tokenizer: Tokenizer, vocab_size: int) -> tuple[int, ...]:

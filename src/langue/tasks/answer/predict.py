@@ -22,7 +22,7 @@ from langue.tasks.answer.objective import Extract, span_scores
 from langue.tasks.answer.settings import AnswerRecipe, AnswerSettings
 from langue.tasks.framing import outputs_of
 from langue.tasks.inputs import as_list
-from langue.tasks.task import Task
+from langue.tasks.task import SupervisedTask
 from langue.text import Tokenizer
 from langue.training.device import autocast
 
@@ -42,7 +42,7 @@ class AnswerSpan:
     score: float
 
 
-class Answer(Task):
+class Answer(SupervisedTask):
     """A model that finds answers.
 
     Args:

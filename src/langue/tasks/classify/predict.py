@@ -22,7 +22,7 @@ from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
 from langue.tasks.framing import Framed, outputs_of
 from langue.tasks.inputs import as_list
-from langue.tasks.task import Task
+from langue.tasks.task import SupervisedTask
 from langue.text import Tokenizer
 from langue.training.device import autocast
 
@@ -30,7 +30,7 @@ Text = str | tuple[str, str] | Mapping[str, Any]
 """An input: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""
 
 
-class Classify(Task):
+class Classify(SupervisedTask):
     """A model that judges texts.
 
     Args:

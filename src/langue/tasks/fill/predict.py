@@ -22,11 +22,11 @@ from langue.tasks.fill.settings import FillRecipe, MaskingSettings
 from langue.tasks.framing import Framed, batch_tokens, framed_batch
 from langue.tasks.inputs import as_list
 from langue.tasks.losses import RowLosses
-from langue.tasks.task import Task, check_vocabulary
+from langue.tasks.task import SupervisedTask, check_vocabulary
 from langue.text import Tokenizer
 
 
-class Fill(Task):
+class Fill(SupervisedTask):
     """A model that guesses hidden tokens.
 
     Args:

@@ -19,11 +19,11 @@ from langue.tasks.constraints import Must, phrase_tokens, say_what_is_lacking
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.inputs import as_list, check_type
-from langue.tasks.task import Task, check_vocabulary
+from langue.tasks.task import SupervisedTask, check_vocabulary
 from langue.text import Tokenizer
 
 
-class Generate(Task):
+class Generate(SupervisedTask):
     """A language model that writes.
 
     Args:

@@ -111,6 +111,6 @@ class GenerateTraining(WrittenTraining[GenerateRecipe], TextTraining[GenerateRec
 
 def _beginnings(recipe: GenerateRecipe, tokenizer: Tokenizer, tokens: int) -> list[str]:
     """The first tokens of all lines of the training text that have so many."""
-    lines = (line for text in training_texts(recipe) for line in text.splitlines())
+    lines = (line for text in training_texts(recipe) for line in text.split("\n"))
     encoded = (tokenizer.encode(line) for line in lines)
     return [tokenizer.decode(ids[:tokens]) for ids in encoded if len(ids) >= tokens]

@@ -32,7 +32,7 @@ from langue.tasks.framing import batch_tokens
 from langue.tasks.inputs import as_list, check_type
 from langue.tasks.losses import mean_loss, with_perplexity
 from langue.tasks.rewriting.sources import Long, Sources, read_sources
-from langue.tasks.task import Task
+from langue.tasks.task import SupervisedTask
 from langue.text import Tokenizer
 from langue.text.sentences import joined
 
@@ -56,7 +56,7 @@ class Rewritten:
     read: Sequence[int] = ()
 
 
-class Rewrite(Task):
+class Rewrite(SupervisedTask):
     """An encoder–decoder that makes a text of a text.
 
     Args:

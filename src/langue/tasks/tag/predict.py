@@ -22,7 +22,7 @@ from langue.tasks.inputs import as_list
 from langue.tasks.tag.data import encoded_pieces, pieces_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.settings import TagRecipe, TagSettings
-from langue.tasks.task import Task
+from langue.tasks.task import SupervisedTask
 from langue.text import Tokenizer
 from langue.training.device import autocast
 
@@ -32,7 +32,7 @@ WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
 BIO = re.compile(r"O|[BI]-.+")
 
 
-class Tag(Task):
+class Tag(SupervisedTask):
     """A model that labels words.
 
     Args:

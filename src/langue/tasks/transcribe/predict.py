@@ -26,7 +26,7 @@ from langue.models import Model, ModelConfig
 from langue.objectives.padding import by_length
 from langue.tasks.inputs import as_list
 from langue.tasks.losses import mean_loss
-from langue.tasks.task import Task, check_vocabulary
+from langue.tasks.task import SupervisedTask, check_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSettings
 from langue.text import Tokenizer
 from langue.training.device import autocast
@@ -116,7 +116,7 @@ class DrawnTranscript(NamedTuple):
     ended: bool = True
 
 
-class Transcribe(Task):
+class Transcribe(SupervisedTask):
     """A model that writes down what it hears.
 
     Args:
