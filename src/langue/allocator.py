@@ -16,7 +16,7 @@ _MAPPED_FROM = 1 << 30
 """Bytes from which on a block goes back to the system all the same: what so much memory is for outlasts a step."""
 
 
-_LARGE = 9 << 19
+_LARGE = 9 << 18
 """Bytes of a large block where memory is scarce: what one layer keeps for a moment, and not what a kernel does."""
 
 

@@ -13,8 +13,9 @@ from langue.errors import LangueError
 from langue.experiment.card import write_card
 from langue.experiment.run import RunFolder
 from langue.hub import PretrainedModel, new_folder, save_checkpoint
-from langue.hub.peft import ORIGIN, PeftSettings, is_peft, read_peft_settings
-from langue.hub.peft import WEIGHTS as PEFT_WEIGHTS
+from langue.hub.peft import ORIGIN
+from langue.hub.peft_settings import WEIGHTS as PEFT_WEIGHTS
+from langue.hub.peft_settings import PeftSettings, is_peft, read_peft_settings
 from langue.hub.weights import read_weights
 from langue.models import Base, read_base
 from langue.models.build import WEIGHTS, has_adapters, plain, read_config

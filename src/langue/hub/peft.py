@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from pydantic import ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor
 
 from langue.adapters import AdaptedLinear, AdapterConfig
-from langue.adapters.settings import Kind
 from langue.content import write_json
 from langue.errors import LangueError, hint
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.family import Family, HeadSettings
-from langue.hub.folder import read_json, refuse_code
 from langue.hub.keys import ParameterKey, parameter_keys
 from langue.hub.pairs import PairKey, ThinPair, pair_keys
+from langue.hub.peft_settings import CONFIG, WEIGHTS, PeftSettings, is_among, read_peft_folder
 from langue.hub.settings import choose_counterpart
-from langue.hub.weights import Weights, read_weights
+from langue.hub.weights import Weights
 from langue.models import Base, Model, ModelConfig, with_adapters
 from langue.models.build import outline, own_parameters
 from langue.nn.linear import linear_layers
-from langue.settings import Settings, parse
+from langue.settings import parse
 
-CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 ORIGIN = "peft"
 """In a model's origin: the settings of the folder that its adapters were read from, and its tensors' types by name."""
 
@@ -37,94 +34,6 @@ _BEFORE = "base_model.model."
 _DOWN, _UP, _MAGNITUDE = "lora_A.weight", "lora_B.weight", "lora_magnitude_vector"
 _DOWN_OF_TABLE, _UP_OF_TABLE = "lora_embedding_A", "lora_embedding_B"
 _ENDS = (_DOWN, _UP, _MAGNITUDE, _DOWN_OF_TABLE, _UP_OF_TABLE)
-
-_CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
-"""Beginnings of pairs that take a part of the base's matrices away, which the base's folder does not know."""
-
-_REFUSED = (
-    *("alora_invocation_tokens", "use_qalora", "layer_replication", "lora_bias", "target_parameters", "use_bdlora"),
-    *("arrow_config", "trainable_token_indices"),
-)
-"""Settings of PEFT's that change what an adapter computes, and that Langue's adapters do not have."""
-
-
-class PeftSettings(Settings):
-    """The settings of a LoRA of PEFT's that decide what it computes."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    peft_type: Literal["LORA"]
-    """The kind of adapters."""
-    r: int = Field(default=8, ge=1, lt=1 << 20)
-    """Rank of the pairs."""
-    lora_alpha: float = Field(default=8, gt=0)
-    """Strength of the pairs, times their rank or its root."""
-    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Probability of dropping a number of what goes into a pair."""
-    target_modules: str | tuple[str, ...] | None = None
-    """Modules that have pairs: ends of their names, or a regular expression."""
-    layers_to_transform: int | tuple[int, ...] | None = None
-    """Numbers of the layers that have pairs; null for all."""
-    modules_to_save: tuple[str, ...] | None = None
-    """Modules that learnt whole."""
-    base_model_name_or_path: str | None = None
-    """The model that the pairs stand on."""
-    rank_pattern: Mapping[str, int] = Field(default_factory=dict)
-    """Ranks of single modules."""
-    alpha_pattern: Mapping[str, float] = Field(default_factory=dict)
-    """Strengths of single modules."""
-    bias: str = "none"
-    """The biases that learnt."""
-    use_rslora: bool = False
-    """The strength is divided by the root of the rank."""
-    use_dora: bool = False
-    """The lengths of rows learn apart."""
-    init_lora_weights: bool | str | None = True
-    """The first values of the pairs, which say whether the base was changed as well."""
-
-    @property
-    def kind(self) -> Kind:
-        return "dora" if self.use_dora else "rslora" if self.use_rslora else "lora"
-
-    def rank(self, module: str) -> int:
-        """The rank of a module's pair."""
-        return _by_pattern(self.rank_pattern, module, self.r)
-
-    def alpha(self, module: str) -> float:
-        """The alpha of a module's pair."""
-        return _by_pattern(self.alpha_pattern, module, self.lora_alpha)
-
-    def strength(self, module: str) -> float:
-        """The factor of a module's pair."""
-        rank = self.rank(module)
-        return self.alpha(module) / (rank**0.5 if self.use_rslora else rank)
-
-    def names(self, module: str) -> bool:
-        """True if the settings want a pair for a module."""
-        wanted = self.target_modules
-        if isinstance(wanted, str):
-            return wanted == "all-linear" or re.fullmatch(wanted, module) is not None
-        if wanted is None or not _is_among(module, wanted):
-            return False
-        layers = self.layers_to_transform
-        number = re.search(r"\.(\d+)\.", module)
-        chosen = (layers,) if isinstance(layers, int) else layers
-        return not chosen or (number is not None and int(number[1]) in chosen)
-
-
-def _by_pattern(patterns: Mapping[str, Any], module: str, default: Any) -> Any:
-    fitting = (value for pattern, value in patterns.items() if re.match(rf"(.*\.)?({pattern})$", module))
-    return next(fitting, default)
-
-
-def _is_among(module: str, names: Iterable[str]) -> bool:
-    """True if a module has one of the names, or ends in one."""
-    return any(module == name or module.endswith(f".{name}") for name in names)
-
-
-def is_peft(path: Path) -> bool:
-    """True if a folder holds adapters as PEFT keeps them, or as a pickle."""
-    return any((path / name).is_file() for name in (CONFIG, WEIGHTS, PICKLE))
 
 
 class _Counterpart(NamedTuple):
@@ -199,7 +108,7 @@ def read_peft(folder: Path, checkpoint: PretrainedModel, base: Base) -> Pretrain
     Raises:
         LangueError: in one sentence, what is missing, damaged, hostile, not supported, or of another base.
     """
-    content, settings, weights = _read_folder(folder)
+    content, settings, weights = read_peft_folder(folder)
     theirs = _counterpart(checkpoint)
     stored = {theirs.full(name): _sound(weights, name, folder) for name in weights}
     pairs = _read_pairs(stored, theirs, settings, folder)
@@ -216,52 +125,6 @@ def read_peft(folder: Path, checkpoint: PretrainedModel, base: Base) -> Pretrain
     types = {name: str(weights.tensor(name).dtype).removeprefix("torch.") for name in weights}
     origin = {**checkpoint.origin, ORIGIN: {"config": content, "tensors": types}}
     return replace(checkpoint, model=model.eval(), origin=origin)
-
-
-def read_peft_settings(folder: Path) -> PeftSettings:
-    """The settings of a folder of PEFT's.
-
-    Raises:
-        LangueError: they are missing, damaged, hostile or not supported.
-    """
-    return _read_settings(folder)[1]
-
-
-def _read_settings(folder: Path) -> tuple[dict[str, Any], PeftSettings]:
-    if not (folder / CONFIG).is_file():
-        raise LangueError(f"{folder} holds no adapters of PEFT's: {CONFIG} is missing")
-    content = read_json(folder / CONFIG)
-    refuse_code(content, folder / CONFIG)
-    settings = parse(PeftSettings, content, str(folder / CONFIG))
-    _refuse_others(content, settings, folder / CONFIG)
-    return content, settings
-
-
-def _read_folder(folder: Path) -> tuple[dict[str, Any], PeftSettings, Weights]:
-    content, settings = _read_settings(folder)
-    if not (folder / WEIGHTS).is_file():
-        if (folder / PICKLE).is_file():
-            raise LangueError(
-                f"{folder} holds {PICKLE}, a pickle, which can run any code when it is opened; convert it where you "
-                f"trust it: PeftModel.from_pretrained(BASE, DIR).save_pretrained(NEW)"
-            )
-        raise LangueError(f"{folder} holds no adapters of PEFT's: {WEIGHTS} is missing")
-    return content, settings, Weights(read_weights(folder / WEIGHTS))
-
-
-def _refuse_others(content: Mapping[str, Any], settings: PeftSettings, path: Path) -> None:
-    """Refuse what would compute something else."""
-    for name in _REFUSED:
-        if content.get(name):
-            raise LangueError(f"{path}: {name} is not supported; merge the adapter with PEFT, and take the whole model")
-    if settings.bias != "none":
-        raise LangueError(f"{path}: bias {settings.bias!r} is not supported; Langue's adapters leave biases alone")
-    beginning = settings.init_lora_weights
-    if isinstance(beginning, str) and beginning.lower().startswith(_CHANGE_THE_BASE):
-        raise LangueError(
-            f"{path}: init_lora_weights {beginning!r} has changed the base as well; let PEFT save the adapter as a "
-            f"plain LoRA (path_initial_model_for_weight_conversion)"
-        )
 
 
 def _sound(weights: Weights, name: str, folder: Path) -> Tensor:
@@ -491,7 +354,7 @@ def _short(targets: set[str], theirs: _Counterpart) -> list[str]:
     """The ends of modules' names, if no other module ends like them; else the names in full."""
     every = {theirs.name(name).rpartition(".")[0] for name in theirs.places()}
     ends = sorted({_ending(module) for module in targets})
-    return ends if {module for module in every if _is_among(module, ends)} == targets else sorted(targets)
+    return ends if {module for module in every if is_among(module, ends)} == targets else sorted(targets)
 
 
 _TASK_TYPES = {

@@ -10,7 +10,8 @@ from langue.errors import LangueError
 from langue.files import check_folder
 from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
 from langue.hub.checkpoint import SOURCE_TOKENIZER
-from langue.hub.peft import is_peft, read_peft
+from langue.hub.peft import read_peft
+from langue.hub.peft_settings import is_peft
 from langue.models import Base, Model, assemble
 from langue.models.build import CONFIG
 from langue.recipe import Recipe
