@@ -26,8 +26,8 @@ MIXERS = {
 
 def make(mixer="attention", vocab_size=5, context=16, form="decoder", seed=3, **more):
     config = ModelConfig(
-        form=form, vocab_size=vocab_size, width=16, layers=2, heads=2, context=context, initializer_range=0.7,
-        **{**MIXERS[mixer], **more},
+        form=form, vocab_size=vocab_size, heads=2, context=context, initializer_range=0.7,
+        **{"width": 16, "layers": 2, **MIXERS[mixer], **more},
     )  # fmt: skip
     return build(config, seed=seed).eval()
 
