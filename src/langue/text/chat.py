@@ -173,8 +173,7 @@ class ChatTemplate:
         place = 0
         for match in self._special.finditer(text):
             tokens += self._encode_guarded(text[place : match.start()], place)
-            number = self.tokenizer.engine.token_to_id(match[0])
-            tokens.append((number, match.start()))
+            tokens += self._encode_piece(match[0], match.start(), special=True)
             place = match.end()
         return tokens + self._encode_guarded(text[place:], place)
 

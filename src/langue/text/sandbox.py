@@ -235,8 +235,9 @@ def _compiled(source: str) -> Any:
     environment.filters.update(
         counted=counted, bounded=bounded, replace=_replace, join=_join, indent=_indent, tojson=_to_json
     )
-    environment.globals.update(raise_exception=_refuse, strftime_now=_now)
-    del environment.globals["lipsum"]
+    names: dict[str, Any] = environment.globals
+    names.update(raise_exception=_refuse, strftime_now=_now)
+    del names["lipsum"]
     return environment.from_string(source)
 
 

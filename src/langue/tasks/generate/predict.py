@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 from langue.batch import Batch
 from langue.data import TokenStore
@@ -21,6 +21,12 @@ from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.inputs import as_list, check_type
 from langue.tasks.task import SupervisedTask, check_vocabulary
 from langue.text import Tokenizer
+from langue.text.chat import ChatTemplate
+from langue.text.conversation import Message, Tool
+from langue.text.tool_calls import Answer, message_of, read_calls
+
+CHAT_TOKENS = 4096
+"""Tokens of an answer at most."""
 
 
 class Generate(SupervisedTask):
@@ -126,13 +132,21 @@ class Generate(SupervisedTask):
         return hypotheses
 
     def stream(
-        self, prompt: str = "", *, stop: Sequence[str] = (), special: bool = False, **options: Any
+        self,
+        prompt: str | Sequence[int] = "",
+        *,
+        stop: Sequence[str] = (),
+        special: bool = False,
+        within: int | None = None,
+        **options: Any,
     ) -> Iterator[str]:
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
         a stop string."""
         settings = parse(GenerationSettings, {**options, "samples": 1, "beams": 1}, "generate")
-        check_type(prompt, "the prompt", "a text")
+        if not isinstance(prompt, list):
+            check_type(prompt, "the prompt", "a text")
         ids = self._encode(prompt, special)
+        settings = _bounded(settings, len(ids), within)
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
         for event in Engine(self.model, settings).stream(self._request(ids, settings)):
             piece = "" if event.token is None else stops.push(reader.push(event.token))
@@ -141,6 +155,47 @@ class Generate(SupervisedTask):
             if stops.stopped:
                 break
         yield stops.push(reader.flush()) + stops.flush()
+
+    @overload
+    def chat(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        tools: Sequence[Tool] = ...,
+        stream: Literal[False] = ...,
+        **options: Any,
+    ) -> dict[str, Any]: ...
+
+    @overload
+    def chat(
+        self, messages: str | Sequence[Message], *, tools: Sequence[Tool] = ..., stream: Literal[True], **options: Any
+    ) -> Iterator[str]: ...
+
+    def chat(
+        self, messages: str | Sequence[Message], *, tools: Sequence[Tool] = (), stream: bool = False, **options: Any
+    ) -> dict[str, Any] | Iterator[str]:
+        """The assistant's next message, which can be put behind the conversation as it is.
+
+        Args:
+            messages: the conversation, each with `role` and `content`; a text is one message of the user's. The names
+                of special tokens in them are text like any other.
+            tools: functions that the assistant may call, with type hints, or their descriptions; what it calls stands
+                in the message's `tool_calls`.
+            stream: give the text piece by piece instead.
+            options: as of `generate`, `stop` as well; without max_tokens, as many as the model's context has room for.
+
+        Raises:
+            LangueError: as of `generate`; the model's chat template refuses the conversation, or it has no room.
+        """
+        template = ChatTemplate(self.tokenizer)
+        ids, within = template.prompt(messages, tools), self.model.context_limit
+        bound: Any = {"max_tokens": CHAT_TOKENS, **options, "within": None if within is None else within + 1}
+        if stream:
+            return self.stream(ids, **bound)
+        stop = options.get("stop", ())
+        [[best]] = self.write([ids], **{**bound, "samples": 1})
+        text = self.cut(best.tokens, stop, ids)
+        return message_of(read_calls(text) if tools else Answer(text, []))
 
     def check_input(self, value: str, place: str, special: bool = False) -> None:
         self._encode(value, special)
