@@ -138,7 +138,7 @@ def _untitled(schema: Any) -> Any:
 
 
 def _docstring(text: str) -> tuple[str, dict[str, str]]:
-    """What a docstring says before its first section, and of each parameter in `Args:`."""
+    """The first part of a docstring, and what its `Args:` say of each parameter."""
     summary, *sections = re.split(r"^(\w+):\s*$", text, flags=re.MULTILINE)
     descriptions: dict[str, str] = {}
     for title, body in zip(sections[::2], sections[1::2], strict=True):

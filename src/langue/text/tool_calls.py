@@ -16,7 +16,7 @@ PYTHON_TAG = "<|python_tag|>"
 """Llama 3.1 and later: this, or nothing, before one object, whose arguments are called `parameters`."""
 
 
-class Answer(NamedTuple):
+class AssistantTurn(NamedTuple):
     """An assistant's answer.
 
     Attributes:
@@ -28,14 +28,14 @@ class Answer(NamedTuple):
     calls: list[dict[str, Any]]
 
 
-def read_calls(text: str) -> Answer:
-    """What an assistant says, and the tools that it calls; what is no sound call is text."""
+def read_calls(text: str) -> AssistantTurn:
+    """Words of an assistant and the tools that it calls; what is no sound call is text."""
     for pattern in (TAGGED, LISTED):
         calls = [call for match in pattern.finditer(text) for call in _calls(match[1])]
         if calls:
-            return Answer(pattern.sub("", text).strip(), calls)
+            return AssistantTurn(pattern.sub("", text).strip(), calls)
     calls = _calls(text.strip().removeprefix(PYTHON_TAG))
-    return Answer("", calls) if calls else Answer(text, [])
+    return AssistantTurn("", calls) if calls else AssistantTurn(text, [])
 
 
 def _calls(text: str) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def _call(value: Any) -> dict[str, Any] | None:
     return {"name": value["name"], "arguments": arguments}
 
 
-def message_of(answer: Answer) -> dict[str, Any]:
+def message_of(answer: AssistantTurn) -> dict[str, Any]:
     """The message of an answer, as OpenAI writes it and templates read it, to be put behind a conversation."""
     message: dict[str, Any] = {"role": "assistant", "content": answer.content}
     if answer.calls:

@@ -23,7 +23,7 @@ from langue.tasks.task import SupervisedTask, check_vocabulary
 from langue.text import Tokenizer
 from langue.text.chat import ChatTemplate
 from langue.text.conversation import Message, Tool
-from langue.text.tool_calls import Answer, message_of, read_calls
+from langue.text.tool_calls import AssistantTurn, message_of, read_calls
 
 CHAT_TOKENS = 4096
 """Tokens of an answer at most."""
@@ -193,9 +193,10 @@ class Generate(SupervisedTask):
         if stream:
             return self.stream(ids, **bound)
         stop = options.get("stop", ())
-        [[best]] = self.write([ids], **{**bound, "samples": 1})
+        bound["samples"] = 1
+        [[best]] = self.write([ids], **bound)
         text = self.cut(best.tokens, stop, ids)
-        return message_of(read_calls(text) if tools else Answer(text, []))
+        return message_of(read_calls(text) if tools else AssistantTurn(text, []))
 
     def check_input(self, value: str, place: str, special: bool = False) -> None:
         self._encode(value, special)
