@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from langue.engine.request import EncodedSource, Event, Request, Source
     from langue.engine.settings import EngineSettings, GenerationSettings, SamplingSettings
     from langue.engine.stop import StopStrings
+    from langue.engine.structure import OutputSettings, StructureProcessor
 
 __all__ = [
     "EncodedSource",
@@ -20,10 +21,12 @@ __all__ = [
     "Event",
     "GenerationSettings",
     "Hypothesis",
+    "OutputSettings",
     "Request",
     "SamplingSettings",
     "Source",
     "StopStrings",
+    "StructureProcessor",
 ]
 
 __getattr__ = front(
@@ -35,9 +38,11 @@ __getattr__ = front(
         "Event": "request",
         "GenerationSettings": "settings",
         "Hypothesis": "hypothesis",
+        "OutputSettings": "structure",
         "Request": "request",
         "SamplingSettings": "settings",
         "Source": "request",
         "StopStrings": "stop",
+        "StructureProcessor": "structure",
     },
 )

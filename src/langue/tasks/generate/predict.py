@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from langue.batch import Batch
 from langue.data import TokenStore
-from langue.engine import Engine, GenerationSettings, Hypothesis, Request, SamplingSettings, StopStrings
+from langue.engine import (
+    Engine,
+    GenerationSettings,
+    Hypothesis,
+    OutputSettings,
+    Request,
+    SamplingSettings,
+    StopStrings,
+    StructureProcessor,
+)
 from langue.environments.policies import DecoderPolicy
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
@@ -99,6 +108,7 @@ class Generate(SupervisedTask):
         stop: Sequence[str] = (),
         must: Must = (),
         special: bool = False,
+        output: Mapping[str, Any] | None = None,
         keys: Sequence[tuple[int | str, ...]] | None = None,
         within: int | None = None,
         **options: Any,
@@ -108,6 +118,7 @@ class Generate(SupervisedTask):
         Args:
             prompts: texts, or tokens.
             stop: and `must`, `special` and `options` as of `generate`.
+            output: the form of each text, {"schema": …}, {"regex": …} or {"choice": […]}; see `OutputSettings`.
             keys: numbers or names that the draws of each depend on beside the seed.
             within: tokens of a prompt and its text together, at most; None lets a text outgrow the context.
 
@@ -118,7 +129,7 @@ class Generate(SupervisedTask):
         phrases = phrase_tokens(must, len(prompts), self.tokenizer)
         many = len(prompts)
         requests = [
-            self._request(ids, _bounded(settings, len(ids), within), _strings(stop), words, key)
+            self._request(ids, _bounded(settings, len(ids), within), _strings(stop), words, key, output)
             for ids, words, key in zip(
                 (self._encode(prompt, special) for prompt in prompts),
                 phrases or [()] * many,
@@ -137,6 +148,7 @@ class Generate(SupervisedTask):
         *,
         stop: Sequence[str] = (),
         special: bool = False,
+        output: Mapping[str, Any] | None = None,
         within: int | None = None,
         **options: Any,
     ) -> Iterator[str]:
@@ -148,7 +160,7 @@ class Generate(SupervisedTask):
         ids = self._encode(prompt, special)
         settings = _bounded(settings, len(ids), within)
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
-        for event in Engine(self.model, settings).stream(self._request(ids, settings)):
+        for event in Engine(self.model, settings).stream(self._request(ids, settings, output=output)):
             piece = "" if event.token is None else stops.push(reader.push(event.token))
             if piece:
                 yield piece
@@ -227,6 +239,7 @@ class Generate(SupervisedTask):
         stop: Sequence[str] = (),
         phrases: Sequence[Any] = (),
         key: tuple[int | str, ...] = (),
+        output: Mapping[str, Any] | None = None,
     ) -> Request:
         """A prompt of these tokens; stop strings end what is sampled."""
         watchers = [(self.tokenizer.stream(ids), StopStrings(stop)) for _ in range(settings.samples if stop else 0)]
@@ -241,10 +254,16 @@ class Generate(SupervisedTask):
             settings,
             self.tokenizer.ends,
             suppress_tokens=self.suppress_tokens,
+            processor=None if output is None else self._structure(output),
             phrases=phrases,
             stop=is_stopped if stop else None,
             key=key,
         )
+
+    def _structure(self, output: Mapping[str, Any]) -> StructureProcessor:
+        """A processor that leaves what is written this form."""
+        settings = parse(OutputSettings, output, "output")
+        return StructureProcessor(settings, self.tokenizer, self.tokenizer.ends, self.model.config.vocab_size)
 
     def cut(
         self,
