@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from langue.cli.options import NO_OPTION, Several
-from langue.engine.settings import GenerationSettings
+from langue.engine.settings import GenerationSettings, SamplingSettings
 from langue.settings import Settings
 
 
@@ -24,6 +24,27 @@ class SearchOptions(GenerationSettings):
     max_tokens_per_source: Annotated[float, NO_OPTION] = 0.0
     coverage_penalty: Annotated[float, NO_OPTION] = 0.0
     ensemble: Annotated[Literal["probability", "logarithm"], NO_OPTION] = "probability"
+    alignments: Annotated[bool, NO_OPTION] = False
+    draw_log_probabilities: Annotated[bool, NO_OPTION] = False
+
+
+@Parameter(name="*", negative="")
+class ChatOptions(SamplingSettings):
+    """Options of the draw of an answer."""
+
+    max_tokens: Annotated[int, Parameter(show_default=False)] = Field(default=4096, ge=1)
+    """New tokens at most; by default as many as the model's context has room for."""
+    temperature: float = Field(default=0.8, ge=0)
+    """Sharpens (below 1) or flattens (above 1) the choice; 0 takes the likeliest token."""
+    max_tokens_per_source: Annotated[float, NO_OPTION] = 0.0
+    samples: Annotated[int, NO_OPTION] = 1
+    beams: Annotated[int, NO_OPTION] = 1
+    length_penalty: Annotated[float, NO_OPTION] = 1.0
+    length_offset: Annotated[float, NO_OPTION] = 0.0
+    coverage_penalty: Annotated[float, NO_OPTION] = 0.0
+    stopping: Annotated[Literal["early", "likely", "exact"], NO_OPTION] = "likely"
+    groups: Annotated[int, NO_OPTION] = 1
+    diversity: Annotated[float, NO_OPTION] = 0.5
     alignments: Annotated[bool, NO_OPTION] = False
     draw_log_probabilities: Annotated[bool, NO_OPTION] = False
 

@@ -43,6 +43,7 @@ VERBS: Verbs = {
         columns=True,
     ),
     "generate": Verb("langue.cli.generate:generate", "Let a model write"),
+    "chat": Verb("langue.cli.chat:chat", "Talk to a model"),
     "fill": Verb("langue.cli.fill:fill", "Let a model guess what stands in gaps"),
     "classify": Verb("langue.cli.classify:classify", "Let a model judge texts", columns=True),
     "answer": Verb("langue.cli.answer:answer", "Let a model find answers in texts", columns=True),

@@ -1,0 +1,272 @@
+"""`langue chat`: talk to a model in the terminal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from langue.cli.inputs import json_line
+from langue.cli.options import Adapter, Device, Json, Several, chosen
+from langue.cli.searching import ChatOptions
+from langue.cli.status import OK
+from langue.console import say
+from langue.content import read_json
+from langue.errors import LangueError, hint, reason
+from langue.lazy import fetch_named
+
+MOST_CALLS = 8
+"""Times that an answer may call tools before it has to say something."""
+
+COMMANDS = {
+    "/help": "these commands",
+    "/system TEXT": "another system prompt; begins anew",
+    "/reset": "begin anew",
+    "/undo": "take back the last turn",
+    "/retry": "another answer to the last message",
+    "/show": "the conversation so far",
+    "/save FILE": "write it as a line of training data, {\"messages\": […]}",
+    "/quit": "end, as Ctrl-D does",
+}  # fmt: skip
+
+Tools = Annotated[
+    tuple[str, ...],
+    Parameter(negative="", help="A function that the model may call, module:name; may be given several times."),
+]
+
+
+class Dialogue:
+    """A conversation with a model.
+
+    Args:
+        task: the model.
+        system: what it is told first.
+        tools: functions that it may call, by name.
+        options: of the search.
+        as_json: print messages as JSON in place of their text.
+    """
+
+    def __init__(
+        self, task: Any, system: str, tools: Mapping[str, Callable[..., Any]], options: dict[str, Any], as_json: bool
+    ):
+        self.task, self.tools, self.options, self.as_json = task, tools, options, as_json
+        self.begin(system)
+
+    def begin(self, system: str) -> None:
+        """Begin anew."""
+        self.system = system
+        self.messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+        self._again = 0
+
+    def say(self, text: str) -> None:
+        """Put a message of the user's, and let the model answer; an answer that fails takes the message back."""
+        self.messages.append({"role": "user", "content": text})
+        try:
+            self._answer()
+        except LangueError:
+            self.undo()
+            raise
+
+    def undo(self) -> str | None:
+        """Take back the last message of the user's and all behind it; the message, or None where there is none."""
+        places = [place for place, message in enumerate(self.messages) if message["role"] == "user"]
+        if not places:
+            return None
+        text = self.messages[places[-1]]["content"]
+        del self.messages[places[-1] :]
+        return text
+
+    def retry(self) -> None:
+        """Let the model answer the last message once more, by other draws."""
+        text = self.undo()
+        if text is None:
+            raise LangueError("there is no message yet to answer once more")
+        self._again += 1
+        self.say(text)
+
+    def _answer(self) -> None:
+        for _ in range(MOST_CALLS):
+            message = self._message()
+            self.messages.append(message)
+            if self.as_json:
+                print(json_line(message), flush=True)
+            if not message.get("tool_calls"):
+                return
+            for call in message["tool_calls"]:
+                self.messages.append(self._called(call["function"]))
+        raise LangueError(f"the model has called tools {MOST_CALLS} times without an answer")
+
+    def _message(self) -> dict[str, Any]:
+        options = {**self.options, "seed": self.options.get("seed", 0) + self._again}
+        if self.tools or self.as_json:
+            message = self.task.chat(self.messages, tools=list(self.tools.values()), **options)
+            if not self.as_json:
+                print(message["content"], flush=True)
+            return message
+        return {"role": "assistant", "content": _shown(self.task.chat(self.messages, stream=True, **options))}
+
+    def _called(self, function: Mapping[str, Any]) -> dict[str, Any]:
+        """The message with what a tool gives, or why it fails, which the model is to read."""
+        name, arguments = function["name"], function["arguments"]
+        say(f"[calls {name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})]")
+        try:
+            if name not in self.tools:
+                raise LangueError(f"there is no tool {name}; {hint(name, list(self.tools))}")
+            content = _text(self.tools[name](**arguments))
+        except Exception as error:  # whatever a tool stumbles over is for the model to mend
+            content = f"error: {reason(error)}"
+        message = {"role": "tool", "name": name, "content": content}
+        if self.as_json:
+            print(json_line(message), flush=True)
+        return message
+
+
+def chat(
+    run: Path,
+    /,
+    *messages: str,
+    system: str = "",
+    tools: Tools = (),
+    schema: Path | None = None,
+    regex: str | None = None,
+    choice: Several = (),
+    search: ChatOptions = ChatOptions(),  # noqa: B008 - it is frozen
+    stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    adapter: Adapter = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> int:
+    """Talk to a model. /help lists commands; Ctrl-C stops an answer, Ctrl-D ends.
+
+    Args:
+        run: A run folder of a decoder, a checkpoint, or a model's folder with its tokenizer, or hf:OWNER/NAME.
+        messages: Messages to answer one after the other in place of what is typed.
+        system: What the model is told before the conversation.
+        schema: A file with a JSON schema that each answer has to match.
+        regex: A regular expression that each answer has to match.
+        choice: One of the answers that there are; given several times.
+        search: How to draw.
+        stop: A string that ends an answer; may be given several times.
+        as_json: Print each message of the model, and of tools, as one JSON object.
+    """
+    from langue.tasks import load
+
+    functions = {name.partition(":")[2]: fetch_named(name, "a tool") for name in tools}
+    options: dict[str, Any] = {"temperature": search.temperature, **chosen(search)}
+    forms = {"schema": None if schema is None else read_json(schema), "regex": regex, "choice": list(choice) or None}
+    output = {name: form for name, form in forms.items() if form is not None}
+    options |= {"output": output} if output else {}
+    options |= {"stop": stop} if stop else {}
+    dialogue = Dialogue(load(run, device, task="generate", adapter=adapter), system, functions, options, as_json)
+    for text in messages or _typed():
+        if not (text.startswith("/") and not messages):
+            _guarded(lambda text=text: dialogue.say(text), strict=bool(messages))
+        elif text.split()[0] in ("/quit", "/exit"):
+            break
+        else:
+            _guarded(lambda text=text: _command(dialogue, text))
+    return OK
+
+
+def _guarded(act: Callable[[], None], strict: bool = False) -> None:
+    """Let Ctrl-C end what is under way alone, and tell what cannot be done without ending the conversation."""
+    try:
+        act()
+    except KeyboardInterrupt as error:
+        _only_ctrl_c(error)
+        print()
+    except LangueError as error:
+        if strict or not sys.stdin.isatty():
+            raise
+        say(str(error))
+
+
+def _command(dialogue: Dialogue, text: str) -> None:
+    name, _, rest = text.partition(" ")
+    if name == "/help":
+        say("\n".join(f"{command:<14} {what}" for command, what in COMMANDS.items()))
+    elif name == "/system":
+        dialogue.begin(rest.strip())
+    elif name == "/reset":
+        dialogue.begin(dialogue.system)
+    elif name == "/undo":
+        say("nothing to take back" if dialogue.undo() is None else "taken back")
+    elif name == "/retry":
+        dialogue.retry()
+    elif name == "/show":
+        say("\n".join(f"{message['role']}: {message['content']}" for message in dialogue.messages))
+    elif name == "/save":
+        _save(dialogue, Path(rest.strip()) if rest.strip() else None)
+    else:
+        raise LangueError(f"there is no command {name}; {hint(name, [command.split()[0] for command in COMMANDS])}")
+
+
+def _save(dialogue: Dialogue, file: Path | None) -> None:
+    if file is None:
+        raise LangueError("/save takes a file: /save talk.jsonl")
+    try:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"messages": dialogue.messages}, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise LangueError(f"{file} cannot be written: {reason(error)}") from None
+    say(f"appended to {file}")
+
+
+def _typed() -> Iterator[str]:
+    """Lines that a person types, or that come through a pipe; empty ones are left out."""
+    is_person = sys.stdin is not None and sys.stdin.isatty()
+    if is_person:
+        _remember_lines()
+        say("Talk to the model. /help lists commands; Ctrl-C stops an answer, Ctrl-D ends.")
+    while True:
+        try:
+            line = input("> ") if is_person else next(sys.stdin)
+        except KeyboardInterrupt as error:
+            _only_ctrl_c(error)
+            if not is_person:
+                raise
+            print()
+            continue
+        except (EOFError, StopIteration):
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def _remember_lines() -> None:
+    """Let the arrow keys bring back what was typed."""
+    try:
+        import readline  # noqa: F401 - `input` uses it once it is there
+    except ImportError:
+        return
+
+
+def _shown(pieces: Iterator[str]) -> str:
+    """The text of pieces, each shown as it comes; of an answer that Ctrl-C stops, what there was."""
+    shown = ""
+    try:
+        for piece in pieces:
+            shown += piece
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        _only_ctrl_c(error)
+        say("\n(stopped)")
+    print()
+    return shown
+
+
+def _only_ctrl_c(error: KeyboardInterrupt) -> None:
+    """Raise again what is no Ctrl-C: SIGTERM ends the whole conversation."""
+    if getattr(error, "signal", signal.SIGINT) != signal.SIGINT:
+        raise error
+
+
+def _text(value: Any) -> str:
+    """What a tool gives, as text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
