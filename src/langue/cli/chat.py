@@ -268,5 +268,5 @@ def _only_ctrl_c(error: KeyboardInterrupt) -> None:
 
 
 def _text(value: Any) -> str:
-    """What a tool gives, as text."""
+    """A tool's result as text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -17,6 +17,7 @@ from langue.data.tally import left_out
 from langue.experiment.card import write_card
 from langue.experiment.comparison import compare_with_teacher
 from langue.experiment.fit import check_fit
+from langue.experiment.learnt import SHOWN_ROWS, show_learnt, write_learnt
 from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
@@ -151,7 +152,7 @@ def set_up(
 def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
     task = training_task(recipe)
-    tokenizer = train_tokenizer(recipe.tokenizer, task.texts(recipe))
+    tokenizer = task.finished_tokenizer(recipe, train_tokenizer(recipe.tokenizer, task.texts(recipe)))
     recipe = task.complete(recipe, tokenizer)
     _check_fit(recipe, task.known_shape(recipe))
     tokenizer.save(folder.path)
@@ -230,12 +231,12 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     trainer = Trainer(model, algorithm, training, folder.path, watch, strategy, task.companion)
     if checkpoint is not None:
         trainer.resume(checkpoint)
-    _announce(trainer, task)
+    _announce(trainer, task, folder)
     return _Built(trainer, task.fingerprints, weights)
 
 
-def _announce(trainer: Trainer, task: TrainingTask) -> None:
-    """Say in one line what is about to be trained."""
+def _announce(trainer: Trainer, task: TrainingTask, folder: RunFolder) -> None:
+    """Say in one line what is about to be trained, and show what of its first rows is learnt."""
     if not is_first():
         return
     outlines, model = [outline_of(weight) for weight in trainer.model.parameters()], task.recipe.model
@@ -247,6 +248,9 @@ def _announce(trainer: Trainer, task: TrainingTask) -> None:
         f"training {model.preset or model.described_mixers} of {short(count)} parameters{which} on {task.describe()}, "
         f"on {trainer.device}{begun}"
     )
+    if rows := task.learnt_rows(SHOWN_ROWS):
+        show_learnt(rows)
+        write_learnt(rows, folder.path)
 
 
 def _training_task(folder: RunFolder) -> TrainingTask:

@@ -108,6 +108,10 @@ class Record:
         return [row for row in sorted((*self.train, *self.dev), key=lambda row: row["step"]) if row.get("sample")]
 
 
+LEARNT = "learnt.json"
+"""File of a run with its first rows as the model learns them."""
+
+
 def read_record(run: Path | str) -> Record:
     """Read a run folder.
 

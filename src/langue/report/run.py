@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from langue.content import read_json
 from langue.report.curves import curves_of
 from langue.report.page import Table, render, tables
-from langue.report.record import SCORES, Record, Row, number, read_record, typical_speed
+from langue.report.record import LEARNT, SCORES, Record, Row, number, read_record, typical_speed
 from langue.report.settings import effective_settings
 from langue.report.teacher import comparison_rows
 from langue.text import Tokenizer
@@ -35,6 +36,7 @@ def run_page(run: Path | str) -> str:
         notice=_notice(record),
         curves=curves_of(record),
         samples=_samples(record),
+        learnt=_learnt(run),
         settings=tables(effective_settings(record.recipe, sampled=bool(record.samples())), "recipe"),
         facts=[_counts(record, tokenizer), *_beside_teacher(run), *tables(record.environment, "machine")],
     )
@@ -108,6 +110,11 @@ def _samples(record: Record) -> list[dict[str, str]]:
     return [
         {"step": f"{row['step']:,}", "detail": _detail(row, name), "text": without_gaps(row["sample"])} for row in rows
     ]
+
+
+def _learnt(run: Path) -> list[list[tuple[str, bool]]]:
+    """Rows as the model learns them: stretches of text, and whether each is learnt."""
+    return read_json(run / LEARNT, list) if (run / LEARNT).is_file() else []
 
 
 def _detail(row: Row, name: str) -> str:

@@ -1,5 +1,5 @@
 """The tasks, by name. A task is a folder of this name beside, with `settings`, `predict` and `training`; one of
-`POLICY_TASKS` has no `predict`, since its models are used for the task that they began from."""
+`LESSONS` has no `predict`, since its models are used for another."""
 
 USES = (
     "generate",
@@ -14,6 +14,7 @@ USES = (
     "embed",
 )
 
-POLICY_TASKS = ("prefer", "play")
+LESSONS = ("chat", "prefer", "play")
+"""Ways to teach a model that writes: conversations, preferences, rewards."""
 
-TASKS = (*USES, *POLICY_TASKS)
+TASKS = (*USES, *LESSONS)

@@ -21,6 +21,7 @@ from langue.recipe import TableRecipe
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.training_task import Load, SupervisedTraining, buckets_of, set_up
 from langue.text import Tokenizer
+from langue.training.types import Batches
 from langue.wording import short
 
 AnyTableRecipe = TypeVar("AnyTableRecipe", bound=TableRecipe)
@@ -100,12 +101,15 @@ class TableTraining(SupervisedTraining[AnyTableRecipe]):
         """(examples,): examples of like lengths stand together in a batch."""
         return self.train.lengths
 
-    def batches(self, rank: int, world: int) -> Buckets:
+    def batches(self, rank: int, world: int) -> Batches:
+        return self._buckets(rank, world)
+
+    def _buckets(self, rank: int, world: int) -> Buckets:
         return buckets_of(self.train, self.lengths, self.recipe.training, rank, world)
 
     @cached_property
     def steps_per_epoch(self) -> float:
-        return self.batches(0, 1).steps_per_epoch
+        return self._buckets(0, 1).steps_per_epoch
 
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:  # type: ignore[override]

@@ -167,6 +167,13 @@ class CardWords:
         return recipe.samples.prompt.strip().partition("\n")[0].strip() or self.prompt.format(mask=mask)
 
 
+class LearntRow(NamedTuple):
+    """A row as a model learns it: tokens as strings, and of each whether it is to be foretold or only read."""
+
+    tokens: list[str]
+    is_learnt: list[bool]
+
+
 class TrainingTask(ABC, Generic[AnyRecipe]):
     """The data, objective and measures of one run.
 
@@ -197,6 +204,11 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
         Raises:
             LangueError: the model cannot do what the task asks.
         """
+
+    @classmethod
+    def finished_tokenizer(cls, recipe: AnyRecipe, tokenizer: Tokenizer) -> Tokenizer:
+        """The tokenizer as the trained model has it, with what the recipe adds."""
+        return tokenizer
 
     @classmethod
     def start_config(cls, config: ModelConfig) -> ModelConfig:
@@ -266,6 +278,10 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     @abstractmethod
     def describe(self) -> str:
         """The size of the training data, such as "1.2M tokens"."""
+
+    def learnt_rows(self, count: int) -> list[LearntRow]:
+        """The first few rows with what of them is learnt, to be looked at before the first step; none where all is."""
+        return []
 
     @property
     def deciding(self) -> Deciding:
@@ -377,7 +393,7 @@ def with_vocabulary(recipe: AnyRecipe, tokenizer: Tokenizer) -> AnyRecipe:
 def set_up(kind: type[AnyTask], recipe: AnyRecipe) -> Iterator[tuple[AnyTask, Mapping[str, int]]]:
     """A training task with all its data, as a training would have it but for the model, in a folder that goes away;
     and how many records it leaves out, by reason."""
-    tokenizer = train_tokenizer(recipe.tokenizer, kind.texts(recipe))
+    tokenizer = kind.finished_tokenizer(recipe, train_tokenizer(recipe.tokenizer, kind.texts(recipe)))
     recipe = kind.complete(recipe, tokenizer)
     with tempfile.TemporaryDirectory() as folder:
         kind.prepare(recipe, tokenizer, Path(folder))

@@ -1,0 +1,1 @@
+"""Chat: a decoder learns to answer in conversations."""
