@@ -98,7 +98,11 @@ def is_field(option: str, place: type) -> bool:
 TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
-    "--adapter": [*((name,) for name in ("evaluate", "play", "transcribe", "export")), *READS_FILES[:-1], ("embed",)],
+    "--adapter": [
+        *((name,) for name in ("evaluate", "play", "transcribe", "export", "serve")),
+        *READS_FILES[:-1],
+        ("embed",),
+    ],
     "--adapt.base": RECIPE_VERBS,
     "--adapt.rank": [("train",), ("plan",)],
     "--columns": [("evaluate",), ("compare",), ("classify",), ("tag",), ("answer",)],
@@ -113,8 +117,10 @@ SPOKEN_BY = {
     "--file": [*READS_FILES, ("transcribe",)],
     "--format": [("export",), ("transcribe",)],
     "--distill.what": RECIPE_VERBS,
+    "--host": [("serve",)],
     "--json": [("transcribe",)],
     "--keep": [("shrink",)],
+    "--key-file": [("serve",)],
     "--language": [("evaluate",)],
     "--language-model": [("transcribe",)],
     "--method": [("shrink",)],
@@ -123,7 +129,9 @@ SPOKEN_BY = {
     "--model": [("index", name) for name in ("build", "add", "search", "mine")],
     "--model.context": RECIPE_VERBS,
     "--model.audio.strides": [("train",), ("plan",)],
+    "--no-key": [("serve",)],
     "--out": [("train",), ("race",), ("average",), ("shrink",), ("transcribe",), ("index", "build")],
+    "--port": [("serve",)],
     "--predictions": [("evaluate",)],
     "--question": [("answer",)],
     "--rerank": [("evaluate",)],
@@ -203,6 +211,7 @@ KEEPING |= {
     ("export",),
     ("doctor",),
     ("play",),
+    ("serve",),
 }
 """Verbs that go on without what cannot be used, refuse it all, or read no data."""
 

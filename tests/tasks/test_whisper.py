@@ -315,7 +315,7 @@ def test_subtitles_in_every_format(folder: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_clocks() -> None:
-    from langue.cli.subtitles import _clock
+    from langue.tasks.transcribe.captions import _clock
 
     assert _clock(3723.4567, ",") == "01:02:03,457"
     assert _clock(0.0004, ".") == "00:00:00.000"

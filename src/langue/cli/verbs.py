@@ -53,6 +53,7 @@ VERBS: Verbs = {
     "transcribe": Verb("langue.cli.transcribe:transcribe", "Write down what is said in recordings"),
     "embed": Verb("langue.cli.embed:embed", "Represent texts by vectors"),
     "play": Verb("langue.cli.play:play", "Let a model, or yourself, play episodes of an environment"),
+    "serve": Verb("langue.cli.serve:serve", "Answer requests of OpenAI's clients"),
     "index": {
         "build": Verb("langue.cli.index:build", "Make documents findable, by meaning and by words"),
         "add": Verb("langue.cli.index:add", "Put more documents into an index"),

@@ -42,7 +42,11 @@ def judge(rerank: Rerank, query: str, texts: Sequence[str]) -> np.ndarray:
     """Scores of texts by a reranker: (texts,) float64, the greater, the better."""
     if callable(rerank):
         return np.array(rerank(query, texts), np.float64)
-    pairs = [(query, text) for text in texts]
+    return judge_pairs(rerank, [(query, text) for text in texts])
+
+
+def judge_pairs(rerank: Any, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Scores of pairs of a query and a text by a model: (pairs,) float64, the greater, the better."""
     if rerank.kind == "number":
         return np.array(rerank.classify(pairs), np.float64)
     label = rerank.settings.labels[-1]

@@ -129,9 +129,11 @@ class Generate(SupervisedTask):
         phrases = phrase_tokens(must, len(prompts), self.tokenizer)
         many = len(prompts)
         requests = [
-            self._request(ids, _bounded(settings, len(ids), within), _strings(stop), words, key, output)
-            for ids, words, key in zip(
-                (self._encode(prompt, special) for prompt in prompts),
+            self.request(
+                prompt, _bounded(settings, len(prompt), within), stop=stop, phrases=words, key=key, output=output
+            )
+            for prompt, words, key in zip(
+                (self.encode(prompt, special) for prompt in prompts),
                 phrases or [()] * many,
                 keys or [()] * many,
                 strict=True,
@@ -157,10 +159,10 @@ class Generate(SupervisedTask):
         settings = parse(GenerationSettings, {**options, "samples": 1, "beams": 1}, "generate")
         if not isinstance(prompt, list):
             check_type(prompt, "the prompt", "a text")
-        ids = self._encode(prompt, special)
+        ids = self.encode(prompt, special)
         settings = _bounded(settings, len(ids), within)
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
-        for event in Engine(self.model, settings).stream(self._request(ids, settings, output=output)):
+        for event in Engine(self.model, settings).stream(self.request(ids, settings, output=output)):
             piece = "" if event.token is None else stops.push(reader.push(event.token))
             if piece:
                 yield piece
@@ -211,7 +213,7 @@ class Generate(SupervisedTask):
         return message_of(read_calls(text) if tools else AssistantTurn(text, []))
 
     def check_input(self, value: str, place: str, special: bool = False) -> None:
-        self._encode(value, special)
+        self.encode(value, special)
 
     def evaluate_store(self, store: TokenStore, stride: int | None = None) -> dict[str, float]:
         """Metrics on all text of a store; a window slides by `stride` tokens, half of the context by default."""
@@ -226,37 +228,53 @@ class Generate(SupervisedTask):
         """Tokens of a text as strings, and for each block with attention (heads, T, T) of its weights."""
         import torch
 
-        ids = self._encode(text, special)
+        ids = self.encode(text, special)
         device = self.model.device
         with torch.inference_mode():
             weights = self.model.attention(Batch(torch.tensor([ids], device=device)))
         return self.tokenizer.names(ids), [heads[0] for heads in weights]
 
-    def _request(
+    def request(
         self,
-        ids: list[int],
+        prompt: Sequence[int],
         settings: SamplingSettings,
-        stop: Sequence[str] = (),
-        phrases: Sequence[Any] = (),
+        *,
+        stop: str | Sequence[str] = (),
+        phrases: Sequence[Sequence[int]] = (),
         key: tuple[int | str, ...] = (),
         output: Mapping[str, Any] | None = None,
     ) -> Request:
-        """A prompt of these tokens; stop strings end what is sampled."""
-        watchers = [(self.tokenizer.stream(ids), StopStrings(stop)) for _ in range(settings.samples if stop else 0)]
+        """A prompt as an engine gets it; its text is that of `cut`.
+
+        Args:
+            prompt: tokens, such as `encode` gives.
+            settings: how tokens are chosen, and how many.
+            stop: strings that end what is sampled, which may stand at its end.
+            phrases: phrases of tokens that have to stand in the text, of beams.
+            key: numbers or names that draws depend on beside the seed.
+            output: the form of the text, see `OutputSettings`.
+
+        Raises:
+            LangueError: there is no such form.
+        """
+        stops = _strings(stop)
+        watchers = [
+            (self.tokenizer.stream(prompt), StopStrings(stops)) for _ in range(settings.samples if stops else 0)
+        ]
 
         def is_stopped(sample: int, token: int) -> bool:
-            reader, stops = watchers[sample]
-            stops.push(reader.push(token))
-            return stops.stopped
+            reader, strings = watchers[sample]
+            strings.push(reader.push(token))
+            return strings.stopped
 
         return Request(
-            ids,
+            prompt,
             settings,
             self.tokenizer.ends,
             suppress_tokens=self.suppress_tokens,
             processor=None if output is None else self._structure(output),
             phrases=phrases,
-            stop=is_stopped if stop else None,
+            stop=is_stopped if stops else None,
             key=key,
         )
 
@@ -273,11 +291,11 @@ class Generate(SupervisedTask):
         special: bool = False,
     ) -> str:
         """The text of tokens behind a prompt, up to the first stop string."""
-        text = self.tokenizer.follow(self._encode(prompt, special), tokens)
+        text = self.tokenizer.follow(self.encode(prompt, special), tokens)
         places = [place for string in _strings(stop) if (place := text.find(string)) >= 0]
         return text[: min(places)] if places else text
 
-    def _encode(self, prompt: str | Sequence[int], special: bool = False) -> list[int]:
+    def encode(self, prompt: str | Sequence[int], special: bool = False) -> list[int]:
         """Tokens of a prompt, as `Tokenizer.prompt` has them; of tokens, these.
 
         Raises:

@@ -56,6 +56,55 @@ class Rewritten:
     read: Sequence[int] = ()
 
 
+@dataclass(frozen=True)
+class Draft:
+    """Texts on their way to being rewritten, in pieces that an engine writes by themselves.
+
+    Attributes:
+        count: how many texts there are.
+        sources: their pieces.
+        settings: of the search.
+        requests: one for each piece.
+        phrases: what has to stand in each text, or None.
+        tokenizer: of what is written.
+    """
+
+    count: int
+    sources: Sources
+    settings: GenerationSettings
+    requests: list[Request]
+    phrases: list[list[list[int]]] | None
+    tokenizer: Tokenizer
+
+    def together(self, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
+        """The result of each text, of the hypotheses of each request."""
+        pieces: list[list[int]] = [[] for _ in range(self.count)]
+        for number, owner in enumerate(self.sources.owners):
+            pieces[owner].append(number)
+        answers = []
+        for numbers in pieces:
+            if len(numbers) == 1:
+                best = written[numbers[0]]
+                texts = [self.tokenizer.decode(hypothesis.tokens).strip() for hypothesis in best]
+                scores = [hypothesis.score for hypothesis in best]
+                answers.append(Rewritten(texts[0], texts, scores, best[0], self.sources.ids[numbers[0]]))
+                continue
+            firsts = [written[number][0] for number in numbers]
+            text = joined(self.tokenizer.decode(hypothesis.tokens).strip() for hypothesis in firsts)
+            scores = [sum(hypothesis.score for hypothesis in firsts)] if firsts else []
+            answers.append(Rewritten(text, [text] if firsts else [], scores))
+        return answers
+
+    def say_what_is_missing(self, written: Sequence[list[Hypothesis]]) -> None:
+        """Tell which texts lack what has to stand in them."""
+        if self.phrases is None:
+            return
+        pieces = Counter(self.sources.owners)
+        if free := sum(bool(self.phrases[owner]) for owner, count in pieces.items() if count > 1):
+            say(f"{free:,} texts were split, and nothing was asked of their parts")
+        say_what_is_lacking([best[0].tokens for best in written], [request.phrases for request in self.requests])
+
+
 class Rewrite(SupervisedTask):
     """An encoder–decoder that makes a text of a text.
 
@@ -163,6 +212,32 @@ class Rewrite(SupervisedTask):
         Raises:
             LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
         """
+        draft = self.draft(
+            texts, tags=tags, long=long, instruction=instruction, prefix=prefix, must=must, special=special, keys=keys,
+            **options,
+        )  # fmt: skip
+        written = Engine(self.models, draft.settings).run(draft.requests, advance)
+        draft.say_what_is_missing(written)
+        return draft.together(written)
+
+    def draft(
+        self,
+        texts: Sequence[str],
+        *,
+        tags: Sequence[str] | None = None,
+        long: Long | None = None,
+        instruction: str | None = None,
+        prefix: Prefix = "",
+        must: Must = (),
+        special: bool = False,
+        keys: Sequence[tuple[int | str, ...]] | None = None,
+        **options: Any,
+    ) -> Draft:
+        """Texts as an engine gets them, which is all of `rewrite` but the writing; its arguments are those of it.
+
+        Raises:
+            LangueError: as of `rewrite`.
+        """
         tags = self.usual_tags() if tags is None else tuple(tags)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
         phrases = phrase_tokens(must, len(texts), self.tokenizer)
@@ -175,9 +250,7 @@ class Rewrite(SupervisedTask):
             requests = [
                 replace(request, key=keys[owner]) for request, owner in zip(requests, sources.owners, strict=True)
             ]
-        written = Engine(self.models, settings).run(requests, advance)
-        _say_what_is_missing(requests, written, sources, phrases)
-        return self._together(len(texts), sources, written)
+        return Draft(len(texts), sources, settings, requests, phrases, self.tokenizer)
 
     def usual_tags(self) -> tuple[str, ...]:
         """The tags that the model is told by default.
@@ -204,24 +277,6 @@ class Rewrite(SupervisedTask):
         # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
         usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
         return parse(GenerationSettings, {**usual, **bounds, **options}, self.name)
-
-    def _together(self, count: int, sources: Sources, written: Sequence[list[Hypothesis]]) -> list[Rewritten]:
-        pieces: list[list[int]] = [[] for _ in range(count)]
-        for number, owner in enumerate(sources.owners):
-            pieces[owner].append(number)
-        answers = []
-        for numbers in pieces:
-            if len(numbers) == 1:
-                best = written[numbers[0]]
-                texts = [self.tokenizer.decode(hypothesis.tokens).strip() for hypothesis in best]
-                scores = [hypothesis.score for hypothesis in best]
-                answers.append(Rewritten(texts[0], texts, scores, best[0], sources.ids[numbers[0]]))
-                continue
-            firsts = [written[number][0] for number in numbers]
-            text = joined(self.tokenizer.decode(hypothesis.tokens).strip() for hypothesis in firsts)
-            scores = [sum(hypothesis.score for hypothesis in firsts)] if firsts else []
-            answers.append(Rewritten(text, [text] if firsts else [], scores))
-        return answers
 
     def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
         """Rewrite the sources of pairs, each with the tags of its pair."""
@@ -305,17 +360,6 @@ class Rewrite(SupervisedTask):
             for numbers in by_length(lengths, batch_tokens(self.model))
         )
         return with_perplexity(mean_loss(objective, self.model, batches, precision))
-
-
-def _say_what_is_missing(
-    requests: Sequence[Request], written: Sequence[list[Hypothesis]], sources: Sources, phrases: Sequence[Any] | None
-) -> None:
-    if phrases is None:
-        return
-    pieces = Counter(sources.owners)
-    if free := sum(bool(phrases[owner]) for owner, count in pieces.items() if count > 1):
-        say(f"{free:,} texts were split, and nothing was asked of their parts")
-    say_what_is_lacking([best[0].tokens for best in written], [request.phrases for request in requests])
 
 
 def first_token_of(configured: int | None, tokenizer: Tokenizer) -> int:

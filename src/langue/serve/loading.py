@@ -1,0 +1,127 @@
+"""Loading of what a server serves: models and their adapters, by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langue.errors import LangueError
+from langue.search.index import Index
+from langue.search.rerank import load_reranker
+from langue.serve.calls import verbs_of
+from langue.serve.lanes import CallLane, WritingLane
+from langue.serve.models import ROUTES, ServedModel, ServedModels
+from langue.serve.searching import ServedIndex, searches
+from langue.serve.settings import ServeSettings
+from langue.serve.worker import Worker
+
+WRITERS = ("generate", "translate", "summarize")
+"""Tasks whose models write token by token."""
+
+QUERIES_TOGETHER = 8
+"""Queries that are one call of an index."""
+
+RECORDINGS_TOGETHER = 4
+"""Recordings that are one call."""
+
+_NAMED = re.compile(r"([\w.:-]+)=(.+)")
+
+
+def named(source: str) -> tuple[str, str]:
+    """The name and the path of NAME=PATH, or of a path whose folder is its name."""
+    match = _NAMED.fullmatch(source)
+    if match is not None and not Path(source).exists():
+        return match[1], match[2]
+    path = Path(source.removeprefix("hf:"))
+    return (path.stem if path.suffix == ".gguf" else path.resolve().name), source
+
+
+def load_models(
+    runs: Sequence[str], adapters: Sequence[str], worker: Worker, settings: ServeSettings, device: str = "auto"
+) -> ServedModels:
+    """Load models, and let the worker own them.
+
+    Args:
+        runs: paths, or NAME=PATH.
+        adapters: NAME=PATH, or BASE:NAME=PATH where there are several models.
+        worker: their owner.
+        settings: of the server.
+        device: of all.
+
+    Raises:
+        LangueError: two have one name, one cannot be loaded, or is for a task that has no route.
+    """
+    from langue.tasks import load
+
+    places: list[tuple[str, str, str | None]] = [(name, path, None) for name, path in map(named, runs)]
+    bases = {name: path for name, path, _ in places}
+    for adapter in adapters:
+        name, path = named(adapter)
+        base, name = name.rsplit(":", 1) if ":" in name else (_only(bases, adapter), name)
+        if base not in bases:
+            raise LangueError(f"--adapter {adapter}: there is no model {base} among those served")
+        places.append((f"{base}:{name}", bases[base], path))
+    names = [name for name, _, _ in places]
+    for name in names:
+        if names.count(name) > 1:
+            raise LangueError(f"two models are called {name}; name one of them otherwise, as NAME={bases[name]}")
+    return ServedModels([serve(name, load(path, device, adapter=own), worker, settings) for name, path, own in places])
+
+
+def _only(bases: dict[str, str], adapter: str) -> str:
+    if len(bases) > 1:
+        raise LangueError(f"--adapter {adapter}: say which model it is for: --adapter {next(iter(bases))}:{adapter}")
+    return next(iter(bases))
+
+
+def serve(name: str, task: Any, worker: Worker, settings: ServeSettings) -> ServedModel:
+    """A model under its name, with lanes of the worker's.
+
+    Raises:
+        LangueError: there is no route for its task.
+    """
+    if task.name not in ROUTES:
+        raise LangueError(f"{name} was made to {task.name}, which no route is for; routes are for {', '.join(ROUTES)}")
+    if task.name == "classify":
+        load_reranker(task)
+    writes = task.name in WRITERS
+    models = getattr(task, "models", None) or [task.model]
+    writing = WritingLane(models, settings, worker.deliver, worker.counts) if writes else None
+    together = RECORDINGS_TOGETHER if task.name == "transcribe" else settings.inputs_together
+    calling = CallLane(verbs_of(task), together, worker.deliver, worker.breathe)
+    worker.lanes += [lane for lane in (writing, calling) if lane is not None]
+    return ServedModel(name, task, calling if writing is None else writing, calling)
+
+
+def load_indices(
+    sources: Sequence[str], models: ServedModels, worker: Worker, device: str = "auto"
+) -> dict[str, ServedIndex]:
+    """Open indices, by the models that are served where they were made by one of them.
+
+    Args:
+        sources: paths, or NAME=PATH.
+        models: that are served.
+        worker: the owner of all.
+        device: of the others.
+
+    Raises:
+        LangueError: two have one name, or one cannot be opened.
+    """
+    embedders = (
+        {model.task.fingerprint: model.task for model in models if model.task.name == "embed"} if sources else {}
+    )
+    indices: dict[str, ServedIndex] = {}
+    for name, path in map(named, sources):
+        if name in indices:
+            raise LangueError(f"two indices are called {name}; name one of them otherwise, as NAME={path}")
+        index = Index.open(path, device=device)
+        record = index.manifest.model
+        if record is not None:
+            index = Index.open(path, embedders.get(record.fingerprint), device)
+            index.encode("a")  # loads its model before the first request
+        lane = CallLane(searches(index), QUERIES_TOGETHER, worker.deliver, worker.breathe)
+        worker.lanes.append(lane)
+        indices[name] = ServedIndex(name, index, lane)
+    return indices

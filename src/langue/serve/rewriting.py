@@ -1,0 +1,76 @@
+"""`/v1/translate` and `/v1/summarize`: another text for each text, by an encoder–decoder."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from langue.serve.bodies import ModelBody
+from langue.serve.errors import RequestError
+from langue.serve.jobs import WritingJob
+from langue.serve.service import aside, asker_of, check_count, read_body, service_of, submitted
+
+TRANSLATE, SUMMARIZE = "/v1/translate", "/v1/summarize"
+
+MOST_BEAMS = 32
+
+
+class RewriteBody(ModelBody):
+    """The body of a request to rewrite texts."""
+
+    input: str | list[str]
+    target_language: str | None = None
+    beams: int | None = Field(default=None, ge=1, le=MOST_BEAMS)
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=100)
+    length_penalty: float | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
+    user: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The options of `Rewrite.draft`."""
+        fields = ("beams", "max_tokens", "temperature", "length_penalty")
+        chosen = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        seed = secrets.randbits(31) if self.seed is None else self.seed
+        tags = None if self.target_language is None else (self.target_language,)
+        return {"tags": tags, "seed": seed, **chosen}
+
+
+def rewriting(route: str) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """The handler of a route that rewrites."""
+
+    async def rewrite(request: Request) -> JSONResponse:
+        """Answer a request to rewrite texts."""
+        body = await read_body(request, RewriteBody)
+        service = service_of(request)
+        model = service.models.able(body.model, route)
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        check_count(request, len(texts), "input")
+        if body.max_tokens is not None and body.max_tokens > service.settings.new_tokens:
+            raise RequestError(f"this server writes up to {service.settings.new_tokens:,} tokens", param="max_tokens")
+        options = body.options()
+        draft = await aside(sum(map(len, texts)), model.task.draft, texts, **options)
+        job = WritingJob(asker_of(request).client, draft.requests)
+        with submitted(request, model.lane, job):
+            written = await job.results()
+        data = [
+            {"index": number, "text": result.text, "score": result.scores[0] if result.scores else 0.0}
+            for number, result in enumerate(draft.together(written))
+        ]
+        read = sum(request.source_length for request in draft.requests)
+        new = sum(len(best[0].written) for best in written)
+        usage = {"prompt_tokens": read, "completion_tokens": new, "total_tokens": read + new}
+        asker_of(request).facts.update(usage)
+        service.worker.counts.tokens(read=read, written=new)
+        answer = {"object": "list", "model": body.model, "data": data, "usage": usage, "seed": options["seed"]}
+        return JSONResponse(answer)
+
+    return rewrite
+
+
+translate, summarize = rewriting(TRANSLATE), rewriting(SUMMARIZE)

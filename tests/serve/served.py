@@ -1,0 +1,95 @@
+"""A real server on a port of the system's choosing, in a thread of the test's process, with models made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+import torch
+
+from langue.models import ModelConfig, build
+from langue.serve.address import bind, url_of
+from langue.serve.counts import Counts
+from langue.serve.loading import serve
+from langue.serve.log import ServerLog
+from langue.serve.models import ServedModels
+from langue.serve.run import DrainingServer
+from langue.serve.service import Keys, Service
+from langue.serve.settings import ServeSettings
+from langue.serve.worker import Worker
+from langue.tasks.generate.predict import Generate
+from langue.text import TokenizerSettings, train_tokenizer
+from tiny import text
+
+WORDS = text()
+
+
+def writer(seed: int = 0, kind: str = "char", **config: Any) -> Generate:
+    """A decoder of random weights, which writes the letters of `WORDS`, or any bytes."""
+    size = {} if kind == "char" else {"vocab_size": 300}
+    tokenizer = train_tokenizer(TokenizerSettings(kind=kind, **size), [WORDS])
+    context = 128 if kind == "char" else 256
+    settings = {"layers": 2, "width": 32, "heads": 2, "context": context, "dropout": 0.0, **config}
+    model = build(ModelConfig(vocab_size=tokenizer.vocab_size, **settings), seed=seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)  # so that what it writes has a shape of its own
+    return Generate(model, tokenizer)
+
+
+@dataclass
+class Served:
+    """A server that runs.
+
+    Attributes:
+        url: of it.
+        service: behind its routes.
+        server: itself.
+    """
+
+    url: str
+    service: Service
+    server: DrainingServer
+
+    def client(self, key: str = "none", **options: Any) -> openai.OpenAI:
+        """OpenAI's own client, which tries nothing twice."""
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **{"max_retries": 0, "timeout": 60, **options})
+
+
+@contextmanager
+def serving(tasks: dict[str, Any], keys: tuple[str, ...] = (), **settings: Any) -> Iterator[Served]:
+    """Serve tasks by name, and end when the block does."""
+    limits = ServeSettings(port=0, **{"drain_seconds": 5.0, **settings})
+    worker = Worker(limits.queue, Counts())
+    with bind(limits) as listener:
+        models = ServedModels([serve(name, task, worker, limits) for name, task in tasks.items()])
+        service = Service(models, worker, limits, Keys(keys))
+        server = DrainingServer(service, ServerLog())
+        ready, loops = threading.Event(), []
+        thread = threading.Thread(target=_run, args=(server, listener, ready, loops))
+        thread.start()
+        assert ready.wait(30)
+        try:
+            yield Served(url_of(listener), service, server)
+        finally:
+            if thread.is_alive():
+                loops[0].call_soon_threadsafe(server.drain)
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def _run(server: DrainingServer, listener: Any, ready: threading.Event, loops: list[Any]) -> None:
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        running = asyncio.ensure_future(server.serve(sockets=[listener]))
+        while not server.started and not running.done():
+            await asyncio.sleep(0.001)
+        ready.set()
+        await running
+
+    asyncio.run(main())
