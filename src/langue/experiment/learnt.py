@@ -27,7 +27,7 @@ def stretches(row: LearntRow) -> list[tuple[str, bool]]:
 
 
 def show_learnt(rows: Sequence[LearntRow]) -> None:
-    """Show rows on stderr: what is learnt in colour, what is only read dim; without colours, learnt text in brackets."""
+    """Show rows on stderr: what is learnt in colour, the rest dim; without colours, learnt text in brackets."""
     from rich.console import Console
     from rich.text import Text
 
