@@ -14,10 +14,11 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from langue.engine.processors import RULED_OUT
-from langue.errors import LangueError, reason
+from langue.errors import LangueError
 from langue.extra import need
 from langue.settings import Settings
 from langue.text import Tokenizer
+from langue.text.kind import kind_of
 
 WHITE_SPACE = r"[\x20\x0A]{0,20}"
 """White space between the parts of JSON: enough for any layout, and no endless row of it."""
@@ -88,12 +89,18 @@ class StructureProcessor:
         return logits.masked_fill(~mask, RULED_OUT)
 
     def _matcher(self, row: tuple[int, ...]) -> Any:
-        """A matcher that has read the tokens of a row."""
+        """A matcher that has read the tokens of a row; None of a row that a beam follows for want of a better one,
+        though it matches no more."""
         if row in self._matchers:
             return self._matchers[row]
-        before = self._matchers.get(row[:-1])
-        matcher = (self._first if before is None else before).deep_copy()
-        matcher.consume_tokens(list(row) if before is None else [row[-1]])
+        if row[:-1] in self._matchers:
+            before, rest = self._matchers[row[:-1]], [row[-1]]
+        else:
+            before, rest = self._first, list(row)
+        if before is None or before.validate_tokens(rest) < len(rest):
+            return None
+        matcher = before.deep_copy()
+        matcher.consume_tokens(rest)
         return matcher
 
     def _mask(self, matcher: Any) -> np.ndarray:
@@ -102,6 +109,8 @@ class StructureProcessor:
         Raises:
             LangueError: the grammar is too intricate to be followed.
         """
+        if matcher is None:
+            return np.zeros(self._vocab_size, bool)
         if matcher.is_error():
             raise LangueError(f"the form of the output cannot be followed: {_sentence(matcher.get_error())}")
         bits = np.frombuffer(matcher.compute_bitmask(), np.uint8)
@@ -115,11 +124,36 @@ def _sentence(message: str) -> str:
 
 @lru_cache(maxsize=8)
 def _vocabulary(tokenizer: Tokenizer, ends: tuple[int, ...], vocab_size: int) -> Any:
-    """The tokens' texts as llguidance has them, which takes a second of a large vocabulary."""
+    """The tokens' texts as llguidance has them, which takes a second of a large vocabulary.
+
+    It reads a tokenizer's file itself where it knows the kind, which are those of bytes; of others each token stands
+    for its letters.
+
+    Raises:
+        LangueError: the letters of a token depend on those around it, as WordPiece's do.
+    """
     library = need("llguidance", "chat", "structured output")
     try:
         return library.LLTokenizer(tokenizer.engine.to_str(), n_vocab=vocab_size, eos_token=list(ends))
-    except Exception as error:
-        raise LangueError(
-            f"structured output needs a tokenizer whose tokens are pieces of text, such as byte-bpe: {reason(error)}"
-        ) from error
+    except ValueError:
+        kind = kind_of(tokenizer)
+        if kind not in ("char", "unigram"):
+            raise LangueError(
+                f"structured output needs a tokenizer whose tokens are pieces of text, such as byte-bpe, not {kind}"
+            ) from None
+        letters = library.TokenizerWrapper(_Letters(tokenizer, ends, vocab_size))
+        return library.LLTokenizer(letters, n_vocab=vocab_size, eos_token=list(ends))
+
+
+class _Letters:
+    """A tokenizer by the letters of its tokens, under the names that llguidance looks for."""
+
+    def __init__(self, tokenizer: Tokenizer, ends: Sequence[int], vocab_size: int):
+        names = [tokenizer.engine.id_to_token(token) or "" for token in range(vocab_size)]
+        self.tokens = [name.replace("\N{LOWER ONE EIGHTH BLOCK}", " ").encode() for name in names]
+        self.special_token_ids = sorted(tokenizer.specials)
+        self.bos_token_id, self.eos_token_id = None, ends[0]
+        self._encode = tokenizer.encode
+
+    def __call__(self, text: bytes | str) -> list[int]:
+        return self._encode(text if isinstance(text, str) else text.decode(errors="replace"))

@@ -16,6 +16,8 @@ from langue.tasks.training_task import LearntRow
 SHOWN_ROWS = 3
 """Rows that are shown."""
 
+LEARNT_STYLE, READ_STYLE = "bold green", "dim"
+
 SHOWN_CHARACTERS = 2000
 """Characters of a row that a terminal shows."""
 
@@ -32,15 +34,14 @@ def show_learnt(rows: Sequence[LearntRow]) -> None:
     from rich.text import Text
 
     console = Console(file=getattr(sys.stderr, "rich_proxied_file", sys.stderr), highlight=False)
-    console.print(
-        Text("what is learnt of the first rows: ").append("learnt", "bold green").append(", ").append("read", "dim")
-    )
+    legend = Text("the first rows: ").append("learnt" if console.is_terminal else "⟦learnt⟧", LEARNT_STYLE)
+    console.print(legend.append(", ").append("read", READ_STYLE))
     for row in rows:
         text, shown = Text(), 0
         for piece, is_learnt in stretches(row):
             piece, shown = visible(piece)[: SHOWN_CHARACTERS - shown], shown + len(piece)
             plain = f"⟦{piece}⟧" if is_learnt and not console.is_terminal else piece
-            text.append(plain, "bold green" if is_learnt else "dim")
+            text.append(plain, LEARNT_STYLE if is_learnt else READ_STYLE)
         console.print(text, soft_wrap=True)
 
 

@@ -89,8 +89,8 @@ class ChatTemplate:
     def render(self, messages: str | Sequence[Message], tools: Sequence[Tool] = ()) -> RenderedChat:
         """Tokens of a whole conversation, and which of them the assistant wrote.
 
-        They are what the template adds to the conversation before each of its turns, once it is the assistant's to
-        answer; so what is learnt is what will be asked.
+        What stands before a turn of the assistant's has the tokens that it has when the turn is asked for: where one
+        would reach across the beginning of the turn, it is cut there.
 
         Raises:
             LangueError: as of `text`; or the template writes what came before a turn of the assistant's in another way
@@ -98,20 +98,30 @@ class ChatTemplate:
         """
         plain, guarded = self._guarded(conversation(messages)), self._guarded(described(tools))
         whole = self._text(plain, guarded, False)
+        turns = [self._span(plain, number, guarded, whole) for number in range(len(plain))]
+        spans = {number: span for number, span in enumerate(turns, 1) if span is not None}
         tokens = self._encode(whole)
+        begins = [begin for begin, _ in spans.values()]
+        if not {start for _, start in tokens}.issuperset(begins):
+            tokens = self._encode(whole, begins)
         is_assistant = [False] * len(tokens)
-        for number, message in enumerate(plain):
-            if message["role"] == "assistant":
-                before = self._text(plain[:number], guarded, True)
-                after = self._text(plain[: number + 1], guarded, False)
-                if not (after.startswith(before) and whole.startswith(after)):
-                    raise LangueError(
-                        f"the chat template writes what stands before message {number + 1} in another way once that "
-                        f"has been written, so a model could not learn what it will read; use another template"
-                    )
-                for place in self._turn(tokens, len(before), len(after), number + 1):
-                    is_assistant[place] = True
+        for number, (begin, end) in spans.items():
+            for place in self._turn(tokens, begin, end, number):
+                is_assistant[place] = True
         return RenderedChat([token for token, _ in tokens], is_assistant)
+
+    def _span(self, messages: list[Any], number: int, tools: list[Any], whole: str) -> tuple[int, int] | None:
+        """Where a message stands in the whole text, if it is the assistant's."""
+        if messages[number]["role"] != "assistant":
+            return None
+        before = self._text(messages[:number], tools, True)
+        after = self._text(messages[: number + 1], tools, False)
+        if not (after.startswith(before) and whole.startswith(after)):
+            raise LangueError(
+                f"the chat template writes what stands before message {number + 1} in another way once that has been "
+                f"written, so a model could not learn what it will read; use another template"
+            )
+        return len(before), len(after)
 
     def _turn(self, tokens: Sequence[tuple[int, int]], begin: int, end: int, number: int) -> range:
         """Places of an assistant's turn among tokens and where each begins: up to the token that ends it."""
@@ -165,8 +175,12 @@ class ChatTemplate:
             return [self._guarded(part) for part in value]
         return value
 
-    def _encode(self, text: str) -> list[tuple[int, int]]:
-        """Token numbers of a rendered text, and where each begins in it; guards are taken out."""
+    def _encode(self, text: str, cuts: Sequence[int] = ()) -> list[tuple[int, int]]:
+        """Token numbers of a rendered text, and where each begins in it, none of which reaches across a cut; guards are
+        taken out."""
+        if cuts:
+            parts = zip([0, *cuts], [*cuts, len(text)], strict=True)
+            return [(token, begin + at) for begin, end in parts for token, at in self._encode(text[begin:end])]
         if GUARD not in text:
             return self._encode_piece(text, 0, special=True)
         tokens: list[tuple[int, int]] = []
