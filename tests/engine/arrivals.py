@@ -21,6 +21,8 @@ SAMPLED = [
     {"top_p": 0.8, "no_repeat_ngram": 2},
     {"temperature": 1.3, "top_k": 9, "samples": 3},
 ]
+CANCELLED = 6
+"""Requests that are cancelled, at most."""
 WAYS = {"greedy": GREEDY, "sampled": SAMPLED}
 
 
@@ -48,33 +50,33 @@ def requests_of(form: str, ways: list[dict], draws: random.Random, count: int = 
 def played(engine: Engine, requests: list[Request], draws: random.Random) -> dict[Request, list[Hypothesis]]:
     """What requests write that are submitted at random times, some of which are cancelled wherever they are by then.
 
-    The tokens that were told of each are those of its texts.
+    The tokens that were told of each are those of its texts, unless it has beams.
     """
-    waiting, open_requests, finished = list(requests), [], {}
+    waiting, open_requests, finished, cancelled = list(requests), [], {}, 0
     shown: dict[tuple[Request, int], list[int]] = {}
     while waiting or not engine.is_idle:
         for _ in range(draws.choice([0, 0, 1, 2, 6])):
             if waiting:
                 open_requests.append(waiting.pop())
                 engine.submit(open_requests[-1])
-        if open_requests and draws.random() < 0.1:
+        if open_requests and cancelled < CANCELLED and draws.random() < 0.2:
             assert engine.cancel(open_requests.pop(draws.randrange(len(open_requests))))
+            cancelled += 1
         for event in engine.step():
             if event.hypotheses is not None:
                 open_requests.remove(event.request)
                 finished[event.request] = event.hypotheses
             else:
                 shown.setdefault((event.request, event.sample), []).append(event.token)
+    assert len(finished) == len(requests) - cancelled
     for request, hypotheses in finished.items():
-        assert [text.tokens for text in hypotheses] == [
-            shown.get((request, sample), []) for sample in range(request.settings.samples)
-        ]
+        told = [shown.get((request, sample), []) for sample in range(request.settings.samples)]
+        assert request.settings.beams > 1 or [text.tokens for text in hypotheses] == told
     return finished
 
 
-def assert_alone(model: Model, finished: dict[Request, list[Hypothesis]], at_least: int) -> None:
+def assert_alone(model: Model, finished: dict[Request, list[Hypothesis]]) -> None:
     """Texts are those that a new engine writes for each by itself, to the token."""
-    assert len(finished) >= at_least
     engine = Engine(model, EngineSettings())
     for request, hypotheses in finished.items():
         (alone,) = engine.run([replace(request)])

@@ -335,8 +335,8 @@ def test_samples_share_their_source_and_are_as_likely_as_the_model_says(mixer):
         writer.engine.submit(request)
     while not writer.engine.is_idle:
         ended |= {event.request: event.hypotheses for event in writer.engine.step() if event.hypotheses}
-        if writer.engine._batch is not None:
-            kept.append(len(writer.engine._batch._states[0].memory.hidden))
+        if writer.engine._writing is not None:
+            kept.append(len(writer.engine._writing.batch._states[0].memory.hidden))
     assert max(kept) == 3  # and not fifteen
     assert min(kept) < 3  # once all samples of a prompt have ended
     found = [each for prompt in prompts for request in ended if request.prompt == prompt for each in ended[request]]

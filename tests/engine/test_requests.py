@@ -77,7 +77,7 @@ def test_thirty_requests_at_random_times(mixer, dtype, tolerance, form):
             if waiting:
                 engine.submit(waiting.pop())
         finished |= {event.request: event.hypotheses for event in engine.step() if event.hypotheses is not None}
-        assert len(engine._batch or ()) <= 24
+        assert engine._writing is None or len(engine._writing.batch) <= 24
     for request in requests:
         assert_alike(finished[request], Engine(model).run([request])[0], tolerance)
 
@@ -109,10 +109,10 @@ def test_a_request_that_is_cancelled_leaves_at_once(form):
         if step == 0:
             assert engine.cancel(requests[9])  # which waits
         if step == 3:
-            before = len(engine._batch)
+            before = len(engine._writing.batch)
             assert engine.cancel(requests[0])
             assert engine.cancel(requests[6])
-            assert len(engine._batch) == before - 1 - 3
+            assert len(engine._writing.batch) == before - 1 - 3
             assert not engine.cancel(requests[6])
     assert engine.is_idle
     assert set(finished) == set(requests) - {requests[number] for number in (0, 6, 9)}
@@ -146,7 +146,7 @@ def test_only_a_text_beyond_the_context_is_read_again(monkeypatch):
     while not engine.is_idle:
         engine.step()
     # The first has room for one more token; its half is read again at the third step.
-    assert lengths == [(3, 7), (3, 1), (1, 4), (2, 1), (3, 1), (3, 1)]
+    assert lengths == [(3, 7), (3, 1), (2, 1), (1, 4), (3, 1), (3, 1)]
 
 
 def test_an_encoder_reads_each_source_once(monkeypatch):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from langue.batch import Batch
+from langue.engine.prefixes import Prefixes
 from langue.engine.processors import NOTHING
 from langue.engine.request import EncodedSource, Source
 from langue.engine.sources import start
@@ -30,6 +33,25 @@ class Wanted(NamedTuple):
     attention: bool = False
 
 
+@dataclass
+class Ahead:
+    """Logits beyond the last tokens of texts, behind tokens that have been proposed and read. R rows that were read.
+
+    Attributes:
+        proposals: (R, k) tokens, `NOTHING` where there is none.
+        logs: (R, 1 + k, V) log-probabilities of the next token, behind none, one, two, … of them.
+        logits: the same before they are normalised, if they are wanted.
+        rows: (B,) the row of each text.
+        step: proposals behind which texts have gone on.
+    """
+
+    proposals: Tensor
+    logs: Tensor
+    logits: Tensor | None
+    rows: Tensor
+    step: int = 0
+
+
 class DecodingBatch:
     """Texts under way and what the models remember of them.
 
@@ -37,6 +59,7 @@ class DecodingBatch:
         models: decoders or encoder–decoders of one vocabulary; several are averaged.
         texts: (rows, L) int64, see below.
         ensemble: what several models average: probabilities, or their logarithms.
+        draft: a small model that reads along and proposes tokens.
 
     Attributes:
         texts: (rows, L) tokens so far, `NOTHING` before a shorter text; the models have not read the last ones yet.
@@ -48,8 +71,15 @@ class DecodingBatch:
         look: (rows, S) how much the last token looks at the source, or None.
     """
 
-    def __init__(self, models: Sequence[Model], texts: Tensor, ensemble: Literal["probability", "logarithm"]):
-        self.models, self.texts, self.ensemble = models, texts, ensemble
+    def __init__(
+        self,
+        models: Sequence[Model],
+        texts: Tensor,
+        ensemble: Literal["probability", "logarithm"],
+        draft: Model | None = None,
+    ):
+        self.models, self.texts, self.ensemble, self.draft = models, texts, ensemble, draft
+        self._readers = [*models, *([] if draft is None else [draft])]
         self.scores = torch.zeros(len(texts), dtype=torch.float64)
         self.written = torch.zeros(len(texts), 0)
         self.attention: Tensor | None = None
@@ -57,11 +87,24 @@ class DecodingBatch:
         self.logits: Tensor | None = None
         self.look: Tensor | None = None
         self._states: list[State] = []
+        """One of each model, the draft's at the end."""
+        self._ahead: Ahead | None = None
         self._places: Tensor | None = None
         """(rows,) the states' row of each text, while some that are the same share one; None where each has its own."""
+        self._left = Batch(self.texts[:0, :0])
+        """The part of each of the states' rows that is to be read before the first choice."""
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def vocab_size(self) -> int:
+        return self.models[0].config.vocab_size
+
+    @property
+    def unread(self) -> int:
+        """Positions of all rows that are to be read before the first choice."""
+        return self._left.ids.numel()
 
     @classmethod
     def of(
@@ -71,33 +114,27 @@ class DecodingBatch:
         sources: Sequence[Source] | None,
         seen: Sequence[int],
         ensemble: Literal["probability", "logarithm"],
-        wanted: Wanted,
+        draft: Model | None = None,
     ) -> DecodingBatch:
-        """Prompts, of which the last `seen` tokens are read; those that are the same, sources as well, as often as a
-        group's texts have it, are read once."""
-        firsts, places = _distinct(prompts, sources)
-        if len(firsts) < len(prompts):
-            own, lengths = [prompts[first] for first in firsts], [seen[first] for first in firsts]
-            read = None if sources is None else [sources[first] for first in firsts]
-            batch = cls.of(models, own, read, lengths, ensemble, wanted)
-            batch._repeat(places)
-            return batch
+        """Prompts, of which the last `seen` tokens are to be read; those that are the same, sources as well, once."""
         longest = max(map(len, prompts))
         texts = torch.tensor([[NOTHING] * (longest - len(prompt)) + [*prompt] for prompt in prompts])
-        batch = cls(models, texts.to(models[0].device), ensemble)
+        batch = cls(models, texts.to(models[0].device), ensemble, draft)
+        firsts, places = _distinct(prompts, sources)
+        if len(firsts) < len(prompts):
+            batch._places = places.to(batch.texts.device)
+        read = None if sources is None else [sources[first] for first in firsts]
         ids = batch.texts[:, :0]
-        batch._states = [model.start(Batch(ids)) if sources is None else start(model, sources) for model in models]
-        batch._read_all(seen, wanted)
+        batch._states = [model.start(Batch(ids)) if read is None else start(model, read) for model in batch._readers]
+        batch._left = _last(batch.texts[firsts], [seen[first] for first in firsts])
         return batch
 
-    def again(
-        self, rows: Tensor, sources: Tensor, counts: Sequence[int], seen: Sequence[int], wanted: Wanted
-    ) -> DecodingBatch:
-        """Some rows, as many in succession of each source as `counts` says, of whose texts only the end is read."""
-        batch = DecodingBatch(self.models, self.texts, self.ensemble)
+    def again(self, rows: Tensor, sources: Tensor, counts: Sequence[int], seen: int) -> DecodingBatch:
+        """Some rows, as many in succession of each source as `counts` says, of which the last tokens are to be read."""
+        batch = DecodingBatch(self.models, self.texts, self.ensemble, self.draft)
         batch.scores, batch.written, batch.attention = self.scores, self.written, self.attention
         batch._select_texts(rows)
-        for model, state in zip(self.models, self._states, strict=True):
+        for model, state in zip(self._readers, self._states, strict=True):
             source = Batch(batch.texts[:, :0])
             if state.memory is not None:
                 hidden, valid = state.memory.hidden, state.memory.valid
@@ -107,27 +144,99 @@ class DecodingBatch:
             if new.memory is not None:
                 new.memory.share(counts)
             batch._states.append(new)
-        batch._read_all(seen, wanted)
+        batch._left = Batch(batch.texts[:, -seen:])
         return batch
+
+    def begin_behind(self, prefixes: Prefixes) -> None:
+        """Let a single row of which nothing has been read go on behind what is known of it, but for its last token."""
+        if not prefixes.room or len(self._left.ids) > 1 or any(state.length for state in self._states):
+            return
+        states, length = prefixes.find(self._left.ids[0, :-1].tolist())
+        if length:
+            self._states, self._left = states, _part_of(self._left, np.s_[:, length:])
+
+    def alone(self, row: int, length: int) -> list[State]:
+        """Copies of the states behind so many tokens of one text."""
+        place = row if self._places is None else int(self._places[row])
+        return [state.alone(place, length) for state in self._states]
+
+    def read_prompts(self, most: int, wanted: Wanted) -> None:
+        """Let the models read what is to be read first, about so many positions of it."""
+        columns = max(1, most // len(self._left.ids))
+        piece, self._left = _part_of(self._left, np.s_[:, :columns]), _part_of(self._left, np.s_[:, columns:])
+        if self.unread:
+            for model, state in zip(self._readers, self._states, strict=True):
+                model.hidden(piece, state)
+            return
+        self._forward(piece, wanted)
+        if self._places is not None:
+            self._spread(self._places)
+            if any(state.memory is not None for state in self._states):
+                self._part()
 
     def read(self, wanted: Wanted) -> None:
         """Let the models read the last token of each text, once for those that are the same so far."""
         if self._places is None:
             self._forward(Batch(self.texts[:, -1:]), wanted)
             return
-        vocab_size = self.models[0].config.vocab_size
-        ways, places = (self._places * vocab_size + self.texts[:, -1]).unique(return_inverse=True)
+        ways, places = (self._places * self.vocab_size + self.texts[:, -1]).unique(return_inverse=True)
         if len(ways) == len(self):
             self._part()
             self.read(wanted)
             return
         for state in self._states:
-            state.select(ways // vocab_size)
-        self._forward(Batch((ways % vocab_size)[:, None]), wanted)
+            state.select(ways // self.vocab_size)
+        self._forward(Batch((ways % self.vocab_size)[:, None]), wanted)
         self._spread(places)
 
+    def propose(self, count: int) -> Tensor:
+        """(rows, count) the tokens that the draft takes for likeliest, one behind the other, all of which it reads."""
+        assert self.draft is not None
+        self._move_to_pages()
+        tokens = [self.texts[:, -1:]]
+        for _ in range(count):
+            hidden = self.draft.hidden(Batch(tokens[-1]), self._states[-1])
+            tokens.append(self.draft.head(hidden[:, -1]).argmax(-1, keepdim=True))
+        self.draft.hidden(Batch(tokens[-1]), self._states[-1])
+        return torch.cat(tokens[1:], 1)
+
+    def read_ahead(self, proposals: Tensor, wanted: Wanted) -> None:
+        """Let the models read the last token of each text, and (rows, k) tokens that have been proposed behind it."""
+        self._move_to_pages()
+        proposals = proposals.to(self.texts.device)
+        ids = torch.cat([self.texts[:, -1:], proposals.clamp(min=0)], 1)
+        logs, logits = self._forward(Batch(ids), wanted, ids.shape[1])
+        self._ahead = Ahead(proposals, logs, logits, torch.arange(len(self), device=ids.device))
+
+    def advance(self) -> list[bool]:
+        """Look at what comes behind the next proposals: which texts have chosen these; nothing if none has."""
+        ahead = self._ahead
+        if ahead is None or ahead.step == ahead.proposals.shape[1]:
+            return []
+        proposed = ahead.proposals[ahead.rows, ahead.step]
+        agree = (proposed == self.texts[:, -1]) & (proposed != NOTHING)
+        if not bool(agree.any()):
+            return []
+        ahead.step += 1
+        self.logs = ahead.logs[ahead.rows, ahead.step]
+        self.logits = None if ahead.logits is None else ahead.logits[ahead.rows, ahead.step]
+        return agree.tolist()
+
+    def settle(self) -> None:
+        """Forget proposals that were read and not chosen; texts that others have gone on without end beside these."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return
+        rested = (self.texts == NOTHING).flip(1).cumprod(1).sum(1)
+        for state in self._states:
+            state.take_back(ahead.proposals.shape[1] - ahead.step + rested)
+        if bool(rested.any()):
+            self.texts = _without_padding(_shifted(self.texts, rested, NOTHING))
+            self.written = _shifted(self.written, rested.cpu(), 0)
+
     def write(self, tokens: Tensor, logs: Tensor, scores: Tensor) -> None:
-        """Append to each text what was chosen, with its log-probability and what the text's is now; (rows,) each."""
+        """Append to each text what was chosen, `NOTHING` to one that rests, with its log-probability and what the
+        text's is now; (rows,) each."""
         look, self.look = self.look, None
         self.attention = None if look is None else torch.cat(_alike(self._attention(), look[:, None]), 1)
         self.texts = torch.cat([self.texts, tokens.to(self.texts.device)[:, None]], 1)
@@ -137,37 +246,28 @@ class DecodingBatch:
         """Keep, reorder or repeat rows (B',), as many in succession of each source that is kept as `counts` says."""
         self._select_texts(rows)
         rows, sources = rows.to(self.texts.device), sources.to(self.texts.device)
+        if self._ahead is not None:
+            self._ahead = replace(self._ahead, rows=self._ahead.rows[rows])
         if self._places is not None:
             self._places = self._places[rows]
             return
         for state in self._states:
             state.select(rows, sources, counts)
+        if self.unread:
+            self._left = _part_of(self._left, rows)
 
     def join(self, other: DecodingBatch, counts: Sequence[int]) -> None:
-        """Let others go on behind these; all of them have been read. Of each source there are as many as `counts`."""
-        self._part(), other._part()
-        pairs = list(zip(self._states, other._states, strict=True))
-        for state, more in pairs:
-            for own, rows in ((state, len(self)), (more, len(other))):
-                if own.page_table is None:
-                    own.move_to_pages(torch.arange(rows, device=self.texts.device))
+        """Let others go on behind these; all have chosen since they were read. Of each source there are as many as
+        `counts`."""
+        self._move_to_pages(), other._move_to_pages()
+        for state, more in zip(self._states, other._states, strict=True):
             state.join(more, counts)
-        if self.look is None and other.look is None:
-            self.attention = None
-        else:
+        if self.attention is not None or other.attention is not None:
             mine, theirs = _alike(self._attention(), other._attention())
             self.attention = torch.cat(_behind(mine, theirs, 0))
-            looks = (torch.zeros(len(x), 0) if x.look is None else x.look for x in (self, other))
-            self.look = torch.cat(_alike(*looks))
-        if self.logits is not None or other.logits is not None:
-            # Where they were not wanted nobody looks at them.
-            self.logits = torch.cat([x.logs if x.logits is None else x.logits for x in (self, other)])
         self.written = torch.cat(_behind(self.written, other.written, 0))
         self.scores = torch.cat([self.scores, other.scores])
-        self.logs = torch.cat([self.logs, other.logs])
-        # What has become padding in all of them goes.
-        texts = torch.cat(_behind(self.texts, other.texts, NOTHING))
-        self.texts = texts[:, int((texts != NOTHING).any(0).byte().argmax()) :]
+        self.texts = _without_padding(torch.cat(_behind(self.texts, other.texts, NOTHING)))
 
     def texts_of(self, rows: Tensor) -> tuple[list[list[int]], list[list[float]], Tensor | None]:
         """Tokens of rows with their prompts, log-probabilities of the last of them, and how these looked at the source,
@@ -179,13 +279,6 @@ class DecodingBatch:
 
     def _attention(self) -> Tensor:
         return torch.zeros(*self.written.shape, 0) if self.attention is None else self.attention
-
-    def _repeat(self, rows: Tensor) -> None:
-        """Let rows (B',) go on from what has been read of each; they share it."""
-        self._select_texts(rows)
-        self._spread(rows.to(self.texts.device))
-        if any(state.memory is not None for state in self._states):
-            self._part()
 
     def _spread(self, places: Tensor) -> None:
         """Let texts (B,) share what has been read of each state's row."""
@@ -199,30 +292,35 @@ class DecodingBatch:
                 state.select(self._places)
             self._places = None
 
+    def _move_to_pages(self) -> None:
+        """Give each text a row of its own, in pages."""
+        self._part()
+        for state in self._states:
+            if state.page_table is None:
+                state.move_to_pages(torch.arange(len(self), device=self.texts.device))
+
     def _select_texts(self, rows: Tensor) -> None:
         self.texts = self.texts.index_select(0, rows.to(self.texts.device))
         self.scores, self.written = self.scores[rows], self.written[rows]
         self.attention = None if self.attention is None else self.attention[rows]
         self.look = None if self.look is None else self.look[rows]
 
-    def _read_all(self, seen: Sequence[int], wanted: Wanted) -> None:
-        longest = max(seen)
-        ids, lengths = self.texts[:, -longest:].clamp(min=0), torch.tensor(seen, device=self.texts.device)
-        valid = torch.arange(longest, device=self.texts.device) >= longest - lengths[:, None]
-        self._forward(Batch(ids, valid=None if min(seen) == longest else valid), wanted)
-
-    def _forward(self, batch: Batch, wanted: Wanted) -> None:
-        """Only the last position's logits are worked out."""
+    def _forward(self, batch: Batch, wanted: Wanted, count: int = 1) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities (rows, count, V) of what comes behind the last positions, whose first are `logs` now, and
+        what they are made of. Of others nothing is worked out."""
         logits = []
-        for model, state in zip(self.models, self._states, strict=True):
+        for model, state in zip(self.models, self._states, strict=False):
             if state.memory is not None:
                 state.memory.attention_weights = [] if wanted.attention else None
-            logits.append(model.head(model.hidden(batch, state)[:, -1]).float())
+            logits.append(model.head(model.hidden(batch, state)[:, -count:]).float())
+        if self.draft is not None and self._states[-1].length < self._states[0].length:
+            self.draft.hidden(batch, self._states[-1])
         self.look = self._look() if wanted.attention else None
         mean = logits[0] if len(logits) == 1 else self._mean(logits)
         # One fused pass, where logsumexp takes several over a matrix that is larger than the model's widest layer.
-        self.logs = torch.log_softmax(mean, -1) if wanted.logits else torch.log_softmax(mean, -1, out=mean)
-        self.logits = mean if wanted.logits else None
+        logs = torch.log_softmax(mean, -1) if wanted.logits else torch.log_softmax(mean, -1, out=mean)
+        self.logs, self.logits = logs[:, 0], mean[:, 0] if wanted.logits else None
+        return logs, mean if wanted.logits else None
 
     def _mean(self, logits: Sequence[Tensor]) -> Tensor:
         stacked = torch.stack([own.log_softmax(-1) for own in logits])
@@ -251,10 +349,33 @@ def _distinct(prompts: Sequence[Sequence[int]], sources: Sequence[Source] | None
     return firsts, torch.tensor(places)
 
 
+def _last(texts: Tensor, seen: Sequence[int]) -> Batch:
+    """The last tokens of texts (rows, L), so many of each."""
+    longest, lengths = max(seen), torch.tensor(seen, device=texts.device)
+    valid = torch.arange(longest, device=texts.device) >= longest - lengths[:, None]
+    return Batch(texts[:, -longest:].clamp(min=0), valid=None if min(seen) == longest else valid)
+
+
+def _part_of(batch: Batch, which: Any) -> Batch:
+    """Some rows, or some positions of all of them."""
+    return Batch(batch.ids[which], valid=None if batch.valid is None else batch.valid[which])
+
+
 def _alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Both as long in the last dimension: zeros behind the shorter one."""
     length = max(first.shape[-1], second.shape[-1])
     return pad(first, (0, length - first.shape[-1])), pad(second, (0, length - second.shape[-1]))
+
+
+def _without_padding(texts: Tensor) -> Tensor:
+    """Texts (rows, L) without what is padding in all of them."""
+    return texts[:, int((texts != NOTHING).any(0).byte().argmax()) :]
+
+
+def _shifted(x: Tensor, counts: Tensor, value: float) -> Tensor:
+    """Rows (rows, L), each moved to the right by so many places of (rows,), behind a value."""
+    places = torch.arange(x.shape[1], device=x.device) - counts[:, None]
+    return x.gather(1, places.clamp(min=0)).masked_fill(places < 0, value)
 
 
 def _behind(first: Tensor, second: Tensor, value: float) -> list[Tensor]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from langue import machine
-from langue.engine import beam, sampler
+from langue.batch import Batch
 from langue.engine.batch import DecodingBatch, Wanted
-from langue.engine.group import Choice, Group, Running, grouped, needs_attention, needs_logits, without_holes
+from langue.engine.cohort import Cohort
+from langue.engine.group import Running, needs_attention, needs_logits
 from langue.engine.hypothesis import Hypothesis
+from langue.engine.prefixes import Prefixes, common_length
 from langue.engine.request import Event, Request
 from langue.engine.scheduler import Scheduler
 from langue.engine.settings import EngineSettings
@@ -22,6 +25,9 @@ from langue.models import Model
 
 WEIGHTS_SHARE = 4
 """One in so many bytes of free memory may be taken to have weights in an order that makes products faster."""
+
+FEW = 32
+"""Positions of a prompt that are not read by themselves unless they are all: they take as long as twice as many."""
 
 
 class Engine:
@@ -33,12 +39,15 @@ class Engine:
     Args:
         model: a decoder or encoder–decoder, or several of one form and vocabulary, whose probabilities are averaged.
         settings: how much is done at once.
+        draft: a small decoder of the same tokens, which proposes those that `settings.speculate` asks for.
 
     Raises:
-        LangueError: models of different vocabularies or forms.
+        LangueError: models of different vocabularies or forms, or speculation with such as do not allow it.
     """
 
-    def __init__(self, model: Model | Sequence[Model], settings: EngineSettings | None = None):
+    def __init__(
+        self, model: Model | Sequence[Model], settings: EngineSettings | None = None, draft: Model | None = None
+    ):
         self.models = [model] if isinstance(model, Model) else list(model)
         self.settings = settings or EngineSettings()
         kinds = sorted({(model.config.form, model.config.vocab_size) for model in self.models})
@@ -48,18 +57,46 @@ class Engine:
                 + ", ".join(f"{form}s of {size} tokens" for form, size in kinds)
             )
         (self._form, self._vocab_size), *_ = kinds
-        self._limit = min(
-            (model.context_limit for model in self.models if model.context_limit is not None), default=None
-        )
+        self._draft = draft
+        self._limit = _limit(self.models)
+        can_be_cut = all(map(_can_be_cut, self.models if draft is None else [*self.models, draft]))
+        self._check_speculation(can_be_cut)
+        pieces, room = self.settings.prompt_tokens, self.settings.prefix_tokens
+        if self._form != "decoder":  # their prompts are short, and what follows depends on their sources
+            pieces, room = None, 0
+        self._apart = pieces is not None or room > 0
+        """True if each prompt is read by itself."""
+        self._prompt_tokens = sys.maxsize if pieces is None else pieces
+        self._prefixes = Prefixes(room, can_be_cut)
         self._scheduler = Scheduler(self.settings)
-        self._running: list[Running] = []
-        self._batch: DecodingBatch | None = None
-        self._groups: list[Group] = []
+        self._reading: list[Cohort] = []
+        """Requests whose prompts, or texts once more, are being read, oldest first."""
+        self._writing: Cohort | None = None
+        """Requests whose texts are being written, in one batch."""
+
+    def _check_speculation(self, can_be_cut: bool) -> None:
+        draft, count = self._draft, self.settings.speculate
+        if count and not can_be_cut:
+            raise LangueError(
+                "speculation takes back what was proposed in vain, which decoders of attention alone can; "
+                "set speculate to 0"
+            )
+        if draft is not None and draft.config.vocab_size != self._vocab_size:
+            raise LangueError(
+                f"a draft needs the model's own tokens, of which there are {self._vocab_size}, not "
+                f"{draft.config.vocab_size}"
+            )
+        if draft is not None and (_limit([draft]) or 0) < (self._limit or 0):
+            raise LangueError(
+                f"a draft of context {_limit([draft])} sees less than the model's {self._limit} positions"
+            )
+        if draft is not None and not count:
+            raise LangueError("a draft has nothing to propose; set speculate to 4, or leave the draft out")
 
     @property
     def is_idle(self) -> bool:
         """True if no request waits or is under way."""
-        return not self._running and not self._scheduler.waiting
+        return not self._cohorts and not self._scheduler.waiting
 
     def submit(self, request: Request) -> None:
         """Let a request wait for the next step that has room for it.
@@ -76,31 +113,43 @@ class Engine:
         if request in self._scheduler.waiting:
             self._scheduler.waiting.remove(request)
             return True
-        stay = [number for number, running in enumerate(self._running) if running.request is not request]
-        if len(stay) == len(self._running):
-            return False
-        self._keep(stay)
-        return True
+        for cohort in self._cohorts:
+            stay = [number for number, running in enumerate(cohort.running) if running.request is not request]
+            if len(stay) < len(cohort.running):
+                cohort.keep(stay)
+                self._drop_empty()
+                return True
+        return False
 
     @torch.inference_mode()
     def step(self) -> list[Event]:
-        """Read each text's last token, and the prompts of those that there is room for, and choose their next ones.
+        """Read each text's last token, and choose its next one; then prompts, or a piece of them, behind which texts
+        begin.
 
         Raises:
             LangueError: the models' output is not finite; all requests are let go.
         """
         try:
-            self._read()
+            events = self._read()
             self._admit()
-            return [] if self._batch is None else self._choose(self._batch)
+            return events + self._read_prompts()
         except BaseException:  # which leaves nothing that could be gone on with
             self.clear()
+            self.forget()
             raise
 
     def clear(self) -> None:
         """Let all requests go."""
         self._scheduler.waiting.clear()
-        self._running, self._batch, self._groups = [], None, []
+        self._reading, self._writing = [], None
+
+    def forget(self) -> None:
+        """Forget what is kept of texts for others, as after a change of weights."""
+        self._prefixes.clear()
+
+    def settled(self) -> AbstractContextManager[None]:
+        """A context for many steps, inside which weights stay as they are, so that products of few rows are faster."""
+        return settled_weights(machine.memory()[1] // WEIGHTS_SHARE)
 
     def run(self, requests: Sequence[Request], advance: Callable[[int], Any] | None = None) -> list[list[Hypothesis]]:
         """The hypotheses of each request; nothing else may be under way.
@@ -116,7 +165,7 @@ class Engine:
             ValueError: the engine is not idle.
         """
         finished: dict[Request, list[Hypothesis]] = {}
-        with settled_weights(machine.memory()[1] // WEIGHTS_SHARE):
+        with self.settled():
             for event in self._events(sorted(requests, key=lambda request: -request.length)):
                 if event.hypotheses is not None:
                     finished[event.request] = event.hypotheses
@@ -139,118 +188,132 @@ class Engine:
         finally:
             self.clear()
 
-    def _read(self) -> None:
-        """Let the models read each text's last token; those without room are read again from their half."""
-        if self._batch is None:
-            return
-        over = [number for number, running in enumerate(self._running) if running.seen == self._limit]
-        for running in self._running:
-            running.seen = max(1, running.seen // 2) if running.seen == self._limit else running.seen + 1
-        if not over:
-            self._batch.read(self._wanted())
-            return
-        late = [self._running[number] for number in over]
-        wanted = self._wanted()
-        rows, sources = self._rows(over)
-        seen = [running.seen for running in late for _ in range(running.rows)]
-        again = self._batch.again(rows, sources, [running.rows for running in late], seen, wanted)
-        self._keep([number for number in range(len(self._running)) if number not in set(over)])
-        if self._batch is not None:
-            self._batch.read(wanted)
-        self._join(late, again)
+    @property
+    def _cohorts(self) -> list[Cohort]:
+        return [*self._reading, *([] if self._writing is None else [self._writing])]
+
+    @property
+    def _running(self) -> list[Running]:
+        return [running for cohort in self._cohorts for running in cohort.running]
+
+    def _read(self) -> list[Event]:
+        """Read each text's last token, and choose the next; texts without room are to be read again from their half."""
+        writing = self._writing
+        if writing is None:
+            return []
+        over = [number for number, running in enumerate(writing.running) if running.seen == self._limit]
+        if over:
+            self._reading.append(writing.again(over))
+        events = []
+        if writing.running:
+            room = sys.maxsize if self._limit is None else self._limit - max(member.seen for member in writing.running)
+            writing.read(min(self.settings.speculate, room - 1), self._wanted())
+            events = self._choose(writing)
+        self._drop_empty()
+        return events
 
     def _admit(self) -> None:
-        """Read the prompts of requests that there is room for."""
+        """Take requests that there is room for; prompts that may be read in pieces are read each by itself."""
         requests = self._scheduler.admit(self._running)
-        if not requests:
-            return
-        lengths = [len(request.prompt) for request in requests]
-        seen = lengths if self._limit is None else [min(length, self._limit) for length in lengths]
-        late = [Running(request, length) for request, length in zip(requests, seen, strict=True)]
-        prompts, sources = [request.prompt for request in requests], [request.source for request in requests]
-        batch = DecodingBatch.of(
-            self.models,
-            prompts,
-            None if self._form == "decoder" else [source for source in sources if source is not None],
-            seen,
-            self.settings.ensemble,
-            self._wanted(late),
-        )
-        self._join(late, batch)
+        for some in [[request] for request in requests] if self._apart else [requests] if requests else []:
+            running = [Running(request, min(len(request.prompt), self._limit or sys.maxsize)) for request in some]
+            sources = [request.source for request in some if request.source is not None]
+            batch = DecodingBatch.of(
+                self.models,
+                [request.prompt for request in some],
+                None if self._form == "decoder" else sources,
+                [member.seen for member in running],
+                self.settings.ensemble,
+                self._draft,
+            )
+            self._reading.append(Cohort(running, batch))
 
-    def _choose(self, batch: DecodingBatch) -> list[Event]:
-        """Let each group choose, and go on with that."""
-        self._groups = self._groups or grouped(self._running, self._vocab_size, batch.texts.device)
-        choices, events = [], []
-        for group in self._groups:
-            if group.settings.beams > 1:
-                choices.append(beam.search(group, batch))
-            else:
-                choice, drawn = sampler.sample(group, batch)
-                choices.append(choice)
-                events += drawn
-        finished = self._go_on(batch, choices)
+    def _read_prompts(self) -> list[Event]:
+        """Read as much of prompts as one step may; texts whose prompts are read begin, and go on behind the others."""
+        if not self._reading:
+            return []
+        events, wanted = [], self._wanted()
+        for cohort, most in self._turns():
+            cohort.batch.read_prompts(most, wanted)
+            if not cohort.batch.unread:
+                self._reading.remove(cohort)
+                self._remember(cohort, cohort.running[:1])
+                events += self._choose(cohort)
+                if cohort.running:
+                    self._join(cohort)
+        return events
+
+    def _join(self, cohort: Cohort) -> None:
+        if self._writing is None:
+            self._writing = cohort
+        else:
+            self._writing.join(cohort)
+
+    def _turns(self) -> Iterator[tuple[Cohort, int]]:
+        """Cohorts whose prompts are read on in this step, and about how many positions of them.
+
+        Those that have least to read come first, so that short prompts do not wait for long ones; but as much as half
+        of a step's positions is kept for the oldest, so that it comes to its end.
+        """
+        oldest, *others = self._reading
+        left, prefixes = self._prompt_tokens, self._prefixes
+        kept = min(oldest.unread(prefixes), (left + 1) // 2)
+        for cohort in sorted(others, key=lambda cohort: cohort.unread(prefixes)):
+            unread = cohort.unread(prefixes)
+            if self._awaits(cohort, oldest):
+                continue
+            if left - kept < min(unread, FEW):
+                break
+            cohort.batch.begin_behind(prefixes)
+            yield cohort, left - kept
+            left -= unread - cohort.batch.unread
+        oldest.batch.begin_behind(prefixes)
+        yield oldest, left
+
+    def _awaits(self, cohort: Cohort, older: Cohort) -> bool:
+        """True if another that is soon read begins like it, so that it has but the rest to read then."""
+        prompt = cohort.prompt
+        if not self._prefixes.can_be_cut or cohort.batch.unread < len(prompt):
+            return False
+        return older.batch.unread < 2 * (common_length(prompt, older.prompt) - self._prefixes.known(prompt))
+
+    def _choose(self, cohort: Cohort) -> list[Event]:
+        """Let all texts choose, and go on with that, those again that chose what was proposed to them; requests that
+        have finished leave."""
+        events = self._choose_once(cohort)
+        while cohort.running and cohort.agree():
+            events += self._choose_once(cohort)
+        if cohort.running:
+            cohort.settle()
+        return events
+
+    def _choose_once(self, cohort: Cohort) -> list[Event]:
+        choices, events = cohort.choose()
+        finished = cohort.finished(choices)
+        self._remember(cohort, finished)
+        cohort.go_on(choices)
         return events + [Event(running.request, hypotheses=running.hypotheses) for running in finished]
 
-    def _go_on(self, batch: DecodingBatch, choices: Sequence[Choice]) -> list[Running]:
-        """Keep the rows that were chosen, and append what to; those that have finished."""
-        first, *others = choices
-        if first.parents is None and not others:
-            batch.write(first.tokens, first.logs, first.scores)
-            return []
-        rows: dict[Running, range] = {}
-        place = 0
-        for group, choice in zip(self._groups, choices, strict=True):
-            for running, count in zip(group.running, choice.counts, strict=True):
-                rows[running] = range(place, place + count)
-                place += count
-        finished = [running for running in self._running if not rows[running]]
-        stay = without_holes(torch.tensor([len(rows[running]) > 0 for running in self._running]))
-        self._running = [self._running[number] for number in stay.tolist()]
-        sizes = [sum(group.counts) for group in self._groups]
-        if sizes != [sum(choice.counts) for choice in choices] or len(batch) != sum(sizes):
-            self._groups = []
-        if not self._running:
-            self._batch = None
-            return finished
-        for running in self._running:
-            running.rows = len(rows[running])
-        order = torch.tensor([row for running in self._running for row in rows[running]])
-        parents, tokens, logs, scores = (torch.cat(parts)[order] for parts in zip(*map(_parts, choices), strict=True))
-        batch.select(parents, stay, [running.rows for running in self._running])
-        batch.write(tokens, logs, scores)
-        return finished
+    def _remember(self, cohort: Cohort, running: Sequence[Running]) -> None:
+        """Keep what is remembered of some texts for others that begin alike."""
+        if self._prefixes.room:
+            for member in running:
+                cohort.add_to(self._prefixes, member)
 
-    def _keep(self, stay: Sequence[int]) -> None:
-        """Keep the requests of these numbers, in this order."""
-        self._groups = []
-        if not stay or self._batch is None:
-            self._running, self._batch = [], None
-            return
-        rows, sources = self._rows(stay)
-        self._running = [self._running[number] for number in stay]
-        self._batch.select(rows, sources, [running.rows for running in self._running])
+    def _drop_empty(self) -> None:
+        """Let go of what nobody stands in any more."""
+        self._reading = [cohort for cohort in self._reading if cohort.running]
+        self._writing = self._writing if self._writing is not None and self._writing.running else None
 
-    def _join(self, late: Sequence[Running], batch: DecodingBatch) -> None:
-        """Let requests that have just been read go on behind the others."""
-        self._running, self._groups = [*self._running, *late], []
-        if self._batch is None:
-            self._batch = batch
-        else:
-            self._batch.join(batch, [running.rows for running in self._running])
-
-    def _rows(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Rows of the batch and sources of some requests."""
-        starts = torch.tensor([0, *(running.rows for running in self._running)]).cumsum(0).tolist()
-        rows = [row for number in numbers for row in range(starts[number], starts[number + 1])]
-        return torch.tensor(rows), torch.tensor(numbers)
-
-    def _wanted(self, more: Sequence[Running] = ()) -> Wanted:
-        """Results to work out beside log-probabilities for requests under way, and some more."""
-        requests = [running.request for running in (*self._running, *more)]
+    def _wanted(self) -> Wanted:
+        """Results to work out beside log-probabilities for requests under way."""
+        requests = [running.request for running in self._running]
         return Wanted(any(map(needs_logits, requests)), any(map(needs_attention, requests)))
 
 
-def _parts(choice: Choice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    parents = torch.arange(len(choice.tokens)) if choice.parents is None else choice.parents
-    return parents, choice.tokens, choice.logs, choice.scores
+def _limit(models: Sequence[Model]) -> int | None:
+    return min((model.context_limit for model in models if model.context_limit is not None), default=None)
+
+
+def _can_be_cut(model: Model) -> bool:
+    return model.config.form == "decoder" and model.start(Batch(torch.empty(1, 0))).can_be_cut

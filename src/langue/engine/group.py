@@ -177,13 +177,16 @@ def needs_attention(request: Request) -> bool:
     return request.settings.alignments or request.settings.coverage_penalty > 0
 
 
-def grouped(running: Sequence[Running], vocab_size: int, device: torch.device) -> list[Group]:
-    """Groups of requests under way, whose rows stand in the batch in this order."""
+def grouped(
+    running: Sequence[Running], resting: Sequence[Running], vocab_size: int, device: torch.device
+) -> list[Group]:
+    """Groups of requests under way, whose rows stand in the batch in this order, but for those that rest."""
     kinds: dict[tuple, list[tuple[Running, int]]] = {}
     place = 0
     for member in running:
         beams = member.request.settings.beams > 1
-        kinds.setdefault((member.request.kind, member.rows if beams else 0), []).append((member, place))
+        if member not in resting:
+            kinds.setdefault((member.request.kind, member.rows if beams else 0), []).append((member, place))
         place += member.rows
     return [_group(members, place, vocab_size, device) for members in kinds.values()]
 

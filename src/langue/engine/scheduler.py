@@ -36,7 +36,9 @@ class Scheduler:
             if too_many and (running or taken):
                 break
             taken, total = taken + 1, wider
-        if taken < len(self.waiting) and SHARE * (total - rows) < rows:
+        # Where prompts are read in pieces, somebody waits for each of them.
+        whole = self.settings.prompt_tokens is None
+        if whole and taken < len(self.waiting) and SHARE * (total - rows) < rows:
             return []
         return [self.waiting.popleft() for _ in range(taken)]
 

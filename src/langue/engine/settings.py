@@ -85,6 +85,14 @@ class EngineSettings(Settings):
     """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
     batch_tokens: int = Field(default=32_768, ge=1)
     """Positions of texts and sources that these hypotheses may have together, padding included, when others join."""
+    prompt_tokens: int | None = Field(default=None, ge=1)
+    """Positions of prompts that are read in one step, so that texts under way need not wait for long ones; null reads
+    prompts as a whole, many at a time."""
+    prefix_tokens: int = Field(default=0, ge=0)
+    """Positions of texts that are remembered for later ones that begin alike, of decoders; 0 keeps none."""
+    speculate: int = Field(default=0, ge=0)
+    """Tokens that are proposed and read at a time, which changes no text: those that followed when its end stood before
+    in a text or its prompt, or a small model's; of decoders of attention alone."""
     ensemble: Literal["probability", "logarithm"] = "probability"
     """The quantity that several models average: probabilities, or their logarithms."""
 

@@ -27,6 +27,8 @@ class KeyValueState(LayerState):
     capacity, head width), whose rows are found by `PageTable.gather_indices`.
     """
 
+    can_be_cut = True
+
     def __init__(self, heads: int) -> None:
         self.heads = heads
         self.tensors: list[Tensor] = []
@@ -67,6 +69,23 @@ class KeyValueState(LayerState):
         self.paged = True
         kept = [x[rows, :, : self.length].flatten(0, 2) for x in self.tensors]
         self.tensors = [_with_room(x, x, 0, len(x)) for x in kept]
+
+    def alone(self, row: int, positions: Tensor, page_table: PageTable | None) -> KeyValueState:
+        if page_table is not None:
+            places = page_table.gather_indices(self.heads)
+            return self._of([x[places] for x in self.tensors], len(positions))
+        return self._of(
+            [x[row : row + 1].index_select(2, positions.to(x.device)) for x in self.tensors], len(positions)
+        )
+
+    def first(self, length: int) -> KeyValueState:
+        # Without room behind them: whoever goes on writes to a copy.
+        return self._of([x[:, :, :length] for x in self.tensors], length)
+
+    def _of(self, tensors: list[Tensor], length: int) -> KeyValueState:
+        state = KeyValueState(self.heads)
+        state.tensors, state.length = tensors, length
+        return state
 
     def join(self, other: KeyValueState, theirs: PageTable, mine: PageTable) -> None:
         if other.tensors:

@@ -34,6 +34,17 @@ class HiddenState(LayerState):
         if self.hidden is not None:
             self.hidden = tuple(part.index_select(1, owners.numbers) for part in self.hidden)
 
+    def alone(self, row: int, positions: Tensor, page_table: PageTable | None) -> HiddenState:
+        state = HiddenState()
+        if self.hidden is not None:
+            state.hidden = tuple(part[:, row : row + 1].clone() for part in self.hidden)
+        return state
+
+    def first(self, length: int) -> HiddenState:
+        state = HiddenState()
+        state.hidden = self.hidden
+        return state
+
     def join(self, other: HiddenState, theirs: PageTable, mine: PageTable) -> None:
         if self.hidden is not None and other.hidden is not None:
             self.hidden = tuple(torch.cat(parts, 1) for parts in zip(self.hidden, other.hidden, strict=True))

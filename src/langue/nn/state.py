@@ -48,6 +48,8 @@ class LayerState(ABC):
 
     owner: ClassVar[Owner] = "row"
     """The owner of what is remembered: each row, or each source."""
+    can_be_cut: ClassVar[bool] = False
+    """True if it is kept position by position, so that the last ones can be forgotten."""
 
     @abstractmethod
     def select(self, owners: RowIndex) -> None:
@@ -70,6 +72,23 @@ class LayerState(ABC):
     def trim(self, length: int) -> None:
         """Forget source positions behind the first few, which are padding."""
         return
+
+    def alone(self, row: int, positions: Tensor, page_table: PageTable | None) -> Self:
+        """A copy of what is remembered of one row.
+
+        Args:
+            row: its number.
+            positions: (L,) int64, the positions that are no padding of its.
+            page_table: the slots (1, L) of these, if rows share what they remember.
+
+        Raises:
+            NotImplementedError: it belongs to a source.
+        """
+        raise NotImplementedError("what is remembered of a source is not kept by itself")
+
+    def first(self, length: int) -> Self:
+        """The same behind the first positions of one row; both see the same memory, and neither writes there."""
+        return self
 
 
 def joined(old: Tensor, new: Tensor, dim: int = 1) -> Tensor:
@@ -318,6 +337,37 @@ class State:
             for state in layer:
                 state.move_to_pages(needed)
         self.page_table = PageTable.of(len(needed), self.length, rows.device).select(numbers)
+
+    @property
+    def can_be_cut(self) -> bool:
+        """True if it can go on from any of its positions as if the later ones had not been."""
+        return all(state.can_be_cut for layer in self.layers for state in layer)
+
+    def alone(self, row: int, length: int) -> State:
+        """A copy of what is remembered of the first so many positions of one row, padding aside; of decoders."""
+        table, device = self.page_table, torch.device("cpu") if self.valid is None else self.valid.device
+        positions = torch.arange(self.length, device=device) if self.valid is None else self.valid[row].nonzero()[:, 0]
+        positions = positions[:length]
+        if table is not None:
+            table = replace(table, slots=table.slots[row : row + 1, positions.to(table.slots.device)])
+        layers = [[state.alone(row, positions, table) for state in layer] for layer in self.layers]
+        return State(layers, len(positions))
+
+    def first(self, length: int) -> State:
+        """The state of one row that keeps its own, behind its first positions; a later one takes memory of its own."""
+        return State([[state.first(length) for state in layer] for layer in self.layers], length)
+
+    def take_back(self, counts: Tensor) -> None:
+        """Forget the last positions of rows in pages, (B,) so many of each, which end side by side again."""
+        table = self.page_table
+        assert table is not None
+        places = torch.arange(self.length, device=counts.device) - counts[:, None]
+        behind = places.clamp(min=0)
+        valid = _valid(self.valid, table.slots.shape, counts.device).gather(1, behind) & (places >= 0)
+        begin = int(valid.any(0).byte().argmax())
+        self.page_table = replace(table, slots=table.slots.gather(1, behind)[:, begin:])
+        self.valid = None if bool(valid[:, begin:].all()) else valid[:, begin:]
+        self.length -= begin
 
     def visible(self, rows: int, length: int, valid: Tensor | None, device: torch.device) -> Tensor | None:
         """(B, length so far + length) bool of what new positions may see, or None while nothing is padding."""

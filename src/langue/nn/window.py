@@ -23,6 +23,16 @@ class WindowState(LayerState):
         if self.inputs is not None:
             self.inputs = owners.of(self.inputs)
 
+    def alone(self, row: int, positions: Tensor, page_table: PageTable | None) -> WindowState:
+        state = WindowState()
+        state.inputs = None if self.inputs is None else self.inputs[row : row + 1].clone()
+        return state
+
+    def first(self, length: int) -> WindowState:
+        state = WindowState()
+        state.inputs = self.inputs
+        return state
+
     def join(self, other: WindowState, theirs: PageTable, mine: PageTable) -> None:
         if self.inputs is not None and other.inputs is not None:
             self.inputs = torch.cat([self.inputs, other.inputs])
