@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import openai
 import torch
 
@@ -22,8 +23,13 @@ from langue.serve.run import DrainingServer
 from langue.serve.service import Keys, Service
 from langue.serve.settings import ServeSettings
 from langue.serve.worker import Worker
+from langue.tasks.classify.predict import Classify
+from langue.tasks.classify.settings import ClassifySettings
+from langue.tasks.embed.predict import Embed
 from langue.tasks.generate.predict import Generate
-from langue.text import TokenizerSettings, train_tokenizer
+from langue.tasks.rewriting.predict import Rewrite
+from langue.tasks.transcribe.ctc_transcriber import CTCTranscriber
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from tiny import text
 
 WORDS = text()
@@ -42,6 +48,47 @@ def writer(seed: int = 0, kind: str = "char", **config: Any) -> Generate:
     return Generate(model, tokenizer)
 
 
+def letters() -> Tokenizer:
+    """A tokenizer of the letters of `WORDS`."""
+    return train_tokenizer(TokenizerSettings(kind="char"), [WORDS])
+
+
+def embedder() -> Embed:
+    """A model whose vectors are those of an encoder of random weights."""
+    tokenizer = letters()
+    config = ModelConfig(vocab_size=tokenizer.vocab_size, form="encoder", layers=1, width=16, heads=2, context=64)
+    return Embed(build(config), tokenizer)
+
+
+def judge(outputs: int = 1) -> Classify:
+    """A model that judges pairs, by a number or two labels."""
+    tokenizer = letters()
+    classifier = {"outputs": outputs}
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, form="encoder", layers=1, width=16, heads=2, context=64, segments=2,
+        classifier=classifier,
+    )  # fmt: skip
+    settings = ClassifySettings(kind="number") if outputs == 1 else ClassifySettings(labels=("no", "yes"))
+    return Classify(build(config), tokenizer, settings)
+
+
+def rewriter(kind: type[Rewrite]) -> Rewrite:
+    """An encoder–decoder of random weights."""
+    tokenizer = letters()
+    config = ModelConfig(vocab_size=tokenizer.vocab_size, form="seq2seq", layers=1, width=16, heads=2, context=64)
+    return kind(build(config, seed=3), tokenizer)
+
+
+def listener() -> CTCTranscriber:
+    """A model that writes down recordings, at random."""
+    tokenizer = letters()
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, form="encoder", layers=1, width=16, heads=2, context=200,
+        tie_embeddings=False, audio={"features": "whisper", "bins": 24},
+    )  # fmt: skip
+    return CTCTranscriber(build(config, seed=4), tokenizer)
+
+
 @dataclass
 class Served:
     """A server that runs.
@@ -50,11 +97,21 @@ class Served:
         url: of it.
         service: behind its routes.
         server: itself.
+        http: a client of it.
     """
 
     url: str
     service: Service
     server: DrainingServer
+    http: httpx2.Client
+
+    def task(self, name: str) -> Any:
+        """The task object of a model."""
+        return self.service.models.named(name).task
+
+    def post(self, path: str, body: Any, **options: Any) -> httpx2.Response:
+        """The answer to any body."""
+        return self.http.post(path, json=body, **options)
 
     def client(self, key: str = "none", **options: Any) -> openai.OpenAI:
         """OpenAI's own client, which tries nothing twice."""
@@ -75,7 +132,8 @@ def serving(tasks: dict[str, Any], keys: tuple[str, ...] = (), **settings: Any) 
         thread.start()
         assert ready.wait(30)
         try:
-            yield Served(url_of(listener), service, server)
+            with httpx2.Client(base_url=url_of(listener), timeout=60) as http:
+                yield Served(url_of(listener), service, server, http)
         finally:
             if thread.is_alive():
                 loops[0].call_soon_threadsafe(server.drain)

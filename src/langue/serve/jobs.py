@@ -151,10 +151,11 @@ class ChanceRecorder:
         samples: texts of the request.
         top: likeliest tokens to keep of each place.
         inner: what else rules tokens out.
+        normalises: the engine hands over logits, and not log-probabilities already.
     """
 
-    def __init__(self, samples: int, top: int, inner: LogitsProcessor | None):
-        self.samples, self.top, self.inner = samples, top, inner
+    def __init__(self, samples: int, top: int, inner: LogitsProcessor | None, normalises: bool):
+        self.samples, self.top, self.inner, self.normalises = samples, top, inner, normalises
         self._rows: list[int] = []
         self._logs = torch.empty(0)
         self.restart()
@@ -166,7 +167,7 @@ class ChanceRecorder:
     def __call__(self, logits: Tensor, texts: Tensor, written: Tensor) -> Tensor:
         """Logits (rows, V) as they are; the rows are those of the samples that have not ended, in their order."""
         self._rows, self._going_on = self._going_on, []
-        self._logs = logits.float().log_softmax(-1)
+        self._logs = logits.float().log_softmax(-1) if self.normalises else logits
         return logits if self.inner is None else self.inner(logits, texts, written)
 
     def chances(self, sample: int, token: int) -> TokenChances:

@@ -150,6 +150,7 @@ class WritingLane(Lane):
 
     def _find_out(self, error: Exception) -> None:
         """Let the one go that failed alone; several begin again one by one, and have the same tokens as before."""
+        self.engine.clear()
         parts = [writing.part for writing in self._running.values()]
         self._running.clear()
         if len(parts) == 1:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from langue.engine import Hypothesis, SamplingSettings
 from langue.engine import Request as EngineRequest
+from langue.engine.group import needs_logits
 from langue.serve.bodies import ModelBody
 from langue.serve.calls import TokenChances
 from langue.serve.errors import RequestError
@@ -47,6 +48,7 @@ class SamplingBody(ModelBody):
     top_k: int | None = Field(default=None, ge=-1)
     min_p: float | None = Field(default=None, ge=0, le=1)
     repetition_penalty: float | None = Field(default=None, gt=0)
+    min_tokens: int | None = Field(default=None, ge=0)
     seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
     n: int | None = Field(default=None, ge=1)
     stop: str | list[str] | None = None
@@ -74,13 +76,22 @@ class SamplingBody(ModelBody):
         return self.stream_options is not None and bool(self.stream_options.include_usage)
 
     def sampling(self, max_tokens: int) -> SamplingSettings:
-        """The settings of an engine; without a seed, a fresh one."""
+        """The settings of an engine; without a seed, a fresh one.
+
+        Raises:
+            RequestError: fewer tokens at most than at least.
+        """
+        if (self.min_tokens or 0) > max_tokens:
+            raise RequestError(
+                f"min_tokens is {self.min_tokens:,}, more than the {max_tokens:,} at most", param="min_tokens"
+            )
         chosen: dict[str, Any] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "top_k": self.top_k if self.top_k and self.top_k > 0 else None,
             "min_p": self.min_p or None,
             "repetition_penalty": self.repetition_penalty,
+            "min_tokens": self.min_tokens,
             "samples": self.n,
         }
         seed = secrets.randbits(31) if self.seed is None else self.seed
@@ -259,7 +270,9 @@ class Writer:
         return WritingJob(asker_of(self.request).client, requests, listeners)
 
     def _listened(self, request: EngineRequest) -> tuple[EngineRequest, TokenListener]:
-        recorder = None if self.top is None else ChanceRecorder(self.samples, self.top, request.processor)
+        recorder = None
+        if self.top is not None:
+            recorder = ChanceRecorder(self.samples, self.top, request.processor, needs_logits(request))
         listener = TokenListener(self.model.task.tokenizer, request.prompt, self.samples, self.stops, recorder)
         return replace(request, stop=listener, processor=recorder or request.processor), listener
 
