@@ -13,6 +13,7 @@ from langue.data import MicroBatch
 from langue.models import ModelConfig, build, with_adapters
 from langue.objectives import Causal
 from langue.parallel import whole_all
+from langue.quantization import QuantizationConfig
 from langue.training import Supervised, Trainer, TrainingSettings, Watch
 
 VOCAB, CONTEXT = 11, 8
@@ -43,12 +44,13 @@ def settings(**changes) -> TrainingSettings:
 
 def trainer(
     folder: Path | None = None, *, rows: Rows | None = None, objective=None, watch: Watch | None = None,
-    dropout: float = 0.2, double: bool = False, layers: Any = 2, adapter: AdapterConfig | None = None, **changes,
+    dropout: float = 0.2, double: bool = False, layers: Any = 2, adapter: AdapterConfig | None = None,
+    bits: QuantizationConfig | None = None, **changes,
 ) -> Trainer:  # fmt: skip
     config = settings(**changes)
     fields = {"vocab_size": VOCAB, "width": 16, "layers": layers, "heads": 2, "context": CONTEXT, "dropout": dropout}
     model = build(ModelConfig(**fields), seed=1)
-    model = model if adapter is None else with_adapters(model, adapter, seed=1)
+    model = model if adapter is None else with_adapters(model, adapter, seed=1, quantization=bits)
     model = model.double() if double else model
     return Trainer(
         model,

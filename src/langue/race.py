@@ -183,6 +183,10 @@ def _prepare(recipe: Recipe, out: Path) -> tuple[Tokenizer, GenerateRecipe]:
     """
     if not isinstance(recipe, GenerateRecipe):
         raise LangueError(f"a race compares models that write, so its recipe is of task: generate, not {recipe.task}")
+    if recipe.adapt is not None:
+        raise LangueError(
+            "a race trains presets from their beginning, and adapters stand on a trained model; leave out adapt"
+        )
     recipe = recipe.replace(data={"test": None})
     data = recipe.data
     if data.dev is None:

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from langue.adapters import AdapterConfig
 from langue.data import Loader
 from langue.parallel import is_first, strategy_of, wait
+from langue.quantization import QuantizationConfig
 from langue.training import Trainer
 from langue.training.checkpoint import load
 from tiny_training import Rows, everything, same, trainer
@@ -30,15 +32,23 @@ def training(rank: int, world: int, folder: Path | None = None, **changes: Any) 
     return trainer(folder, rows=rows, dropout=0.2, double=True, **{**settings, **changes})
 
 
-def main(folder: Path, kind: Any) -> None:
+ADAPTED = {
+    "adapter": AdapterConfig(rank=2, kind="dora", dropout=0.1),
+    "bits": QuantizationConfig(format="nf4", table="int8"),
+}
+"""Adapters that need the lengths of a matrix's rows as well, on weights of bytes and of one single number."""
+
+
+def main(folder: Path, kind: Any, *adapted: str) -> None:
     torch.set_num_threads(1)
     strategy = strategy_of(kind, torch.device("cpu"))
     (folder / "run").mkdir(exist_ok=True)
-    whole_run = training(strategy.rank, strategy.shares, folder / "run", parallel=kind)
+    changes = {"parallel": kind, **(ADAPTED if adapted else {})}
+    whole_run = training(strategy.rank, strategy.shares, folder / "run", **changes)
     held = sum(getattr(p, "_local_tensor", p).numel() for p in whole_run.model.parameters())
     whole_run.run()
     found = everything(whole_run)
-    again = training(strategy.rank, strategy.shares, parallel=kind)
+    again = training(strategy.rank, strategy.shares, **changes)
     again.resume(load(folder / "run" / "checkpoints" / "step-00000002"))
     again.run()
     assert same(everything(again), found)
@@ -49,4 +59,4 @@ def main(folder: Path, kind: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -261,6 +261,15 @@ def test_a_divergence_holds_the_policy_to_where_it_began(folder, tmp_path):
     assert ends[1] < ends[0]
 
 
+@pytest.mark.parametrize("base", ["fp32", "nf4"])
+def test_adapters_are_held_to_their_base_in_its_bits(folder, tmp_path, base):
+    adapters = {"adapt": f"{{rank: 2, base: {base}}}", "play__kl": "0.1", "training__steps": 2}
+    run = playing(folder, tmp_path / "run", **adapters).folder.path
+    assert rows_in(run, "train")[0]["kl"] == pytest.approx(0, abs=1e-6)
+    again = playing(folder, tmp_path / "again", str(run), **adapters).folder.path
+    assert rows_in(again, "train")[0]["kl"] == pytest.approx(0, abs=1e-6)
+
+
 def test_several_steps_may_learn_from_the_same_texts(folder, tmp_path):
     run = playing(folder, tmp_path / "run", play__epochs=3).folder.path
     rewards = [row["reward"] for row in rows_in(run, "train")]

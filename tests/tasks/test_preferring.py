@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from dataclasses import replace
@@ -107,6 +108,17 @@ def test_the_reference_is_what_the_first_weights_hold(folder, tmp_path):
             with torch.inference_mode():
                 expected.append(-Causal().loss(start.model, batch).total.item())
     np.testing.assert_allclose(kept.ravel(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("base", ["fp32", "nf4"])
+@pytest.mark.parametrize("start", ["attention", "lstm", "seq2seq"])
+def test_adapters_are_held_to_their_base_in_its_bits(folder, tmp_path, start, base):
+    run = preferring(folder, tmp_path / "run", start, adapt=json.dumps({"rank": 2, "base": base}))
+    first, *_, last = rows_in(run.folder.path, "dev")
+    assert (first["margin"], first["chosen_ratio"]) == pytest.approx((0, 0), abs=1e-5)
+    assert last["loss"] < first["loss"] == pytest.approx(math.log(2), abs=1e-5)
+    again = preferring(folder, tmp_path / "again", str(run.folder.path), adapt=json.dumps({"rank": 2}))
+    assert rows_in(again.folder.path, "dev")[0]["margin"] == pytest.approx(0, abs=1e-5)
 
 
 def test_a_reference_of_other_rows_is_refused(folder, tmp_path):

@@ -22,9 +22,10 @@ class Sharded(Strategy):
     """
 
     def place(self, model: nn.Module) -> None:
+        single = {parameter for parameter in model.parameters() if parameter.ndim == 0}  # which have no share
         for part in [part for part in model.modules() if isinstance(part, Block)]:
-            fully_shard(part)
-        fully_shard(model, reshard_after_forward=False)
+            fully_shard(part, ignored_params=single)
+        fully_shard(model, reshard_after_forward=False, ignored_params=single)
         fully_shard.state(model)._lazy_init()  # type: ignore[attr-defined]  # blocks may be called before the whole
         for part in _sharded_parts(model):
             part.set_gradient_divide_factor(1.0)

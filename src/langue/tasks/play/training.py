@@ -16,11 +16,10 @@ from langue.files import digest, replacing_listed
 from langue.models import Model, evaluating, load_model, write_model
 from langue.models.count import flops_per_token
 from langue.parallel import Strategy
-from langue.tasks.folders import read_model
 from langue.tasks.play.objective import PlayObjective, by_alignments, by_tokens
 from langue.tasks.play.rollouts import Rollouts
 from langue.tasks.play.settings import PlayRecipe
-from langue.tasks.policies.training import PolicyTraining
+from langue.tasks.policies.training import PolicyTraining, first_weights
 from langue.tasks.task import suppressed_tokens
 from langue.tasks.training_task import CardWords, Load, training_task, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import CTCObjective
@@ -56,9 +55,8 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
     def prepare(cls, recipe: PlayRecipe, tokenizer: Tokenizer, folder: Path) -> None:
         super().prepare(recipe, tokenizer, folder)
         if recipe.play.kl:
-            assert recipe.model.path is not None
             with replacing_listed(folder / REFERENCE) as stage:
-                write_model(read_model(recipe.model.path)[0].model, stage)
+                write_model(first_weights(recipe), stage)
 
     @classmethod
     def load_of(cls, recipe: PlayRecipe) -> Load:

@@ -12,7 +12,10 @@ from langue.hub import PretrainedModel
 from langue.hub.checkpoint import SOURCE_TOKENIZER
 from langue.lazy import fetch
 from langue.models import Model, ModelConfig, evaluating
+from langue.models.build import plain
+from langue.models.quantize import quantize
 from langue.recipe import PairRecipe
+from langue.tasks.folders import read_model
 from langue.tasks.policies.settings import PolicyRecipe, PolicySettings, PolicyTask
 from langue.tasks.training_task import TrainingTask, WeightsOrigin, with_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe
@@ -125,3 +128,11 @@ class PolicyTraining(TrainingTask[AnyPolicyRecipe]):
 def source_tokenizer_in(recipe: PolicyRecipe, folder: Path) -> Tokenizer | None:
     """The tokenizer of sources that lies in a run, where there is one of their own."""
     return None if recipe.source_tokenizer is None else Tokenizer.load(folder / "source")
+
+
+def first_weights(recipe: PolicyRecipe) -> Model:
+    """The weights that a training begins with, in the bits that it holds them in; adapters change nothing as yet."""
+    assert recipe.model.path is not None
+    start = plain(read_model(recipe.model.path, averaged=recipe.adapt is not None)[0].model)
+    bits = recipe.architecture().quantization
+    return start if bits is None else quantize(start, bits)

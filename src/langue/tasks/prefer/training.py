@@ -14,10 +14,9 @@ from langue.data.labelled import Labelled
 from langue.data.tally import Tally
 from langue.models import Model, evaluating
 from langue.objectives.padding import by_length
-from langue.tasks.folders import read_model
 from langue.tasks.framing import batch_tokens
 from langue.tasks.policies.prompts import reader_of
-from langue.tasks.policies.training import PolicyTraining, source_tokenizer_in
+from langue.tasks.policies.training import PolicyTraining, first_weights, source_tokenizer_in
 from langue.tasks.prefer.data import PreferenceExamples, check_row, encoded, judged_of, pairs_of
 from langue.tasks.prefer.objective import PreferObjective
 from langue.tasks.prefer.reference import read_references, reference_log_probabilities, write_references
@@ -50,8 +49,7 @@ class PreferTraining(PolicyTraining[PreferRecipe], TableTraining[PreferRecipe]):
         super().prepare(recipe, tokenizer, folder)
         if recipe.prefer.loss not in WITH_REFERENCE:
             return
-        assert recipe.model.path is not None
-        model = read_model(recipe.model.path)[0].model.to(choose_device(recipe.training.device))
+        model = first_weights(recipe).to(choose_device(recipe.training.device))
         source = source_tokenizer_in(recipe, folder)
         with autocast(model.device, recipe.training.precision):
             references = {
