@@ -14,8 +14,11 @@ from langue import machine
 from langue.errors import LangueError
 from langue.experiment.fit import free_memory, refuse
 from langue.experiment.resolve import begin_from
-from langue.models.count import TrainingMemory, memory, parameters
+from langue.experiment.teacher import teacher_beside
+from langue.models import ModelConfig
+from langue.models.count import TrainingMemory, flops_per_token, memory, parameters, weight_bytes
 from langue.recipe import Recipe
+from langue.tasks.distill.settings import TaughtRecipe
 from langue.tasks.training_task import Load, training_task
 from langue.training import choose_device
 from langue.training.device import autocast
@@ -43,13 +46,15 @@ class Plan:
         parameters: numbers that it is made of.
         learning: those of them that learn.
         adapters: what learns in their place, in words; None where the model does.
-        flops_per_token: floating-point operations of training on one token.
+        flops_per_token: floating-point operations of training on one token, those of a teacher beside it not among them.
+        teacher_flops: of a teacher's forward pass on one token; 0 where none stands beside the model.
         rows: rows of one forward pass.
         context: tokens of a row, of the longest one where they differ; of pairs, of a target in the largest batch.
         source: of pairs, tokens of a source in the largest batch; None of single rows.
         steps: updates of the weights.
         tokens: tokens that it will be trained on, of an encoder–decoder those of the targets.
-        memory: bytes at its peak, by what they hold; the program itself comes on top.
+        memory: bytes at its peak, by what they hold; the program itself and a teacher come on top.
+        teacher_memory: bytes of a teacher's weights.
         checkpoint: bytes of a checkpoint: what learns, and the optimizer's state.
         memory_free: bytes that the device has to give.
         peak: what the device was measured to do, in FLOP/s.
@@ -69,12 +74,14 @@ class Plan:
     learning: int
     adapters: str | None
     flops_per_token: int
+    teacher_flops: int
     rows: int
     context: int
     source: int | None
     steps: int
     tokens: float
     memory: TrainingMemory
+    teacher_memory: int
     checkpoint: int
     memory_free: int
     peak: float
@@ -89,12 +96,12 @@ class Plan:
     @property
     def flops(self) -> float:
         """Floating-point operations of the whole training."""
-        return self.tokens * self.flops_per_token
+        return self.tokens * (self.flops_per_token + self.teacher_flops)
 
     @property
     def memory_needed(self) -> int:
         """Bytes at the peak, the program itself included."""
-        return self.memory.total + PROGRAM
+        return self.memory.total + self.teacher_memory + PROGRAM
 
     def check(self) -> None:
         """Refuse what cannot fit.
@@ -132,8 +139,9 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
     learned = parameters(load.config)
     share = mean(usual_share(spec.mixer.kind, learned) for spec in load.config.layer_pattern)
+    teacher_memory, teacher_flops = teacher_needs(recipe, load)
     a_step, drawing = load.tokens_per_step, drawing_seconds(load, peak)
-    rate = a_step / (a_step * load.flops_per_token / (peak * share) + drawing)
+    rate = a_step / (a_step * (load.flops_per_token + teacher_flops) / (peak * share) + drawing)
     bounds = {
         "steps": (training.steps or math.inf) * a_step,
         "epochs": (training.epochs or math.inf) * load.steps_per_epoch * a_step,
@@ -155,12 +163,14 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         learning=needed.gradients // 4,
         adapters=None if load.config.adapter is None else load.config.adapter.described,
         flops_per_token=load.flops_per_token,
+        teacher_flops=teacher_flops,
         rows=load.rows,
         context=load.longest,
         source=load.source,
         steps=steps,
         tokens=steps * a_step,
         memory=needed if load.predicts_tokens else replace(needed, logits=0),
+        teacher_memory=teacher_memory,
         checkpoint=needed.gradients * (2 if training.average else 1) + needed.optimizer,
         memory_free=free_memory(device),
         peak=peak,
@@ -170,8 +180,36 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         drawing=steps * drawing,
         batch_tokens=training.batch_tokens,
         dropped=load.dropped,
-        uncounted=load.uncounted,
+        uncounted=uncounted_of(recipe, load),
     )
+
+
+def teacher_needs(recipe: Recipe, load: Load) -> tuple[int, int]:
+    """Bytes of the weights of a teacher that reads every batch, and floating-point operations of its forward pass for
+    one token of the model's; 0 of both where there is none.
+
+    Raises:
+        LangueError: there is no such teacher.
+    """
+    teacher = teacher_beside(recipe)
+    if teacher is None:
+        return 0, 0
+    gives_logits = load.predicts_tokens and recipe.distill.what == "logits"  # type: ignore[attr-defined]
+    times = _flops_of(teacher, load, gives_logits) / _flops_of(load.config, load, load.predicts_tokens)
+    return weight_bytes(teacher), round(times * load.flops_per_token / FORWARD_SHARE)
+
+
+def _flops_of(config: ModelConfig, load: Load, gives_logits: bool) -> int:
+    """Floating-point operations of a model's training on one token of the longest rows, with its head or without."""
+    head = 0 if gives_logits else 6 * config.vocab_size * config.width
+    return flops_per_token(config, load.longest, load.source) - head
+
+
+def uncounted_of(recipe: Recipe, load: Load) -> str:
+    """The things that take time beside the training, in words."""
+    settings = recipe.distill if isinstance(recipe, TaughtRecipe) else None
+    writes = settings is not None and settings.what == "texts"
+    return " and ".join(filter(None, [load.uncounted, "the teacher writes, before the first step" if writes else ""]))
 
 
 def drawing_seconds(load: Load, peak: float) -> float:

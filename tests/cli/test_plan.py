@@ -6,6 +6,7 @@ import pytest
 from langue import machine
 from langue.cli import run
 from langue.errors import LangueError
+from langue.evaluation.cost import memory_of
 from langue.experiment import train
 from langue.experiment.training import _training_task
 from langue.models import ModelConfig, build, load_model, save_model
@@ -229,6 +230,36 @@ def test_a_model_too_large_for_any_batch_is_refused(file, monkeypatch):
     monkeypatch.setattr(machine, "memory", lambda: (2**34, 800 * 2**20))
     with pytest.raises(LangueError, match="take a smaller model"):
         make_plan(recipe_of(file, model__preset="gpt2")).check()
+
+
+TEACHER = {"model.width": "24", "model.heads": "3", "model.layers": "3", "training.steps": "1"}
+
+
+@pytest.mark.parametrize("what", ["logits", "hidden"])
+def test_a_teacher_needs_memory_and_time(file, what, capsys):
+    train(read_recipe(file, {**TEACHER, "training.device": "cpu"}), file.parent / "teacher", report=False)
+    teacher = load_model(file.parent / "teacher" / "model")
+    alone = make_plan(recipe_of(file))
+    options = {"distill.teacher": str(file.parent / "teacher"), "distill.what": what}
+    made = make_plan(read_recipe(file, options))
+    assert made.teacher_memory == memory_of(teacher)
+    assert made.memory_needed == alone.memory_needed + made.teacher_memory
+    head = 0 if what == "logits" else 2 * teacher.config.vocab_size * teacher.config.width
+    assert made.teacher_flops == pytest.approx(flops_per_token(teacher.config) / 3 - head, rel=1e-6)
+    assert made.flops == alone.flops + 100 * STEP * made.teacher_flops
+    assert made.seconds == pytest.approx(made.flops / made.peak / made.share)
+    assert run(["plan", str(file), *(part for name in options for part in (f"--{name}", options[name]))]) == 0
+    words = capsys.readouterr().out
+    assert "the teacher " in words
+    assert f"{100 * made.teacher_flops / (made.flops / made.tokens):.0f} % of them the teacher's" in words
+
+
+def test_a_teacher_who_writes_does_so_beforehand(file):
+    train(read_recipe(file, {**TEACHER, "training.device": "cpu"}), file.parent / "teacher", report=False)
+    options = {"distill.teacher": str(file.parent / "teacher"), "distill.what": "texts"}
+    made = make_plan(read_recipe(file, options))
+    assert (made.teacher_memory, made.teacher_flops) == (0, 0)
+    assert made.uncounted == "the teacher writes, before the first step"
 
 
 def test_small_and_recurrent_models_get_less_of_the_machine():

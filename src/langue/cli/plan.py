@@ -51,13 +51,16 @@ def describe(made: Plan) -> list[str]:
     from langue.plan import PROGRAM
     from langue.wording import duration, short, size
 
-    parts = {**asdict(made.memory), "Python and torch": PROGRAM}
+    teacher = {"the teacher": made.teacher_memory} if made.teacher_memory else {}
+    parts = {**asdict(made.memory), **teacher, "Python and torch": PROGRAM}
     rows, kind = f"rows of up to {made.context:,} tokens", "tokens"
     if made.source is not None:
         rows, kind = f"{made.rows:,} pairs of {made.source:,} and {made.context:,} tokens at most", "target tokens"
     held = ", ".join(f"{what} {size(amount)}" for what, amount in parts.items())
     drawn = f"of that, {duration(made.drawing)} to draw {short(made.drawn)} tokens, if texts are as long as they may be"
     drawing = [_line("", drawn)] if made.drawn else []
+    taught = 100 * made.teacher_flops / (made.flops_per_token + made.teacher_flops)
+    teaching = [_line("", f"{taught:.0f} % of them the teacher's")] if made.teacher_flops else []
     beside = [_line("", f"beside it, {made.uncounted}")] if made.uncounted else []
     learning = f", of which {made.learning:,} learn ({made.adapters})" if made.adapters else ""
     return [
@@ -67,6 +70,7 @@ def describe(made: Plan) -> list[str]:
             f"{made.steps:,} steps of {made.tokens / made.steps:,.0f} {kind}: {short(made.tokens)} tokens, "
             f"{short(made.flops)} FLOPs",
         ),
+        *teaching,
         _line("memory", f"about {size(made.memory_needed)} of the {size(made.memory_free)} that are free"),
         _line("", held),
         _line("", f"a checkpoint takes {size(made.checkpoint)} on the disk"),

@@ -7,11 +7,13 @@ from typing import Any
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
 from langue.experiment.start import Start, read_start
+from langue.models import ModelConfig
 from langue.recipe import PairRecipe, Recipe
 from langue.settings import shown
 from langue.tasks import REWRITERS
 from langue.tasks.distill.settings import TaughtRecipe
 from langue.tasks.distill.texts import write_texts, writer_of
+from langue.tasks.folders import read_model
 from langue.text import Tokenizer, TokenizerSettings
 
 INSTEAD = "learn from what it writes instead"
@@ -38,6 +40,17 @@ def with_teacher(recipe: Recipe) -> Recipe:
     _check_form(recipe, start)
     recipe = _with_hearing(_with_tokens(recipe, start), start)
     return recipe if recipe.task == "classify" else _with_vocabulary(recipe, start)
+
+
+def teacher_beside(recipe: Recipe) -> ModelConfig | None:
+    """The teacher that reads every batch of a training, in the bits that it is held in; None where none does.
+
+    Raises:
+        LangueError: there is no such teacher.
+    """
+    if not isinstance(recipe, TaughtRecipe) or recipe.distill is None or recipe.distill.what == "texts":
+        return None
+    return read_model(recipe.distill.teacher)[0].model.config
 
 
 def with_texts(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Recipe:

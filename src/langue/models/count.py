@@ -125,6 +125,15 @@ def _never_kept(config: ModelConfig, rows: int, context: int, source: int) -> in
     return own + 4 * kept
 
 
+def weight_bytes(config: ModelConfig) -> int:
+    """Bytes of a model's weights in memory, and of the numbers beside them that never change."""
+    return _bytes_of(outline(config))
+
+
+def _bytes_of(model: Model) -> int:
+    return sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+
+
 @dataclass(frozen=True)
 class TrainingMemory:
     """Bytes that training needs at its peak, by what they hold."""
@@ -166,16 +175,15 @@ def memory(
     if recompute:
         layers = sum(len(stack.blocks) for stack in model.stacks)
         kept_for_backward = kept_for_backward // layers + 4 * layers * rows * max(length, source or 0) * config.width
-    every = dict(model.named_parameters())
-    learned = {name: parameter.numel() for name, parameter in every.items() if parameter.requires_grad}
-    fixed = sum(buffer.nbytes for buffer in model.buffers())
+    every = model.named_parameters()
+    learned = {name: parameter.numel() for name, parameter in every if parameter.requires_grad}
     in_matrices = sum(learned.get(name, 0) for name in model.matrices())
     kept = 2 * sum(learned.values()) - (in_matrices if optimizer == "muon" else 0)
     # The loss holds some rows' logits and their logarithms, and the head's gradient before and after it is scaled.
     vocabulary = config.vocab_size
     at_once = min(rows * length * vocabulary, max(256 * vocabulary, 1 << 21))
     return TrainingMemory(
-        weights=sum(parameter.nbytes for parameter in every.values()) + fixed,
+        weights=_bytes_of(model),
         gradients=4 * sum(learned.values()),
         optimizer=4 * kept,
         activations=kept_for_backward,
