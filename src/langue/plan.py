@@ -46,7 +46,7 @@ class Plan:
         parameters: numbers that it is made of.
         learning: those of them that learn.
         adapters: what learns in their place, in words; None where the model does.
-        flops_per_token: floating-point operations of training on one token, those of a teacher beside it not among them.
+        flops_per_token: floating-point operations of training on one token, without a teacher's.
         teacher_flops: of a teacher's forward pass on one token; 0 where none stands beside the model.
         rows: rows of one forward pass.
         context: tokens of a row, of the longest one where they differ; of pairs, of a target in the largest batch.

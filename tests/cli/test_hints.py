@@ -99,7 +99,7 @@ TRAINS = [("train",)]
 READS_FILES = [(name,) for name in ("generate", "classify", "answer", "tag", "fill", "translate", "summarize", "embed")]
 SPOKEN_BY = {
     "--adapter": [
-        *((name,) for name in ("evaluate", "play", "transcribe", "export", "serve")),
+        *((name,) for name in ("evaluate", "compare", "play", "transcribe", "export", "serve")),
         *READS_FILES[:-1],
         ("embed",),
     ],
@@ -150,7 +150,10 @@ SPOKEN_BY = {
     "--tokenizer.path": RECIPE_VERBS,
     "--training.batch_size": RECIPE_VERBS,
     "--training.batch_tokens": RECIPE_VERBS,
-    "--weights": [("import",)],
+    "--weights": [
+        *((name,) for name in ("import", "generate", "summarize", "embed", "evaluate", "play", "export")),
+        ("inspect", "attention"),
+    ],
 }
 """Which verbs can say a sentence that names an option and no verb."""
 

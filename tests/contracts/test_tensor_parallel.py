@@ -46,7 +46,7 @@ def test_what_cannot_be_shared_out_is_refused(left) -> None:
         f"training.parallel: tensor cannot share out a feedforward_width of 25 {divide}",
         "training.parallel: tensor shares out attention and feedforward layers, of which this model has none; "
         "take replicated or sharded",
-        "training.parallel: tensor shares out plain matrices alone, none with adapters or of few bits; take replicated or "
-        "sharded",
+        "training.parallel: tensor shares out plain matrices alone, not those of adapters or few bits; "
+        "take replicated or sharded",
     ]
     assert outputs == ["\n".join(refusals) + "\n"] * 2

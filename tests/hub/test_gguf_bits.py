@@ -10,9 +10,11 @@ import pytest
 import tiny_gguf
 import torch
 
+import langue
 from langue import cli
 from langue.batch import Batch
 from langue.errors import LangueError
+from langue.evaluation.cost import memory_of
 from langue.hub.gguf import read_gguf, write_gguf
 from langue.hub.gguf_file import GGUFFile
 from langue.models import Model, load_model
@@ -95,6 +97,27 @@ def test_an_import_keeps_the_bits_of_a_file(tokenizer: Any, tmp_path: Path, caps
     first, second = (GGUFFile(path) for path in (tmp_path / "model.gguf", tmp_path / "out" / "model.gguf"))
     assert all((first.packed(name) == second.packed(name)).all() for name in first.tensors)
     assert cli.run(["import", str(tmp_path / "run"), str(tmp_path / "other"), "--weights", "keep"]) == 2
+
+
+def test_a_file_is_used_in_its_own_bits(tokenizer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.gguf"
+    write_gguf(of_bits("llama", "q4_0"), tokenizer, path)
+    kept, widened = (langue.load(path, "cpu", weights=weights).model for weights in ("keep", "widen"))
+    assert {layer.format.name for layer in quantized_layers(kept).values()} == {"q4_0"}
+    assert quantized_layers(widened) == {}
+    assert memory_of(kept) < 0.25 * memory_of(widened)
+    texts = []
+    for weights in ("keep", "widen"):
+        options = ("--weights", weights, "--temperature", "0", "--max-tokens", "8", "--device", "cpu")
+        assert cli.run(["generate", str(path), "the old", *options]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert cli.run(["export", str(path), str(tmp_path / "out"), "--format", "gguf", "--weights", "keep"]) == 0
+    first, second = GGUFFile(path), GGUFFile(tmp_path / "out" / "model.gguf")
+    assert all((first.packed(name) == second.packed(name)).all() for name in first.tensors)
+    assert cli.run(["export", str(path), str(tmp_path / "hf")]) == 0
+    with pytest.raises(LangueError, match="is no GGUF file, whose weights alone can keep their bits"):
+        langue.load(tmp_path / "hf", weights="keep")
 
 
 def test_damaged_scales_of_a_file_are_refused(tokenizer: Any, tmp_path: Path) -> None:

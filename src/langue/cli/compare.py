@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from cyclopts import Parameter
 
 from langue.cli.inputs import json_line
 from langue.cli.options import Device, Json, TableOptions, chosen, refuse_options
@@ -27,6 +29,13 @@ def compare(
     beams: int = 4,
     reading: TableOptions = TableOptions(),  # noqa: B008 - it is frozen
     language: str | None = None,
+    adapter: Annotated[
+        Path | None,
+        Parameter(
+            help="The adapters that SECOND is used with: a run that trained some, or a folder of PEFT's; FIRST may be "
+            "their base."
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -55,7 +64,7 @@ def compare(
 
     if language is not None:
         check_language(language)
-    tasks = [load(run, device) for run in (first, second)]
+    tasks = [load(first, device), load(second, device, adapter=adapter)]
     for task in tasks:
         _check(task)
         refuse_options(

@@ -18,7 +18,7 @@ from langue.cli.inputs import (
     read_inputs,
     text_in,
 )
-from langue.cli.options import Adapter, Device, Json, Special, refuse_options
+from langue.cli.options import Adapter, Device, Json, Special, Weights, refuse_options
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def embed(
     out: Path | None = None,
     special: Special = False,
     adapter: Adapter = None,
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -61,7 +62,7 @@ def embed(
 
     refuse_options({"json": as_json and out is not None}, "vectors that are printed, and --out writes them")
     refuse_options({"column": column != "text" and file is None}, "rows of a table, and there is no --file")
-    task = load(run, device, task="embed", adapter=adapter)
+    task = load(run, device, task="embed", adapter=adapter, weights=weights)
     how: dict[str, Any] = {"prompt": prompt, "size": size, "special": special}
     rows = chain(on_command_line(texts), read_inputs(file))
     check_out(out, file)

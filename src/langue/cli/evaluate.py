@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langue.cli.inputs import OK, SOME_FAILED, check_out, json_line
-from langue.cli.options import Adapter, Device, Json, MeasureOptions, chosen, refuse_options
+from langue.cli.options import Adapter, Device, Json, MeasureOptions, Weights, chosen, refuse_options
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import progress, say, table
 from langue.errors import LangueError
 from langue.wording import in_words
+
+if TYPE_CHECKING:
+    from langue.tasks.folders import Bits
 
 
 def evaluate(
@@ -31,6 +34,7 @@ def evaluate(
     changes: EnvironmentChanges = (),
     playing: PlayOptions = PlayOptions(),  # noqa: B008 - it is frozen
     adapter: Adapter = None,
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -77,7 +81,7 @@ def evaluate(
     of_data = {"suite": suite is not None, "split": split is not None, "predictions": predictions is not None}
     if environment is not None:
         refuse_options(of_data | differing, "--data without --environment, whose episodes are all that is measured")
-        return _show(_on_environment(run, environment, data, changes, playing, device, adapter), as_json)
+        return _show(_on_environment(run, environment, data, changes, playing, device, adapter, weights), as_json)
     if data is None:
         raise LangueError("there is nothing to measure on; give --data, or --environment")
     if changes or playing != PlayOptions():
@@ -85,12 +89,13 @@ def evaluate(
     check_out(predictions, data)
     if suite is not None:
         refuse_options(
-            differing | {"adapter": adapter is not None},
+            differing | {"adapter": adapter is not None, "weights": weights != "widen"},
             "one run without --suite, whose tasks say how they are measured",
         )
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        result = measure(run, data, adapter=adapter, device=device, split=split, predictions=predictions, **options)
+        options |= {"split": split, "predictions": predictions}
+        result = measure(run, data, adapter=adapter, weights=weights, device=device, **options)
     return _show(result, as_json)
 
 
@@ -102,13 +107,14 @@ def _on_environment(
     playing: PlayOptions,
     device: str,
     adapter: Path | None,
+    weights: Bits,
 ) -> dict[str, Any]:
     from langue.environments import policy_of
     from langue.evaluation.episodes import evaluate_episodes
     from langue.tasks import load
 
     environment = environment_of(name, [*([] if data is None else [f"data={data}"]), *changes])
-    task = load(run, device, adapter=adapter)
+    task = load(run, device, adapter=adapter, weights=weights)
     policy = policy_of(task, **playing.of_answers())
     count = playing.episodes or environment.size
     with progress(environment.name, float(count) if count else None, "episodes") as advance:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from langue.cli.options import Adapter
+from langue.cli.options import Adapter, Weights
 
 
 def export(
@@ -17,6 +17,7 @@ def export(
     *,
     format_: Annotated[str, Parameter(name="--format")] = "hf",
     adapter: Adapter = None,
+    weights: Weights = "widen",
 ) -> None:
     """Write a model in another program's format, read it back, and compare what both compute.
 
@@ -34,7 +35,7 @@ def export(
     from langue.hub.formats import write_format
     from langue.tasks.folders import read_model
 
-    checkpoint, _ = read_model(run, adapter=adapter)
+    checkpoint, _ = read_model(run, adapter=adapter, weights=weights)
     with new_folder(folder) as beside:
         write_format(format_, checkpoint, beside)
     say(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

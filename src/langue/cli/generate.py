@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import Inputs, by_column, json_line, on_command_line, read_inputs, text_in
-from langue.cli.options import Adapter, Device, Flag, Json, chosen, refuse_options
+from langue.cli.options import Adapter, Device, Flag, Json, Weights, chosen, refuse_options
 from langue.cli.rewriting import token_details
 from langue.cli.searching import SearchOptions
 from langue.cli.status import OK
@@ -26,6 +26,7 @@ def generate(
     stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     special: Flag = False,
     adapter: Adapter = None,
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -52,7 +53,7 @@ def generate(
     typed = on_command_line(prompts or (() if file else ("",)), "prompt")
     inputs = Inputs("prompt", [*typed, *read_inputs(file)], by_column)
     inputs.change(lambda value, place: text_in(value, place, column or _usual_column(value)))
-    task = load(run, device, task="generate", adapter=adapter)
+    task = load(run, device, task="generate", adapter=adapter, weights=weights)
     inputs.check(lambda prompt, place: task.check_input(prompt, place, special))
     if len(inputs) == 1 and search.samples == search.beams == 1 and not search.must and not as_json:
         _stream(task, inputs.values[0], options)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langue.cli.options import Adapter, Flag
+from langue.cli.options import Adapter, Flag, Weights
 from langue.errors import LangueError
 
 if TYPE_CHECKING:
     from langue.models import Model
     from langue.report.attention import AttentionMaps
+    from langue.tasks.folders import Bits
     from langue.text import Tokenizer
 
 ENDINGS = (".html", ".svg", ".png")
@@ -24,6 +25,7 @@ def attention(
     *,
     out: Path = Path("attention.html"),
     adapter: Adapter = None,
+    weights: Weights = "widen",
     special: Flag = False,
 ) -> None:
     """Draw a model's attention weights over a sentence, for each layer and head; of a pair, their mean as well.
@@ -50,11 +52,11 @@ def attention(
     from langue.tasks.rewriting.predict import Rewrite
 
     name, run = run.name if is_remote(run) else run.resolve().name, local(run)
-    task = _task(run, adapter)
+    task = _task(run, adapter, weights)
     if isinstance(task, Rewrite):
         looks = look_at_source(task, text, target, name, special)
     else:
-        loaded = read_model(run, adapter=adapter)[0] if task is None else task
+        loaded = read_model(run, adapter=adapter, weights=weights)[0] if task is None else task
         if loaded.tokenizer is None:
             raise LangueError(f"{run} holds no tokenizer; put its tokenizer.json there")
         reads, source = (text, None) if target is None else (target, text)
@@ -63,13 +65,14 @@ def attention(
     print(f"{len(looks.layers)} layers of {looks.layers[0].shape[0]} heads, {len(looks.tokens)} tokens: {out}")
 
 
-def _task(run: Path, adapter: Path | None) -> Any:
+def _task(run: Path, adapter: Path | None, weights: Bits) -> Any:
     """The task of a run or of another library's folder; None of a model alone."""
     from langue.experiment.run import RunFolder
     from langue.hub import is_published
     from langue.tasks import load
 
-    return load(run, adapter=adapter) if adapter or RunFolder(run).is_run() or is_published(run) else None
+    has_task = adapter is not None or RunFolder(run).is_run() or is_published(run)
+    return load(run, adapter=adapter, weights=weights) if has_task else None
 
 
 def look_at_source(task: Any, source: str, target: str | None, name: str, special: bool = False) -> AttentionMaps:

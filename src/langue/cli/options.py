@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -25,6 +25,13 @@ Adapter = Annotated[
     Parameter(
         help="The adapters that the model is used with: a run that trained some, or a folder of PEFT's; a run whose "
         "base is where it was needs no more than its own name."
+    ),
+]
+Weights = Annotated[
+    Literal["widen", "keep"],
+    Parameter(
+        help="What becomes of a GGUF file's packed matrices: keep uses them in the file's own bits, in a fraction of "
+        "the memory; widen unpacks them, which takes less time for each token."
     ),
 ]
 Device = Annotated[str, Parameter(help="cpu, cuda, …")]

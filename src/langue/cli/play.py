@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from langue.cli.fields import read_fields
 from langue.cli.inputs import json_line, one_line
-from langue.cli.options import NO_OPTION, Adapter, Device, Flag, Json, Several, refuse_options
+from langue.cli.options import NO_OPTION, Adapter, Device, Flag, Json, Several, Weights, refuse_options
 from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
 from langue.content import read_yaml
@@ -57,6 +57,7 @@ def play(
     changes: EnvironmentChanges = (),
     watch: Flag = False,
     adapter: Adapter = None,
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -77,7 +78,9 @@ def play(
     if is_person:
         refuse_options({**dict.fromkeys(sorted(of_models), True), "watch": watch}, "a model, and a person plays")
     place = environment_of(environment, changes)
-    policy = ask if is_person else policy_of(load(Path(run), device, adapter=adapter), **options.of_answers())
+    policy = ask
+    if not is_person:
+        policy = policy_of(load(Path(run), device, adapter=adapter, weights=weights), **options.of_answers())
     show = _print_object if as_json else _print_last if is_person else _print_turns if watch else _print_line
     episodes = 1 if is_person and options.episodes is None else options.episodes
     together = 1 if is_person or watch else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langue.cli.inputs import check_out, json_line
-from langue.cli.options import Adapter, BoundOptions, Device, Flag, Json, Special, chosen, refuse_options
+from langue.cli.options import Adapter, BoundOptions, Device, Flag, Json, Special, Weights, chosen, refuse_options
 from langue.cli.rewriting import read_sources, rewrite_all
 from langue.cli.searching import RewriteOptions
 from langue.cli.status import OK
@@ -35,6 +35,7 @@ def summarize(
     reading: BoundOptions = BoundOptions(),  # noqa: B008 - it is frozen
     special: Special = False,
     adapter: Adapter = None,
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -72,7 +73,7 @@ def summarize(
         refuse_options({"out": out is not None, "column": column != "text"}, "summaries, and --scores prints none")
     else:
         refuse_options(dict.fromkeys(chosen(reading), True), "--scores, which is not given")
-    task: Any = load(run, device, task=("summarize", "generate"), adapter=adapter)
+    task: Any = load(run, device, task=("summarize", "generate"), adapter=adapter, weights=weights)
     options: dict[str, Any] = {"special": special}
     if task.name == "generate":
         if target_language is not None:

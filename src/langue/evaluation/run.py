@@ -32,7 +32,7 @@ from langue.remote import is_remote
 from langue.search.rerank import load_reranker
 from langue.settings import override, parse
 from langue.tasks import load
-from langue.tasks.folders import trained
+from langue.tasks.folders import Bits, trained
 from langue.tasks.recipes import read_recipe, recipe_class
 from langue.tasks.table import USES
 
@@ -58,6 +58,7 @@ def evaluate(
     columns: Mapping[str, str] | str | None = None,
     language: str | None = None,
     adapter: Path | str | None = None,
+    weights: Bits = "widen",
     device: str = "auto",
 ) -> dict[str, Any]:
     """Measure one model by what it was trained for.
@@ -84,6 +85,7 @@ def evaluate(
         language: that a model which translates or summarises writes, by its code, which decides how BLEU, TER and ROUGE
             split it; by default as its training knew, or by the script of what people wrote.
         adapter: what a model that is named is used with: a run that trained adapters of it, or a folder of PEFT's.
+        weights: of a GGUF file that is named, as of `langue.load`.
         device: where a model that is named is loaded.
 
     Returns:
@@ -95,7 +97,7 @@ def evaluate(
     """
     begun = time.perf_counter()
     named = isinstance(model, Path | str)
-    task = load(model, device, adapter=adapter) if named else model
+    task = load(model, device, adapter=adapter, weights=weights) if named else model
     data = str(data) if isinstance(data, Path) else data
     bounds = {"max_line_bytes": max_line_bytes, "max_dropped": max_dropped, "columns": columns}
     reading = reading_as(bounds, "evaluate")

@@ -64,8 +64,8 @@ class TensorParallel(Strategy):
                 continue
             if type(child) is not Linear:
                 raise LangueError(
-                    "training.parallel: tensor shares out plain matrices alone, none with adapters or of few bits; take "
-                    "replicated or sharded"
+                    "training.parallel: tensor shares out plain matrices alone, not those of adapters or few bits; "
+                    "take replicated or sharded"
                 )
             kind = RowLinear if child is layer.output else ColumnLinear
             self._layers.append((child, kind))

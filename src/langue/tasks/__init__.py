@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from langue.tasks.denoise.predict import Denoise
     from langue.tasks.embed.predict import Embed
     from langue.tasks.fill.predict import Fill
+    from langue.tasks.folders import Bits
     from langue.tasks.generate.predict import Generate
     from langue.tasks.summarize.predict import Summarize
     from langue.tasks.tag.predict import Tag
@@ -36,13 +37,20 @@ def load(
     *,
     task: Literal["generate"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Generate: ...
 
 
 @overload
 def load(
-    path: Path | str, device: str = ..., *, task: Literal["fill"], adapter: Path | str | None = ..., verify: bool = ...
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["fill"],
+    adapter: Path | str | None = ...,
+    weights: Bits = ...,
+    verify: bool = ...,
 ) -> Fill: ...
 
 
@@ -53,6 +61,7 @@ def load(
     *,
     task: Literal["classify"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Classify: ...
 
@@ -64,13 +73,20 @@ def load(
     *,
     task: Literal["answer"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Answer: ...
 
 
 @overload
 def load(
-    path: Path | str, device: str = ..., *, task: Literal["tag"], adapter: Path | str | None = ..., verify: bool = ...
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["tag"],
+    adapter: Path | str | None = ...,
+    weights: Bits = ...,
+    verify: bool = ...,
 ) -> Tag: ...
 
 
@@ -81,6 +97,7 @@ def load(
     *,
     task: Literal["translate"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Translate: ...
 
@@ -92,6 +109,7 @@ def load(
     *,
     task: Literal["summarize"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Summarize: ...
 
@@ -103,6 +121,7 @@ def load(
     *,
     task: Literal["transcribe"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Transcribe: ...
 
@@ -114,13 +133,20 @@ def load(
     *,
     task: Literal["denoise"],
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Denoise: ...
 
 
 @overload
 def load(
-    path: Path | str, device: str = ..., *, task: Literal["embed"], adapter: Path | str | None = ..., verify: bool = ...
+    path: Path | str,
+    device: str = ...,
+    *,
+    task: Literal["embed"],
+    adapter: Path | str | None = ...,
+    weights: Bits = ...,
+    verify: bool = ...,
 ) -> Embed: ...
 
 
@@ -131,6 +157,7 @@ def load(
     *,
     task: str | tuple[str, ...] | None = ...,
     adapter: Path | str | None = ...,
+    weights: Bits = ...,
     verify: bool = ...,
 ) -> Task: ...
 
@@ -141,6 +168,7 @@ def load(
     *,
     task: str | tuple[str, ...] | None = None,
     adapter: Path | str | None = None,
+    weights: Bits = "widen",
     verify: bool = False,
 ) -> Task:
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
@@ -154,6 +182,8 @@ def load(
         adapter: the adapters that the model is used with: a run of ours that trained some, or a folder of PEFT's. A
             run that knows where its base is needs no more than its own path; this way the base may have moved, and
             several adapters of one base are chosen from.
+        weights: "keep" uses the packed matrices of a GGUF file in its own bits, in a fraction of the memory; "widen"
+            unpacks them, which takes less time for each token.
         verify: read every byte of large files even if they were checked on this machine before and look unchanged.
 
     Raises:
@@ -162,7 +192,7 @@ def load(
     from langue.tasks.folders import read_model
 
     with every_byte(verify):
-        checkpoint, recipe = read_model(Path(path), adapter=None if adapter is None else Path(adapter))
+        checkpoint, recipe = read_model(Path(path), adapter=None if adapter is None else Path(adapter), weights=weights)
     return open_task(checkpoint, recipe, Path(path), device, task=task)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from langue.content import read_yaml
 from langue.errors import LangueError
@@ -22,12 +23,15 @@ from langue.text import Tokenizer
 from langue.text.tokenizer import FILE as TOKENIZER
 from langue.training import checkpoint
 
+Bits = Literal["widen", "keep"]
+"""The matrices of a file that has packed them, such as GGUF's: widened to fp32, or held in the file's own bits."""
+
 RECIPE, ENVIRONMENT = "recipe.yaml", "environment.json"
 """In a run's folder: the recipe that it is trained by, and the machine and versions, which only a run has."""
 
 
 def read_model(
-    path: Path, *, averaged: bool = True, adapter: Path | None = None
+    path: Path, *, averaged: bool = True, adapter: Path | None = None, weights: Bits = "widen"
 ) -> tuple[PretrainedModel, Recipe | None]:
     """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
 
@@ -36,17 +40,18 @@ def read_model(
         averaged: of a checkpoint take the average of the weights, where the training keeps one.
         adapter: what the model is used with: a run of ours, a checkpoint or a model's folder that holds adapters of it,
             or a folder of PEFT's.
+        weights: of a GGUF file, see `Bits`; folders of ours are always read in the bits that they have.
 
     Raises:
         LangueError: there is no such folder, something in it is missing or damaged, or the adapters are of another
             model.
     """
     if adapter is None:
-        return _read(path, averaged)
+        return _read(path, averaged, weights)
     adapter = local(adapter)
     if not is_peft(adapter):
-        return _read(adapter, averaged, path)
-    checkpoint, recipe = _read(path, averaged)
+        return _read(adapter, averaged, base=path)
+    checkpoint, recipe = _read(path, averaged, weights)
     return read_peft(adapter, checkpoint, as_base(path, checkpoint.model)), recipe
 
 
@@ -55,7 +60,9 @@ def trained(path: Path | str, adapter: Path | str | None) -> Path | str:
     return path if adapter is None or is_peft(local(adapter)) else adapter
 
 
-def _read(path: Path, averaged: bool, base: Path | None = None) -> tuple[PretrainedModel, Recipe | None]:
+def _read(
+    path: Path, averaged: bool, weights: Bits = "widen", base: Path | None = None
+) -> tuple[PretrainedModel, Recipe | None]:
     """The model of a path; one of adapters with its base, which may be elsewhere than it says."""
     path = local(path)
     if is_peft(path) and not (path / CONFIG).is_file():
@@ -64,7 +71,7 @@ def _read(path: Path, averaged: bool, base: Path | None = None) -> tuple[Pretrai
         )
     if is_foreign(path):
         placed(None, base, path)
-        return read_source(str(path)), None
+        return read_source(str(path), "packed" if weights == "keep" else "float32"), None
     if not path.is_dir():
         raise LangueError(f"there is no folder {path}")
     check_folder(path)
