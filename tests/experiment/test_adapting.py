@@ -18,11 +18,14 @@ from langue.adapters import AdapterConfig
 from langue.batch import Batch
 from langue.cli import run
 from langue.errors import LangueError
+from langue.experiment.adapters import merge
+from langue.experiment.cost import cost_between
 from langue.experiment.training import train
 from langue.objectives import Causal
+from langue.report.cost import read_cost
 from langue.tasks.folders import read_model
 from langue.tasks.recipes import read_recipe
-from tiny import RECIPE, write_tiny
+from tiny import RECIPE, text, write_tiny
 from tiny_training import trainer
 
 ADAPT = {"rank": 2, "on": ["attention", "feedforward"]}
@@ -128,8 +131,43 @@ def test_merged_weights_are_a_run_of_their_own(folder: Path, tmp_path: Path) -> 
     card = (tmp_path / "whole" / "README.md").read_text()
     assert "# whole" in card
     assert "begun from base" in card
+    assert "## What it cost" in card
     assert run(["adapter", "merge", str(folder / "base"), "--out", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()
+
+
+def test_merging_is_measured_beside_the_base(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text(text(300, seed=4), encoding="utf-8")
+    for data, name in ((None, "dev data of one"), (str(tmp_path / "other.txt"), "other.txt")):
+        out = tmp_path / f"merged on {name}"
+        cost = merge(folder / "one", out, data=data, seconds=0.01).cost
+        assert cost == read_cost(out)
+        assert (cost.source, cost.measured_on, cost.steps) == ("base", name, ["merge one"])
+        again = cost_between(folder / "base", out, run=folder / "one", measure=data, seconds=0.01)
+        assert cost.loss == again.loss
+        assert cost.loss is not None
+        assert cost.loss.low <= cost.loss.difference <= cost.loss.high < 0
+        assert cost.before.parameters == cost.after.parameters
+        assert f"{cost.loss.difference:+.4f}" in (out / "cost.html").read_text(encoding="utf-8")
+    with pytest.raises(LangueError, match=r"nowhere\.txt"):
+        merge(folder / "one", tmp_path / "none", data="nowhere.txt", seconds=0.01)
+    assert not (tmp_path / "none").exists()
+
+
+def test_merging_without_data_is_measured_by_size_and_speed(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    assert run(["export", str(folder / "base"), str(tmp_path / "base")]) == 0
+    assert run(["export", str(folder / "one"), str(tmp_path / "adapter"), "--format", "peft"]) == 0
+    capsys.readouterr()
+    command = ["adapter", "merge", str(tmp_path / "base"), "--adapter", str(tmp_path / "adapter")]
+    assert run([*command, "--out", str(tmp_path / "whole")]) == 0
+    said = capsys.readouterr()
+    assert "no loss was measured" in said.err
+    assert "written per second" in said.out
+    cost = read_cost(tmp_path / "whole")
+    assert cost is not None
+    assert (cost.loss, cost.measured_on) == (None, None)
+    assert cost.after.disk > 0 < cost.after.reading
+    assert "Change of the loss" not in (tmp_path / "whole" / "cost.html").read_text(encoding="utf-8")
 
 
 def test_adapters_are_listed_with_the_state_of_their_base(folder: Path, tmp_path: Path, capsys: Any) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import langue
 from every_task import RECIPES, train_one
+from langue.adapters.settings import AdaptSettings
 from langue.cli import run as cli
 from langue.experiment import RunFolder, train
 from langue.experiment.adapters import merge
@@ -18,7 +19,7 @@ from langue.experiment.seeds import train_seeds
 from langue.models.build import plain_weights
 from langue.recipe import Recipe
 
-ADAPT = {"rank": 2, "base": "bf16"}
+ADAPT = AdaptSettings(rank=2, base="bf16")
 TRAINING = {"steps": 12, "batch_size": 4, "learning_rate": 0.01, "warmup_steps": 0, "device": "cpu"}
 
 
@@ -38,7 +39,7 @@ def test_adapters_of_every_task_stand_on_their_base(name: str, tmp_path: Path) -
     )
     alone, chosen = langue.load(run, "cpu"), langue.load(base, "cpu", adapter=run)
     assert alone.name == chosen.name == langue.load(base, "cpu").name
-    merged = plain_weights(merge(run, tmp_path / "whole").model)
+    merged = plain_weights(merge(run, tmp_path / "whole", seconds=0.01).checkpoint.model)
     assert langue.load(tmp_path / "whole", "cpu").name == alone.name
     before = plain_weights(langue.load(base, "cpu").model)
     moved = [

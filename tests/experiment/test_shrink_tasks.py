@@ -14,7 +14,8 @@ from langue.data.labelled import read_split
 from langue.data.parallel import Pair
 from langue.evaluation.rows import split_rows
 from langue.experiment import RunFolder, train
-from langue.experiment.shrink import cost_between, shrink
+from langue.experiment.cost import cost_between
+from langue.experiment.shrink import shrink
 from langue.tasks.recipes import read_recipe
 from pair_rows import pairs
 

@@ -23,6 +23,7 @@ from langue.models import ModelConfig, build
 from langue.models.heads import ClassifierConfig
 from langue.objectives import Causal
 from langue.objectives.teacher import Softening, Taught, Teacher
+from langue.report.cost import read_cost
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.recipes import read_recipe
 from policy_runs import rows_in
@@ -299,6 +300,12 @@ def test_a_card_says_what_the_student_reaches_beside_its_teacher(folder, tmp_pat
     assert f"| {name} of the teacher on {held['rows']} " in card
     assert f"{held['student']['score']:.4f}, 95 % within" in card
     assert "| speed beside the teacher's |" in card
+    cost = read_cost(run)
+    assert cost is not None
+    assert (cost.before.parameters, cost.after.parameters) == (held["teacher_parameters"], held["student_parameters"])
+    assert cost.loss is not None
+    assert f"{cost.loss.before:.4f} | {cost.loss.after:.4f}" in card.partition("## What it cost")[2]
+    assert (run / "cost.html").is_file()
 
 
 def test_what_the_card_says_of_accuracy_is_what_an_evaluation_says(folder, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Adapter, Json
+from langue.cli.options import Adapter, Device, Json
 
 
 def list_(folder: Path, /, *, as_json: Json = False) -> None:
@@ -41,15 +41,23 @@ _STATES = {
 }
 
 
-def merge(run: Path, /, *, out: Path, adapter: Adapter = None) -> None:
+def merge(
+    run: Path, /, *, out: Path, adapter: Adapter = None, data: str | None = None, device: Device = "auto"
+) -> None:
     """Write whole weights in the place of adapters: a run folder that every verb takes, without its base.
+
+    Base and whole model are measured side by side: cost.html in OUT.
 
     Args:
         run: A run of adapters; or their base, with --adapter.
         out: The folder to make.
+        data: Data that the loss before and after is measured on; by default the run's test data, or its dev data.
     """
+    from langue.cli.shrink import show
     from langue.console import say
     from langue.experiment.adapters import merge
+    from langue.models.count import numbers_of
 
-    model = merge(run, out, adapter).model
-    say(f"{out}: {sum(parameter.numel() for parameter in model.parameters()):,} parameters, adapters merged")
+    checkpoint, cost = merge(run, out, adapter, data=data, device=device)
+    say(f"{out}: {numbers_of(checkpoint.model):,} parameters, adapters merged")
+    show(cost, out)

@@ -39,7 +39,8 @@ WAYS: dict[str, dict[str, Any]] = {
 def demo_shrink(out: Path, seconds: float = 24.0) -> None:
     """Train the model, make it smaller, train on, and show what each cost."""
     from langue.console import no_remarks
-    from langue.experiment.shrink import cost_between, shrink
+    from langue.experiment.cost import cost_between
+    from langue.experiment.shrink import shrink
     from langue.report.cost import read_cost
     from langue.tasks.recipes import read_recipe
 
@@ -63,11 +64,13 @@ def show(costs: dict[str, Cost]) -> None:
     """Print the whole model and what was made of it, a line for each."""
     from langue.console import table
 
-    first = next(iter(costs.values()))
-    rows = [_row("model", first.before, first.loss.before, "")]
+    rows: list[list[str]] = []
     for name, cost in costs.items():
-        change = f"{cost.loss.difference:+.3f} ({cost.loss.low:+.3f} … {cost.loss.high:+.3f})"
-        rows.append(_row(name, cost.after, cost.loss.after, change))
+        loss = cost.loss
+        assert loss is not None
+        rows = rows or [_row("model", cost.before, loss.before, "")]
+        change = f"{loss.difference:+.3f} ({loss.low:+.3f} … {loss.high:+.3f})"
+        rows.append(_row(name, cost.after, loss.after, change))
     columns = ["", "on disk", "parameters", "read/s", "written/s", "loss per token", "change (95 %)"]
     table("What it cost", columns, rows)
 
@@ -76,7 +79,7 @@ def _row(name: str, size: Footprint, loss: float, change: str) -> list[str]:
     from langue.wording import short
     from langue.wording import size as in_bytes
 
-    speeds = [short(size.reading), "–" if size.writing is None else short(size.writing)]
+    speeds = ["–" if speed is None else short(speed) for speed in (size.reading, size.writing)]
     return [name, in_bytes(size.disk), short(size.parameters), *speeds, f"{loss:.3f}", change]
 
 

@@ -69,6 +69,7 @@ def show(cost: Cost, out: Path) -> None:
 
     rows = [[row.name, row.before, row.after, row.change] for row in cost_rows(cost)]
     table(f"{out}: {cost.source}, {', then '.join(cost.steps)}", ["", "before", "after", "change"], rows)
-    print(f"loss on {cost.loss.targets:,} {cost.loss.unit}s of {cost.measured_on}, 95 % in brackets")
+    if cost.loss is not None:
+        print(f"loss on {cost.loss.targets:,} {cost.loss.unit}s of {cost.measured_on}, 95 % in brackets")
     if (out / COST).is_file():
         print(f"page: {out / COST}")

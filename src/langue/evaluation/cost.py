@@ -26,6 +26,9 @@ ROUNDS = 3
 SECONDS = 1.0
 """Seconds of one model in one round, at least."""
 
+BRIEFLY = 0.2
+"""The same where a cost is measured by the way."""
+
 PROMPT, WRITTEN = 8, 32
 """Tokens of a prompt by which speed is measured, and tokens that are written behind it."""
 
@@ -46,11 +49,11 @@ class Compared:
 def cost_of(
     before: Compared,
     after: Compared,
-    rows: RowLosses,
+    rows: RowLosses | None,
     *,
     source: str,
     steps: Sequence[str],
-    measured_on: str,
+    measured_on: str | None,
     calibrated_on: str | None = None,
     seconds: float = SECONDS,
 ) -> Cost:
@@ -59,10 +62,10 @@ def cost_of(
     Args:
         before: the model that it was made of, or that taught it.
         after: what came out.
-        rows: which both are measured on, and nothing was chosen by.
+        rows: which both are measured on, and nothing was chosen by; None where there are none that both read.
         source: name of the first.
         steps: what was done to it, in words.
-        measured_on: name of the rows.
+        measured_on: name of the rows; None of such as say nothing but how fast they are read.
         calibrated_on: name of the data that something was chosen by.
         seconds: of each model in each of three rounds in which speed is measured.
 
@@ -70,6 +73,7 @@ def cost_of(
         LangueError: a loss is no finite number.
     """
     sizes = footprints([before, after], rows, seconds)
+    losses = rows if measured_on is not None else None
     return Cost(
         source=source,
         steps=list(steps),
@@ -77,8 +81,10 @@ def cost_of(
         calibrated_on=calibrated_on,
         before=sizes[0],
         after=sizes[1],
-        loss=mean_change(before.model, after.model, rows.sums, rows.unit),
-        accuracy=None if rows.hits is None else mean_change(before.model, after.model, rows.right, rows.unit),
+        loss=None if losses is None else mean_change(before.model, after.model, losses.sums, losses.unit),
+        accuracy=None
+        if losses is None or losses.hits is None
+        else mean_change(before.model, after.model, losses.right, losses.unit),
     )
 
 
@@ -111,18 +117,21 @@ def mean_change(before: Model, after: Model, measure: Callable[[Model], np.ndarr
     )
 
 
-def footprints(compared: Sequence[Compared], rows: RowLosses, seconds: float = SECONDS) -> list[Footprint]:
+def footprints(compared: Sequence[Compared], rows: RowLosses | None, seconds: float = SECONDS) -> list[Footprint]:
     """The sizes and speeds of models side by side.
 
     Args:
         compared: the models.
-        rows: which they read.
+        rows: which they read; None for sizes alone.
         seconds: of each model in each round.
     """
     models = [one.model for one in compared]
-    reading = _rates([_reader(model, rows) for model in models], seconds)
-    writes = all(model.config.form != "encoder" for model in models)
-    writing = _rates([_writer(model, rows.batches) for model in models], seconds) if writes else [None] * len(models)
+    reading: Sequence[float | None] = [None] * len(models)
+    writing = reading
+    if rows is not None:
+        reading = _rates([_reader(model, rows) for model in models], seconds)
+        if all(model.config.form != "encoder" for model in models):
+            writing = _rates([_writer(model, rows.batches) for model in models], seconds)
     return [
         Footprint(
             disk=sum(file.stat().st_size for file in one.files),

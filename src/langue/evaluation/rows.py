@@ -88,6 +88,18 @@ def split_rows(
     return Split(chosen, first.name, _taken(task, second.name, others, MEASURED)[0], second.name)
 
 
+def made_up_rows(task: Any) -> RowLosses | None:
+    """Rows of drawn tokens, by which nothing can be told but how fast a model reads and writes.
+
+    None of a task that reads no running text.
+    """
+    if task.row_kind != "text":
+        return None
+    config, draws = task.model.config, np.random.default_rng(0)
+    length = _row(task.tokenizer, config.context)
+    return task.row_losses([draws.integers(task.tokenizer.vocab_size, size=length) for _ in range(TOGETHER)])
+
+
 def _shuffled(rows: Sequence[Any]) -> list[Any]:
     """The same rows in an order that depends on their number alone."""
     return [rows[place] for place in Permutation(len(rows), 0, "rows")[np.arange(len(rows))].tolist()] if rows else []

@@ -7,19 +7,24 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from langue.console import remark
 from langue.errors import LangueError
-from langue.experiment.card import write_card
+from langue.evaluation.cost import BRIEFLY
+from langue.experiment.card import base_name, write_card
+from langue.experiment.cost import cost_between, run_of, size_between
 from langue.experiment.run import RunFolder
-from langue.hub import PretrainedModel, new_folder, save_checkpoint
+from langue.hub import PretrainedModel, local, new_folder, save_checkpoint
 from langue.hub.peft import ORIGIN
 from langue.hub.peft_settings import WEIGHTS as PEFT_WEIGHTS
 from langue.hub.peft_settings import PeftSettings, is_peft, read_peft_settings
 from langue.hub.weights import read_weights
+from langue.metrics.cost import Cost
 from langue.models import Base, read_base
 from langue.models.build import WEIGHTS, has_adapters, plain, read_config
 from langue.recipe import Recipe, write_recipe
+from langue.report import write_cost
 from langue.tasks.bases import as_base
 from langue.tasks.folders import read_model
 
@@ -125,33 +130,67 @@ def _all_in(folder: Path) -> Iterator[AdapterFacts]:
             yield facts
 
 
-def merge(run: Path, out: Path, adapter: Path | None = None) -> PretrainedModel:
-    """Write whole weights in the place of adapters and their base: a run folder that every verb takes.
+class Merged(NamedTuple):
+    """A model whose adapters have become part of it, and what that cost."""
+
+    checkpoint: PretrainedModel
+    cost: Cost
+
+
+def merge(
+    run: Path,
+    out: Path,
+    adapter: Path | None = None,
+    *,
+    data: str | None = None,
+    device: str = "auto",
+    seconds: float = BRIEFLY,
+) -> Merged:
+    """Write whole weights in the place of adapters and their base, as a run folder of its own, and measure both.
 
     Args:
         run: a run of adapters, or a base.
         out: the folder to make.
         adapter: of a base, the adapters.
-
-    Returns:
-        The whole model.
+        data: that the loss of the base and of the whole model is measured on; by default the run's test or dev data.
+        device: where they are measured.
+        seconds: of each of both in each of three rounds in which speed is measured.
 
     Raises:
-        LangueError: there are no adapters, or the folder is taken.
+        LangueError: there are no adapters, the folder is taken, or the data cannot be measured on.
     """
     checkpoint, recipe = read_model(run, adapter=adapter)
-    if not has_adapters(checkpoint.model):
+    base = checkpoint.model.base
+    if base is None or not has_adapters(checkpoint.model):
         raise LangueError(f"{run} has no adapters to merge; name them: --adapter DIR")
     origin = {name: value for name, value in checkpoint.origin.items() if name != ORIGIN}
     whole = replace(checkpoint, model=plain(checkpoint.model), origin=origin)
+    adapters = adapter or run
     with new_folder(out) as stage:
         save_checkpoint(whole, stage)
         if recipe is not None:
-            _describe(RunFolder(adapter or run), recipe, RunFolder(stage), out.absolute().name)
-    return whole
+            _describe(RunFolder(adapters), recipe, RunFolder(stage))
+        words = {"steps": [f"merge {base_name(adapters)}"], "device": device, "seconds": seconds}
+        cost = _cost_between(Path(base.path), stage, run_of(local(adapters)), data, words)
+        if note := write_cost(cost, stage, out.absolute().name):
+            remark(note)
+        if RunFolder(stage).is_run():
+            write_card(RunFolder(stage), out.absolute().name)
+    return Merged(whole, cost)
 
 
-def _describe(before: RunFolder, recipe: Recipe, after: RunFolder, name: str) -> None:
+def _cost_between(base: Path, whole: Path, run: Path, data: str | None, words: dict[str, Any]) -> Cost:
+    """The cost of merging; without a loss where there are no data, and nobody named any."""
+    try:
+        return cost_between(base, whole, run=run, measure=data, **words)
+    except LangueError:
+        if data is not None:
+            raise
+        remark("no loss was measured: there are no data that the adapters did not learn from; name some: --data FILE")
+        return size_between(base, whole, **words)
+
+
+def _describe(before: RunFolder, recipe: Recipe, after: RunFolder) -> None:
     """Write down how a merged model was trained, as the run of its adapters does."""
     if not before.is_run():
         return
@@ -159,4 +198,3 @@ def _describe(before: RunFolder, recipe: Recipe, after: RunFolder, name: str) ->
     for file in (before.environment_file, before.metrics_file):
         if file.is_file():
             shutil.copyfile(file, after.path / file.name)
-    write_card(after, name)

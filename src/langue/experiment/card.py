@@ -126,21 +126,24 @@ _COST = """\
 | | {source} | {name} | change |
 |---|---:|---:|---:|
 {rows}
+"""
 
-Losses are means over {targets:,} {unit}s of {measured_on}, by which nothing was chosen; in brackets the bounds of 95 %
-of their difference (paired bootstrap over {count:,} rows).
+_COST_OF_LOSS = """
+Losses are means over {targets:,} {unit}s of {measured_on}{chosen}; in brackets the bounds of 95 % of their difference
+(paired bootstrap over {count:,} rows).
 """
 
 
 def _cost_section(cost: Cost, name: str) -> str:
-    loss = cost.loss
-    return _COST.format(
-        source=plain(cost.source),
-        name=plain(name),
-        rows="\n".join(f"| {row.name} | {row.before} | {row.after} | {row.change} |" for row in cost_rows(cost)),
+    rows = "\n".join(f"| {row.name} | {row.before} | {row.after} | {row.change} |" for row in cost_rows(cost))
+    section, loss = _COST.format(source=plain(cost.source), name=plain(name), rows=rows), cost.loss
+    if loss is None or cost.measured_on is None:
+        return section
+    return section + _COST_OF_LOSS.format(
         targets=loss.targets,
         unit=loss.unit,
         measured_on=code(cost.measured_on),
+        chosen="" if cost.calibrated_on is None else ", by which nothing was chosen",
         count=loss.rows,
     )
 

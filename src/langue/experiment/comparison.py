@@ -8,13 +8,17 @@ from typing import Any
 
 from langue.console import remark
 from langue.errors import LangueError
+from langue.evaluation.cost import BRIEFLY
 from langue.experiment.card import base_name
+from langue.experiment.cost import cost_between
 from langue.experiment.run import RunFolder
 from langue.files import write_text
 from langue.metrics.significance import bootstrap, paired_bootstrap
 from langue.models import Model
+from langue.report import write_cost
 from langue.report.teacher import TEACHER
 from langue.tasks import load
+from langue.tasks.distill.settings import DistillSettings
 from langue.tasks.distill.training import Standing, TaughtTraining, load_teacher
 
 WARM_UP = 4
@@ -41,6 +45,25 @@ def compare_with_teacher(folder: RunFolder, task: Any, device: str) -> None:
     if measured is not None:
         content = {"teacher_name": base_name(settings.teacher), **measured}
         write_text(folder.path / TEACHER, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        _write_cost(folder, settings, device)
+
+
+def _write_cost(folder: RunFolder, settings: DistillSettings, device: str) -> None:
+    """Write the page of what the student is beside its teacher: loss, size and speed."""
+    try:
+        cost = cost_between(
+            settings.teacher,
+            folder.path,
+            steps=[f"learning {settings.what}"],
+            run=folder.path,
+            device=device,
+            seconds=BRIEFLY,
+        )
+    except LangueError as error:
+        remark(f"what it cost to learn from the teacher was not measured: {error}")
+        return
+    if note := write_cost(cost, folder.path, folder.path.absolute().name):
+        remark(note)
 
 
 def _measured(task: TaughtTraining, student: Any, teacher: Any, rows: int) -> dict[str, Any] | None:

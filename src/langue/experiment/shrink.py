@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +18,13 @@ from langue.evaluation.cost import SECONDS, Compared, cost_of
 from langue.evaluation.rows import split_rows
 from langue.evaluation.run import reading_as
 from langue.experiment.card import base_name, smaller_card
-from langue.experiment.run import RunFolder
+from langue.experiment.cost import run_of, text_of, weight_files
 from langue.experiment.versions import environment
 from langue.files import write_text
 from langue.hub import PretrainedModel, local, new_folder, save_checkpoint
 from langue.metrics.cost import Cost
 from langue.models import Model
-from langue.models.build import has_adapters, read_base
+from langue.models.build import has_adapters
 from langue.models.quantize import Rounding, quantize
 from langue.nn.linear import Linear, linear_layers
 from langue.pruning import Keep, prune, read_keep
@@ -34,7 +34,7 @@ from langue.quantization.formats import WRITABLE
 from langue.quantization.settings import WritableName
 from langue.recipe import ModelSettings, Recipe, write_recipe
 from langue.report import write_cost
-from langue.tasks import load, open_task
+from langue.tasks import open_task
 from langue.tasks.folders import read_model
 from langue.tasks.recipes import recipe_class
 
@@ -101,9 +101,9 @@ def shrink(
     _check_place(source, out)
     pretrained, recipe = read_model(source)
     task = open_task(pretrained, recipe, source, device)
-    run = _run_of(local(source))
+    run = run_of(local(source))
     recipe = None if recipe is None else recipe.of_use()
-    split = split_rows(task, run, recipe, _text(calibrate), _text(measure), reading_as(reading, "shrink"))
+    split = split_rows(task, run, recipe, text_of(calibrate), text_of(measure), reading_as(reading, "shrink"))
     smaller = task.model
     for step in steps:
         smaller = step.apply(smaller, split.calibration.run)
@@ -128,6 +128,7 @@ def shrink(
 
 def _check_rise(cost: Cost, at_most: float | None) -> None:
     """Refuse a loss that rises by more than a percentage of what it was."""
+    assert cost.loss is not None
     before, after = cost.loss.before, cost.loss.after
     rise = 100 * (after - before) / max(abs(before), 1e-12)
     if at_most is not None and rise > at_most:
@@ -135,41 +136,6 @@ def _check_rise(cost: Cost, at_most: float | None) -> None:
             f"the loss on {cost.measured_on} rises by {rise:.2f} %, from {before:.4f} to {after:.4f}, and may by "
             f"{at_most:g} %; take more bits, or allow it by --at-most {math.ceil(10 * rise) / 10:g}"
         )
-
-
-def cost_between(
-    first: Path | str,
-    second: Path | str,
-    *,
-    steps: Sequence[str] = (),
-    measure: Path | str | None = None,
-    reading: Mapping[str, Any] = MappingProxyType({}),
-    device: str = "auto",
-    seconds: float = SECONDS,
-) -> Cost:
-    """The cost of one trained model that was made of another, or taught by it, however that was done.
-
-    Args:
-        first: the model before: a run, or what else `shrink` takes.
-        second: the model after.
-        steps: what was done, in words.
-        measure: and the other arguments are those of `shrink`; by default the data are those of the first.
-
-    Raises:
-        LangueError: they are of different tasks or tokenizers, or there are no data.
-    """
-    tasks = [load(path, device) for path in (first, second)]
-    if tasks[0].name != tasks[1].name or tasks[0].tokenizer.fingerprint != tasks[1].tokenizer.fingerprint:
-        raise LangueError(
-            f"{first} and {second} have different tasks or tokenizers, so their losses cannot be compared"
-        )
-    places = [local(Path(path)) for path in (first, second)]
-    run = _run_of(places[0])
-    recipe = RunFolder(run).recipe().of_use() if RunFolder(run).is_run() else None
-    split = split_rows(tasks[0], run, recipe, None, _text(measure), reading_as(reading, "cost_between"))
-    before, after = (Compared(task.model, weight_files(place)) for task, place in zip(tasks, places, strict=True))
-    names = {"source": base_name(Path(first)), "measured_on": split.measured_on}
-    return cost_of(before, after, split.measure, **names, steps=steps, seconds=seconds)
 
 
 def steps_of(
@@ -223,25 +189,6 @@ def _check_place(source: Path, out: Path) -> None:
         raise LangueError(f"{out} is the model itself, which stays as it is; choose another --out")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LangueError(f"{out} already exists; remove it or choose another --out")
-
-
-def _text(source: Path | str | None) -> str | None:
-    return None if source is None else str(source)
-
-
-def _run_of(source: Path) -> Path:
-    """The run that a model is of: the folder itself, or the one around a checkpoint."""
-    return next((place for place in (source, *source.parents[:2]) if RunFolder(place).is_run()), source)
-
-
-def weight_files(source: Path) -> list[Path]:
-    """The files of a model's weights, those that its adapters stand on among them."""
-    if source.is_file():
-        return [source]
-    folder = source / "model" if (source / "model").is_dir() else source
-    files = sorted({*folder.glob("model*.safetensors"), *folder.glob("model.bin")})
-    base = read_base(folder)
-    return files if base is None else [*files, *weight_files(local(Path(base.path)))]
 
 
 def _write(

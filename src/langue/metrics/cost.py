@@ -17,8 +17,8 @@ class Footprint(Settings):
     """Bytes of its weights in memory."""
     parameters: int
     """Numbers that it is made of, whatever bits each takes."""
-    reading: float
-    """Tokens, or hundredths of a second of sound, that it reads in a second."""
+    reading: float | None = None
+    """Tokens, or hundredths of a second of sound, that it reads in a second; null where there was nothing to read."""
     writing: float | None = None
     """Tokens that it writes in a second, one text at a time; null of one that writes nothing."""
 
@@ -53,15 +53,15 @@ class Cost(Settings):
     """Name of the model that it was made of."""
     steps: list[str]
     """Operations, in their order and in words."""
-    measured_on: str
-    """Name of the data that losses are of."""
+    measured_on: str | None
+    """Name of the data that losses are of; null where there were none."""
     calibrated_on: str | None
     """Name of the data by which parts were chosen; null where none were needed."""
     before: Footprint
     """Size and speed of the model that it was made of."""
     after: Footprint
     """Size and speed of what came out."""
-    loss: MeanChange
-    """Change of the loss."""
+    loss: MeanChange | None = None
+    """Change of the loss; null where there were no data."""
     accuracy: MeanChange | None = None
     """Change of the share of answers that are right; null where none are simply right or wrong."""

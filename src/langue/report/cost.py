@@ -23,17 +23,20 @@ class CostRow(NamedTuple):
 
 def cost_rows(cost: Cost) -> list[CostRow]:
     """The measures of a model before and after."""
-    before, after, loss = cost.before, cost.after, cost.loss
+    before, after = cost.before, cost.after
     rows = [
         _row("on disk", before.disk, after.disk, size),
         _row("in memory", before.memory, after.memory, size),
         _row("parameters", before.parameters, after.parameters, short),
-        _change(f"loss per {loss.unit}", loss),
-        *([] if cost.accuracy is None else [_change("accuracy", cost.accuracy)]),
-        _row("read per second", before.reading, after.reading, short),
     ]
-    if before.writing is not None and after.writing is not None:
-        rows.append(_row("written per second", before.writing, after.writing, short))
+    if cost.loss is not None:
+        rows.append(_change(f"loss per {cost.loss.unit}", cost.loss))
+    if cost.accuracy is not None:
+        rows.append(_change("accuracy", cost.accuracy))
+    speeds = {"read": (before.reading, after.reading), "written": (before.writing, after.writing)}
+    for done, (first, second) in speeds.items():
+        if first is not None and second is not None:
+            rows.append(_row(f"{done} per second", first, second, short))
     return rows
 
 

@@ -20,10 +20,10 @@ def cost_page(cost: Cost, name: str) -> str:
         title=f"What {name} cost",
         name=name,
         cost=cost,
-        verdict=verdict(cost.loss),
+        verdict="" if cost.loss is None else verdict(cost.loss),
         tiles=[{"name": row.name, "value": row.change.partition(" (")[0]} for row in rows],
         rows=rows,
-        interval=_interval(cost.loss),
+        interval=None if cost.loss is None else _interval(cost.loss),
     )
 
 
