@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from langue.errors import LangueError
-from langue.files import claim, is_unfinished, replacing, write_text
+from langue.files import claim, discard_pieces, is_unfinished, piece_of, replacing, write_text
 
 
 def hold(folder):
@@ -166,3 +166,22 @@ def test_a_list_that_leads_out_of_the_folder_removes_nothing_there(tmp_path):
     (tmp_path / "a" / "link").symlink_to(tmp_path / "c")
     remove_files(tmp_path / "a", ["../b", str(tmp_path / "b"), "link/d", "."])
     assert (tmp_path / "b").read_text() == (tmp_path / "c" / "d").read_text() == "mine"
+
+
+def test_pieces_of_long_work_outlive_a_failure_until_the_whole_is_there(tmp_path):
+
+    def broken_off():
+        with hold(tmp_path / "a"):
+            write_text(piece_of(tmp_path / "a", "0f"), "hours of work")
+            write_text(tmp_path / "a" / "part", "x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert names(tmp_path / "a") == [".langue.kept"]
+    with hold(tmp_path / "a"):
+        assert piece_of(tmp_path / "a", "0f").read_text() == "hours of work"
+        (tmp_path / "a" / ".langue.kept" / "notes.txt").write_text("mine")
+        write_text(tmp_path / "a" / "whole", "x")
+        discard_pieces(tmp_path / "a")
+    assert names(tmp_path / "a" / ".langue.kept") == ["notes.txt"]

@@ -25,6 +25,8 @@ from langue.objectives import Causal
 from langue.objectives.teacher import Softening, Taught, Teacher
 from langue.report.cost import read_cost
 from langue.tasks.classify.objective import ClassifyObjective
+from langue.tasks.distill import texts
+from langue.tasks.generate.training import GenerateTraining
 from langue.tasks.recipes import read_recipe
 from policy_runs import rows_in
 from taught_runs import RECIPES, SHORT, of_task, taught, taught_in_two_parts, write_teachers
@@ -278,6 +280,50 @@ def test_a_run_goes_on_from_what_was_written_without_the_teacher(folder, tmp_pat
     assert taught(folder, tmp_path / "run", "classify", resume=True, **longer).step == 9
     weights = json.loads((run.folder.path / "sources.json").read_text())["weights"]
     assert weights.keys() == {str(tmp_path / "teacher")}
+
+
+def test_what_was_written_before_an_interruption_is_not_written_again(folder, tmp_path, monkeypatch):
+    """The file and the weights are to the bit those of a run that nothing broke off."""
+    monkeypatch.setattr(texts, "TOGETHER", 8)
+    options = {"distill__what": "texts", "distill__texts__count": 30, "distill__texts__max_tokens": 20}
+    options |= {"data__max_dropped": 1, "distill__teacher": folder / "teacher-generate"}
+    whole = taught(folder, tmp_path / "whole", "generate", **options).folder.path
+    rows_by, numbers = GenerateTraining.rows_by.__func__, []
+
+    def interrupted(cls, recipe, teacher, inputs):
+        if len(numbers) == 2:
+            numbers.append(-1)
+            raise KeyboardInterrupt
+        numbers.append(inputs[0][0])
+        return rows_by(cls, recipe, teacher, inputs)
+
+    monkeypatch.setattr(GenerateTraining, "rows_by", classmethod(interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        taught(folder, tmp_path / "run", "generate", **options)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".langue.kept"]
+    run = taught(folder, tmp_path / "run", "generate", **options).folder.path
+    assert numbers == [0, 8, -1, 16, 24]
+    assert kept_texts(run) == kept_texts(whole)
+    ours, theirs = (load_file(path / "model" / "model.safetensors") for path in (run, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert not (run / ".langue.kept").exists()
+
+
+def test_other_settings_are_written_anew(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(texts, "TOGETHER", 16)
+    options = {"distill__what": "texts", "distill__texts__count": 30, "data__max_dropped": 1}
+    with_texts = GenerateTraining.with_texts.__func__
+
+    def failing(cls, recipe, teacher, data):
+        raise LangueError("something else is wrong")
+
+    monkeypatch.setattr(GenerateTraining, "with_texts", classmethod(failing))
+    with pytest.raises(LangueError, match="something else is wrong"):
+        taught(folder, tmp_path / "run", "generate", distill__texts__max_tokens=20, **options)
+    monkeypatch.setattr(GenerateTraining, "with_texts", classmethod(with_texts))
+    run = taught(folder, tmp_path / "run", "generate", distill__texts__max_tokens=5, **options).folder.path
+    whole = taught(folder, tmp_path / "whole", "generate", distill__texts__max_tokens=5, **options).folder.path
+    assert kept_texts(run) == kept_texts(whole)
 
 
 def test_a_model_to_fill_gaps_writes_nothing(folder, tmp_path):

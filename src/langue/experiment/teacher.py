@@ -62,7 +62,7 @@ def with_texts(recipe: Recipe, folder: RunFolder, *, resume: bool) -> Recipe:
     if not isinstance(recipe, TaughtRecipe) or recipe.distill is None or recipe.distill.what != "texts":
         return recipe
     if not resume:
-        return write_texts(recipe, folder.data)
+        return write_texts(recipe, folder.data, folder.path)
     return writer_of(recipe).with_kept_texts(recipe, folder.recipe())
 
 

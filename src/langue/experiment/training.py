@@ -25,7 +25,7 @@ from langue.experiment.start import copy_weights, read_start
 from langue.experiment.teacher import with_texts
 from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
-from langue.files import replacing_listed
+from langue.files import discard_pieces, replacing_listed
 from langue.models import Base, Model, build, with_adapters
 from langue.models.build import plain_weights
 from langue.parallel import broadcast_number, is_first, outline_of, process_group, strategy_of, wait
@@ -163,6 +163,7 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
         (stage / folder.environment_file.name).write_text(content, encoding="utf-8")
         (stage / folder.sources_file.name).write_text(in_text(built.data, built.weights), encoding="utf-8")
     write_recipe(recipe, folder.recipe_file)
+    discard_pieces(folder.path)
     return built.trainer
 
 

@@ -9,6 +9,7 @@ from langue.files.additions import Additions
 from langue.files.claim import claim, is_unfinished
 from langue.files.disk import disk_fault, make_folders, sync
 from langue.files.hashing import digest, every_byte
+from langue.files.kept import discard_pieces, piece_of
 from langue.files.ledger import note, remove_files
 from langue.files.manifest import MANIFEST, Manifest, check_file, check_folder, replacing_listed, seal
 from langue.files.protection import refuse_listed, refuse_protected
@@ -25,11 +26,13 @@ __all__ = [
     "check_stamp",
     "claim",
     "digest",
+    "discard_pieces",
     "disk_fault",
     "every_byte",
     "is_unfinished",
     "make_folders",
     "note",
+    "piece_of",
     "refuse_listed",
     "refuse_protected",
     "remove_files",

@@ -10,6 +10,7 @@ from pathlib import Path
 from langue.errors import LangueError
 from langue.files import ledger, protection
 from langue.files.disk import make_folders, remove_empty, write_errors
+from langue.files.kept import discard_pieces
 from langue.files.ledger import remove_files
 from langue.files.staging import sweep
 
@@ -49,7 +50,8 @@ def claim(folder: Path, is_whole: Callable[[], bool], *, busy: str, taken: str) 
     """Hold a folder while something whole is made in it or goes on in it.
 
     As long as `is_whole` is False, all that is written by `langue.files` in the folder is noted, and removed again when
-    the block ends without it having become True; what a kill left is removed by the next claim. Other files stay.
+    the block ends without it having become True; what a kill left is removed by the next claim. Other files stay, and
+    so do pieces of work (`kept`), for the next claim to go on with.
 
     Args:
         folder: it may be missing, be empty, hold what a kill left, or hold something whole.
@@ -84,6 +86,7 @@ def _noted(folder: Path, is_whole: Callable[[], bool], taken: str) -> Iterator[N
     """Keep the list of what is written until the folder is whole, and undo it if it never becomes so."""
     if is_whole():
         (folder / ledger.NAME).unlink(missing_ok=True)  # a kill came between the last file and the list's removal
+        discard_pieces(folder)
         yield
         return
     _undo(folder)
@@ -114,5 +117,5 @@ def is_free(folder: Path) -> bool:
 
 
 def _others(folder: Path) -> bool:
-    """True where a folder holds anything but our own lock and list."""
-    return any(path.name not in (LOCK, ledger.NAME) for path in folder.iterdir())
+    """True where a folder holds anything but our own lock and list, and what is kept for the next setting-up."""
+    return any(path.name not in (LOCK, ledger.NAME, ledger.KEPT) for path in folder.iterdir())

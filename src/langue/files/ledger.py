@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 NAME = ".langue.unfinished"
+KEPT = ".langue.kept"
+"""A folder whose content is never noted; see `kept`."""
 SIGNATURE = b"Langue sets up this folder; what it has written so far:\n"
 
 _open: list[Ledger] = []
@@ -40,10 +42,12 @@ class Ledger:
 
 
 def note(path: Path) -> None:
-    """Note a file or folder that is about to be written, where it lies in a folder that is being set up."""
+    """Note a file or folder that is about to be written, where it lies in a folder that is being set up, and not among
+    what is kept for the next one."""
     place = Path(os.path.realpath(path))
     for ledger in _open:
-        if place != ledger.folder and place.is_relative_to(ledger.folder):
+        is_within = place != ledger.folder and place.is_relative_to(ledger.folder)
+        if is_within and not place.is_relative_to(ledger.folder / KEPT):
             ledger.add(place)
 
 

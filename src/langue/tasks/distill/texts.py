@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from langue.console import progress
 from langue.errors import LangueError
-from langue.files import make_folders, replacing, write_text
+from langue.files import make_folders, piece_of, replacing, write_text
 from langue.tasks.distill.settings import TaughtRecipe
 from langue.tasks.distill.training import TAUGHT, WrittenTraining, load_teacher, weights_of
 from langue.tasks.training_task import training_task
 from langue.training import choose_device
 
 TOGETHER = 256
-"""Inputs that a teacher gets at once."""
+"""Inputs that a teacher gets at once, whose texts are kept when a setting-up is broken off."""
 
 
-def write_texts(recipe: TaughtRecipe, folder: Path) -> TaughtRecipe:
+def write_texts(recipe: TaughtRecipe, folder: Path, run: Path) -> TaughtRecipe:
     """Let the teacher write what is learnt, as JSON lines in a folder; the recipe whose data these are.
 
     Rows that were to be set aside to evaluate by stay people's own, and are written beside it.
+
+    Args:
+        recipe: that names the teacher.
+        folder: of the run's data.
+        run: the run that is being set up; what was written in it before it was broken off is not written again.
 
     Raises:
         LangueError: there is no such teacher, or the data cannot be read.
@@ -38,9 +44,16 @@ def write_texts(recipe: TaughtRecipe, folder: Path) -> TaughtRecipe:
         raise LangueError(f"there is nothing in {recipe.data.train} that a teacher could be asked about")
     make_folders(folder)
     train, dev = folder.absolute() / "taught-train.jsonl", folder.absolute() / "taught-dev.jsonl"
+    parts = [inputs[start : start + TOGETHER] for start in range(0, len(inputs), TOGETHER)]
+    pieces = [piece_of(run, _key(recipe, weights, part)) for part in parts]
     with progress("the teacher writes", float(len(inputs)), "texts") as advance:
-        parts = (inputs[start : start + TOGETHER] for start in range(0, len(inputs), TOGETHER))
-        _write(train, (row for some in parts for row in _counted(kind, recipe, teacher, some, advance)))
+        for part, piece in zip(parts, pieces, strict=True):
+            if not piece.is_file():
+                _write(piece, kind.rows_by(recipe, teacher, part))
+            advance(float(len(part)))
+    with replacing(train) as place, place.open("wb") as file:
+        for piece in pieces:
+            file.write(piece.read_bytes())
     changes: dict[str, Any] = {"train": str(train)}
     held_out = kind.held_out(recipe)
     if held_out is not None:
@@ -63,12 +76,11 @@ def writer_of(recipe: TaughtRecipe) -> type[WrittenTraining]:
     return kind
 
 
-def _counted(
-    kind: type[WrittenTraining], recipe: Any, teacher: Any, some: list[Any], advance: Callable[[float], Any]
-) -> Iterator[Mapping[str, Any]]:
-    """The teacher's rows for some inputs, which are counted when it has written them."""
-    yield from kind.rows_by(recipe, teacher, some)
-    advance(float(len(some)))
+def _key(recipe: TaughtRecipe, weights: str, some: list[Any]) -> str:
+    """The SHA-256 of all that a teacher's rows for some inputs depend on."""
+    settings = recipe.model_dump_json(include={"task", "data", "distill", "transcribe"})
+    content = [weights, settings, recipe.training.device, *map(repr, some)]
+    return hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
