@@ -151,7 +151,7 @@ SPOKEN_BY = {
     "--training.batch_size": RECIPE_VERBS,
     "--training.batch_tokens": RECIPE_VERBS,
     "--weights": [
-        *((name,) for name in ("import", "generate", "summarize", "embed", "evaluate", "play", "export")),
+        *((name,) for name in ("import", "generate", "chat", "summarize", "embed", "evaluate", "play", "export")),
         ("inspect", "attention"),
     ],
 }

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Adapter, Device, Json, Several, chosen
+from langue.cli.options import Adapter, Device, Json, Several, Weights, chosen
 from langue.cli.searching import ChatOptions
 from langue.cli.status import OK
 from langue.console import say
@@ -138,6 +138,7 @@ def chat(
     search: ChatOptions = ChatOptions(),  # noqa: B008 - it is frozen
     stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     adapter: Adapter = None,
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Json = False,
 ) -> int:
@@ -162,7 +163,8 @@ def chat(
     output = {name: form for name, form in forms.items() if form is not None}
     options |= {"output": output} if output else {}
     options |= {"stop": stop} if stop else {}
-    dialogue = Dialogue(load(run, device, task="generate", adapter=adapter), system, functions, options, as_json)
+    task = load(run, device, task="generate", adapter=adapter, weights=weights)
+    dialogue = Dialogue(task, system, functions, options, as_json)
     for text in messages or _typed():
         if not (text.startswith("/") and not messages):
             _guarded(lambda text=text: dialogue.say(text), strict=bool(messages))
