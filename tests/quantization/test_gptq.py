@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from langue.nn.linear import Linear
+from langue.nn.layout import Layout
+from langue.nn.linear import Linear, linear_layers
+from langue.nn.recurrent import Recurrent, RecurrentKind
 from langue.nn.roles import matrix
 from langue.quantization.awq import awq
 from langue.quantization.calibration import output_error, recorded_inputs
@@ -78,8 +80,35 @@ def test_a_fitted_grid_is_never_worse_than_that_of_the_extremes(name: str) -> No
 def test_inputs_are_recorded_of_all_calls() -> None:
     layer, x = Linear(6, (4,), matrix("attention"), None), torch.randn(5, 3, 6)
     model = nn.Sequential(layer)
-    with recorded_inputs({"0": layer}) as moments:
+    with recorded_inputs({"0": layer}, model) as moments:
         model(x[:2])
         model(x[2:])
     model(x)
-    torch.testing.assert_close(moments["0"], x.flatten(0, 1).T @ x.flatten(0, 1))
+    torch.testing.assert_close(moments["0"], second_moment(x))
+
+
+def second_moment(x: Tensor) -> Tensor:
+    return x.flatten(0, -2).T @ x.flatten(0, -2)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+@torch.no_grad()
+def test_inputs_of_a_cell_are_those_of_each_of_its_steps(kind: RecurrentKind, causal: bool) -> None:
+    layer, x = Recurrent(kind, 6, 8, causal=causal), torch.randn(3, 5, 6)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    with recorded_inputs(linear_layers(layer), layer) as moments:
+        layer(x, Layout.of(x, None, None, causal=causal))
+    for way, direction, read in (("forwards", layer.forwards, x), ("backwards", layer.backwards, x.flip(1))):
+        if direction is None:
+            assert not any(name.startswith(way) for name in moments)
+            continue
+        cell = Recurrent(kind, 6, direction.hidden.in_features, causal=True)
+        cell.load_state_dict({f"forwards.{name}": value for name, value in direction.state_dict().items()})
+        state, hidden = cell.start(), []
+        for step in range(5):
+            hidden.append(torch.zeros(3, cell.width) if state.hidden is None else state.hidden[0][0].clone())
+            cell(read[:, step : step + 1], Layout.of(x[:, :1], None, None, causal=True), state)
+        torch.testing.assert_close(moments[f"{way}.input"], second_moment(x))
+        torch.testing.assert_close(moments[f"{way}.hidden"], second_moment(torch.stack(hidden)))

@@ -63,13 +63,13 @@ def quantize(
 def _recorded(
     model: Model, places: dict[str, QuantizedLinear], run: Callable[[Model], object]
 ) -> Iterator[tuple[str, LinearLayer, Tensor]]:
-    """The layers of some places of a model that are called, with the moments of their inputs."""
+    """The layers of some places of a model that have inputs, with the moments of these."""
     layers = {place: layer for place, layer in linear_layers(model).items() if place in places}
     widest = max(layer.in_features for layer in layers.values())
     with evaluating(model), torch.no_grad():
         left = iter(layers.items())
         while group := dict(islice(left, max(1, _ROOM // (4 * widest**2)))):
-            with recorded_inputs(group) as moments:
+            with recorded_inputs(group, model) as moments:
                 run(model)
             yield from ((place, group[place], moments[place]) for place in moments)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Iterator
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from langue.nn.linear import LinearLayer, make_linear
+from langue.nn.linear import LinearLayer, UncalledLayers, make_linear
 from langue.nn.roles import SHIFT, SMALL, Initial, Role
 
 
@@ -44,7 +45,7 @@ class Embedding(nn.Module):
         return x if self.bias is None else x + self.bias
 
 
-class Head(nn.Module):
+class Head(nn.Module, UncalledLayers):
     """Logits: prepare(hidden)·Wᵀ (+ b). W may be the embedding's own (Press & Wolf 2017).
 
     Args:
@@ -72,6 +73,16 @@ class Head(nn.Module):
         """The layer of W, the embedding's where that is tied."""
         layer = cast(Embedding | None, self.__dict__["_tied"]) or self
         return cast(LinearLayer, layer.table)
+
+    @property
+    def caller(self) -> nn.Module:
+        """What hidden vectors go through first, since losses take W itself."""
+        return self.prepare
+
+    def inputs_in(self, inputs: tuple[Any, ...], output: Tensor) -> Iterator[tuple[LinearLayer, Tensor]]:
+        """W, where it is the head's own; an embedding's has to serve lookups as well."""
+        if self.table is not None:
+            yield self.table, output
 
     def forward(self, hidden: Tensor) -> Tensor:
         return self.output.product(self.prepare(hidden), self.bias)

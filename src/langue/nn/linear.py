@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -68,6 +69,25 @@ class LinearLayer(nn.Module):
     @abstractmethod
     def load_plain(self, parameters: Mapping[str, Tensor]) -> None:
         """Become a layer of given W and b, by the names of `plain`, as near as what it is made of allows."""
+
+
+class UncalledLayers:
+    """A module that takes the matrices of some of its layers and does not call them, but knows their inputs."""
+
+    @property
+    def caller(self) -> nn.Module:
+        """The module whose calls tell the inputs: itself, or one inside it."""
+        assert isinstance(self, nn.Module)
+        return self
+
+    def inputs_in(self, inputs: tuple[Any, ...], output: Tensor) -> Iterator[tuple[LinearLayer, Tensor]]:
+        """The layers, each with what its matrix was multiplied with in a call, (…, input width).
+
+        Args:
+            inputs: of the call of `caller`, of rows without padding.
+            output: of that call.
+        """
+        raise NotImplementedError
 
 
 class Linear(LinearLayer):

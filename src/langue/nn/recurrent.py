@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from langue import kernels
 from langue.nn.layout import Layout
-from langue.nn.linear import make_linear
+from langue.nn.linear import LinearLayer, UncalledLayers, make_linear
 from langue.nn.mixer import Mixer
 from langue.nn.roles import Initial, Role, matrix
 from langue.nn.state import LayerState, PageTable, RowIndex
@@ -69,7 +70,7 @@ class _Direction(nn.Module):
         return self.input.matrix(), self.hidden.matrix(), self.input.bias, self.hidden.bias
 
 
-class Recurrent(Mixer):
+class Recurrent(Mixer, UncalledLayers):
     """A recurrent layer; when not causal, two of half the width walk in opposite directions (Schuster & Paliwal 1997).
 
     Args:
@@ -98,3 +99,13 @@ class Recurrent(Mixer):
         if isinstance(state, HiddenState):
             state.hidden = hidden
         return output
+
+    def inputs_in(self, inputs: tuple[Any, ...], output: Tensor) -> Iterator[tuple[LinearLayer, Tensor]]:
+        """Of each direction the matrix of the input, and that of the hidden state, which is the output one step before;
+        the first is zero."""
+        yield self.forwards.input, inputs[0]
+        width = self.forwards.hidden.in_features
+        yield self.forwards.hidden, output[:, :-1, :width]
+        if self.backwards is not None:
+            yield self.backwards.input, inputs[0]
+            yield self.backwards.hidden, output[:, 1:, width:]
