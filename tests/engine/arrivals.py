@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
 from toys import END, MIXERS, make
 
 from langue.engine import Engine, EngineSettings, Hypothesis, Request, SamplingSettings
@@ -76,8 +77,11 @@ def played(engine: Engine, requests: list[Request], draws: random.Random) -> dic
 
 
 def assert_alone(model: Model, finished: dict[Request, list[Hypothesis]]) -> None:
-    """Texts are those that a new engine writes for each by itself, to the token."""
+    """Texts are those that a new engine writes for each by itself, to the token, and as likely."""
     engine = Engine(model, EngineSettings())
     for request, hypotheses in finished.items():
         (alone,) = engine.run([replace(request)])
         assert [(text.tokens, text.end) for text in hypotheses] == [(text.tokens, text.end) for text in alone]
+        for text, other in zip(hypotheses, alone, strict=True):
+            assert text.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-3)
+            assert text.score == pytest.approx(sum(text.log_probabilities), abs=1e-3)

@@ -118,12 +118,14 @@ def bytes_kept(prefixes: Prefixes) -> int:
     return sum(tensor.untyped_storage().nbytes() for layer in layers for tensor in layer.tensors)
 
 
-def test_memory_is_bounded() -> None:
+@pytest.mark.parametrize("speculate", [0, 4])
+def test_memory_is_bounded(speculate: int) -> None:
     """By the room for positions, of each of which keys and values are kept, whatever else stood in the batch."""
     draws, model, room = random.Random(3), model_of("attention", context=60), 90
-    engine, most = Engine(model, EngineSettings(prefix_tokens=room)), 0
-    position = 2 * 2 * 32 * 4  # keys and values of two layers 32 wide, in fp32
-    for request in alike(draws, WAYS["sampled"], 60):
+    draft = model if speculate else None
+    engine, most = Engine(model, EngineSettings(prefix_tokens=room, speculate=speculate), draft), 0
+    position = 2 * 2 * 32 * 4 * (2 if speculate else 1)  # keys and values of two layers 32 wide, in fp32
+    for request in alike(draws, WAYS["greedy"], 60):
         engine.submit(request)
     while not engine.is_idle:
         engine.step()

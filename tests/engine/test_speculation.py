@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from langue.batch import Batch
 from langue.engine import Engine, EngineSettings, Request, SamplingSettings
+from langue.engine.group import Running
 from langue.engine.proposals import LONGEST, SHORTEST, repeated
 from langue.errors import LangueError
 from langue.models import Model
@@ -125,3 +126,25 @@ def test_what_speculation_needs_is_said() -> None:
         Engine(model, EngineSettings(speculate=2), model_of("attention", context=23))
     with pytest.raises(LangueError, match="set speculate to 4, or leave the draft out"):
         Engine(model, draft=model)
+
+
+def test_the_fewer_proposals_were_chosen_the_fewer_are_made() -> None:
+    running = Running(Request([4], SamplingSettings(max_tokens=12)), 1)
+    for agreed, written, proposals in ((0, 0, 2), (3, 0, 8), (8, 0, 11), (8, 9, 2), (0, 11, 0)):
+        running.agreed, running.written = agreed, written
+        assert running.proposals == proposals
+    assert Running(Request([4], SamplingSettings(samples=2)), 1).proposals == 0
+    assert Running(Request([4], SamplingSettings(beams=2)), 1).proposals == 0
+
+
+def test_a_row_reads_no_more_than_was_worth_it_the_last_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft that is never right, since it may not end what the model has to."""
+    model, draft = model_of("attention", context=60), model_of("attention", context=60)
+    monkeypatch.setattr(draft.head, "forward", lambda hidden: torch.eye(30)[torch.full(hidden.shape[:-1], 3)])
+    read, hidden = [], model.hidden
+    monkeypatch.setattr(
+        model, "hidden", lambda batch, state: (read.append(batch.ids.shape[1]), hidden(batch, state))[1]
+    )
+    settings = SamplingSettings(temperature=0, max_tokens=6, min_tokens=6)
+    Engine(model, EngineSettings(speculate=5), draft).run([Request([4, 5], settings, [3])])
+    assert read == [2, 5, 3, 3, 2, 1]

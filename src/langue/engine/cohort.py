@@ -38,17 +38,14 @@ class Cohort:
         proposals = self._proposals(proposed) if proposed > 0 else None
         if proposals is None:
             self.batch.read(wanted)
-        else:
-            self.batch.read_ahead(proposals, wanted)
+            return
+        for running in self._owners((proposals != NOTHING).any(1).tolist()):
+            running.agreed = 0
+        self.batch.read_ahead(proposals, wanted)
 
     def _proposals(self, count: int) -> Tensor | None:
-        """(rows, k) tokens, `NOTHING` behind those of a row that has fewer; None if nobody has any. Requests that write
-        more texts than one have none."""
-        rooms = [
-            min(count, running.request.max_tokens - running.written - 1) if running.request.settings.width == 1 else 0
-            for running in self.running
-            for _ in range(running.rows)
-        ]
+        """(rows, k) tokens, `NOTHING` behind those of a row that has fewer; None if nobody has any."""
+        rooms = [min(count, running.proposals) for running in self.running for _ in range(running.rows)]
         if self.batch.draft is not None and max(rooms) > 0:
             places = torch.arange(max(rooms), device=self.batch.texts.device)
             proposals = self.batch.propose(max(rooms))
@@ -63,10 +60,9 @@ class Cohort:
         agree = self.batch.advance()
         if not agree:
             return False
-        rows = iter(agree)
-        agreeing = [running for running in self.running if any(list(islice(rows, running.rows)))]
+        agreeing = self._owners(agree)
         for running in agreeing:
-            running.seen += 1
+            running.seen, running.agreed = running.seen + 1, running.agreed + 1
         self._groups, self._resting = [], [running for running in self.running if running not in agreeing]
         return True
 
@@ -161,6 +157,11 @@ class Cohort:
         """Let others that have just been read go on behind these."""
         self._groups, self.running = [], [*self.running, *other.running]
         self.batch.join(other.batch, [running.rows for running in self.running])
+
+    def _owners(self, which: Sequence[bool]) -> list[Running]:
+        """The requests of some rows."""
+        rows = iter(which)
+        return [running for running in self.running if any(list(islice(rows, running.rows)))]
 
     def _rows(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Rows of the batch and sources of some requests."""

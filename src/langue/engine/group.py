@@ -29,6 +29,7 @@ class Running:
         samples: of sampling, the numbers of these texts.
         draws: of sampling, log-probabilities of what was drawn for each text by its number, if they are kept.
         draw_states: of sampling, hashes of what the draws for each text by its number have in common.
+        agreed: of tokens that were proposed to it the last time, how many it chose.
         constraint: of beams, how far each has come with the phrases that have to stand in it.
         ended: what has ended, best or first sample first, with what it is sorted by.
     """
@@ -40,6 +41,7 @@ class Running:
     samples: list[int] = field(default_factory=list)
     draws: dict[int, list[float]] = field(default_factory=dict)
     draw_states: list[int] = field(default_factory=list)
+    agreed: int = 8
     constraint: Constraint | None = None
     ended: list[tuple[float, Hypothesis]] = field(default_factory=list)
 
@@ -50,6 +52,13 @@ class Running:
         self.draw_states = [mix_more(key, sample) for sample in self.samples]
         if self.request.phrases:
             self.constraint = Constraint(self.request.phrases, settings.beams, self.request.ends)
+
+    @property
+    def proposals(self) -> int:
+        """Tokens that may be proposed to it at most: the fewer, the fewer it chose. A request of several texts has
+        none."""
+        settings = self.request.settings
+        return min(2 * self.agreed + 2, self.request.max_tokens - self.written - 1) if settings.width == 1 else 0
 
     @property
     def hypotheses(self) -> list[Hypothesis]:
