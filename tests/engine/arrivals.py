@@ -79,9 +79,11 @@ def played(engine: Engine, requests: list[Request], draws: random.Random) -> dic
 def assert_alone(model: Model, finished: dict[Request, list[Hypothesis]]) -> None:
     """Texts are those that a new engine writes for each by itself, to the token, and as likely."""
     engine = Engine(model, EngineSettings())
+    # Products of int8 round what they multiply to fifteen bits, once more wherever the last bit of fp32 is another.
+    tolerance = 1e-4 if model.config.quantization is None else 5e-3
     for request, hypotheses in finished.items():
         (alone,) = engine.run([replace(request)])
         assert [(text.tokens, text.end) for text in hypotheses] == [(text.tokens, text.end) for text in alone]
         for text, other in zip(hypotheses, alone, strict=True):
-            assert text.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-3)
+            assert text.log_probabilities == pytest.approx(other.log_probabilities, abs=tolerance)
             assert text.score == pytest.approx(sum(text.log_probabilities), abs=1e-3)
