@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import openai
 import torch
 
 from langue.models import ModelConfig, build
+from langue.search import Index
 from langue.serve.address import bind, url_of
 from langue.serve.counts import Counts
+from langue.serve.lanes import CallLane
 from langue.serve.loading import serve
 from langue.serve.log import ServerLog
 from langue.serve.models import ServedModels
 from langue.serve.run import DrainingServer
+from langue.serve.searching import ServedIndex, searches
 from langue.serve.service import Keys, Service
 from langue.serve.settings import ServeSettings
 from langue.serve.worker import Worker
@@ -33,6 +40,8 @@ from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from tiny import text
 
 WORDS = text()
+
+TEXTS = ["the old king", "a red boat on the sea", "stars", "long lost days"]
 
 
 def writer(seed: int = 0, kind: str = "char", **config: Any) -> Generate:
@@ -151,3 +160,25 @@ def _run(server: DrainingServer, listener: Any, ready: threading.Event, loops: l
         await running
 
     asyncio.run(main())
+
+
+def sound(seconds: float = 1.0) -> bytes:
+    """A recording of noise."""
+    noise = np.random.default_rng(0).standard_normal(int(16_000 * seconds)) * 3000
+    with io.BytesIO() as buffer:
+        with wave.open(buffer, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(noise.clip(-30000, 30000).astype("<i2").tobytes())
+        return buffer.getvalue()
+
+
+def indexed(server: Served, place: Path) -> None:
+    """Let a server have an index of `TEXTS`, which is called kings."""
+    rows = [{"id": f"row-{number}", "text": text, "year": 2000 + number} for number, text in enumerate(TEXTS)]
+    Index.build(rows, place)
+    worker, index = server.service.worker, Index.open(place)
+    lane = CallLane(searches(index), 8, worker.deliver, worker.breathe)
+    worker.lanes.append(lane)
+    server.service.indices = {"kings": ServedIndex("kings", index, lane)}

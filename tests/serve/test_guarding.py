@@ -33,8 +33,9 @@ def test_every_route_asks_for_a_key(guarded):
     for method, path in [*paths, ("GET", "/none"), ("DELETE", "/v1/models"), ("POST", "/v1/none")]:
         for header in ({}, {"Authorization": "Bearer the first key"}, {"Authorization": f"Basic {KEYS[0]}"}):
             answer = guarded.http.request(method, path, headers=header)
-            if path == OPEN:
-                assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+            if path in OPEN:
+                assert answer.status_code == 200
+                assert answer.text == '{"status":"ok"}' or path == "/"
                 continue
             assert answer.status_code == 401, path
             assert answer.json()["error"]["code"] == "invalid_api_key"

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import base64
-import io
-import wave
 
 import httpx2
 import numpy as np
 import openai
 import pytest
-from served import embedder, judge, listener, rewriter, serving, writer
+from served import TEXTS, embedder, indexed, judge, listener, rewriter, serving, sound, writer
 
-from langue.search import Index
-from langue.serve.lanes import CallLane
-from langue.serve.searching import ServedIndex, searches
 from langue.tasks.summarize.predict import Summarize
 from langue.tasks.translate.predict import Translate
-
-TEXTS = ["the old king", "a red boat on the sea", "stars", "long lost days"]
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    place = tmp_path_factory.mktemp("served") / "index"
-    rows = [{"id": f"row-{number}", "text": text, "year": 2000 + number} for number, text in enumerate(TEXTS)]
-    Index.build(rows, place)
     tasks = {
         "vectors": embedder(),
         "number": judge(),
@@ -36,10 +26,7 @@ def served(tmp_path_factory):
         "writer": writer(),
     }
     with serving(tasks, audio_seconds=20.0, inputs=8) as server:
-        worker, index = server.service.worker, Index.open(place)
-        lane = CallLane(searches(index), 8, worker.deliver, worker.breathe)
-        worker.lanes.append(lane)
-        server.service.indices = {"kings": ServedIndex("kings", index, lane)}
+        indexed(server, tmp_path_factory.mktemp("served") / "index")
         yield server
 
 
@@ -108,17 +95,6 @@ def test_translations_are_those_of_the_task(served):
 def test_summaries_are_those_of_the_task(served):
     answer = served.post("/v1/summarize", {"model": "teller", "input": TEXTS[1], "max_tokens": 8}).json()
     assert answer["data"][0]["text"] == served.task("teller").summarize(TEXTS[1], max_tokens=8)
-
-
-def sound(seconds: float = 1.0) -> bytes:
-    noise = np.random.default_rng(0).standard_normal(int(16_000 * seconds)) * 3000
-    with io.BytesIO() as buffer:
-        with wave.open(buffer, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(16_000)
-            file.writeframes(noise.clip(-30000, 30000).astype("<i2").tobytes())
-        return buffer.getvalue()
 
 
 def test_transcripts_are_those_of_the_task_in_every_form(served):

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
 
+from langue.serve.attention import attention
 from langue.serve.audio import transcriptions, translations
 from langue.serve.chat import chat_completions
 from langue.serve.completions import completions
@@ -20,6 +21,8 @@ from langue.serve.embeddings import embeddings
 from langue.serve.gate import Gate
 from langue.serve.listing import health, metrics, model, models
 from langue.serve.log import ServerLog
+from langue.serve.models import ATTENTION
+from langue.serve.page import page
 from langue.serve.rerank import rerank
 from langue.serve.rewriting import summarize, translate
 from langue.serve.searching import search
@@ -28,6 +31,7 @@ from langue.serve.service import Service
 Handler = Callable[[Request], Awaitable[Any]]
 
 HANDLERS: dict[tuple[str, str], Handler] = {
+    ("GET", "/"): page,
     ("GET", "/health"): health,
     ("GET", "/metrics"): metrics,
     ("GET", "/v1/models"): models,
@@ -41,6 +45,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/v1/translate"): translate,
     ("POST", "/v1/summarize"): summarize,
     ("POST", "/v1/search"): search,
+    ("POST", ATTENTION): attention,
 }
 """All routes. The gate stands before each of them, and before whatever is none."""
 

@@ -24,8 +24,14 @@ POSITIONS = 256
 
 def verbs_of(task: Any) -> Mapping[str, Call]:
     """The functions of a task by name."""
+    attend = {"attend": lambda texts, breathe, **options: [task.attention(text, **options) for text in texts]}
     return {
-        "generate": lambda: {"score": lambda rows, breathe, **options: score(task.model, rows, breathe, **options)},
+        "generate": lambda: {
+            "score": lambda rows, breathe, **options: score(task.model, rows, breathe, **options),
+            "attend": lambda texts, breathe: [_attend(task, text) for text in texts],
+        },
+        "translate": lambda: attend,
+        "summarize": lambda: attend,
         "embed": lambda: {"embed": lambda texts, breathe, **options: list(task.embed(texts, **options))},
         "classify": lambda: {"judge": lambda pairs, breathe: _judge(task, pairs)},
         "transcribe": lambda: {"hear": lambda sounds, breathe, **options: _hear(task, sounds, breathe, **options)},
@@ -36,6 +42,12 @@ def _judge(task: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
     from langue.search.rerank import judge_pairs
 
     return list(map(float, judge_pairs(task, pairs)))
+
+
+def _attend(task: Any, text: str) -> tuple[list[str], list[str], list[Tensor]]:
+    """The attention of a decoder in the form of `Rewrite.attention`: a text that looks at itself."""
+    tokens, maps = task.attention(text)
+    return tokens, tokens, maps
 
 
 def _hear(task: Any, sounds: Sequence[np.ndarray], breathe: Breathe, **options: Any) -> list[Any]:

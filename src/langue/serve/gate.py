@@ -20,8 +20,9 @@ from langue.serve.errors import RequestError
 from langue.serve.log import ServerLog
 from langue.serve.service import Asker, Service, to_json
 
-OPEN = "/health"
-"""The one route that asks for no key: it tells whether the server takes requests, and nothing else."""
+OPEN = frozenset({"/health", "/"})
+"""The routes that ask for no key: one tells whether the server takes requests, and nothing else; the other is a page
+that is the same on every server, and asks for a key itself."""
 
 UPLOADS = "/v1/audio/"
 """The routes whose bodies are recordings."""
@@ -92,7 +93,7 @@ class _Passage:
         """Refuse those without a key, what is too large, and whatever comes while the server drains."""
         host = (self.scope.get("client") or ("",))[0]
         client = host
-        if self.service.keys and self.path != OPEN:
+        if self.service.keys and self.path not in OPEN:
             owner = self.service.keys.owner(self.headers.get("authorization", ""))
             if owner is None:
                 raise RequestError(
@@ -101,7 +102,7 @@ class _Passage:
                 )  # fmt: skip
             client = f"{owner} {host}"
         self.scope["langue.asker"] = Asker(client, self.facts)
-        if self.service.is_draining and self.path != OPEN:
+        if self.service.is_draining and self.path not in OPEN:
             raise RequestError("the server is about to end and takes no new requests", 503, code="draining")
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._most:

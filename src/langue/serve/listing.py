@@ -13,8 +13,10 @@ from langue.serve.service import service_of
 
 
 async def models(request: Request) -> Response:
-    """All models."""
-    return JSONResponse({"object": "list", "data": [_shown(model) for model in service_of(request).models]})
+    """All models, and the names of all indices beside them."""
+    service = service_of(request)
+    data = [_shown(model) for model in service.models]
+    return JSONResponse({"object": "list", "data": data, "indices": list(service.indices)})
 
 
 async def model(request: Request) -> Response:
@@ -31,6 +33,9 @@ def _shown(model: ServedModel) -> dict[str, Any]:
         "task": model.task.name,
         "context": model.task.model.context_limit,
         "routes": list(model.routes),
+        "attention_blocks": list(model.attention_blocks),
+        "languages": list(model.task.sides.tags) if model.is_rewriter else [],
+        "has_chat_template": bool(model.task.tokenizer.chat_templates),
     }
 
 

@@ -13,13 +13,15 @@ from langue.serve.errors import RequestError
 from langue.serve.lanes import Lane
 from langue.text.chat import ChatTemplate
 
+ATTENTION = "/v1/attention"
+
 ROUTES: Mapping[str, tuple[str, ...]] = {
-    "generate": ("/v1/completions", "/v1/chat/completions"),
+    "generate": ("/v1/completions", "/v1/chat/completions", ATTENTION),
     "embed": ("/v1/embeddings",),
     "transcribe": ("/v1/audio/transcriptions", "/v1/audio/translations"),
     "classify": ("/v1/rerank",),
-    "translate": ("/v1/translate",),
-    "summarize": ("/v1/summarize",),
+    "translate": ("/v1/translate", ATTENTION),
+    "summarize": ("/v1/summarize", ATTENTION),
 }
 """Routes of a model by its task."""
 
@@ -50,6 +52,20 @@ class ServedModel:
             LangueError: Jinja is not installed.
         """
         return ChatTemplate(self.task.tokenizer)
+
+    @property
+    def is_rewriter(self) -> bool:
+        """True of an encoder–decoder that makes a text of a text."""
+        return self.task.name in ("translate", "summarize")
+
+    @cached_property
+    def attention_blocks(self) -> tuple[int, ...]:
+        """The numbers of the blocks whose attention can be shown: to the text itself, or to the source."""
+        if ATTENTION not in self.routes:
+            return ()
+        config = self.task.model.config
+        sources = (number for number, spec in enumerate(config.layer_specs, 1) if spec.cross is not None)
+        return tuple(sources) if self.is_rewriter else config.attention_layers
 
     @property
     def routes(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from starlette.requests import Request
@@ -15,9 +15,18 @@ from langue.serve.errors import RequestError
 from langue.serve.jobs import WritingJob
 from langue.serve.service import aside, asker_of, check_count, read_body, service_of, submitted
 
+if TYPE_CHECKING:
+    from langue.tasks.rewriting.predict import Rewrite, Rewritten
+
 TRANSLATE, SUMMARIZE = "/v1/translate", "/v1/summarize"
 
 MOST_BEAMS = 32
+
+MOST_ALIGNED = 16
+"""Texts of a request whose alignments are told, which have a number for each two tokens."""
+
+DIGITS = 4
+"""Decimals of these."""
 
 
 class RewriteBody(ModelBody):
@@ -30,6 +39,8 @@ class RewriteBody(ModelBody):
     temperature: float | None = Field(default=None, ge=0, le=100)
     length_penalty: float | None = Field(default=None, ge=0)
     seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
+    alignment: bool | None = None
+    """Tell how much each written token looked at each token of its input."""
     user: str | None = None
 
     def options(self) -> dict[str, Any]:
@@ -38,7 +49,7 @@ class RewriteBody(ModelBody):
         chosen = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         seed = secrets.randbits(31) if self.seed is None else self.seed
         tags = None if self.target_language is None else (self.target_language,)
-        return {"tags": tags, "seed": seed, **chosen}
+        return {"tags": tags, "seed": seed, "alignments": bool(self.alignment), **chosen}
 
 
 def rewriting(route: str) -> Callable[[Request], Awaitable[JSONResponse]]:
@@ -53,13 +64,20 @@ def rewriting(route: str) -> Callable[[Request], Awaitable[JSONResponse]]:
         check_count(request, len(texts), "input")
         if body.max_tokens is not None and body.max_tokens > service.settings.new_tokens:
             raise RequestError(f"this server writes up to {service.settings.new_tokens:,} tokens", param="max_tokens")
+        if body.alignment and len(texts) > MOST_ALIGNED:
+            raise RequestError(f"alignment is told of up to {MOST_ALIGNED} texts at once", param="alignment")
         options = body.options()
         draft = await aside(sum(map(len, texts)), model.task.draft, texts, **options)
         job = WritingJob(asker_of(request).client, draft.requests)
         with submitted(request, model.lane, job):
             written = await job.results()
         data = [
-            {"index": number, "text": result.text, "score": result.scores[0] if result.scores else 0.0}
+            {
+                "index": number,
+                "text": result.text,
+                "score": result.scores[0] if result.scores else 0.0,
+                **({"alignment": _aligned(model.task, result)} if body.alignment else {}),
+            }
             for number, result in enumerate(draft.together(written))
         ]
         read = sum(request.source_length for request in draft.requests)
@@ -71,6 +89,21 @@ def rewriting(route: str) -> Callable[[Request], Awaitable[JSONResponse]]:
         return JSONResponse(answer)
 
     return rewrite
+
+
+def _aligned(task: Rewrite, result: Rewritten) -> dict[str, Any] | None:
+    """The tokens of a text and of its source, and how much each of the former looked at each of the latter.
+
+    None of a text that was written in several pieces, or none, or without attention.
+    """
+    best = result.best
+    if best is None or best.alignment is None:
+        return None
+    return {
+        "tokens": task.names(best.written),
+        "source_tokens": task.source_names(result.read),
+        "weights": best.alignment.double().cpu().numpy().round(DIGITS).tolist(),
+    }
 
 
 translate, summarize = rewriting(TRANSLATE), rewriting(SUMMARIZE)
