@@ -31,7 +31,7 @@ Weights = Annotated[
     Literal["widen", "keep"],
     Parameter(
         help="What becomes of a GGUF file's packed matrices: keep uses them in the file's own bits, in a fraction of "
-        "the memory; widen unpacks them, which takes less time for each token."
+        "the memory; widen unpacks them once, so that much text is read faster."
     ),
 ]
 Device = Annotated[str, Parameter(help="cpu, cuda, …")]

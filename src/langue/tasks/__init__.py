@@ -183,7 +183,7 @@ def load(
             run that knows where its base is needs no more than its own path; this way the base may have moved, and
             several adapters of one base are chosen from.
         weights: "keep" uses the packed matrices of a GGUF file in its own bits, in a fraction of the memory; "widen"
-            unpacks them, which takes less time for each token.
+            unpacks them once, so that much text is read faster.
         verify: read every byte of large files even if they were checked on this machine before and look unchanged.
 
     Raises:
