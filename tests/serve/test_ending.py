@@ -24,7 +24,7 @@ def test_after_sigterm_what_is_under_way_is_answered_and_nothing_new(tmp_path):
         try:
             ready = json.loads(process.stdout.readline())
             assert ready["event"] == "ready"
-            assert list(ready["models"]) == ["kings", "again"]
+            assert list(ready["routes"]) == ["kings", "again"]
             url = ready["address"]
             client = openai.OpenAI(base_url=f"{url}/v1", api_key="a", max_retries=0)
             options = {"max_tokens": 700, "min_tokens": 700, "seed": 1, "stop": "zzz", "temperature": 1.3}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -12,10 +13,9 @@ from langue.cli.status import OK
 from langue.extra import need
 from langue.serve.settings import ServeSettings
 
-if TYPE_CHECKING:
-    from langue.serve.models import ServedModels
-
 PURPOSE = "langue serve"
+
+SEARCH = "/v1/search"
 
 
 @Parameter(name="*", negative="")
@@ -71,17 +71,15 @@ def serve(
         models = load_models(runs, adapter, worker, limits, device)
         indices = load_indices(index, models, worker, device)
         service = Service(models, worker, limits, Keys(keys), indices)
-        log.say("ready", _words(url_of(listener), models, bool(keys)), **_facts(url_of(listener), models))
+        url = url_of(listener)
+        routes = {**{model.name: list(model.routes) for model in models}, **{name: [SEARCH] for name in indices}}
+        log.say("ready", _words(url, routes, bool(keys)), address=url, routes=routes)
         run(service, log, listener)
     log.say("ended", "langue: ended")
     return OK
 
 
-def _words(url: str, models: ServedModels, has_keys: bool) -> str:
-    lines = [f"langue: {url}/v1, {'with keys' if has_keys else 'without keys'}"]
-    width = max(len(model.name) for model in models)
-    return "\n".join([*lines, *(f"  {model.name:<{width}}  {' '.join(model.routes)}" for model in models)])
-
-
-def _facts(url: str, models: ServedModels) -> dict[str, Any]:
-    return {"address": url, "models": {model.name: list(model.routes) for model in models}}
+def _words(url: str, routes: Mapping[str, Sequence[str]], has_keys: bool) -> str:
+    width = max(map(len, routes))
+    lines = [f"  {name:<{width}}  {' '.join(paths)}" for name, paths in routes.items()]
+    return "\n".join([f"langue: {url}/v1, {'with keys' if has_keys else 'without keys'}", *lines])

@@ -35,7 +35,8 @@ def named(source: str) -> tuple[str, str]:
     if match is not None and not Path(source).exists():
         return match[1], match[2]
     path = Path(source.removeprefix("hf:"))
-    return (path.stem if path.suffix == ".gguf" else path.resolve().name), source
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return name.removesuffix(".gguf"), source
 
 
 def load_models(
