@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # that take longest begin first.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo test test-all check dist benchmark clean
+.PHONY: setup demo serve test test-all check dist benchmark clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,10 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/langue demo
+
+# make serve RUN=runs/shakespeare
+serve: $(STAMP)
+	$(BIN)/langue serve $(RUN)
 
 test: $(STAMP)
 	$(PYTEST)

@@ -24,6 +24,7 @@ NAMES = (
     "embed",
     "checkpoints",
     "decode",
+    "serving",
     "beam",
     "translation",
     "whisper",
@@ -46,15 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--data",
         type=Path,
         help="text (time_to_loss, data, checkpoints, search_index, preferences), a folder of benchmarks (fine_tuning, "
-        "classify, embed, distillation), of pairs (beam, translation) or of both (retrieval), or a table of recordings "
-        "(whisper)",
+        "classify, embed, distillation), of pairs (beam, translation) or of both (retrieval), a table of recordings "
+        "(whisper), or a folder of sentence-transformers (serving)",
     )
     parser.add_argument(
         "--model",
         type=Path,
         help="a Hugging Face folder of a BERT (fine_tuning, classify, embed, distillation), a run (beam), a GGUF file "
-        "(checkpoints, decode), a Whisper of faster-whisper's (whisper), or a model that embeds (search_index, "
-        "retrieval)",
+        "(checkpoints, decode, serving), a Whisper of faster-whisper's (whisper), or a model that embeds "
+        "(search_index, retrieval)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)

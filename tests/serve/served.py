@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,14 @@ class Served:
     def client(self, key: str = "none", **options: Any) -> openai.OpenAI:
         """OpenAI's own client, which tries nothing twice."""
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **{"max_retries": 0, "timeout": 60, **options})
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what has to happen, and fail if it does not."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @contextmanager

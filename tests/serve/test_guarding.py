@@ -12,7 +12,7 @@ import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from served import serving, writer
+from served import serving, until, writer
 
 from langue import cli
 from langue.serve.address import VARIABLE, is_loopback, read_keys
@@ -153,13 +153,20 @@ def test_origins_are_those_that_were_named(narrow):
 
 
 def test_counts_are_in_the_form_of_prometheus(narrow):
+    def counts() -> dict[str, float]:
+        text = narrow.http.get("/metrics").text
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
+
+    name, before = 'langue_requests_total{route="/v1/completions",status="200"}', counts()
     narrow.client().completions.create(model="tiny", prompt="the ", max_tokens=3)
-    text = narrow.http.get("/metrics").text
-    counts = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert float(counts['langue_requests_total{route="/v1/completions",status="200"}']) >= 1
-    assert float(counts['langue_tokens_total{kind="completion"}']) >= 1
-    assert float(counts["langue_time_to_first_token_seconds_count"]) >= 1
-    assert counts["langue_running_rows"] == "0"
+    until(lambda: counts()[name] == before.get(name, 0) + 1)  # counted when all of it has been sent
+    after = counts()
+    assert after['langue_tokens_total{kind="prompt"}'] == before['langue_tokens_total{kind="prompt"}'] + 4
+    assert 1 <= after['langue_tokens_total{kind="completion"}'] - before['langue_tokens_total{kind="completion"}'] <= 3
+    count = "langue_time_to_first_token_seconds_count"
+    assert after[count] == before[count] + 1
+    assert after["langue_running_rows"] == 0
 
 
 NAMES = ["model", "prompt", "messages", "max_tokens", "n", "stop", "seed", "logprobs", "tools", "input", "query"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 
 import numpy as np
 import openai
 import pytest
-from served import serving, writer
+from served import serving, until, writer
 
 from langue.randomness import numpy_generator
 
@@ -76,14 +75,6 @@ def test_many_at_once_are_answered_as_each_alone(served):
         if answer is not None:
             assert answer == alone(served, number), number
     until(lambda: not served.service.worker.unfinished)
-
-
-def until(condition) -> None:
-    """Wait for what has to happen, and fail if it does not."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("stream", [True, False])

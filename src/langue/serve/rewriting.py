@@ -62,8 +62,9 @@ def rewriting(route: str) -> Callable[[Request], Awaitable[JSONResponse]]:
         model = service.models.able(body.model, route)
         texts = [body.input] if isinstance(body.input, str) else body.input
         check_count(request, len(texts), "input")
-        if body.max_tokens is not None and body.max_tokens > service.settings.new_tokens:
-            raise RequestError(f"this server writes up to {service.settings.new_tokens:,} tokens", param="max_tokens")
+        most = service.settings.max_new_tokens
+        if body.max_tokens is not None and body.max_tokens > most:
+            raise RequestError(f"this server writes up to {most:,} tokens for a text", param="max_tokens")
         if body.alignment and len(texts) > MOST_ALIGNED:
             raise RequestError(f"alignment is told of up to {MOST_ALIGNED} texts at once", param="alignment")
         options = body.options()

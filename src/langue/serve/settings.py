@@ -38,9 +38,9 @@ class ServeSettings(Settings):
     """Seconds that a connection may stay without a whole request's headers."""
     connections: int = Field(default=512, ge=1)
     """Connections at once."""
-    prompt_tokens: int | None = Field(default=None, ge=1)
+    max_prompt_tokens: int | None = Field(default=None, ge=1)
     """Tokens of a prompt; as many as the model's context has room for by default."""
-    new_tokens: int = Field(default=4096, ge=1)
+    max_new_tokens: int = Field(default=4096, ge=1)
     """New tokens of each text that a request may ask for."""
     choices: int = Field(default=16, ge=1)
     """Texts that a request may ask for: prompts times n."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from langue.engine import Hypothesis, SamplingSettings
 from langue.engine import Request as EngineRequest
 from langue.engine.group import needs_logits
+from langue.errors import LangueError
 from langue.serve.bodies import ModelBody
 from langue.serve.calls import TokenChances
 from langue.serve.errors import RequestError
@@ -122,7 +124,7 @@ def room(
         RequestError: the prompt or what is asked for is too long; says by how much.
     """
     limit = model.task.model.context_limit
-    most = settings.prompt_tokens if limit is None else min(limit, settings.prompt_tokens or limit)
+    most = settings.max_prompt_tokens if limit is None else min(limit, settings.max_prompt_tokens or limit)
     if most is not None and len(prompt) > most:
         over = len(prompt) - most
         raise RequestError(
@@ -131,7 +133,7 @@ def room(
             code="context_length_exceeded",
         )
     # The last token is written, and never read.
-    left = settings.new_tokens if limit is None else min(settings.new_tokens, limit + 1 - len(prompt))
+    left = settings.max_new_tokens if limit is None else min(settings.max_new_tokens, limit + 1 - len(prompt))
     if wanted is not None and wanted > left:
         raise RequestError(
             f"{param} is {wanted:,}, and behind a prompt of {len(prompt):,} tokens {model.name} writes up to {left:,}",
@@ -218,7 +220,7 @@ class Writer:
         """All texts, those of the first prompt first."""
         if self.top is not None:
             return await self._whole_of_pieces()
-        job = self._job(listening=bool(self.stops))
+        job = await self._prepared(listening=bool(self.stops))
         with submitted(self.request, self.model.lane, job):
             results = await job.results()
         self._count(results)
@@ -237,7 +239,7 @@ class Writer:
 
     async def pieces(self) -> AsyncGenerator[Piece]:
         """All texts piece by piece, as they become certain."""
-        job = self._job(listening=True)
+        job = await self._prepared(listening=True)
         results = []
         with submitted(self.request, self.model.lane, job):
             async with aclosing(job.happenings()) as happenings:
@@ -258,6 +260,19 @@ class Writer:
         """Tokens that were read and written."""
         read = sum(map(len, self.prompts))
         return {"prompt_tokens": read, "completion_tokens": self.written, "total_tokens": read + self.written}
+
+    async def _prepared(self, listening: bool) -> WritingJob:
+        """The job, which takes a while to make where texts have to have a form.
+
+        Raises:
+            RequestError: there is no such form.
+        """
+        if not self.options:
+            return self._job(listening)
+        try:
+            return await asyncio.to_thread(self._job, listening)
+        except LangueError as error:
+            raise RequestError(str(error), param="response_format") from None
 
     def _job(self, listening: bool) -> WritingJob:
         """The job; who streams or waits for a stop string listens to each token."""
