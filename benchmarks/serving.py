@@ -90,7 +90,7 @@ def run(options: Options) -> Result:
     middle = round(statistics.median(LENGTHS))
     notes = [
         f"{options.model.name} in single precision; {loads[0].new} tokens each, or as many as come before the end, "
-        f"after prompts of {min(LENGTHS)} to {max(LENGTHS)} words (median {middle}), greedily and streamed; exponential "
+        f"after prompts of {min(LENGTHS)} to {max(LENGTHS)} words (median {middle}), greedily, streamed; exponential "
         f"pauses of {PAUSE} s on average; servers and clients share the cores. The last row of writing is the engine "
         "alone with the requests of the most clients, all of which are there from the beginning."
     ]

@@ -63,6 +63,7 @@ def test_likelihoods_are_those_of_the_whole_pass(served):
     create = served.client().chat.completions.create
     whole = create(model="tiny", messages=ASK, logprobs=True, top_logprobs=3, **OPTIONS).choices[0]
     stream = create(model="tiny", messages=ASK, logprobs=True, top_logprobs=3, stream=True, **OPTIONS)
+    assert create(model="tiny", messages=ASK, logprobs=True, top_logprobs=20, **OPTIONS).choices
     pieces = [token for chunk in stream for c in chunk.choices if c.logprobs for token in c.logprobs.content]
     assert [token.token for token in pieces] == [token.token for token in whole.logprobs.content]
     assert b"".join(bytes(token.bytes) for token in pieces).decode(errors="replace") == whole.message.content

@@ -17,7 +17,8 @@ PROMPTS = ("the old ", "a red boat ", "stars", "on the sea and ")
 
 @pytest.fixture(scope="module")
 def served():
-    with serving({"tiny": writer(), "other": writer(1)}, rows=12, choices=8) as server:
+    sizes = {"rows": 12, "choices": 8, "prompt_tokens": 5, "prefix_tokens": 100, "speculate": 2}
+    with serving({"tiny": writer(), "other": writer(1)}, **sizes) as server:
         yield server
 
 

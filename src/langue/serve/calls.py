@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -66,7 +67,7 @@ class TokenChances(NamedTuple):
 def chances_of(logs: Tensor, token: int, top: int) -> TokenChances:
     """The chances of a token, of log-probabilities (V,)."""
     best = logs.topk(min(top, len(logs)))
-    pairs = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+    pairs = [pair for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True) if math.isfinite(pair[1])]
     return TokenChances(token, float(logs[token]), pairs)
 
 

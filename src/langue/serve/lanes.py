@@ -106,7 +106,13 @@ class WritingLane(Lane):
     def __init__(self, models: Sequence[Model], settings: ServeSettings, deliver: Deliver, counts: Counts):
         super().__init__(deliver)
         self.counts = counts
-        self.limits = EngineSettings(batch_rows=settings.rows, batch_tokens=settings.batch_tokens)
+        self.limits = EngineSettings(
+            batch_rows=settings.rows,
+            batch_tokens=settings.batch_tokens,
+            prompt_tokens=settings.prompt_tokens,
+            prefix_tokens=settings.prefix_tokens,
+            speculate=settings.speculate,
+        )
         self.engine = Engine(models, self.limits)
         self._running: dict[Request, _Writing] = {}
         self._suspects: deque[Part] = deque()

@@ -18,6 +18,12 @@ class ServeSettings(Settings):
     """Texts that one model writes side by side, at most."""
     batch_tokens: int = Field(default=32_768, ge=1)
     """Positions of texts and sources that these may have together, padding included, when others join."""
+    prompt_tokens: int | None = Field(default=256, ge=1)
+    """Positions of prompts that are read in one step, so that texts under way need not wait for long ones."""
+    prefix_tokens: int = Field(default=8192, ge=0)
+    """Positions of texts that each model remembers for later ones that begin alike, as a conversation's next turn."""
+    speculate: int = Field(default=0, ge=0)
+    """Tokens that are proposed from the text itself and read at a time, which changes no text; for few clients."""
     inputs_together: int = Field(default=64, ge=1)
     """Texts or recordings that are one call of a model that writes no tokens."""
     queue: int = Field(default=256, ge=1)
