@@ -143,7 +143,7 @@ def serving(tasks: dict[str, Any], keys: tuple[str, ...] = (), **settings: Any) 
     worker = Worker(limits.queue, Counts())
     with bind(limits) as listener:
         models = ServedModels([serve(name, task, worker, limits) for name, task in tasks.items()])
-        service = Service(models, worker, limits, Keys(keys))
+        service = Service(models, worker, limits, Keys(keys), is_private=not keys)
         server = DrainingServer(service, ServerLog())
         ready, loops = threading.Event(), []
         thread = threading.Thread(target=_run, args=(server, listener, ready, loops))

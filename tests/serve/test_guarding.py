@@ -142,7 +142,7 @@ def test_a_client_that_sends_slowly_is_left(narrow):
     begun = time.monotonic()
     assert talk(narrow, b"GET /health HTTP/1.1\r\nhost:") == b""
     assert time.monotonic() - begun < 10
-    body = b"POST /v1/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"
+    body = b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"
     assert talk(narrow, body).startswith(b"HTTP/1.1 408")
 
 
@@ -150,6 +150,23 @@ def test_origins_are_those_that_were_named(narrow):
     for origin, allowed in (("https://a.example", "https://a.example"), ("https://b.example", None)):
         answer = narrow.http.get("/health", headers={"Origin": origin})
         assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+def test_pages_of_other_servers_are_refused(narrow):
+    own = narrow.url.removeprefix("http://")
+    port = own.partition(":")[2]
+    for headers, status in [
+        ({"Origin": narrow.url}, 200),
+        ({"Origin": "https://a.example"}, 200),
+        ({"Origin": "https://b.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": f"localhost:{port}"}, 200),
+        ({"Host": f"b.example:{port}"}, 403),
+        ({"Host": f"b.example:{port}", "Origin": f"http://b.example:{port}"}, 403),
+        ({"Host": "127.0.0.1.b.example"}, 403),
+        ({"Host": "[::1"}, 403),
+    ]:
+        assert narrow.http.get("/v1/models", headers=headers).status_code == status, headers
 
 
 def test_counts_are_in_the_form_of_prometheus(narrow):

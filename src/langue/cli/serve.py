@@ -70,7 +70,8 @@ def serve(
     with bind(limits) as listener:
         models = load_models(runs, adapter, worker, limits, device)
         indices = load_indices(index, models, worker, device)
-        service = Service(models, worker, limits, Keys(keys), indices)
+        private = not keys and not no_key
+        service = Service(models, worker, limits, Keys(keys), indices, private)
         url = url_of(listener)
         routes = {**{model.name: list(model.routes) for model in models}, **{name: [SEARCH] for name in indices}}
         log.say("ready", _words(url, routes, bool(keys)), address=url, routes=routes)

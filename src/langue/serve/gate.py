@@ -8,6 +8,7 @@ import uuid
 from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langue.errors import LangueError
+from langue.serve.address import is_loopback
 from langue.serve.errors import RequestError
 from langue.serve.log import ServerLog
 from langue.serve.service import Asker, Service, to_json
@@ -91,6 +93,7 @@ class _Passage:
 
     def _check(self) -> None:
         """Refuse those without a key, what is too large, and whatever comes while the server drains."""
+        self._check_page()
         host = (self.scope.get("client") or ("",))[0]
         client = host
         if self.service.keys and self.path not in OPEN:
@@ -107,6 +110,21 @@ class _Passage:
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._most:
             raise self._too_large()
+
+    def _check_page(self) -> None:
+        """Refuse pages of other servers, which a browser on this machine may have open."""
+        host, origin = self.headers.get("host", ""), self.headers.get("origin")
+        allowed = (None, f"http://{host}", f"https://{host}", *self.service.settings.cors)
+        if origin not in allowed and "*" not in allowed:
+            raise RequestError(
+                f"pages of {origin:.80} may not use this server; name them by --cors", 403, code="origin"
+            )
+        if self.service.is_private and not is_loopback(_without_port(host)):
+            raise RequestError(
+                f"the server is this machine's alone, and not {host:.80}; give it keys by --key-file, or say --no-key",
+                403,
+                code="host",
+            )
 
     def _too_large(self) -> RequestError:
         return RequestError(f"the body has more than {self._most:,} bytes", 413, code="body_too_large")
@@ -173,6 +191,14 @@ class _Passage:
         self.log.request(
             {"method": self.scope["method"], "path": self.path, "status": self.status, "seconds": seconds, **self.facts}
         )
+
+
+def _without_port(host: str) -> str:
+    """The name or number in a Host header."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _as_request_error(error: Exception, log: ServerLog, facts: dict[str, Any]) -> RequestError:

@@ -206,6 +206,8 @@ class WritingLane(Lane):
         for event in events:
             if event.hypotheses is not None:
                 writing = self._running.pop(event.request)
+                if not writing.written:  # of beams, or nothing but an end
+                    writing.note(self.counts)
                 self.deliver(writing.part.job, Finished(writing.part.number, event.hypotheses))
 
 

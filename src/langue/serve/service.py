@@ -65,6 +65,8 @@ class Service:
         settings: limits.
         indices: by name, what can be searched.
         keys: of those who may ask.
+        is_private: it asks for no key, since it listens at the loopback alone; then it answers to no other name, lest a
+            page of another server lead a browser here by a name of its own.
         is_draining: no new requests are taken, since the server is to end.
         under_way: requests that are being answered.
     """
@@ -74,6 +76,7 @@ class Service:
     settings: ServeSettings
     keys: Keys
     indices: Mapping[str, ServedIndex] = field(default_factory=dict)
+    is_private: bool = False
     is_draining: bool = False
     under_way: int = 0
     started: float = field(default_factory=time.time)
