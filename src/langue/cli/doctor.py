@@ -15,6 +15,8 @@ from langue.extra import is_missing
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     # Name: modules that it brings, what they unlock.
     "rl": (("gymnasium",), "environments: langue play, langue evaluate --environment, task: play"),
+    "chat": (("jinja2", "llguidance"), "chats by a model's own template, output by a schema or an expression"),
+    "serve": (("starlette", "uvicorn", "python_multipart"), "langue serve"),
     "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
     "parquet": (("pyarrow",), "data in Parquet files"),
     "metrics": (
