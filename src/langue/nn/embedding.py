@@ -76,7 +76,7 @@ class Head(nn.Module, UncalledLayers):
 
     @property
     def caller(self) -> nn.Module:
-        """What hidden vectors go through first, since losses take W itself."""
+        """The layer that hidden vectors go through first, since losses take W itself."""
         return self.prepare
 
     def inputs_in(self, inputs: tuple[Any, ...], output: Tensor) -> Iterator[tuple[LinearLayer, Tensor]]:

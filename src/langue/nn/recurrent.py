@@ -101,7 +101,7 @@ class Recurrent(Mixer, UncalledLayers):
         return output
 
     def inputs_in(self, inputs: tuple[Any, ...], output: Tensor) -> Iterator[tuple[LinearLayer, Tensor]]:
-        """Of each direction the matrix of the input, and that of the hidden state, which is the output one step before;
+        """The matrix of the input of each direction, and that of the hidden state, which is the output one step before;
         the first is zero."""
         yield self.forwards.input, inputs[0]
         width = self.forwards.hidden.in_features

@@ -111,7 +111,7 @@ class ChatTemplate:
         return RenderedChat([token for token, _ in tokens], is_assistant)
 
     def _span(self, messages: list[Any], number: int, tools: list[Any], whole: str) -> tuple[int, int] | None:
-        """Where a message stands in the whole text, if it is the assistant's."""
+        """Begin and end of a message in the whole text, if it is the assistant's."""
         if messages[number]["role"] != "assistant":
             return None
         before = self._text(messages[:number], tools, True)

@@ -22,7 +22,7 @@ SHAREGPT = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "a
 """Names of those who speak, as ShareGPT and its descendants call them."""
 
 
-class Conversation(NamedTuple):
+class ConversationRow(NamedTuple):
     """A conversation, and the tools that are at hand in it."""
 
     messages: list[dict[str, Any]]
@@ -41,7 +41,7 @@ class EncodedConversation(NamedTuple):
     is_assistant: np.ndarray
 
 
-def conversation_of(row: Labelled) -> Conversation:
+def conversation_of(row: Labelled) -> ConversationRow:
     """The conversation of a row: `messages`; ShareGPT's `conversations`; Alpaca's `instruction`, `input`, `output`; or
     `prompt` and `completion`.
 
@@ -55,7 +55,7 @@ def conversation_of(row: Labelled) -> Conversation:
         raise LangueError(f"{row.place}: {error}") from None
     if not any(message["role"] == "assistant" for message in messages):
         raise LangueError(f"{row.place}: the assistant says nothing in it, so there is nothing to learn")
-    return Conversation(messages, values.get("tools") or ())
+    return ConversationRow(messages, values.get("tools") or ())
 
 
 def _messages(row: Labelled) -> list[Message]:
@@ -65,9 +65,9 @@ def _messages(row: Labelled) -> list[Message]:
     if "conversations" in values:
         return [_of_sharegpt(turn) for turn in values["conversations"]]
     if "instruction" in values and "output" in values:
-        asked = "\n\n".join(part for part in (values["instruction"], values.get("input")) if part)
-        told = [{"role": "system", "content": values["system"]}] if values.get("system") else []
-        return [*told, {"role": "user", "content": asked}, {"role": "assistant", "content": values["output"]}]
+        question = "\n\n".join(part for part in (values["instruction"], values.get("input")) if part)
+        system = [{"role": "system", "content": values["system"]}] if values.get("system") else []
+        return [*system, {"role": "user", "content": question}, {"role": "assistant", "content": values["output"]}]
     if "prompt" in values and "completion" in values:
         return [*_turns(values["prompt"], "user"), *_turns(values["completion"], "assistant")]
     raise missing_columns(row.place, ("messages",), values)
