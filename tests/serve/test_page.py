@@ -33,11 +33,18 @@ def chatting(context: int = 256):
     return task
 
 
+def endless():
+    """A writer that never ends by itself."""
+    task = chatting(4096)
+    task.tokenizer.ends = ()
+    return task
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     tasks = {
         "tiny": chatting(),
-        "endless": chatting(4096),
+        "endless": endless(),
         "letters": writer(),
         "translator": rewriter(Translate),
         "teller": rewriter(Summarize),
