@@ -29,7 +29,7 @@ def cost(loss: MeanChange, source: str = "run", writing: float | None = 50.0) ->
 def test_a_page_holds_what_was_measured_and_asks_for_nothing():
     page = Page(cost_page(cost(change(0.08, 0.1, 0.12)), "small"))
     check_self_contained(page)
-    for words in ("What small cost", "was made of run by keep layers:2, then to int8", "× 0.50", "× 1.50", "1,234",
+    for words in ("What small cost", "was made of run: keep layers:2, then to int8", "× 0.50", "× 1.50", "1,234",
                   "+0.1000 (+0.0800 … +0.1200)", "The loss rose by 0.1000 per token"):  # fmt: skip
         assert words in page.text
 

@@ -1,5 +1,6 @@
 """The settings that a report lists: those of the run's task that nothing else overrules."""
 
+from langue.report.page import tables
 from langue.report.settings import effective_settings
 from langue.tasks.recipes import read_recipe
 
@@ -22,3 +23,9 @@ def test_what_something_else_overrules_is_left_out():
     training = listed("classify")["training"]
     assert not {"momentum", "muon_iterations", "decay_share", "warmup_steps", "steps"} & set(training)
     assert {"momentum", "decay_share", "warmup_steps"} <= set(listed("shakespeare")["training"])
+
+
+def test_a_section_without_settings_is_no_table():
+    shown = tables({"task": "chat", "chat": {}, "data": {"dev": 0.1}}, "recipe")
+    assert [table["title"] for table in shown] == ["recipe", "data"]
+    assert tables({}, "recipe") == []

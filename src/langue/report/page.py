@@ -25,11 +25,11 @@ def render(template: str, **content: Any) -> str:
 
 
 def tables(content: Mapping[str, Any], rest: str) -> list[Table]:
-    """Nested settings as one table a section; single values and small ones are gathered under `rest`."""
+    """Nested settings as one table a section that has any; single values and small ones are gathered under `rest`."""
     sections = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     single = {key: value for key, value in content.items() if key not in sections}
-    titled = [*([(rest, single)] if single else []), *sections.items()]
-    return [{"title": title, "rows": _flat(section)} for title, section in titled]
+    titled = [(rest, single), *sections.items()]
+    return [{"title": title, "rows": _flat(section)} for title, section in titled if section]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
