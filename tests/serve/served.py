@@ -108,12 +108,18 @@ class Served:
         service: behind its routes.
         server: itself.
         http: a client of it.
+        loop: its event loop.
     """
 
     url: str
     service: Service
     server: DrainingServer
     http: httpx2.Client
+    loop: asyncio.AbstractEventLoop
+
+    def end(self) -> None:
+        """Do what a signal does."""
+        self.loop.call_soon_threadsafe(self.server.drain)
 
     def task(self, name: str) -> Any:
         """The task object of a model."""
@@ -151,9 +157,9 @@ def serving(tasks: dict[str, Any], keys: tuple[str, ...] = (), **settings: Any) 
         assert ready.wait(30)
         try:
             with httpx2.Client(base_url=url_of(listener), timeout=60) as http:
-                yield Served(url_of(listener), service, server, http)
+                yield Served(url_of(listener), service, server, http, loops[0])
         finally:
-            if thread.is_alive():
+            if not service.is_draining:
                 loops[0].call_soon_threadsafe(server.drain)
             thread.join(30)
             assert not thread.is_alive()

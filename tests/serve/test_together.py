@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -179,3 +180,27 @@ def test_nothing_but_an_echo_may_be_asked_for(served):
     assert (answer.choices[0].text, answer.usage.completion_tokens) == ("the ", 0)
     assert len(answer.choices[0].logprobs.tokens) == 4
     assert served.post("/v1/completions", {"model": "tiny", "prompt": "a", "max_tokens": 0}).status_code == 400
+
+
+def test_a_request_that_takes_too_long_ends():
+    with serving({"slow": writer(context=4096)}, seconds=0.4) as server:
+        body = {"model": "slow", "prompt": "the ", "max_tokens": 4000, "min_tokens": 4000}
+        answer = server.post("/v1/completions", body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (408, "timeout")
+        with pytest.raises(openai.APIError, match="longer than"):
+            list(server.client().completions.create(
+                model="slow", prompt="the ", max_tokens=4000, stream=True, extra_body={"min_tokens": 4000}
+            ))  # fmt: skip
+        until(lambda: not server.service.worker.unfinished)
+
+
+def test_what_does_not_end_in_time_is_cut_off_at_the_end():
+    with serving({"slow": writer(context=4096)}, drain_seconds=0.2) as server:
+        stream = server.client().completions.create(
+            model="slow", prompt="the ", max_tokens=4000, stream=True, extra_body={"min_tokens": 4000}
+        )
+        pieces = iter(stream)
+        next(pieces)
+        server.end()
+        with pytest.raises((openai.APIError, httpx2.HTTPError)):
+            list(pieces)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from langue.cli.options import AtLeastOne, Device, Flag, Several, chosen
+from langue.cli.options import AtLeastOne, Device, Flag, Several, Weights, chosen
 from langue.cli.status import OK
 from langue.extra import need
 from langue.serve.settings import ServeSettings
@@ -34,6 +34,7 @@ def serve(
     key_file: Path | None = None,
     no_key: Flag = False,
     settings: ServeOptions = ServeOptions(),  # noqa: B008 - it is frozen
+    weights: Weights = "widen",
     device: Device = "auto",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
@@ -68,7 +69,7 @@ def serve(
     check_open(limits.host, keys, no_key)
     log, worker = ServerLog(as_json), Worker(limits.queue, Counts())
     with bind(limits) as listener:
-        models = load_models(runs, adapter, worker, limits, device)
+        models = load_models(runs, adapter, worker, limits, device, weights)
         indices = load_indices(index, models, worker, device)
         private = not keys and not no_key
         service = Service(models, worker, limits, Keys(keys), indices, private)

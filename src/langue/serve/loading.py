@@ -16,6 +16,7 @@ from langue.serve.models import ROUTES, ServedModel, ServedModels
 from langue.serve.searching import ServedIndex, searches
 from langue.serve.settings import ServeSettings
 from langue.serve.worker import Worker
+from langue.tasks.folders import Bits
 
 WRITERS = ("generate", "translate", "summarize")
 """Tasks whose models write token by token."""
@@ -40,7 +41,12 @@ def named(source: str) -> tuple[str, str]:
 
 
 def load_models(
-    runs: Sequence[str], adapters: Sequence[str], worker: Worker, settings: ServeSettings, device: str = "auto"
+    runs: Sequence[str],
+    adapters: Sequence[str],
+    worker: Worker,
+    settings: ServeSettings,
+    device: str = "auto",
+    weights: Bits = "widen",
 ) -> ServedModels:
     """Load models, and let the worker own them.
 
@@ -50,6 +56,7 @@ def load_models(
         worker: their owner.
         settings: of the server.
         device: of all.
+        weights: the fate of weights in few bits, see `langue.load`.
 
     Raises:
         LangueError: two have one name, one cannot be loaded, or is for a task that has no route.
@@ -68,7 +75,8 @@ def load_models(
     for name in names:
         if names.count(name) > 1:
             raise LangueError(f"two models are called {name}; name one of them otherwise, as NAME={bases[name]}")
-    return ServedModels([serve(name, load(path, device, adapter=own), worker, settings) for name, path, own in places])
+    tasks = ((name, load(path, device, adapter=own, weights=weights)) for name, path, own in places)
+    return ServedModels([serve(name, task, worker, settings) for name, task in tasks])
 
 
 def _only(bases: dict[str, str], adapter: str) -> str:
