@@ -198,7 +198,7 @@ class Attention(Mixer):
         if guide.bias is not None:
             mask = _with_bias(guide.bias, mask, layout)
         if layout.page_table is not None:
-            mixed = kernels.attention_along_rows(queries, keys, values, layout.gather_indices(self.key_heads), mask)
+            mixed = _along_rows(queries, keys, values, mask, layout, self.key_heads)
         else:
             causal, dropout = mask is None and layout.is_plain_causal(self.window), self.dropout * self.training
             mixed = kernels.attention(queries, keys, values, mask, causal=causal, dropout=dropout)
@@ -234,6 +234,20 @@ class Attention(Mixer):
         key_heads = both.shape[2] - heads
         weight = torch.cat([self.query_norm.expand(heads, -1), self.key_norm.expand(key_heads, -1)])
         return normed * weight
+
+
+def _along_rows(
+    queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, layout: Layout, key_heads: int
+) -> Tensor:
+    """Attention (B, heads, T, head width) to tables, of rows of like length at a time where that saves something."""
+    places = layout.gather_indices(key_heads)
+    if mask is None or not layout.like_rows():
+        return kernels.attention_along_rows(queries, keys, values, places, mask)
+    mixed, mask = torch.empty_like(queries), mask.expand(len(queries), -1, -1, -1)
+    for rows, length in layout.like_rows():
+        seen, hidden = places[rows, :, -length:], mask[rows, :, :, -length:]
+        mixed[rows] = kernels.attention_along_rows(queries[rows], keys, values, seen, hidden)
+    return mixed
 
 
 def _stretched(queries: Tensor, scale: bool) -> Tensor:

@@ -11,6 +11,9 @@ from langue import kernels
 from langue.batch import TRUNK
 from langue.nn.state import PageTable, State
 
+WORTH_IT = 0.6
+"""The share of positions up to which rows of like length are looked at by themselves: several passes cost something."""
+
 
 @dataclass(frozen=True)
 class Guide:
@@ -56,6 +59,7 @@ class Layout:
     guides: list[Guide] = field(default_factory=list)
     _masks: dict[int | None, Tensor | None] = field(default_factory=dict)
     _gather_indices: dict[int, Tensor] = field(default_factory=dict)
+    _like_rows: list[tuple[Tensor, int]] | None = None
 
     @classmethod
     def of(
@@ -103,6 +107,16 @@ class Layout:
             self._gather_indices[key_heads] = self.page_table.gather_indices(key_heads)
         return self._gather_indices[key_heads]
 
+    def like_rows(self) -> list[tuple[Tensor, int]]:
+        """Numbers of rows of like length, and the last visible positions that these need; nothing if that saves little.
+
+        The longest of some rows is at most twice as long as any other, so that a short text that stands beside a long
+        one looks at little padding.
+        """
+        if self._like_rows is None:
+            self._like_rows = [] if self.valid is None else _like_rows(self.valid)
+        return self._like_rows
+
     def mask(self, window: int | None) -> Tensor | None:
         """The attention mask, (1 or B, 1, T, S) bool, or None when plain causal or full attention says it all.
 
@@ -139,6 +153,17 @@ class Layout:
             own, trunk, others = documents[:, None, :, None], trunks[:, None, :, None], documents[:, None, None, :]
             mask = mask & ((own == others) | (trunk == others))
         return mask
+
+
+def _like_rows(valid: Tensor) -> list[tuple[Tensor, int]]:
+    """See `Layout.like_rows`, of (B, S) bool that is padded on the left."""
+    kinds: dict[int, list[int]] = {}
+    lengths = valid.sum(1).tolist()
+    for row, length in enumerate(lengths):
+        kinds.setdefault(length.bit_length(), []).append(row)
+    groups = [(torch.tensor(rows, device=valid.device), max(lengths[row] for row in rows)) for rows in kinds.values()]
+    needed = sum(len(rows) * length for rows, length in groups)
+    return groups if needed <= WORTH_IT * valid.numel() else []
 
 
 def _trees(documents: Tensor) -> Tensor:
