@@ -115,6 +115,18 @@ def test_proposals_followed_the_longest_end_that_stood_before(text: list[int], c
     assert repeated(np.array(text, np.int64), count) == expected
 
 
+def test_the_more_texts_there_are_the_less_is_proposed_to_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, shapes = model_of("attention", context=60), set()
+    hidden, settings = model.hidden, SamplingSettings(temperature=0, max_tokens=20)
+    note = lambda batch, state: (shapes.add(tuple(batch.ids.shape)), hidden(batch, state))[1]  # noqa: E731
+    monkeypatch.setattr(model, "hidden", note)
+    for rows, longest in ((4, 9), (16, 4), (40, 2)):  # of the last, the prompts
+        shapes.clear()
+        engine = Engine(model, EngineSettings(speculate=8), model_of("attention", context=60))
+        engine.run([Request([row % 26 + 4, row // 26 + 4], settings) for row in range(rows)])
+        assert max(length for _, length in shapes) == longest
+
+
 def test_what_speculation_needs_is_said() -> None:
     for model in (model_of("gru"), model_of("mixed"), model_of("attention", form="seq2seq")):
         with pytest.raises(LangueError, match="set speculate to 0"):

@@ -29,6 +29,10 @@ WEIGHTS_SHARE = 4
 FEW = 32
 """Positions of a prompt that are not read by themselves unless they are all: they take as long as twice as many."""
 
+READ_AHEAD = {"cpu": 64}
+"""Positions of a step, proposed ones included, up to which more of them are worth their time. SmolLM2-135M takes on one
+core of a Sapphire Rapids 56, 83, 136 and 261 ms for 1, 4, 16 and 64."""
+
 
 class Engine:
     """Requests come, go on side by side, each by its own settings, and leave.
@@ -206,11 +210,19 @@ class Engine:
             self._reading.append(writing.again(over))
         events = []
         if writing.running:
-            room = sys.maxsize if self._limit is None else self._limit - max(member.seen for member in writing.running)
-            writing.read(min(self.settings.speculate, room - 1), self._wanted())
+            writing.read(self._proposals(writing), self._wanted())
             events = self._choose(writing)
         self._drop_empty()
         return events
+
+    def _proposals(self, writing: Cohort) -> int:
+        """Tokens that may be proposed to each text, all of which have to be within the context."""
+        if not self.settings.speculate:
+            return 0
+        seen = max(running.seen for running in writing.running)
+        room = sys.maxsize if self._limit is None else self._limit - seen
+        device = self.models[0].device.type
+        return min(self.settings.speculate, room - 1, READ_AHEAD.get(device, 512) // len(writing.batch) - 1)
 
     def _admit(self) -> None:
         """Take requests that there is room for; prompts that may be read in pieces are read each by itself."""
