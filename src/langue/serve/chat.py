@@ -200,8 +200,8 @@ class _ChatAnswer:
                     begun.add(piece.choice)
                     delta = {"role": "assistant", "content": ""}
                     yield {**fields, "choices": [_delta(piece.choice, delta, None, None)]}
-                for delta, reason in self._deltas(filters[piece.choice], piece):
-                    logprobs = self._logprobs(piece.chances)
+                for number, (delta, reason) in enumerate(self._deltas(filters[piece.choice], piece)):
+                    logprobs = self._logprobs(() if number else piece.chances)
                     yield {**fields, "choices": [_delta(piece.choice, delta, logprobs, reason)]}
         if self.body.tells_usage:
             yield {**fields, "choices": [], "usage": self.writer.usage}

@@ -72,19 +72,25 @@ class Job(ABC):
     def parts(self) -> int:
         """Number of its parts."""
 
-    async def happenings(self) -> AsyncGenerator[DrawnToken | Finished]:
-        """Everything that happens to it, until all parts are finished.
+    async def happenings(self) -> AsyncGenerator[list[DrawnToken | Finished]]:
+        """Everything that happens to it until all parts are finished, as much at a time as has come since.
 
         Raises:
             Exception: the job has failed.
         """
         left = self.parts
         while left:
+            happenings: list[DrawnToken | Finished] = []
             happening = await self.arrivals.get()
+            while not isinstance(happening, Exception):
+                happenings.append(happening)
+                if self.arrivals.empty():
+                    break
+                happening = self.arrivals.get_nowait()
+            left -= sum(isinstance(one, Finished) for one in happenings)
+            yield happenings
             if isinstance(happening, Exception):
                 raise happening
-            left -= isinstance(happening, Finished)
-            yield happening
 
     async def results(self) -> list[Any]:
         """The result of each part, in their order.
@@ -93,9 +99,8 @@ class Job(ABC):
             Exception: the job has failed.
         """
         results: dict[int, Any] = {}
-        async for happening in self.happenings():
-            if isinstance(happening, Finished):
-                results[happening.part] = happening.result
+        async for happenings in self.happenings():
+            results |= {one.part: one.result for one in happenings if isinstance(one, Finished)}
         return [results[part] for part in sorted(results)]
 
 

@@ -19,7 +19,7 @@ from langue.errors import LangueError
 from langue.serve.bodies import ModelBody
 from langue.serve.calls import TokenChances
 from langue.serve.errors import RequestError
-from langue.serve.jobs import ChanceRecorder, DrawnToken, TokenListener, WritingJob
+from langue.serve.jobs import ChanceRecorder, DrawnToken, Finished, TokenListener, WritingJob
 from langue.serve.models import ServedModel
 from langue.serve.service import asker_of, service_of, submitted
 from langue.serve.settings import ServeSettings
@@ -238,22 +238,28 @@ class Writer:
         return [WrittenChoice(n // self.samples, texts[n], reasons[n], chances[n]) for n in numbers]
 
     async def pieces(self) -> AsyncGenerator[Piece]:
-        """All texts piece by piece, as they become certain."""
+        """All texts piece by piece, as they become certain; of a text that is written faster than it is sent, more at
+        once."""
         job = await self._prepared(listening=True)
-        results = []
+        results: list[list[Hypothesis]] = []
         with submitted(self.request, self.model.lane, job):
-            async with aclosing(job.happenings()) as happenings:
-                async for happening in happenings:
-                    if isinstance(happening, DrawnToken):
-                        choice = happening.part * self.samples + happening.sample
-                        chances = [] if happening.chances is None else [happening.chances]
-                        if happening.text or chances:
-                            yield Piece(choice, happening.text, chances)
-                        continue
-                    results.append(happening.result)
-                    for sample, hypothesis in enumerate(happening.result):
-                        yield self._last(job.listeners[happening.part], happening.part, sample, hypothesis)
+            async with aclosing(job.happenings()) as arrivals:
+                async for happenings in arrivals:
+                    pieces = [piece for happening in happenings for piece in self._pieces_of(job, happening, results)]
+                    for piece in _by_choice(pieces):
+                        yield piece
         self._count(results)
+
+    def _pieces_of(
+        self, job: WritingJob, happening: DrawnToken | Finished, results: list[list[Hypothesis]]
+    ) -> list[Piece]:
+        """Pieces that a token brings, or the end of a prompt's texts, which is kept among results."""
+        if isinstance(happening, DrawnToken):
+            chances = [] if happening.chances is None else [happening.chances]
+            return [Piece(happening.part * self.samples + happening.sample, happening.text, chances)]
+        results.append(happening.result)
+        listener = job.listener(happening.part)
+        return [self._last(listener, happening.part, number, one) for number, one in enumerate(happening.result)]
 
     @property
     def usage(self) -> dict[str, int]:
@@ -308,6 +314,17 @@ class Writer:
         usage = self.usage
         asker_of(self.request).facts.update(usage)
         service_of(self.request).worker.counts.tokens(read=usage["prompt_tokens"], written=self.written)
+
+
+def _by_choice(pieces: Sequence[Piece]) -> list[Piece]:
+    """One piece of each text, without those that say nothing."""
+    joined: dict[int, Piece] = {}
+    for piece in pieces:
+        before = joined.get(piece.choice)
+        if before is not None:
+            piece = Piece(piece.choice, before.text + piece.text, [*before.chances, *piece.chances], piece.reason)
+        joined[piece.choice] = piece
+    return [piece for piece in joined.values() if piece.text or piece.chances or piece.reason]
 
 
 def _reason(hypothesis: Hypothesis, stopped: bool) -> str:
