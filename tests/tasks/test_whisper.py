@@ -15,6 +15,7 @@ from tokenizers import AddedToken
 
 import langue
 from langue import cli
+from langue.adapters.settings import AdaptSettings
 from langue.data.audio import RATE, read_blocks
 from langue.data.playback import Playback
 from langue.engine.hypothesis import Hypothesis
@@ -372,7 +373,14 @@ samples: {max_tokens: 0}
 """
 
 
-def test_it_is_a_policy(model: Model, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("adapt", [None, AdaptSettings(rank=2)], ids=["whole", "adapters"])
+def test_it_is_a_policy(
+    model: Model,
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    adapt: AdaptSettings | None,
+) -> None:
     """What it draws without times is what it learns from; its prompt is not drawn, and texts end within the context."""
     monkeypatch.setattr(whisper_tokens, "MULTILINGUAL", 1)
     model = build(model.config.replace(encoder={"context": 150, "layers": 2}), seed=5)
@@ -380,7 +388,7 @@ def test_it_is_a_policy(model: Model, tokenizer: Tokenizer, tmp_path: Path, monk
     write_published(PretrainedModel(model, tokenizer), tmp_path / "whisper")
     write_spoken(tmp_path)
     (tmp_path / "play.yaml").write_text(PLAYING.replace("DATA", str(tmp_path / "train.jsonl")))
-    recipe = read_recipe(tmp_path / "play.yaml")
+    recipe = read_recipe(tmp_path / "play.yaml").replace(adapt=adapt)
     run = train(recipe, tmp_path / "run", start_from=tmp_path / "whisper", report=False).folder.path
     rows = rows_in(run, "train")
     assert max(row["drift"] for row in rows) < 1e-4
