@@ -20,6 +20,7 @@ from langue.cli import run
 from langue.errors import LangueError
 from langue.experiment.adapters import merge
 from langue.experiment.cost import cost_between
+from langue.experiment.shrink import shrink
 from langue.experiment.training import train
 from langue.objectives import Causal
 from langue.report.cost import read_cost
@@ -149,6 +150,7 @@ def test_merging_is_measured_beside_the_base(folder: Path, tmp_path: Path) -> No
         assert cost.loss.low <= cost.loss.difference <= cost.loss.high < 0
         assert cost.before.parameters == cost.after.parameters
         assert f"{cost.loss.difference:+.4f}" in (out / "cost.html").read_text(encoding="utf-8")
+    assert shrink(tmp_path / "merged on other.txt", tmp_path / "small", to="int8", seconds=0.01).loss is not None
     with pytest.raises(LangueError, match=r"nowhere\.txt"):
         merge(folder / "one", tmp_path / "none", data="nowhere.txt", seconds=0.01)
     assert not (tmp_path / "none").exists()

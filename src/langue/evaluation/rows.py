@@ -28,7 +28,7 @@ ROW = 256
 """Tokens of a row of running text, or the model's context where that is shorter."""
 
 CALIBRATED, MEASURED = 1 << 13, 1 << 14
-"""Positions that parts are chosen by, and that losses are measured on."""
+"""Positions that parts are chosen by unless more are wanted, and that losses are measured on."""
 
 TOGETHER = 16
 """Rows that are encoded at once."""
@@ -57,6 +57,7 @@ def split_rows(
     calibrate: str | None,
     measure: str | None,
     reading: Mapping[str, Any] = MappingProxyType({}),
+    calibrated: int = CALIBRATED,
 ) -> Split:
     """Rows to choose by and others to measure on, drawn from all over each source.
 
@@ -67,6 +68,7 @@ def split_rows(
         calibrate: a file for the first; None takes the run's dev data, or else what is measured on.
         measure: a file for the second; None takes the run's test or dev data, or else what is calibrated with.
         reading: settings of how files are read, where they differ from those of the training.
+        calibrated: positions of the first, at most.
 
     Raises:
         LangueError: there are no such data, or not enough of them.
@@ -83,7 +85,7 @@ def split_rows(
     if second is first and len(first.rows) < 2:
         raise LangueError(f"{first.name}: one row is too little to choose by and to measure on; give more data")
     rows = _shuffled(first.rows)
-    chosen, count = _taken(task, first.name, rows[: (len(rows) + 1) // 2] if second is first else rows, CALIBRATED)
+    chosen, count = _taken(task, first.name, rows[: (len(rows) + 1) // 2] if second is first else rows, calibrated)
     others = rows[count:] if second is first else _shuffled(second.rows)
     return Split(chosen, first.name, _taken(task, second.name, others, MEASURED)[0], second.name)
 

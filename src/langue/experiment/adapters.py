@@ -195,6 +195,7 @@ def _describe(before: RunFolder, recipe: Recipe, after: RunFolder) -> None:
     if not before.is_run():
         return
     write_recipe(recipe.replace(adapt=None), after.recipe_file)
+    before.copy_held_out(after.path)
     for file in (before.environment_file, before.metrics_file):
         if file.is_file():
             shutil.copyfile(file, after.path / file.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,12 @@ class RunFolder:
             raise LangueError(f"{self.path} is no run folder: {' and '.join(lacking)} {verb} missing")
         check_folder(self.path)
         return read_recipe(self.recipe_file)
+
+    def copy_held_out(self, folder: Path) -> None:
+        """Copy the token stores of the run's dev and test data into a folder that is being made, to measure by."""
+        for store in sorted([*self.data.glob("dev*"), *self.data.glob("test*")]):
+            if store.is_dir():
+                shutil.copytree(store, folder / "data" / store.name)
 
     @contextmanager
     def claim(self, *, resume: bool) -> Iterator[None]:
