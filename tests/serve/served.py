@@ -18,6 +18,7 @@ import numpy as np
 import openai
 import torch
 
+from langue.data.settings import PairSettings
 from langue.models import ModelConfig, build
 from langue.search import Index
 from langue.serve.address import bind, url_of
@@ -82,11 +83,13 @@ def judge(outputs: int = 1) -> Classify:
     return Classify(build(config), tokenizer, settings)
 
 
-def rewriter(kind: type[Rewrite]) -> Rewrite:
-    """An encoder–decoder of random weights."""
+def rewriter(kind: type[Rewrite], languages: tuple[str, ...] = ()) -> Rewrite:
+    """An encoder–decoder of random weights, which is told one of several languages if there are any."""
     tokenizer = letters()
-    config = ModelConfig(vocab_size=tokenizer.vocab_size, form="seq2seq", layers=1, width=16, heads=2, context=64)
-    return kind(build(config, seed=3), tokenizer)
+    size = tokenizer.vocab_size
+    sources = {"source_vocab_size": size + len(languages)} if languages else {}
+    config = ModelConfig(vocab_size=size, form="seq2seq", layers=1, width=16, heads=2, context=64, **sources)
+    return kind(build(config, seed=3), tokenizer, PairSettings(tags=languages, tagged=bool(languages)))
 
 
 def listener() -> CTCTranscriber:

@@ -47,6 +47,7 @@ def served(tmp_path_factory):
         "endless": endless(),
         "letters": writer(),
         "translator": rewriter(Translate),
+        "polyglot": rewriter(Translate, ("de", "fr")),
         "teller": rewriter(Summarize),
         "ear": listener(),
     }
@@ -332,6 +333,27 @@ def test_heads_show_what_tokens_look_at(served, opened):
     page.locator(".token").nth(3).focus()
     weights = page.locator(".token").evaluate_all("all => all.map(e => Number(e.style.getPropertyValue('--weight')))")
     assert [weight**2 for weight in weights] == pytest.approx(maps[-1][1][3].tolist(), abs=2e-3)
+
+
+def test_a_translator_is_told_the_language_and_shows_how_it_looks(served, opened):
+    page = opened(served, "translate")
+    expect(page.get_by_label("Language")).to_be_hidden()
+    page.locator("#model").select_option("polyglot")
+    page.get_by_label("Language").select_option("fr")
+    page.get_by_label("Text to translate").fill("red stars and days")
+    page.get_by_role("button", name="Translate").click()
+    body = {"model": "polyglot", "input": "red stars and days", "target_language": "fr"}
+    text = served.post("/v1/translate", body).json()["data"][0]["text"]
+    expect(panel(page, "translate").locator(".said")).to_have_text(text)
+    page.locator("#tab-attention").click()
+    page.locator("#model").select_option("polyglot")
+    place = panel(page, "attention")
+    place.get_by_label("Language").select_option("fr")
+    place.get_by_label("Text", exact=True).fill("red stars and days")
+    place.get_by_role("button", name="Look").click()
+    expect(place.locator(".token")).not_to_have_count(0)
+    expect(place.get_by_label("What is written about it")).to_have_value(text)
+    assert place.locator(".tokens").last.locator("span").all_inner_texts()[:3] == ["<fr>", "r", "e"]
 
 
 def show_everything(page):
