@@ -1,9 +1,8 @@
 """Plain decoding: tokens per second of a decoder at 1, 8, 16 and 32 rows beside Transformers, CTranslate2, llama.cpp.
 
 `--model` is a GGUF file of SmolLM2 (or another model of Llama's family). All write greedily after the same prompts as
-many tokens each, so that all do the same work; Langue and Transformers from one folder, in single precision, llama.cpp
-from a GGUF file of 16 bits, half as much to read, and one prompt after the other. Langue and CTranslate2 also with
-matrices of eight bits, CTranslate2 where it is installed.
+many tokens each, so that all do the same work; Langue and Transformers from one folder, in single precision, Langue and
+CTranslate2 also with matrices of eight bits, llama.cpp's server with Q8_0 and Q4_0, where these are installed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Contestant, Options, Result, Skip, alternate, say, speedup, spread
+from benchmarks.harness import Contestant, Options, Result, Skip, alternate, say, server, speedup, spread
+from benchmarks.peers import llama_cpp
 
 ROWS = (1, 8, 16, 32)
 NEW = 64
@@ -68,10 +68,10 @@ def _contestants(place: str, rows: int, new: int) -> list[Contestant]:
     ]
     if importlib.util.find_spec("ctranslate2") is not None:
         found.append(contestant("CTranslate2, int8", "ctranslate2_maker"))
-    if importlib.util.find_spec("llama_cpp") is None:
-        say("without llama.cpp, which is not installed")
+    if not llama_cpp.is_there():
+        say("without llama.cpp, whose programs are not on the PATH")
         return found
-    return [*found, contestant("llama.cpp, one by one", "llama_maker")]
+    return [*found, contestant("llama.cpp, Q8_0", "llama_8_maker"), contestant("llama.cpp, Q4_0", "llama_4_maker")]
 
 
 def write_folder(model: Path, folder: str) -> None:
@@ -81,7 +81,7 @@ def write_folder(model: Path, folder: str) -> None:
 
     network, tokenizer = read_gguf(model)
     write_published(PretrainedModel(network, tokenizer), Path(folder))
-    if importlib.util.find_spec("llama_cpp") is not None:
+    if llama_cpp.is_there():
         write_gguf(network, tokenizer, Path(folder) / "model.gguf")
 
 
@@ -167,24 +167,29 @@ def transformers_maker(*, folder: str, answers: str, rows: int, new: int) -> Cal
     return step
 
 
-def llama_maker(*, folder: str, answers: str, rows: int, new: int) -> Callable[[], object]:
-    """llama.cpp, which its package lets write one text at a time."""
-    import itertools
+def llama_maker(*, folder: str, answers: str, rows: int, new: int, bits: str) -> Callable[[], object]:
+    """llama.cpp's server, which is asked for all texts at once, and goes when this process does."""
+    import atexit
+    import contextlib
 
-    import llama_cpp
     import torch
 
-    prompts = _prompts(folder, rows)
-    threads = torch.get_num_threads()
-    model = llama_cpp.Llama(
-        f"{folder}/model.gguf", n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False
-    )
+    prompts, model = _prompts(folder, rows), llama_cpp.quantized(Path(folder) / "model.gguf", bits)
+    running = contextlib.ExitStack()
+    url = running.enter_context(server(llama_cpp.command(model, rows, torch.get_num_threads())))
+    atexit.register(running.close)
 
     def step() -> None:
-        found = []
-        for prompt in prompts:
-            model.reset()
-            found.append(list(itertools.islice(model.generate(prompt, temp=0.0, reset=True), new)))
-        Path(answers).write_text(json.dumps(found), encoding="utf-8")
+        Path(answers).write_text(json.dumps(llama_cpp.write(url, prompts, new)), encoding="utf-8")
 
     return step
+
+
+def llama_8_maker(**arguments: Any) -> Callable[[], object]:
+    """llama.cpp with blocks of eight bits."""
+    return llama_maker(**arguments, bits="Q8_0")
+
+
+def llama_4_maker(**arguments: Any) -> Callable[[], object]:
+    """llama.cpp with blocks of four bits."""
+    return llama_maker(**arguments, bits="Q4_0")

@@ -14,11 +14,15 @@ import json
 import multiprocessing
 import platform
 import re
+import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from multiprocessing.connection import Connection
@@ -29,6 +33,9 @@ from langue.files.metric_rows import read_lines
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+
+READY = 180.0
+"""Seconds in which a server has to answer."""
 
 Result = dict[str, Any]
 """`{"title", "columns": {key: heading}, "rows": [{key: value}], "notes": [sentence]}` and, once recorded, `about`."""
@@ -63,6 +70,36 @@ class Contestant:
 def say(text: str) -> None:
     """Tell the reader what is going on; results go to files."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def server(command: Sequence[str]) -> Iterator[str]:
+    """The URL of a server that runs as a process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/health", process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + READY
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise Skip(f"no server answers at {url}")
 
 
 def alternate(

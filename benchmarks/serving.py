@@ -1,4 +1,4 @@
-"""A server under load: tokens a second and the time to the first token of 1 to 64 clients, beside `transformers serve`.
+"""A server under load: tokens a second and the time to the first token of 1 to 64 clients, beside others' servers.
 
 `--model` is a GGUF file of a chat model (SmolLM2, say), `--data` a folder of sentence-transformers for the vectors,
 which may be left out. All servers listen on the loopback and share the cores with the clients, which are one process of
@@ -11,23 +11,22 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import random
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import langue
 from benchmarks.decode import PROMPT, write_folder
-from benchmarks.harness import Options, Result, Skip, say
+from benchmarks.harness import Options, Result, Skip, say, server
+from benchmarks.peers import llama_cpp
 
 LENGTHS = (
     225, 199, 65, 97, 57, 62, 104, 118, 22, 97, 146, 94, 107, 98, 126, 64, 122, 57, 126, 54, 133, 168, 51, 61, 120, 89,
@@ -43,9 +42,6 @@ PAUSE = 0.2
 
 TEXTS = 8
 """Texts of a request for vectors."""
-
-READY = 180.0
-"""Seconds in which a server has to answer."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,12 @@ def run(options: Options) -> Result:
     with tempfile.TemporaryDirectory() as place:
         folder = f"{place}/model"
         write_folder(options.model, folder)
+        langue.shrink(folder, f"{folder}-int8", to="int8")
         loads = [Load(count, 2 if quick else max(2, 64 // count), 8 if quick else NEW) for count in CLIENTS]
         loads = loads[::2] if quick else loads
         for name, command, model in _servers(folder):
             say(f"{name} …")
-            with _server(command) as url:
+            with server(command) as url:
                 rows += [_row(name, load, _under_load(f"{url}/v1/completions", model, load)) for load in loads]
         rows.append(_engine_alone(folder, loads[-1]))
     if options.data is not None:
@@ -100,41 +97,18 @@ def run(options: Options) -> Result:
 def _servers(folder: str) -> Iterator[tuple[str, list[str], str]]:
     """Name and command of each server, behind which its port is put, and the name of the model there."""
     yield "langue serve", [sys.executable, "-m", "langue", "serve", f"model={folder}", "--port"], "model"
+    eight = [sys.executable, "-m", "langue", "serve", f"model={folder}-int8", "--port"]
+    yield "langue serve, int8", eight, "model"
+    if llama_cpp.is_there():
+        file = llama_cpp.quantized(Path(folder) / "model.gguf", "Q8_0")
+        yield "llama-server, Q8_0", llama_cpp.command(file, 16, os.cpu_count() or 1), "model"
+    else:
+        say("without llama.cpp, whose programs are not on the PATH")
     if any(importlib.util.find_spec(name) is None for name in ("fastapi", "transformers")):
         say("without transformers serve, which wants FastAPI")
         return
     program = str(Path(sys.executable).with_name("transformers"))
     yield "transformers serve", [program, "serve", folder, "--continuous-batching", "--port"], folder
-
-
-@contextmanager
-def _server(command: Sequence[str]) -> Iterator[str]:
-    """The URL of a server that runs as a process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _await(f"{url}/health", process)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + READY
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise Skip(f"no server answers at {url}")
 
 
 def _under_load(url: str, model: str, load: Load) -> list[Answered]:
@@ -161,7 +135,6 @@ def _row(name: str, load: Load, answers: Sequence[Answered]) -> dict[str, Any]:
 
 def _engine_alone(folder: str, load: Load) -> dict[str, Any]:
     """The same requests by the engine itself, in this process."""
-    import langue
     from langue.engine import Engine, EngineSettings, SamplingSettings
 
     task = langue.load(folder, task="generate", device="cpu")
@@ -181,7 +154,7 @@ def _vectors(folder: Path, quick: bool) -> list[dict[str, Any]]:
     rows = []
     for name, command in (("langue serve", ours), ("sentence-transformers behind Starlette", theirs)):
         say(f"{name} …")
-        with _server(command) as url:
+        with server(command) as url:
             for clients in (1, 16):
                 load = Load(clients, 2 if quick else max(4, 64 // clients), 0)
                 answers = _under_load(f"{url}/v1/embeddings", "model", load)
