@@ -146,6 +146,16 @@ def test_a_client_that_sends_slowly_is_left(narrow):
     assert talk(narrow, body).startswith(b"HTTP/1.1 408")
 
 
+def test_more_connections_than_allowed_are_refused():
+    with serving({"tiny": writer()}, connections=5) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        open_ones = [socket.create_connection((host, int(port))) for _ in range(5)]
+        until(lambda: server.http.get("/health").status_code == 503)
+        for connection in open_ones:
+            connection.close()
+        until(lambda: server.http.get("/health").status_code == 200)
+
+
 def test_origins_are_those_that_were_named(narrow):
     for origin, allowed in (("https://a.example", "https://a.example"), ("https://b.example", None)):
         answer = narrow.http.get("/health", headers={"Origin": origin})

@@ -139,6 +139,16 @@ def test_a_model_that_cannot_translate_says_so(served):
     assert "no option translate" in error.value.body["message"]
 
 
+def test_recordings_beyond_those_at_once_are_refused(served):
+    uploads, served.service.uploads = served.service.uploads, served.service.settings.uploads
+    try:
+        with pytest.raises(openai.RateLimitError):
+            served.client().audio.transcriptions.create(model="ear", file=("a.wav", sound()))
+    finally:
+        served.service.uploads = uploads
+    assert uploads == 0
+
+
 def test_a_url_is_no_file(served):
     answer = httpx2.post(
         f"{served.url}/v1/audio/transcriptions", data={"model": "ear", "file": "http://127.0.0.1:9/a.wav"}

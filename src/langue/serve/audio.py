@@ -18,6 +18,7 @@ from langue.errors import LangueError
 from langue.serve.bodies import ModelBody, parse_fields
 from langue.serve.errors import RequestError
 from langue.serve.jobs import CallJob
+from langue.serve.models import ServedModel
 from langue.serve.service import asker_of, service_of, submitted
 from langue.tasks.transcribe.captions import captions
 
@@ -56,22 +57,28 @@ def hearing(route: str) -> Callable[[Request], Awaitable[Response]]:
 
     async def hear(request: Request) -> Response:
         """Answer a request with a recording."""
-        async with request.form(max_files=1, max_fields=MOST_FIELDS) as form:
-            body = parse_fields(AudioBody, _fields(form))
-            service = service_of(request)
-            asker_of(request).facts["model"] = body.model
-            model = service.models.able(body.model, route)
-            sound = await asyncio.to_thread(_read, _file(form).file, service.settings.audio_seconds)
-        job = CallJob(asker_of(request).client, "hear", [sound], body.options(route == TRANSLATE))
-        with submitted(request, model.calls, job):
-            [transcript] = await job.results()
-        task = "translate" if route == TRANSLATE else "transcribe"
-        return _shown(body.response_format, transcript, task)
+        with service_of(request).uploading():
+            body, model, sound = await _received(request, route)
+            job = CallJob(asker_of(request).client, "hear", [sound], body.options(route == TRANSLATE))
+            with submitted(request, model.calls, job):
+                [transcript] = await job.results()
+        return _shown(body.response_format, transcript, "translate" if route == TRANSLATE else "transcribe")
 
     return hear
 
 
 transcriptions, translations = hearing(TRANSCRIBE), hearing(TRANSLATE)
+
+
+async def _received(request: Request, route: str) -> tuple[AudioBody, ServedModel, np.ndarray]:
+    """The fields of a form, the model that they name, and the recording's samples."""
+    async with request.form(max_files=1, max_fields=MOST_FIELDS) as form:
+        body = parse_fields(AudioBody, _fields(form))
+        asker_of(request).facts["model"] = body.model
+        service = service_of(request)
+        model = service.models.able(body.model, route)
+        sound = await asyncio.to_thread(_read, _file(form).file, service.settings.audio_seconds)
+    return body, model, sound
 
 
 def _fields(form: FormData) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from starlette.requests import Request
 
 from langue.serve.bodies import Body, ModelBody, parse_body
-from langue.serve.errors import RequestError
+from langue.serve.errors import RequestError, too_busy
 from langue.serve.jobs import Job
 from langue.serve.lanes import Lane
 from langue.serve.models import ServedModels
@@ -69,6 +69,7 @@ class Service:
             page of another server lead a browser here by a name of its own.
         is_draining: no new requests are taken, since the server is to end.
         under_way: requests that are being answered.
+        uploads: of these, those with recordings.
     """
 
     models: ServedModels
@@ -79,6 +80,23 @@ class Service:
     is_private: bool = False
     is_draining: bool = False
     under_way: int = 0
+    uploads: int = 0
+
+    @contextmanager
+    def uploading(self) -> Generator[None]:
+        """A context for a request with a recording.
+
+        Raises:
+            RequestError: there are too many at once.
+        """
+        if self.uploads >= self.settings.uploads:
+            raise too_busy(self.worker.seconds_to_wait())
+        self.uploads += 1
+        try:
+            yield
+        finally:
+            self.uploads -= 1
+
     started: float = field(default_factory=time.time)
 
 

@@ -38,6 +38,8 @@ class ServeSettings(Settings):
     """Bytes of an uploaded recording."""
     audio_seconds: float = Field(default=7200.0, gt=0)
     """Seconds of an uploaded recording."""
+    uploads: int = Field(default=8, ge=1)
+    """Recordings that are received or wait at once, each of which may take half a gigabyte."""
     header_bytes: int = Field(default=32 << 10, ge=1 << 10)
     """Bytes of a request's headers."""
     header_seconds: float = Field(default=10.0, gt=0)

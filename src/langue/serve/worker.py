@@ -78,7 +78,7 @@ class Worker:
         if not job.parts:
             return
         if self.waiting >= self.queue:
-            raise too_busy(self._seconds_to_wait())
+            raise too_busy(self.seconds_to_wait())
         self._jobs[job] = lane
         self._tell(lambda: lane.add(job))
 
@@ -98,7 +98,7 @@ class Worker:
             self._changes.append(change)
             self._awake.notify()
 
-    def _seconds_to_wait(self) -> int:
+    def seconds_to_wait(self) -> int:
         """Seconds in which a place in the queue should be free: jobs begin as fast as those before them end."""
         mean = sum(self._durations) / len(self._durations)
         under_way = max(1, self.unfinished - self.waiting)
