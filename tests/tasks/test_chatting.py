@@ -10,14 +10,16 @@ import pytest
 import torch
 
 import langue
-from langue.batch import IGNORE
+from langue.batch import IGNORE, Batch
 from langue.errors import LangueError
 from langue.experiment import train
 from langue.tasks.chat.data import EncodedConversation, PackedConversations
 from langue.tasks.chat.objective import AssistantObjective
 from langue.tasks.recipes import read_recipe
+from langue.text.chat import ChatTemplate
 
 TALK = [{"role": "user", "content": "up?"}, {"role": "assistant", "content": "down."}]
+LONG = [*TALK, {"role": "user", "content": "?"}, {"role": "assistant", "content": "left!ok"}]
 LAYOUTS = {
     "messages": {"messages": TALK},
     "sharegpt": {"conversations": [{"from": "human", "value": "up?"}, {"from": "gpt", "value": "down."}]},
@@ -32,12 +34,23 @@ def recipe(folder: Path, rows: list[dict], **changes: str):
     content = {
         "task": "chat",
         "tokenizer": {"kind": "byte"},
-        "model": {"preset": "gpt-nano", "context": 48, "layers": 1, "width": 32, "heads": 2},
+        "model": {"preset": "gpt-nano", "context": 80, "layers": 1, "width": 32, "heads": 2},
         "data": {"train": str(folder / "talks.jsonl"), "dev": 0.25},
         "training": {"steps": 60, "batch_size": 4, "learning_rate": 0.01, "evaluate_every": 60},
         "samples": {"max_tokens": 8},
     }
     return read_recipe(content, changes)
+
+
+def loss_by_hand(model, talks: list[list[dict]]) -> float:
+    """The mean loss of the assistant's tokens, one conversation after the other."""
+    losses = []
+    for talk in talks:
+        ids, is_assistant = ChatTemplate(model.tokenizer).render(talk)
+        with torch.inference_mode():
+            logs = model.model(Batch(torch.tensor([ids[:-1]]))).log_softmax(-1)[0]
+        losses += [-float(logs[place - 1, ids[place]]) for place in range(1, len(ids)) if is_assistant[place]]
+    return sum(losses) / len(losses)
 
 
 def test_a_decoder_learns_to_answer_and_talks(tmp_path, capsys):
@@ -50,6 +63,10 @@ def test_a_decoder_learns_to_answer_and_talks(tmp_path, capsys):
     assert model.chat("up?", temperature=0) == {"role": "assistant", "content": "down."}
     assert "".join(model.chat(TALK[:1], stream=True, temperature=0)) == "down."
     assert "<mark>down.&lt;|end|&gt;</mark>" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "test.jsonl").write_text(json.dumps({"messages": TALK}) + "\n" + json.dumps({"messages": LONG}) + "\n")
+    measured = langue.evaluate(model, str(tmp_path / "test.jsonl"))
+    assert measured["metrics"]["loss"] == pytest.approx(loss_by_hand(model, [TALK, LONG]), rel=1e-5)
+    assert (measured["conversations"], measured["tokens"]) == (2, 20)
     learnt = json.loads((tmp_path / "run" / "learnt.json").read_text(encoding="utf-8"))
     assert [[text for text, is_learnt in row if is_learnt] for row in learnt] == [["down.<|end|>"]] * 3
 

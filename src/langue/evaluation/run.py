@@ -21,6 +21,7 @@ from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.data.sources import DataSource
 from langue.data.store import MANIFEST
 from langue.errors import LangueError, as_option, either
+from langue.evaluation.conversations import evaluate_talks, holds_conversations
 from langue.evaluation.embedders import BEIR, evaluate_searches, evaluate_table, refuse_split
 from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluation.search import RERANKED
@@ -107,7 +108,10 @@ def evaluate(
     check_options(task, data, [name for name, value in options.items() if value is not None])
     if language is not None:
         check_language(language)
-    if task.measured_on == "text":
+    talks = recipe_data(None, "chat", reading)
+    if task.name == "generate" and not _is_read(data) and holds_conversations(data, talks):
+        result = evaluate_talks(task, data, talks)
+    elif task.measured_on == "text":
         result = _on_text(task, data, ReadSettings(documents=documents, text=text, **reading), stride)
     elif task.name == "embed" and (benchmark == BEIR or _is_beir(data)):
         judge = None if rerank is None else load_reranker(rerank, device)

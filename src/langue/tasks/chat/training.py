@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from langue.console import say
 from langue.data import Loader
 from langue.data.labelled import Labelled
@@ -17,11 +15,10 @@ from langue.errors import LangueError, reading
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.tasks.chat.data import PackedConversations, conversation_of, encoded, texts_in
+from langue.tasks.chat.evaluate import conversation_loss
 from langue.tasks.chat.objective import AssistantObjective
 from langue.tasks.chat.settings import ChatRecipe
-from langue.tasks.framing import batch_tokens
 from langue.tasks.generate.predict import Generate
-from langue.tasks.losses import mean_loss, with_perplexity
 from langue.tasks.table_training import TableTraining
 from langue.tasks.training_task import CardWords, LearntRow, Load, Shape, rows_of, set_up, with_vocabulary
 from langue.text import Tokenizer
@@ -138,12 +135,8 @@ class ChatTraining(TableTraining[ChatRecipe]):
         return self._packed("dev", self.rows["dev"])
 
     def measure(self, model: Model, rows: list[Labelled]) -> tuple[dict[str, float], list[Any]]:
-        """Loss in nats per token of the assistant's, and perplexity."""
         packed = self._dev if rows is self.rows["dev"] else self._packed("test", rows)
-        count, objective = max(1, batch_tokens(model) // packed.context), AssistantObjective()
-        places = [np.arange(first, min(first + count, packed.size)) for first in range(0, packed.size, count)]
-        batches = (objective.batch(packed.places(some)) for some in places)
-        return with_perplexity(mean_loss(objective, model, batches, self.recipe.training.precision)), []
+        return conversation_loss(model, packed, self.recipe.training.precision), []
 
     @property
     def has_samples(self) -> bool:
