@@ -71,8 +71,9 @@ def test_likelihoods_are_those_of_the_whole_pass(served):
     assert all(token.top_logprobs[0].logprob >= token.logprob - 1e-6 for token in pieces)
 
 
+@pytest.mark.parametrize("logprobs", [False, True])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_form_is_kept_to(served, stream):
+def test_a_form_is_kept_to(served, stream, logprobs):
     schema = {
         "type": "object",
         "properties": {"a": {"enum": ["b", "c"]}},
@@ -81,7 +82,9 @@ def test_a_form_is_kept_to(served, stream):
     }
     form = {"type": "json_schema", "json_schema": {"name": "letters", "schema": schema}}
     create = served.client().chat.completions.create
-    answer = create(model="tiny", messages=ASK, response_format=form, stream=stream, seed=1, max_tokens=100)
+    answer = create(
+        model="tiny", messages=ASK, response_format=form, stream=stream, seed=1, max_tokens=100, logprobs=logprobs
+    )
     text = text_of(answer) if stream else answer.choices[0].message.content
     assert json.loads(text)["a"] in ("b", "c")
 

@@ -132,6 +132,23 @@ def talk(server, data: bytes) -> bytes:
         return answer
 
 
+def trickle(server) -> int:
+    """Bytes of a header that the server takes, if one comes every few hundredths of a second, until it closes."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=0.05) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nx: ")
+        for count in range(100):
+            try:
+                connection.sendall(b"a")
+                connection.recv(1)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                pass
+            return count
+    return 100
+
+
 def test_many_headers_are_refused(narrow):
     headers = b"".join(b"x-%d: a\r\n" % number for number in range(100_000))
     assert talk(narrow, b"GET /health HTTP/1.1\r\nhost: a\r\n" + headers + b"\r\n")[:12] in (b"HTTP/1.1 400", b"")
@@ -141,6 +158,9 @@ def test_many_headers_are_refused(narrow):
 def test_a_client_that_sends_slowly_is_left(narrow):
     begun = time.monotonic()
     assert talk(narrow, b"GET /health HTTP/1.1\r\nhost:") == b""
+    assert time.monotonic() - begun < 10
+    begun = time.monotonic()
+    assert trickle(narrow) < 100
     assert time.monotonic() - begun < 10
     body = b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"
     assert talk(narrow, body).startswith(b"HTTP/1.1 408")

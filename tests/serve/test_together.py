@@ -92,9 +92,17 @@ def test_a_client_that_leaves_frees_its_row(served, stream):
                 await asyncio.sleep(0.001)
             asking.cancel()
 
+    before = written(served)
     for _ in range(3):
         asyncio.run(run())
         until(lambda: not lane.rows and not served.service.worker.unfinished)
+    assert written(served) == before  # none was gone on with
+
+
+def written(served) -> str:
+    """The count of tokens of texts that were written to their ends."""
+    lines = served.http.get("/metrics").text.splitlines()
+    return next(line for line in lines if line.startswith('langue_tokens_total{kind="completion"}'))
 
 
 def test_a_flood_of_one_client_lets_others_in():
