@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import langue
 from langue.cli import run
+from langue.cli.chat import Dialogue
 from langue.experiment import train
 from langue.tasks.recipes import read_recipe
+from langue.text.chat import ChatTemplate
 
 TEMPLATE = (
     "{% if tools %}<|start|>T<|end|>{% endif %}{% for m in messages %}<|start|>{{ m.role[0] }}"
@@ -114,6 +117,21 @@ def test_what_cannot_be_done_is_one_sentence(model, arguments, words, capsys):
     assert words in said.err
     assert said.err.count("\n") == 1
     assert not said.out
+
+
+def test_a_turn_is_read_behind_what_was_read_before(model):
+    task = langue.load(model)
+    dialogue = Dialogue(task, "", {}, {"temperature": 0.0}, as_json=False)
+    dialogue.say("up?")
+    prefixes = dialogue.options["engine"]._prefixes
+    asked = ChatTemplate(task.tokenizer).prompt([*dialogue.messages, {"role": "user", "content": "up?"}])
+    spoken = ChatTemplate(task.tokenizer).render(dialogue.messages).ids
+    assert prefixes.known(asked) >= len(spoken) - 1  # the token that ended the turn was chosen and never read
+    dialogue.say("up?")
+    again = Dialogue(langue.load(model), "", {}, {"temperature": 0.0}, as_json=False)
+    again.messages = dialogue.messages[:2]
+    again.say("up?")
+    assert again.messages == dialogue.messages
 
 
 def test_an_unknown_command_names_the_nearest(model, capsys, monkeypatch):

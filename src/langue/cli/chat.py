@@ -54,7 +54,12 @@ class Dialogue:
     def __init__(
         self, task: Any, system: str, tools: Mapping[str, Callable[..., Any]], options: dict[str, Any], as_json: bool
     ):
-        self.task, self.tools, self.options, self.as_json = task, tools, options, as_json
+        from langue.engine import Engine, EngineSettings
+
+        # Which has read the conversation so far, and reads of the next turn what is new.
+        engine = Engine(task.model, EngineSettings(prefix_tokens=2 * task.model.config.context))
+        self.options: dict[str, Any] = {**options, "engine": engine}
+        self.task, self.tools, self.as_json = task, tools, as_json
         self.begin(system)
 
     def begin(self, system: str) -> None:

@@ -111,6 +111,7 @@ class Generate(SupervisedTask):
         output: Mapping[str, Any] | None = None,
         keys: Sequence[tuple[int | str, ...]] | None = None,
         within: int | None = None,
+        engine: Engine | None = None,
         **options: Any,
     ) -> list[list[Hypothesis]]:
         """The same with tokens, their log-probabilities and the score of each text; a stop string may stand at its end.
@@ -121,6 +122,7 @@ class Generate(SupervisedTask):
             output: the form of each text, {"schema": …}, {"regex": …} or {"choice": […]}; see `OutputSettings`.
             keys: numbers or names that the draws of each depend on beside the seed.
             within: tokens of a prompt and its text together, at most; None lets a text outgrow the context.
+            engine: one of this model's, which may remember how earlier prompts began; None makes one.
 
         Raises:
             LangueError: as of `generate`, or `within` leaves a prompt no room.
@@ -139,7 +141,7 @@ class Generate(SupervisedTask):
                 strict=True,
             )
         ]
-        hypotheses = Engine(self.model, settings).run(requests)
+        hypotheses = (engine or Engine(self.model, settings)).run(requests)
         if phrases is not None:
             say_what_is_lacking([best[0].tokens for best in hypotheses], phrases)
         return hypotheses
@@ -152,6 +154,7 @@ class Generate(SupervisedTask):
         special: bool = False,
         output: Mapping[str, Any] | None = None,
         within: int | None = None,
+        engine: Engine | None = None,
         **options: Any,
     ) -> Iterator[str]:
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
@@ -162,7 +165,7 @@ class Generate(SupervisedTask):
         ids = self.encode(prompt, special)
         settings = _bounded(settings, len(ids), within)
         reader, stops = self.tokenizer.stream(ids), StopStrings(_strings(stop))
-        for event in Engine(self.model, settings).stream(self.request(ids, settings, output=output)):
+        for event in (engine or Engine(self.model, settings)).stream(self.request(ids, settings, output=output)):
             piece = "" if event.token is None else stops.push(reader.push(event.token))
             if piece:
                 yield piece
