@@ -21,9 +21,10 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/langue demo
 
-# make serve RUN=runs/shakespeare
+# The demo's models and a page to use them by, or those of RUN=runs/shakespeare.
 serve: $(STAMP)
-	$(BIN)/langue serve $(RUN)
+	test -n "$(RUN)" || test -d runs/demo || $(BIN)/langue demo
+	$(BIN)/langue serve $(or $(RUN),runs/demo/*-nano)
 
 test: $(STAMP)
 	$(PYTEST)
