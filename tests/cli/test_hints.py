@@ -112,6 +112,7 @@ SPOKEN_BY = {
     "--data": [("evaluate",)],
     "--data.dev": RECIPE_VERBS,
     "--ensemble": [("translate",)],
+    "--draft": [("serve",)],
     "--environment": [("evaluate",)],
     "--episodes": [("evaluate",), ("play",)],
     "--file": [*READS_FILES, ("transcribe",)],

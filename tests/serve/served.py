@@ -146,12 +146,16 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(tasks: dict[str, Any], keys: tuple[str, ...] = (), **settings: Any) -> Iterator[Served]:
+def serving(
+    tasks: dict[str, Any], keys: tuple[str, ...] = (), drafts: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Served]:
     """Serve tasks by name, and end when the block does."""
     limits = ServeSettings(port=0, **{"drain_seconds": 5.0, **settings})
     worker = Worker(limits.queue, Counts())
     with bind(limits) as listener:
-        models = ServedModels([serve(name, task, worker, limits) for name, task in tasks.items()])
+        models = ServedModels(
+            [serve(name, task, worker, limits, (drafts or {}).get(name)) for name, task in tasks.items()]
+        )
         service = Service(models, worker, limits, Keys(keys), is_private=not keys)
         server = DrainingServer(service, ServerLog())
         ready, loops = threading.Event(), []

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from served import embedder
+from served import embedder, writer
 
 import langue
 from langue.batch import Batch
@@ -50,6 +50,17 @@ def test_adapters_stand_beside_their_base(folder):
     assert torch.equal(logits(models.named("b").task), plain)
     assert torch.equal(logits(models.named("b:one").task), adapted)
     assert not torch.equal(plain, adapted)
+
+
+def test_a_draft_has_the_tokens_of_its_model(folder):
+    worker, settings = Worker(1, Counts()), ServeSettings(speculate=2)
+    base = str(folder / "base")
+    models = load_models([f"b={base}"], [], worker, settings, "cpu", drafts=[f"b={folder / 'one'}"])
+    assert list(models.by_name) == ["b"]
+    with pytest.raises(LangueError, match="there is no model c"):
+        load_models([f"b={base}"], [], worker, settings, "cpu", drafts=[f"c={base}"])
+    with pytest.raises(LangueError, match="another tokenizer"):
+        serve("b", models.named("b").task, worker, settings, writer(kind="byte-bpe"))
 
 
 def test_names_are_those_of_folders_and_files(tmp_path, monkeypatch):

@@ -19,7 +19,8 @@ PROMPTS = ("the old ", "a red boat ", "stars", "on the sea and ")
 @pytest.fixture(scope="module")
 def served():
     sizes = {"rows": 12, "choices": 8, "prompt_tokens": 5, "prefix_tokens": 100, "speculate": 2}
-    with serving({"tiny": writer(), "other": writer(1)}, **sizes) as server:
+    drafts = {"other": writer(2, layers=1)}
+    with serving({"tiny": writer(), "other": writer(1)}, drafts=drafts, **sizes) as server:
         yield server
 
 

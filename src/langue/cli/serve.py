@@ -31,6 +31,7 @@ def serve(
     *runs: AtLeastOne,
     adapter: Several = (),
     index: Several = (),
+    draft: Several = (),
     key_file: Path | None = None,
     no_key: Flag = False,
     settings: ServeOptions = ServeOptions(),  # noqa: B008 - it is frozen
@@ -48,6 +49,7 @@ def serve(
         adapter: NAME=DIR, adapters of the model that requests then call MODEL:NAME; of several models, MODEL:NAME=DIR.
             May be given several times, and each time loads the base once more.
         index: NAME=DIR or DIR, an index to be searched at /v1/search; may be given several times.
+        draft: MODEL=DIR, a small model with the same tokenizer, which proposes the tokens that --speculate asks for.
         key_file: A file of keys, one a line, of which each request has to show one; another may stand in the
             environment's LANGUE_API_KEY.
         no_key: Let everybody use the server, also from other machines.
@@ -69,7 +71,7 @@ def serve(
     check_open(limits.host, keys, no_key)
     log, worker = ServerLog(as_json), Worker(limits.queue, Counts())
     with bind(limits) as listener:
-        models = load_models(runs, adapter, worker, limits, device, weights)
+        models = load_models(runs, adapter, worker, limits, device, weights, draft)
         indices = load_indices(index, models, worker, device)
         private = not keys and not no_key
         service = Service(models, worker, limits, Keys(keys), indices, private)

@@ -101,9 +101,17 @@ class WritingLane(Lane):
         settings: of the server.
         deliver: where results go.
         counts: of times between tokens.
+        draft: a small decoder that proposes tokens, see `Engine`.
     """
 
-    def __init__(self, models: Sequence[Model], settings: ServeSettings, deliver: Deliver, counts: Counts):
+    def __init__(
+        self,
+        models: Sequence[Model],
+        settings: ServeSettings,
+        deliver: Deliver,
+        counts: Counts,
+        draft: Model | None = None,
+    ):
         super().__init__(deliver)
         self.counts = counts
         self.limits = EngineSettings(
@@ -113,7 +121,7 @@ class WritingLane(Lane):
             prefix_tokens=settings.prefix_tokens,
             speculate=settings.speculate,
         )
-        self.engine = Engine(models, self.limits)
+        self.engine = Engine(models, self.limits, draft)
         self._running: dict[Request, _Writing] = {}
         self._suspects: deque[Part] = deque()
         """Requests that were under way when the engine failed, of which each now goes on alone."""

@@ -17,6 +17,7 @@ from langue.serve.searching import ServedIndex, searches
 from langue.serve.settings import ServeSettings
 from langue.serve.worker import Worker
 from langue.tasks.folders import Bits
+from langue.tasks.generate.predict import Generate
 
 WRITERS = ("generate", "translate", "summarize")
 """Tasks whose models write token by token."""
@@ -47,6 +48,7 @@ def load_models(
     settings: ServeSettings,
     device: str = "auto",
     weights: Bits = "widen",
+    drafts: Sequence[str] = (),
 ) -> ServedModels:
     """Load models, and let the worker own them.
 
@@ -57,6 +59,7 @@ def load_models(
         settings: of the server.
         device: of all.
         weights: the fate of weights in few bits, see `langue.load`.
+        drafts: MODEL=PATH of small models that propose tokens.
 
     Raises:
         LangueError: two have one name, one cannot be loaded, or is for a task that has no route.
@@ -76,7 +79,19 @@ def load_models(
         if names.count(name) > 1:
             raise LangueError(f"two models are called {name}; name one of them otherwise, as NAME={bases[name]}")
     tasks = ((name, load(path, device, adapter=own, weights=weights)) for name, path, own in places)
-    return ServedModels([serve(name, task, worker, settings) for name, task in tasks])
+    proposing = _drafts(drafts, names, device)
+    return ServedModels([serve(name, task, worker, settings, proposing.get(name)) for name, task in tasks])
+
+
+def _drafts(drafts: Sequence[str], names: Sequence[str], device: str) -> dict[str, Generate]:
+    """Small models by the names of those that they propose tokens for."""
+    from langue.tasks import load
+
+    places = dict(map(named, drafts))
+    for name, path in places.items():
+        if name not in names:
+            raise LangueError(f"--draft {name}={path}: there is no model {name} among those served")
+    return {name: load(path, device, task="generate") for name, path in places.items()}
 
 
 def _only(bases: dict[str, str], adapter: str) -> str:
@@ -85,11 +100,18 @@ def _only(bases: dict[str, str], adapter: str) -> str:
     return next(iter(bases))
 
 
-def serve(name: str, task: Any, worker: Worker, settings: ServeSettings) -> ServedModel:
+def serve(name: str, task: Any, worker: Worker, settings: ServeSettings, draft: Generate | None = None) -> ServedModel:
     """A model under its name, with lanes of the worker's.
 
+    Args:
+        name: of the model.
+        task: what `langue.load` gives of it.
+        worker: its owner.
+        settings: of the server.
+        draft: a small model that proposes tokens.
+
     Raises:
-        LangueError: there is no route for its task.
+        LangueError: there is no route for its task, or the draft has other tokens.
     """
     if task.name not in ROUTES:
         raise LangueError(f"{name} was made to {task.name}, which no route is for; routes are for {', '.join(ROUTES)}")
@@ -97,7 +119,10 @@ def serve(name: str, task: Any, worker: Worker, settings: ServeSettings) -> Serv
         load_reranker(task)
     writes = task.name in WRITERS
     models = getattr(task, "models", None) or [task.model]
-    writing = WritingLane(models, settings, worker.deliver, worker.counts) if writes else None
+    if draft is not None and (not writes or draft.tokenizer.fingerprint != task.tokenizer.fingerprint):
+        raise LangueError(f"the draft of {name} has another tokenizer, or nothing to propose; leave out --draft")
+    small = None if draft is None else draft.model
+    writing = WritingLane(models, settings, worker.deliver, worker.counts, small) if writes else None
     together = RECORDINGS_TOGETHER if task.name == "transcribe" else settings.inputs_together
     calling = CallLane(verbs_of(task), together, worker.deliver, worker.breathe)
     worker.lanes += [lane for lane in (writing, calling) if lane is not None]
