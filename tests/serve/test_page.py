@@ -245,7 +245,8 @@ def test_tokens_show_how_likely_they_were(served, opened):
     assert len(set(page.locator(".token").evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)"))) > 3
     first = page.locator(".chances button").first
     token = first.locator("code").inner_text().replace("·", " ").replace("↵", "\n")
-    first.click()
+    first.press("Enter")
+    assert page.evaluate("document.activeElement.className") == "main"
     expect(page.get_by_label("Beginning")).to_have_value("the old " + "".join(answer.logprobs.tokens[:place]) + token)
 
 
