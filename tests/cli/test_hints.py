@@ -109,6 +109,7 @@ SPOKEN_BY = {
     "--at-most": [("shrink",)],
     "--calibrate": [("shrink",)],
     "--context": [("answer",)],
+    "--cors": [("serve",)],
     "--data": [("evaluate",)],
     "--data.dev": RECIPE_VERBS,
     "--ensemble": [("translate",)],
@@ -215,6 +216,7 @@ KEEPING |= {
     ("export",),
     ("doctor",),
     ("play",),
+    ("chat",),
     ("serve",),
 }
 """Verbs that go on without what cannot be used, refuse it all, or read no data."""
