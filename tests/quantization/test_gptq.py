@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,9 +14,8 @@ from langue.nn.recurrent import Recurrent, RecurrentKind
 from langue.nn.roles import matrix
 from langue.quantization.awq import awq
 from langue.quantization.calibration import output_error, recorded_inputs
-from langue.quantization.format import Grid
 from langue.quantization.formats import WRITABLE
-from langue.quantization.gptq import fitted, gptq, reconsidered, refitted
+from langue.quantization.gptq import fitted, gptq
 
 
 def case(seed: int, rows: int = 24, columns: int = 128, inputs: int = 300) -> tuple[Tensor, Tensor]:
@@ -78,41 +75,6 @@ def test_a_fitted_grid_is_never_worse_than_that_of_the_extremes(name: str) -> No
         return (change.square() * importance.view(blocks.shape[1:])).sum(-1)
 
     assert (error(ours) <= error(format.fit(blocks)) + 1e-3).all()
-
-
-@pytest.mark.parametrize("name", WRITABLE)
-def test_turns_only_ever_come_nearer(name: str) -> None:
-    """A grid by least squares is no farther than the one before, and neither are levels chosen anew."""
-    weight, x = case(4)
-    format, hessian = WRITABLE[name], x.T @ x + torch.eye(128)
-    grid = format.fit(format.blocks(weight))
-    levels = format.round(format.blocks(weight), grid)
-
-    def error(levels: Tensor, grid: Grid) -> float:
-        return output_error(format.values(levels, grid).flatten(1) - weight, hessian)
-
-    errors = [error(levels, grid)]
-    for _ in range(3):
-        levels = reconsidered(weight, hessian, levels, format, grid)
-        errors.append(error(levels, grid))
-        grid = refitted(weight, hessian, levels, format, grid)
-        errors.append(error(levels, grid))
-    # Numbers of a grid are kept in fewer digits than they are worked out in.
-    assert all(after <= before * (1 + 2e-3) for before, after in pairwise(errors))
-    assert errors[-1] < 0.8 * errors[0]
-
-
-def test_a_grid_by_least_squares_is_that_of_the_normal_equations() -> None:
-    weight, x = case(5, rows=3, columns=64)
-    format = WRITABLE["q4_1"]
-    grid = format.fit(format.blocks(weight))
-    levels = format.round(format.blocks(weight), grid)
-    ours = format.values(levels, refitted(weight, x.T @ x, levels, format, grid)).flatten(1)
-    for row in range(3):
-        columns = [part for block in levels[row] for part in (block, torch.ones_like(block))]
-        basis = torch.block_diag(*(torch.stack(pair) for pair in zip(columns[::2], columns[1::2], strict=True)))
-        solution = torch.linalg.lstsq((x @ basis.T).double(), (x @ weight[row]).double()).solution.float()
-        torch.testing.assert_close(ours[row], solution @ basis, atol=5e-3, rtol=5e-3)
 
 
 def test_inputs_are_recorded_of_all_calls() -> None:

@@ -64,13 +64,7 @@ class Format(ABC):
 
 
 class WritableFormat(Format):
-    """A format that numbers can be brought into, and not only read from; values are linear in the numbers of a grid.
-
-    Attributes:
-        is_lopsided: a scale of the other sign gives other values.
-    """
-
-    is_lopsided: ClassVar[bool] = False
+    """A format that numbers can be brought into, and not only read from."""
 
     @abstractmethod
     def fit(self, blocks: Tensor) -> Grid:

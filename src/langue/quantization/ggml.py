@@ -69,7 +69,6 @@ class Q4_0(GGMLFormat, WritableFormat):
 
     name = "q4_0"
     block, size, bits = 32, 18, 4.5
-    is_lopsided = True
 
     def fit(self, blocks: Tensor) -> Grid:
         return (blocks.gather(-1, blocks.abs().argmax(-1, keepdim=True)) / -8,)
