@@ -165,7 +165,8 @@ def events(*texts, end="data: [DONE]\n\n"):
     return "".join(f"data: {json.dumps({'choices': choice, 'seed': 1})}\n\n" for choice in choices) + end
 
 
-OURS = {"h3", "p", "ul", "li", "blockquote", "pre", "code", "strong", "em", "div", "span", "button"}
+BLOCKS, PARTS = {"h3", "p", "ul", "li", "blockquote", "pre", "table", "tr", "th", "td"}, {"code", "strong"}
+OURS = BLOCKS | PARTS | {"div", "span", "button"}
 HOSTILE = "<script>window.bad = 1</script> <img src=x onerror='window.bad = 2'> **<b>bold</b>** [a](javascript:bad)\n"
 
 
@@ -173,7 +174,8 @@ def test_what_a_model_writes_is_text(served, opened):
     page = opened(served, "chat")
     code = "```html\n<iframe srcdoc='<script>parent.bad = 3</script>'></iframe>\n```\n"
     blocks = "- <a href='javascript:bad'>x</a>\n> <style>* { display: none }</style>\n\n"
-    text = f"# <svg onload='bad = 4'>\n{HOSTILE}{blocks}{code}"
+    table = "| <u>a | b |\n|---|:-:|\n| <s>c | d |\n\n"
+    text = f"# <svg onload='bad = 4'>\n{HOSTILE}{blocks}{table}{code}"
     answer = {"content_type": "text/event-stream", "body": events(*re.findall(r"(?s).{1,7}", text))}
     page.route("**/v1/chat/completions", lambda route: route.fulfill(**answer))
     chat(page, HOSTILE)
@@ -188,7 +190,7 @@ def test_what_a_model_writes_is_text(served, opened):
     assert page.locator(".user").inner_text().endswith(HOSTILE.strip())
     inside = page.eval_on_selector_all(".talk *", "all => all.map(element => element.localName)")
     assert set(inside) <= OURS
-    assert {"strong", "code", "li", "blockquote"} <= set(inside)
+    assert set(inside) >= BLOCKS | PARTS
     assert page.evaluate("window.bad") is None
     assert copied(page, page.get_by_text("Copy", exact=True)) == text
 
