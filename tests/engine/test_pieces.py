@@ -57,6 +57,27 @@ def test_short_prompts_do_not_wait_for_long_ones_nor_long_ones_for_ever() -> Non
     assert steps_until(engine, first, second, short) == [6, 12, 1]
 
 
+def test_there_is_room_for_as_many_positions_as_there_are() -> None:
+    """Where prompts are read by themselves nothing is padding."""
+    long, short = (Request([4] * length, SamplingSettings(**LONG)) for length in (50, 10))
+    for pieces, has_room in ((100, True), (None, False)):
+        engine = Engine(model_of("attention", context=200), EngineSettings(prompt_tokens=pieces, batch_tokens=70))
+        assert engine.has_room(long)
+        assert steps_until(engine, long) == [1]
+        assert engine.has_room(short) is has_room
+        engine.submit(short)
+        assert not engine.has_room(short)
+        assert any(event.request is short for event in engine.step()) is has_room
+        assert not engine.has_room(Request([4] * 20, SamplingSettings()))
+
+
+def test_nobody_waits_for_a_prompt_that_is_not_kept() -> None:
+    settings = SamplingSettings(temperature=0, max_tokens=1)
+    for kept, steps in ((0, [1, 1]), (20, [1, 1]), (50, [1, 2])):
+        engine = Engine(model_of("attention", context=200), EngineSettings(prompt_tokens=100, prefix_tokens=kept))
+        assert steps_until(engine, Request([4] * 30, settings), Request([*[4] * 28, 5], settings)) == steps
+
+
 @pytest.mark.parametrize("mixer", ["attention", "gru"])
 def test_a_request_is_cancelled_while_it_is_read(mixer: str) -> None:
     model = model_of(mixer, context=30)

@@ -72,7 +72,7 @@ class Engine:
         """True if each prompt is read by itself."""
         self._prompt_tokens = sys.maxsize if pieces is None else pieces
         self._prefixes = Prefixes(room, can_be_cut)
-        self._scheduler = Scheduler(self.settings)
+        self._scheduler = Scheduler(self.settings, apart=self._apart)
         self._reading: list[Cohort] = []
         """Requests whose prompts, or texts once more, are being read, oldest first."""
         self._writing: Cohort | None = None
@@ -101,6 +101,10 @@ class Engine:
     def is_idle(self) -> bool:
         """True if no request waits or is under way."""
         return not self._cohorts and not self._scheduler.waiting
+
+    def has_room(self, request: Request) -> bool:
+        """True if a request that were submitted now would not have to wait."""
+        return self._scheduler.has_room(self._running, request)
 
     def submit(self, request: Request) -> None:
         """Let a request wait for the next step that has room for it.
@@ -284,8 +288,8 @@ class Engine:
 
     def _awaits(self, cohort: Cohort, older: Cohort) -> bool:
         """True if another that is soon read begins like it, so that it has but the rest to read then."""
-        prompt = cohort.prompt
-        if not self._prefixes.can_be_cut or cohort.batch.unread < len(prompt):
+        prompt, is_kept = cohort.prompt, len(older.prompt) <= self._prefixes.room and self._prefixes.can_be_cut
+        if not is_kept or cohort.batch.unread < len(prompt):
             return False
         return older.batch.unread < 2 * (common_length(prompt, older.prompt) - self._prefixes.known(prompt))
 

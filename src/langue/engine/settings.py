@@ -84,7 +84,8 @@ class EngineSettings(Settings):
     batch_rows: int = Field(default=512, ge=1)
     """Hypotheses that are written side by side, at most; a prompt needs as many as it has beams or samples."""
     batch_tokens: int = Field(default=32_768, ge=1)
-    """Positions of texts and sources that these hypotheses may have together, padding included, when others join."""
+    """Positions of texts and sources that these hypotheses may have together when others join, with the padding that
+    there is where prompts are read many at a time."""
     prompt_tokens: int | None = Field(default=None, ge=1)
     """Positions of prompts that are read in one step, so that texts under way need not wait for long ones; null reads
     prompts as a whole, many at a time."""
