@@ -230,7 +230,7 @@ class Engine:
 
     def _admit(self) -> None:
         """Take requests that there is room for; prompts that may be read in pieces are read each by itself."""
-        requests = self._scheduler.admit(self._running)
+        requests = self._scheduler.admit(self._running) if self._scheduler.waiting else []
         for some in [[request] for request in requests] if self._apart else [requests] if requests else []:
             running = [Running(request, min(len(request.prompt), self._limit or sys.maxsize)) for request in some]
             sources = [request.source for request in some if request.source is not None]
