@@ -196,6 +196,7 @@ def test_a_request_that_takes_too_long_ends():
         body = {"model": "slow", "prompt": "the ", "max_tokens": 4000, "min_tokens": 4000}
         answer = server.post("/v1/completions", body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (408, "timeout")
+        assert answer.headers["x-should-retry"] == "false"
         with pytest.raises(openai.APIError, match="longer than"):
             list(server.client().completions.create(
                 model="slow", prompt="the ", max_tokens=4000, stream=True, extra_body={"min_tokens": 4000}

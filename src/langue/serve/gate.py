@@ -141,7 +141,9 @@ class _Passage:
             elif leaving in done:
                 raise ClientDisconnect
             else:
-                raise RequestError(f"the request took longer than {seconds:g} s", 408, code="timeout")
+                # OpenAI's clients would ask again by themselves, which takes as long again.
+                headers = {"x-should-retry": "false"}
+                raise RequestError(f"the request took longer than {seconds:g} s", 408, code="timeout", headers=headers)
         finally:
             for task in (work, leaving):
                 task.cancel()
