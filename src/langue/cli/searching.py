@@ -23,6 +23,8 @@ class SearchOptions(GenerationSettings):
     """A word that has to stand in every text, of beams; may be given several times."""
     max_tokens_per_source: Annotated[float, NO_OPTION] = 0.0
     coverage_penalty: Annotated[float, NO_OPTION] = 0.0
+    prompt_tokens: Annotated[int | None, NO_OPTION] = None
+    prefix_tokens: Annotated[int, NO_OPTION] = 0
     ensemble: Annotated[Literal["probability", "logarithm"], NO_OPTION] = "probability"
     alignments: Annotated[bool, NO_OPTION] = False
     draw_log_probabilities: Annotated[bool, NO_OPTION] = False
@@ -68,6 +70,9 @@ class RewriteOptions(GenerationSettings):
     """The beginning of every text."""
     must: Several = ()
     """A word that has to stand in every text, of beams; may be given several times."""
+    prompt_tokens: Annotated[int | None, NO_OPTION] = None
+    prefix_tokens: Annotated[int, NO_OPTION] = 0
+    speculate: Annotated[int, NO_OPTION] = 0
     ensemble: Annotated[Literal["probability", "logarithm"], NO_OPTION] = "probability"
     draw_log_probabilities: Annotated[bool, NO_OPTION] = False
 
