@@ -26,7 +26,7 @@ class ChatRecipe(TableRecipe):
     task: Literal["chat"]
     """The task that the model learns."""
     chat: ChatSettings = ChatSettings()
-    """The form of conversations."""
+    """The way in which conversations are written."""
 
     def of_use(self) -> Recipe:
         """A recipe of text generation, which the model is used for."""

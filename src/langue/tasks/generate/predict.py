@@ -160,7 +160,7 @@ class Generate(SupervisedTask):
         """The same for one prompt, piece by piece as the text becomes certain: never half a character, never a part of
         a stop string."""
         settings = parse(GenerationSettings, {**options, "samples": 1, "beams": 1}, "generate")
-        if not isinstance(prompt, list):
+        if not (isinstance(prompt, list) and all(type(token) is int for token in prompt)):
             check_type(prompt, "the prompt", "a text")
         ids = self.encode(prompt, special)
         settings = _bounded(settings, len(ids), within)
