@@ -36,7 +36,7 @@ LENGTHS = (
 """Words of 64 prompts: a passage and a question about it, as BoolQ has them."""
 
 CLIENTS = (1, 4, 16, 64)
-NEW = 48
+NEW = 32
 PAUSE = 0.2
 """Mean seconds between a client's answer and its next request."""
 
@@ -71,7 +71,7 @@ def run(options: Options) -> Result:
         folder = f"{place}/model"
         write_folder(options.model, folder)
         langue.shrink(folder, f"{folder}-int8", to="int8")
-        loads = [Load(count, 2 if quick else max(2, 64 // count), 8 if quick else NEW) for count in CLIENTS]
+        loads = [Load(count, 2 if quick else max(2, 24 // count), 8 if quick else NEW) for count in CLIENTS]
         loads = loads[::2] if quick else loads
         for name, command, model in _servers(folder):
             say(f"{name} …")
