@@ -70,7 +70,9 @@ def run(options: Options) -> Result:
     with tempfile.TemporaryDirectory() as place:
         folder = f"{place}/model"
         write_folder(options.model, folder)
-        langue.shrink(folder, f"{folder}-int8", to="int8")
+        text = Path(place) / "text.txt"
+        text.write_text("\n".join(map(prompt_of, range(8))), encoding="utf-8")
+        langue.shrink(folder, f"{folder}-int8", to="int8", calibrate=text, measure=text, seconds=0.5)
         loads = [Load(count, 2 if quick else max(2, 24 // count), 8 if quick else NEW) for count in CLIENTS]
         loads = loads[::2] if quick else loads
         for name, command, model in _servers(folder):
