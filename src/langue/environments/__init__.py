@@ -11,9 +11,9 @@ need("gymnasium", "rl", "an environment")
 
 from langue.environments.environment import Outcome, Scene, TextEnvironment  # noqa: E402
 from langue.environments.names import make, register_all  # noqa: E402
-from langue.environments.policies import Policy, Reply, policy_of  # noqa: E402
 from langue.environments.rollout import Episode, Turn, play  # noqa: E402
 from langue.environments.vector import make_vector  # noqa: E402
+from langue.policies import Policy, Reply, policy_of  # noqa: E402
 
 __all__ = [
     "Episode",

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from langue.environments.environment import Conversation, Outcome, Scene, TextEnvironment, attempt
 from langue.environments.limit import OutOfTime
-from langue.environments.policies import Policy, Reply
 from langue.errors import LangueError, reason
+from langue.policies import Policy, Reply
 from langue.written_text import WrittenText
 
 FAILURES = 10

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from langue.batch import Batch, Example
-    from langue.environments.policies import Policy
     from langue.hub import PretrainedModel
     from langue.models import Model
+    from langue.policies import Policy
     from langue.text import Tokenizer
     from langue.training.types import Objective
 

@@ -17,12 +17,12 @@ from langue.engine import (
     StopStrings,
     StructureProcessor,
 )
-from langue.environments.policies import DecoderPolicy
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.classification import accuracy
 from langue.models import Model
 from langue.objectives import Causal
+from langue.policies import DecoderPolicy
 from langue.settings import parse
 from langue.tasks.constraints import Must, phrase_tokens, say_what_is_lacking
 from langue.tasks.generate.evaluate import evaluate_text

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from langue.environments.policies import RewriterPolicy
 from langue.metrics.rouge import KINDS, rouge, rouge_statistics
 from langue.metrics.scripts import one_language
 from langue.metrics.significance import Score, as_mean, mean_of
 from langue.metrics.translation import Languages
+from langue.policies import RewriterPolicy
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
 

@@ -18,12 +18,12 @@ from langue.data.playback import Pieces, Playback
 from langue.data.recordings import recording_of
 from langue.data.voice import Voice, detector_of
 from langue.engine import GenerationSettings
-from langue.environments.policies import TranscriberPolicy
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
 from langue.metrics.speech import Normaliser, plain, speech_scores
 from langue.models import Model, ModelConfig
 from langue.objectives.padding import by_length
+from langue.policies import TranscriberPolicy
 from langue.tasks.inputs import as_list
 from langue.tasks.losses import mean_loss
 from langue.tasks.task import SupervisedTask, check_vocabulary

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from langue.environments.policies import RewriterPolicy
 from langue.metrics.significance import Score
 from langue.metrics.translation import Languages, TranslationMetric, translation_scores
+from langue.policies import RewriterPolicy
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
 
