@@ -35,7 +35,7 @@ def main(given: dict[str, Any]) -> dict[str, Any]:
 
 def _peak() -> int:
     """Bytes that this process has held at most, of Linux; `getrusage` counts what its parent held when it began."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text().split("\n")
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from langue.console import remark
@@ -18,21 +19,28 @@ from langue.models import Model
 from langue.report import write_cost
 from langue.report.teacher import TEACHER
 from langue.tasks import load
-from langue.tasks.distill.settings import DistillSettings
+from langue.tasks.distill.settings import DistillSettings, TaughtRecipe
 from langue.tasks.distill.training import Standing, TaughtTraining, load_teacher
 
 WARM_UP = 4
 """Rows before the clock runs."""
 
 
-def compare_with_teacher(folder: RunFolder, task: Any, device: str) -> None:
+def compare_with_teacher(folder: RunFolder, open_task: Callable[[], Any], device: str) -> None:
     """Write `teacher.json` of a run that learnt from a teacher and has data to measure by; once.
 
     A teacher that is no longer there, or a library that is not, is told and keeps nobody from his model.
+
+    Args:
+        folder: of the run.
+        open_task: gives its training task with all data, which is read for such a run alone.
+        device: where both are loaded.
     """
-    settings = task.distill if isinstance(task, TaughtTraining) else None
+    recipe = folder.recipe()
+    settings = recipe.distill if isinstance(recipe, TaughtRecipe) else None
     if settings is None or settings.rows == 0 or (folder.path / TEACHER).exists():
         return
+    task = open_task()
     try:
         student, teacher = (
             load(folder.path, device, task=task.recipe.task),

@@ -111,7 +111,7 @@ class Training:
         if is_first():
             if trainer.stopped != INTERRUPTED:
                 _test(folder, trainer.device, trainer.progress.step)
-                compare_with_teacher(folder, _training_task(folder), str(trainer.device))
+                compare_with_teacher(folder, lambda: _training_task(folder), str(trainer.device))
             if report:
                 remark(write_report(folder.path))
             write_card(folder)

@@ -26,7 +26,7 @@ def read_keys(file: Path | None) -> list[str]:
     keys = [key] if (key := os.environ.get(VARIABLE, "").strip()) else []
     if file is not None:
         with reading(file):
-            lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+            lines = [line.strip() for line in file.read_text(encoding="utf-8").split("\n")]
         keys += (lines := [line for line in lines if line and not line.startswith("#")])
         if not lines:
             raise LangueError(f"{file} holds no key; write one on each line")

@@ -12,13 +12,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from langue.engine import StopStrings
 from langue.errors import LangueError
 from langue.serve.calls import TokenChances
 from langue.serve.errors import RequestError
-from langue.serve.events import EventStream
+from langue.serve.events import respond
 from langue.serve.models import ServedModel
 from langue.serve.service import aside, read_body, service_of
 from langue.serve.writing import MOST_LIKELY, Piece, SamplingBody, Writer, extra, room
@@ -133,9 +132,7 @@ async def chat_completions(request: Request) -> Any:
     body = await read_body(request, ChatBody)
     model = service_of(request).models.able(body.model, ROUTE)
     answer = _ChatAnswer(body, await _writer(request, body, model))
-    if body.stream:
-        return EventStream(answer.events())
-    return JSONResponse(await answer.whole())
+    return await respond(answer, body.stream)
 
 
 async def _writer(request: Request, body: ChatBody, model: ServedModel) -> Writer:

@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from langue.errors import LangueError
 from langue.serve.calls import TokenChances
 from langue.serve.errors import RequestError
-from langue.serve.events import EventStream
+from langue.serve.events import respond
 from langue.serve.jobs import CallJob
 from langue.serve.models import ServedModel
 from langue.serve.service import aside, asker_of, read_body, service_of, submitted
@@ -50,9 +49,7 @@ async def completions(request: Request) -> Any:
     body = await read_body(request, CompletionBody)
     model = service_of(request).models.able(body.model, ROUTE)
     answer = _Answer(body, await _writer(request, body, model))
-    if body.stream:
-        return EventStream(answer.events())
-    return JSONResponse(await answer.whole())
+    return await respond(answer, body.stream)
 
 
 async def _writer(request: Request, body: CompletionBody, model: ServedModel) -> Writer:

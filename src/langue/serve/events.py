@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from langue.serve.service import to_json
@@ -15,6 +16,19 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
+
+
+class ServedAnswer(Protocol):
+    """An answer that can be sent as a whole or piece by piece."""
+
+    def events(self) -> AsyncGenerator[dict[str, Any]]: ...
+
+    async def whole(self) -> dict[str, Any]: ...
+
+
+async def respond(answer: ServedAnswer, stream: bool | None) -> Any:
+    """The response of an answer: its events as they come, or one object."""
+    return EventStream(answer.events()) if stream else JSONResponse(await answer.whole())
 
 
 class EventStream:

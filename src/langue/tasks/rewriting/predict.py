@@ -181,41 +181,19 @@ class Rewrite(SupervisedTask):
 
     @reported()
     def rewrite(
-        self,
-        texts: Sequence[str],
-        *,
-        tags: Sequence[str] | None = None,
-        long: Long | None = None,
-        instruction: str | None = None,
-        prefix: Prefix = "",
-        must: Must = (),
-        special: bool = False,
-        keys: Sequence[tuple[int | str, ...]] | None = None,
-        advance: Callable[[int], Any] | None = None,
-        **options: Any,
+        self, texts: Sequence[str], *, advance: Callable[[int], Any] | None = None, **options: Any
     ) -> list[Rewritten]:
         """Rewrite texts, in their order; an empty text stays empty.
 
         Args:
             texts: what is read.
-            tags: what the model is told before each, such as the language to translate into; by default what the
-                recipe says, or the only one, if it is always told one.
-            long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
-            instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
-            prefix: how what is written begins: all alike, or a list with one for each.
-            must: words that have to stand in it: the same for all, or a list of lists with one for each.
-            special: let the names of special tokens in what is read be these tokens; otherwise they are letters.
-            keys: numbers or names that the draws of each depend on beside the seed.
             advance: called with how many pieces are done.
-            options: the fields of `GenerationSettings`.
+            options: the other arguments of `draft`.
 
         Raises:
-            LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
+            LangueError: as of `draft`.
         """
-        draft = self.draft(
-            texts, tags=tags, long=long, instruction=instruction, prefix=prefix, must=must, special=special, keys=keys,
-            **options,
-        )  # fmt: skip
+        draft = self.draft(texts, **options)
         written = Engine(self.models, draft.settings).run(draft.requests, advance)
         draft.say_what_is_missing(written)
         return draft.together(written)
@@ -233,10 +211,22 @@ class Rewrite(SupervisedTask):
         keys: Sequence[tuple[int | str, ...]] | None = None,
         **options: Any,
     ) -> Draft:
-        """Texts as an engine gets them, which is all of `rewrite` but the writing; its arguments are those of it.
+        """Texts as an engine gets them, which is all of `rewrite` but the writing.
+
+        Args:
+            texts: what is read.
+            tags: what the model is told before each, such as the language to translate into; by default what the
+                recipe says, or the only one, if it is always told one.
+            long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
+            instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
+            prefix: how what is written begins: all alike, or a list with one for each.
+            must: words that have to stand in it: the same for all, or a list of lists with one for each.
+            special: let the names of special tokens in what is read be these tokens; otherwise they are letters.
+            keys: numbers or names that the draws of each depend on beside the seed.
+            options: the fields of `GenerationSettings`.
 
         Raises:
-            LangueError: as of `rewrite`.
+            LangueError: an option has no such name or value, the model was never told a tag, or cannot write a word.
         """
         tags = self.usual_tags() if tags is None else tuple(tags)
         prefixes = prefix_tokens(prefix, len(texts), self.tokenizer)
