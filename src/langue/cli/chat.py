@@ -12,11 +12,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Adapter, Device, Json, Several, Weights, chosen
+from langue.cli.options import Adapter, Device, Json, Weights
 from langue.cli.searching import ChatOptions
 from langue.cli.status import OK
 from langue.console import say
-from langue.content import read_json
 from langue.errors import LangueError, hint, reason
 from langue.lazy import fetch_named
 
@@ -137,11 +136,7 @@ def chat(
     *messages: str,
     system: str = "",
     tools: Tools = (),
-    schema: Path | None = None,
-    regex: str | None = None,
-    choice: Several = (),
-    search: ChatOptions = ChatOptions(),  # noqa: B008 - it is frozen
-    stop: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    options: ChatOptions = ChatOptions(),  # noqa: B008 - it is frozen
     adapter: Adapter = None,
     weights: Weights = "widen",
     device: Device = "auto",
@@ -153,23 +148,14 @@ def chat(
         run: A run folder of a decoder, a checkpoint, or a model's folder with its tokenizer, or hf:OWNER/NAME.
         messages: Messages to answer one after the other in place of what is typed.
         system: What the model is told before the conversation.
-        schema: A file with a JSON schema that each answer has to match.
-        regex: A regular expression that each answer has to match.
-        choice: One of the answers that there are; given several times.
-        search: How to draw.
-        stop: A string that ends an answer; may be given several times.
+        options: How to draw, and the form of answers.
         as_json: Print each message of the model, and of tools, as one JSON object.
     """
     from langue.tasks import load
 
     functions = {name.partition(":")[2]: fetch_named(name, "a tool") for name in tools}
-    options: dict[str, Any] = {"temperature": search.temperature, **chosen(search)}
-    forms = {"schema": None if schema is None else read_json(schema), "regex": regex, "choice": list(choice) or None}
-    output = {name: form for name, form in forms.items() if form is not None}
-    options |= {"output": output} if output else {}
-    options |= {"stop": stop} if stop else {}
     task = load(run, device, task="generate", adapter=adapter, weights=weights)
-    dialogue = Dialogue(task, system, functions, options, as_json)
+    dialogue = Dialogue(task, system, functions, options.of_answers(), as_json)
     for text in messages or _typed():
         if not (text.startswith("/") and not messages):
             _guarded(lambda text=text: dialogue.say(text), strict=bool(messages))

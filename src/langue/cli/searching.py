@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
 
 from langue.cli.options import NO_OPTION, Several
+from langue.content import read_json
 from langue.engine.settings import GenerationSettings, SamplingSettings
 from langue.settings import Settings
 
@@ -32,8 +33,16 @@ class SearchOptions(GenerationSettings):
 
 @Parameter(name="*", negative="")
 class ChatOptions(SamplingSettings):
-    """Options of the draw of an answer."""
+    """Options of the draw of an answer, and the form that it has."""
 
+    schema_file: Annotated[Path | None, Parameter(name="--schema")] = None
+    """A file with a JSON schema that each answer has to match."""
+    regex: str | None = None
+    """A regular expression that each answer has to match."""
+    choice: Several = ()
+    """One of the answers that there are; given several times."""
+    stop: Several = ()
+    """A string that ends an answer; may be given several times."""
     max_tokens: Annotated[int, Parameter(show_default=False)] = Field(default=4096, ge=1)
     """New tokens at most; by default as many as the model's context has room for."""
     temperature: float = Field(default=0.8, ge=0)
@@ -49,6 +58,18 @@ class ChatOptions(SamplingSettings):
     diversity: Annotated[float, NO_OPTION] = 0.5
     alignments: Annotated[bool, NO_OPTION] = False
     draw_log_probabilities: Annotated[bool, NO_OPTION] = False
+
+    def of_answers(self) -> dict[str, Any]:
+        """The arguments of `chat` that say the same.
+
+        Raises:
+            LangueError: the file of the schema cannot be read.
+        """
+        schema = None if self.schema_file is None else read_json(self.schema_file)
+        forms = {"schema": schema, "regex": self.regex, "choice": self.choice or None}
+        output = {name: form for name, form in forms.items() if form is not None}
+        drawn = self.model_dump(exclude={"schema_file", "regex", "choice", "stop"}, exclude_unset=True)
+        return {"temperature": self.temperature, **drawn, "stop": self.stop, "output": output or None}
 
 
 @Parameter(name="*", negative="")
