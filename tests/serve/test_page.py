@@ -226,6 +226,20 @@ def test_a_keyboard_is_enough(served, opened):
     expect(panel(page, "chat").locator(".under").last).to_contain_text("stopped")
 
 
+def test_a_short_context_has_room_for_what_is_asked_by_default(served, opened):
+    page = opened(served, "complete")
+    page.locator("#model").select_option("letters")
+    fill(page, seed="3", temperature="1")
+    page.get_by_label("Beginning").fill("the old ")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".under")).to_contain_text("seed 3")
+    context = served.client().models.retrieve("letters").context
+    assert page.locator("[name=max_tokens]").input_value() == str(context // 4)
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.locator(".under")).to_contain_text("seed 3")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
 def test_tokens_show_how_likely_they_were(served, opened):
     page = opened(served, "complete")
     page.locator("#model").select_option("letters")
@@ -250,6 +264,22 @@ def test_tokens_show_how_likely_they_were(served, opened):
     first.press("Enter")
     assert page.evaluate("document.activeElement.className") == "main"
     expect(page.get_by_label("Beginning")).to_have_value("the old " + "".join(answer.logprobs.tokens[:place]) + token)
+
+
+def test_tokens_that_come_together_are_gone_on_from_one_by_one(served, opened):
+    page = opened(served, "complete")
+    page.locator("#model").select_option("letters")
+    likely = [{"x": -0.1}, {"y": -0.1}, {"z": -0.1}]
+    logprobs = {"tokens": ["a", "b", "c"], "token_logprobs": [-2.0, -2.0, -2.0], "top_logprobs": likely}
+    choice = {"index": 0, "text": "abc", "logprobs": logprobs, "finish_reason": "length"}
+    body = f"data: {json.dumps({'choices': [choice], 'seed': 3})}\n\ndata: [DONE]\n\n"
+    together = {"content_type": "text/event-stream", "body": body}
+    page.route("**/v1/completions", lambda route: route.fulfill(**together), times=1)
+    page.get_by_label("Beginning").fill("the ")
+    page.get_by_role("button", name="Go on").click()
+    page.locator(".token").nth(2).hover()
+    page.locator(".chances button").first.press("Enter")
+    expect(page.get_by_label("Beginning")).to_have_value("the abz")
 
 
 @pytest.mark.parametrize(("tab", "model"), [("translate", "translator"), ("summarize", "teller")])
