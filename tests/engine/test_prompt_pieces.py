@@ -61,7 +61,7 @@ def test_there_is_room_for_as_many_positions_as_there_are() -> None:
     """Where prompts are read by themselves nothing is padding."""
     long, short = (Request([4] * length, SamplingSettings(**LONG)) for length in (50, 10))
     for pieces, has_room in ((100, True), (None, False)):
-        engine = Engine(model_of("attention", context=200), EngineSettings(prompt_tokens=pieces, batch_tokens=70))
+        engine = Engine(model_of("attention", context=200), EngineSettings(prompt_tokens=pieces, batch_tokens=69))
         assert engine.has_room(long)
         assert steps_until(engine, long) == [1]
         assert engine.has_room(short) is has_room
@@ -69,6 +69,17 @@ def test_there_is_room_for_as_many_positions_as_there_are() -> None:
         assert not engine.has_room(short)
         assert any(event.request is short for event in engine.step()) is has_room
         assert not engine.has_room(Request([4] * 20, SamplingSettings()))
+
+
+def test_there_is_room_beside_those_that_wait() -> None:
+    engine = Engine(model_of("attention", context=200), EngineSettings(prompt_tokens=100, batch_rows=3))
+    requests = [Request([4] * 5, SamplingSettings(**LONG)) for _ in range(4)]
+    for request in requests[:3]:
+        assert engine.has_room(request)
+        engine.submit(request)
+    assert not engine.has_room(requests[3])
+    engine.step()
+    assert not engine._scheduler.waiting
 
 
 def test_nobody_waits_for_a_prompt_that_is_not_kept() -> None:

@@ -55,10 +55,11 @@ class Scheduler:
         return [self.waiting.popleft() for _ in range(taken)]
 
     def has_room(self, running: Sequence[Running], request: Request) -> bool:
-        """True if a request would be admitted at once."""
-        if self.waiting:
-            return False
-        return not running or self._fits(_load(running).more(request.settings.width, request.length))
+        """True if a request would be admitted at once, behind those that wait."""
+        load = _load(running)
+        for other in (*self.waiting, request):
+            load = load.more(other.settings.width, other.length)
+        return not (running or self.waiting) or self._fits(load)
 
     def _fits(self, load: _Load) -> bool:
         positions = load.total if self.apart else load.rows * load.longest

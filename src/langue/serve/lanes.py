@@ -114,14 +114,14 @@ class WritingLane(Lane):
     ):
         super().__init__(deliver)
         self.counts = counts
-        self.limits = EngineSettings(
+        limits = EngineSettings(
             batch_rows=settings.rows,
             batch_tokens=settings.batch_tokens,
             prompt_tokens=settings.prompt_tokens,
             prefix_tokens=settings.prefix_tokens,
             speculate=settings.speculate,
         )
-        self.engine = Engine(models, self.limits, draft)
+        self.engine = Engine(models, limits, draft)
         self._running: dict[Request, _Writing] = {}
         self._suspects: deque[Part] = deque()
         """Requests that were under way when the engine failed, of which each now goes on alone."""
@@ -181,7 +181,8 @@ class WritingLane(Lane):
             if not self._running:
                 self._begin(self._suspects.popleft())
             return
-        while (part := self.waiting.first()) is not None and self._has_room(part.job.requests[part.number]):
+        # So that none waits within the engine, where nobody takes turns.
+        while (part := self.waiting.first()) is not None and self.engine.has_room(part.job.requests[part.number]):
             self.waiting.pop()
             self._begin(part)
 
@@ -194,14 +195,6 @@ class WritingLane(Lane):
             self.fail(part.job, error)
         else:
             self._running[request] = _Writing(part)
-
-    def _has_room(self, request: Request) -> bool:
-        """True if a request can begin at once, so that none waits within the engine, where nobody takes turns."""
-        rows = self.rows + request.settings.width
-        lengths = [running.length + writing.written for running, writing in self._running.items()]
-        longest = max(request.length, *lengths, 0)
-        fits = rows <= self.limits.batch_rows and rows * longest <= self.limits.batch_tokens
-        return fits or not self._running
 
     def _tell(self, events: Sequence[Event]) -> None:
         for request in dict.fromkeys(event.request for event in events if event.token is not None):
