@@ -25,6 +25,8 @@ NAMES = (
     "checkpoints",
     "decode",
     "serving",
+    "serving_translation",
+    "serving_speech",
     "beam",
     "translation",
     "whisper",
@@ -47,15 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--data",
         type=Path,
         help="text (time_to_loss, data, checkpoints, search_index, preferences), a folder of benchmarks (fine_tuning, "
-        "classify, embed, distillation), of pairs (beam, translation) or of both (retrieval), a table of recordings "
-        "(whisper), or a folder of sentence-transformers (serving)",
+        "classify, embed, distillation), of pairs (beam, translation, serving_translation) or of both (retrieval), a "
+        "table of recordings (whisper, serving_speech), or a folder of sentence-transformers (serving)",
     )
     parser.add_argument(
         "--model",
         type=Path,
-        help="a Hugging Face folder of a BERT (fine_tuning, classify, embed, distillation), a run (beam), a GGUF file "
-        "(checkpoints, decode, serving), a Whisper of faster-whisper's (whisper), or a model that embeds "
-        "(search_index, retrieval)",
+        help="a Hugging Face folder of a BERT (fine_tuning, classify, embed, distillation), a run (beam, "
+        "serving_translation), a GGUF file (checkpoints, decode, serving), a Whisper of faster-whisper's (whisper, "
+        "serving_speech), or a model that embeds (search_index, retrieval)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)

@@ -44,7 +44,7 @@ def run(options: Options) -> Result:
         raise Skip("beam needs --data FOLDER (with train.tsv and test.tsv of translated sentences)")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        run_folder = options.model or _trained(options.data, folder / "run", seconds=30 if options.quick else 120)
+        run_folder = options.model or trained(options.data, folder / "run", seconds=30 if options.quick else 120)
         contestants = _contestants(options.data, run_folder, folder, count=128 if options.quick else None)
         rounds = options.rounds or (2 if options.quick else 7)
         times = alternate(contestants, rounds=rounds, seconds=0.0, warm_up=0.0)
@@ -98,7 +98,7 @@ def _sources(task: Any, table: Path, count: int | None) -> list[list[int]]:
     return read_sources(texts[:count], task.sides, (), "cut").ids
 
 
-def _trained(data: Path, out: Path, seconds: int) -> Path:
+def trained(data: Path, out: Path, seconds: int) -> Path:
     recipe = {**RECIPE, "training": {**RECIPE["training"], "seconds": seconds}}
     recipe["data"] = {**RECIPE["data"], "train": str(data / "train.tsv"), "dev": 0.01}
     path = out.with_suffix(".yaml")

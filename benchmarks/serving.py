@@ -8,22 +8,19 @@ waits for a time that is drawn from an exponential distribution, so that arrival
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-import json
 import os
-import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import langue
+from benchmarks.clients import Answered, Body, first_tokens, seconds_of, under_load
 from benchmarks.decode import PROMPT, write_folder
 from benchmarks.harness import Options, Result, Skip, say, server
 from benchmarks.peers import llama_cpp
@@ -52,13 +49,10 @@ class Load:
     requests: int
     new: int
 
-
-@dataclass(frozen=True)
-class Answered:
-    """A request that was answered: seconds of the clock when it was sent and when its tokens came."""
-
-    sent: float
-    tokens: tuple[float, ...]
+    def bodies(self, body: Callable[[int], Body]) -> list[list[Body]]:
+        """The requests of each client, of which no two are alike."""
+        counts = range(self.requests)
+        return [[body(client * self.requests + turn) for turn in counts] for client in range(self.clients)]
 
 
 def run(options: Options) -> Result:
@@ -114,23 +108,16 @@ def _servers(folder: str) -> Iterator[tuple[str, list[str], str]]:
 
 
 def _under_load(url: str, model: str, load: Load) -> list[Answered]:
-    """What clients saw that are one process of their own."""
-    given = {"url": url, "model": model, "clients": load.clients, "requests": load.requests, "new": load.new}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.serving", json.dumps(given)],
-        stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    return [Answered(each["sent"], tuple(each["tokens"])) for each in json.loads(done.stdout)]
+    """What clients saw that write."""
+    settings = {"model": model, "max_tokens": load.new, "temperature": 0, "stream": True}
+    return under_load(url, load.bodies(lambda number: {"prompt": prompt_of(number), **settings}), PAUSE)
 
 
 def _row(name: str, load: Load, answers: Sequence[Answered]) -> dict[str, Any]:
-    first = sorted(answer.tokens[0] - answer.sent for answer in answers)
     gaps = [b - a for answer in answers for a, b in zip(answer.tokens, answer.tokens[1:], strict=False)]
-    seconds = max(answer.tokens[-1] for answer in answers) - min(answer.sent for answer in answers)
     return {
         "what": "tokens written", "by": name, "clients": load.clients,
-        "value": sum(len(answer.tokens) for answer in answers) / seconds, "first": statistics.median(first),
-        "late": first[min(len(first) - 1, int(0.99 * len(first)))],
+        "value": sum(len(answer.tokens) for answer in answers) / seconds_of(answers), **first_tokens(answers),
         "each": 1e3 * statistics.median(gaps) if gaps else None,
     }  # fmt: skip
 
@@ -159,7 +146,7 @@ def _vectors(folder: Path, quick: bool) -> list[dict[str, Any]]:
         with server(command) as url:
             for clients in (1, 16):
                 load = Load(clients, 2 if quick else max(4, 64 // clients), 0)
-                answers = _under_load(f"{url}/v1/embeddings", "model", load)
+                answers = under_load(f"{url}/v1/embeddings", load.bodies(_texts), PAUSE)
                 row = _row(name, load, answers)  # of which each answer is one line
                 rows.append({**row, "what": "texts embedded", "value": TEXTS * row["value"]})
     return rows
@@ -172,53 +159,6 @@ def prompt_of(number: int) -> str:
     return " ".join([f"Number {number}.", *(words[place % len(words)] for place in range(count))])
 
 
-async def _clients(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All clients, each of which asks one time after the other."""
-
-    async def client(number: int) -> list[dict[str, Any]]:
-        draws, answers = random.Random(number), []
-        for turn in range(given["requests"]):
-            await asyncio.sleep(draws.expovariate(1 / PAUSE))
-            answers.append(await _ask(given, number * given["requests"] + turn))
-        return answers
-
-    together = await asyncio.gather(*map(client, range(given["clients"])))
-    return [answer for answers in together for answer in answers]
-
-
-async def _ask(given: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """One request over a connection of its own, which is all that a client needs of HTTP."""
-    if given["url"].endswith("/v1/embeddings"):
-        body: dict[str, Any] = {"model": given["model"], "input": [prompt_of(TEXTS * number + n) for n in range(TEXTS)]}
-        body["input"] = [" ".join(text.split()[:60]) for text in body["input"]]
-    else:
-        body = {"prompt": prompt_of(number), "max_tokens": given["new"], "temperature": 0, "stream": True}
-        body["model"] = given["model"]
-    host, path = given["url"].removeprefix("http://").split("/", 1)
-    content = json.dumps(body).encode()
-    head = f"POST /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n"
-    address, port = host.split(":")
-    sent = time.perf_counter()
-    reader, writer = await asyncio.open_connection(address, int(port))
-    writer.write(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
-    status = await reader.readline()
-    if b" 200 " not in status:
-        raise SystemExit(f"the server answered {status.decode().strip()}: {(await reader.read(2000)).decode()}")
-    times = []
-    async for line in reader:
-        if is_answer(line):
-            times.append(time.perf_counter())
-    writer.close()
-    return {"sent": sent, "tokens": times}
-
-
-def is_answer(line: bytes) -> bool:
-    """Whether a line of an answer brings vectors, or a token."""
-    if not line.startswith(b"data: {"):
-        return line.startswith(b"{")
-    choices = json.loads(line[6:]).get("choices") or [{}]
-    return bool(choices[0].get("text"))
-
-
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_clients(json.loads(sys.argv[1])))))
+def _texts(number: int) -> Body:
+    texts = [prompt_of(TEXTS * number + place) for place in range(TEXTS)]
+    return {"model": "model", "input": [" ".join(text.split()[:60]) for text in texts]}
