@@ -53,3 +53,24 @@ def test_freed_memory_is_used_again():
     assert faults(False)[0] > 4 * pages  # of the five steps
     count, told = faults(True, MALLOC_TRIM_THRESHOLD_="100000")
     assert (count > 4 * pages, told) == (True, "False")
+
+
+FREEING = """
+import os
+from langue.allocator import give_back_now
+
+def resident() -> int:
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+blocks = [bytearray(100_000) for _ in range(2000)]
+del blocks[:-1]  # the last one keeps the end of the heap where it is
+before = resident()
+give_back_now()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to")
+def test_what_is_free_goes_back_at_once():
+    done = subprocess.run([sys.executable, "-c", FREEING], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 100_000_000

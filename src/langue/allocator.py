@@ -50,6 +50,13 @@ def give_back_freed() -> bool:
     return bool(library.mallopt(_MAP_THRESHOLD, _LARGE) and library.mallopt(_TRIM_THRESHOLD, _LARGE))
 
 
+def give_back_now() -> None:
+    """Give back to the system what is free at this moment, as after models were read, where glibc can be asked to."""
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    if library is not None and hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
 @contextmanager
 def lasting_objects() -> Iterator[None]:
     """Let Python's garbage collector pass over all objects that are there, inside.

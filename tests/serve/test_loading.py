@@ -52,6 +52,15 @@ def test_adapters_stand_beside_their_base(folder):
     assert not torch.equal(plain, adapted)
 
 
+def test_adapters_hold_the_tensors_of_their_base_and_not_copies(folder):
+    base, one = folder / "base", folder / "one"
+    models = load_models([f"b={base}"], [f"one={one}"], Worker(1, Counts()), SETTINGS, "cpu")
+    held = {parameter.data_ptr() for parameter in models.named("b").task.model.parameters()}
+    adapted = dict(models.named("b:one").task.model.named_parameters())
+    alone = {name for name, parameter in adapted.items() if parameter.data_ptr() not in held}
+    assert alone == {name for name in adapted if name.endswith((".down", ".up"))}
+
+
 def test_a_draft_has_the_tokens_of_its_model(folder):
     worker, settings = Worker(1, Counts()), ServeSettings(speculate=2)
     base = str(folder / "base")

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from langue.allocator import give_back_now
 from langue.errors import LangueError
+from langue.models import Model
 from langue.search.index import Index
 from langue.search.rerank import load_reranker
 from langue.serve.calls import verbs_of
@@ -78,9 +82,24 @@ def load_models(
     for name in names:
         if names.count(name) > 1:
             raise LangueError(f"two models are called {name}; name one of them otherwise, as NAME={bases[name]}")
-    tasks = ((name, load(path, device, adapter=own, weights=weights)) for name, path, own in places)
+    tasks: dict[str, Any] = {}
+    for name, path, own in places:
+        tasks[name] = load(path, device, adapter=own, weights=weights)
+        if own is not None:
+            share_weights(tasks[name].model, tasks[name.split(":")[0]].model)
     proposing = _drafts(drafts, names, device)
-    return ServedModels([serve(name, task, worker, settings, proposing.get(name)) for name, task in tasks])
+    give_back_now()  # what was read beside what is held
+    return ServedModels([serve(name, task, worker, settings, proposing.get(name)) for name, task in tasks.items()])
+
+
+@torch.no_grad()
+def share_weights(adapted: Model, base: Model) -> None:
+    """Let a model with adapters hold the tensors of its base that are its own as well, so that they are there once."""
+    parameters = dict(base.named_parameters())
+    for name, parameter in adapted.named_parameters():
+        other = parameters.get(name.replace(".base.", "."))
+        if other is not None and other.dtype == parameter.dtype and torch.equal(other, parameter):
+            parameter.data = other.data
 
 
 def _drafts(drafts: Sequence[str], names: Sequence[str], device: str) -> dict[str, Generate]:
