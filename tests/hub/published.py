@@ -35,6 +35,8 @@ BERT = {
     "intermediate_size": 40,
     "max_position_embeddings": 32,
 }
+DISTILBERT = {"vocab_size": VOCABULARY, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 40}
+DISTILBERT |= {"max_position_embeddings": 32}
 GPT2 = {"vocab_size": VOCABULARY, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 4, "pad_token_id": 0}
 LLAMA = {
     "vocab_size": VOCABULARY,
@@ -149,6 +151,20 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "roberta tags": ("RobertaForTokenClassification", {**BERT, **THREE}),
     "roberta spans": ("RobertaForQuestionAnswering", {**BERT, "pad_token_id": 3}),
     "roberta choices": ("RobertaForMultipleChoice", BERT),
+    "xlm-r": ("XLMRobertaModel", {**BERT, "type_vocab_size": 1}),
+    "xlm-r words": ("XLMRobertaForMaskedLM", {**BERT, "layer_norm_eps": 1e-5, "type_vocab_size": 1}),
+    "xlm-r classes": ("XLMRobertaForSequenceClassification", {**BERT, **THREE}),
+    "xlm-r tags": ("XLMRobertaForTokenClassification", {**BERT, **THREE}),
+    "xlm-r spans": ("XLMRobertaForQuestionAnswering", BERT),
+    "xlm-r choices": ("XLMRobertaForMultipleChoice", BERT),
+    "distilbert": ("DistilBertModel", DISTILBERT),
+    "distilbert sines": ("DistilBertModel", {**DISTILBERT, "sinusoidal_pos_embds": True}),
+    "distilbert words": ("DistilBertForMaskedLM", {**DISTILBERT, "activation": "relu"}),
+    "distilbert words untied": ("DistilBertForMaskedLM", {**DISTILBERT, "tie_word_embeddings": False}),
+    "distilbert classes": ("DistilBertForSequenceClassification", {**DISTILBERT, **THREE}),
+    "distilbert tags": ("DistilBertForTokenClassification", {**DISTILBERT, **THREE}),
+    "distilbert spans": ("DistilBertForQuestionAnswering", DISTILBERT),
+    "distilbert choices": ("DistilBertForMultipleChoice", DISTILBERT),
     "t5": ("T5ForConditionalGeneration", T5),
     "t5 deep": ("T5ForConditionalGeneration", {**T5, "num_layers": 1, "num_decoder_layers": 3}),
     "t5 1.1": ("T5ForConditionalGeneration", GATED),
@@ -218,7 +234,7 @@ def theirs_say(theirs: Any, valid: Tensor | None = None, segments: Tensor | None
         return [found.last_hidden_state if is_trunk else found.logits]
     if valid is not None:
         options["attention_mask"] = valid.long()
-        if "Roberta" not in name:  # which counts positions by itself
+        if "Roberta" not in name and "MultipleChoice" not in name:  # which count positions by themselves
             options["position_ids"] = (valid.cumsum(1) - 1).clamp(min=0)
     if segments is not None:
         options["token_type_ids"] = segments

@@ -110,6 +110,19 @@ class Also(_One):
         return {self.theirs: getattr(config, self.ours)}
 
 
+class Unused:
+    """Fields of theirs that change nothing of what a model computes, and are not written."""
+
+    def __init__(self, *fields: str):
+        self.fields = fields
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        return {}
+
+
 @dataclass(frozen=True)
 class FirstOf:
     """The same value, under whichever of several names it stands first; the first of the names is written."""

@@ -47,8 +47,7 @@ def write_published(checkpoint: PretrainedModel, folder: Path) -> None:
         LangueError: no family of Hugging Face's has such a model, or the disk is full.
     """
     whole = plain(checkpoint.model.eval())
-    model = _with_segments(_without_embedder(whole))
-    family, head = choose_counterpart(model.config, checkpoint.labels, checkpoint.origin)
+    model, family, head = _counterpart(_without_embedder(whole), checkpoint)
     _remark_loss(model.config, head)
     config = write_settings(family, head, model.config, checkpoint.labels, checkpoint.origin)
     if checkpoint.tokenizer is not None:
@@ -86,11 +85,25 @@ def _without_embedder(model: Model) -> Model:
     return bare.to(model.device).eval()
 
 
-def _with_segments(model: Model) -> Model:
+def _counterpart(model: Model, checkpoint: PretrainedModel) -> tuple[Model, Family, HeadSettings]:
+    """A model as a family can have it, the family, and the head.
+
+    Raises:
+        LangueError: no family can.
+    """
+    labels, origin = checkpoint.labels, checkpoint.origin
+    try:
+        return model, *choose_counterpart(model.config, labels, origin)
+    except LangueError:
+        if model.config.form != "encoder" or model.config.segments:
+            raise
+    model = _with_segment(model)
+    return model, *choose_counterpart(model.config, labels, origin)
+
+
+def _with_segment(model: Model) -> Model:
     """BERT tells segments apart in any case: a model that tells none apart gets one whose vector is zero."""
     config = model.config
-    if config.form != "encoder" or config.segments:
-        return model
     blank = torch.zeros(1, config.resolved_embedding_width, device=model.device, dtype=model.dtype)
     parameters = {**dict(model.named_parameters()), "segment.table.weight": blank}
     return empty(config.replace(segments=1)).assign(parameters).to(model.device).eval()

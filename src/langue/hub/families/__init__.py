@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from langue.hub.families.bart import BART, MBART
 from langue.hub.families.bert import BERT
+from langue.hub.families.distilbert import DISTILBERT
 from langue.hub.families.gpt2 import GPT2
 from langue.hub.families.llama import LLAMA, MISTRAL, QWEN2, QWEN3
 from langue.hub.families.marian import MARIAN
-from langue.hub.families.roberta import ROBERTA
+from langue.hub.families.roberta import ROBERTA, XLM_ROBERTA
 from langue.hub.families.t5 import MT5, T5
 from langue.hub.families.whisper import WHISPER
 from langue.hub.family import Family
@@ -20,6 +21,8 @@ FAMILIES: dict[str, Family] = {
     "qwen3": QWEN3,
     "bert": BERT,
     "roberta": ROBERTA,
+    "xlm-roberta": XLM_ROBERTA,
+    "distilbert": DISTILBERT,
     "t5": T5,
     "mt5": MT5,
     "bart": BART,

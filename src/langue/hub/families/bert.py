@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from langue.hub.families.gpt2 import ACTIVATIONS
 from langue.hub.family import LABELS, Also, Entry, Family, HeadSettings, Key, Like, Named, Only, Same
+from langue.models import ModelConfig
 
 FIXED = {
     "form": "encoder",
@@ -15,6 +20,20 @@ FIXED = {
     "embedding_norm": True,
 }
 
+
+@dataclass(frozen=True)
+class Segments:
+    """The number of segments, of which BERT has one at least."""
+
+    fields: tuple[str, ...] = ("type_vocab_size",)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return {"segments": config.get("type_vocab_size", 2)}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        return {"type_vocab_size": config.segments} if config.segments else {}
+
+
 SETTINGS: tuple[Entry, ...] = (
     Same("vocab_size", "vocab_size"),
     Same("hidden_size", "width", 768),
@@ -23,7 +42,7 @@ SETTINGS: tuple[Entry, ...] = (
     Same("intermediate_size", "feedforward_width", 3072),
     Named("hidden_act", "feedforward", {"gelu": "gelu", **ACTIVATIONS}, "gelu"),
     Same("layer_norm_eps", "norm_epsilon", 1e-12),
-    Same("type_vocab_size", "segments", 2),
+    Segments(),
     Same("tie_word_embeddings", "tie_embeddings", True),
     Same("initializer_range", "initializer_range", 0.02, optional=True),
     Same("hidden_dropout_prob", "dropout", 0.1),

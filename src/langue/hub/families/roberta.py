@@ -1,4 +1,5 @@
-"""RoBERTa (Liu et al. 2019): BERT whose positions count from 2 and whose heads have other names."""
+"""RoBERTa (Liu et al. 2019), which is BERT whose positions count from 2 and whose heads have other names, and XLM-R
+(Conneau et al. 2020), its namesake of a hundred languages."""
 
 from __future__ import annotations
 
@@ -44,27 +45,33 @@ _POOLER = Key("classifier.dense.linear.{part}", "roberta.pooler.dense.{part}")
 _DENSE = Key("classifier.dense.linear.{part}", "classifier.dense.{part}")
 _CLASSES = Key("classifier.output.{part}", "classifier.out_proj.{part}")
 
-ROBERTA = Family(
-    model_type="roberta",
-    fixed=FIXED,
-    settings=(*SETTINGS, Positions()),
-    prefix="roberta.",
-    keys=trunk("roberta."),
-    heads=(
-        HeadSettings(
-            "RobertaForMaskedLM",
-            _WORDS,
-            # Its activation is GELU, whatever that of the trunk.
-            fields={"head_dense": "gelu", "head_norm": True, "head_bias": True},
-            words=True,
+
+def _family(name: str, model_type: str) -> Family:
+    return Family(
+        model_type=model_type,
+        fixed=FIXED,
+        settings=(*SETTINGS, Positions()),
+        prefix="roberta.",
+        keys=trunk("roberta."),
+        heads=(
+            HeadSettings(
+                f"{name}ForMaskedLM",
+                _WORDS,
+                # Its activation is GELU, whatever that of the trunk.
+                fields={"head_dense": "gelu", "head_norm": True, "head_bias": True},
+                words=True,
+            ),
+            *classifiers(name, _POOLER, (_DENSE, _CLASSES)),
         ),
-        *classifiers("Roberta", _POOLER, (_DENSE, _CLASSES)),
-    ),
-    aliases={
-        "lm_head.decoder.bias": "lm_head.bias",
-        "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
-    },
-    untied=("lm_head.decoder.bias",),
-    ignored=IGNORED,
-    spellings=SPELLINGS,
-)
+        aliases={
+            "lm_head.decoder.bias": "lm_head.bias",
+            "lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight",
+        },
+        untied=("lm_head.decoder.bias",),
+        ignored=IGNORED,
+        spellings=SPELLINGS,
+    )
+
+
+ROBERTA = _family("Roberta", "roberta")
+XLM_ROBERTA = _family("XLMRoberta", "xlm-roberta")
