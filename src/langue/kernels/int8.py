@@ -8,7 +8,10 @@ SmolLM2-135M one digit moves the distribution of the next token by 0.05 nats (KL
 moves it by 0.005, and what two digits leave out by less than 0.00001.
 
 Measured on one core of a Sapphire Rapids with AVX-512 VNNI, torch 2.13, a matrix of 960 × 576: for 1, 8, 16 and 64 rows
-fp32 takes 55, 150, 210 and 1,000 µs, and the two digits 27, 45, 66 and 180 µs.
+fp32 takes 55, 150, 210 and 1,000 µs, and the two digits 27, 45, 66 and 180 µs. Half of the time of many rows goes into
+writing digits and scaling sums. `torch.ops.onednn.qlinear_pointwise` scales within the product, and a row has the same
+bits beside any others there too; with its two digits 256 rows take 0.75 to 1.05 of the time, and fewer as long or
+longer, for which each matrix would have to be held twice.
 """
 
 from __future__ import annotations
