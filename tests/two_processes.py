@@ -9,12 +9,16 @@ import sys
 from typing import Any
 
 
-def start_two(*arguments: Any, **options: Any) -> list[subprocess.Popen[str]]:
-    """Two processes of Python that find each other, and import from where this one does."""
+def free_port() -> int:
+    """A port at which nobody listens."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+        return one.getsockname()[1]
+
+
+def start_two(*arguments: Any, **options: Any) -> list[subprocess.Popen[str]]:
+    """Two processes of Python that find each other, and import from where this one does."""
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     group["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return [
         subprocess.Popen(

@@ -9,10 +9,12 @@ import signal
 import sys
 from typing import NoReturn
 
+from langue.stopping import STOPPING
+
 
 def main() -> NoReturn:
-    """Run the command line. SIGTERM ends a command as Ctrl-C does, so that what is half done is put away."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Run the command line. SIGTERM and SIGUSR1 end a command as Ctrl-C does, so that what is half done is put away."""
+    for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` and a shell's & have it
             signal.signal(number, _interrupt)
     try:
@@ -27,7 +29,7 @@ def main() -> NoReturn:
 
 
 def say_interrupted(error: KeyboardInterrupt) -> int:
-    """Say so, and return the exit status: 130 after Ctrl-C, 143 after SIGTERM."""
+    """Say so, and return the exit status: 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1."""
     print("langue: interrupted", file=sys.stderr)
     return 128 + getattr(error, "signal", signal.SIGINT)
 

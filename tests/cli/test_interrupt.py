@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: exit status 130 or 143, no traceback, and what was learnt is saved."""
+"""Ctrl-C and SIGTERM: exit status 130 or 143, or 75 in a job of Slurm's, no traceback, and what was learnt is saved."""
 
 import os
 import shlex
@@ -61,6 +61,14 @@ def test_a_training_saves_and_tells_the_shell(recipe, tmp_path, number, status):
     assert (found, "Traceback" in said) == (status, False), said
     assert "go on with: langue train" in said
     assert latest(tmp_path / "run" / "checkpoints").step >= 20
+
+
+def test_a_job_of_slurm_is_told_to_queue_again(recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    command = ("train", recipe, "--out", tmp_path / "run", "--no-report")
+    for number, status in ((signal.SIGUSR1, 75), (signal.SIGTERM, 75), (signal.SIGINT, 130)):
+        found, said = interrupt(number, "dev loss", *command, "--resume", "auto")
+        assert (found, "Traceback" in said) == (status, False), said
 
 
 def test_several_seeds_stop_at_the_first(recipe, tmp_path):

@@ -86,7 +86,8 @@ def test_an_interrupted_training_saves_and_says_how_to_go_on(
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
-def test_an_interrupted_set_up_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_set_up_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")  # which would queue again for ever what never gets as far as to save
     write_tiny(tmp_path)
     (tmp_path / "text.txt").write_text("a long story\n" * 1_000_000)  # takes seconds to prepare
     process = start(tmp_path)

@@ -28,8 +28,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line.
 
     Returns:
-        The exit status: 0 done, 1 some of many inputs failed, 2 a mistake of the user's, 130 interrupted by Ctrl-C, 143
-        by SIGTERM.
+        The exit status: 0 done, 1 some of many inputs failed, 2 a mistake of the user's, 75 a training in a job of
+        Slurm's that is to be queued again, 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
     try:
         return _run(list(arguments))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -37,8 +36,8 @@ def train(
     """Train a model by a recipe, and leave a run folder that every other verb takes.
 
     Every field of the recipe can be given here by its dotted name, such as --training.steps 200 or
-    --model.preset lstm-nano. Ctrl-C or SIGTERM saves and stops, with exit status 130 or 143; --resume goes on bit for
-    bit.
+    --model.preset lstm-nano. Ctrl-C or SIGTERM saves and stops, with exit status 130 or 143, or 75 in a job of Slurm's;
+    --resume goes on bit for bit.
 
     Args:
         recipe: A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
@@ -69,13 +68,9 @@ def train(
 
 def _going_on(out: Path) -> str:
     """The command that goes on with a run, whose own recipe holds all that was said when it began."""
-    launcher = ["langue"]
-    if (world := int(os.environ.get("WORLD_SIZE", 1))) > 1:
-        machines = world // int(os.environ.get("LOCAL_WORLD_SIZE", world))
-        launcher = ["torchrun", f"--nproc-per-node={world // machines}", "-m", "langue"]
-        if machines > 1:
-            launcher[1:1] = [f"--nnodes={machines}", f"--master-addr={os.environ['MASTER_ADDR']}"]
-    return shlex.join([*launcher, "train", str(out / "recipe.yaml"), "--out", str(out), "--resume"])
+    from langue.parallel.launch import launch
+
+    return shlex.join([*launch().launcher, "train", str(out / "recipe.yaml"), "--out", str(out), "--resume"])
 
 
 def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> int:

@@ -92,7 +92,8 @@ With --verify, any verb reads every byte of what it opens and compares it with i
 also of large files that were checked on this machine before and look unchanged.
 
 Exit status: 0 done; 1 some of many inputs failed, the others are done; 2 a mistake to
-mend, told in one sentence; 130 interrupted by Ctrl-C, 143 by SIGTERM.
+mend, told in one sentence; 75 a training under Slurm has saved and is to be queued
+again; 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 

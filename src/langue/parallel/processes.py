@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +11,7 @@ import torch
 import torch.distributed as distributed
 
 from langue.errors import LangueError
+from langue.parallel.launch import launch
 
 STEP = timedelta(minutes=30)
 """For how long a process waits for the others within a training, where the first may be writing a checkpoint."""
@@ -32,13 +32,17 @@ class _Calls:
 
 
 def process_group(device: torch.device) -> tuple[int, int]:
-    """Rank and world size; joins the group that `torchrun` describes in the environment, if it does."""
-    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+    """Rank and world size; joins the group that `torchrun` or `srun` describes in the environment, if one does."""
+    group = launch()
+    if group.world == 1:
         return 0, 1
-    if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # one GPU for each process of a machine
+    if device.type == "cuda":  # one GPU for each process of a machine, which Slurm may let see no other
+        torch.cuda.set_device(group.local_rank % torch.cuda.device_count())
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=STEP)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(
+            backend, init_method=group.meeting, rank=group.rank, world_size=group.world, timeout=STEP
+        )
         _Waiting.group = distributed.new_group(backend="gloo", timeout=SETTING_UP)
     return distributed.get_rank(), distributed.get_world_size()
 

@@ -109,7 +109,7 @@ def _sum_hook(state, bucket):
 
 
 def strategy_of(kind: Literal["replicated", "sharded", "tensor"], device: torch.device) -> Strategy:
-    """The strategy of a name, or `Single` where there is one process; joins the group that `torchrun` describes."""
+    """The strategy of a name, or `Single` where there is one process; joins the group that was started."""
     _, processes = process_group(device)
     if processes == 1:
         return Single(device)

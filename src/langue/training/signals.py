@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as questions: whoever works sees that it was asked to stop, and stops where it is good to."""
+"""Signals as questions: whoever works sees that it was asked to stop, and stops where it is good to."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from langue.errors import Interrupted
+from langue.stopping import STOPPING
 
 
 class Signals:
-    """Counts of requests to stop, by Ctrl-C and by SIGTERM."""
+    """Counts of requests to stop, by signal."""
 
     def __init__(self) -> None:
-        self.times = {signal.SIGINT: 0, signal.SIGTERM: 0}
+        self.times = dict.fromkeys(STOPPING, 0)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -191,7 +191,8 @@ class Trainer:
             unlogged[name] = [before[0] + total, before[1] + count]
 
     def _signal_in(self, times: list[float]) -> int | None:
-        """The signal that all processes end by, of how often each came to any of them; SIGTERM goes before Ctrl-C."""
+        """The signal that all processes end by, of how often each came to any of them; SIGTERM goes before
+        SIGUSR1 and that before Ctrl-C."""
         return max((number for number, count in zip(self._signals.times, times, strict=True) if count), default=None)
 
     def _apply(self, factor: float, count: float, norm: float) -> None:
@@ -233,8 +234,8 @@ class Trainer:
     def run(self, pause: Callable[[], bool] = lambda: False) -> None:
         """Train to the end of the budget, evaluating, writing down and saving on the way.
 
-        SIGTERM and Ctrl-C let the step finish, save, and return with `stopped` and `signal` set; a second Ctrl-C stops
-        at once.
+        Ctrl-C, SIGTERM and SIGUSR1 let the step finish, save, and return with `stopped` and `signal` set; a second
+        Ctrl-C stops at once.
 
         Args:
             pause: asked after each step whether to return for now, with `stopped` not set; called again, the training
