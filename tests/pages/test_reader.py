@@ -26,7 +26,7 @@ def test_a_page_that_takes_too_long_is_left_and_the_next_is_read(tmp_path, good,
     with PageReader() as pages:
         assert [page.text for page in pages.read(good)] == ["Sound."]
         assert fault(pages, slow) == "takes too long"
-        assert [page.title for page in pages.read(good)] == ["T"]
+        assert [page.known for page in pages.read(good)] == [{"title": "T"}]
 
 
 def test_a_page_that_takes_too_much_memory_is_left(tmp_path, good, monkeypatch):

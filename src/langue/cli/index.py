@@ -49,8 +49,8 @@ def build(
     could.
 
     Args:
-        docs: Files (txt, md, html, pdf, jsonl, csv, tsv, parquet), folders, globs, hf:NAME[/CONFIG][:SPLIT] or
-            "embedded".
+        docs: Files (txt, md, rst, html, pdf, docx, pptx, xlsx, epub, eml, source code, jsonl, csv, tsv, parquet),
+            folders, globs, hf:NAME[/CONFIG][:SPLIT] or "embedded".
         out: The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
         model: A run that embeds, a folder of sentence-transformers or hf:OWNER/NAME; without one, passages are found by
             their words alone.

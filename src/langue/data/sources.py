@@ -15,6 +15,14 @@ from langue.files import MANIFEST
 
 EMBEDDED = "embedded"
 TEXT = (".txt", ".text", ".md", ".rst")
+CODE = (
+    *(".py", ".pyi", ".js", ".mjs", ".ts", ".jsx", ".tsx", ".java", ".kt", ".scala", ".groovy", ".c", ".h", ".cc"),
+    *(".cpp", ".cxx", ".hpp", ".cu", ".cs", ".fs", ".go", ".rs", ".zig", ".swift", ".m", ".mm", ".rb", ".php", ".pl"),
+    *(".pm", ".lua", ".r", ".jl", ".f90", ".pas", ".hs", ".ml", ".ex", ".exs", ".erl", ".clj", ".lisp", ".el", ".sh"),
+    *(".bash", ".zsh", ".ps1", ".sql", ".css", ".scss", ".vue", ".tex", ".bib", ".org", ".adoc", ".rmd", ".qmd"),
+    *(".proto", ".cmake", ".toml"),
+)
+"""Endings of source code, which is read as text where it is named, and in folders where the caller wants it."""
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 DataSource = str | Path | Iterable[Any]
 
@@ -53,7 +61,8 @@ def find_sources(
 
     Args:
         source: paths, globs, folders, names or rows.
-        also: endings of further files, such as ".pdf", that the caller reads; they are their kinds, without the dot.
+        also: endings of further files, such as ".pdf", that the caller reads; they are their kinds, without the dot. Of
+            source code, it takes those in folders, too.
         passed: gets what folders hold and nobody reads; None says it instead.
 
     Raises:
@@ -95,8 +104,13 @@ def _folder(path: Path, also: tuple[str, ...], passed: list[Dropped] | None) -> 
     files, others = of_kinds(there, known)
     _pass_over(path, [*others, *unreadable], passed)
     if not files:
-        raise LangueError(f"{path} holds no {', '.join(known)} file")
+        raise LangueError(f"{path} holds no {_named_kinds(also)} file")
     return [_file(file, also) for file in files]
+
+
+def _named_kinds(also: tuple[str, ...]) -> str:
+    """The endings of files that are read, without those of source code, which are many."""
+    return ", ".join(dict.fromkeys(ending for ending in (*TEXT, *TABLES, *also) if ending not in CODE))
 
 
 def _pass_over(folder: Path, dropped: list[Dropped], passed: list[Dropped] | None) -> None:
@@ -109,11 +123,13 @@ def _pass_over(folder: Path, dropped: list[Dropped], passed: list[Dropped] | Non
 
 def _file(path: Path, also: tuple[str, ...]) -> Origin:
     suffix = path.suffix.lower()
-    if suffix in TABLES or suffix in also:
+    if suffix in TABLES or (suffix in also and suffix not in CODE):
         kind = suffix[1:]
-    elif suffix in TEXT or not suffix:
+    elif suffix in (*TEXT, *CODE) or not suffix:
         kind = "text"
     else:
-        known = ", ".join((*TEXT, *TABLES, *also))
-        raise LangueError(f"{path} is of a kind that is not read; known are {known}; rename it if it is plain text")
+        raise LangueError(
+            f"{path} is of a kind that is not read; known are {_named_kinds(also)} and source code; rename it if it is "
+            f"plain text"
+        )
     return Origin(str(path), kind, path=path, size=path.stat().st_size)

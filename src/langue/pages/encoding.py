@@ -12,6 +12,8 @@ import re
 import webencodings
 from selectolax.lexbor import LexborHTMLParser
 
+from langue.pages.page import PageError
+
 PRESCAN = 1024
 
 _BEGINS = (
@@ -25,7 +27,7 @@ _MEANT = {"utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1
 """The encodings meant by pages that could be read as ASCII up to a `<meta>` of such a name (§ 13.2.3.2)."""
 
 
-class UnknownText(ValueError):
+class UnknownText(PageError):
     """Bytes that are no text of the encoding that they should be in; the message says of which."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from langue.pages.encoding import decode
+from langue.pages.page import Page, PageError
 
 # Elements within a line; all others stand apart from what is around them.
 _INLINE = frozenset(
@@ -36,8 +38,18 @@ _LEFT_OPEN = frozenset(
 """Elements that need no end: they hold nothing, or the next of their kind ends them."""
 
 
-class TooDeepError(ValueError):
+class TooDeepError(PageError):
     """A page whose elements are nested deeper than any that was written to be read."""
+
+
+def read_page(path: Path) -> Iterator[Page]:
+    """A web page with its title.
+
+    Raises:
+        PageError: it cannot be read; see `read_html`.
+    """
+    title, text = read_html(path.read_bytes())
+    yield Page(text, known={"title": title} if title else {})
 
 
 def read_html(raw: bytes) -> tuple[str, str]:

@@ -8,25 +8,23 @@ from pathlib import Path
 
 import pypdf
 
+from langue.pages.page import Page, PageError
+
 # What it says about odd files is nothing a user could act on; what cannot be read is named by whoever asked for it.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 
-class Encrypted(ValueError):
-    """A file that wants a password."""
-
-
-def read_pdf(path: Path) -> Iterator[tuple[int, str]]:
+def read_pdf(path: Path) -> Iterator[Page]:
     """The pages that hold text, with their numbers from 1.
 
     Raises:
-        Encrypted: it wants a password.
+        PageError: it wants a password.
         Exception: it is damaged or no PDF; pypdf raises whatever its parser stumbles over.
     """
     reader = pypdf.PdfReader(path, strict=False)
     if reader.is_encrypted and not reader.decrypt(""):
-        raise Encrypted("encrypted PDF")
+        raise PageError("encrypted PDF")
     for number, page in enumerate(reader.pages, 1):
         text = page.extract_text()
         if text.strip():
-            yield number, text
+            yield Page(text, f"page={number}", {"page": number})

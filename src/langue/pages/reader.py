@@ -7,13 +7,11 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from langue.extra import need
 from langue.machine import start_python
-
-HTML = ("html", "htm", "xhtml")
-PAGES = (".html", ".htm", ".xhtml", ".pdf")
+from langue.pages.kinds import KINDS, PageKind
+from langue.pages.page import Page, PageError
 
 PAGE_SECONDS = 60.0
 """Seconds that a page may take. A page of a book takes some hundredths of one."""
@@ -22,28 +20,19 @@ FILE_SECONDS = 1800.0
 MEMORY = 4 << 30
 """Bytes of address space that reading may take."""
 
-
 TIMED_OUT = 1
 """The exit status of a process that a watchdog of `faulthandler` ended."""
 
 
-class PageError(Exception):
-    """A file that cannot be read; the message says why in a few words."""
-
-
-class Page(NamedTuple):
-    """A page of a PDF file, or a web page."""
-
-    number: int | None
-    """From 1; None of a web page."""
-    title: str
-    text: str
-
-
 class PageReader:
-    """Reads files in one process of its own, which is started when it is first needed and whenever one took it down."""
+    """Reads files in one process of its own, which is started when it is first needed and whenever one took it down.
 
-    def __init__(self) -> None:
+    Args:
+        patience: times the usual bounds of time and memory that a file may take.
+    """
+
+    def __init__(self, patience: int = 1) -> None:
+        self.patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> PageReader:
@@ -52,33 +41,37 @@ class PageReader:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def read(self, path: Path) -> Iterator[Page]:
-        """The pages that hold text.
+    def read(self, path: Path, kind: PageKind | None = None) -> Iterator[Page]:
+        """The pages of a file.
+
+        Args:
+            path: of the file.
+            kind: the way to read it; None for the one that its ending tells.
 
         Raises:
             PageError: the file is damaged, is not what its name says, wants a password, or takes too much time or
                 memory; what was read before is sound.
             LangueError: a library that reads such files is not installed.
         """
-        kind = "pdf" if path.suffix.lower() == ".pdf" else "html"
-        libraries = ("pypdf",) if kind == "pdf" else ("selectolax", "webencodings")
-        for library in libraries:
-            need(library, "search", f"reading {path}")
+        kind = kind or KINDS[path.suffix.lower().removeprefix(".")]
+        for library in kind.libraries:
+            need(library, kind.extra, f"reading {path}")
         if self._process is None:
-            bounds = map(str, (PAGE_SECONDS, FILE_SECONDS, MEMORY))
+            bounds = (str(self.patience * bound) for bound in (PAGE_SECONDS, FILE_SECONDS, MEMORY))
             self._process = start_python("langue.pages.worker", *bounds, stderr=subprocess.DEVNULL)
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
+        request = {"path": os.fspath(path), "kind": kind.name, "target": kind.target}
         try:
-            process.stdin.write(json.dumps({"path": os.fspath(path), "kind": kind}).encode() + b"\n")
+            process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
             while "fault" not in (values := json.loads(process.stdout.readline())):
-                yield Page(values["number"], clean(values["title"]), clean(values["text"]))
+                yield Page(clean(values["text"]), values["place"], values["known"])
         except (OSError, ValueError):  # the pipe's other end is gone, maybe in the middle of a line
             status = process.wait()
             self.close()
-            raise PageError("takes too long" if status == TIMED_OUT else f"unreadable {kind.upper()}") from None
+            raise PageError("takes too long" if status == TIMED_OUT else f"unreadable {kind.name}") from None
         except GeneratorExit:
             self.close()  # what is left of this file must not be taken for the next one's
             raise

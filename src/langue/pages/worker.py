@@ -1,7 +1,8 @@
 """The process that reads pages: `python -m langue.pages.worker PAGE_SECONDS FILE_SECONDS BYTES`.
 
-Each line of its input is a JSON object with the `path` and the `kind` of a file, html or pdf. It answers by JSON lines
-with the `number`, `title` and `text` of each page, and at last one with the `fault`, or null. Where a page or a file
+Each line of its input is a JSON object with the `path` of a file, its `kind` as a fault calls it, and the `target`, the
+function that reads it. It answers by JSON lines with the `text`, the `place` and what is `known` of each page, and at
+last one with the `fault`, or null. Where a page or a file
 takes too long it ends itself, by a clock that no loop can stop.
 """
 
@@ -18,9 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from langue.pages.encoding import UnknownText
-from langue.pages.html import TooDeepError, read_html
-from langue.pages.pdf import Encrypted, read_pdf
+from langue.lazy import fetch
+from langue.pages.page import PageError
 
 
 def main(page_seconds: float, file_seconds: float, memory: int) -> None:
@@ -46,27 +46,18 @@ def _answers(request: dict[str, str], page_seconds: float, end: float, nowhere: 
     fault = None
     try:
         wind()
-        for page in _pages(Path(request["path"]), request["kind"]):
-            yield page
+        for page in fetch(request["target"])(Path(request["path"])):
+            yield page._asdict()
             wind()
-    except (UnknownText, Encrypted, TooDeepError) as error:
+    except PageError as error:
         fault = str(error)
     except MemoryError:
         fault = "takes too much memory"
     except OSError:
         fault = "unreadable file"
     except Exception:  # parsers of other people's files raise whatever they stumble over
-        fault = f"unreadable {request['kind'].upper()}"
+        fault = f"unreadable {request['kind']}"
     yield {"fault": fault}
-
-
-def _pages(path: Path, kind: str) -> Iterator[dict[str, Any]]:
-    if kind == "pdf":
-        for number, text in read_pdf(path):
-            yield {"number": number, "title": "", "text": text}
-    else:
-        title, text = read_html(path.read_bytes())
-        yield {"number": None, "title": title, "text": text}
 
 
 def _bound(memory: int) -> None:

@@ -1,4 +1,4 @@
-"""Documents to be found: text, Markdown, HTML, PDF and rows of tables, each with a name and what is known about it."""
+"""Documents to be found: text, pages of many kinds and rows of tables, each with a name and what is known about it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from langue.data.documents import read_events
 from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
-from langue.data.sources import TABLES, TEXT, DataSource, Origin, find_sources
+from langue.data.sources import CODE, TABLES, TEXT, DataSource, Origin, find_sources
 from langue.data.tables import rows
 from langue.errors import listed
-from langue.pages.reader import HTML, PAGES, PageError, PageReader, clean
+from langue.pages.kinds import KINDS, MAIN_TEXT, PAGES, SCAN, PageKind
+from langue.pages.page import Page, PageError
+from langue.pages.reader import PageReader, clean
 from langue.search.fields import METADATA_CHARACTERS, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
 from langue.search.settings import IndexSettings
-from langue.search.values import Kind
+from langue.search.values import Kind, as_date
+
+PATIENCE = 8
+"""Times the time and memory of other pages that a scan may take: models look at it."""
 
 _IDS = ("_id",)
 
@@ -32,7 +37,7 @@ class Document(NamedTuple):
     """A text that can be found."""
 
     id: str
-    """Its name: a file, `FILE#page=3` of a PDF, or what a table's row is called."""
+    """Its name: a file, `FILE#page=3` of a PDF, `FILE#slide=3` and the like, or what a table's row is called."""
     text: str
     source: str
     """The file or the name that it came from."""
@@ -55,8 +60,9 @@ def read_documents(
     Of a folder of many, one file that is not what its name says is no reason to read none.
 
     Args:
-        sources: files (txt, md, html, pdf, jsonl, csv, tsv, parquet), globs, folders, `hf:` names, "embedded", a list
-            of them, or an iterable of rows or texts. Of a folder in BEIR's layout, its corpus.
+        sources: files (txt, md, rst, html, pdf, docx, pptx, xlsx, epub, eml, source code, jsonl, csv, tsv, parquet),
+            globs, folders, `hf:` names, "embedded", a list of them, or an iterable of rows or texts. Of a folder in
+            BEIR's layout, its corpus.
         settings: what is a document.
         known: the fields of an index that is there.
 
@@ -65,7 +71,7 @@ def read_documents(
     """
     sources = [_corpus(name) for name in sources] if isinstance(sources, list | tuple) else _corpus(sources)
     sources, passed = _readable(sources)
-    return _documents_of(find_sources(sources, PAGES, passed), passed, settings, known or {})
+    return _documents_of(find_sources(sources, (*PAGES, *CODE), passed), passed, settings, known or {})
 
 
 def _readable(sources: DataSource) -> tuple[DataSource, list[Dropped]]:
@@ -79,7 +85,7 @@ def _readable(sources: DataSource) -> tuple[DataSource, list[Dropped]]:
 
 
 def _is_unknown(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() not in ("", *TEXT, *TABLES, *PAGES)
+    return path.is_file() and path.suffix.lower() not in ("", *TEXT, *TABLES, *PAGES, *CODE)
 
 
 def _corpus(source: Any) -> Any:
@@ -94,7 +100,7 @@ def _documents_of(
 ) -> Iterator[Document | Dropped]:
     yield from passed
     kinds = kinds_of_columns(origins, settings.max_line_bytes, known)
-    with PageReader() as reader:
+    with PageReader(PATIENCE if settings.scans else 1) as reader:
         for origin in origins:
             try:
                 yield from _of(origin, settings, reader, kinds)
@@ -112,8 +118,8 @@ def _of(
 ) -> Iterator[Document | Dropped]:
     if origin.kind in ("text", "embedded"):
         return _texts(origin, settings)
-    if origin.kind in (*HTML, "pdf"):
-        return _pages(origin, reader)
+    if origin.kind in KINDS:
+        return _pages(origin, settings, reader)
     return _rows(origin, settings, kinds if origin.kind in WITHOUT_TYPES else None)
 
 
@@ -134,27 +140,35 @@ def _texts(origin: Origin, settings: IndexSettings) -> Iterator[Document | Dropp
             parts = []
 
 
-def _pages(origin: Origin, reader: PageReader) -> Iterator[Document | Dropped]:
-    """An HTML file as one document, or each page of a PDF, so that a reader can be led to the page."""
-    assert origin.path is not None
-    known: dict[str, Any] = {"source": origin.name}
+def _pages(origin: Origin, settings: IndexSettings, reader: PageReader) -> Iterator[Document | Dropped]:
+    """Each page of a file as a document, so that a reader can be led to it; scans are recognized where that is set."""
     has_text = False
     try:
-        for page in reader.read(origin.path):
-            if is_blank(page.text):
-                continue
-            has_text = True
-            name, more = origin.name, {}
-            if page.number is not None:
-                name, more = f"{name}#page={page.number}", {"page": page.number}
-            elif page.title:
-                more = {"title": page.title}
-            yield Document(name, page.text, origin.name, known | more)
+        for kind in _ways(origin.kind, settings):
+            for page in reader.read(origin.file, kind):
+                if not is_blank(page.text):
+                    has_text = True
+                    yield _page(page, origin.name)
+            if has_text:
+                return
     except PageError as error:
         yield Dropped(str(error), origin.name, 1, origin.size, "")
         return
-    if not has_text:
-        yield Dropped("empty", origin.name, 1, origin.size, "")
+    yield Dropped("empty", origin.name, 1, origin.size, "")
+
+
+def _ways(kind: str, settings: IndexSettings) -> Iterator[PageKind]:
+    """The ways to read a file, each for those in which the one before it sees no text."""
+    usual = KINDS[kind]
+    yield MAIN_TEXT if settings.web == "main" and usual == KINDS["html"] else usual
+    if settings.scans and usual.name == SCAN.name:
+        yield SCAN
+
+
+def _page(page: Page, name: str) -> Document:
+    known = {fact: as_date(str(value)) if fact == "sent" else value for fact, value in page.known.items()}
+    known = {fact: value for fact, value in known.items() if value is not None}
+    return Document(f"{name}#{page.place}" if page.place else name, page.text, name, {"source": name, **known})
 
 
 def _rows(origin: Origin, settings: IndexSettings, kinds: Mapping[str, Kind] | None) -> Iterator[Document | Dropped]:

@@ -36,5 +36,10 @@ class IndexSettings(Settings):
     """The column of a table whose words begin the text, where there is one."""
     metadata: tuple[str, ...] | None = None
     """The columns of a table to filter by; null takes all others that hold numbers, truth values or short texts."""
+    web: Literal["all", "main"] = "all"
+    """Text of a web page: all that a browser shows, or the main text without menus and banners, as trafilatura finds
+    it."""
+    scans: bool = False
+    """True to recognize the text of PDF files that hold none but pictures of it, by docling and its models."""
     max_line_bytes: int = Field(default=1 << 24, ge=1, lt=1 << 31)
     """Longer lines are left out."""

@@ -18,7 +18,7 @@ from langue.search.settings import IndexSettings
 from langue.search.where import Where
 from langue.settings import Settings
 
-VERSION = 2
+VERSION = 3
 ADVICE = "remove it and build it again"
 """Advice about an index in a folder that is damaged."""
 
