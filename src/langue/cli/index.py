@@ -113,6 +113,9 @@ def info(index: IndexPlace, /, *, as_json: Json = False) -> None:
     settings, model = manifest.settings, manifest.model
     print(f"{index}: {manifest.documents:,} documents in {manifest.passages:,} passages, kept by {settings.kind}")
     print(f"passages of {settings.size} bytes at most, overlapping by {settings.overlap} of their sentences")
+    if settings.language is not None:
+        without = ", without those that are everywhere" if settings.stop_words == "drop" else ""
+        print(f"words are found by their stems in {settings.language}{without}")
     fields = [f"{name} ({field.kind}{', several' if field.several else ''})" for name, field in manifest.fields.items()]
     print(f"documents can be filtered by {', '.join(fields)}")
     if model is None:

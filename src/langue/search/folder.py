@@ -29,7 +29,6 @@ from langue.search.postings import Postings
 from langue.search.settings import IndexSettings
 from langue.search.store import ADVICE, IndexManifest, IndexWriter, Passage, Scored, Store, Table, read_manifest
 from langue.search.where import Where
-from langue.search.words import words as words_of
 
 MANIFEST = "manifest.json"
 LANCE = "lance"
@@ -179,8 +178,9 @@ class _FolderWriter(IndexWriter):
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
         self._table.add(passages, vectors)
+        words = self._store.settings.words
         for passage in passages:
-            self._collector.add(passage.key, words_of(passage.text))
+            self._collector.add(passage.key, words(passage.text))
 
     def commit(self, manifest: IndexManifest) -> None:
         path = self._store.path

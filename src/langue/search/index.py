@@ -22,7 +22,6 @@ from langue.search.settings import IndexSettings
 from langue.search.store import IndexManifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit
 from langue.search.where import Conditions, Where, read_where, typed
-from langue.search.words import words
 
 LONGEST_QUERY = 100_000
 """Characters of a query; each word that is looked for takes its time, and what is longer is a book."""
@@ -105,6 +104,7 @@ class Index:
             LangueError: a source cannot be read, nothing of it can be used, or the index was made otherwise.
         """
         settings = settings or IndexSettings()
+        _ = settings.words  # an unknown language is told before anything is read
         if str(place).startswith(("postgresql:", "postgres:")):
             settings = settings.replace(kind="postgres")
         index = cls(str(place), open_store(str(place), settings), model, device)
@@ -258,13 +258,14 @@ class Index:
         return hits if rerank is None or not hits else _reranked(rerank, query, hits)[:k]
 
     def _rank(self, query: str, vector: np.ndarray | None, k: int, where: Where, mode: Mode) -> list[Scored]:
+        words = self.manifest.settings.words(query)
         if mode == "text":
-            return self.store.text(words(query), k, where)
+            return self.store.text(words, k, where)
         assert vector is not None
         if mode == "dense":
             return self.store.dense(vector, k, where)
         depth = max(k, DEPTH)
-        return fuse(*self.store.both(vector, words(query), depth, where))[:k]
+        return fuse(*self.store.both(vector, words, depth, where))[:k]
 
     def marked(self, hits: Sequence[Hit], query: str, vector: np.ndarray | None = None) -> list[Hit]:
         """The same passages with the sentence of each that matches best.
@@ -275,7 +276,8 @@ class Index:
             vector: the query's, by which the model judges sentences, which takes it some time; without it, BM25 does.
         """
         model = None if vector is None else self.model
-        spans = best_sentences([hit.text for hit in hits], query, vector, model)
+        words = self.manifest.settings.words
+        spans = best_sentences([hit.text for hit in hits], query, words, vector, model)
         return [replace(hit, sentence=span) for hit, span in zip(hits, spans, strict=True)]
 
 

@@ -9,18 +9,23 @@ import numpy as np
 from langue.search.collector import Collector
 from langue.search.embedder import TextEmbedder
 from langue.search.vectors import unit
-from langue.search.words import words
+from langue.search.words import Analyzer
 from langue.text.sentences import Span, sentences
 
 
 def best_sentences(
-    texts: Sequence[str], query: str, vector: np.ndarray | None = None, model: TextEmbedder | None = None
+    texts: Sequence[str],
+    query: str,
+    words: Analyzer,
+    vector: np.ndarray | None = None,
+    model: TextEmbedder | None = None,
 ) -> list[Span]:
     """Start and end of the sentence of each text that is nearest to a query, in characters.
 
     Args:
         texts: passages.
         query: what was asked; where there is no vector, BM25 among the sentences decides.
+        words: the words of a text as the index counts them.
         vector: the query's, of length 1.
         model: what made it, and will encode the sentences.
     """

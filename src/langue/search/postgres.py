@@ -25,7 +25,6 @@ from langue.search.settings import IndexSettings
 from langue.search.store import IndexManifest, IndexWriter, Passage, Scored, Store, ranked, read_manifest, shown
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import NEGATIVE, Condition, Where
-from langue.search.words import words as words_of
 
 psycopg, pgvector = (need(library, "search", "an index in PostgreSQL") for library in ("psycopg", "pgvector"))
 _sql, _json, _vectors = (import_module(name) for name in ("psycopg.sql", "psycopg.types.json", "pgvector.psycopg"))
@@ -235,7 +234,8 @@ class _PostgresWriter(IndexWriter):
     def add(self, passages: Sequence[Passage], vectors: np.ndarray | None) -> None:
         if not self._made:
             self._make(0 if vectors is None else vectors.shape[1])
-        counted = [words_of(passage.text) for passage in passages]
+        analyze = self._settings.words
+        counted = [analyze(passage.text) for passage in passages]
         self._words += sum(map(len, counted))
         kinds = ["int8", "text", "text", "text", "int4", "int4", "int4", "text", "jsonb", "int4"]
         kept = {} if vectors is None else stored(vectors, self._settings.storage)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from langue.data.settings import Unit
+from langue.search.words import Analyzer, analyzer
 from langue.settings import Settings
 
 Kind = Literal["lance", "memory", "postgres"]
@@ -36,6 +37,11 @@ class IndexSettings(Settings):
     """The column of a table whose words begin the text, where there is one."""
     metadata: tuple[str, ...] | None = None
     """The columns of a table to filter by; null takes all others that hold numbers, truth values or short texts."""
+    language: str | None = None
+    """The language whose stems stand for words in full-text search, such as english or german, by Snowball; null finds
+    words as they are written."""
+    stop_words: Literal["drop", "keep"] = "drop"
+    """With a language: leave out its words that are everywhere, such as "the", where Snowball has a list of them."""
     web: Literal["all", "main"] = "all"
     """Text of a web page: all that a browser shows, or the main text without menus and banners, as trafilatura finds
     it."""
@@ -43,3 +49,12 @@ class IndexSettings(Settings):
     """True to recognize the text of PDF files that hold none but pictures of it, by docling and its models."""
     max_line_bytes: int = Field(default=1 << 24, ge=1, lt=1 << 31)
     """Longer lines are left out."""
+
+    @property
+    def words(self) -> Analyzer:
+        """The words by which a text is found.
+
+        Raises:
+            LangueError: nobody knows the language's stems.
+        """
+        return analyzer(self.language, self.stop_words == "drop")
