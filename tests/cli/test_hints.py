@@ -111,7 +111,9 @@ SPOKEN_BY = {
     "--context": [("answer",)],
     "--cors": [("serve",)],
     "--data": [("evaluate",)],
+    "--data.columns": RECIPE_VERBS,
     "--data.dev": RECIPE_VERBS,
+    "--data.train": RECIPE_VERBS,
     "--ensemble": [("translate",)],
     "--draft": [("serve",)],
     "--environment": [("evaluate",)],
@@ -152,6 +154,8 @@ SPOKEN_BY = {
     "--tokenizer.path": RECIPE_VERBS,
     "--training.batch_size": RECIPE_VERBS,
     "--training.batch_tokens": RECIPE_VERBS,
+    "--training.seconds": [("train",), ("plan",)],
+    "--task": [],
     "--weights": [
         *((name,) for name in ("import", "generate", "chat", "summarize", "embed", "evaluate", "play", "export")),
         ("inspect", "attention"),

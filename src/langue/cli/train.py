@@ -1,4 +1,4 @@
-"""`langue train`: from a recipe to a run folder."""
+"""`langue train`: from a recipe, or from nothing but data, to a run folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from langue.cli.fields import read_fields
-from langue.cli.options import Changes, Json
+from langue.cli.options import AtLeastOne, Changes, Json
+from langue.cli.sources import name_of, read_sources
 from langue.cli.status import ended_by
-from langue.console import say, table
-from langue.wording import duration, in_words, short
+from langue.console import say, table, visible
+from langue.wording import duration, in_words, short, without_gaps
 
 if TYPE_CHECKING:
     from langue.experiment import Run
@@ -22,10 +23,8 @@ _RESUME: dict[str | None, bool | Literal["auto"]] = {None: False, "always": True
 
 
 def train(
-    recipe: Path,
-    /,
-    *,
-    out: Path,
+    *sources: AtLeastOne,
+    out: Path | None = None,
     start_from: Path | None = None,
     resume: Literal["always", "auto"] | None = None,
     seeds: int | None = None,
@@ -33,15 +32,16 @@ def train(
     as_json: Json = False,
     changes: Changes = (),
 ) -> int:
-    """Train a model by a recipe, and leave a run folder that every other verb takes.
+    """Train a model by a recipe or by data alone, and leave a run folder that every other verb takes.
 
     Every field of the recipe can be given here by its dotted name, such as --training.steps 200 or
     --model.preset lstm-nano. Ctrl-C or SIGTERM saves and stops, with exit status 130 or 143, or 75 in a job of Slurm's;
     --resume goes on bit for bit.
 
     Args:
-        recipe: A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
-        out: The run folder to make.
+        sources: A recipe: a YAML file, or the name of one that comes with Langue, such as shakespeare. Or data: texts,
+            tables, folders of recordings, by which task, model and budget are chosen; the recipe is put into OUT.yaml.
+        out: The run folder to make; by default runs/ and the name of the recipe or of the data.
         start_from: A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights to begin
             with.
         resume: Go on with the run in OUT from its last whole checkpoint; with auto behind it, begin one where there is
@@ -53,9 +53,9 @@ def train(
     """
     from langue import experiment
     from langue.parallel import is_first
-    from langue.tasks.recipes import read_recipe
 
-    parsed = read_recipe(recipe, read_fields(changes))
+    out = out or Path("runs") / name_of(sources)
+    parsed = read_sources(sources, out, read_fields(changes), start_from, resume)
     if seeds is not None:
         return _train_seeds(parsed, out, seeds, start_from, report, as_json)
     trained = experiment.train(parsed, out, start_from=start_from, resume=_RESUME[resume], report=report)
@@ -107,6 +107,7 @@ def _figure(value: float | None) -> str:
 
 def _closing(trained: Run) -> str:
     """The result, and a command to try it by."""
+    from langue.report.record import read_record
     from langue.tasks.training_task import training_task
     from langue.text import Tokenizer
 
@@ -120,6 +121,8 @@ def _closing(trained: Run) -> str:
         for split, values in (("dev", dev), ("test", test))
         if values
     ]
+    if samples := read_record(run).samples():
+        lines += [f"it wrote (step {samples[-1]['step']:,}):", visible(without_gaps(samples[-1]["sample"])), ""]
     words = training_task(recipe).words_of(recipe)
     command = words.in_shell(str(run), words.example(recipe, Tokenizer.load(run)))
     return "\n".join([*lines, f"try: {command}"])

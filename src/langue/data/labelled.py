@@ -13,6 +13,7 @@ from langue.data.order import set_aside
 from langue.data.records import Dropped, is_blank
 from langue.data.settings import DataSettings, TableDataSettings
 from langue.data.sources import DataSource, Origin, find_sources
+from langue.data.spoken_folders import spoken_rows
 from langue.data.tables import rows
 from langue.data.tally import EMPTY, Tally
 from langue.data.values import finite, unlisted
@@ -123,6 +124,9 @@ def read_rows(
         if not path.is_file():
             raise LangueError(f"there is no file {path}")
         yield from _squad(path) if name.endswith(SQUAD) else _conll(path, data.max_line_bytes)
+        return
+    if spoken := spoken_rows(name) if name else []:
+        yield from (Labelled(row.place, row.values) for row in spoken)
         return
     for origin in find_sources(source):
         if origin.kind in ("text", "embedded"):

@@ -10,6 +10,11 @@ from pathlib import Path
 from langue.errors import LangueError
 
 FOLDER = Path(__file__).parent
+SCHEMA = FOLDER / "schema.json"
+"""The JSON schema of all recipes, by which editors complete and check them."""
+
+YAML = (".yaml", ".yml")
+
 LOOKED_AT = 1 << 16
 """Bytes of a file that are looked at to see whether it may be a recipe."""
 
@@ -41,17 +46,40 @@ def find_recipe(source: Path | str) -> Path:
     raise LangueError(f"{kind}, and no recipe of this name comes with Langue; {hint}")
 
 
+def is_recipe(source: Path | str) -> bool:
+    """True for the name of a recipe that comes along or the path of a file that may be one, and not for data."""
+    path = Path(source)
+    if path.suffix.lower() in YAML:
+        return True
+    if path.is_file():
+        return not path.suffix and _may_be_recipe(path)
+    return str(source) in names()
+
+
+def summary(name: str) -> str:
+    """The first sentence of the remarks that a recipe which comes along begins with."""
+    remarks = []
+    for line in (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#") or "langue train" in line:
+            break
+        remarks.append(line.lstrip("# "))
+    return re.split(r"(?<=[.:]) |: ", " ".join(remarks), maxsplit=1)[0].rstrip(".:")
+
+
 def _refuse_text(path: Path) -> None:
     """Refuse a file that somebody would rather train on than train by.
 
     Raises:
         LangueError: names the command that trains on it.
     """
-    if path.suffix.lower() in (".yaml", ".yml"):
-        return
-    with path.open("rb") as file:
-        beginning = file.read(LOOKED_AT)
-    if beginning and not _SETTINGS.search(beginning):
+    if path.suffix.lower() not in YAML and not _may_be_recipe(path):
         out = Path("runs") / path.name.partition(".")[0]
         command = shlex.join(["langue", "train", "generate", "--data.train", str(path), "--out", str(out)])
         raise LangueError(f"{path} is no recipe, but looks like a text; to train on it: {command}")
+
+
+def _may_be_recipe(path: Path) -> bool:
+    """True for a file that is empty or has a recipe's settings in its beginning."""
+    with path.open("rb") as file:
+        beginning = file.read(LOOKED_AT)
+    return not beginning or _SETTINGS.search(beginning) is not None

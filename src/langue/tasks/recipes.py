@@ -12,13 +12,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from langue.console import remark
 from langue.content import read_yaml
 from langue.data.sources import EMBEDDED
 from langue.errors import LangueError, reading
 from langue.lazy import fetch
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
-from langue.recipes import find_recipe
+from langue.recipes import find_recipe, names
 from langue.remote import is_remote
 from langue.settings import override, parse
 from langue.tasks.table import TASKS
@@ -51,6 +52,8 @@ def read_recipe(source: Path | str | Mapping[str, Any], changes: Mapping[str, st
         content, folder, where = dict(source), Path(), "the recipe"
     else:
         file = find_recipe(source)
+        if file == Path(source) and str(source) in names():
+            remark(f"{source} is the file in this folder, and not the recipe of this name that comes with Langue")
         content, folder, where = read_yaml(file), file.parent, str(source)
     with reading(where):
         if "model.preset" in (changes or {}):
@@ -112,9 +115,9 @@ def located(content: dict[str, Any], paths: Mapping[str, tuple[str, ...]], folde
         paths: the fields that name files, by section, whose name may be dotted or empty.
         folder: that relative paths are looked for in after the working directory.
     """
-    for section, names in paths.items():
+    for section, fields in paths.items():
         locate = _locate if section == "data" else _locate_file
-        content = _with_section(content, section.split(".") if section else [], names, partial(locate, folder=folder))
+        content = _with_section(content, section.split(".") if section else [], fields, partial(locate, folder=folder))
     return content
 
 

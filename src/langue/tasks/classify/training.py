@@ -9,6 +9,7 @@ from typing import Any
 from langue.console import say
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled, read_split
+from langue.data.layouts import are_texts, too_many_labels
 from langue.data.values import whole
 from langue.errors import LangueError
 from langue.metrics.significance import as_mean, mean_of
@@ -173,13 +174,18 @@ def _settings(recipe: ClassifyRecipe) -> ClassifySettings:
     """The settings with all labels; a benchmark brings both kind and labels.
 
     Raises:
-        LangueError: there are fewer than two labels, a weight is for none of them, or the metric is unknown.
+        LangueError: there are fewer than two labels, or as many as rows; a weight is for none of them, or the metric is
+            unknown.
     """
     settings = recipe.classify
     if recipe.data.benchmark is not None:
         settings = settings.replace(**_of_benchmark(recipe.data.benchmark))
     if settings.kind in ("label", "labels") and not settings.labels:
-        settings = settings.replace(labels=_learnt(read_split(recipe.data, "train"), settings.kind))
+        rows = read_split(recipe.data, "train")
+        settings = settings.replace(labels=_learnt(rows, settings.kind))
+        if settings.kind == "label" and are_texts(len(settings.labels), len(rows)):
+            column = recipe.data.columns.get("label", "label")
+            raise too_many_labels(str(recipe.data.train), column, len(settings.labels), len(rows))
     if settings.kind == "label" and len(settings.labels) < 2:
         raise LangueError(
             f"the training data have one label alone, {', '.join(settings.labels)}; nothing can be learnt"

@@ -1,0 +1,363 @@
+"""A look at data before anything is learnt from them: rows, columns, lengths, labels, languages, duplicates, odd
+characters, and what a training would leave out. `langue data look` shows it, and `langue train DATA` decides by it.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langue.data.benchmarks import is_beir
+from langue.data.columns import Column
+from langue.data.documents import read_events
+from langue.data.labelled import BrokenRow, Labelled, read_rows
+from langue.data.languages import languages_of
+from langue.data.layouts import TableLayout, layout_of, looks_headless
+from langue.data.recordings import recording_of
+from langue.data.records import DocumentPiece, Dropped, Row, excerpt, is_blank, lack_of_text
+from langue.data.retrieval_pairs import read_retrieval_rows
+from langue.data.settings import DataSettings, TableDataSettings
+from langue.data.sources import EMBEDDED, Origin, find_sources
+from langue.data.spoken_folders import spoken_rows
+from langue.data.tables import rows
+from langue.data.tally import EMPTY, Tally
+from langue.data.values import is_missing
+from langue.errors import LangueError
+
+HEAD = 2_000
+"""Rows by which a layout is guessed, before all the others are counted by it."""
+
+KEPT = 400
+"""Rows that are kept to show examples of and to tell languages by."""
+
+LINE = 20
+"""Characters of the shortest line of a text that counts where it comes again."""
+
+ODD: Mapping[str, str] = {
+    "control characters": r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
+    "replacement characters (�), which stand for what could not be read": "\ufffd",
+    "text that was read in the wrong encoding, such as Ã©": "[ÃÂ][\u0080-\u00bf]|â€|ï¿½",
+    "invisible characters": "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]",
+    "characters of private use": "[\ue000-\uf8ff]",
+    "HTML": r"&(?:amp|lt|gt|quot|nbsp|#\d+);|</?(?:br|p|div|span|a|b|i)\b[^>]{0,200}>",
+}
+"""Patterns of what stands in texts by mistake, by what it is called."""
+
+_ODD = {name: re.compile(pattern) for name, pattern in ODD.items()}
+_ANY_ODD = re.compile("|".join(f"(?:{pattern})" for pattern in ODD.values()))
+
+STRICT = ("classify", "answer", "tag", "embed", "chat", "prefer")
+"""Tasks whose trainings refuse a table with a row that cannot be used, where others leave it out."""
+
+
+class SeenRow(NamedTuple):
+    """One row of whatever is looked at."""
+
+    place: str
+    number: int
+    values: Mapping[str, Any]
+    size: int
+    folder: Path | None = None
+
+
+@dataclass
+class Look:
+    """All that was seen.
+
+    Attributes:
+        names: of the sources.
+        kind: text, table or recordings.
+        files: places that were read.
+        size: bytes of the files; 0 where nobody knows.
+        rows: that could be read; of texts, lines that are not empty.
+        whole: false where only the first rows were looked at.
+        columns: with what stands in them.
+        layout: the task and its columns; None where nobody can tell, for the reason `problem`.
+        left_out: counts what a training would leave out, or stop at.
+        repeated: rows whose texts were there before.
+        contradicted: of those, rows with another label than before.
+        odd: rows with characters that are odd, and the first place, by what is odd.
+        letters: different characters.
+        seconds: of all recordings.
+        kept: some rows from all over.
+    """
+
+    names: tuple[str, ...]
+    kind: str = "table"
+    files: int = 0
+    size: int = 0
+    rows: int = 0
+    whole: bool = True
+    columns: list[Column] = field(default_factory=list)
+    layout: TableLayout | None = None
+    problem: str = ""
+    left_out: Tally = field(default_factory=Tally)
+    repeated: int = 0
+    contradicted: int = 0
+    odd: dict[str, tuple[int, str]] = field(default_factory=dict)
+    letters: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    kept: list[SeenRow] = field(default_factory=list)
+
+    def column(self, name: str) -> Column:
+        """The column of a name."""
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def task(self) -> str | None:
+        """The task that learns from such data."""
+        return None if self.layout is None else self.layout.task
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names of the columns that hold texts."""
+        if self.layout is not None:
+            return self.layout.texts
+        return tuple(column.name for column in self.columns if column.kind == "text")
+
+    @property
+    def characters(self) -> int:
+        """Characters of all texts."""
+        return sum(sum(self.column(name).characters) for name in self.texts if self.has(name))
+
+    def has(self, name: str) -> bool:
+        """True for a column that is there."""
+        return any(column.name == name for column in self.columns)
+
+    def languages(self) -> dict[str, dict[str, float]] | None:
+        """By column of texts, the share of each language; None where nothing that tells them is installed."""
+        by_column = {}
+        for name in self.texts:
+            texts = [value for record in self.kept if isinstance(value := record.values.get(name), str)]
+            shares = languages_of(texts)
+            if shares is None:
+                return None
+            if shares:
+                by_column[name] = shares
+        return by_column
+
+    def examples(self, count: int = 3) -> list[Mapping[str, Any]]:
+        """Rows from the beginning, the middle and the end of what was kept."""
+        ordered = sorted(self.kept, key=lambda record: (record.place.partition(",")[0], record.number))
+        long = [record for record in ordered if self.kind != "text" or len(record.values["text"]) >= LINE] or ordered
+        places = [round(place * (len(long) - 1) / max(1, count - 1)) for place in range(count)]
+        return [long[place].values for place in dict.fromkeys(places) if long]
+
+
+def look_at(
+    sources: Sequence[str],
+    columns: Mapping[str, str] | None = None,
+    task: str | None = None,
+    most: int | None = None,
+) -> Look:
+    """Read data and count what is in them.
+
+    Args:
+        sources: files, globs, folders or names, as `find_sources` knows them, or folders of recordings.
+        columns: by Langue's name, the columns that somebody has named.
+        task: the task, where somebody has named it.
+        most: rows to look at; None looks at all.
+
+    Raises:
+        LangueError: something cannot be read, or there is nothing in it.
+    """
+    seen = Look(tuple(sources))
+    records = islice(_records(sources, seen), most and most + 1)
+    head = list(islice(records, HEAD))
+    if not head:
+        raise LangueError(f"there is nothing to learn from in {', '.join(sources)}{_why_nothing(seen)}")
+    by_name = {}
+    for record in head:
+        _count_columns(record, by_name)
+    seen.layout = _layout(seen, list(by_name.values()), columns, task)
+    counted = _Counted(seen)
+    for number, record in enumerate(chain(head, records)):
+        if number == most:
+            seen.whole = False
+            break
+        counted.add(record, in_head=number < len(head), by_name=by_name)
+    seen.columns = list(by_name.values())
+    seen.layout = _layout(seen, seen.columns, columns, task)
+    return seen
+
+
+def _why_nothing(seen: Look) -> str:
+    return f": {seen.left_out.words()}" if seen.left_out.records else ""
+
+
+def _count_columns(record: SeenRow, by_name: dict[str, Column]) -> None:
+    for name, value in record.values.items():
+        if name not in by_name:
+            by_name[name] = Column(str(name))
+        by_name[name].add(value)
+
+
+def _layout(seen: Look, table: list[Column], columns: Mapping[str, str] | None, task: str | None) -> TableLayout | None:
+    """The layout of what was seen so far; where there is none, the look knows why."""
+    seen.problem = ""
+    if seen.kind == "text":
+        return TableLayout(task or "generate", {"text": "text"})
+    where = seen.names[0]
+    if text := looks_headless(table):
+        seen.problem = (
+            f"{where} has no line with the names of its columns: its first is {text[:40]!r}; put one before it, as "
+            f"{_header(where, len(table))}"
+        )
+        return None
+    try:
+        return layout_of(table, where, columns, task)
+    except LangueError as error:
+        seen.problem = str(error)
+        return None
+
+
+def _header(where: str, columns: int) -> str:
+    """A header that would do."""
+    names = ("source", "target") if columns == 2 else ("text", "label", "more")
+    return repr(("\t" if where.endswith(".tsv") else ",").join(names))
+
+
+class _Counted:
+    """Counts of a look, told about one row after the other."""
+
+    def __init__(self, seen: Look):
+        self.seen = seen
+        self.before: dict[int, str] = {}
+        self.draws = random.Random(0)
+
+    def add(self, record: SeenRow, *, in_head: bool, by_name: dict[str, Column]) -> None:
+        seen = self.seen
+        seen.rows += 1
+        if not in_head:
+            _count_columns(record, by_name)
+        if len(seen.kept) < KEPT:
+            seen.kept.append(record)
+        elif 0 < (place := self.draws.randrange(seen.rows)) < KEPT:  # the first stays
+            seen.kept[place] = record
+        for fault in _faults(record, seen):
+            size = record.size or len(str(record.values))
+            begins = excerpt(str(dict(record.values)).encode("utf-8", "surrogatepass"))
+            seen.left_out.drop(Dropped(fault, record.place, record.number, size, begins))
+        self._look_at_texts(record)
+
+    def _look_at_texts(self, record: SeenRow) -> None:
+        """Count what came before, and what is odd."""
+        seen = self.seen
+        texts = [value for name in seen.texts if isinstance(value := record.values.get(name), str)]
+        for text in texts:
+            seen.letters.update(set(text))
+            if _ANY_ODD.search(text):
+                for name, pattern in _ODD.items():
+                    if pattern.search(text):
+                        count, first = seen.odd.get(name, (0, record.place))
+                        seen.odd[name] = count + 1, first
+        if not texts or (seen.kind == "text" and len(texts[0]) < LINE):
+            return
+        key, label = hash(tuple(" ".join(text.split()) for text in texts)), self._label(record)
+        if key not in self.before:
+            self.before[key] = label
+        else:
+            seen.repeated += 1
+            seen.contradicted += self.before[key] != label
+
+    def _label(self, record: SeenRow) -> str:
+        layout = self.seen.layout
+        return "" if layout is None or layout.label is None else str(record.values.get(layout.label))
+
+
+def _faults(record: SeenRow, seen: Look) -> Iterator[str]:
+    """The reasons for which a training would leave a row out, or stop at it."""
+    layout = seen.layout
+    if layout is None or seen.kind == "text":
+        return
+    values = {ours: record.values.get(theirs) for ours, theirs in layout.columns.items()}
+    if layout.task in ("translate", "summarize"):
+        yield from _pair_faults(list(values.values()))
+        return
+    for ours, value in values.items():
+        name = layout.columns[ours]
+        if ours in ("label", "score"):
+            if is_missing(value) or (isinstance(value, str) and is_blank(value)):
+                yield f"{name} is empty"
+        elif ours == "audio":
+            yield from _recording_faults(record, seen, value)
+        elif isinstance(value, str | None) and (lack := lack_of_text(value)):
+            yield f"{name} is {lack}"
+
+
+def _pair_faults(texts: list[Any]) -> Iterator[str]:
+    if not all(isinstance(text, str) for text in texts):
+        yield "no text"
+    elif any(blank := [is_blank(text) for text in texts]):
+        yield EMPTY if all(blank) else "one side empty"
+
+
+def _recording_faults(record: SeenRow, seen: Look, audio: Any) -> Iterator[str]:
+    values = {"audio": audio, **{name: record.values[name] for name in ("start", "end") if name in record.values}}
+    try:
+        seen.seconds += recording_of(Labelled(record.place, values, record.folder)).seconds or 0.0
+    except LangueError:
+        yield "recording cannot be read"
+
+
+def _records(sources: Sequence[str], seen: Look) -> Iterator[SeenRow]:
+    """The rows of all sources; what cannot be read is counted."""
+    for name in sources:
+        path = Path(name).expanduser()
+        if spoken := spoken_rows(path):
+            seen.kind, seen.files = "recordings", seen.files + len(spoken)
+            seen.size += sum(Path(row.values["audio"]).stat().st_size for row in spoken)
+            yield from (SeenRow(row.place, number, row.values, 0) for number, row in enumerate(spoken, 1))
+        elif path.is_file() and path.suffix in (".json", ".conll", ".bio", ".iob", ".iob2"):
+            seen.files, seen.size = seen.files + 1, seen.size + path.stat().st_size
+            yield from _labelled(read_rows(name, DataSettings(train=name)), seen)
+        elif is_beir(name):
+            seen.files += 1
+            yield from _labelled(read_retrieval_rows(TableDataSettings(train=name), "train"), seen)
+        else:
+            yield from _of_origins(find_sources(name), seen)
+
+
+def _labelled(labelled: Iterable[Labelled | BrokenRow], seen: Look) -> Iterator[SeenRow]:
+    for number, row in enumerate(labelled, 1):
+        if isinstance(row, BrokenRow):
+            seen.left_out.drop(Dropped(row.reason, row.place, number, 0, ""))
+        else:
+            yield SeenRow(row.place, number, row.values, 0, row.folder)
+
+
+def _of_origins(origins: list[Origin], seen: Look) -> Iterator[SeenRow]:
+    if all(origin.kind in ("text", EMBEDDED) for origin in origins):
+        seen.kind = "text"
+    for origin in origins:
+        seen.files, seen.size = seen.files + 1, seen.size + origin.size
+        for event in _events(origin):
+            if not isinstance(event, Dropped):
+                yield event
+            elif event.reason != EMPTY:
+                seen.left_out.drop(event)
+
+
+def _events(origin: Origin) -> Iterator[SeenRow | Dropped]:
+    settings = DataSettings(train=origin.name, documents="line")
+    if origin.kind in ("text", EMBEDDED):
+        for number, piece in enumerate(read_events([origin], settings), 1):
+            yield piece if isinstance(piece, Dropped) else _line(origin, number, piece)
+        return
+    unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
+    folder = None if origin.path is None else origin.path.parent
+    for row in rows(origin, settings.max_line_bytes, with_names=True):
+        if isinstance(row, Row):
+            yield SeenRow(f"{origin.name}, {unit} {row.number}", row.number, row.values, row.size or 0, folder)
+        else:
+            yield row
+
+
+def _line(origin: Origin, number: int, piece: DocumentPiece) -> SeenRow:
+    return SeenRow(f"{origin.name}, line {number}", number, {"text": piece.text}, piece.size)

@@ -1,0 +1,295 @@
+"""A recipe for data of which nobody has said more: the task by their layout, model and budget by their size and by the
+machine. Each begins with a recipe that comes along, so that little is chosen here: `BASES`, `BUDGETS` and `_sized`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from langue import machine
+from langue.content import read_yaml
+from langue.data.folders import walk
+from langue.data.layouts import TableLayout
+from langue.data.look import Look
+from langue.data.look_words import headline
+from langue.data.sources import EMBEDDED, TABLES, TEXT
+from langue.errors import LangueError
+from langue.files import write_text
+from langue.models import ModelConfig
+from langue.models.count import parameters
+from langue.models.presets import preset
+from langue.recipe import Recipe
+from langue.recipes import SCHEMA, find_recipe
+from langue.remote import is_remote
+from langue.settings import override
+from langue.tasks.recipes import read_recipe
+from langue.training import choose_device
+from langue.wording import duration, short
+
+
+class RecipePair(NamedTuple):
+    """The recipes that come along for a task: without trained weights, and with some."""
+
+    scratch: str | None
+    trained: str
+
+
+BASES: Mapping[str, RecipePair] = {
+    "generate": RecipePair("generate", "adapt"),
+    "fill": RecipePair("fill", "fill"),
+    "classify": RecipePair("classify-scratch", "classify"),
+    "tag": RecipePair("tag-scratch", "tag"),
+    "answer": RecipePair("answer-scratch", "squad"),
+    "translate": RecipePair("translate-en-de", "translate-en-de"),
+    "summarize": RecipePair("summarize-debian", "summarize-debian"),
+    "transcribe": RecipePair("transcribe-ctc", "transcribe-whisper"),
+    "embed": RecipePair("embed-scratch", "embed"),
+    "chat": RecipePair("chat-scratch", "chat"),
+    "prefer": RecipePair(None, "preferences"),
+}
+
+
+class FirstBudget(NamedTuple):
+    """The time that a first training takes: seconds for a million characters, at least and at most, and passes."""
+
+    rate: float
+    least: float
+    most: float
+    epochs: float
+
+
+BUDGETS: Mapping[str, FirstBudget] = {
+    "generate": FirstBudget(25, 30, 1200, 30),
+    "fill": FirstBudget(60, 60, 1200, 30),
+    "classify": FirstBudget(60, 40, 600, 12),
+    "tag": FirstBudget(60, 40, 600, 12),
+    "answer": FirstBudget(30, 60, 1200, 8),
+    "translate": FirstBudget(300, 60, 2700, 40),
+    "summarize": FirstBudget(60, 60, 1800, 40),
+    "transcribe": FirstBudget(1e6, 60, 3600, 200),
+    "embed": FirstBudget(60, 60, 900, 4),
+    "chat": FirstBudget(60, 40, 1200, 20),
+    "prefer": FirstBudget(120, 60, 900, 1),
+}
+"""A first training's time; of recordings, as long as they are themselves."""
+
+SPLITS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "dev": ("dev", "valid", "validation", "val"),
+    "test": ("test",),
+}
+"""Names of files in a folder that say which part of the data they are."""
+
+HELD_OUT_CHARACTERS, HELD_OUT_ROWS = 60_000, 1_000
+"""The size of what is set aside to measure by, so that measuring takes little of a training."""
+
+FEW_LETTERS, SHORT_TEXT = 128, 3_000_000
+"""A text of so many different characters at most, and so many in all, is learnt letter by letter."""
+
+LEAST_FOR_LARGER = 1_000_000
+"""Characters below which a larger model would know the text by heart."""
+
+SHARE_OF_PEAK = 0.45
+"""The share of the fastest matrix products that a small model gets out of a machine."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A recipe that was chosen for data.
+
+    Attributes:
+        seen: the data.
+        content: of the recipe's file.
+        recipe: the same with every field.
+        speed: FLOP/s of the machine.
+    """
+
+    seen: Look
+    content: Mapping[str, Any]
+    recipe: Recipe
+    speed: float
+
+    def lines(self, file: Path, out: Path) -> list[str]:
+        """Three lines: the data and the task; the model and the budget; the recipe, and how to go on from it."""
+        recipe, training = self.recipe, self.recipe.training
+        origin = "from nothing" if recipe.model.path is None else f"from {recipe.model.path}"
+        model = f"model {recipe.model.preset or recipe.model.path} {origin}"
+        tokenizer = "" if recipe.model.path else f", tokenizer {recipe.tokenizer.kind}"
+        where = f"{choose_device(training.device)} ({os.cpu_count()} cores, {self.speed / 1e9:.0f} GFLOP/s)"
+        return [
+            headline(self.seen),
+            f"{model}{tokenizer}; {_bounds(recipe)} on {where}; longer teaches more: --training.seconds "
+            f"{10 * round(training.seconds or 60)}",
+            f"recipe: {file}; to change it and train again: langue train {file} --out {out}-2",
+        ]
+
+
+def _bounds(recipe: Recipe) -> str:
+    """The budget in words."""
+    training = recipe.training
+    words = {
+        "seconds": training.seconds and duration(training.seconds),
+        "epochs": training.epochs and f"{training.epochs:g} times through the data",
+        "steps": training.steps and f"{training.steps:,} steps",
+        "tokens": training.tokens and f"{short(training.tokens)} tokens",
+    }
+    return " or ".join(str(word) for word in words.values() if word) + " at most"
+
+
+def guess(
+    seen: Look,
+    sources: Mapping[str, Any],
+    changes: Mapping[str, str] | None = None,
+    start_from: Path | str | None = None,
+) -> Guess:
+    """Choose a recipe.
+
+    Args:
+        seen: the data, whose layout decides the task.
+        sources: the same data as a recipe names them: train, and dev and test where there are such.
+        changes: fields that somebody has set, by dotted name.
+        start_from: weights to begin with.
+
+    Raises:
+        LangueError: nothing can be learnt from such data, or only by a trained model and there is none.
+    """
+    if seen.layout is None:
+        raise LangueError(seen.problem)
+    changes = dict(changes or {})
+    trained = start_from or changes.get("model.path")
+    content = _base(seen.layout.task, seen, trained is not None)
+    device = choose_device(changes.get("training.device", "auto"))
+    speed = machine.matmul_peak(device)
+    content["data"] = _data(seen, seen.layout, sources, content)
+    content["training"] |= _budget(seen)
+    if trained is not None:
+        content = _on_weights(content, trained)
+    else:
+        content = _sized(content, seen, speed)
+    for name in ("task", "data.columns", "data.text"):
+        changes.pop(name, None)  # the layout has them already
+    content = override(override(content, dict(seen.layout.fields)), changes)
+    return Guess(seen, content, read_recipe(content), speed)
+
+
+def _base(task: str, seen: Look, trained: bool) -> dict[str, Any]:
+    """The content of the recipe that comes along for a task.
+
+    Raises:
+        LangueError: only trained weights can learn it, and there are none.
+    """
+    if task not in BASES:
+        raise LangueError(
+            f"--task {task}: no recipe is chosen for it by data alone; langue recipe list has those there are"
+        )
+    name = BASES[task].trained if trained else BASES[task].scratch
+    if name is None:
+        raise LangueError(
+            f"{seen.names[0]}: task {task} teaches a model that writes already; name it: --start-from RUN"
+        )
+    content = read_yaml(find_recipe(name))
+    return {**content, "task": task, "training": dict(content["training"])}
+
+
+def _data(seen: Look, layout: TableLayout, sources: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The section of the data: what is set aside is no more than measuring has time for."""
+    if seen.kind == "text":
+        share = min(0.1, HELD_OUT_CHARACTERS / max(1, seen.characters))
+    else:
+        share = min(0.1, HELD_OUT_ROWS / seen.rows)
+    columns = {"columns": layout.renamed} if layout.renamed else {}
+    kept = {name: base["data"][name] for name in ("pairs",) if name in base["data"]}
+    return {
+        "dev": float(f"{share:.2g}"),
+        **kept,
+        **columns,
+        **{part: _absolute(names) for part, names in sources.items()},
+    }
+
+
+def _absolute(names: Any) -> Any:
+    """Paths that lead to the same from wherever the recipe is read; names of other sources as they are."""
+    if isinstance(names, list):
+        return [_absolute(name) for name in names]
+    return names if names == EMBEDDED or is_remote(names) else str(Path(names).expanduser().absolute())
+
+
+def _budget(seen: Look) -> dict[str, Any]:
+    assert seen.layout is not None
+    pace = BUDGETS[seen.layout.task]
+    amount = seen.seconds / 1e6 if seen.layout.task == "transcribe" else _characters(seen) / 1e6
+    seconds = min(max(pace.rate * amount, pace.least), pace.most)
+    return {"steps": None, "seconds": round(seconds), "epochs": pace.epochs}
+
+
+def _characters(seen: Look) -> float:
+    """Characters of all data, also where only the first rows were looked at."""
+    return seen.characters if seen.whole else max(seen.characters, seen.size)
+
+
+def _on_weights(content: dict[str, Any], trained: Path | str) -> dict[str, Any]:
+    """A recipe that goes on with trained weights, whose architecture and tokenizer come with them."""
+    rest = {name: value for name, value in content.items() if name != "tokenizer"}
+    kept = {name: value for name, value in content.get("model", {}).items() if name == "dropout"}
+    path = str(trained) if is_remote(str(trained)) else str(Path(trained).absolute())
+    return {**rest, "model": {**kept, "path": path}}
+
+
+def _sized(content: dict[str, Any], seen: Look, speed: float) -> dict[str, Any]:
+    """A recipe whose model and tokenizer are as large as data and machine allow.
+
+    A model of 11M parameters takes the place of one of 1M where all of the text is read once in the time there is.
+    """
+    if content["task"] != "generate":
+        return content
+    content = {**content, "model": dict(content["model"]), "samples": {**content["samples"], "prompt": _prompt(seen)}}
+    if len(seen.letters) <= FEW_LETTERS and _characters(seen) <= SHORT_TEXT:
+        content["tokenizer"] = {"kind": "char"}
+        content["training"] |= {"learning_rate": 2.0e-2, "momentum": 0.9, "decay_share": 1.0}
+        content["samples"] |= {"max_tokens": 200}
+    larger = parameters(
+        ModelConfig(**preset("gpt-micro"), vocab_size=content["tokenizer"].get("vocab_size", FEW_LETTERS))
+    )
+    operations = 6 * larger * _characters(seen)
+    if _characters(seen) >= LEAST_FOR_LARGER and operations <= SHARE_OF_PEAK * speed * content["training"]["seconds"]:
+        content["model"] |= {"preset": "gpt-micro", "context": 256}
+        content["training"] |= {"batch_size": 64, "learning_rate": 4.0e-3, "evaluate_every": 250}
+    return content
+
+
+def _prompt(seen: Look) -> str:
+    """The first words of the data, for the model to go on from."""
+    first = min(seen.kept, key=lambda record: record.number).values
+    text = str(next((first[name] for name in seen.texts if first.get(name)), ""))
+    return " ".join(text.split()[:2])[:30]
+
+
+def splits_of(names: list[str]) -> dict[str, Any]:
+    """The data as a recipe names them: of one folder with files such as train.csv, dev.csv and test.csv, these."""
+    if len(names) > 1:
+        return {"train": names}
+    folder = Path(names[0]).expanduser()
+    files = [file for file in walk(folder)[0] if file.parent == folder] if folder.is_dir() else []
+    known = [file for file in files if file.suffix.lower() in (*TABLES, *TEXT, ".json", ".conll")]
+    parts = {part: [str(file) for file in known if file.stem.lower() in stems] for part, stems in SPLITS.items()}
+    if not parts["train"]:
+        return {"train": names[0]}
+    return {part: files[0] if len(files) == 1 else files for part, files in parts.items() if files}
+
+
+def write_guess(made: Guess, file: Path, command: str) -> None:
+    """Write the recipe where it can be changed, with the fields that were chosen and none that follow.
+
+    Args:
+        made: the recipe.
+        file: to be.
+        command: by which it came about.
+    """
+    text = yaml.safe_dump(dict(made.content), sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    write_text(file, f"# yaml-language-server: $schema={SCHEMA.as_uri()}\n# Chosen by: {command}\n{text}")
