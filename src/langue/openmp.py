@@ -42,7 +42,8 @@ _started = threading.Event()
 def _can_watch() -> bool:
     """True if several threads share cores under GNU's OpenMP, and nobody has said how they are to wait."""
     settled = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
-    return not settled and _threads() > 1 and Path("/proc/stat").exists() and _library() is not None
+    is_linux = hasattr(os, "sched_getaffinity") and Path("/proc/stat").exists()
+    return not settled and _threads() > 1 and is_linux and _library() is not None
 
 
 def _threads() -> int:

@@ -151,7 +151,7 @@ def test_what_cannot_be_kept_is_refused(keep: str, said: str, run: Path, tmp_pat
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("the king", r"has 9 tokens, but a row takes 15; give a longer text"),
+        ("the king", r"is shorter than a row, which takes 15 tokens; give a longer text"),
         ("ЖЖЖЖ" * 99, "100% of the characters are unknown to it"),
         ("", "there is no text"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +18,7 @@ from langue.errors import LangueError
 from langue.evaluation.cost import size_of
 from langue.evaluation.pairs import read_pairs_of
 from langue.evaluation.run import check_options, recipe_data
+from langue.files import scratch_folder
 from langue.recipe import Recipe
 from langue.tasks.losses import RowLosses
 from langue.tasks.stores import Store, open_held_out
@@ -164,12 +164,11 @@ def _of_file(task: Any, source: str, run: Path, reading: Mapping[str, Any]) -> R
 
 
 def _text_of_file(task: Any, source: str, settings: ReadSettings) -> list[np.ndarray]:
-    with tempfile.TemporaryDirectory() as scratch:
-        store = prepare(source, task.tokenizer, Path(scratch) / "store", settings)
-        rows = _windows(task, store)
+    with scratch_folder() as scratch:
+        rows = _windows(task, prepare(source, task.tokenizer, scratch / "store", settings))
     if not rows:
         raise LangueError(
-            f"{source} has {store.tokens} tokens, but a row takes {_row(task.tokenizer, task.model.config.context)}; "
+            f"{source} is shorter than a row, which takes {_row(task.tokenizer, task.model.config.context)} tokens; "
             f"give a longer text"
         )
     return rows

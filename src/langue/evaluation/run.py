@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from langue.evaluation.conversations import evaluate_talks, holds_conversations
 from langue.evaluation.embedders import BEIR, evaluate_searches, evaluate_table, refuse_split
 from langue.evaluation.pairs import COMPARED, PAIR_TASKS, evaluate_pairs, intervals_of, read_pairs_of, statistics
 from langue.evaluation.search import RERANKED
-from langue.files import write_text
+from langue.files import scratch_folder, write_text
 from langue.metrics.benchmarks import average, score, suite_parts
 from langue.metrics.languages import check_language
 from langue.models.finite import refuse_not_finite
@@ -262,23 +261,26 @@ def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = 
 
 
 def _on_text(task: Any, data: DataSource, settings: ReadSettings, stride: int | None) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         if _is_read(data):
-            store = TokenStore.open(str(data))
-        else:
-            store = prepare(data, task.tokenizer, Path(scratch) / "store", settings)
-            if dropped := store.manifest["records"]["dropped"]:
-                say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
-        metrics = task.evaluate_store(store, stride)
-        refuse_not_finite(np.array([metrics["loss"]]))
-        return {
-            "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
-            "examples": store.documents,
-            "documents": store.documents,
-            "tokens": store.tokens,
-            "dropped": store.manifest["records"]["dropped"],
-            "metrics": metrics,
-        }
+            return _on_store(task, data, TokenStore.open(str(data)), stride)
+        return _on_store(task, data, prepare(data, task.tokenizer, scratch / "store", settings), stride)
+
+
+def _on_store(task: Any, data: DataSource, store: TokenStore, stride: int | None) -> dict[str, Any]:
+    dropped = store.manifest["records"]["dropped"]
+    if dropped and not _is_read(data):
+        say(f"left out: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}")
+    metrics = task.evaluate_store(store, stride)
+    refuse_not_finite(np.array([metrics["loss"]]))
+    return {
+        "data": data if isinstance(data, str) else ", ".join(store.manifest["sources"]),
+        "examples": store.documents,
+        "documents": store.documents,
+        "tokens": store.tokens,
+        "dropped": dropped,
+        "metrics": metrics,
+    }
 
 
 def _on_benchmark(task: Any, name: str, folder: str, split: str) -> tuple[dict[str, float], list[Any], list[Labelled]]:

@@ -7,7 +7,7 @@ setting-up has written, `manifest` knows the bytes of each file of a folder, `st
 
 from langue.files.additions import Additions
 from langue.files.claim import claim, is_unfinished
-from langue.files.disk import disk_fault, make_folders, sync
+from langue.files.disk import disk_fault, make_folders, scratch_folder, sync
 from langue.files.hashing import digest, every_byte
 from langue.files.kept import discard_pieces, piece_of
 from langue.files.ledger import note, remove_files
@@ -38,6 +38,7 @@ __all__ = [
     "remove_files",
     "replacing",
     "replacing_listed",
+    "scratch_folder",
     "seal",
     "sync",
     "write_stamp",

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +25,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def sync(path: Path) -> None:
     """Wait until a file's content, or the names in a folder, would outlast a power cut."""
-    if os.name != "posix" and path.is_dir():
+    if os.name == "nt" and path.is_dir():
         return  # Windows opens no folders
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # and syncs what may be written alone
     try:
         os.fsync(handle)
     finally:
@@ -51,6 +52,13 @@ def make_folders(folder: Path) -> list[Path]:
                 made.append(place)
                 ledger.note(place)
     return made
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder. Windows removes no file of it that is still mapped, and leaves it to the system."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=os.name == "nt") as folder:
+        yield Path(folder)
 
 
 def move_file(source: Path, target: Path) -> None:

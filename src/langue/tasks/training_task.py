@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from langue.data.buckets import Buckets
 from langue.data.pair_encoder import CorpusShares
 from langue.data.tally import left_out
 from langue.errors import LangueError
+from langue.files import scratch_folder
 from langue.hub.checkpoint import LABELS
 from langue.lazy import fetch
 from langue.models import Model, ModelConfig
@@ -395,7 +395,7 @@ def set_up(kind: type[AnyTask], recipe: AnyRecipe) -> Iterator[tuple[AnyTask, Ma
     and how many records it leaves out, by reason."""
     tokenizer = kind.finished_tokenizer(recipe, train_tokenizer(recipe.tokenizer, kind.texts(recipe)))
     recipe = kind.complete(recipe, tokenizer)
-    with tempfile.TemporaryDirectory() as folder:
-        kind.prepare(recipe, tokenizer, Path(folder))
-        task = kind(recipe, tokenizer, Path(folder))
-        yield task, left_out(Path(folder))
+    with scratch_folder() as folder:
+        kind.prepare(recipe, tokenizer, folder)
+        task = kind(recipe, tokenizer, folder)
+        yield task, left_out(folder)
