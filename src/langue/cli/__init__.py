@@ -22,6 +22,7 @@ __all__ = ["main", "run"]
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HELP = ("--help", "-h")
 VERIFY = "--verify"
+COMPLETION = "--install-completion"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -55,6 +56,10 @@ def _run(arguments: list[str]) -> int:
 
         print(__version__)
         return OK
+    if arguments[0] == COMPLETION:
+        from langue.cli.completion import install_completion
+
+        return install_completion(_app(VERBS, "langue"), arguments[1:])
     chosen = _choose(arguments[0], VERBS, "langue")
     if not isinstance(chosen, Verb):
         if len(arguments) == 1 or arguments[1] in _HELP:

@@ -90,6 +90,7 @@ langue VERB --help explains one verb. Every field of a recipe can be given on th
 command line by its dotted name: langue train recipe.yaml --training.steps 200 --out run
 With --verify, any verb reads every byte of what it opens and compares it with its hash,
 also of large files that were checked on this machine before and look unchanged.
+langue --install-completion lets your shell complete verbs and options by Tab.
 
 Exit status: 0 done; 1 some of many inputs failed, the others are done; 2 a mistake to
 mend, told in one sentence; 75 a training under Slurm has saved and is to be queued
