@@ -61,6 +61,37 @@ def test_evaluate_prints_one_object(run, tmp_path, capsys):
     assert "accuracy" in printed(capsys, "evaluate", run, "--data", rows)
 
 
+def test_evaluate_judges_label_by_label_and_writes_a_page_of_mistakes(run, tmp_path, capsys):
+    known = sentences(30, seed=3)
+    wrong = [{**row, "label": "bad" if row["label"] == "good" else "good"} for row in known[:3]]
+    rows = write_rows(tmp_path / "rows.jsonl", [*wrong, *known[3:]])
+    page = tmp_path / "page.html"
+    found = json.loads(
+        printed(capsys, "evaluate", run, "--data", rows, "--precision", "0.8", "--mistakes", page, "--json")
+    )
+    counts = found["confusion"]["counts"]
+    assert found["confusion"]["labels"] == ["bad", "good"]
+    assert counts[0][1] + counts[1][0] == 3
+    assert sum(score["support"] for score in found["labels"].values()) == 30
+    assert found["thresholds"]["all"]["precision"] >= 0.8
+    assert "mistakes" not in found
+    assert wrong[0]["text"] in page.read_text()
+    shown = printed(capsys, "evaluate", run, "--data", rows, "--precision", "0.8")
+    assert "confusion" in shown
+    assert "from where 80 % are right" in shown
+    assert "--mistakes is for one run without --suite" in complaint(
+        capsys, "evaluate", run, "--data", rows, "--suite", "glue", "--mistakes", page
+    )
+    assert "a share above 0" in complaint(capsys, "evaluate", run, "--data", rows, "--precision", "80")
+
+
+def test_a_report_tells_how_a_run_judges_its_dev_rows(run):
+    judged = json.loads((run / "judging.json").read_text())
+    assert judged["measured_on"] == "its dev rows"
+    assert judged["rows"] == sum(score["support"] for score in judged["judging"]["labels"].values()) == 40
+    assert judged["wrong"] == round(40 * (1 - judged["metrics"]["accuracy"])) == len(judged["mistakes"])
+
+
 def test_evaluate_is_told_what_a_table_calls_its_columns(run, tmp_path, capsys):
     renamed = [{"review": row["text"], "stars": row["label"]} for row in sentences(30, seed=3)]
     rows = write_rows(tmp_path / "rows.jsonl", renamed)

@@ -10,6 +10,7 @@ from langue.cli.options import Adapter, Device, Json, MeasureOptions, Weights, c
 from langue.cli.play import EnvironmentChanges, PlayOptions, environment_of
 from langue.console import progress, say, table
 from langue.errors import LangueError
+from langue.extra import need
 from langue.wording import in_words
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def evaluate(
     benchmark: str | None = None,
     split: str | None = None,
     predictions: Path | None = None,
+    precision: float | None = None,
+    mistakes: Path | None = None,
     rerank: Path | None = None,
     rerank_depth: int | None = None,
     stride: int | None = None,
@@ -44,7 +47,8 @@ def evaluate(
     A filler by the loss, perplexity and accuracy of hidden tokens, the same ones each time.
     A translator by BLEU, chrF and TER, a summariser by ROUGE, with intervals of 95 %, baselines and signatures.
     A transcriber by word and character error rate, with intervals of 95 %.
-    A classifier or finder of answers by its task's metrics on labelled rows, or by a benchmark's own.
+    A classifier, tagger or finder of answers by its task's metrics on labelled rows, or by a benchmark's own; the first
+    two label by label as well, with what was taken for what, and how far probabilities can be trusted.
     A model of vectors by what it finds in a BEIR folder, beside and together with full-text search; by the place of
     each positive among those of all anchors; by how alike it finds sentences with a score, or duplicates with a label
     of 0 or 1; or by the groups it sees among labelled texts.
@@ -61,6 +65,10 @@ def evaluate(
         split: Of a benchmark: dev, test, … By default dev, of a search set test.
         predictions: Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder. What a
             search found is written as a run file of TREC's.
+        precision: Find the lowest probability from which on a classifier's or tagger's answers are right so often, such
+            as 0.9.
+        mistakes: Write a page as well of a classifier's or tagger's wrong answers, the worst first, with the scores of
+            each label, what was taken for what, and how far probabilities can be trusted.
         rerank: A classifier of pairs that judges the best of what a search found anew.
         rerank_depth: How many of the best it judges; 100 by default.
         stride: Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
@@ -76,9 +84,10 @@ def evaluate(
     from langue.evaluation.run import evaluate_suite
 
     options: dict[str, Any] = {"stride": stride, "language": language, "rerank": rerank, **chosen(reading)}
-    options |= {"benchmark": benchmark, "rerank_depth": rerank_depth}
+    options |= {"benchmark": benchmark, "rerank_depth": rerank_depth, "precision": precision}
     differing = {name: value is not None for name, value in options.items()}
     of_data = {"suite": suite is not None, "split": split is not None, "predictions": predictions is not None}
+    of_data |= {"mistakes": mistakes is not None}
     if environment is not None:
         refuse_options(of_data | differing, "--data without --environment, whose episodes are all that is measured")
         return _show(_on_environment(run, environment, data, changes, playing, device, adapter, weights), as_json)
@@ -86,17 +95,32 @@ def evaluate(
         raise LangueError("there is nothing to measure on; give --data, or --environment")
     if changes or playing != PlayOptions():
         raise LangueError("--set, --episodes and how answers are drawn are for --environment, which is not given")
-    check_out(predictions, data)
+    for place in (predictions, mistakes):
+        check_out(place, data)
     if suite is not None:
+        beside = {"mistakes": mistakes is not None, "adapter": adapter is not None, "weights": weights != "widen"}
         refuse_options(
-            differing | {"adapter": adapter is not None, "weights": weights != "widen"},
+            differing | beside,
             "one run without --suite, whose tasks say how they are measured",
         )
         result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
     else:
-        options |= {"split": split, "predictions": predictions}
+        if mistakes is not None:
+            need("jinja2", "report", "a page of mistakes")
+        options |= {"split": split, "predictions": predictions, "mistakes": mistakes is not None}
         result = measure(run, data, adapter=adapter, weights=weights, device=device, **options)
+        if mistakes is not None:
+            _write_page(mistakes, run, result)
     return _show(result, as_json)
+
+
+def _write_page(path: Path, run: Path, result: dict[str, Any]) -> None:
+    """Write the page of wrong answers, which the result then no longer holds."""
+    from langue.files import write_text
+    from langue.report.judging import judging_page
+
+    write_text(path, judging_page(run.name, result))
+    del result["mistakes"]
 
 
 def _on_environment(
@@ -147,6 +171,8 @@ def _print(result: dict[str, Any]) -> None:
         low, high = result.get("intervals", {}).get(name, (None, None))
         between = "" if low is None else f"   95 % within {low:.4f} … {high:.4f}"
         print(f"  {name.replace('_', ' '):<20} {value:.4f}{between}")
+    if "calibration" in result:
+        _print_judging(result)
     for name, scores in result.get("baselines", {}).items():
         print(f"  {name}: {in_words(scores)}")
     for name, signature in result.get("signatures", {}).items():
@@ -162,6 +188,57 @@ _COUNTS = {
     "turns": "turns",
     "truncated": "truncated",
 }
+
+
+OFTEN, WIDE = 10, 8
+"""Pairs of labels that are listed by how often one was taken for the other, and labels of a table of them all."""
+
+
+def _print_judging(result: dict[str, Any]) -> None:
+    """The scores of each label, what was taken for what, and how far probabilities can be trusted."""
+    calibration, thresholds = result["calibration"], result["thresholds"]
+    for name in ("expected_calibration_error", "brier"):
+        print(f"  {_CALIBRATION[name]:<20} {calibration[name]:.4f}")
+    if result["labels"]:
+        columns = ["label", "precision", "recall", "f1", "support"]
+        scores = [
+            [label, *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+            for label, row in result["labels"].items()
+        ]
+        table("label by label", columns, scores)
+    if result["confusion"] is not None:
+        _print_confusion(result["confusion"])
+    if thresholds is not None:
+        points = {"all": thresholds["all"], **thresholds["labels"]}
+        title = f"from where {100 * thresholds['precision']:g} % are right"
+        columns = ["label", "from", "precision", "recall", "answers"]
+        table(title, columns, [[label, *_point(point)] for label, point in points.items()])
+
+
+_CALIBRATION = {"expected_calibration_error": "calibration error", "brier": "brier score"}
+
+
+def _point(point: dict[str, Any] | None) -> list[str]:
+    if point is None:
+        return ["–"] * 4
+    return [*(f"{point[name]:.4f}" for name in ("threshold", "precision", "recall")), f"{point['count']:,}"]
+
+
+def _print_confusion(confusion: dict[str, Any]) -> None:
+    """All labels by all, of few; the pairs that were mistaken most often, of many."""
+    labels, counts = confusion["labels"], confusion["counts"]
+    if len(labels) <= WIDE:
+        rows = [[label, *(f"{count:,}" for count in row)] for label, row in zip(labels, counts, strict=True)]
+        table("confusion", ["right ↓ answered →", *labels], rows)
+        return
+    pairs = [
+        (count, right, answered)
+        for right, row in zip(labels, counts, strict=True)
+        for answered, count in zip(labels, row, strict=True)
+        if count and right != answered
+    ]
+    often = sorted(pairs, key=lambda pair: -pair[0])[:OFTEN]
+    table("mistaken most often", ["right", "answered", "times"], [[right, got, f"{n:,}"] for n, right, got in often])
 
 
 def _print_systems(systems: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from langue.search.rerank import load_reranker
 from langue.settings import override, parse
 from langue.tasks import load
 from langue.tasks.folders import Bits, trained
+from langue.tasks.judging import JudgedRows, JudgingTask
 from langue.tasks.recipes import read_recipe, recipe_class
 from langue.tasks.table import USES
 
@@ -48,6 +49,8 @@ def evaluate(
     benchmark: str | None = None,
     split: str | None = None,
     predictions: Path | None = None,
+    precision: float | None = None,
+    mistakes: bool = False,
     rerank: Path | str | Any = None,
     rerank_depth: int | None = None,
     stride: int | None = None,
@@ -71,6 +74,9 @@ def evaluate(
             is a folder. "beir" for a search set by its hf: name; a folder is known by its files.
         split: of a benchmark: dev by default, of a search set test.
         predictions: a file for the answers.
+        precision: share of right answers for which the lowest probability is looked for from which on a classifier's
+            or tagger's answers reach it, such as 0.9.
+        mistakes: tell all wrong answers of a classifier or tagger as well, the worst first.
         rerank: a classifier of pairs, or its folder, that judges what a search found.
         rerank_depth: how many of the best it judges; 100 by default.
         stride: tokens by which a writer's window slides, from 1 to the context; half of the context by default. A
@@ -90,7 +96,9 @@ def evaluate(
 
     Returns:
         What `langue evaluate --json` prints: task, data, examples, metrics by name, seconds, counts of what was read,
-        and under `dropped` how many records were left out, by reason.
+        and under `dropped` how many records were left out, by reason. Of classifiers and taggers also labels,
+        confusion, calibration and thresholds, as `langue.metrics.judgements.Judging` has them, and under `mistakes`
+        the wrong answers if they are wanted, each as a `langue.tasks.judging.WrongAnswer`.
 
     Raises:
         LangueError: there is no such model, or the data are not what it can be measured on.
@@ -103,6 +111,7 @@ def evaluate(
     reading = reading_as(bounds, "evaluate")
     options = {"stride": stride, "benchmark": benchmark, "split": split, "predictions": predictions, "rerank": rerank}
     options |= {"rerank_depth": rerank_depth, "language": language, **reading}
+    options |= {"precision": precision, "mistakes": mistakes or None}
     options |= {"documents": None if documents == "file" else documents, "text": None if text == "text" else text}
     check_options(task, data, [name for name, value in options.items() if value is not None])
     if language is not None:
@@ -123,7 +132,14 @@ def evaluate(
         on: Mapping[str, Any] = {
             "vectors": partial(evaluate_table, benchmark=benchmark, split=split, renamed=columns is not None),
             "pairs": partial(_on_pairs, language=language),
-            "rows": partial(_on_rows, benchmark=benchmark, split=split, renamed=columns is not None),
+            "rows": partial(
+                _on_rows,
+                benchmark=benchmark,
+                split=split,
+                renamed=columns is not None,
+                precision=precision,
+                mistakes=mistakes,
+            ),
         }
         result = on[task.measured_on](task, data, recipe, predictions=predictions)
     shown = data if isinstance(data, str) else "rows"
@@ -132,6 +148,9 @@ def evaluate(
 
 WRITERS = ("generate", "fill")
 """Tasks that are measured on running text."""
+
+JUDGED = ("classify", "tag")
+"""Tasks whose answers are labels."""
 
 OTHERS = tuple(name for name in USES if name not in WRITERS)
 
@@ -143,6 +162,8 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "predictions": OTHERS,
     "benchmark": ("classify", "answer", "embed"),
     "split": ("classify", "answer", "embed"),
+    "precision": JUDGED,
+    "mistakes": JUDGED,
     "rerank": ("embed",),
     "rerank_depth": ("embed",),
     "language": PAIR_TASKS,
@@ -196,18 +217,22 @@ def _on_rows(
     split: str | None,
     predictions: Path | None,
     renamed: bool,
+    precision: float | None,
+    mistakes: bool,
 ) -> dict[str, Any]:
     its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
     name = benchmark or (recipe.benchmark if its_own else None)
     tally = Tally()
     if name is not None:
         metrics, answers, rows = _on_benchmark(task, name, data, split or "dev")
+        judged = judged_rows(task, [row for row in rows if "label" in row.values])
     else:
         refuse_split(split, data)
         # The layout of SQuAD has names of its own.
         columns = {} if isinstance(data, str) and data.endswith(".json") and not renamed else recipe.columns
         rows = list(read_labelled(data, recipe.replace(columns=columns), tally))
-        metrics, answers = task.evaluate(rows)
+        judged = judged_rows(task, rows)
+        metrics, answers = task.evaluate(rows) if judged is None else (task.metrics_of(judged), judged.answers)
     if predictions is not None:
         _write_predictions(predictions, name, rows, answers)
     return {
@@ -216,7 +241,28 @@ def _on_rows(
         "dropped": tally.dropped(),
         "metrics": metrics,
         **_intervals(task, answers, rows),
+        **_judging(judged, precision, mistakes),
     }
+
+
+def judged_rows(task: Any, rows: Sequence[Labelled]) -> JudgedRows | None:
+    """A model's answers to labelled rows with all that can be said of them; None of tasks that judge nothing, and where
+    there are no rows."""
+    return task.judge(rows) if rows and isinstance(task, JudgingTask) else None
+
+
+def _judging(judged: JudgedRows | None, precision: float | None, mistakes: bool) -> dict[str, Any]:
+    """All that can be said of answers beside their metrics.
+
+    Raises:
+        LangueError: it is asked for, and they are numbers, or nobody knows the right ones.
+    """
+    if judged is None or judged.judgements is None:
+        if precision is not None or mistakes:
+            raise LangueError("--precision and --mistakes are for answers that are right or wrong, and here none are")
+        return {}
+    result = judged.judgements.result(precision).model_dump()
+    return result | ({"mistakes": judged.mistakes} if mistakes else {})
 
 
 def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> dict[str, Any]:

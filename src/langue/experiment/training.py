@@ -17,6 +17,7 @@ from langue.data.tally import left_out
 from langue.experiment.card import write_card
 from langue.experiment.comparison import compare_with_teacher
 from langue.experiment.fit import check_fit
+from langue.experiment.judging import write_judging
 from langue.experiment.learnt import SHOWN_ROWS, show_learnt, write_learnt
 from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
@@ -111,6 +112,7 @@ class Training:
         if is_first():
             if trainer.stopped != INTERRUPTED:
                 _test(folder, trainer.device, trainer.progress.step)
+                write_judging(folder, trainer.device)
                 compare_with_teacher(folder, lambda: _training_task(folder), str(trainer.device))
             if report:
                 remark(write_report(folder.path))

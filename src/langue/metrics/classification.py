@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
-from typing import Literal
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from langue.metrics.check import check_columns
+from langue.settings import Settings
 
 
 def accuracy(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> float:
@@ -40,12 +41,60 @@ def matthews(predicted: Sequence[Hashable], expected: Sequence[Hashable]) -> flo
     0 where predictions or truth are all of one label, as in scikit-learn and on GLUE's leaderboard.
     """
     check_columns(predicted, expected)
-    number = {label: place for place, label in enumerate(dict.fromkeys([*predicted, *expected]))}
-    table = np.zeros((len(number), len(number)), dtype=np.float64)
-    np.add.at(table, ([number[label] for label in expected], [number[label] for label in predicted]), 1)
+    table = confusion(predicted, expected, list(dict.fromkeys([*predicted, *expected]))).astype(np.float64)
     total, truths, guesses = table.sum(), table.sum(axis=1), table.sum(axis=0)
     spread = (total**2 - guesses @ guesses) * (total**2 - truths @ truths)
     return float((np.trace(table) * total - truths @ guesses) / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def confusion(predicted: Sequence[Hashable], expected: Sequence[Hashable], labels: Sequence[Hashable]) -> np.ndarray:
+    """(labels, labels) how many examples of a label, by row, were taken for which, by column."""
+    number = {label: place for place, label in enumerate(labels)}
+    table = np.zeros((len(number), len(number)), dtype=np.int64)
+    np.add.at(table, ([number[label] for label in expected], [number[label] for label in predicted]), 1)
+    return table
+
+
+class LabelScore(Settings):
+    """The scores of one label; each is 0 where nothing could be counted for it."""
+
+    precision: float
+    """Share of right ones among what was taken for it."""
+    recall: float
+    """Share of what has the label that was found."""
+    f1: float
+    """Their harmonic mean."""
+    support: int
+    """Examples that have the label."""
+
+
+def label_scores(
+    predicted: Sequence[Collection[Any]],
+    expected: Sequence[Collection[Any]],
+    labels: Sequence[str],
+    label_of: Callable[[Any], str] = lambda item: item,
+) -> dict[str, LabelScore]:
+    """Precision, recall and F1 of each label.
+
+    Args:
+        predicted: each example's labels, or things that have one, such as entities.
+        expected: the right ones.
+        labels: those that are scored.
+        label_of: gives the label of a thing.
+    """
+    check_columns(predicted, expected)
+    pairs = [(set(guess), set(truth)) for guess, truth in zip(predicted, expected, strict=True)]
+    right = Counter(label_of(item) for guess, truth in pairs for item in guess & truth)
+    guessed, true = (Counter(label_of(item) for pair in pairs for item in pair[side]) for side in (0, 1))
+    return {
+        label: LabelScore(
+            precision=right[label] / max(1, guessed[label]),
+            recall=right[label] / max(1, true[label]),
+            f1=_f1(right[label], guessed[label], true[label]),
+            support=true[label],
+        )
+        for label in labels
+    }
 
 
 def same_sets(predicted: Sequence[Collection[Hashable]], expected: Sequence[Collection[Hashable]]) -> float:

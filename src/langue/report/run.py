@@ -8,6 +8,7 @@ from typing import Any
 
 from langue.content import read_json
 from langue.report.curves import curves_of
+from langue.report.judging import judging_parts, read_judged
 from langue.report.page import Table, render, tables
 from langue.report.record import LEARNT, SCORES, Record, Row, number, read_record, typical_speed
 from langue.report.settings import effective_settings
@@ -37,6 +38,7 @@ def run_page(run: Path | str) -> str:
         curves=curves_of(record),
         samples=_samples(record),
         learnt=_learnt(run),
+        **_judged(run),
         settings=tables(effective_settings(record.recipe, sampled=bool(record.samples())), "recipe"),
         facts=[_counts(record, tokenizer), *_beside_teacher(run), *tables(record.environment, "machine")],
     )
@@ -115,6 +117,14 @@ def _samples(record: Record) -> list[dict[str, str]]:
 def _learnt(run: Path) -> list[list[tuple[str, bool]]]:
     """Rows as the model learns them: stretches of text, and whether each is learnt."""
     return read_json(run / LEARNT, list) if (run / LEARNT).is_file() else []
+
+
+def _judged(run: Path) -> dict[str, Any]:
+    """The parts that tell how the model judges what it has not learnt from, where it judges anything."""
+    judged = read_judged(run)
+    if judged is None:
+        return {"judged": None}
+    return {"judged": judged, "wrong": judged.wrong, **judging_parts(judged.judging, judged.mistakes)}
 
 
 def _detail(row: Row, name: str) -> str:

@@ -47,6 +47,11 @@ def _encode_choices(tokenizer: Tokenizer, row: Labelled, context: int) -> list[F
     return [frame(tokenizer, first, tokenizer.encode(choice), context) for choice in choices_of(row)]
 
 
+def texts_of_choices(row: Labelled) -> list[str]:
+    """The text of a row with choices, and these."""
+    return [text_of(row, _first_of_choices(row)), *choices_of(row)]
+
+
 def choices_of(row: Labelled) -> list[str]:
     """The choices of a row: a list in `choices`, or `choice1`, `choice2`, …; or `chosen` and `rejected`, of which the
     first is the right one.

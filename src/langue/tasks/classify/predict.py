@@ -16,21 +16,21 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
+from langue.metrics.judgements import Judgements, judged_choices, judged_labels, judged_sets
 from langue.models import Model
-from langue.tasks.classify.data import encode, encoded_examples, target_of
+from langue.tasks.classify.data import encode, encoded_examples, target_of, texts_of_choices, texts_of_row
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
 from langue.tasks.framing import Framed, outputs_of
 from langue.tasks.inputs import as_list
-from langue.tasks.task import SupervisedTask
+from langue.tasks.judging import JudgedRows, JudgingTask, Stretch, WrongAnswer, worst_first
 from langue.text import Tokenizer
-from langue.training.device import autocast
 
 Text = str | tuple[str, str] | Mapping[str, Any]
 """An input: a text, a pair of texts, or a row of a table, such as {"sentence1": …, "choices": […]}."""
 
 
-class Classify(SupervisedTask):
+class Classify(JudgingTask):
     """A model that judges texts.
 
     Args:
@@ -151,18 +151,23 @@ class Classify(SupervisedTask):
         ]
         return [float(scores[0]) for scores in self.scores(self.encode(rows))]
 
+    def _probabilities(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The probabilities of each text's labels, each by itself, or of all labels or choices together."""
+        if self.kind == "labels":
+            return [1 / (1 + np.exp(-row.astype(np.float64))) for row in outputs]
+        return [_softmax(row) for row in outputs]
+
     def _answers(self, outputs: Sequence[np.ndarray], scores: bool) -> list[Any]:
         labels = self.settings.labels
         if self.kind == "number":
             return [float(row[0]) for row in outputs]
+        probabilities = self._probabilities(outputs)
         if self.kind == "labels":
-            probabilities = [1 / (1 + np.exp(-row.astype(np.float64))) for row in outputs]
             answers: list[Any] = [
                 [label for label, share in zip(labels, row, strict=True) if share >= self.settings.threshold]
                 for row in probabilities
             ]
         else:
-            probabilities = [_softmax(row) for row in outputs]
             answers = [int(row.argmax()) for row in probabilities]
             if self.kind == "label":
                 answers = [labels[number] for number in answers]
@@ -174,20 +179,29 @@ class Classify(SupervisedTask):
             for answer, row in zip(answers, probabilities, strict=True)
         ]
 
-    def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[Any]]:
-        """Metrics on labelled rows, the mean loss among them, and the answers.
-
-        Raises:
-            LangueError: there are no rows, or a label of one is unknown.
-        """
-        if not rows:
-            raise LangueError("there are no rows to evaluate on")
+    def judged(self, rows: Sequence[Labelled]) -> JudgedRows:
         targets = [target_of(row, self.settings) for row in rows]
-        with autocast(self.model.device, precision):
-            outputs = self.scores(self.encode(rows))
+        outputs = self.scores(self.encode(rows))
         answers = self._answers(outputs, scores=False)
         expected = [self._expected(target) for target in targets]
-        return {"loss": self._loss(outputs, targets), **self.score(answers, expected)}, answers
+        loss = self._loss(outputs, targets)
+        if self.kind == "number":
+            return JudgedRows(loss, answers, expected, None, [])
+        probabilities = self._probabilities(outputs)
+        mistakes = [
+            _mistake(row, self.kind, answer, right, float(shares.max()))
+            for row, answer, right, shares in zip(rows, answers, expected, probabilities, strict=True)
+            if answer != right
+        ]
+        return JudgedRows(loss, answers, expected, self._judgements(probabilities, targets), worst_first(mistakes))
+
+    def _judgements(self, probabilities: Sequence[np.ndarray], targets: Sequence[Any]) -> Judgements:
+        if self.kind == "choice":
+            return judged_choices(probabilities, targets)
+        labels, table = self.settings.labels, np.stack(probabilities)
+        if self.kind == "labels":
+            return judged_sets(labels, table, np.array(targets, bool), self.settings.threshold)
+        return judged_labels(labels, table, np.array(targets))
 
     def judgements(self, rows: Sequence[Labelled]) -> np.ndarray:
         """(rows,) 1 where the answer is right and 0 elsewhere, or the squared error of a number."""
@@ -224,6 +238,28 @@ def _row(text: Text, place: str) -> Labelled:
     if len(text) != 2:
         raise LangueError(f"{place}: a pair has two texts, not {len(text)}")
     return Labelled(place, {"sentence1": text[0], "sentence2": text[1]})
+
+
+def _mistake(row: Labelled, kind: str, answer: Any, right: Any, confidence: float) -> WrongAnswer:
+    texts = texts_of_choices(row) if kind == "choice" else texts_of_row(row)
+    return WrongAnswer(
+        place=row.place,
+        text=tuple(Stretch(text=text) for text in texts if text is not None),
+        expected=_words(right),
+        answered=_words(answer),
+        confidence=confidence,
+        wrong=_wrong(answer, right),
+    )
+
+
+def _words(answer: Any) -> str:
+    """An answer in words."""
+    return (", ".join(answer) or "none") if isinstance(answer, list) else str(answer)
+
+
+def _wrong(answer: Any, right: Any) -> int:
+    """The number of labels that are one's alone; 1 of answers that are one label."""
+    return len(set(answer) ^ set(right)) if isinstance(answer, list) else 1
 
 
 def _right_labels(model: Model, batch: Batch) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,15 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
+from langue.metrics.judgements import judged_entities, judged_words
 from langue.models import Model
 from langue.tasks.framing import outputs_of
 from langue.tasks.inputs import as_list
+from langue.tasks.judging import JudgedRows, JudgingTask, Stretch, WrongAnswer, worst_first
 from langue.tasks.tag.data import encoded_pieces, pieces_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.settings import TagRecipe, TagSettings
-from langue.tasks.task import SupervisedTask
 from langue.text import Tokenizer
-from langue.training.device import autocast
 
 WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
 """Words of a plain text: runs of letters and digits, and every other mark by itself."""
@@ -32,7 +33,7 @@ WORD = re.compile(r"\w+(?:[-'’.]\w+)*|\S")
 BIO = re.compile(r"O|[BI]-.+")
 
 
-class Tag(SupervisedTask):
+class Tag(JudgingTask):
     """A model that labels words.
 
     Args:
@@ -109,21 +110,19 @@ class Tag(SupervisedTask):
         scores = {"accuracy": metrics.accuracy(*flat)}
         return {"f1": metrics.f1_spans(predicted, expected), **scores} if is_bio(self.settings.labels) else scores
 
-    def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[Any]]:
-        """Metrics on labelled rows, the mean loss of a word among them, and the answers.
-
-        Raises:
-            LangueError: there are no rows, or a label of one is unknown.
-        """
-        if not rows:
-            raise LangueError("there are no rows to evaluate on")
-        targets = [targets_of(row, self.settings) for row in rows]
-        with autocast(self.model.device, precision):
-            logs = self._logs(rows)
-        answers = [[self.settings.labels[number] for number in row.argmax(1)] for row in logs]
-        expected = [[self.settings.labels[number] for number in row] for row in targets]
+    def judged(self, rows: Sequence[Labelled]) -> JudgedRows:
+        labels, targets = self.settings.labels, [targets_of(row, self.settings) for row in rows]
+        logs = self._logs(rows)
+        answers, expected = ([[labels[n] for n in row] for row in side] for side in (map(_likeliest, logs), targets))
         losses = [-row[np.arange(len(row)), right] for row, right in zip(logs, targets, strict=True)]
-        return {"loss": float(np.concatenate(losses).mean()), **self.score(answers, expected)}, answers
+        judge, probabilities = judged_entities if is_bio(labels) else judged_words, [np.exp(row) for row in logs]
+        mistakes = [
+            _mistake(row, answer, right, shares)
+            for row, answer, right, shares in zip(rows, answers, expected, probabilities, strict=True)
+            if answer != right
+        ]
+        loss = float(np.concatenate(losses).mean())
+        return JudgedRows(loss, answers, expected, judge(labels, probabilities, targets), worst_first(mistakes))
 
     @reported()
     def find(self, rows: Sequence[Labelled]) -> list[tuple[list[str], list[float]]]:
@@ -145,6 +144,23 @@ class Tag(SupervisedTask):
             there = np.flatnonzero(piece.places >= 0)
             logs[number][piece.first + there] = output[piece.places[there]]
         return logs
+
+
+def _likeliest(logs: np.ndarray) -> list[int]:
+    return logs.argmax(1).tolist()
+
+
+def _mistake(row: Labelled, answer: Sequence[str], right: Sequence[str], shares: np.ndarray) -> WrongAnswer:
+    """A row with its wrong words marked; right ones that stand together are one stretch."""
+    words = zip(words_of(row), right, answer, strict=True)
+    text: list[Stretch] = []
+    for is_right, group in groupby(words, lambda word: word[1] == word[2]):
+        if is_right:
+            text.append(Stretch(text=" ".join(word for word, _, _ in group)))
+        else:
+            text += [Stretch(text=word, expected=label, answered=other) for word, label, other in group]
+    wrong = [place for place, pair in enumerate(zip(answer, right, strict=True)) if pair[0] != pair[1]]
+    return WrongAnswer(place=row.place, text=tuple(text), confidence=float(shares[wrong].max()), wrong=len(wrong))
 
 
 def _right_words(model: Model, batch: Batch) -> Tensor:
