@@ -33,4 +33,4 @@ def test_a_bash_completes_verbs_and_options(tmp_path):
 def test_a_shell_that_is_not_known_is_a_sentence(words, tmp_path):
     done = langue("--install-completion", *words, HOME=str(tmp_path), SHELL="/bin/sh")
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert "name one shell: langue --install-completion {bash|zsh|fish|powershell}" in done.stderr
+    assert "name one shell that is to complete: bash, zsh, fish, powershell" in done.stderr

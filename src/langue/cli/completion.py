@@ -25,7 +25,7 @@ def install_completion(app: App, arguments: Sequence[str]) -> int:
     """
     shell = arguments[0] if arguments else Path(os.environ.get("SHELL", "")).name
     if shell not in SHELLS or len(arguments) > 1:
-        raise LangueError(f"name one shell: langue --install-completion {{{'|'.join(SHELLS)}}}")
+        raise LangueError(f"name one shell that is to complete: {', '.join(SHELLS)}")
     path = app.install_completion(shell=shell)  # type: ignore[arg-type]
     say(f"{path} is written; {shell} completes the verbs and options of langue when it is started anew")
     return OK
