@@ -91,7 +91,7 @@ def _prepare(folder: Path, size: int, rounds: int) -> list[dict[str, Any]]:
 
 def prepare_maker(*, folder: str) -> Callable[[], object]:
     """`langue data prepare`, each time into a new folder."""
-    from langue.data import prepare
+    from langue.data.prepare import prepare
     from langue.text import Tokenizer
 
     place = Path(folder)

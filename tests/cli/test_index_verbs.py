@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
 import pytest
 from tests.search.small import Counting, rows
@@ -10,6 +12,9 @@ from langue.cli import run
 from langue.data.embedded import embedded_docstrings
 from langue.search import Index
 from langue.search.rerank import fuse, judge
+
+HEAVY = {"torch", "lancedb", "pandas", "pyarrow", "tokenizers", "transformers"}
+"""Libraries that take longer to import than a search for words takes."""
 
 
 @pytest.fixture
@@ -57,6 +62,16 @@ def test_an_index_is_built_searched_changed_and_described(folder, tmp_path, caps
     assert "no model: passages are found by their words alone" in told
     assert run(["index", "info", place, "--verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"]["kind"] == "memory"
+
+
+def test_a_search_for_words_alone_imports_nothing_that_it_can_do_without(folder, tmp_path, capsys):
+    place = str(tmp_path / "index")
+    assert run(["index", "build", str(folder), "--out", place]) == 1
+    arguments = ["index", "search", place, "cactus", "--where", "source!=x"]
+    code = f"import sys; from langue.cli import run; run({arguments!r}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "⟦Water the cactus rarely.⟧" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
 
 
 def test_options_may_stand_anywhere_among_documents(folder, tmp_path, capsys):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from langue.data import TokenStore, prepare
+from langue.data import TokenStore
+from langue.data.prepare import prepare
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 

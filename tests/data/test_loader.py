@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langue.data import ArrayRows, Loader, MicroBatch, Mix, Packed, Windows, prepare
+from langue.data import ArrayRows, Loader, MicroBatch, Mix, Packed, Windows
+from langue.data.prepare import prepare
 from langue.errors import LangueError
 
 CONTEXT = 16

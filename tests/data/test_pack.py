@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langue.batch import IGNORE
-from langue.data import Packed, prepare
+from langue.data import Packed
 from langue.data.pack import best_fit
 from langue.data.part import StorePart
+from langue.data.prepare import prepare
 from langue.errors import LangueError
 from langue.objectives import Causal
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from langue import machine
-from langue.data import ReadSettings, Tally, TokenStore, after, before, find_sources, prepare, read_documents
+from langue.data import ReadSettings, Tally, TokenStore, after, before, find_sources, read_documents
+from langue.data.prepare import prepare
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, encoder, train_tokenizer
 
@@ -272,7 +273,7 @@ def test_an_error_on_the_way_leaves_nothing(tmp_path, byte_tokenizer):
 KILLED = """
 import sys, time
 from pathlib import Path
-from langue.data import prepare
+from langue.data.prepare import prepare
 from langue.text import TokenizerSettings, train_tokenizer
 
 def texts():
@@ -301,7 +302,7 @@ def test_a_kill_leaves_nothing_that_looks_finished(tmp_path, byte_tokenizer):
 
 FULL = """
 import resource, sys
-from langue.data import prepare
+from langue.data.prepare import prepare
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, train_tokenizer
 
@@ -327,7 +328,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path, write):
     path = write("large.txt", ("The quick brown fox jumps over the lazy dog. " * 20 + "\n") * 440_000)
     script = (
         "import resource, sys\n"
-        "from langue.data import prepare\n"
+        "from langue.data.prepare import prepare\n"
         "from langue.text import TokenizerSettings, train_tokenizer\n"
         "tokenizer = train_tokenizer(TokenizerSettings(kind='byte'), [])\n"
         "begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

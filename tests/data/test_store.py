@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from langue.data import TokenStore, prepare
+from langue.data import TokenStore
 from langue.data.part import StorePart
+from langue.data.prepare import prepare
 from langue.data.store import manifest_digest
 from langue.errors import LangueError
 from langue.text import TokenizerSettings, train_tokenizer

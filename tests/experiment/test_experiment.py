@@ -18,7 +18,7 @@ import torch
 
 import langue
 from langue import cli, machine
-from langue.data import prepare
+from langue.data.prepare import prepare
 from langue.errors import LangueError
 from langue.evaluation import evaluate_text
 from langue.experiment import Run, RunFolder, train, training

@@ -13,7 +13,8 @@ from tests.hub import published
 from tokenizers import processors
 
 import langue
-from langue.data import Packed, Windows, prepare
+from langue.data import Packed, Windows
+from langue.data.prepare import prepare
 from langue.evaluation import evaluate_text
 from langue.hub.checkpoint import save_checkpoint
 from langue.hub.formats import read_source, write_format

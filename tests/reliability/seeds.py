@@ -72,7 +72,7 @@ def checkpoints(folder: Path) -> None:
 
 
 def stores(folder: Path) -> None:
-    from langue.data import prepare
+    from langue.data.prepare import prepare
     from langue.text import TokenizerSettings, train_tokenizer
 
     tokenizer = train_tokenizer(TokenizerSettings(kind="byte"), [])

@@ -282,6 +282,18 @@ def test_a_kill_leaves_the_last_good_version(place, kind, settings, again):
     assert len(index.search("the", 100, mode="text")) == 60
 
 
+def test_an_index_of_words_alone_is_of_flat_arrays_unless_another_is_named(tmp_path):
+    for settings, kind in (
+        (None, "memory"),
+        (IndexSettings(size=400), "memory"),
+        (IndexSettings(kind="lance"), "lance"),
+    ):
+        place = tmp_path / f"{kind}-{settings is None}"
+        assert Index.build(rows(3), place, None, settings).manifest.settings.kind == kind
+        assert Index.build(rows(4), place, None, settings).change.added == 1
+    assert Index.build(rows(3), tmp_path / "vectors", Counting()).manifest.settings.kind == "lance"
+
+
 def test_readers_of_the_version_before_go_on_reading(tmp_path):
     for kind in ("memory", "lance"):
         place, model = tmp_path / kind, Counting()

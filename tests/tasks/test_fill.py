@@ -10,7 +10,8 @@ import torch
 
 import labelled_rows
 import langue
-from langue.data import TokenStore, prepare
+from langue.data import TokenStore
+from langue.data.prepare import prepare
 from langue.data.settings import ReadSettings
 from langue.errors import LangueError
 from langue.experiment import train

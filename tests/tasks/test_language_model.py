@@ -7,7 +7,7 @@ import torch
 
 import langue
 from langue.batch import Batch
-from langue.data import prepare
+from langue.data.prepare import prepare
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
 from langue.tasks.generate import evaluate as module

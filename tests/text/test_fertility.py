@@ -2,7 +2,8 @@
 
 import pytest
 
-from langue.text import TokenizerSettings, fertility, train_tokenizer
+from langue.text import TokenizerSettings, train_tokenizer
+from langue.text.fertility import fertility
 
 
 def test_counts_are_those_of_the_texts():

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langue.data import prepare
+from langue.data.prepare import prepare
 from langue.errors import LangueError
-from langue.text import Tokenizer, TokenizerSettings, fertility, train_tokenizer
+from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
+from langue.text.fertility import fertility
 
 THAI = "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิต่างมีเหตุผลและมโนธรรม" * 3
 KHMER = "មនុស្សទាំងអស់កើតមកមានសេរីភាពនិងសមភាពក្នុងសេចក្តីថ្លៃថ្នូរនិងសិទ្ធិ" * 4

@@ -33,10 +33,10 @@ def prepare(
         reading: How text is read.
         as_json: Print the manifest as one JSON object.
     """
-    from langue import data
+    from langue.data.prepare import prepare as prepare_store
     from langue.text import Tokenizer
 
-    _print(data.prepare(list(files), Tokenizer.load(tokenizer), out, reading), as_json)
+    _print(prepare_store(list(files), Tokenizer.load(tokenizer), out, reading), as_json)
 
 
 def verify(store: Path, /) -> None:

@@ -29,7 +29,8 @@ class IndexOptions(IndexSettings):
     """Settings of an index in a folder; those in PostgreSQL have its address."""
 
     kind: Literal["lance", "memory"] = "lance"  # pyrefly: ignore[bad-override]
-    """Back end of a folder: lance for any number of passages, memory for exact search among some ten thousand."""
+    """Back end of a folder: lance for any number of passages, memory for exact search among some ten thousand, and, by
+    default, for words alone."""
     metadata: Several | None = None
     """A column of a table to filter by; may be given several times; all that hold numbers, truth values or short texts
     by default."""

@@ -80,7 +80,8 @@ def report(
     """
     from langue.console import table
     from langue.data import Tally
-    from langue.text import Tokenizer, fertility
+    from langue.text import Tokenizer
+    from langue.text.fertility import fertility
 
     tallies = {name: Tally() for name in files}
     rows = fertility(

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from langue.data import ReadSettings, Tally, TokenStore, prepare
+from langue.data import ReadSettings, Tally, TokenStore
 from langue.data.labelled import Labelled, read_labelled, read_split
 from langue.data.order import Permutation
 from langue.data.parallel import read_pairs, valid_pairs
+from langue.data.prepare import prepare
 from langue.data.retrieval_pairs import kind_of, read_retrieval_rows, texts_in
 from langue.errors import LangueError
 from langue.evaluation.cost import size_of

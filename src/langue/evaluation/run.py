@@ -14,9 +14,10 @@ import numpy as np
 
 from langue.account import reported
 from langue.console import remark, say
-from langue.data import DataSettings, PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore, prepare
+from langue.data import DataSettings, PairDataSettings, ReadSettings, TableDataSettings, Tally, TokenStore
 from langue.data.benchmarks import find_benchmark, is_beir, submission_name, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
+from langue.data.prepare import prepare
 from langue.data.sources import DataSource
 from langue.data.store import MANIFEST
 from langue.errors import LangueError, as_option, either

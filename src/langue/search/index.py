@@ -6,15 +6,13 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from langue.data.sources import DataSource
 from langue.errors import LangueError
 from langue.pages.reader import clean
-from langue.search.change import Change, update
-from langue.search.documents import read_documents
 from langue.search.embedder import TextEmbedder, load_embedder, require
 from langue.search.mark import best_sentences
 from langue.search.rerank import Rerank, fuse, judge
@@ -22,6 +20,9 @@ from langue.search.settings import IndexSettings
 from langue.search.store import IndexManifest, ModelRecord, Scored, Store, open_store, shown
 from langue.search.vectors import unit
 from langue.search.where import Conditions, Where, read_where, typed
+
+if TYPE_CHECKING:
+    from langue.search.change import Change
 
 LONGEST_QUERY = 100_000
 """Characters of a query; each word that is looked for takes its time, and what is longer is a book."""
@@ -105,6 +106,8 @@ class Index:
         """
         settings = settings or IndexSettings()
         _ = settings.words  # an unknown language is told before anything is read
+        if model is None and "kind" not in settings.model_fields_set:
+            settings = settings.replace(kind="memory")  # there are no vectors to be near, and flat arrays open at once
         if str(place).startswith(("postgresql:", "postgres:")):
             settings = settings.replace(kind="postgres")
         index = cls(str(place), open_store(str(place), settings), model, device)
@@ -177,6 +180,9 @@ class Index:
         return self._update(sources, self.manifest, whole=False)
 
     def _update(self, sources: DataSource, manifest: IndexManifest, *, whole: bool) -> Change:
+        from langue.search.change import update  # which a search has no use for, nor time
+        from langue.search.documents import read_documents
+
         model = None if manifest.model is None else self.model if self.store.manifest else self._model
         documents = read_documents(sources, manifest.settings, {} if whole else manifest.fields)
         with self.store.writing() as writer:
@@ -196,6 +202,8 @@ class Index:
         Raises:
             LangueError: one of them is not there; then none is taken out.
         """
+        from langue.search.change import Change
+
         names = list(dict.fromkeys(documents))
         with self.store.writing() as writer:
             known = writer.digests()

@@ -18,7 +18,8 @@ class IndexSettings(Settings):
     """Settings of an index: what is a document, what is a passage, and how vectors are kept."""
 
     kind: Kind = "lance"
-    """Back end: LanceDB in a folder, flat arrays that are read into memory whole, or PostgreSQL with pgvector."""
+    """Back end: LanceDB in a folder, flat arrays whose vectors are read into memory whole, or PostgreSQL with pgvector.
+    An index of words alone is of flat arrays, unless another is named."""
     size: int = Field(default=800, ge=40)
     """The longest passage, in bytes of UTF-8, to which tokens are closer than to characters whatever the script; 800
     are about 180 tokens of English."""

@@ -18,12 +18,11 @@ from langue.data import (
     after,
     before,
     find_sources,
-    prepare,
     read_documents,
     tempered,
 )
 from langue.data.part import StorePart
-from langue.data.prepare import Event
+from langue.data.prepare import Event, prepare
 from langue.data.settings import Aligned
 from langue.data.sources import DataSource, Origin
 from langue.data.store import FORMAT, MANIFEST

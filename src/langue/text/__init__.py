@@ -1,8 +1,26 @@
 """Text: tokenizers of five kinds, trained, kept in one file, and measured."""
 
-from langue.text.fertility import Fertility, fertility
-from langue.text.settings import TokenizerSettings
-from langue.text.tokenizer import TextStream, Tokenizer
-from langue.text.train import train_tokenizer
+from __future__ import annotations
 
-__all__ = ["Fertility", "TextStream", "Tokenizer", "TokenizerSettings", "fertility", "train_tokenizer"]
+from typing import TYPE_CHECKING
+
+from langue.lazy import front
+
+if TYPE_CHECKING:
+    from langue.text.fertility import Fertility
+    from langue.text.settings import TokenizerSettings
+    from langue.text.tokenizer import TextStream, Tokenizer
+    from langue.text.train import train_tokenizer
+
+__all__ = ["Fertility", "TextStream", "Tokenizer", "TokenizerSettings", "train_tokenizer"]
+
+__getattr__ = front(
+    __name__,
+    {
+        "Fertility": "fertility",
+        "TextStream": "tokenizer",
+        "Tokenizer": "tokenizer",
+        "TokenizerSettings": "settings",
+        "train_tokenizer": "train",
+    },
+)
