@@ -1,4 +1,4 @@
-"""`hf:OWNER/NAME` goes wherever a model or a tokenizer goes, and nothing is fetched but what is named."""
+"""Names go wherever a model or a tokenizer goes, and nothing is fetched but what is named by `hf:`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,15 +21,17 @@ from tests.hub.published import GPT2
 
 import langue
 from langue import cli
+from langue.data.sources import find_sources
 from langue.errors import LangueError
 from langue.evaluation.run import recipe_data
 from langue.experiment import train
 from langue.experiment.resolve import begin_from
-from langue.remote import is_remote, local
+from langue.remote import PLACES, is_name, local
 from langue.tasks.recipes import read_recipe
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from sentence_folder import save_sentence_folder
 from tiny import text, write_tiny
+from two_processes import free_port
 
 REVISION = "0123456789" * 4
 NAME = "hf:owner/tiny"
@@ -61,7 +64,28 @@ def cached(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path / "here"
 
 
-def test_every_verb_takes_the_name(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def packaged(cached: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that is installed as tiny-model and imported as tiny_weights, which nobody may do."""
+    site = cached.parent / "site"
+    inside, info = site / "tiny_weights", site / "tiny_model-1.0.dist-info"
+    shutil.copytree(published, inside / "model")
+    (inside / "model" / "1_Pooling").mkdir()
+    (inside / "model" / "1_Pooling" / "config.json").write_text("{}")
+    (inside / "__init__.py").write_text("raise SystemExit('this package was run')\n")
+    (inside / "rows.txt").write_text(text())
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
+    (info / "RECORD").write_text("tiny_weights/__init__.py,,\ntiny_model-1.0.dist-info/METADATA,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("NAME", "base"), [(NAME, "owner/tiny"), pytest.param("package:tiny-model", "tiny-model", marks=pytest.mark.slow)]
+)
+@pytest.mark.usefixtures("packaged")
+def test_every_verb_takes_the_name(cached: Path, capsys: pytest.CaptureFixture[str], NAME: str, base: str) -> None:
     short = ["--training.steps", "2", "--samples.max_tokens", "0", "--model.dropout", "0"]
     bare = {"task": "generate", "data": {"train": "text.txt"}, "training": {"batch_size": 2}}
     (cached / "bare.yaml").write_text(json.dumps(bare))
@@ -81,7 +105,7 @@ def test_every_verb_takes_the_name(cached: Path, capsys: pytest.CaptureFixture[s
     ):
         assert cli.run(command) == 0, (command, capsys.readouterr().err)
     assert read_recipe("run/recipe.yaml").model.path == Path(NAME)
-    assert 'base_model: "owner/tiny"' in Path("run/README.md").read_text()
+    assert f'base_model: "{base}"' in Path("run/README.md").read_text()
     more = ["--training.steps", "3", "--training.schedule", "constant"]
     assert cli.run(["train", "bare.yaml", *short, *more, "--start-from", NAME, "--out", "run", "--resume"]) == 2
 
@@ -113,6 +137,29 @@ def test_a_folder_of_that_name_is_not_taken_for_it(cached: Path) -> None:
     assert recipe_data(NAME, "embed").train == ""  # and not what the recipe in this folder says
 
 
+@pytest.mark.parametrize("name", ["package:tiny-model", "package:tiny_weights", "package:tiny_weights/model"])
+def test_a_model_in_a_package_is_read_and_nothing_of_it_is_run(packaged: Path, published: Path, name: str) -> None:
+    assert local(name) == packaged / "model"
+    first, second = langue.load(name), langue.load(published)
+    assert first.generate("the ", max_tokens=8, temperature=0) == second.generate("the ", max_tokens=8, temperature=0)
+    assert Tokenizer.load(name).fingerprint == second.tokenizer.fingerprint
+    assert "tiny_weights" not in sys.modules
+
+
+def test_data_of_a_package(packaged: Path) -> None:
+    settings = {"steps": 1, "batch_size": 2}
+    recipe = read_recipe({"task": "generate", "data": {"train": "package:tiny-model/rows.txt"}, "training": settings})
+    assert find_sources(recipe.data.train)[0].path == packaged / "rows.txt"
+
+
+def test_of_several_models_in_a_package_one_is_named(packaged: Path) -> None:
+    (packaged / "other.gguf").write_bytes(b"GGUF")
+    assert local("package:tiny-model/other.gguf") == packaged / "other.gguf"
+    assert local("package:tiny-model/model") == packaged / "model"
+    with pytest.raises(LangueError, match=r"^package:tiny-model holds model, other.gguf; name one of them, as in "):
+        local("package:tiny-model")
+
+
 def test_an_index_remembers_the_name(cached: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     snapshot = tmp_path / "cache" / "models--owner--tiny" / "snapshots" / REVISION
     shutil.rmtree(snapshot)
@@ -126,15 +173,49 @@ def test_an_index_remembers_the_name(cached: Path, tmp_path: Path, capsys: pytes
 
 
 def test_what_is_not_there_is_one_sentence(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("hf:owner/none", "hf:", "hf:a/b/c", f"{NAME}@other"):
+    away = "it is not in the cache of this machine, and Hugging Face's hub cannot be reached"
+    form = "a name on Hugging Face's hub is OWNER/NAME"
+    for name, why in (("hf:owner/none", away), ("hf:", form), ("hf:a/b/c", form), (f"{NAME}@other", away)):
+        assert cli.run(["generate", name, "x"]) == 2
+        assert capsys.readouterr().err == f"langue: {name} cannot be fetched: {why}\n"
+    for name in ("package:no_such", "package:pytest", "package:pytest/none"):
         assert cli.run(["generate", name, "x"]) == 2
         said = capsys.readouterr().err
-        assert said.startswith(f"langue: {name} cannot be fetched: ")
-        assert said.count("\n") == 1
-    assert not is_remote("owner/tiny")
+        assert (said.startswith(f"langue: {name}"), said.count("\n")) == (True, 1)
+    assert not is_name("owner/tiny")
     assert local("owner/tiny") == Path("owner/tiny")
-    with pytest.raises(LangueError, match="there is no folder owner/tiny"):
-        langue.load("owner/tiny")
+
+
+def test_a_folder_that_is_missing_is_one_nearby_or_a_name(packaged: Path) -> None:
+    for run in ("runs/shakespeare", "other", "runs/deep/er"):
+        Path(run).mkdir(parents=True)
+        (Path(run) / "environment.json").touch()
+    for path, meant in (
+        ("shakespeare", "did you mean runs/shakespeare?"),
+        ("runs/shakespere", "did you mean runs/shakespeare?"),
+        ("others", "did you mean other?"),
+        ("runs/deep/err", "did you mean runs/deep/er?"),
+        ("tiny_weights", "did you mean package:tiny_weights?"),
+        ("tiny-model", "did you mean package:tiny-model?"),
+        ("owner/tiny", f"name {PLACES}"),
+        ("pytest", f"name {PLACES}"),
+    ):
+        with pytest.raises(LangueError) as raised:
+            langue.load(path)
+        assert str(raised.value) == f"there is no folder {path}; {meant}"
+
+
+def fetching(code: list[str], home: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """Python that fetches from a hub at a port of this machine."""
+    hub = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+    environment = {**os.environ, **hub, "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return subprocess.run([sys.executable, *code], env=environment, capture_output=True, text=True, timeout=240)
+
+
+def test_a_name_without_a_network_is_one_sentence(tmp_path: Path) -> None:
+    done = fetching(["-m", "langue", "generate", NAME, "x"], tmp_path, free_port())
+    why = "it is not in the cache of this machine, and Hugging Face's hub cannot be reached"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"langue: {NAME} cannot be fetched: {why}\n")
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -177,23 +258,40 @@ class Hub(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_weights_settings_and_modules_are_fetched_and_nothing_else(tmp_path: Path) -> None:
-    names = ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "1_Pooling/config.json"]
-    others = ["pytorch_model.bin", "modeling_tiny.py", "onnx/config.json", "onnx/model.safetensors", "README.md"]
-    Hub.files, Hub.fetched = {name: name.encode() for name in names + others}, []
+@pytest.fixture
+def hub() -> Iterator[int]:
+    """The port of a hub with one model."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    code = "from langue.hub import local; from langue.text import Tokenizer; print(local('hf:owner/tiny'))"
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    told = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, **told}, capture_output=True, text=True, timeout=120
-        )
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+FETCH = "import sys; from langue.hub import local; print(local(sys.argv[1]))"
+
+
+def test_weights_settings_and_modules_are_fetched_and_nothing_else(hub: int, tmp_path: Path) -> None:
+    names = ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "1_Pooling/config.json"]
+    others = ["pytorch_model.bin", "modeling_tiny.py", "onnx/config.json", "onnx/model.safetensors", "README.md"]
+    others += ["tiny.gguf", "2_Dense/more/config.json", "16bit/model.safetensors"]
+    Hub.files, Hub.fetched = {name: name.encode() for name in names + others}, []
+    done = fetching(["-c", FETCH, NAME], tmp_path, hub)
     assert done.returncode == 0, done.stderr
     folder = Path(done.stdout.strip())
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(names)
     assert set(Hub.fetched) == set(names)
+
+
+def test_of_several_packed_files_one_is_fetched(hub: int, tmp_path: Path) -> None:
+    Hub.files, Hub.fetched = {name: name.encode() for name in ("README.md", "a.gguf", "b.gguf")}, []
+    done = fetching(["-m", "langue", "generate", NAME, "x"], tmp_path, hub)
+    told = f"langue: owner/tiny has a.gguf, b.gguf; name one of them, as in {NAME}/a.gguf\n"
+    assert (done.returncode, done.stderr.splitlines(keepends=True)[-1]) == (2, told)
+    done = fetching(["-c", FETCH, f"{NAME}/b.gguf@main"], tmp_path, hub)
+    assert (Path(done.stdout.strip()).name, set(Hub.fetched)) == ("b.gguf", {"b.gguf"}), done.stderr
+
+    del Hub.files["b.gguf"]
+    for _ in range(2):  # the second time from the cache
+        done = fetching(["-c", FETCH, NAME], tmp_path / "other", hub)
+        assert (Path(done.stdout.strip()).name, set(Hub.fetched)) == ("a.gguf", {"a.gguf", "b.gguf"}), done.stderr

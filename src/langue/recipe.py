@@ -47,8 +47,8 @@ class ModelSettings(ModelConfig):
     preset: str | None = None
     """The preset that fills in what is not given."""
     path: Path | None = None
-    """A run, a checkpoint, a model's folder (Hugging Face's too) or hf:OWNER/NAME, whose weights to begin with, and
-    whose architecture comes with them."""
+    """A run, a checkpoint, a model's folder (Hugging Face's too), hf:OWNER/NAME or package:NAME, whose weights to begin
+    with, and whose architecture comes with them."""
 
     @model_validator(mode="before")
     @classmethod

@@ -145,7 +145,8 @@ def chat(
     """Talk to a model. /help lists commands; Ctrl-C stops an answer, Ctrl-D ends.
 
     Args:
-        run: A run folder of a decoder, a checkpoint, or a model's folder with its tokenizer, or hf:OWNER/NAME.
+        run: A run folder of a decoder, a checkpoint, a model's folder with its tokenizer, hf:OWNER/NAME or
+            package:NAME.
         messages: Messages to answer one after the other in place of what is typed.
         system: What the model is told before the conversation.
         options: How to draw, and the form of answers.

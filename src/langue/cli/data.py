@@ -27,7 +27,8 @@ def prepare(
     Lines and rows that cannot be used are counted by reason and kept in OUT/quarantine.jsonl.
 
     Args:
-        files: Files (txt, jsonl, csv, tsv, parquet), globs, folders, hf:NAME[/CONFIG][:SPLIT] or "embedded".
+        files: Files (txt, jsonl, csv, tsv, parquet), globs, folders, hf:NAME[/CONFIG][:SPLIT], package:NAME[/INSIDE] or
+            "embedded".
         tokenizer: A tokenizer.json, its folder, or a run.
         out: The folder to make.
         reading: How text is read.

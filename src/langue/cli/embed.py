@@ -46,8 +46,8 @@ def embed(
     grow with the file.
 
     Args:
-        run: A run folder, a checkpoint, or a model's folder (Hugging Face's or sentence-transformers' too) or
-            hf:OWNER/NAME; models of other tasks give the mean of what they make of a text's tokens.
+        run: A run folder, a checkpoint, a model's folder (Hugging Face's or sentence-transformers' too),
+            hf:OWNER/NAME or package:NAME; models of other tasks give the mean of what they make of a text's tokens.
         texts: Texts to represent.
         file: A file with one more text on each line, or a table.
         column: Which column of a table holds the text.

@@ -55,9 +55,10 @@ def evaluate(
     Whatever writes, by the mean reward of episodes of an environment, with its interval of 95 %.
 
     Args:
-        run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too) or hf:OWNER/NAME;
-            for a suite, a folder of runs as well.
-        data: A file, glob, folder, hf: name, "embedded", or a prepared token store; with --suite or --benchmark the
+        run: A run folder, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), hf:OWNER/NAME or
+            package:NAME; for a suite, a folder of runs as well.
+        data: A file, glob, folder, hf: or package: name, "embedded", or a prepared token store; with --suite or
+            --benchmark the
             folder of its files.
         suite: Measure on all tasks of a suite that the run, or one of the runs in its folder, was trained for.
         benchmark: Measure on one task, such as glue/CoLA; the one the run was trained on by default. With beir, an hf:

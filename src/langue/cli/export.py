@@ -22,8 +22,8 @@ def export(
     """Write a model in another program's format, read it back, and compare what both compute.
 
     Args:
-        run: A run folder, one of its checkpoints, or a model's folder with its tokenizer (Hugging Face's too), or
-            hf:OWNER/NAME.
+        run: A run folder, one of its checkpoints, a model's folder with its tokenizer (Hugging Face's too),
+            hf:OWNER/NAME or package:NAME.
         folder: The folder to be made.
         format_: hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the
             bytes: a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model but

@@ -35,7 +35,8 @@ def generate(
     One text for one prompt is written to the terminal as it comes into being.
 
     Args:
-        run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
+        run: A run folder, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), a GGUF file,
+            hf:OWNER/NAME[/FILE.gguf] or package:NAME.
         prompts: Texts to go on from.
         file: A file with one more prompt on each line, or a table.
         column: Which column of a table holds the prompt; prompt by default, or text where there is no such.

@@ -19,7 +19,7 @@ def import_(
     Nothing in the checkpoint is executed: weights must be safetensors, and Python code that comes along is refused.
 
     Args:
-        source: A Hugging Face folder, or hf:OWNER/NAME to fetch one.
+        source: A Hugging Face folder or a GGUF file, hf:OWNER/NAME[/FILE.gguf] to fetch one, or package:NAME.
         run: The folder to be made.
         dtype: What the weights are written as; kept leaves them as they are.
         weights: What becomes of a GGUF file's packed matrices: widen makes them what dtype says, keep holds them in the

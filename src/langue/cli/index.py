@@ -53,8 +53,8 @@ def build(
         docs: Files (txt, md, rst, html, pdf, docx, pptx, xlsx, epub, eml, source code, jsonl, csv, tsv, parquet),
             folders, globs, hf:NAME[/CONFIG][:SPLIT] or "embedded".
         out: The folder to make, or postgresql://USER@HOST/DATABASE#NAME.
-        model: A run that embeds, a folder of sentence-transformers or hf:OWNER/NAME; without one, passages are found by
-            their words alone.
+        model: A run that embeds, a folder of sentence-transformers, hf:OWNER/NAME or package:NAME; without one,
+            passages are found by their words alone.
         settings: What is a passage, and how vectors are kept.
         as_json: Print what happened as one JSON object.
     """

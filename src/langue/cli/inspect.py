@@ -31,7 +31,7 @@ def attention(
     """Draw a model's attention weights over a sentence, for each layer and head; of a pair, their mean as well.
 
     Args:
-        run: a run folder, or a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
+        run: a run folder, a model's folder with its tokenizer (Hugging Face's too), hf:OWNER/NAME or package:NAME.
         text: what the model reads.
         target: of an encoder–decoder, what is written about the text and looks at it; without one, what a translator or
             summariser writes itself.
@@ -46,12 +46,12 @@ def attention(
     if note := missing_extra():
         raise LangueError(note)
     from langue.hub import local
-    from langue.remote import is_remote
+    from langue.remote import is_name
     from langue.report.attention import write_attention
     from langue.tasks.folders import read_model
     from langue.tasks.rewriting.predict import Rewrite
 
-    name, run = run.name if is_remote(run) else run.resolve().name, local(run)
+    name, run = run.name if is_name(run) else run.resolve().name, local(run)
     task = _task(run, adapter, weights)
     if isinstance(task, Rewrite):
         looks = look_at_source(task, text, target, name, special)

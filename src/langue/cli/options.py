@@ -19,7 +19,10 @@ AtLeastOne = Annotated[str, Parameter(required=True)]
 """Texts behind the verb, anywhere among the options."""
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
-ModelFolder = Annotated[Path, Parameter(help="A run folder, a checkpoint, or a model's folder with its tokenizer.")]
+ModelFolder = Annotated[
+    Path,
+    Parameter(help="A run folder, a checkpoint, a model's folder with its tokenizer, hf:OWNER/NAME or package:NAME."),
+]
 Adapter = Annotated[
     Path | None,
     Parameter(

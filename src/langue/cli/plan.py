@@ -28,8 +28,8 @@ def plan(
 
     Args:
         recipe: A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
-        start_from: A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights the
-            training will begin with.
+        start_from: A run, a checkpoint, a model's folder (Hugging Face's too), hf:OWNER/NAME or package:NAME, whose
+            weights the training will begin with.
         as_json: Print one JSON object.
     """
     from langue.cli.fields import read_fields

@@ -44,8 +44,8 @@ def serve(
     Ends after SIGTERM or Ctrl-C, when all requests under way are answered.
 
     Args:
-        runs: Run folders, checkpoints, models' folders (Hugging Face's too), GGUF files or hf:OWNER/NAME. A model is
-            called as its folder, or NAME of NAME=RUN.
+        runs: Run folders, checkpoints, models' folders (Hugging Face's too), GGUF files, hf:OWNER/NAME or
+            package:NAME. A model is called as its folder, or NAME of NAME=RUN.
         adapter: NAME=DIR, adapters of the model that requests then call MODEL:NAME; of several models, MODEL:NAME=DIR.
             May be given several times, and each time loads the base once more.
         index: NAME=DIR or DIR, an index to be searched at /v1/search; may be given several times.

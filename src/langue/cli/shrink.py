@@ -35,8 +35,8 @@ def shrink(
     makes of a calibration text. What is left can be trained on: langue train … --start-from OUT.
 
     Args:
-        run: A run folder, a checkpoint, or a model's folder with its tokenizer (Hugging Face's too), or
-            hf:OWNER/NAME.
+        run: A run folder, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), hf:OWNER/NAME or
+            package:NAME.
         out: The folder to make, which every verb takes; cost.html in it shows what it cost.
         to: Format of the matrices: int8 has one scale a row and is the fastest on a CPU; q8_0, q4_0 and q4_1 are
             llama.cpp's, which a GGUF file keeps to the bit; nf4 is bitsandbytes'. The embedding keeps eight bits.

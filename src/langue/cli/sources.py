@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langue.console import say
 from langue.errors import LangueError
 from langue.recipes import YAML, find_recipe, is_recipe
+from langue.remote import bare, is_name
 
 if TYPE_CHECKING:
     from langue.data.look import Look
@@ -23,7 +24,7 @@ LOOKED_AT = 200_000
 
 def name_of(sources: Sequence[str]) -> str:
     """The name of a run: that of its recipe, or of the data that it learns from."""
-    path = Path(sources[0].removeprefix("hf:").partition(":")[0])
+    path = Path(bare(sources[0]).partition(":")[0])
     named = path.parent if path.suffix in YAML and path.stem == "recipe" else path
     return named.absolute().name.partition(".")[0].replace("*", "all") or "run"
 
@@ -72,7 +73,7 @@ def _check_data(source: str, *, alone: bool) -> None:
         LangueError: names what may have been meant.
     """
     path = Path(source).expanduser()
-    if source.startswith("hf:") or source == "embedded" or glob.has_magic(source) or path.is_dir() or path.is_file():
+    if is_name(source) or source == "embedded" or glob.has_magic(source) or path.is_dir() or path.is_file():
         if not alone and is_recipe(source):
             raise LangueError(f"{source} is a recipe; give its data by --data.train, or leave it out")
         if (path / "recipe.yaml").is_file():

@@ -42,8 +42,8 @@ def train(
         sources: A recipe: a YAML file, or the name of one that comes with Langue, such as shakespeare. Or data: texts,
             tables, folders of recordings, by which task, model and budget are chosen; the recipe is put into OUT.yaml.
         out: The run folder to make; by default runs/ and the name of the recipe or of the data.
-        start_from: A run, a checkpoint or a model's folder (Hugging Face's too) or hf:OWNER/NAME whose weights to begin
-            with.
+        start_from: A run, a checkpoint, a model's folder (Hugging Face's too), hf:OWNER/NAME or package:NAME, whose
+            weights to begin with.
         resume: Go on with the run in OUT from its last whole checkpoint; with auto behind it, begin one where there is
             none, so that a job can be queued again as it is.
         seeds: Train so many times, with seeds from training.seed on, in OUT/seed-N; tell mean and deviation. What was

@@ -22,7 +22,8 @@ class Aligned(Settings):
 
 
 Source = str | list[str] | dict[str, float] | Aligned
-"""A path, glob, folder, `hf:` name or "embedded"; a list of them; a table of them with weights; or aligned files."""
+"""A path, glob, folder, `hf:` or `package:` name or "embedded"; a list of them; a table of them with weights; or
+aligned files."""
 
 
 class ReadSettings(Settings):

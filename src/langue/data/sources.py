@@ -1,4 +1,4 @@
-"""Sources: from a path, glob, folder, `hf:` name or Python iterable to the places that hold records."""
+"""Sources: from a path, glob, folder, `hf:` or `package:` name or Python iterable to the places that hold records."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from langue.data.folders import is_dataset, match_pattern, of_kinds, plain_part,
 from langue.data.records import Dropped
 from langue.errors import LangueError
 from langue.files import MANIFEST
+from langue.remote import PACKAGE, within_package
 
 EMBEDDED = "embedded"
 TEXT = (".txt", ".text", ".md", ".rst")
@@ -81,6 +82,8 @@ def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None) -> li
         return [Origin(name, "embedded")]
     if name.startswith("hf:"):
         return [Origin(name, "hf")]
+    if name.startswith(PACKAGE):
+        name = str(within_package(name))
     path = Path(name).expanduser()
     matches, unreadable = ([path], []) if path.is_dir() or path.is_file() else match_pattern(path)
     _pass_over(plain_part(path), unreadable, passed)

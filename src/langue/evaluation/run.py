@@ -29,7 +29,7 @@ from langue.files import scratch_folder, write_text
 from langue.metrics.benchmarks import average, score, suite_parts
 from langue.metrics.languages import check_language
 from langue.models.finite import refuse_not_finite
-from langue.remote import is_remote
+from langue.remote import is_name
 from langue.search.rerank import load_reranker
 from langue.settings import override, parse
 from langue.tasks import load
@@ -299,7 +299,7 @@ def reading_as(settings: Mapping[str, Any], verb: str) -> dict[str, Any]:
 def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """The data settings of a run's training, with those that a user gave now; without a run of this task, as
     its recipes do by default."""
-    for place in () if run is None or is_remote(run) else (Path(run), *Path(run).parents[:2]):
+    for place in () if run is None or is_name(run) else (Path(run), *Path(run).parents[:2]):
         if (place / "recipe.yaml").is_file():
             recipe = read_recipe(place / "recipe.yaml").of_use()
             if recipe.task == task:

@@ -24,6 +24,7 @@ from langue.metrics.cost import Cost
 from langue.models import Base, read_base
 from langue.models.build import WEIGHTS, has_adapters, plain, read_config
 from langue.recipe import Recipe, write_recipe
+from langue.remote import missing_folder
 from langue.report import write_cost
 from langue.tasks.bases import as_base
 from langue.tasks.folders import read_model
@@ -109,7 +110,7 @@ def adapters_at(path: Path) -> list[AdapterFacts]:
         LangueError: there is no such folder, or there are none.
     """
     if not path.is_dir():
-        raise LangueError(f"there is no folder {path}")
+        raise missing_folder(path)
     own = facts_of(path)
     if own is not None:
         return [own]

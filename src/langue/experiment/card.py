@@ -20,6 +20,7 @@ from langue.metrics.cost import Cost
 from langue.models import ModelConfig, read_base
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
+from langue.remote import bare, is_name
 from langue.report.cost import cost_rows, read_cost
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
@@ -193,9 +194,8 @@ def card(folder: RunFolder, name: str | None = None) -> str:
 
 def base_name(path: Path) -> str:
     """The name of trained weights, without the folders of the machine they lay on."""
-    name = path.as_posix()
-    if name.startswith("hf:"):
-        return name.removeprefix("hf:")
+    if is_name(path):
+        return bare(path)
     return "/".join(path.parts[-3::2]) if path.parent.name == "checkpoints" else path.name
 
 
@@ -260,7 +260,7 @@ def source_names(source: Aligned | str | Iterable[str]) -> str:
     if isinstance(source, Aligned):
         return source_names([source.source, source.target])
     if isinstance(source, str):
-        return source if source.startswith("hf:") else Path(source).name
+        return source if is_name(source) else Path(source).name
     return ", ".join(source_names(part) for part in source)
 
 

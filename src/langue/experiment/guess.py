@@ -26,7 +26,7 @@ from langue.models.count import parameters
 from langue.models.presets import preset
 from langue.recipe import Recipe
 from langue.recipes import SCHEMA, find_recipe
-from langue.remote import is_remote
+from langue.remote import is_name
 from langue.settings import override
 from langue.tasks.recipes import read_recipe
 from langue.training import choose_device
@@ -217,7 +217,7 @@ def _absolute(names: Any) -> Any:
     """Paths that lead to the same from wherever the recipe is read; names of other sources as they are."""
     if isinstance(names, list):
         return [_absolute(name) for name in names]
-    return names if names == EMBEDDED or is_remote(names) else str(Path(names).expanduser().absolute())
+    return names if names == EMBEDDED or is_name(names) else str(Path(names).expanduser().absolute())
 
 
 def _budget(seen: Look) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def _on_weights(content: dict[str, Any], trained: Path | str) -> dict[str, Any]:
     """A recipe that goes on with trained weights, whose architecture and tokenizer come with them."""
     rest = {name: value for name, value in content.items() if name != "tokenizer"}
     kept = {name: value for name, value in content.get("model", {}).items() if name == "dropout"}
-    path = str(trained) if is_remote(str(trained)) else str(Path(trained).absolute())
+    path = str(trained) if is_name(str(trained)) else str(Path(trained).absolute())
     return {**rest, "model": {**kept, "path": path}}
 
 

@@ -10,7 +10,7 @@ from langue.experiment.run import RunFolder
 from langue.experiment.start import continue_config, read_start
 from langue.experiment.teacher import with_teacher
 from langue.recipe import Recipe, changes_between
-from langue.remote import is_remote
+from langue.remote import is_name
 from langue.settings import shown
 from langue.tasks.training_task import WeightsOrigin, training_task
 from langue.text import Tokenizer, TokenizerSettings
@@ -66,7 +66,7 @@ def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
 def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:
     """A recipe that begins with the weights of a folder, or of a remote name."""
     path = Path(start_from)
-    return recipe.replace(model={"path": path if is_remote(start_from) else path.absolute()})
+    return recipe.replace(model={"path": path if is_name(start_from) else path.absolute()})
 
 
 def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None = None) -> Recipe:

@@ -80,7 +80,8 @@ def shrink(
     """Make a smaller model of a trained one, and measure what that costs; adapters become part of it.
 
     Args:
-        source: a run, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), or hf:OWNER/NAME.
+        source: a run, a checkpoint, a model's folder with its tokenizer (Hugging Face's too), hf:OWNER/NAME or
+            package:NAME.
         out: the folder to be made, which every verb takes; nothing is left of it when something fails.
         keep: how much stays of its parts, such as "heads:0.5,feedforward:0.5,layers:4" or the same as a mapping: shares
             are of type float, numbers of type int.

@@ -44,8 +44,8 @@ class Start(NamedTuple):
 
 
 def read_start(path: Path, *, averaged: bool = False) -> Start:
-    """Read a run, one of its checkpoints, a model's folder, a Hugging Face folder or hf:OWNER/NAME, with plain weights:
-    what adapters add is added up.
+    """Read a run, one of its checkpoints, a model's folder, a Hugging Face folder or a name, with plain weights: what
+    adapters add is added up.
 
     Raises:
         LangueError: it is none of these, or damaged.

@@ -8,6 +8,7 @@ from typing import Any
 
 from langue.errors import LangueError, reading, unreadable
 from langue.hub.weights import TensorPlace, read_weights
+from langue.remote import missing_folder
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -94,7 +95,7 @@ def _pickle(path: Path) -> str | None:
 def refuse_pickles(path: Path) -> None:
     """Refuse a folder that is not there, or has weights in pickles alone."""
     if not path.exists():
-        raise LangueError(f"there is no folder {path}")
+        raise missing_folder(path)
     pickle = _pickle(path)
     if pickle is not None and not any((path / file).exists() for file in (WEIGHTS, INDEX)):
         raise LangueError(

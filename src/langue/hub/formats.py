@@ -25,17 +25,13 @@ WRITERS: dict[str, str] = {
 }
 
 
-DOWNLOADED = ["*.safetensors", *remote.TOKENIZER, "[0-9]_*/*.json", "[0-9]_*/*.safetensors"]
-"""Files that are fetched from the hub; pickles and Python code never are."""
-
-
 def local(source: Path | str) -> Path:
-    """The folder of a model on this machine, fetched if it is named as `hf:OWNER/NAME` and not there yet.
+    """The folder or file of a model on this machine; see `langue.remote.local`.
 
     Raises:
-        LangueError: huggingface_hub is missing, or there is no such checkpoint, or no network.
+        LangueError: there is no such model, or no network to fetch it by.
     """
-    return remote.local(source, DOWNLOADED)
+    return remote.local(source, remote.MODEL)
 
 
 def is_foreign(path: Path) -> bool:
@@ -44,7 +40,7 @@ def is_foreign(path: Path) -> bool:
 
 
 def read_source(source: str, dtype: Precision = "float32") -> PretrainedModel:
-    """Read a Hugging Face folder, `hf:OWNER/NAME`, a file of another format, or a folder with one such file.
+    """Read a Hugging Face folder, a name of a model, a file of another format, or a folder with one such file.
 
     Raises:
         LangueError: it is nothing that Langue can read.

@@ -30,7 +30,7 @@ class Base:
     """The trained model that adapters stand on, whose weights are kept where they are.
 
     Attributes:
-        path: where it was read: a folder's, or hf:OWNER/NAME.
+        path: where it was read: a folder's, hf:OWNER/NAME or package:NAME.
         sha256: fingerprint of its weights.
     """
 

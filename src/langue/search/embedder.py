@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from langue.errors import LangueError
-from langue.remote import is_remote
+from langue.remote import is_name
 from langue.search.store import ModelRecord
 
 
@@ -42,7 +42,7 @@ def load_embedder(model: TextEmbedder | Path | str, device: str = "auto") -> tup
     task = load(model, device)
     if not isinstance(task, Embed):
         raise LangueError(f"{model} was made to {task.name}, not to embed; name a model that makes vectors of texts")
-    return task, str(model) if is_remote(model) else str(Path(model).resolve())
+    return task, str(model) if is_name(model) else str(Path(model).resolve())
 
 
 def require(model: TextEmbedder, record: ModelRecord, place: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from langue.allocator import give_back_now
 from langue.errors import LangueError
 from langue.models import Model
+from langue.remote import bare
 from langue.search.index import Index
 from langue.search.rerank import load_reranker
 from langue.serve.calls import verbs_of
@@ -40,7 +41,7 @@ def named(source: str) -> tuple[str, str]:
     match = _NAMED.fullmatch(source)
     if match is not None and not Path(source).exists():
         return match[1], match[2]
-    path = Path(source.removeprefix("hf:"))
+    path = Path(bare(source))
     name = path.name if path.name not in ("", "..") else path.resolve().name
     return name.removesuffix(".gguf"), source
 

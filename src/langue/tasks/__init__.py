@@ -174,7 +174,7 @@ def load(
     """The task object of a run, a checkpoint of a run, a model's folder with its tokenizer, or a Hugging Face folder.
 
     Args:
-        path: of the folder, or hf:OWNER/NAME for one on Hugging Face's hub.
+        path: of the folder; hf:OWNER/NAME for one on Hugging Face's hub, package:NAME for one in a package.
         device: cpu, cuda, …
         task: what the model is to be used for, or several of which it has to be one; editors know the object's verbs
             by it. It decides where a model comes without a recipe and could do several: a T5 translates or summarises,

@@ -16,6 +16,7 @@ from langue.hub.peft_settings import is_peft
 from langue.models import Base, Model, assemble
 from langue.models.build import CONFIG
 from langue.recipe import Recipe
+from langue.remote import PLACES, missing_folder
 from langue.tasks.bases import as_base, base_weights, load_weights, placed
 from langue.tasks.recipes import read_recipe
 from langue.tasks.table import TASKS
@@ -36,7 +37,8 @@ def read_model(
     """A model with all that belongs to it, on the CPU, and the recipe that it was trained by, if it was by one.
 
     Args:
-        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, hf:OWNER/NAME, or a GGUF file.
+        path: a run, a checkpoint of a run, a model's folder, a Hugging Face folder, hf:OWNER/NAME, package:NAME, or
+            a GGUF file.
         averaged: of a checkpoint take the average of the weights, where the training keeps one.
         adapter: what the model is used with: a run of ours, a checkpoint or a model's folder that holds adapters of it,
             or a folder of PEFT's.
@@ -73,7 +75,7 @@ def _read(
         placed(None, base, path)
         return read_source(str(path), "packed" if weights == "keep" else "float32"), None
     if not path.is_dir():
-        raise LangueError(f"there is no folder {path}")
+        raise missing_folder(path)
     check_folder(path)
     return ModelFolder(path, _run_around(path)).read(averaged, base)
 
@@ -125,10 +127,7 @@ class ModelFolder:
             raise LangueError(f"{self.path} has no model yet: its training has not come to a first evaluation")
         folder = self.path / "model" if (self.path / "model").is_dir() else self.path
         if not any((folder / file).is_file() for file in (CONFIG, checkpoint.STATE)):
-            raise LangueError(
-                f"{self.path} holds no model: name a run, one of its checkpoints, a model's folder (Hugging Face's "
-                f"too), a GGUF file, or hf:OWNER/NAME"
-            )
+            raise LangueError(f"{self.path} holds no model; name {PLACES}")
         return folder
 
     def recipe(self) -> Recipe | None:

@@ -20,7 +20,7 @@ from langue.lazy import fetch
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
 from langue.recipes import find_recipe, names
-from langue.remote import is_remote
+from langue.remote import PACKAGE, is_name
 from langue.settings import override, parse
 from langue.tasks.table import TASKS
 
@@ -136,7 +136,7 @@ def _with_section(
 
 def _locate_file(value: Any, folder: Path) -> Any:
     """The path of one file or folder; whatever else a value may be stays as it is."""
-    return _locate(value, folder) if isinstance(value, str) and not is_remote(value) else value
+    return _locate(value, folder) if isinstance(value, str) and not is_name(value) else value
 
 
 def _locate(value: Any, folder: Path) -> Any:
@@ -147,7 +147,7 @@ def _locate(value: Any, folder: Path) -> Any:
         return {side: _locate(path, folder) for side, path in value.items()}
     if isinstance(value, dict):
         return {_locate(name, folder): weight for name, weight in value.items()}
-    if not isinstance(value, str) or value == EMBEDDED:
+    if not isinstance(value, str) or value == EMBEDDED or value.startswith(PACKAGE):
         return value
     for start in (Path.cwd(), folder.absolute()):
         hub = "hf:" if value.startswith("hf:") else ""

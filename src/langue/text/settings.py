@@ -26,4 +26,4 @@ class TokenizerSettings(Settings):
     """Write characters in their plain form, ﬁ as fi and ① as 1 (unigram); without it, every text comes back byte by
     byte."""
     path: Path | None = None
-    """A folder, a `tokenizer.json` or hf:OWNER/NAME to be used instead of training one."""
+    """A folder, a `tokenizer.json`, hf:OWNER/NAME or package:NAME to be used instead of training one."""

@@ -38,7 +38,8 @@ class DistillSettings(Settings):
     """A teacher, and what is learnt from it."""
 
     teacher: Path
-    """A run, a checkpoint, a model's folder (Hugging Face's too) or hf:OWNER/NAME, trained for the same task."""
+    """A run, a checkpoint, a model's folder (Hugging Face's too), hf:OWNER/NAME or package:NAME, trained for the same
+    task."""
     what: What = "logits"
     """The lesson: the distribution over tokens or labels (logits), the direction of hidden vectors (hidden), or texts
     that the teacher writes from the data's sources, in place of people's, which may be of other tokens (texts)."""
