@@ -47,7 +47,8 @@ class Adapted(Linear):
 
 def refusals() -> Iterator[str]:
     """What is said of models that cannot be shared out."""
-    for changes in ({"heads": 3, "width": 24}, {"key_heads": 1}, {"feedforward_width": 25}, {"mixer": "lstm"}, {}):
+    unfit = ({"heads": 3, "width": 24}, {"key_heads": 1}, {"feedforward_width": 25}, {"query_key_norm": "joint"})
+    for changes in (*unfit, {"mixer": "lstm"}, {}):
         feedforward = {"feedforward": "none"} if "mixer" in changes else {}
         with linear_factory(Linear if changes else Adapted):
             model = build(config_of("decoder:attention", **changes, **feedforward))

@@ -38,9 +38,11 @@ def in_chunks(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entropy, "LEAST_ROWS", 1)
 
 
-def plain(student, targets, counted, smoothing, teacher, temperature, share, top) -> Tensor:
+def plain(student, targets, counted, smoothing, teacher, temperature, share, top, cap=None) -> Tensor:
     """As it is written by hand: all logits, and torch's own KL."""
     scores, taught = (F.linear(*side)[counted] for side in (student, teacher))
+    if cap is not None:
+        scores, taught = cap * (scores / cap).tanh(), 2 * cap * (taught / cap / 2).tanh()
     hard = F.cross_entropy(scores, targets[counted], reduction="sum", label_smoothing=smoothing)
     theirs = taught / temperature
     if top is not None:
@@ -67,6 +69,19 @@ def test_both_ways_are_torchs_own(biased, rows, temperature, share, top, monkeyp
         torch.testing.assert_close((1 - share) * measured[0] + share * measured[1], expected, rtol=1e-6, atol=1e-6)
         scores, taught = (F.linear(*side)[counted] for side in (student, teacher))
         assert measured[2] == (scores.argmax(1) == taught.argmax(1)).sum()
+
+
+@pytest.mark.parametrize("top", [None, 4])
+def test_capped_logits_of_both_sides(top, monkeypatch):
+    in_chunks(4, monkeypatch)
+    student, targets, counted, teacher = make(True)
+    expected = plain(student, targets, counted, 0.1, teacher, 2.0, 0.4, top, cap=1.5)
+    slopes = torch.autograd.grad(expected, student)
+    for way in (distillation.reference, distillation.chunked, kernels.distill):
+        total, _ = way(*student, targets, counted, 0.1, Teaching(*teacher, 2.0, 0.4, top, 3.0), 1.5)
+        torch.testing.assert_close(total, expected, rtol=1e-6, atol=1e-6)
+        for ours, theirs in zip(torch.autograd.grad(total, student), slopes, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 def test_slopes_by_finite_differences(monkeypatch):

@@ -51,6 +51,26 @@ def test_every_way_is_the_reference(shape: tuple[int, ...], seen: str) -> None:
             torch.testing.assert_close(result, expected[0], atol=1e-12, rtol=1e-10)
 
 
+@pytest.mark.parametrize("seen", ["all", "mask", "bias", "shared mask"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_capped_scores(shape: tuple[int, ...], seen: str) -> None:
+    tensors, mask = make(shape, seen)
+    queries, keys, values = tensors
+    spread = [x.repeat_interleave(shape[1] // shape[2], 1) for x in (keys, values)]
+    scores = 0.4 * torch.tanh(queries @ spread[0].mT / 6**0.5 / 0.4)
+    if mask is not None:
+        scores = scores + (mask if mask.is_floating_point() else torch.zeros(mask.shape).masked_fill(~mask, -torch.inf))
+    expected = scores.softmax(-1) @ spread[1]
+    found = both(lambda *arguments: kernels.attention(*arguments, cap=0.4), tensors, mask)
+    upstream = torch.arange(expected.numel(), dtype=expected.dtype).view_as(expected).cos()
+    torch.testing.assert_close(found, [expected, *torch.autograd.grad(expected, tensors, upstream)])
+    with torch.no_grad():
+        for result in (dot_product.step(*tensors, mask, False, 0.0, 0.4), kernels.attention(*tensors, mask, cap=0.4)):
+            torch.testing.assert_close(result, expected, atol=1e-12, rtol=1e-10)
+        if shape[1] == shape[2]:
+            torch.testing.assert_close(kernels.attention_weights(queries, keys, mask, 0.4), scores.softmax(-1))
+
+
 @pytest.mark.parametrize("shape", [(2, 4, 4, 7, 7), (2, 4, 2, 20, 20)], ids=str)
 def test_causal(shape: tuple[int, ...]) -> None:
     tensors, _ = make(shape, "all")
@@ -65,19 +85,20 @@ def test_causal(shape: tuple[int, ...]) -> None:
 @pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("key_heads", [1, 2, 4])
+@pytest.mark.parametrize("cap", [None, 0.5])
 @torch.inference_mode()
-def test_rows_of_tables_are_read_where_they_lie(key_heads: int, dtype: torch.dtype) -> None:
+def test_rows_of_tables_are_read_where_they_lie(cap: float | None, key_heads: int, dtype: torch.dtype) -> None:
     queries = torch.randn(3, 4, 2, 8).to(dtype)
     keys, values = torch.randn(2, 30, 8).to(dtype)
     places = torch.randint(30, (3, key_heads, 6))
     mask = torch.rand(3, 1, 2, 6) > 0.3
     mask[..., 0] = True
     expected = dot_product.reference(
-        queries.double(), keys.double()[places], values.double()[places], mask, False, 0.0
+        queries.double(), keys.double()[places], values.double()[places], mask, False, 0.0, cap
     ).to(dtype)
     close = {"atol": 3e-2, "rtol": 3e-2} if dtype == torch.bfloat16 else {"atol": 1e-5, "rtol": 1e-5}
     for way in (kernels.attention_along_rows, dot_product.along_rows_reference):
-        torch.testing.assert_close(way(queries, keys, values, places, mask), expected, **close)
+        torch.testing.assert_close(way(queries, keys, values, places, mask, cap), expected, **close)
 
 
 @pytest.mark.parametrize("seen", ["all", "mask", "bias"])

@@ -33,11 +33,12 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_chunks_add_up_to_the_reference(biased: bool, smoothing: float, weighted: bool) -> None:
+@pytest.mark.parametrize("cap", [None, 1.5])
+def test_chunks_add_up_to_the_reference(biased: bool, smoothing: float, weighted: bool, cap: float | None) -> None:
     *tensors, targets, counted = make(biased)
     weights = torch.linspace(-1, 2, ROWS, dtype=torch.float64, requires_grad=True) if weighted else None
     leaves = [tensor for tensor in (*tensors, weights) if tensor is not None]
-    arguments = (*tensors, targets, counted, smoothing, weights)
+    arguments = (*tensors, targets, counted, smoothing, weights, cap)
 
     def both(way):
         total = way(*arguments)
@@ -49,18 +50,37 @@ def test_chunks_add_up_to_the_reference(biased: bool, smoothing: float, weighted
 
 
 @pytest.mark.parametrize("biased", [False, True])
-def test_log_probabilities_are_the_references(biased: bool) -> None:
+@pytest.mark.parametrize("cap", [None, 1.5])
+def test_log_probabilities_are_the_references(biased: bool, cap: float | None) -> None:
     *tensors, targets, counted = make(biased)
     leaves = [tensor for tensor in tensors if tensor is not None]
     upstream = torch.linspace(-1, 2, ROWS, dtype=torch.float64)
 
     def both(way):
-        positions = way(*tensors, targets, counted)
+        positions = way(*tensors, targets, counted, cap)
         return [positions, *torch.autograd.grad(positions, leaves, upstream)]
 
     expected = both(entropy.log_reference)
     for way in (entropy.log_chunked, kernels.log_probabilities):
         torch.testing.assert_close(both(way), expected)
+
+
+def test_capped_logits_are_their_formula() -> None:
+    hidden, weight, bias, targets, counted = make(biased=True)
+    logits = 1.5 * torch.tanh((hidden @ weight.t() + bias) / 1.5)
+    rows = torch.arange(ROWS)[counted]
+    expected = logits.log_softmax(-1)[rows, targets[counted]]
+    torch.testing.assert_close(
+        kernels.log_probabilities(hidden, weight, bias, targets, counted, 1.5)[counted], expected
+    )
+    suppressed = bias.detach().clone()
+    suppressed[3] = -torch.inf  # a token that has no probability has none behind a cap
+    logs = kernels.log_probabilities(hidden, weight, suppressed, torch.full((ROWS,), 3), counted, 1.5)
+    assert torch.isneginf(logs[counted]).all()
+    (slope,) = torch.autograd.grad(
+        kernels.log_probabilities(hidden, weight, suppressed, torch.full((ROWS,), 2), counted, 1.5).sum(), hidden
+    )
+    assert slope.isfinite().all()
 
 
 def test_what_is_not_counted_may_overflow() -> None:

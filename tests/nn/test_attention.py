@@ -34,6 +34,8 @@ def make(position: int | None = None, dropout: float = 0.0, **changes: Any) -> A
         "norm_epsilon": None,
         "window": None,
         "scale": True,
+        "score_width": None,
+        "score_cap": None,
     }
     attention = Attention(WIDTH, WIDTH, AttentionSpec(**{**settings, **changes}), dropout=dropout, position=position)
     fill(attention)
@@ -50,6 +52,15 @@ def random_bias() -> Tensor:
 
 def layout(causal: bool, valid: Tensor | None = None) -> Layout:
     return Layout.of(torch.zeros(ROWS, LENGTH, dtype=torch.long), valid, None, causal=causal)
+
+
+SCORE_WIDTH = 2
+
+
+def by_joint_norm(heads: Tensor, weight: Tensor | None) -> Tensor:
+    """A position's heads side by side, divided by the length of all of them."""
+    assert weight is not None
+    return weight * heads / (heads.square().mean() + 0.1).sqrt()
 
 
 def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | None = None) -> Tensor:
@@ -72,9 +83,15 @@ def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | Non
                     epsilon = attention.epsilon or torch.finfo(x.dtype).eps
                     query = query / (query.square().mean() + epsilon).sqrt()
                     key = key / (key.square().mean(-1, keepdim=True) + epsilon).sqrt()
-                if attention.query_norm is not None and attention.key_norm is not None:
-                    query, key = query * attention.query_norm, key * attention.key_norm
-                scores = key @ query / HEAD_WIDTH**0.5
+                if attention.norm == "joint":
+                    query = by_joint_norm(queries[row, t], attention.query_norm)[own]
+                    key = torch.stack([by_joint_norm(keys[row, s], attention.key_norm)[shared] for s in seen])
+                elif attention.query_norm is not None and attention.key_norm is not None:
+                    one = 1 if attention.norm == "offset" else 0
+                    query, key = query * (one + attention.query_norm), key * (one + attention.key_norm)
+                scores = key @ query / (SCORE_WIDTH if attention.stretch != 1 else HEAD_WIDTH) ** 0.5
+                if attention.cap is not None:
+                    scores = attention.cap * (scores / attention.cap).tanh()
                 if bias is not None:
                     scores = scores + bias[0, head, t, seen]
                 mixed[row, t, own] = (scores.exp() / scores.exp().sum()) @ values[row, seen, shared]
@@ -95,6 +112,9 @@ def by_formula(attention: Attention, x: Tensor, causal: bool, bias: Tensor | Non
         {"window": 3},
         {"window": 3, "key_heads": 2},
         {"window": LENGTH},
+        {"norm": "offset", "key_heads": 2, "norm_epsilon": 0.1},
+        {"norm": "joint", "key_heads": 2, "norm_epsilon": 0.1},
+        {"score_cap": 0.7, "score_width": SCORE_WIDTH, "window": 3},
     ],
     ids=str,
 )

@@ -19,17 +19,24 @@ def twist(x: torch.Tensor) -> torch.Tensor:
     return torch.sin(3 * x) + 1
 
 
-def test_the_four_kinds_of_sublayer() -> None:
-    norm = RMSNorm(4, 1e-5)
+def test_the_kinds_of_sublayer() -> None:
+    norm, after = RMSNorm(4, 1e-5), RMSNorm(4, 1e-5)
     nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(1))
+    nn.init.normal_(after.weight, generator=torch.Generator().manual_seed(2))
     expected = {
         ("pre", True): X + twist(norm(X)),
         ("pre", False): twist(norm(X)),
         ("post", True): norm(X + twist(X)),
         ("post", False): norm(twist(X)),
+        ("output", True): X + norm(twist(X)),
+        ("output", False): norm(twist(X)),
+        ("sandwich", True): X + after(twist(norm(X))),
+        ("sandwich", False): after(twist(norm(X))),
     }
     for (place, residual), value in expected.items():
-        assert torch.equal(Sublayer(norm, place=place, residual=residual, dropout=0.0)(X, twist), value)
+        second = after if place == "sandwich" else None
+        sublayer = Sublayer(norm, place=place, residual=residual, dropout=0.0, after=second)
+        assert torch.equal(sublayer(X, twist), value)
 
 
 @pytest.mark.parametrize("place", ["pre", "post"])

@@ -19,6 +19,7 @@ FORMULAS = {
     "silu": lambda x: x / (1 + torch.exp(-x)),
     "swiglu": lambda x: x / (1 + torch.exp(-x)),
     "geglu": lambda x: x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "geglu_exact": lambda x: x * (1 + torch.erf(x / math.sqrt(2))) / 2,
 }
 
 

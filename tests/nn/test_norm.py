@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from langue.nn.norm import LayerNorm, RMSNorm, make_norm
+from langue.nn.norm import LayerNorm, OffsetRMSNorm, RMSNorm, make_norm
 
 X = torch.randn(3, 4, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3 + 1
 
@@ -36,7 +36,17 @@ def test_rms_norm_is_torchs() -> None:
     torch.testing.assert_close(ours(X), X / (X.square().mean(-1, keepdim=True) + 1e-3).sqrt() * ours.weight)
 
 
+def test_an_offset_is_added_to_the_weights() -> None:
+    ours, theirs = OffsetRMSNorm(10, 1e-3), RMSNorm(10, 1e-3)
+    assert torch.equal(ours.double()(X), theirs.double()(X))
+    scramble(ours)
+    with torch.no_grad():
+        theirs.weight.copy_(ours.weight + 1)
+    torch.testing.assert_close(ours(X), theirs(X))
+
+
 def test_kinds_by_name() -> None:
+    assert isinstance(make_norm("rms_offset", 10, 1e-5, bias=True), OffsetRMSNorm)
     assert isinstance(make_norm("rms", 10, 1e-5, bias=True), RMSNorm)
     layer = make_norm("layer", 10, 1e-5, bias=False)
     assert isinstance(layer, LayerNorm)

@@ -46,6 +46,15 @@ def test_sinusoids_are_the_formula() -> None:
             assert found[place, width // 2 + pair] == pytest.approx(math.cos(angle), abs=1e-5)
 
 
+def test_closed_sinusoidal_positions_end_at_ten_thousand() -> None:
+    found = SinusoidalPosition(8, 2, closed=True).added(torch.arange(50)[None])[0]
+    for place in range(50):
+        for pair in range(4):
+            angle = (place + 2) / 10_000 ** (pair / 3)
+            assert found[place, pair] == pytest.approx(math.sin(angle), abs=1e-5)
+            assert found[place, 4 + pair] == pytest.approx(math.cos(angle), abs=1e-5)
+
+
 def neighbours(x: torch.Tensor) -> torch.Tensor:
     """From Llama's order of a head's numbers (x_0, x_1, … | y_0, y_1, …) to ours (x_0, y_0, x_1, y_1, …)."""
     return x.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)

@@ -5,6 +5,7 @@ Layers call what is named here and never ask for a device, a precision, or who f
 
 from langue.kernels.distillation import Teaching
 from langue.kernels.dropout import drop, dropping_by, heads_of_part, of_rows, repeatable
+from langue.kernels.entropy import soft_capped
 from langue.kernels.low_rank import product as low_rank_product
 from langue.kernels.products import multiply
 from langue.kernels.recurrence import Cell
@@ -57,6 +58,7 @@ __all__ = [
     "rms_norm",
     "rotate",
     "settled_weights",
+    "soft_capped",
     "widened_linear",
     "window_hides",
 ]

@@ -26,6 +26,7 @@ class Teaching(NamedTuple):
         temperature: by which the scores of both are divided.
         share: of the teacher in the sum.
         top: the teacher's likeliest tokens, among which alone it shares out its probability; None for all.
+        cap: of its scores, see `langue.kernels.entropy.soft_capped`.
     """
 
     hidden: Tensor
@@ -34,6 +35,7 @@ class Teaching(NamedTuple):
     temperature: float
     share: float
     top: int | None
+    cap: float | None = None
 
 
 def reference(
@@ -44,6 +46,7 @@ def reference(
     counted: Tensor,
     smoothing: float,
     teaching: Teaching,
+    cap: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(1 − share) · cross-entropy + share · temperature² · KL(teacher ‖ student), summed over rows, in nats.
 
@@ -54,8 +57,8 @@ def reference(
         have the same likeliest token.
     """
     share = teaching.share
-    scores = logits_of(hidden, weight, bias, counted)
-    taught = logits_of(teaching.hidden, teaching.weight, teaching.bias, counted)
+    scores = logits_of(hidden, weight, bias, counted, cap)
+    taught = logits_of(teaching.hidden, teaching.weight, teaching.bias, counted, teaching.cap)
     hard = F.cross_entropy(scores, targets.where(counted, 0), reduction="none", label_smoothing=smoothing) * counted
     soft = divergences(scores, taught, teaching.temperature, teaching.top) * counted
     agreeing = (scores.argmax(-1) == taught.argmax(-1)) & counted
@@ -85,9 +88,10 @@ def chunked(
     counted: Tensor,
     smoothing: float,
     teaching: Teaching,
+    cap: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The same in chunks of rows, gradients and all."""
-    return _Distilled.apply(hidden, weight, bias, targets, counted, smoothing, teaching, precision_of(hidden))[:2]
+    return _Distilled.apply(hidden, weight, bias, targets, counted, smoothing, teaching, cap, precision_of(hidden))[:2]
 
 
 class _Distilled(torch.autograd.Function):
@@ -102,10 +106,12 @@ class _Distilled(torch.autograd.Function):
         counted: Tensor,
         smoothing: float,
         teaching: Teaching,
+        cap: float | None,
         dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-        chunks, sums = Chunks(hidden, weight, bias, dtype), Sums(weight, bias)
-        teacher, share = Chunks(teaching.hidden, teaching.weight, teaching.bias, dtype), teaching.share
+        chunks, sums = Chunks(hidden, weight, bias, dtype, cap), Sums(weight, bias)
+        teacher = Chunks(teaching.hidden, teaching.weight, teaching.bias, dtype, teaching.cap)
+        share = teaching.share
         measured = hidden.new_zeros(3, dtype=chunks.exact)
         with torch.autocast(hidden.device.type, enabled=False):
             for piece in chunks.pieces:
@@ -115,7 +121,7 @@ class _Distilled(torch.autograd.Function):
                 soft, slope = _divergences_and_gradient(scores, taught, teaching.temperature, teaching.top)
                 agreeing = (scores.argmax(-1) == taught.argmax(-1)) & counted[piece]
                 grad.mul_(1 - share).add_(slope.masked_fill_(left_out, 0.0), alpha=share)
-                sums.add(grad.to(dtype), chunks.matrix, chunks.inputs[piece])
+                sums.add(chunks.before_cap(grad, scores).to(dtype), chunks.matrix, chunks.inputs[piece])
                 measured += torch.stack([hard.sum(), soft.masked_fill_(left_out, 0.0).sum(), agreeing.sum()])
         total = (1 - share) * measured[0] + share * measured[1]
         return total, measured, sums.by_hidden(hidden), sums.by_weight, sums.by_bias
@@ -129,7 +135,7 @@ class _Distilled(torch.autograd.Function):
     @backward_of_result
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         grads = [None if grad is None else grad * factor for grad in ctx.saved_tensors]
-        return (*grads, *[None] * 5)
+        return (*grads, *[None] * 6)
 
 
 def _divergences_and_gradient(

@@ -6,9 +6,12 @@ Shapes, where nothing else is said:
     mask: (1 or B, 1 or heads, T or 1, S), bool or to be added; None sees all.
     causal: no position sees a later one; without a mask.
     dropout: probability of dropping a weight.
+    cap: z becomes cap · tanh(z / cap) in the scores, before the mask; None leaves them.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,19 +26,36 @@ FEW = 16
 
 
 def reference(
-    queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool, dropout: float
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    dropout: float,
+    cap: float | None = None,
 ) -> Tensor:
-    """dropout(softmax(queries·keysᵀ / √width + mask))·values."""
+    """dropout(softmax(capped(queries·keysᵀ / √width) + mask))·values."""
     if causal:
         mask = torch.ones(queries.shape[2], keys.shape[2], dtype=torch.bool, device=queries.device).tril()
-    weights = weights_reference(queries, _spread(keys, queries), mask)
+    weights = weights_reference(queries, _spread(keys, queries), mask, cap)
     return (drop(weights, dropout) if dropout else weights) @ _spread(values, queries)
 
 
+def is_capped(*arguments: Any) -> bool:
+    """True if scores are capped, which no fused kernel does."""
+    return arguments[6] is not None
+
+
 def by_torch(
-    queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool, dropout: float
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    dropout: float,
+    cap: float | None = None,
 ) -> Tensor:
-    """The same by torch's fused kernel, which is made for long rows and never holds all weights.
+    """The same without a cap by torch's fused kernel, which is made for long rows and never holds all weights.
 
     On a GPU it drops too, and draws for itself, for all rows together: there alone what is dropped depends on how many
     processes share a batch or its heads out. To write the weights down would take several times as long.
@@ -44,7 +64,15 @@ def by_torch(
     return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, causal, enable_gqa=grouped)
 
 
-def spread(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool, dropout: float) -> Tensor:
+def spread(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    dropout: float,
+    cap: float | None = None,
+) -> Tensor:
     """The same for an exporter, who knows no heads that share keys."""
     return by_torch(queries, _spread(keys, queries), _spread(values, queries), mask, causal, dropout)
 
@@ -63,29 +91,42 @@ def is_step(queries: Tensor) -> bool:
     return queries.shape[2] <= FEW and not torch.is_grad_enabled()
 
 
-def step(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool, dropout: float) -> Tensor:
+def step(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    dropout: float,
+    cap: float | None = None,
+) -> Tensor:
     """The same of few positions, written out in place."""
     rows, heads, length, width = queries.shape
     if keys.shape[1] == heads:
-        return weighted_sums(step_weights(queries, keys, mask), values)
+        return weighted_sums(step_weights(queries, keys, mask, cap), values)
     # Heads that share keys ask them together, as if they were more positions of one head.
     scores = _scores(queries.reshape(rows, keys.shape[1], -1, width), keys).view(rows, heads, length, -1)
-    weights = _masked(scores, mask).softmax(-1)
+    weights = _masked(_capped(scores, cap), mask).softmax(-1)
     weights = weights.view(rows, keys.shape[1], -1, weights.shape[-1])
     return weighted_sums(weights, values).view(rows, heads, length, width)
 
 
-def weights_reference(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
-    """softmax(queries·keysᵀ / √width + mask), (B, heads, T, S), where as many heads have keys of their own."""
-    scores = queries * queries.shape[-1] ** -0.5 @ keys.transpose(2, 3)
+def weights_reference(queries: Tensor, keys: Tensor, mask: Tensor | None, cap: float | None = None) -> Tensor:
+    """softmax(capped(queries·keysᵀ / √width) + mask), (B, heads, T, S), where as many heads have keys of their own."""
+    scores = _capped(queries * queries.shape[-1] ** -0.5 @ keys.transpose(2, 3), cap)
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
     return scores.softmax(-1)
 
 
-def step_weights(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+def step_weights(queries: Tensor, keys: Tensor, mask: Tensor | None, cap: float | None = None) -> Tensor:
     """The same of few positions without a gradient."""
-    return _masked(_scores(queries, keys), mask).softmax(-1)
+    return _masked(_capped(_scores(queries, keys), cap), mask).softmax(-1)
+
+
+def _capped(scores: Tensor, cap: float | None) -> Tensor:
+    """Scores that none exceeds (Gemma Team 2024, "Gemma 2", section 2)."""
+    return scores if cap is None else cap * (scores / cap).tanh()
 
 
 def _scores(queries: Tensor, keys: Tensor) -> Tensor:
@@ -102,23 +143,27 @@ def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
     return scores.add_(mask)
 
 
-def along_rows_reference(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
+def along_rows_reference(
+    queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None, cap: float | None = None
+) -> Tensor:
     """`attention` of texts under way whose keys and values are rows of tables (N, head width), copied together first.
 
     `places` (B, key heads, S) int64 are the numbers of the rows; `mask` is (1 or B, 1 or heads, 1 or T, S), bool or to
     be added, and None sees all.
     """
     keys, values = F.embedding(places, keys), F.embedding(places, values)
-    return work_out("attention", queries, keys, values, mask, False, 0.0)
+    return work_out("attention", queries, keys, values, mask, False, 0.0, cap)
 
 
-def along_rows(queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None) -> Tensor:
+def along_rows(
+    queries: Tensor, keys: Tensor, values: Tensor, places: Tensor, mask: Tensor | None, cap: float | None = None
+) -> Tensor:
     """The same of few positions, with the rows read where they lie."""
     rows, heads, length, width = queries.shape
     scaled = queries.transpose(1, 2) * width**-0.5
     shared = heads // places.shape[1]
     columns = places[:, None, :, None].expand(-1, length, -1, shared, -1).flatten(0, 3)
     scores = products_with_rows(scaled.reshape(-1, width), keys, columns).view(rows, length, heads, -1)
-    weights = _masked(scores, None if mask is None else mask.transpose(1, 2)).softmax(-1)
+    weights = _masked(_capped(scores, cap), None if mask is None else mask.transpose(1, 2)).softmax(-1)
     mixed = sums_of_rows(weights.view(columns.shape), values, columns)
     return mixed.view(rows, length, heads, width).transpose(1, 2)

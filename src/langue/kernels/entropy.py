@@ -37,18 +37,33 @@ def pick(
     return hidden[counted], targets[counted], counted[counted], None if weights is None else weights[counted]
 
 
-def logits_of(hidden: Tensor, weight: Tensor, bias: Tensor | None, counted: Tensor) -> Tensor:
+def soft_capped(logits: Tensor, cap: float | None) -> Tensor:
+    """cap · tanh(logits / cap), which none exceeds (Gemma Team 2024, section 2); −∞, which no cap knows, stays."""
+    if cap is None:
+        return logits
+    return (cap * (logits / cap).tanh()).masked_fill(logits == -torch.inf, -torch.inf)
+
+
+def logits_of(hidden: Tensor, weight: Tensor, bias: Tensor | None, counted: Tensor, cap: float | None = None) -> Tensor:
     """(N, V) in at least fp32; zeros where nothing is asked, whatever would stand there."""
     logits = F.linear(hidden, weight, bias)
-    return logits.to(torch.promote_types(logits.dtype, torch.float32)).where(counted[:, None], 0.0)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).where(counted[:, None], 0.0)
+    return soft_capped(logits, cap)
 
 
-def log_reference(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
+def log_reference(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    counted: Tensor,
+    cap: float | None = None,
+) -> Tensor:
     """log softmax(hidden·weightᵀ + bias) at the targets, (N,), 0 where nothing counts; in chunks of bounded memory.
 
     Its arguments are those of `cross_entropy`.
     """
-    logits = logits_of(hidden, weight, bias, counted)
+    logits = logits_of(hidden, weight, bias, counted, cap)
     return logits.log_softmax(-1).gather(1, targets.where(counted, 0)[:, None])[:, 0] * counted
 
 
@@ -60,12 +75,13 @@ def reference(
     counted: Tensor,
     smoothing: float,
     weights: Tensor | None,
+    cap: float | None = None,
 ) -> Tensor:
     """Cross-entropy summed over all rows, each times its weight (N,), in nats.
 
     With smoothing ε the target gets 1 − ε, and ε is spread over all tokens.
     """
-    logits = logits_of(hidden, weight, bias, counted)
+    logits = logits_of(hidden, weight, bias, counted, cap)
     losses = F.cross_entropy(logits, targets.where(counted, 0), reduction="none", label_smoothing=smoothing) * counted
     return losses.sum() if weights is None else (losses * weights.where(counted, 0.0)).sum()
 
@@ -78,20 +94,28 @@ def chunked(
     counted: Tensor,
     smoothing: float,
     weights: Tensor | None,
+    cap: float | None = None,
 ) -> Tensor:
     """The same in chunks of rows, gradients and all."""
     differentiable = torch.is_grad_enabled() and any(
         tensor is not None and tensor.requires_grad for tensor in (hidden, weight, bias, weights)
     )
-    arguments = hidden, weight, bias, targets, counted, smoothing, weights, precision_of(hidden)
+    arguments = hidden, weight, bias, targets, counted, smoothing, weights, cap, precision_of(hidden)
     if not differentiable:
         return _CrossEntropy.forward(*arguments, False)[0]
     return _CrossEntropy.apply(*arguments, True)[0]
 
 
-def log_chunked(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor) -> Tensor:
+def log_chunked(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    counted: Tensor,
+    cap: float | None = None,
+) -> Tensor:
     """The same as `log_reference` in chunks of rows, whose logits are worked out once more on the way back."""
-    return _LogProbabilities.apply(hidden, weight, bias, targets, counted, precision_of(hidden))
+    return _LogProbabilities.apply(hidden, weight, bias, targets, counted, cap, precision_of(hidden))
 
 
 def precision_of(hidden: Tensor) -> torch.dtype:
@@ -103,8 +127,10 @@ def precision_of(hidden: Tensor) -> torch.dtype:
 class Chunks:
     """Pieces of rows, and their logits in at least fp32, as a loop that sums gradients goes through them."""
 
-    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype):
-        self.inputs, self.matrix = hidden.to(dtype), weight.to(dtype)
+    def __init__(
+        self, hidden: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, cap: float | None = None
+    ):
+        self.inputs, self.matrix, self.cap = hidden.to(dtype), weight.to(dtype), cap
         self.bias = None if bias is None else bias.to(dtype)
         self.exact = torch.promote_types(dtype, torch.float32)
         rows = max(LEAST_ROWS, CHUNK.get(hidden.device.type, CHUNK_ELSEWHERE) // weight.shape[0])
@@ -113,7 +139,14 @@ class Chunks:
 
     def scores(self, piece: slice) -> Tensor:
         """(rows, V) logits."""
-        return multiply(self.inputs[piece], self.matrix, self.bias).to(self.exact)
+        return soft_capped(multiply(self.inputs[piece], self.matrix, self.bias).to(self.exact), self.cap)
+
+    def before_cap(self, grad: Tensor, scores: Tensor) -> Tensor:
+        """The gradient by what was capped, from that by the scores that it became; in place."""
+        if self.cap is None:
+            return grad
+        slope = (1 - (scores / self.cap).square()).masked_fill_(scores == -torch.inf, 0.0)
+        return grad.mul_(slope)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -131,10 +164,11 @@ class _CrossEntropy(torch.autograd.Function):
         counted: Tensor,
         smoothing: float,
         weights: Tensor | None,
+        cap: float | None,
         dtype: torch.dtype,
         differentiable: bool,
     ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
-        chunks, sums = Chunks(hidden, weight, bias, dtype), Sums(weight, bias)
+        chunks, sums = Chunks(hidden, weight, bias, dtype, cap), Sums(weight, bias)
         total = hidden.new_zeros((), dtype=chunks.exact)
         factors = None if weights is None else weights.to(chunks.exact).masked_fill(~counted, 0.0)
         losses = []
@@ -150,7 +184,7 @@ class _CrossEntropy(torch.autograd.Function):
                     grad *= factor[:, None]
                     loss = loss * factor[:, None]
                 total += loss.sum()
-                sums.add(grad.to(dtype), chunks.matrix, chunks.inputs[piece])
+                sums.add(chunks.before_cap(grad, scores).to(dtype), chunks.matrix, chunks.inputs[piece])
         if not differentiable:
             return total, None, None, None, None
         by_weights = None if weights is None else torch.cat(losses).to(weights.dtype)
@@ -165,7 +199,7 @@ class _CrossEntropy(torch.autograd.Function):
     @backward_of_result
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *grads, by_weights = [None if grad is None else grad * factor for grad in ctx.saved_tensors]
-        return (*grads, None, None, None, by_weights, None, None)
+        return (*grads, None, None, None, by_weights, None, None, None)
 
 
 def _loss(scores: Tensor, targets: Tensor, counted: Tensor, smoothing: float, factors: Tensor | None) -> Tensor:
@@ -199,9 +233,15 @@ class _LogProbabilities(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[override]
-        hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, counted: Tensor, dtype: torch.dtype
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        counted: Tensor,
+        cap: float | None,
+        dtype: torch.dtype,
     ) -> Tensor:
-        chunks = Chunks(hidden, weight, bias, dtype)
+        chunks = Chunks(hidden, weight, bias, dtype, cap)
         targets = targets.masked_fill(~counted, -100)
         with torch.autocast(hidden.device.type, enabled=False):
             losses = [
@@ -212,20 +252,21 @@ class _LogProbabilities(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        *tensors, ctx.dtype = inputs
+        *tensors, ctx.cap, ctx.dtype = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
     @backward_of_result
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         hidden, weight, bias, targets, counted = ctx.saved_tensors
-        chunks, sums = Chunks(hidden, weight, bias, ctx.dtype), Sums(weight, bias)
+        chunks, sums = Chunks(hidden, weight, bias, ctx.dtype, ctx.cap), Sums(weight, bias)
         with torch.autocast(hidden.device.type, enabled=False):
             for piece in chunks.pieces:
-                _, grad = losses_and_gradient(chunks.scores(piece), targets[piece], counted[piece], 0.0)
+                scores = chunks.scores(piece)
+                _, grad = losses_and_gradient(scores, targets[piece], counted[piece], 0.0)
                 grad *= upstream[piece, None].neg()
-                sums.add(grad.to(ctx.dtype), chunks.matrix, chunks.inputs[piece])
-        return sums.by_hidden(hidden), sums.by_weight, sums.by_bias, None, None, None
+                sums.add(chunks.before_cap(grad, scores).to(ctx.dtype), chunks.matrix, chunks.inputs[piece])
+        return sums.by_hidden(hidden), sums.by_weight, sums.by_bias, None, None, None, None
 
 
 class Sums:

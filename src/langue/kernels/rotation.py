@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def reference(x: Tensor, rotation: Tensor) -> Tensor:
-    """Turn the neighbouring pairs of x (B, T, heads, head width) by cosines and sines.
+    """Turn the neighbouring pairs of x (B, T, heads, width) by cosines and sines.
 
-    `rotation` is (1 or B, T, 1, head width / 2, 2).
+    `rotation` is (1 or B, T, 1, width / 2, 2).
     """
     cosine, sine = rotation.to(x.dtype).unbind(-1)
     left, right = x.unflatten(-1, (-1, 2)).unbind(-1)

@@ -102,9 +102,14 @@ dispatch.TABLE.update(
         ),
         "attention": (
             Way(dot_product.reference, modes=_TRANSFORMED),
-            Way(dot_product.by_torch, ("cuda",), when=lambda *arguments: arguments[5] > 0),
+            Way(
+                dot_product.by_torch,
+                ("cuda",),
+                when=lambda *arguments: arguments[5] > 0 and not dot_product.is_capped(*arguments),
+            ),
             Way(dot_product.reference, when=lambda *arguments: arguments[5] > 0),
             Way(dot_product.step, _CPU, when=lambda *arguments: not arguments[4] and dot_product.is_step(arguments[0])),
+            Way(dot_product.reference, when=dot_product.is_capped),
             Way(dot_product.spread, modes=_EXPORTED),
             Way(dot_product.by_torch),
         ),
@@ -229,8 +234,9 @@ def attention(
     *,
     causal: bool = False,
     dropout: float = 0.0,
+    cap: float | None = None,
 ) -> Tensor:
-    """dropout(softmax(queries·keysᵀ / √width + mask))·values.
+    """dropout(softmax(capped(queries·keysᵀ / √width) + mask))·values.
 
     Args:
         queries: (B, heads, T, head width).
@@ -239,11 +245,12 @@ def attention(
         mask: (1 or B, 1 or heads, T or 1, S), bool or to be added; None sees all.
         causal: no position sees a later one; without a mask.
         dropout: probability of dropping a weight.
+        cap: z becomes cap · tanh(z / cap) in the scores; None leaves them.
 
     Returns:
         (B, heads, T, head width).
     """
-    return work_out("attention", queries, keys, values, mask, causal, dropout)
+    return work_out("attention", queries, keys, values, mask, causal, dropout, cap)
 
 
 def window_hides(window: int, length: int) -> bool:
@@ -289,6 +296,7 @@ def cross_entropy(
     counted: Tensor,
     smoothing: float = 0.0,
     weights: Tensor | None = None,
+    cap: float | None = None,
 ) -> Tensor:
     """Cross-entropy of hidden·weightᵀ + bias, summed over rows, in nats; in chunks of bounded memory.
 
@@ -300,5 +308,6 @@ def cross_entropy(
         counted: (N,) bool; where it is False nothing is asked, whatever stands there.
         smoothing: ε of label smoothing: the target gets 1 − ε, and ε is spread over all tokens.
         weights: (N,) what each row's loss is multiplied by; None for ones.
+        cap: z becomes cap · tanh(z / cap) in the logits; None leaves them.
     """
-    return work_out("cross_entropy", hidden, weight, bias, targets, counted, smoothing, weights)
+    return work_out("cross_entropy", hidden, weight, bias, targets, counted, smoothing, weights, cap)

@@ -53,6 +53,7 @@ _SHARED = {
     "head_dense",
     "head_norm",
     "head_scale",
+    "logit_cap",
     "classifier",
     "embedder",
     "audio",
@@ -128,7 +129,10 @@ class ModelConfig(LayerFields):
     """The cross-attention of a seq2seq's decoder: of many heads, or as Bahdanau and Luong had it with one."""
 
     position_offset: int = Field(default=0, ge=0)
-    """The number of the first learned position; RoBERTa counts from 2."""
+    """The number of the first position that is added to embeddings; RoBERTa counts from 2."""
+    sinusoidal_closed: bool = False
+    """The slowest sinusoidal position is 10,000 times slower than the fastest, as fairseq has it, and not the one that
+    would come next, as in the paper."""
     embedding_width: int | None = Field(default=None, ge=1)
     """Width of the embedding; null takes the stack's."""
     embedding_bias: bool = False
@@ -149,6 +153,8 @@ class ModelConfig(LayerFields):
     """Normalise what that dense layer gives."""
     head_scale: bool = False
     """Divide by √width before the head, as T5 of 2019 does, whose embeddings are large."""
+    logit_cap: float | None = Field(default=None, gt=0)
+    """A cap that no logit exceeds: z becomes cap · tanh(z / cap) (Gemma 2); null has none."""
     classifier: ClassifierConfig | None = None
     """A second head that judges whole texts or single positions."""
 
@@ -342,6 +348,10 @@ class ModelConfig(LayerFields):
     @property
     def resolved_head_width(self) -> int:
         return self.head_width or self.width // self.heads
+
+    @property
+    def resolved_score_width(self) -> int:
+        return self.score_width or self.resolved_head_width
 
     @property
     def resolved_feedforward_width(self) -> int:

@@ -117,7 +117,7 @@ def _never_kept(config: ModelConfig, rows: int, context: int, source: int) -> in
     for spec in config.layer_specs:
         if spec.dropout or isinstance(spec.position, RelativeSpec):
             continue
-        if isinstance(spec.mixer, AttentionSpec):
+        if isinstance(spec.mixer, AttentionSpec) and spec.mixer.score_cap is None:
             kept += context**2 * (spec.mixer.heads * rows - (spec.mixer.window is not None))
         if spec.cross is not None and spec.cross.kind == "attention":
             kept += context * source * spec.cross.heads * rows

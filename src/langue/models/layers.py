@@ -130,7 +130,9 @@ class LayerSpec(Settings):
     norm: NormSpec
     """Norm of each sublayer."""
     norm_place: NormPlace
-    """Before a sublayer, or after its shortcut."""
+    """Before a sublayer, after its shortcut, of its output, or before it and of its output."""
+    mixer_norm: bool
+    """Normalise what the mixer reads."""
     residual: bool
     """Shortcuts around the sublayers."""
     bias: bool
@@ -145,12 +147,16 @@ class LayerSpec(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> LayerSpec:
-        if self.block == "conformer":
-            for name, wanted in (("residual", True), ("norm_place", "pre")):
-                if getattr(self, name) != wanted:
-                    raise ValueError(f"block: conformer wants {name}: {str(wanted).lower()}")
+        if self.block != "plain":
+            places = {"pre"} if self.block == "conformer" else {"pre", "output", "sandwich"}
+            for name, wanted in (("residual", {True}), ("norm_place", places)):
+                if getattr(self, name) not in wanted:
+                    choices = " or ".join(sorted(str(value).lower() for value in wanted))
+                    raise ValueError(f"block: {self.block} wants {name}: {choices}")
             if self.feedforward is None:
-                raise ValueError("block: conformer wants a feedforward layer, such as silu")
+                raise ValueError(f"block: {self.block} wants a feedforward layer, such as silu")
+        if not self.mixer_norm and (self.norm_place != "pre" or self.block == "conformer"):
+            raise ValueError("mixer_norm: false wants norm_place: pre, and no Conformer")
         return self
 
 
@@ -160,8 +166,9 @@ class LayerFields(Settings):
     mixer: MixerKind = "attention"
     """Mixer, in which positions exchange information."""
     block: BlockKind = "plain"
-    """Layers around the mixer: a feedforward layer after it, or, of a Conformer, one half before it and one half
-    after it, and a convolution over the nearest positions between (Gulati et al. 2020)."""
+    """Layers around the mixer: a feedforward layer after it, or beside it (parallel: both read the block's input,
+    as GPT-J and GPT-NeoX have it), or, of a Conformer, one half before it and one half after it, and a convolution over
+    the nearest positions between (Gulati et al. 2020)."""
     convolution: int = Field(default=31, ge=1)
     """Positions that a Conformer's convolution sees, itself included."""
 
@@ -174,11 +181,16 @@ class LayerFields(Settings):
     window: int | None = Field(default=None, ge=1)
     """Positions that a position sees, itself included: attention's sliding window, or the window mixer's size."""
     query_key_norm: QueryKeyNorm = "none"
-    """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3)."""
+    """RMS-normalise queries and keys: plain, or weighted by numbers that are learned (Qwen3), by one more than these
+    (offset: Gemma 3), or with all heads of a layer together (joint: OLMo 2)."""
     query_key_norm_epsilon: float | None = Field(default=None, gt=0)
     """Added to their mean square; null takes the smallest difference that numbers near 1 can have."""
     score_scale: bool = True
     """Divide attention's scores by √(head width); T5 does not."""
+    score_width: int | None = Field(default=None, ge=1)
+    """The number by whose root attention's scores are divided; null takes the head width (Gemma 2 has its own)."""
+    score_cap: float | None = Field(default=None, gt=0)
+    """A cap that no score of attention exceeds: z becomes cap · tanh(z / cap) (Gemma 2); null has none."""
     attention_bias: AttentionBias | None = None
     """Biases of attention's projections, where they differ from `bias`: none, query_key_value (Qwen2), or all."""
 
@@ -188,6 +200,8 @@ class LayerFields(Settings):
     attention."""
     rotary_theta: float = Field(default=10_000.0, gt=0)
     """The slowest rotary wavelength, in radians' worth of positions."""
+    rotary_width: int | None = Field(default=None, ge=2)
+    """Numbers of each head that rotary positions turn, the first ones; null turns all (GPT-NeoX turns a quarter)."""
     rotary_scaling: RotaryScaling | None = None
     """Stretching of rotary positions to a longer context than they were learned for."""
     relative_buckets: int = Field(default=32, ge=4)
@@ -196,9 +210,12 @@ class LayerFields(Settings):
     """Distance from which on all relative positions share the last bucket."""
 
     norm: NormKind = "rms"
-    """Normalisation of the sublayers."""
+    """Normalisation of the sublayers: LayerNorm, RMSNorm, RMSNorm weighted by 1 + weight (rms_offset), or none."""
     norm_place: NormPlace = "pre"
-    """Before a sublayer, or after its shortcut."""
+    """Before a sublayer, after its shortcut (post), of its output before the shortcut (output: OLMo 2), or both before
+    a sublayer and of its output (sandwich: Gemma)."""
+    mixer_norm: bool = True
+    """Normalise what the mixer reads, with norm_place pre; ModernBERT's first layer reads embeddings normed already."""
     norm_epsilon: float = Field(default=1e-5, gt=0)
     """Added to a variance before its root is taken."""
     residual: bool = True
@@ -245,6 +262,7 @@ class LayerFields(Settings):
                 convolution=self.convolution if self.block == "conformer" else None,
                 norm=self.norm_spec(),
                 norm_place=self.norm_place,
+                mixer_norm=self.mixer_norm,
                 residual=self.residual,
                 bias=self.bias,
                 dropout=self.dropout,
@@ -263,6 +281,8 @@ class LayerFields(Settings):
                 norm=self.query_key_norm,
                 norm_epsilon=self.query_key_norm_epsilon,
                 scale=self.score_scale,
+                score_width=self.score_width,
+                score_cap=self.score_cap,
             )
         if self.mixer == "window":
             if self.window is None:
@@ -275,7 +295,10 @@ class LayerFields(Settings):
             return None
         if self.position == "rotary":
             head_width = self._head_width(width)
-            return RotarySpec(head_width=head_width, theta=self.rotary_theta, scaling=self.rotary_scaling)
+            turned = self.rotary_width or head_width
+            if turned > head_width:
+                raise ValueError(f"rotary_width {turned} exceeds the head width {head_width}")
+            return RotarySpec(head_width=turned, theta=self.rotary_theta, scaling=self.rotary_scaling)
         if self.position == "relative":
             return RelativeSpec(heads=self.heads, buckets=self.relative_buckets, reach=self.relative_reach)
         return None

@@ -67,6 +67,7 @@ class Model(nn.Module):
             bias=config.head_bias,
             tied=self.embedding if config.tie_embeddings else None,
             prepare=_prepare(config),
+            cap=config.logit_cap,
         )
         self.classifier = _classifier(config)
         self.embedder = None if config.embedder is None else make_embedder(config.embedder, config.read_width)

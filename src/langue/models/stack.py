@@ -125,14 +125,16 @@ def _make_block(
     cross = None if memory_width is None or spec.cross is None else _make_cross(spec, spec.cross, memory_width)
     if spec.block == "conformer":
         return _make_conformer(spec, mixer, cross, input_width, causal)
-    sublayers = [_sublayer(spec, input_width if spec.norm_place == "pre" else spec.width)]
+    sublayers = [_sublayer(spec, input_width)]
+    if not spec.mixer_norm:
+        sublayers[0].norm = nn.Identity()
     if cross is not None:
         sublayers.append(_sublayer(spec, spec.width))
     feedforward = None
     if spec.feedforward is not None:
         feedforward = _make_feedforward(spec, spec.feedforward)
         sublayers.append(_sublayer(spec, spec.width))
-    return Block(mixer, cross, feedforward, sublayers)
+    return Block(mixer, cross, feedforward, sublayers, parallel=spec.block == "parallel")
 
 
 def _make_conformer(
@@ -185,7 +187,7 @@ def _make_position(config: ModelConfig, width: int) -> EmbeddingPosition:
     if config.position == "learned":
         return LearnedPosition(config.context, width, config.position_offset)
     if config.position == "sinusoidal":
-        return SinusoidalPosition(width)
+        return SinusoidalPosition(width, config.position_offset, closed=config.sinusoidal_closed)
     return EmbeddingPosition()
 
 
@@ -199,9 +201,10 @@ def _norm(spec: NormSpec, width: int) -> nn.Module:
     return make_norm(spec.kind, width, spec.epsilon, spec.bias)
 
 
-def _sublayer(spec: LayerSpec, norm_width: int, step: float = 1.0) -> Sublayer:
-    norm = _norm(spec.norm, norm_width)
-    return Sublayer(norm, place=spec.norm_place, residual=spec.residual, dropout=spec.dropout, step=step)
+def _sublayer(spec: LayerSpec, input_width: int, step: float = 1.0) -> Sublayer:
+    norm = _norm(spec.norm, input_width if spec.norm_place in ("pre", "sandwich") else spec.width)
+    after = _norm(spec.norm, spec.width) if spec.norm_place == "sandwich" else None
+    return Sublayer(norm, place=spec.norm_place, residual=spec.residual, dropout=spec.dropout, step=step, after=after)
 
 
 def embedding_scale(config: ModelConfig) -> float:

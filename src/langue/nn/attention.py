@@ -12,12 +12,12 @@ from langue import kernels
 from langue.nn.layout import Guide, Layout
 from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
-from langue.nn.roles import GAIN, NORMAL, Initial, matrix, output
+from langue.nn.roles import GAIN, NORMAL, SHIFT, Initial, matrix, output
 from langue.nn.state import EncoderOutput, LayerState, PageTable, RowIndex, joined
 from langue.settings import Settings
 
 AttentionBias = Literal["none", "query_key_value", "all"]
-QueryKeyNorm = Literal["none", "plain", "weighted"]
+QueryKeyNorm = Literal["none", "plain", "weighted", "offset", "joint"]
 
 
 class KeyValueState(LayerState):
@@ -143,12 +143,27 @@ class AttentionSpec(Settings):
     bias: AttentionBias
     """Projections that have one: none, those of queries, keys and values, or all."""
     norm: QueryKeyNorm
-    """Normalisation of queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023): none, RMS, or RMS with
-    weights of their own."""
+    """Normalisation of queries and keys of each head (Henry et al. 2020; Dehghani et al. 2023): none, RMS, RMS with
+    weights of their own, or with one more than these (offset); joint takes the heads of a layer together."""
     norm_epsilon: float | None
     """Its ε; null takes the smallest difference that numbers near 1 can have."""
     scale: bool
     """Divide scores by √(head width)."""
+    score_width: int | None
+    """The number by whose root scores are divided, where that is not the head width."""
+    score_cap: float | None
+    """The cap that no score exceeds, if there is one."""
+
+    @property
+    def stretch(self) -> float:
+        """Factor of queries that undoes the head width's part in scores, where it has none."""
+        wanted = (self.score_width or self.head_width) if self.scale else 1
+        return (self.head_width / wanted) ** 0.5
+
+    @property
+    def shares_norm(self) -> bool:
+        """True if a head's queries and keys depend on those of others."""
+        return self.norm == "joint"
 
     @model_validator(mode="after")
     def _check(self) -> AttentionSpec:
@@ -174,17 +189,17 @@ class Attention(Mixer):
         super().__init__()
         self.position, self.dropout = position, dropout
         self.heads, self.key_heads, self.head_width = spec.heads, spec.key_heads, spec.head_width
-        self.scale, self.window, self.norm, self.epsilon = spec.scale, spec.window, spec.norm, spec.norm_epsilon
-        weighted = spec.norm == "weighted"
+        self.window, self.norm, self.epsilon = spec.window, spec.norm, spec.norm_epsilon
+        self.stretch, self.cap, self.shares_norm = spec.stretch, spec.score_cap, spec.shares_norm
         queries, keys = spec.heads * spec.head_width, spec.key_heads * spec.head_width
         initial = NORMAL if spec.scale else Initial(factors=(spec.head_width**-0.5, 1.0, 1.0))
         self.query_key_value = make_linear(
             input_width, (queries, keys, keys), spec.bias != "none", matrix("attention", initial)
         )
         self.output = make_linear(queries, (width,), spec.bias == "all", output("attention"))
-        self.query_norm = nn.Parameter(torch.ones(spec.head_width)) if weighted else None
-        self.key_norm = nn.Parameter(torch.ones(spec.head_width)) if weighted else None
-        self.roles = {"query_norm": GAIN, "key_norm": GAIN} if weighted else {}
+        self.query_norm, self.key_norm = (_gain(spec, heads) for heads in (spec.heads, spec.key_heads))
+        role = SHIFT if spec.norm == "offset" else GAIN
+        self.roles = {} if self.query_norm is None else {"query_norm": role, "key_norm": role}
 
     def start(self) -> KeyValueState:
         return KeyValueState(self.key_heads)
@@ -198,10 +213,10 @@ class Attention(Mixer):
         if guide.bias is not None:
             mask = _with_bias(guide.bias, mask, layout)
         if layout.page_table is not None:
-            mixed = _along_rows(queries, keys, values, mask, layout, self.key_heads)
+            mixed = _along_rows(queries, keys, values, mask, layout, self.key_heads, self.cap)
         else:
             causal, dropout = mask is None and layout.is_plain_causal(self.window), self.dropout * self.training
-            mixed = kernels.attention(queries, keys, values, mask, causal=causal, dropout=dropout)
+            mixed = kernels.attention(queries, keys, values, mask, causal=causal, dropout=dropout, cap=self.cap)
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:2], -1))
 
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
@@ -209,7 +224,8 @@ class Attention(Mixer):
         queries, keys, _ = self._project(x, guide)
         keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
         bias = x.new_zeros(layout.length, layout.past + layout.length) if guide.bias is None else guide.bias
-        return kernels.attention_weights(queries, keys, _with_bias(bias, layout.mask(self.window), layout))
+        mask = _with_bias(bias, layout.mask(self.window), layout)
+        return kernels.attention_weights(queries, keys, mask, self.cap)
 
     def _project(self, x: Tensor, guide: Guide) -> tuple[Tensor, Tensor, Tensor]:
         rows, length, _ = x.shape
@@ -222,37 +238,63 @@ class Attention(Mixer):
         if self.norm != "none":
             both = self._normalise(both, heads)
         if guide.rotation is not None:
-            both = kernels.rotate(both, guide.rotation)
+            both = _rotated(both, guide.rotation)
         both, values = both.transpose(1, 2), values.transpose(1, 2)
         queries, keys = both.split([heads, key_heads], 1)
-        return _stretched(queries, self.scale), keys, values
+        return _stretched(queries, self.stretch), keys, values
 
     def _normalise(self, both: Tensor, heads: int) -> Tensor:
-        normed = kernels.rms_norm(both, None, self.epsilon or torch.finfo(both.dtype).eps)
+        epsilon = self.epsilon or torch.finfo(both.dtype).eps
         if self.query_norm is None or self.key_norm is None:
-            return normed
+            return kernels.rms_norm(both, None, epsilon)
+        if self.shares_norm:
+            parts = zip(both.split([heads, both.shape[2] - heads], 2), (self.query_norm, self.key_norm), strict=True)
+            normed = [kernels.rms_norm(part.flatten(2), weight, epsilon).view(part.shape) for part, weight in parts]
+            return torch.cat(normed, 2)
         key_heads = both.shape[2] - heads
         weight = torch.cat([self.query_norm.expand(heads, -1), self.key_norm.expand(key_heads, -1)])
-        return normed * weight
+        return kernels.rms_norm(both, None, epsilon) * (1 + weight if self.norm == "offset" else weight)
+
+
+def _gain(spec: AttentionSpec, heads: int) -> nn.Parameter | None:
+    """The weights of a norm of queries or keys, where it has some: for one head, or for all of them."""
+    if spec.norm in ("none", "plain"):
+        return None
+    width = heads * spec.head_width if spec.shares_norm else spec.head_width
+    return nn.Parameter(torch.zeros(width) if spec.norm == "offset" else torch.ones(width))
+
+
+def _rotated(x: Tensor, rotation: Tensor) -> Tensor:
+    """Queries and keys (B, T, heads, head width), of which the first numbers are turned where not all of them are."""
+    width = 2 * rotation.shape[-2]
+    if width == x.shape[-1]:
+        return kernels.rotate(x, rotation)
+    return torch.cat([kernels.rotate(x[..., :width].contiguous(), rotation), x[..., width:]], -1)
 
 
 def _along_rows(
-    queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, layout: Layout, key_heads: int
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    layout: Layout,
+    key_heads: int,
+    cap: float | None,
 ) -> Tensor:
     """Attention (B, heads, T, head width) to tables, of rows of like length at a time where that saves something."""
     places = layout.gather_indices(key_heads)
     if mask is None or not layout.like_rows():
-        return kernels.attention_along_rows(queries, keys, values, places, mask)
+        return kernels.attention_along_rows(queries, keys, values, places, mask, cap)
     mixed, mask = torch.empty_like(queries), mask.expand(len(queries), -1, -1, -1)
     for rows, length in layout.like_rows():
         seen, hidden = places[rows, :, -length:], mask[rows, :, :, -length:]
-        mixed[rows] = kernels.attention_along_rows(queries[rows], keys, values, seen, hidden)
+        mixed[rows] = kernels.attention_along_rows(queries[rows], keys, values, seen, hidden, cap)
     return mixed
 
 
-def _stretched(queries: Tensor, scale: bool) -> Tensor:
-    """Queries (…, head width) whose scores come out as they are, where they are not to be scaled."""
-    return queries if scale else queries * queries.shape[-1] ** 0.5
+def _stretched(queries: Tensor, factor: float) -> Tensor:
+    """Queries (…, head width) whose scores come out divided by another root than that of the head width."""
+    return queries if factor == 1.0 else queries * factor
 
 
 def _with_bias(bias: Tensor, mask: Tensor | None, layout: Layout) -> Tensor:
@@ -277,7 +319,8 @@ class CrossAttention(nn.Module):
         scale: bool = True,
     ):
         super().__init__()
-        self.heads, self.head_width, self.scale, self.dropout = heads, head_width, scale, dropout
+        self.heads, self.head_width, self.dropout = heads, head_width, dropout
+        self.stretch = 1.0 if scale else head_width**0.5
         initial = NORMAL if scale else Initial(factors=(head_width**-0.5,))
         self.query = make_linear(width, (heads * head_width,), bias, matrix("cross", initial))
         blocks = (heads * head_width, heads * head_width)
@@ -297,7 +340,7 @@ class CrossAttention(nn.Module):
             keys, values = state.tensors[0].transpose(2, 3), state.tensors[1]
         else:
             keys, values = self._remember(memory)
-        queries = _stretched(self._heads(memory.by_source(self.query(x))), self.scale)
+        queries = _stretched(self._heads(memory.by_source(self.query(x))), self.stretch)
         if memory.attention_weights is not None:
             weights = kernels.attention_weights(queries, keys, memory.mask())
             memory.attention_weights.append(memory.by_row(weights.transpose(1, 2), x.shape[1]).transpose(1, 2))

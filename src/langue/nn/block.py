@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,39 +17,61 @@ from langue.nn.layout import Layout
 from langue.nn.mixer import Mixer
 from langue.nn.state import EncoderOutput, LayerState
 
-NormPlace = Literal["pre", "post"]
-BlockKind = Literal["plain", "conformer"]
+NormPlace = Literal["pre", "post", "output", "sandwich"]
+BlockKind = Literal["plain", "parallel", "conformer"]
 
 
 class Sublayer(nn.Module):
     """Norm, dropout and shortcut around a layer.
 
-    pre:  x + dropout(f(norm(x)))      (Xiong et al. 2020)
-    post: norm(x + dropout(f(x)))      (Vaswani et al. 2017)
+    pre:      x + dropout(f(norm(x)))          (Xiong et al. 2020)
+    post:     norm(x + dropout(f(x)))          (Vaswani et al. 2017)
+    output:   x + dropout(norm(f(x)))          (OLMo Team 2025, "2 OLMo 2 Furious", section 3.2)
+    sandwich: x + dropout(after(f(norm(x))))   (Ding et al. 2021, "CogView", section 2.4)
 
     Without the shortcut "x +" falls away, and f may change the width. A step of less than 1 adds that share of f alone.
     """
 
-    def __init__(self, norm: nn.Module, *, place: NormPlace, residual: bool, dropout: float, step: float = 1.0):
+    def __init__(
+        self,
+        norm: nn.Module,
+        *,
+        place: NormPlace,
+        residual: bool,
+        dropout: float,
+        step: float = 1.0,
+        after: nn.Module | None = None,
+    ):
         super().__init__()
         self.norm = norm
+        self.after = after or nn.Identity()
         self.place = place
         self.residual = residual
         self.step = step
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, layer: Callable[[Tensor], Tensor]) -> Tensor:
-        y = self.dropout(layer(self.norm(x) if self.place == "pre" else x))
+        y = self.change(x, layer)
         if self.residual:
             y = torch.add(x, y, alpha=self.step)
         return self.norm(y) if self.place == "post" else y
+
+    def read(self, x: Tensor) -> Tensor:
+        """The layer's input."""
+        return self.norm(x) if self.place in ("pre", "sandwich") else x
+
+    def change(self, x: Tensor, layer: Callable[[Tensor], Tensor]) -> Tensor:
+        """The addition to the shortcut."""
+        y = layer(self.read(x))
+        return self.dropout(self.norm(y) if self.place == "output" else self.after(y))
 
 
 class Block(nn.Module):
     """Mixer, optional cross-attention, optional feedforward; `sublayers` holds one wrapper for each, in this order.
 
     A Conformer's (Gulati et al. 2020, section 2.4) has a feedforward layer before the mixer too, each of them with half
-    a step, a convolution before the second, and ends with a norm.
+    a step, a convolution before the second, and ends with a norm. The layers of a parallel block (Wang & Komatsuzaki
+    2021, GPT-J) all read its input, side by side.
 
     Args:
         mixer: where positions meet.
@@ -59,6 +81,7 @@ class Block(nn.Module):
         opening: the first feedforward layer of a Conformer.
         convolution: of a Conformer.
         norm: of what comes out.
+        parallel: all layers read the input.
     """
 
     def __init__(
@@ -71,8 +94,10 @@ class Block(nn.Module):
         opening: nn.Module | None = None,
         convolution: Convolution | None = None,
         norm: nn.Module | None = None,
+        parallel: bool = False,
     ):
         super().__init__()
+        self.parallel = parallel
         self.opening = opening
         self.mixer = mixer
         self.cross = cross
@@ -93,24 +118,36 @@ class Block(nn.Module):
     ) -> Tensor:
         """(B, T, input width) → (B, T, width)."""
         x = self._open(x)
-        wrap = islice(self.sublayers, self.place, None)
-        x = next(wrap)(x, lambda y: self.mixer(y, layout, states[0] if states else None))
+        layers = self._layers(layout, states, memory)
+        wrappers = cast(Iterable[Sublayer], islice(self.sublayers, self.place, None))
+        pairs = list(zip(wrappers, layers, strict=True))
+        if self.parallel:
+            return self.norm(sum((wrap.change(x, layer) for wrap, layer in pairs), x))
+        for wrap, layer in pairs:
+            x = wrap(x, layer)
+        return self.norm(x)
+
+    def _layers(
+        self, layout: Layout, states: list[LayerState] | None, memory: EncoderOutput | None
+    ) -> list[Callable[[Tensor], Tensor]]:
+        """The layers behind the opening, each a function of its input alone."""
+        layers: list[Callable[[Tensor], Tensor]] = [lambda y: self.mixer(y, layout, states[0] if states else None)]
         if self.cross is not None:
             cross = self.cross
             assert memory is not None
-            x = next(wrap)(x, lambda y: cross(y, memory, states[1] if states else None))
+            layers.append(lambda y: cross(y, memory, states[1] if states else None))
         if self.convolution is not None:
             convolution = self.convolution
-            x = next(wrap)(x, lambda y: convolution(y, layout, states[-1] if states else None))
+            layers.append(lambda y: convolution(y, layout, states[-1] if states else None))
         if self.feedforward is not None:
-            x = next(wrap)(x, self.feedforward)
-        return self.norm(x)
+            layers.append(self.feedforward)
+        return layers
 
     def attention_weights(self, x: Tensor, layout: Layout) -> Tensor | None:
         """(B, heads, T, S) of the mixer, if it is attention."""
         x, wrap = self._open(x), self.sublayers[self.place]
         assert isinstance(wrap, Sublayer)
-        return self.mixer.weights(wrap.norm(x) if wrap.place == "pre" else x, layout)
+        return self.mixer.weights(wrap.read(x), layout)
 
     def _open(self, x: Tensor) -> Tensor:
         """The input of the mixer's sublayer."""

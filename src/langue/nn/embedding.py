@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from langue import kernels
 from langue.nn.linear import LinearLayer, UncalledLayers, make_linear
 from langue.nn.roles import SHIFT, SMALL, Initial, Role
 
@@ -46,7 +47,7 @@ class Embedding(nn.Module):
 
 
 class Head(nn.Module, UncalledLayers):
-    """Logits: prepare(hidden)·Wᵀ (+ b). W may be the embedding's own (Press & Wolf 2017).
+    """Logits: prepare(hidden)·Wᵀ (+ b), capped where that is wanted. W may be the embedding's own (Press & Wolf 2017).
 
     Args:
         vocab_size: how many tokens get a score.
@@ -54,12 +55,21 @@ class Head(nn.Module, UncalledLayers):
         bias: add b.
         tied: the embedding whose matrix is used.
         prepare: what hidden vectors go through first, such as BERT's dense layer; None leaves them as they are.
+        cap: z becomes cap · tanh(z / cap) in the logits; None leaves them.
     """
 
     def __init__(
-        self, vocab_size: int, width: int, *, bias: bool, tied: Embedding | None, prepare: nn.Module | None = None
+        self,
+        vocab_size: int,
+        width: int,
+        *,
+        bias: bool,
+        tied: Embedding | None,
+        prepare: nn.Module | None = None,
+        cap: float | None = None,
     ):
         super().__init__()
+        self.cap = cap
         role = Role("head", Initial(ends="model"), "head")
         self.table = make_linear(width, (vocab_size,), False, role) if tied is None else None
         # No part of it: a module that two others hold is put back wrongly where `torch.func` swaps parameters.
@@ -85,7 +95,7 @@ class Head(nn.Module, UncalledLayers):
             yield self.table, output
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return self.output.product(self.prepare(hidden), self.bias)
+        return kernels.soft_capped(self.output.product(self.prepare(hidden), self.bias), self.cap)
 
 
 class Scale(nn.Module):

@@ -13,7 +13,7 @@ from langue import kernels
 from langue.nn.linear import make_linear
 from langue.nn.roles import matrix, output
 
-FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "none"]
+FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "geglu_exact", "none"]
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
@@ -29,9 +29,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "swiglu": F.silu,
     "geglu": gelu_tanh,
+    "geglu_exact": F.gelu,
     "tanh": torch.tanh,
 }
-GATED = ("swiglu", "geglu")
+GATED = ("swiglu", "geglu", "geglu_exact")
 
 
 class Feedforward(nn.Module):

@@ -1,4 +1,4 @@
-"""Normalisation over the last dimension: LayerNorm, RMSNorm, or none."""
+"""Normalisation over the last dimension: LayerNorm, RMSNorm with two ways to weigh, or none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from langue import kernels
 from langue.nn.roles import GAIN, SHIFT
 
-NormKind = Literal["layer", "rms", "none"]
+NormKind = Literal["layer", "rms", "rms_offset", "none"]
 
 
 class LayerNorm(nn.Module):
@@ -41,10 +41,25 @@ class RMSNorm(nn.Module):
         return kernels.rms_norm(x, self.weight, self.epsilon)
 
 
+class OffsetRMSNorm(nn.Module):
+    """RMSNorm that multiplies by 1 + weight, so that its weights are zeros where it leaves sizes alone (Gemma)."""
+
+    def __init__(self, width: int, epsilon: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(width))
+        self.epsilon = epsilon
+        self.roles = {"weight": SHIFT}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return kernels.rms_norm(x, 1 + self.weight, self.epsilon)
+
+
 def make_norm(kind: NormKind, width: int, epsilon: float, bias: bool) -> nn.Module:
     """The norm of a kind for vectors of a width; `bias` matters to LayerNorm alone."""
     if kind == "layer":
         return LayerNorm(width, epsilon, bias)
     if kind == "rms":
         return RMSNorm(width, epsilon)
+    if kind == "rms_offset":
+        return OffsetRMSNorm(width, epsilon)
     return nn.Identity()

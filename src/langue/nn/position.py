@@ -48,15 +48,24 @@ class LearnedPosition(EmbeddingPosition):
 
 
 class SinusoidalPosition(EmbeddingPosition):
-    """Sines and cosines of geometric wavelengths (Vaswani et al. 2017, section 3.5), sines first, then cosines."""
+    """Sines and cosines of geometric wavelengths (Vaswani et al. 2017, section 3.5), sines first, then cosines.
 
-    def __init__(self, width: int):
+    Args:
+        width: of the embeddings.
+        offset: the number of the first position.
+        closed: the last wavelength is 10,000 times the first, as tensor2tensor and fairseq have it; else the one that
+            would come next.
+    """
+
+    def __init__(self, width: int, offset: int = 0, *, closed: bool = False):
         super().__init__()
-        rate = torch.exp(-math.log(10_000.0) * torch.arange(0, width, 2, dtype=torch.float32) / width)
+        self.offset = offset
+        whole = max(1, width - 2) if closed else width
+        rate = torch.exp(-math.log(10_000.0) * torch.arange(0, width, 2, dtype=torch.float32) / whole)
         self.register_buffer("rate", rate, persistent=False)
 
     def added(self, positions: Tensor) -> Tensor:
-        angle = positions[..., None] * self.rate
+        angle = (positions + self.offset)[..., None] * self.rate
         return torch.cat([angle.sin(), angle.cos()], -1)
 
 

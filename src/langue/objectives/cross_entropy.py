@@ -50,10 +50,12 @@ def linear_cross_entropy(
     if lesson is not None and taught is not None:
         with torch.no_grad():
             theirs = lesson.head.prepare(taught), lesson.head.output.matrix(), lesson.head.bias
-        teaching = kernels.Teaching(*theirs, *lesson.softening)
-        total, sums = kernels.distill(rows, head.output.matrix(), head.bias, flat, counted, smoothing, teaching)
+        teaching = kernels.Teaching(*theirs, *lesson.softening, cap=lesson.head.cap)
+        matrix, bias = head.output.matrix(), head.bias
+        total, sums = kernels.distill(rows, matrix, bias, flat, counted, smoothing, teaching, head.cap)
         return Loss(total, count, measures(sums, count))
-    return Loss(kernels.cross_entropy(rows, head.output.matrix(), head.bias, flat, counted, smoothing, scale), count)
+    matrix, bias = head.output.matrix(), head.bias
+    return Loss(kernels.cross_entropy(rows, matrix, bias, flat, counted, smoothing, scale, head.cap), count)
 
 
 def log_probabilities(
@@ -73,11 +75,12 @@ def log_probabilities(
     Returns:
         (…) as targets, in fp32 at least.
     """
-    flat, weight, bias = targets.reshape(-1), head.output.matrix(), head.bias
+    flat, weight, bias, cap = targets.reshape(-1), head.output.matrix(), head.bias, head.cap
     rows = head.prepare(hidden).flatten(0, -2)
     if temperature != 1.0:
         rows, bias = rows / temperature, None if bias is None else bias / temperature
+        cap = None if cap is None else cap / temperature
     if suppressed is not None and len(suppressed):
         bias = torch.zeros_like(weight[:, 0]) if bias is None else bias
         bias = bias.index_fill(0, suppressed, -torch.inf)
-    return kernels.log_probabilities(rows, weight, bias, flat, flat != IGNORE).view(targets.shape)
+    return kernels.log_probabilities(rows, weight, bias, flat, flat != IGNORE, cap).view(targets.shape)

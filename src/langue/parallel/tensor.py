@@ -53,6 +53,11 @@ class TensorParallel(Strategy):
 
     def _share_out(self, layer: Attention | CrossAttention | Feedforward) -> None:
         """Give this process its share of a layer's parts, which know nothing of each other."""
+        if isinstance(layer, Attention) and layer.shares_norm:
+            raise LangueError(
+                "training.parallel: tensor cannot share out query_key_norm: joint, for which a layer's heads are "
+                "needed together; take replicated or sharded"
+            )
         name, count = _parts(layer)
         if count % self.parts:
             raise LangueError(

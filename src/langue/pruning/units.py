@@ -59,8 +59,14 @@ class UnitLayer:
 
 
 def unit_layers(block: nn.Module) -> Iterator[tuple[str, UnitLayer]]:
-    """The layers of a block that have units, by their names in it."""
+    """The layers of a block that have units, by their names in it.
+
+    Heads that are normed together are none, nor are those of attention to a source, of which a block has as many.
+    """
+    joint = any(isinstance(layer, Attention) and layer.shares_norm for layer in block.modules())
     for name, layer in block.named_modules():
+        if joint and isinstance(layer, Attention | CrossAttention):
+            continue
         if isinstance(layer, Attention):
             yield name, UnitLayer("heads", layer, layer.key_heads, layer.heads // layer.key_heads)
         elif isinstance(layer, CrossAttention):
