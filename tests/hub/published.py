@@ -48,6 +48,9 @@ LLAMA = {
     "max_position_embeddings": 64,
     "pad_token_id": 0,
 }
+NEOX = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
+GEMMA = {**LLAMA, "num_hidden_layers": 4, "head_dim": 12, "sliding_window": 3, "query_pre_attn_scalar": 16}
+GEMMA |= {"bos_token_id": 2, "eos_token_id": 1}
 SIDES = {"layers": 2, "attention_heads": 4, "ffn_dim": 40}
 T5 = {
     "vocab_size": VOCABULARY,
@@ -68,6 +71,7 @@ BART = {
     "max_position_embeddings": 32,
     "pad_token_id": 1,
 }
+M2M100 = {**BART, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
 MARIAN = {**BART, "pad_token_id": 60, "decoder_start_token_id": 60, "activation_function": "swish"}
 WHISPER = {
     **{name: n for name, n in BART.items() if name != "max_position_embeddings"},
@@ -134,6 +138,49 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen2 tied": ("Qwen2ForCausalLM", {**LLAMA, "tie_word_embeddings": True}),
     "qwen3": ("Qwen3ForCausalLM", {**LLAMA, "head_dim": 12}),
     "qwen3 biases": ("Qwen3ForCausalLM", {**LLAMA, "attention_bias": True}),
+    "neox": ("GPTNeoXForCausalLM", {**NEOX, "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}),
+    "neox in turn": (
+        "GPTNeoXForCausalLM",
+        {
+            **NEOX,
+            "use_parallel_residual": False,
+            "attention_bias": False,
+            "hidden_act": "relu",
+            **rope("linear", factor=2.0),
+        },
+    ),
+    "neox tied": ("GPTNeoXForCausalLM", {**NEOX, "tie_word_embeddings": True}),
+    "neox trunk": ("GPTNeoXModel", NEOX),
+    "neox classes": ("GPTNeoXForSequenceClassification", {**NEOX, **THREE}),
+    "olmo 2": ("Olmo2ForCausalLM", LLAMA),
+    "olmo 2 biases": ("Olmo2ForCausalLM", {**LLAMA, "attention_bias": True, "rms_norm_eps": 1e-6}),
+    "olmo 2 trunk": ("Olmo2Model", LLAMA),
+    "gemma 2": ("Gemma2ForCausalLM", {**GEMMA, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0}),
+    "gemma 2 plain": (
+        "Gemma2ForCausalLM",
+        {
+            **GEMMA,
+            "attn_logit_softcapping": None,
+            "final_logit_softcapping": None,
+            "layer_types": ["full_attention"] * 4,
+        },
+    ),
+    "gemma 2 trunk": ("Gemma2Model", GEMMA),
+    "gemma 2 classes": ("Gemma2ForSequenceClassification", {**GEMMA, **THREE}),
+    "gemma 3": ("Gemma3ForCausalLM", {**GEMMA, "final_logit_softcapping": 2.0}),
+    "gemma 3 stretched": (
+        "Gemma3ForCausalLM",
+        {
+            **GEMMA,
+            "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"],
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e5},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 500.0},
+            },
+        },
+    ),
+    "gemma 3 trunk": ("Gemma3TextModel", GEMMA),
+    "gemma 3 classes": ("Gemma3TextForSequenceClassification", {**GEMMA, **THREE}),
     "bert": ("BertModel", BERT),
     "bert without pooler": ("BertModel", BERT),
     "bert words": ("BertForMaskedLM", {**BERT, "hidden_act": "gelu_new"}),
@@ -179,6 +226,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "bart trunk": ("BartModel", BART),
     "mbart": ("MBartForConditionalGeneration", {**BART, "decoder_start_token_id": 5}),
     "mbart trunk": ("MBartModel", {**BART, **DEEP}),
+    "m2m": ("M2M100ForConditionalGeneration", M2M100),
+    "m2m deep": ("M2M100ForConditionalGeneration", {**M2M100, **DEEP, "scale_embedding": False}),
+    "m2m trunk": ("M2M100Model", M2M100),
     "marian": ("MarianMTModel", MARIAN),
     "marian deep": ("MarianMTModel", {**MARIAN, **DEEP, "scale_embedding": True, "activation_function": "gelu"}),
     "marian trunk": ("MarianModel", MARIAN),
@@ -201,15 +251,16 @@ def make(name: str) -> Any:
     if name in ("t5 1.1", "mt5"):  # published with a head of their own, while Transformers 5 makes new ones without
         theirs.lm_head.weight = torch.nn.Parameter(torch.empty_like(theirs.shared.weight))
     draws = torch.Generator().manual_seed(3)
+    one = 0.0 if theirs.config.model_type.startswith("gemma") else 1.0  # Gemma adds it itself
     with torch.no_grad():
         for place, parameter in theirs.named_parameters():
-            offset = 1.0 if "norm" in place.lower() or "ln_" in place else 0.0
+            offset = one if "norm" in place.lower() or "ln_" in place else 0.0
             parameter.copy_(offset + 0.15 * torch.randn(parameter.shape, generator=draws))
         for place, buffer in theirs.named_buffers():
             if place == "final_logits_bias":
                 buffer.copy_(torch.linspace(-1, 1, buffer.shape[1])[None])
         for module in theirs.modules():
-            if "Sinusoidal" in type(module).__name__:
+            if "Sinusoidal" in type(module).__name__ and hasattr(module, "weight"):
                 module.weight.copy_(module.create_weight())
     return theirs.eval()
 

@@ -110,6 +110,19 @@ class Also(_One):
         return {self.theirs: getattr(config, self.ours)}
 
 
+@dataclass(frozen=True)
+class Off(_One):
+    """A switch that is off, or not there."""
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        if config.get(self.theirs):
+            raise refusal(self.theirs, config[self.theirs], "Langue has it not")
+        return {}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        return {}
+
+
 class Unused:
     """Fields of theirs that change nothing of what a model computes, and are not written."""
 
@@ -202,6 +215,8 @@ class Key:
         rotary: of how many of theirs, from the first, the rows of each head are pairs (x_i, x_{i + width/2}) and not
             neighbours.
         row: theirs is a matrix of one row, ours a vector.
+        by_head: theirs is one matrix in which the queries, keys and values of one head stand together, and then those
+            of the next.
     """
 
     ours: str
@@ -209,6 +224,7 @@ class Key:
     turned: bool = False
     rotary: int = 0
     row: bool = False
+    by_head: bool = False
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -51,6 +51,12 @@ _FAMILY: dict[str, Any] = {
     "norm": "rms",
     "norm_place": "pre",
     "residual": True,
+    "block": "plain",
+    "mixer_norm": True,
+    "score_scale": True,
+    "score_width": None,
+    "score_cap": None,
+    "rotary_width": None,
     "feedforward": "swiglu",
     "bias": False,
     "embedding_bias": False,
@@ -59,6 +65,7 @@ _FAMILY: dict[str, Any] = {
     "segments": 0,
     "head_bias": False,
     "head_dense": "none",
+    "logit_cap": None,
 }
 
 # Settings of other models that go by the same name; each would change what the numbers mean.
@@ -135,7 +142,7 @@ def read_gguf(path: Path | str, *, keep: bool = False) -> tuple[Model, Tokenizer
                 for first, piece in file.rows(name):
                     rows[first : first + len(piece)] = piece
                 if number < place.key.rotary:
-                    part.copy_(to_neighbours(part, place.head_width).flatten(0, 2))
+                    part.copy_(to_neighbours(part, place.head_width))
     check_quantized(model, file.path)
     return model.eval(), tokenizer
 

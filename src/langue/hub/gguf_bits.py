@@ -40,7 +40,7 @@ def keep_blocks(file: GGUFFile, place: ParameterKey, layer: LinearLayer) -> None
     parts = []
     for number, name in enumerate(place.theirs):
         part = torch.from_numpy(file.packed(name))
-        parts.append(to_neighbours(part, place.head_width).flatten(0, 2) if number < place.key.rotary else part)
+        parts.append(to_neighbours(part, place.head_width) if number < place.key.rotary else part)
     if isinstance(layer, QuantizedLinear):
         layer.load({"packed": torch.cat(parts)})
     else:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from langue.hub.family import NOTHING, Key
-from langue.models import Model
+from langue.models import Model, ModelConfig
 from langue.nn.roles import roles
 
 
@@ -23,6 +23,8 @@ class ParameterKey:
         key: the table's line.
         rows: of each of theirs in ours.
         head_width: width of an attention head.
+        turned: numbers of a head that rotary positions turn.
+        blocks: matrices that ours stacks.
     """
 
     ours: str
@@ -30,12 +32,30 @@ class ParameterKey:
     key: Key
     rows: tuple[int, ...]
     head_width: int
+    turned: int
+    blocks: int
 
     def view(self, number: int, part: Tensor) -> Tensor:
-        """One of theirs as ours, without moving a number: the last dimensions may be split up."""
+        """One of theirs as ours, in their memory where no row moves."""
         part = part.mT if self.key.turned and part.ndim == 2 else part
         part = part[0] if self.key.row else part
-        return to_neighbours(part, self.head_width) if number < self.key.rotary else part
+        if not self.key.by_head:
+            return self._neighbours(number, part)
+        apart = part.unflatten(0, (-1, self.blocks, self.head_width)).transpose(0, 1).flatten(1, 2)
+        return torch.cat([self._neighbours(block, rows) for block, rows in enumerate(apart)])
+
+    def unview(self, number: int, part: Tensor) -> Tensor:
+        """Rows of ours in the order that theirs have."""
+        if not self.key.by_head:
+            return self._halves(number, part)
+        blocks = [self._halves(block, rows) for block, rows in enumerate(part.chunk(self.blocks))]
+        return torch.stack([block.unflatten(0, (-1, self.head_width)) for block in blocks], 1).flatten(0, 2)
+
+    def _neighbours(self, number: int, part: Tensor) -> Tensor:
+        return to_neighbours(part, self.head_width, self.turned) if number < self.key.rotary else part
+
+    def _halves(self, number: int, part: Tensor) -> Tensor:
+        return to_halves(part, self.head_width, self.turned) if number < self.key.rotary else part
 
     def join(self, parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
         """Our parameter, with zeros for what they have not; where it is just theirs, in their memory."""
@@ -46,8 +66,7 @@ class ParameterKey:
         joined, rest = torch.zeros((sum(self.rows), *shape), dtype=dtype), iter(views)
         for name, place in zip(self.theirs, joined.split(list(self.rows)), strict=True):
             if name != NOTHING:
-                view = next(rest)
-                place.view(view.shape).copy_(view)
+                place.copy_(next(rest))
         return joined
 
     @property
@@ -68,21 +87,26 @@ class ParameterKey:
         for number, (name, part) in enumerate(zip(self.theirs, parameter.split(list(self.rows)), strict=True)):
             if name == NOTHING:
                 continue
-            if number < self.key.rotary:
-                part = to_halves(part, self.head_width)
+            part = self.unview(number, part)
             part = part[None] if self.key.row else part
             tensors[name] = part.mT if self.key.turned and part.ndim == 2 else part
         return tensors
 
 
-def to_neighbours(part: Tensor, head_width: int) -> Tensor:
-    """Rows (x_i, x_{i + width/2}) of each head beside each other: (heads, width / 2, 2, …)."""
-    return part.unflatten(0, (-1, 2, head_width // 2)).transpose(1, 2)
+def to_neighbours(part: Tensor, head_width: int, width: int | None = None) -> Tensor:
+    """Rows (x_i, x_{i + width/2}) of each head beside each other; of its first `width` rows, where not of all."""
+    return _reordered(part, head_width, width or head_width, (2, -1))
 
 
-def to_halves(part: Tensor, head_width: int) -> Tensor:
-    """The other way round, in the shape it had."""
-    return part.unflatten(0, (-1, head_width // 2, 2)).transpose(1, 2).flatten(0, 2)
+def to_halves(part: Tensor, head_width: int, width: int | None = None) -> Tensor:
+    """The other way round."""
+    return _reordered(part, head_width, width or head_width, (-1, 2))
+
+
+def _reordered(part: Tensor, head_width: int, width: int, sizes: tuple[int, int]) -> Tensor:
+    heads = part.unflatten(0, (-1, head_width))
+    turned = heads[:, :width].unflatten(1, sizes).transpose(1, 2).flatten(1, 2)
+    return torch.cat([turned, heads[:, width:]], 1).flatten(0, 1)
 
 
 def parameter_keys(keys: Sequence[Key], model: Model, *, head: bool = True) -> list[ParameterKey]:
@@ -90,7 +114,7 @@ def parameter_keys(keys: Sequence[Key], model: Model, *, head: bool = True) -> l
     places = []
     named = roles(model)
     for name, parameter in model.named_parameters():
-        place = _place(keys, name, named[name].blocks, parameter.shape[0], model.config.resolved_head_width)
+        place = _place(keys, name, named[name].blocks, parameter.shape[0], model.config)
         if place is not None:
             places.append(place)
         elif head or not name.startswith("head."):
@@ -98,12 +122,15 @@ def parameter_keys(keys: Sequence[Key], model: Model, *, head: bool = True) -> l
     return places
 
 
-def _place(keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: int, head_width: int) -> ParameterKey | None:
+def _place(
+    keys: Iterable[Key], name: str, blocks: tuple[int, ...], rows: int, config: ModelConfig
+) -> ParameterKey | None:
+    width = config.resolved_head_width
     for key in keys:
         groups = key.match(name)
         if groups is not None:
             theirs = tuple(source.format(**groups) for source in key.sources)
             parts = blocks if len(theirs) > 1 else (rows,)
             if len(parts) == len(theirs):  # else another line knows it in fewer parts
-                return ParameterKey(name, theirs, key, parts, head_width)
+                return ParameterKey(name, theirs, key, parts, width, config.rotary_width or width, len(blocks))
     return None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from langue.adapters import AdaptedLinear
-from langue.hub.keys import ParameterKey, to_halves
+from langue.hub.keys import ParameterKey
 
 
 class ThinPair(NamedTuple):
@@ -81,8 +81,7 @@ class PairKey:
 
     def _theirs(self, rows: Tensor) -> Tensor:
         """Rows in the order that theirs have."""
-        turned = self.number < self.line.key.rotary
-        return (to_halves(rows, self.line.head_width) if turned else rows).clone(memory_format=torch.contiguous_format)
+        return self.line.unview(self.number, rows).clone(memory_format=torch.contiguous_format)
 
 
 def pair_keys(table: Sequence[ParameterKey], blocks: dict[str, tuple[int, ...]]) -> list[PairKey]:

@@ -20,7 +20,7 @@ from langue.hub.family import Family, HeadSettings
 from langue.hub.keys import ParameterKey, parameter_keys
 from langue.hub.pairs import PairKey, ThinPair, pair_keys
 from langue.hub.peft_settings import CONFIG, WEIGHTS, PeftSettings, is_among, read_peft_folder
-from langue.hub.settings import choose_counterpart
+from langue.hub.settings import choose_similar
 from langue.hub.weights import Weights
 from langue.models import Base, Model, ModelConfig, with_adapters
 from langue.models.build import outline, own_parameters
@@ -79,8 +79,7 @@ class _Counterpart(NamedTuple):
 
 
 def _counterpart(checkpoint: PretrainedModel) -> _Counterpart:
-    config = _bare(checkpoint.model.config)
-    family, head = choose_counterpart(config, checkpoint.labels, checkpoint.origin)
+    config, family, head = choose_similar(_bare(checkpoint.model.config), checkpoint.labels, checkpoint.origin)
     blank = outline(config)
     table = parameter_keys((*family.keys, *head.keys), blank, head=head.words)
     tied = head.words and config.tie_embeddings
@@ -89,9 +88,8 @@ def _counterpart(checkpoint: PretrainedModel) -> _Counterpart:
 
 
 def _bare(config: ModelConfig) -> ModelConfig:
-    """The model as other programs know it: without adapters and the head that represents; BERT's have segments."""
-    segments = max(1, config.segments) if config.form == "encoder" and config.audio is None else config.segments
-    return config.replace(adapter=None, embedder=None, segments=segments)
+    """The model as other programs know it: without adapters and the head that represents."""
+    return config.replace(adapter=None, embedder=None)
 
 
 # Reading.

@@ -11,6 +11,7 @@ from langue.hub.families import FAMILIES
 from langue.hub.family import Family, HeadSettings, Like, value_of
 from langue.hub.source import Source
 from langue.models import ModelConfig
+from langue.models.layers import LayerFields
 from langue.settings import parse
 
 LARGEST = 1 << 31
@@ -57,6 +58,9 @@ _HARMLESS = {
     *("pretraining_tp", "add_bias_logits"),  # which once said how to compute the same
     *("model_max_length", "max_length", "do_sample", "embd_pdrop", "attn_pdrop", "tokenizer_class", "vocab_file"),
 }
+
+
+_ONNX = "write it with --format onnx"
 
 
 def find_heads(source: Source) -> list[HeadSettings]:
@@ -146,8 +150,11 @@ def refuse_hybrid(config: ModelConfig, who: str) -> None:
     """
     for side in config.sides:
         if not side.are_layers_alike:
-            kinds = side.described_mixers if len(side.mixers) > 1 else f"{side.mixers[0]} of several kinds"
-            raise LangueError(f"{who} layers that are all alike, not {kinds}; write it with --format onnx")
+            raise LangueError(f"{who} layers that are all alike, not {_kinds(side)}; {_ONNX}")
+
+
+def _kinds(config: ModelConfig) -> str:
+    return config.described_mixers if len(config.mixers) > 1 else f"{config.mixers[0]} of several kinds"
 
 
 def choose_counterpart(
@@ -158,7 +165,6 @@ def choose_counterpart(
     Raises:
         LangueError: there is none; names what of the model the nearest family does not have.
     """
-    refuse_hybrid(config, "Hugging Face's families have")
     nearest: tuple[list[str], Family] | None = None
     # What was read as one of several families that it would fit is written as that one.
     for family in sorted(FAMILIES.values(), key=lambda family: family.model_type != origin.get("model_type")):
@@ -169,11 +175,31 @@ def choose_counterpart(
             nearest = wrong, family
     assert nearest is not None
     wrong, family = nearest
+    for side in config.sides:
+        if not side.are_layers_alike:
+            raise LangueError(f"no family of Hugging Face's has layers of {_kinds(side)} like these; {_ONNX}")
     fields = ", ".join(f"{name}: {_shown(getattr(config, name))}" for name in wrong)
     raise LangueError(
-        f"a model with {fields} has no counterpart at Hugging Face ({family.model_type} comes nearest); "
-        f"write it with --format onnx"
+        f"a model with {fields} has no counterpart at Hugging Face ({family.model_type} comes nearest); {_ONNX}"
     )
+
+
+def choose_similar(
+    config: ModelConfig, labels: Sequence[str] | None, origin: Mapping[str, Any]
+) -> tuple[ModelConfig, Family, HeadSettings]:
+    """`choose_counterpart`, of a model like this where there is none: an encoder that tells no segments apart goes as
+    one with a segment.
+
+    Raises:
+        LangueError: there is none either.
+    """
+    try:
+        return config, *choose_counterpart(config, labels, origin)
+    except LangueError:
+        if config.form != "encoder" or config.segments or config.audio is not None:
+            raise
+    config = config.replace(segments=1)
+    return config, *choose_counterpart(config, labels, origin)
 
 
 def _shown(value: Any) -> Any:
@@ -193,9 +219,7 @@ def choose_head(
         heads = {name: getattr(config, name) for name in HEAD_FIELDS}
         heads |= {} if config.classifier is None else config.classifier.model_dump()
         fields = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
-        raise LangueError(
-            f"{family.model_type} has no class at Hugging Face for heads with {fields}; write it with --format onnx"
-        )
+        raise LangueError(f"{family.model_type} has no class at Hugging Face for heads with {fields}; {_ONNX}")
     named = [head for head in fitting if labels is not None and head.labelled]
     before = [head for head in fitting if head.architecture == origin.get("architecture")]
     return next(iter([*before, *named, *fitting]))
@@ -260,4 +284,7 @@ def essence(config: ModelConfig) -> dict[str, Any]:
         without |= {"relative_buckets", "relative_reach"}
     if config.query_key_norm == "none":
         without |= {"query_key_norm_epsilon"}
+    if not config.are_layers_alike:
+        without |= LayerFields.model_fields.keys()
+        fields["layers"] = [config.norm_spec(), *(spec.replace(dropout=0.0) for spec in config.layer_specs)]
     return {name: value for name, value in fields.items() if name not in without}

@@ -23,7 +23,7 @@ from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, W
 from langue.hub.keys import parameter_keys
 from langue.hub.read import read_published
 from langue.hub.sentence import write_sentence
-from langue.hub.settings import choose_counterpart, write_settings
+from langue.hub.settings import choose_similar, write_settings
 from langue.hub.tokenizer import roles_of, write_tokenizer, write_tokenizers
 from langue.models import Model, ModelConfig
 from langue.models.build import empty, plain
@@ -47,7 +47,9 @@ def write_published(checkpoint: PretrainedModel, folder: Path) -> None:
         LangueError: no family of Hugging Face's has such a model, or the disk is full.
     """
     whole = plain(checkpoint.model.eval())
-    model, family, head = _counterpart(_without_embedder(whole), checkpoint)
+    model = _without_embedder(whole)
+    similar, family, head = choose_similar(model.config, checkpoint.labels, checkpoint.origin)
+    model = model if similar.segments == model.config.segments else _with_segment(model)
     _remark_loss(model.config, head)
     config = write_settings(family, head, model.config, checkpoint.labels, checkpoint.origin)
     if checkpoint.tokenizer is not None:
@@ -85,22 +87,6 @@ def _without_embedder(model: Model) -> Model:
     return bare.to(model.device).eval()
 
 
-def _counterpart(model: Model, checkpoint: PretrainedModel) -> tuple[Model, Family, HeadSettings]:
-    """A model as a family can have it, the family, and the head.
-
-    Raises:
-        LangueError: no family can.
-    """
-    labels, origin = checkpoint.labels, checkpoint.origin
-    try:
-        return model, *choose_counterpart(model.config, labels, origin)
-    except LangueError:
-        if model.config.form != "encoder" or model.config.segments:
-            raise
-    model = _with_segment(model)
-    return model, *choose_counterpart(model.config, labels, origin)
-
-
 def _with_segment(model: Model) -> Model:
     """BERT tells segments apart in any case: a model that tells none apart gets one whose vector is zero."""
     config = model.config
@@ -123,7 +109,8 @@ def _with_numbers(config: dict[str, Any], tokenizer: Tokenizer, ours: ModelConfi
     known = {f"{role}_id": tokenizer.engine.token_to_id(name) for role, name in roles.items()}
     numbers = {name: known[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in known}
     pad = numbers.get("pad_token_id", tokenizer.pad)
-    if ours.form == "encoder" and ours.position_offset and config["pad_token_id"] != pad:
+    counted = ours.position_offset and (ours.form == "encoder" or ours.position == "sinusoidal")
+    if counted and config["pad_token_id"] != pad:
         raise LangueError(
             f"position_offset {ours.position_offset} means at Hugging Face that padding has the number "
             f"{config['pad_token_id']}, but the tokenizer's has {pad}"

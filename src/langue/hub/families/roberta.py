@@ -35,6 +35,22 @@ class Positions:
         return {"max_position_embeddings": total, "pad_token_id": config.position_offset - 1}
 
 
+@dataclass(frozen=True)
+class PadPosition:
+    """Positions that count from the one behind that of padding, and have no end."""
+
+    fields: tuple[str, ...] = ("pad_token_id",)
+
+    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        pad = config.get("pad_token_id", 1)
+        if type(pad) is not int:
+            raise LangueError(f"config.json is damaged: pad_token_id is {pad!r}")
+        return {"position_offset": pad + 1}
+
+    def write(self, config: ModelConfig) -> dict[str, Any]:
+        return {"pad_token_id": config.position_offset - 1} if config.position_offset else {}
+
+
 _WORDS = (
     Key("head.prepare.0.linear.{part}", "lm_head.dense.{part}"),
     Key("head.prepare.1.{part}", "lm_head.layer_norm.{part}"),
