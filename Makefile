@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # that take longest begin first.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo serve test test-all check dist benchmark clean
+.PHONY: setup demo serve test test-all check fields dist benchmark clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,11 @@ check: $(STAMP)
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_style.py
+
+# What is made from the settings of recipes: the page of all fields, and the schema for editors.
+fields: $(STAMP)
+	$(BIN)/langue recipe fields --markdown > docs/recipe.md
+	$(BIN)/langue recipe fields --schema > src/langue/recipes/schema.json
 
 # The wheel, and a try of it where nothing of this repository is at hand.
 dist: $(STAMP)

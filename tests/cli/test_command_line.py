@@ -81,10 +81,10 @@ def test_every_verb_leads_to_a_function_that_explains_itself(target: str) -> Non
         (["tokenizer", "trian"], "langue tokenizer has no verb trian; did you mean train?"),
         (["qqq"], "langue has no verb qqq; known: demo, tokenizer"),
         (["--nope"], "--nope"),
-        (["train"], "RECIPE"),
-        (["train", "x.yaml"], "--out requires an argument"),
+        (["train"], "SOURCES"),
+        (["train", "x.yaml"], "x.yaml does not exist"),
         (["train", "x.yaml", "--out", "run", "--resum"], "--resume"),
-        (["train", "x.yaml", "--out", "run", "more"], "more"),
+        (["train", "x.yaml", "--out", "run", "more"], "x.yaml is a recipe and stands alone"),
         (["train", "x.yaml", "--out", "run", "--training.steps"], "--training.steps needs a value"),
     ],
 )

@@ -44,14 +44,13 @@ def test_a_table_becomes_a_recipe_with_its_columns(rows: Path) -> None:
     assert (recipe.training.seconds, recipe.training.steps) == (BUDGETS["classify"].least, None)
 
 
-def test_a_text_of_few_letters_is_learnt_letter_by_letter_and_goes_on_from_its_beginning(tmp_path: Path) -> None:
+def test_a_text_has_a_vocabulary_of_its_size_and_is_gone_on_with_from_its_beginning(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text(text(4000), encoding="utf-8")
     recipe = guessed(tmp_path / "mine.txt").recipe
-    assert (recipe.task, recipe.tokenizer.kind, recipe.model.preset) == ("generate", "char", "gpt-nano")
+    assert (recipe.task, recipe.tokenizer.vocab_size, recipe.model.preset) == ("generate", 512, "gpt-nano")
     assert recipe.samples.prompt == " ".join(text(4000).split()[:2])
-    many = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
-    (tmp_path / "many.txt").write_text(many * 3, encoding="utf-8")
-    assert guessed(tmp_path / "many.txt").recipe.tokenizer.kind == "byte-bpe"
+    (tmp_path / "more.txt").write_text(text(4000) * 20, encoding="utf-8")
+    assert guessed(tmp_path / "more.txt").recipe.tokenizer.vocab_size == 1024
 
 
 def test_what_somebody_has_set_comes_first(rows: Path) -> None:

@@ -58,7 +58,7 @@ def read_sources(
         return read_recipe(out / "recipe.yaml", changes)
     if resume == "always":
         raise LangueError(f"{out} holds no run to go on with; leave out --resume to begin one")
-    return _choose(sources, out, changes, start_from)
+    return choose(sources, _free(out.parent / f"{out.name}.yaml"), out, changes, start_from)
 
 
 def _say_of_folder(source: str) -> None:
@@ -72,10 +72,10 @@ def _check_data(source: str, *, alone: bool) -> None:
     Raises:
         LangueError: names what may have been meant.
     """
+    if not alone and is_recipe(source):
+        raise LangueError(f"{source} is a recipe and stands alone; give its data by --data.train, or leave it out")
     path = Path(source).expanduser()
     if is_name(source) or source == "embedded" or glob.has_magic(source) or path.is_dir() or path.is_file():
-        if not alone and is_recipe(source):
-            raise LangueError(f"{source} is a recipe; give its data by --data.train, or leave it out")
         if (path / "recipe.yaml").is_file():
             find_recipe(path)  # which names the recipe in it
         return
@@ -84,8 +84,21 @@ def _check_data(source: str, *, alone: bool) -> None:
     find_recipe(source)
 
 
-def _choose(sources: Sequence[str], out: Path, changes: Mapping[str, str], start_from: Path | None) -> Recipe:
-    """Choose a recipe by data, say so in three lines, and write it down."""
+def choose(
+    sources: Sequence[str], file: Path, out: Path, changes: Mapping[str, str], start_from: Path | None
+) -> Recipe:
+    """Choose a recipe by data, say so in three lines, and write it down.
+
+    Args:
+        sources: the data.
+        file: for the recipe.
+        out: the folder of the run.
+        changes: fields by dotted name.
+        start_from: weights to begin with.
+
+    Raises:
+        LangueError: nothing can be learnt from such data.
+    """
     from langue.data.look_words import warnings
     from langue.experiment.guess import guess, splits_of, write_guess
     from langue.parallel import is_first
@@ -96,7 +109,6 @@ def _choose(sources: Sequence[str], out: Path, changes: Mapping[str, str], start
     if not is_first():
         return made.recipe
     command = shlex.join(["langue", "train", *sources, *(f"--{name}={value}" for name, value in changes.items())])
-    file = _free(out.parent / f"{out.name}.yaml")
     for line in [*made.lines(file, out), *warnings(made.seen)]:
         say(line)
     write_guess(made, file, command)

@@ -36,7 +36,13 @@ VERBS: Verbs = {
         "verify": Verb("langue.cli.data:verify", "Check every byte of a store of tokens"),
         "inspect": Verb("langue.cli.data:inspect", "Tell what a store of tokens holds"),
     },
-    "train": Verb("langue.cli.train:train", "Train a model by a recipe", recipe=True),
+    "recipe": {
+        "list": Verb("langue.cli.recipe:list_", "List the recipes that come along"),
+        "show": Verb("langue.cli.recipe:show", "Print a recipe"),
+        "new": Verb("langue.cli.recipe:new", "Write a recipe to begin with, or one chosen by data", recipe=True),
+        "fields": Verb("langue.cli.recipe:fields", "Tell what may stand in a recipe"),
+    },
+    "train": Verb("langue.cli.train:train", "Train a model by a recipe, or by data alone", recipe=True),
     "evaluate": Verb(
         "langue.cli.evaluate:evaluate",
         "Measure a model on text, rows or benchmarks, or by an environment's rewards",

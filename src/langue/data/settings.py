@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from langue.errors import as_option
 from langue.settings import Settings
@@ -114,8 +114,15 @@ class TextDataSettings(DataSettings):
     """Positions see their own document only, where a row holds several."""
 
 
+def _needs_no_train(schema: dict[str, Any]) -> None:
+    """Let a schema take a benchmark alone, whose folder stands for the training data."""
+    schema["required"].remove("train")
+
+
 class TableDataSettings(DataSettings):
     """Labelled rows."""
+
+    model_config = ConfigDict(json_schema_extra=_needs_no_train)
 
     benchmark: str | None = None
     """A task of GLUE, SuperGLUE or SQuAD, such as glue/CoLA, in its own files."""

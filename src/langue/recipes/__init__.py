@@ -63,7 +63,7 @@ def summary(name: str) -> str:
         if not line.startswith("#") or "langue train" in line:
             break
         remarks.append(line.lstrip("# "))
-    return re.split(r"(?<=[.:]) |: ", " ".join(remarks), maxsplit=1)[0].rstrip(".:")
+    return re.split(r"[.:;](?: |$)", " ".join(remarks), maxsplit=1)[0]
 
 
 def _refuse_text(path: Path) -> None:
