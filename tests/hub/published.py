@@ -37,6 +37,8 @@ BERT = {
 }
 DISTILBERT = {"vocab_size": VOCABULARY, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 40}
 DISTILBERT |= {"max_position_embeddings": 32}
+MODERNBERT = {**BERT, "num_hidden_layers": 4, "local_attention": 4, "pad_token_id": 0, "bos_token_id": 1}
+MODERNBERT |= {"eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
 GPT2 = {"vocab_size": VOCABULARY, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 4, "pad_token_id": 0}
 LLAMA = {
     "vocab_size": VOCABULARY,
@@ -212,6 +214,26 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "distilbert tags": ("DistilBertForTokenClassification", {**DISTILBERT, **THREE}),
     "distilbert spans": ("DistilBertForQuestionAnswering", DISTILBERT),
     "distilbert choices": ("DistilBertForMultipleChoice", DISTILBERT),
+    "modernbert": ("ModernBertModel", MODERNBERT),
+    "modernbert words": ("ModernBertForMaskedLM", MODERNBERT),
+    "modernbert other layers": (
+        "ModernBertForMaskedLM",
+        {
+            **MODERNBERT,
+            "layer_types": ["sliding_attention", "full_attention", "full_attention", "sliding_attention"],
+            "hidden_activation": "gelu_pytorch_tanh",
+            "rope_parameters": {
+                "full_attention": {"rope_type": "default", "rope_theta": 1e5},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 500.0},
+            },
+        },
+    ),
+    "modernbert words untied": ("ModernBertForMaskedLM", {**MODERNBERT, "tie_word_embeddings": False}),
+    "modernbert classes": ("ModernBertForSequenceClassification", {**MODERNBERT, **THREE}),
+    "modernbert mean": ("ModernBertForSequenceClassification", {**MODERNBERT, **THREE, "classifier_pooling": "mean"}),
+    "modernbert tags": ("ModernBertForTokenClassification", {**MODERNBERT, **THREE}),
+    "modernbert spans": ("ModernBertForQuestionAnswering", MODERNBERT),
+    "modernbert choices": ("ModernBertForMultipleChoice", MODERNBERT),
     "t5": ("T5ForConditionalGeneration", T5),
     "t5 deep": ("T5ForConditionalGeneration", {**T5, "num_layers": 1, "num_decoder_layers": 3}),
     "t5 1.1": ("T5ForConditionalGeneration", GATED),

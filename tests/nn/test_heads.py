@@ -32,6 +32,18 @@ def test_dense_then_output_is_as_by_hand() -> None:
     torch.testing.assert_close(head(x, None), expected)
 
 
+def test_the_dense_layer_may_be_normed() -> None:
+    norm = torch.nn.LayerNorm(4, bias=False)
+    options = {"dense": "gelu", "dense_bias": False, "norm": norm, "bias": True, "dropout": 0.0}
+    head = Classifier(4, 3, level="text", pooling="first", **options)  # type: ignore[arg-type]
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(2, 5, 4)
+    assert head.dense.linear.bias is None
+    inside = norm(torch.nn.functional.gelu(x[:, 0] @ head.dense.linear.weight.T))
+    torch.testing.assert_close(head(x, None), inside @ head.output.weight.T + head.output.bias)
+
+
 @pytest.mark.parametrize("form", ["decoder", "encoder"])
 def test_segments_add_their_vector_and_none_means_the_first(form: str) -> None:
     config = ModelConfig(form=form, vocab_size=11, width=8, heads=2, layers=1, context=8, segments=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from langue.errors import LangueError
 from langue.models import ModelConfig
@@ -215,8 +215,8 @@ class Key:
         rotary: of how many of theirs, from the first, the rows of each head are pairs (x_i, x_{i + width/2}) and not
             neighbours.
         row: theirs is a matrix of one row, ours a vector.
-        by_head: theirs is one matrix in which the queries, keys and values of one head stand together, and then those
-            of the next.
+        whole: theirs is one matrix of all that ours stacks: block after block ("blocks"), or the blocks' rows of one
+            head, and then those of the next ("heads"); or it is one of several.
     """
 
     ours: str
@@ -224,7 +224,7 @@ class Key:
     turned: bool = False
     rotary: int = 0
     row: bool = False
-    by_head: bool = False
+    whole: Literal["blocks", "heads"] | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -247,6 +247,32 @@ class Like:
     """The value that another of our fields has."""
 
     field: str
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """The value that config.json gives a field of a classifier.
+
+    Attributes:
+        field: theirs.
+        names: ours by theirs.
+        default: theirs where it says nothing.
+    """
+
+    field: str
+    names: Mapping[str, Any]
+    default: str
+
+    def read(self, config: Mapping[str, Any]) -> Any:
+        """Our value, from their config.json."""
+        value = config.get(self.field, self.default)
+        if not isinstance(value, str) or value not in self.names:
+            raise refusal(self.field, value, f"known: {', '.join(self.names)}")
+        return self.names[value]
+
+    def write(self, value: Any) -> dict[str, Any]:
+        """Their field, of our value."""
+        return next(({self.field: name} for name, ours in self.names.items() if ours == value), {})
 
 
 LABELS = object()

@@ -39,16 +39,20 @@ class ParameterKey:
         """One of theirs as ours, in their memory where no row moves."""
         part = part.mT if self.key.turned and part.ndim == 2 else part
         part = part[0] if self.key.row else part
-        if not self.key.by_head:
+        if self.key.whole is None:
             return self._neighbours(number, part)
-        apart = part.unflatten(0, (-1, self.blocks, self.head_width)).transpose(0, 1).flatten(1, 2)
+        if self.key.whole == "heads":
+            part = part.unflatten(0, (-1, self.blocks, self.head_width)).transpose(0, 1).flatten(0, 2)
+        apart = part.unflatten(0, (self.blocks, -1))
         return torch.cat([self._neighbours(block, rows) for block, rows in enumerate(apart)])
 
     def unview(self, number: int, part: Tensor) -> Tensor:
         """Rows of ours in the order that theirs have."""
-        if not self.key.by_head:
+        if self.key.whole is None:
             return self._halves(number, part)
         blocks = [self._halves(block, rows) for block, rows in enumerate(part.chunk(self.blocks))]
+        if self.key.whole == "blocks":
+            return torch.cat(blocks)
         return torch.stack([block.unflatten(0, (-1, self.head_width)) for block in blocks], 1).flatten(0, 2)
 
     def _neighbours(self, number: int, part: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from langue.console import say
 from langue.errors import LangueError, hint
 from langue.hub.families import FAMILIES
-from langue.hub.family import Family, HeadSettings, Like, value_of
+from langue.hub.family import Family, HeadSettings, Like, Theirs, value_of
 from langue.hub.source import Source
 from langue.models import ModelConfig
 from langue.models.layers import LayerFields
@@ -23,7 +23,7 @@ KEPT = (
 )
 """Settings that are of no use to a model and are written back."""
 
-HEAD_FIELDS = ("head_bias", "head_dense", "head_norm")
+HEAD_FIELDS = ("head_bias", "head_dense", "head_dense_bias", "head_norm")
 """Fields of ours that heads decide and tables do not."""
 
 # What config.json says besides that changes nothing of what a model computes.
@@ -97,8 +97,12 @@ def read_settings(source: Source, head: HeadSettings) -> ModelConfig:
         fields[name] = fields[value.field] if isinstance(value, Like) else value
     if head.classifier is not None:
         outputs = count_labels(source) if head.labelled else head.classifier["outputs"]
-        fields["classifier"] = {**head.classifier, "outputs": outputs}
+        fields["classifier"] = {**_read_classifier(head.classifier, source.config), "outputs": outputs}
     return parse(ModelConfig, fields, f"{source.file}, as Langue understands it")
+
+
+def _read_classifier(fields: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.read(config) if isinstance(value, Theirs) else value for name, value in fields.items()}
 
 
 def remark_unknown(source: Source) -> None:
@@ -230,6 +234,14 @@ def _fits(head: HeadSettings, config: ModelConfig) -> bool:
     if (ours is None) != (theirs is None):
         return False
     if ours is not None and theirs is not None:
+        chosen = {
+            name: getattr(ours, name)
+            for name, value in theirs.items()
+            if isinstance(value, Theirs) and getattr(ours, name) in value.names.values()
+        }
+        if any(isinstance(value, Theirs) and name not in chosen for name, value in theirs.items()):
+            return False
+        theirs = {**theirs, **chosen}
         wanted = parse(type(ours), {**theirs, "outputs": ours.outputs if head.labelled else theirs["outputs"]}, "head")
         # A vector of the text itself has no outputs to be labelled, and a bias without outputs is none.
         if wanted != ours or (head.labelled and not ours.outputs):
@@ -255,6 +267,10 @@ def write_settings(
         names = list(labels or [f"LABEL_{number}" for number in range(config.classifier.outputs)])
         fields["id2label"] = {str(number): name for number, name in enumerate(names)}
         fields["label2id"] = {name: number for number, name in enumerate(names)}
+    if config.classifier is not None and head.classifier is not None:
+        for name, value in head.classifier.items():
+            if isinstance(value, Theirs):
+                fields |= value.write(getattr(config.classifier, name))
     if not head.words:  # and so nothing is tied, whatever it says
         fields["tie_word_embeddings"] = kept.get("tie_word_embeddings", True)
     return {**kept, **fields}

@@ -51,6 +51,7 @@ _SHARED = {
     "tie_embeddings",
     "head_bias",
     "head_dense",
+    "head_dense_bias",
     "head_norm",
     "head_scale",
     "logit_cap",
@@ -149,6 +150,8 @@ class ModelConfig(LayerFields):
     """A bias for each token's logit."""
     head_dense: DenseKind = "none"
     """A dense layer of this activation before the head, as BERT has one (gelu)."""
+    head_dense_bias: bool = True
+    """Biases in that dense layer and its norm."""
     head_norm: bool = False
     """Normalise what that dense layer gives."""
     head_scale: bool = False

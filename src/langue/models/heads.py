@@ -21,8 +21,18 @@ class ClassifierConfig(Settings):
     """The vector of a text: its first position's, its last one's, or the mean of all."""
     dense: DenseKind = "none"
     """A dense layer of this activation before the outputs, as BERT has one (tanh)."""
+    dense_bias: bool = True
+    """Biases in the dense layer and its norm."""
+    norm: bool = False
+    """Normalise what the dense layer gives, as ModernBERT does."""
     bias: bool = True
     """A bias for each output."""
+
+
+def at_positions(head: ClassifierConfig | None, outputs: int) -> ClassifierConfig:
+    """A head that judges positions: one that does already with so many outputs, or else a plain one."""
+    plain = ClassifierConfig(level="position")
+    return (head if head is not None and head.level == "position" else plain).replace(outputs=outputs)
 
 
 class DenseConfig(Settings):

@@ -198,9 +198,9 @@ def _prepare(config: ModelConfig) -> nn.Module | None:
     """The layers before the head."""
     layers: list[nn.Module] = []
     if config.head_dense != "none":
-        layers.append(Dense(config.width, config.head_dense))
+        layers.append(Dense(config.width, config.head_dense, bias=config.head_dense_bias))
     if config.head_norm:
-        layers.append(make_norm(config.norm, config.width, config.norm_epsilon, True))
+        layers.append(make_norm(config.norm, config.width, config.norm_epsilon, config.head_dense_bias))
     if config.head_scale:
         layers.append(Scale(config.width**-0.5))
     if len(layers) > 1:
@@ -230,4 +230,6 @@ def _classifier(config: ModelConfig) -> Classifier | None:
         dense=chosen.dense,
         bias=chosen.bias,
         dropout=config.dropout,
+        dense_bias=chosen.dense_bias,
+        norm=make_norm(config.norm, config.width, config.norm_epsilon, chosen.dense_bias) if chosen.norm else None,
     )

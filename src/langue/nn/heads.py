@@ -74,7 +74,7 @@ class Dense(nn.Module):
 
 
 class Classifier(nn.Module):
-    """output(dropout(dense(pool(hidden)))) for a text, or the same without pooling for each position.
+    """output(dropout(norm(dense(pool(hidden))))) for a text, or the same without pooling for each position.
 
     Args:
         width: of the hidden vectors.
@@ -82,6 +82,8 @@ class Classifier(nn.Module):
         level: "text" or "position".
         pooling: which vector stands for a text, see `pool`.
         dense: activation of a dense layer before the output (Devlin et al. 2019 call it the pooler), or "none".
+        dense_bias: give the dense layer a bias.
+        norm: of what the dense layer gives; None leaves it.
         bias: add a bias to each output.
         dropout: probability of dropping a number before the output.
     """
@@ -96,10 +98,13 @@ class Classifier(nn.Module):
         dense: DenseKind,
         bias: bool,
         dropout: float,
+        dense_bias: bool = True,
+        norm: nn.Module | None = None,
     ):
         super().__init__()
         self.pooling = pooling if level == "text" else None
-        self.dense = Dense(width, dense) if dense != "none" else nn.Identity()
+        self.dense = Dense(width, dense, bias=dense_bias) if dense != "none" else nn.Identity()
+        self.norm = norm or nn.Identity()
         self.dropout = Dropout(dropout)
         # It begins as good as undecided; from larger values it would first have to unlearn its own opinion.
         self.output = (
@@ -109,7 +114,7 @@ class Classifier(nn.Module):
     def forward(self, hidden: Tensor, valid: Tensor | None) -> Tensor:
         """Hidden vectors (B, T, width), of which `valid` (B, T) are no padding, as (B, outputs) or (B, T, outputs)."""
         x = hidden if self.pooling is None else pool(hidden, valid, self.pooling)
-        return self.output(self.dropout(self.dense(x)))
+        return self.output(self.dropout(self.norm(self.dense(x))))
 
 
 class Embedder(nn.Module):

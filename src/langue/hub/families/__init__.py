@@ -11,6 +11,7 @@ from langue.hub.families.gpt_neox import GPT_NEOX
 from langue.hub.families.llama import LLAMA, MISTRAL, QWEN2, QWEN3
 from langue.hub.families.m2m100 import M2M100
 from langue.hub.families.marian import MARIAN
+from langue.hub.families.modernbert import MODERNBERT
 from langue.hub.families.olmo2 import OLMO2
 from langue.hub.families.roberta import ROBERTA, XLM_ROBERTA
 from langue.hub.families.t5 import MT5, T5
@@ -31,6 +32,7 @@ FAMILIES: dict[str, Family] = {
     "roberta": ROBERTA,
     "xlm-roberta": XLM_ROBERTA,
     "distilbert": DISTILBERT,
+    "modernbert": MODERNBERT,
     "t5": T5,
     "mt5": MT5,
     "bart": BART,

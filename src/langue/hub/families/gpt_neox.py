@@ -90,7 +90,7 @@ GPT_NEOX = Family(
             f"{_BLOCK}.mixer.query_key_value.{{part}}",
             f"{_LAYER}.attention.query_key_value.{{part}}",
             rotary=2,
-            by_head=True,
+            whole="heads",
         ),
         Key(f"{_BLOCK}.mixer.output.{{part}}", f"{_LAYER}.attention.dense.{{part}}"),
         Key(f"{_BLOCK}.sublayers.1.norm.{{part}}", f"{_LAYER}.post_attention_layernorm.{{part}}"),

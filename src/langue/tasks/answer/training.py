@@ -8,7 +8,7 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.models import Model
-from langue.models.config import ClassifierConfig
+from langue.models.heads import at_positions
 from langue.tasks.answer.data import check, encoded_windows
 from langue.tasks.answer.objective import Extract
 from langue.tasks.answer.predict import Answer
@@ -42,7 +42,7 @@ class AnswerTraining(TableTraining[AnswerRecipe]):
             raise LangueError("task: answer wants model.form: encoder or decoder")
         if recipe.data.benchmark is not None:
             recipe = recipe.replace(answer=_of_benchmark(recipe))
-        head = ClassifierConfig(level="position", outputs=2)
+        head = at_positions(recipe.model.classifier, 2)
         return recipe.replace(model={"classifier": head})
 
     def learn(self, rows: list[Labelled]) -> Examples:

@@ -65,6 +65,8 @@ class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRe
             outputs=len(settings.labels) or 1,
             pooling=settings.pooling or (head.pooling if head else usual),
             dense=settings.dense or (head.dense if head else "none"),
+            dense_bias=head.dense_bias if head else True,
+            norm=head.norm if head else False,
             bias=head.bias if head else True,
         )
         if recipe.model.form == "seq2seq":

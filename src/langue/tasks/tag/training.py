@@ -9,7 +9,7 @@ from langue.data.examples import Examples
 from langue.data.labelled import Labelled, missing_columns, read_split
 from langue.errors import LangueError
 from langue.models import Model
-from langue.models.config import ClassifierConfig
+from langue.models.heads import at_positions
 from langue.tasks.table_training import TableTraining
 from langue.tasks.tag.data import encoded_pieces, tags_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
@@ -56,7 +56,7 @@ class TagTraining(TableTraining[TagRecipe]):
         metric = settings.metric or known[0]
         if metric not in known:
             raise LangueError(f"tag.metric: {metric!r} is none of {', '.join(known)}, which these labels allow")
-        head = ClassifierConfig(level="position", outputs=len(settings.labels))
+        head = at_positions(recipe.model.classifier, len(settings.labels))
         return recipe.replace(model={"classifier": head}, tag=settings.replace(metric=metric))
 
     def learn(self, rows: list[Labelled]) -> Examples:
