@@ -51,5 +51,5 @@ def test_the_extras_are_those_of_the_project():
 def _module(need: str) -> str:
     """What is imported of a requirement such as `psycopg[binary]>=3.2`."""
     name = re.split(r"[\[>]", need)[0]
-    others = {"scikit-learn": "sklearn", "python-docx": "docx", "python-pptx": "pptx"}
+    others = {"scikit-learn": "sklearn", "python-docx": "docx", "python-pptx": "pptx", "mlflow-skinny": "mlflow"}
     return others.get(name, name.replace("-", "_"))

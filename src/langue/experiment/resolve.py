@@ -25,6 +25,7 @@ HARMLESS = {
     "training.checkpoint_every",
     "training.keep",
     "training.log_every",
+    "training.log_to",
     "training.max_skipped",
 }
 """Fields that may change when a run is resumed: where it computes, and what it writes down."""

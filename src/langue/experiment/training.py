@@ -24,6 +24,7 @@ from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.teacher import with_texts
+from langue.experiment.trackers import Trackers
 from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
 from langue.files import discard_pieces, replacing_listed
@@ -39,7 +40,7 @@ from langue.tasks.recipes import read_recipe
 from langue.tasks.training_task import Shape, TrainingTask, training_task
 from langue.text import Tokenizer, train_tokenizer
 from langue.training import Trainer, choose_device, freeze, latest
-from langue.training.log import Log
+from langue.training.log import Log, OnRow
 from langue.training.trainer import INTERRUPTED
 from langue.wording import short
 
@@ -83,10 +84,11 @@ class Training:
     Args:
         trainer: at the step from which it goes on.
         folder: the run's.
+        trackers: that follow it.
     """
 
-    def __init__(self, trainer: Trainer, folder: RunFolder):
-        self.trainer, self.folder = trainer, folder
+    def __init__(self, trainer: Trainer, folder: RunFolder, trackers: Trackers):
+        self.trainer, self.folder, self.trackers = trainer, folder, trackers
         patience = trainer.config.patience
         if trainer.used_budget() >= 1 or (patience is not None and trainer.progress.since_best >= patience):
             trainer.stopped = "it had ended before"
@@ -111,7 +113,7 @@ class Training:
                     keep(cast(Model, trainer.model), folder, _training_task(folder).notes)
         if is_first():
             if trainer.stopped != INTERRUPTED:
-                _test(folder, trainer.device, trainer.progress.step)
+                _test(folder, trainer.device, trainer.progress.step, self.trackers.log)
                 write_judging(folder, trainer.device)
                 compare_with_teacher(folder, lambda: _training_task(folder), str(trainer.device))
             if report:
@@ -136,22 +138,24 @@ def set_up(
     device = choose_device(recipe.training.device)
     process_group(device)
     resume = folder.is_run() if resume == "auto" else resume
+    trackers = Trackers(recipe.training.log_to if is_first() else ())
     with folder.claim(resume=resume) if is_first() else nullcontext():
         if is_first():
             if data is not None:
                 recipe = kept_data(recipe, folder) if resume else materialize(data, recipe, folder.data)
             recipe = go_on_from(recipe, folder, start_from) if resume else begin_from(recipe, start_from)
             recipe = with_texts(recipe, folder, resume=bool(resume))
-            trainer = (_resume if resume else _begin)(recipe, folder)
+            trainer = (_resume if resume else _begin)(recipe, folder, trackers)
             wait()
         else:
             wait()
             with unsaid():  # the first process says it
-                trainer = _build(folder.recipe(), folder).trainer
-        yield Training(trainer, folder)
+                trainer = _build(folder.recipe(), folder, trackers).trainer
+        with trackers.following(folder, trainer):
+            yield Training(trainer, folder, trackers)
 
 
-def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
+def _begin(recipe: Recipe, folder: RunFolder, trackers: Trackers) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
     task = training_task(recipe)
     tokenizer = task.finished_tokenizer(recipe, train_tokenizer(recipe.tokenizer, task.texts(recipe)))
@@ -159,7 +163,7 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     _check_fit(recipe, task.known_shape(recipe))
     tokenizer.save(folder.path)
     task.prepare(recipe, tokenizer, folder.data)
-    built = _build(recipe, folder)
+    built = _build(recipe, folder, trackers)
     with replacing_listed(folder.path) as stage:
         content = json.dumps(environment(), indent=2) + "\n"
         (stage / folder.environment_file.name).write_text(content, encoding="utf-8")
@@ -169,11 +173,11 @@ def _begin(recipe: Recipe, folder: RunFolder) -> Trainer:
     return built.trainer
 
 
-def _resume(recipe: Recipe, folder: RunFolder) -> Trainer:
+def _resume(recipe: Recipe, folder: RunFolder, trackers: Trackers) -> Trainer:
     """Go on with a run, from its beginning if it has no checkpoint yet."""
     recipe = reconcile(recipe, folder)
     _check_fit(recipe, training_task(recipe).known_shape(recipe))
-    trainer = _build(recipe, folder).trainer
+    trainer = _build(recipe, folder, trackers).trainer
     write_recipe(recipe, folder.recipe_file)
     return trainer
 
@@ -195,7 +199,7 @@ class _Built(NamedTuple):
     weights: Mapping[str, str]
 
 
-def _build(recipe: Recipe, folder: RunFolder) -> _Built:
+def _build(recipe: Recipe, folder: RunFolder, trackers: Trackers) -> _Built:
     """The trainer of a run whose data stand, at its last checkpoint.
 
     Raises:
@@ -230,7 +234,7 @@ def _build(recipe: Recipe, folder: RunFolder) -> _Built:
     if folder.sources_file.exists():
         check_sources(folder.sources_file, task.fingerprints, "data")
         check_sources(folder.sources_file, weights, "weights")
-    watch = build_watch(task, folder, device)
+    watch = build_watch(task, folder, device, trackers.log)
     trainer = Trainer(model, algorithm, training, folder.path, watch, strategy, task.companion)
     if checkpoint is not None:
         trainer.resume(checkpoint)
@@ -261,13 +265,13 @@ def _training_task(folder: RunFolder) -> TrainingTask:
     return training_task(recipe)(recipe, Tokenizer.load(folder.path), folder.data)
 
 
-def _test(folder: RunFolder, device: torch.device, step: int) -> None:
+def _test(folder: RunFolder, device: torch.device, step: int, on_row: OnRow) -> None:
     """Evaluate the kept weights on the test data, once for each end of the training, and write it down."""
     if folder.recipe().data.test is None or any(row["step"] == step for row in read_record(folder.path).test):
         return
     metrics = _training_task(folder).test(load_weights(folder.model, device))
     if metrics is not None:
-        Log(folder.metrics_file, step).write(step=step, split="test", **metrics)
+        Log(folder.metrics_file, step, on_row).write(step=step, split="test", **metrics)
 
 
 def _result(trainer: Trainer, folder: RunFolder) -> Run:

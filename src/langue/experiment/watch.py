@@ -16,14 +16,14 @@ from langue.parallel import is_first, process_group
 from langue.tasks.training_task import TrainingTask
 from langue.training import Watch
 from langue.training.device import autocast
-from langue.training.log import ADVICE
+from langue.training.log import ADVICE, OnRow
 from langue.wording import in_words
 
 LOOKING = 0.03
 """Seconds in which it is measured how fast the machine is."""
 
 
-def build_watch(task: TrainingTask, folder: RunFolder, device: torch.device) -> Watch:
+def build_watch(task: TrainingTask, folder: RunFolder, device: torch.device, on_row: OnRow) -> Watch:
     """Everything that the trainer asks of its surroundings."""
     precision = task.recipe.training.precision
     return Watch(
@@ -36,6 +36,7 @@ def build_watch(task: TrainingTask, folder: RunFolder, device: torch.device) -> 
         peak=_pace(device, precision),
         steps_per_epoch=task.steps_per_epoch,
         from_start=task.from_start,
+        on_row=on_row,
     )
 
 

@@ -42,6 +42,8 @@ def _of_training(settings: Content) -> set[str]:
         fields |= {"final_share"}
     if settings.get("warmup_share") is not None:
         fields |= {"warmup_steps"}
+    if not settings.get("log_to"):
+        fields |= {"log_to"}
     if settings.get("batch_tokens") is not None:
         fields |= {"batch_size"}
     return fields

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from langue.files import replacing, sync
 from langue.files.disk import write_errors
 from langue.files.metric_rows import read_lines, write_line
+
+OnRow = Callable[[Mapping[str, Any]], None]
 
 ADVICE = "make room and go on by --resume of langue train; what was saved before is whole"
 """The advice about a full disk, true of a training without a checkpoint as well."""
@@ -21,12 +24,14 @@ class Log:
         resumed: the step that training goes on from; lines of later steps are taken out, since they come again, and so
             are damaged ones, which a warning names. All others stay as they are, byte for byte.
 
+        on_row: called with the values of each line that is written.
+
     Raises:
         LangueError: the disk is full or cannot be written.
     """
 
-    def __init__(self, path: Path | None, resumed: int = 0):
-        self.path = path
+    def __init__(self, path: Path | None, resumed: int = 0, on_row: OnRow | None = None):
+        self.path, self.on_row = path, on_row
         if path is not None and path.exists():
             kept = [line.raw for line in read_lines(path) if line.values["step"] <= resumed] if resumed else []
             with replacing(path, advice=ADVICE) as place:
@@ -38,6 +43,8 @@ class Log:
             return
         with write_errors(self.path, ADVICE), self.path.open("ab") as file:
             file.write(write_line(values))
+        if self.on_row is not None:
+            self.on_row(values)
 
     def sync(self) -> None:
         """Wait until all lines are on the disk, so that a checkpoint never knows of a step that the lines lack."""

@@ -10,6 +10,7 @@ from langue.settings import Settings
 
 ScheduleKind = Literal["cosine", "wsd", "linear", "inverse_sqrt", "constant"]
 OptimizerKind = Literal["muon", "adamw"]
+TrackerName = Literal["tensorboard", "trackio", "wandb", "mlflow"]
 ParallelKind = Literal["replicated", "sharded", "tensor"]
 
 BOUNDS = ("steps", "seconds", "tokens", "flops", "epochs")
@@ -104,6 +105,8 @@ class TrainingSettings(Settings):
     """Checkpoints that are kept."""
     log_every: int = Field(default=10, ge=1)
     """Steps between lines of metrics.jsonl."""
+    log_to: tuple[TrackerName, ...] = ()
+    """Trackers of experiments that get the same numbers; none reaches the network unless its environment says so."""
     max_skipped: int = Field(default=10, ge=1)
     """Stop after so many steps in a row whose loss or gradient was not finite."""
 

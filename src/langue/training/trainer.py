@@ -242,7 +242,7 @@ class Trainer:
                 goes on. What lies in between costs it no time.
         """
         if self._log is None:
-            self._log = Log(self._file("metrics.jsonl"), self.progress.step)
+            self._log = Log(self._file("metrics.jsonl"), self.progress.step, self.watch.on_row)
         if self._pace is not None and is_first():
             self._pace.look()
         self._begun, self._is_running = time.perf_counter(), True

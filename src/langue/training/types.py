@@ -137,6 +137,7 @@ class Watch:
             most a hundredth of the time.
         steps_per_epoch: counts for a budget of epochs.
         from_start: evaluate the weights that the training begins from as well, before its first step.
+        on_row: called with the values of each line of metrics.jsonl.
     """
 
     evaluate: Callable[[Any], Mapping[str, float]] | None = None
@@ -148,3 +149,4 @@ class Watch:
     peak: Callable[[], float] | None = None
     steps_per_epoch: float | None = None
     from_start: bool = False
+    on_row: Callable[[Mapping[str, Any]], None] | None = None
