@@ -207,7 +207,7 @@ LOSING = {
 """Command lines that lose too much of their data, for each verb that counts what it loses."""
 
 KEEPING = {("generate",), ("fill",), ("classify",), ("answer",), ("tag",), ("translate",), ("transcribe",), ("embed",)}
-KEEPING |= {("index", name) for name in ("build", "add", "delete", "info", "search", "mine")} | {
+KEEPING |= {("index", name) for name in ("build", "add", "delete", "info", "search", "watch", "ask", "mine")} | {
     ("inspect", "attention")
 }
 KEEPING |= {

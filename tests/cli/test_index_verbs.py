@@ -1,7 +1,10 @@
 """`langue index …` and `langue demo search`: what is printed, and what is said about mistakes."""
 
+import io
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -10,8 +13,11 @@ from tests.search.small import Counting, rows
 
 from langue.cli import run
 from langue.data.embedded import embedded_docstrings
+from langue.models import ModelConfig, build, save_model
+from langue.models.config import ClassifierConfig
 from langue.search import Index
 from langue.search.rerank import fuse, judge
+from langue.text import TokenizerSettings, train_tokenizer
 
 HEAVY = {"torch", "lancedb", "pandas", "pyarrow", "tokenizers", "transformers"}
 """Libraries that take longer to import than a search for words takes."""
@@ -203,3 +209,90 @@ def test_a_reranker_has_the_last_word(tmp_path, rerank):
     longest = sorted((len(row["text"].strip()) for row in given), reverse=True)[:5]
     assert [hit.score for hit in found] == longest
     assert [len(hit.text) for hit in found] == longest
+
+
+def test_many_questions_are_asked_of_a_file_or_a_pipe(folder, tmp_path, capsys, monkeypatch):
+    place = str(tmp_path / "index")
+    run(["index", "build", str(folder), "--out", place])
+    questions = tmp_path / "questions.txt"
+    questions.write_bytes(b"cactus\n\nengine\n\xff\n")
+    capsys.readouterr()
+    assert run(["index", "search", place, "--file", str(questions), "--k", "1", "--json"]) == 1  # one is no UTF-8
+    found = capsys.readouterr()
+    assert [json.loads(line)["query"] for line in found.out.splitlines()] == ["cactus", "engine"]
+    assert f"{questions}, line 4: invalid UTF-8" in found.err
+    monkeypatch.setattr("sys.stdin", io.StringIO("cactus\n\ndough\n"))
+    assert run(["index", "search", place]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("──")] == ["── cactus", "── dough"]
+    assert run(["index", "search", place, "cactus", "--file", str(questions)]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_at_a_terminal_one_asks_again_and_again(folder, tmp_path):
+    pty = pytest.importorskip("pty")
+    place = str(tmp_path / "index")
+    run(["index", "build", str(folder), "--out", place])
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "langue", "index", "search", place]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as shell:
+        os.write(ours, b"cactus\nyear\n" + b"\n" + b"engine\n\x04")
+        said, _ = shell.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert shell.returncode == 0
+    assert "Look for something in 4 passages; Ctrl-D ends." in said
+    assert said.count("── ") == 3
+    assert "⟦Water the cactus rarely.⟧" in said
+
+
+def test_a_watch_looks_once_or_until_it_is_stopped(folder, tmp_path, capsys):
+    place = str(tmp_path / "index")
+    assert run(["index", "watch", str(folder), "--out", place, "--once"]) == 1  # one could not be read
+    assert "4 documents in 4 passages\n4 added" in capsys.readouterr().out
+    (folder / "broken.pdf").unlink()
+    assert run(["index", "watch", str(folder), "--out", place, "--once", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["change"]["unchanged"] == 4
+    command = [sys.executable, "-m", "langue", "index", "watch", str(folder), "--out", place, "--every", "0.05"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert "4 documents" in watch.stdout.readline()
+        assert "4 unchanged" in watch.stdout.readline()
+        (folder / "new.txt").write_text("A tulip.")
+        assert "5 documents" in watch.stdout.readline()
+        assert "1 added" in watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(60) == 0
+    assert run(["index", "search", place, "tulip"]) == 0
+    assert "⟦A tulip.⟧" in capsys.readouterr().out
+
+
+def test_an_answer_names_its_passage(folder, tmp_path, capsys):
+    tokenizer = train_tokenizer(TokenizerSettings(kind="byte"), [])
+    model = build(
+        ModelConfig(
+            form="encoder",
+            layers=1,
+            width=16,
+            heads=2,
+            context=256,
+            vocab_size=tokenizer.vocab_size,
+            classifier=ClassifierConfig(outputs=2, level="position"),
+        )
+    )
+    save_model(model, tmp_path / "model")
+    tokenizer.save(tmp_path / "model")
+    place = str(tmp_path / "index")
+    run(["index", "build", str(folder), "--out", place])
+    capsys.readouterr()
+    asked = ["index", "ask", place, "Which engine is new?", "--model", str(tmp_path / "model")]
+    assert run([*asked, "--json"]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    [cited] = reply["citations"]
+    start, end = cited["sentence"]
+    assert cited["text"][start:end] == reply["answer"]
+    assert run(asked) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{reply['answer']}\n\n[{cited['number']}] {cited['document']} [0:")
+    assert f"⟦{reply['answer']}⟧" in said
+    assert run(["index", "ask", place, "unfindable", "--model", str(tmp_path / "model")]) == 0
+    assert capsys.readouterr().out == "no passage answers that\n\n"

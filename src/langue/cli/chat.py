@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 
 from langue.cli.inputs import json_line
 from langue.cli.options import Adapter, Device, Json, Weights
+from langue.cli.prompt import guarded, only_ctrl_c, typed_lines
 from langue.cli.searching import ChatOptions
 from langue.cli.status import OK
 from langue.console import say
@@ -21,6 +21,8 @@ from langue.lazy import fetch_named
 
 MOST_CALLS = 8
 """Times that an answer may call tools before it has to say something."""
+
+GREETING = "Talk to the model. /help lists commands; Ctrl-C stops an answer, Ctrl-D ends."
 
 COMMANDS = {
     "/help": "these commands",
@@ -157,27 +159,14 @@ def chat(
     functions = {name.partition(":")[2]: fetch_named(name, "a tool") for name in tools}
     task = load(run, device, task="generate", adapter=adapter, weights=weights)
     dialogue = Dialogue(task, system, functions, options.of_answers(), as_json)
-    for text in messages or _typed():
+    for text in messages or typed_lines(GREETING):
         if not (text.startswith("/") and not messages):
-            _guarded(lambda text=text: dialogue.say(text), strict=bool(messages))
+            guarded(lambda text=text: dialogue.say(text), strict=bool(messages))
         elif text.split()[0] in ("/quit", "/exit"):
             break
         else:
-            _guarded(lambda text=text: _command(dialogue, text))
+            guarded(lambda text=text: _command(dialogue, text))
     return OK
-
-
-def _guarded(act: Callable[[], None], strict: bool = False) -> None:
-    """Let Ctrl-C end what is under way alone, and tell what cannot be done without ending the conversation."""
-    try:
-        act()
-    except KeyboardInterrupt as error:
-        _only_ctrl_c(error)
-        print()
-    except LangueError as error:
-        if strict or not sys.stdin.isatty():
-            raise
-        say(str(error))
 
 
 def _command(dialogue: Dialogue, text: str) -> None:
@@ -211,35 +200,6 @@ def _save(dialogue: Dialogue, file: Path | None) -> None:
     say(f"appended to {file}")
 
 
-def _typed() -> Iterator[str]:
-    """Lines that a person types, or that come through a pipe; empty ones are left out."""
-    is_person = sys.stdin is not None and sys.stdin.isatty()
-    if is_person:
-        _remember_lines()
-        say("Talk to the model. /help lists commands; Ctrl-C stops an answer, Ctrl-D ends.")
-    while True:
-        try:
-            line = input("> ") if is_person else next(sys.stdin)
-        except KeyboardInterrupt as error:
-            _only_ctrl_c(error)
-            if not is_person:
-                raise
-            print()
-            continue
-        except (EOFError, StopIteration):
-            return
-        if line.strip():
-            yield line.strip()
-
-
-def _remember_lines() -> None:
-    """Let the arrow keys bring back what was typed."""
-    try:
-        import readline  # noqa: F401 - `input` uses it once it is there
-    except ImportError:
-        return
-
-
 def _shown(pieces: Iterator[str]) -> str:
     """The text of pieces, each shown as it comes; of an answer that Ctrl-C stops, what there was."""
     shown = ""
@@ -249,16 +209,10 @@ def _shown(pieces: Iterator[str]) -> str:
             sys.stdout.write(piece)
             sys.stdout.flush()
     except KeyboardInterrupt as error:
-        _only_ctrl_c(error)
+        only_ctrl_c(error)
         say("\n(stopped)")
     print()
     return shown
-
-
-def _only_ctrl_c(error: KeyboardInterrupt) -> None:
-    """Raise again what is no Ctrl-C: SIGTERM ends the whole conversation."""
-    if getattr(error, "signal", signal.SIGINT) != signal.SIGINT:
-        raise error
 
 
 def _text(value: Any) -> str:

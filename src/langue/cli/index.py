@@ -1,4 +1,4 @@
-"""`langue index build`, `add`, `delete`, `info` and `search`."""
+"""`langue index build`, `add`, `delete`, `info`, `search`, `watch` and `ask`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from langue.cli.options import AtLeastOne, Device, Json, Several, chosen
+from langue.cli.options import AtLeastOne, Device, Flag, Json, Several, chosen
 from langue.console import print_styled, visible
 from langue.search.settings import IndexSettings
 from langue.settings import parse
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from langue.search.change import Change
 
 IndexPlace = Annotated[str, Parameter(help="What `langue index build` made.")]
+Seconds = Annotated[float, Parameter(validator=Number(gt=0))]
 IndexModel = Annotated[Path | None, Parameter(help="The model that made the index, if it is not where it was.")]
+
+GREETING = "Look for something in {passages} passages; Ctrl-D ends."
 
 
 @Parameter(name="*", negative="")
@@ -64,6 +68,107 @@ def build(
     index = Index.build(list(docs), out, model, made_by, device)
     assert index.change is not None
     return _tell(index, index.change, as_json)
+
+
+def watch(
+    folder: Path,
+    /,
+    *,
+    out: str,
+    model: Path | None = None,
+    settings: IndexOptions = IndexOptions(),  # noqa: B008 - it is frozen
+    every: Seconds = 2.0,
+    once: Flag = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> int:
+    """Keep an index up with a folder: what is added, changed or deleted there is so in the index. Ctrl-C ends.
+
+    Args:
+        folder: The folder with documents, as for build.
+        out: The index to make or to bring up to date, or postgresql://USER@HOST/DATABASE#NAME.
+        model: As for build.
+        settings: What is a passage, and how vectors are kept.
+        every: Seconds between looks at the folder.
+        once: Look once and end; exit status 1 says that some documents could not be read.
+        as_json: Print each change as one JSON object.
+    """
+    from langue.cli.prompt import only_ctrl_c
+    from langue.console import say
+    from langue.errors import LangueError
+    from langue.search.watch import FolderWatch
+
+    watched = FolderWatch(folder, out, model, parse(IndexSettings, chosen(settings), "index watch"), device)
+    if once:
+        change = watched.look()
+        assert watched.index is not None
+        assert change is not None
+        return _tell(watched.index, change, as_json)
+    say(f"watching {folder}; Ctrl-C ends")
+    last = ""
+    try:
+        while True:
+            try:
+                change, last = watched.look(), ""
+                if change is not None and watched.index is not None:
+                    _tell(watched.index, change, as_json)
+                    sys.stdout.flush()
+            except LangueError as error:  # what is wrong now may be mended by the next look
+                if str(error) != last:
+                    say(last := str(error))
+            time.sleep(every)
+    except KeyboardInterrupt as error:
+        only_ctrl_c(error)
+        return 0
+
+
+def ask(
+    index: IndexPlace,
+    question: str | None = None,
+    /,
+    *,
+    model: Path,
+    file: Path | None = None,
+    k: int = 5,
+    where: Several = (),
+    mode: Literal["dense", "text", "hybrid"] | None = None,
+    max_tokens: int = 256,
+    embedder: IndexModel = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> int:
+    """Answer a question from passages of an index, and cite them; without one, ask for many.
+
+    Args:
+        question: What to answer. Without one, questions are the lines of --file or of a pipe, or are typed at a prompt.
+        model: A run that finds answers in texts (task: answer) or writes (generate, chat, translate, summarize), or a
+            folder of Hugging Face's.
+        file: A text file with a question in each line.
+        k: How many passages the model reads.
+        where: A condition on documents, as for search; may be given several times.
+        mode: How passages are found, as for search.
+        max_tokens: The longest answer that is written.
+        as_json: Print one JSON object for each question, with the passages that are cited.
+    """
+    from langue.cli.prompt import for_each_question
+    from langue.search import Index
+    from langue.search.ask import PassageReader
+
+    opened = Index.open(index, embedder, device)
+    reader = PassageReader.load(opened, model, k=k, where=where, mode=mode, max_tokens=max_tokens)
+
+    def answer(text: str) -> None:
+        reply = reader.ask(text)
+        if as_json:
+            print(json.dumps(reply.as_json(), ensure_ascii=False))
+            return
+        if question is None:
+            print_styled(f"── {_printed(text)}")
+        print_styled(f"{_printed(reply.text) or 'no passage answers that'}\n")
+        for number, hit in reply.citations:
+            print_styled(f"[{number}] {_printed(hit.document)} [{hit.start}:{hit.end}]\n{_body(hit)}\n")
+
+    return for_each_question(question, file, answer, GREETING.format(passages=f"{opened.manifest.passages:,}"))
 
 
 def add(
@@ -128,9 +233,10 @@ def info(index: IndexPlace, /, *, as_json: Json = False) -> None:
 
 def search(
     index: IndexPlace,
-    query: str,
+    query: str | None = None,
     /,
     *,
+    file: Path | None = None,
     k: int = 10,
     where: Several = (),
     mode: Literal["dense", "text", "hybrid"] | None = None,
@@ -138,11 +244,12 @@ def search(
     model: IndexModel = None,
     device: Device = "auto",
     as_json: Json = False,
-) -> None:
-    """Find passages that answer a query, by what they mean and by their words.
+) -> int:
+    """Find passages that answer a query, by what they mean and by their words; without one, ask for many.
 
     Args:
-        query: What to look for.
+        query: What to look for. Without one, queries are the lines of --file or of a pipe, or are typed at a prompt.
+        file: A text file with a query in each line.
         k: How many passages.
         where: A condition such as year>=2020, lang=en, 'lang in en,de' or '"first name"=Ann'; may be given several
             times, and all must hold. `langue index info` tells the fields.
@@ -150,18 +257,25 @@ def search(
         rerank: A model that classifies pairs, to judge the best passages anew.
         as_json: Print one JSON object for each passage.
     """
+    from langue.cli.prompt import for_each_question
     from langue.search import Index
-
-    opened = Index.open(index, model, device)
-    show(opened, query, k=k, where=where, mode=mode, judge=rerank, as_json=as_json)
-
-
-def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None = None, **options: Any) -> None:
-    """Search, print what is found, and say how long it took, the model's time apart."""
-    from langue.console import say
     from langue.search.rerank import load_reranker
 
-    reranker = None if judge is None else load_reranker(judge, index.device)
+    opened = Index.open(index, model, device)
+    judge = None if rerank is None else load_reranker(rerank, device)
+
+    def ask(query_: str) -> None:
+        if query is None and not as_json:
+            print_styled(f"── {_printed(query_)}")
+        show(opened, query_, k=k, where=where, mode=mode, rerank=judge, as_json=as_json)
+
+    return for_each_question(query, file, ask, GREETING.format(passages=f"{opened.manifest.passages:,}"))
+
+
+def show(index: Index, query: str, *, as_json: bool = False, **options: Any) -> None:
+    """Search, print what is found, and say how long it took, the model's time apart."""
+    from langue.console import say
+
     mode = options["mode"] or index.mode
     start = time.perf_counter()
     if mode != "text" and query.strip():
@@ -169,11 +283,11 @@ def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None 
         start = time.perf_counter()
         options["vector"] = index.encode(query)
     encoded = time.perf_counter()
-    hits = index.search(query, rerank=reranker, **options)
+    hits = index.search(query, **options)
     done = time.perf_counter()
     for number, hit in enumerate(index.marked(hits, query, options.get("vector")), 1):
         if as_json:
-            print(json.dumps(hit.as_json(), ensure_ascii=False))
+            print(json.dumps({"query": query, **hit.as_json()}, ensure_ascii=False))
         else:
             print_styled(_shown(number, hit))
     model = f", and {1e3 * (encoded - start):.0f} ms for the model" if mode != "text" else ""
@@ -181,13 +295,16 @@ def show(index: Index, query: str, *, as_json: bool = False, judge: Path | None 
 
 
 def _shown(number: int, hit: Hit) -> str:
+    return f"{number}. {_printed(hit.document)} [{hit.start}:{hit.end}]  {hit.score:.4f}\n{_body(hit)}\n"
+
+
+def _body(hit: Hit) -> str:
     """A passage with its best sentence marked: bold on a terminal, else in double brackets."""
     start, stop = hit.sentence or (0, 0)
     begin, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("⟦", "⟧")
     before, inside, after = map(_printed, (hit.text[:start], hit.text[start:stop], hit.text[stop:]))
     text = f"{before}{begin}{inside}{end}{after}" if hit.sentence is not None else after
-    body = textwrap.fill(" ".join(text.split()), 110, initial_indent="   ", subsequent_indent="   ")
-    return f"{number}. {_printed(hit.document)} [{hit.start}:{hit.end}]  {hit.score:.4f}\n{body}\n"
+    return textwrap.fill(" ".join(text.split()), 110, initial_indent="   ", subsequent_indent="   ")
 
 
 def _printed(text: str) -> str:

@@ -66,6 +66,8 @@ VERBS: Verbs = {
         "delete": Verb("langue.cli.index:delete", "Take documents out of an index"),
         "info": Verb("langue.cli.index:info", "Tell what an index holds"),
         "search": Verb("langue.cli.index:search", "Find passages that answer a query"),
+        "watch": Verb("langue.cli.index:watch", "Keep an index up with a folder"),
+        "ask": Verb("langue.cli.index:ask", "Answer questions from passages, and cite them"),
         "mine": Verb("langue.cli.mine:mine", "Find passages that are mistaken for answers, to train on"),
     },
     "compare": Verb(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,8 @@ class Change:
     """Fields that cannot be filtered by, with what their values are, by how many documents have such."""
     named: list[tuple[str, str]] = field(default_factory=list)
     """The first of them, or the files they stand in, each with its reason and once."""
+    sources: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of the documents of each source that was read."""
 
     @property
     def failed(self) -> int:
@@ -65,7 +67,8 @@ class Change:
         """By name."""
         unkept = [[*pair, count] for pair, count in self.unkept.items()]
         named = [list(pair) for pair in self.named]
-        return {**vars(self), "dropped": dict(self.dropped), "unkept": unkept, "named": named}
+        counts = {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        return {**counts, "dropped": dict(self.dropped), "unkept": unkept, "named": named}
 
 
 def update(
@@ -75,6 +78,7 @@ def update(
     model: TextEmbedder | None,
     *,
     whole: bool,
+    leaving: Collection[str] = (),
 ) -> tuple[Change, IndexManifest]:
     """Put documents in the place of those with the same ids.
 
@@ -84,6 +88,7 @@ def update(
         manifest: what the index says of itself.
         model: makes the vectors; None where there are none.
         whole: take out documents that are not among these.
+        leaving: ids of documents to be taken out that are not among these.
 
     Returns:
         What happened, and what the index says of itself afterwards.
@@ -101,7 +106,7 @@ def update(
             writer.add(passages, _vectors(model, [passage.text for passage in passages]))
             next_key += len(passages)
             advance(len(passages), f"{change.added + change.replaced + change.unchanged:,} documents")
-    gone = [name for name in known if whole and name not in seen]
+    gone = [name for name in (known if whole else leaving) if name in known and name not in seen]
     if gone:
         removed += writer.delete(gone)
     change.deleted, change.encoded = len(gone), next_key - manifest.next_key
@@ -129,6 +134,7 @@ def _changed(
             change.drop(document.id, "duplicate id")
             continue
         seen.add(document.id)
+        change.sources.setdefault(document.source, []).append(document.id)
         document = document._replace(metadata=fields.take(document.id, document.metadata))
         change.unkept.update(document.unkept)
         digest = document.digest()

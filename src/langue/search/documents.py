@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from langue.data.benchmarks.beir import CORPUS, QUERIES
 from langue.data.documents import read_events
+from langue.data.folders import of_kinds, walk
 from langue.data.lines import UnreadableFile
 from langue.data.records import Dropped, is_blank, lack_of_text, left_out
 from langue.data.settings import ReadSettings
@@ -72,6 +73,11 @@ def read_documents(
     sources = [_corpus(name) for name in sources] if isinstance(sources, list | tuple) else _corpus(sources)
     sources, passed = _readable(sources)
     return _documents_of(find_sources(sources, (*PAGES, *CODE), passed), passed, settings, known or {})
+
+
+def readable_files(folder: Path) -> list[Path]:
+    """The files of a folder and of those below it of which documents are read, in the order of their names."""
+    return of_kinds(walk(folder)[0], (*TEXT, *TABLES, *PAGES, *CODE))[0]
 
 
 def _readable(sources: DataSource) -> tuple[DataSource, list[Dropped]]:

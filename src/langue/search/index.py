@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -179,7 +179,21 @@ class Index:
         """
         return self._update(sources, self.manifest, whole=False)
 
-    def _update(self, sources: DataSource, manifest: IndexManifest, *, whole: bool) -> Change:
+    def renew(self, sources: DataSource, leaving: Collection[str]) -> Change:
+        """Put in documents in the place of some that came from the same sources.
+
+        Args:
+            sources: as of `build`; none to take out alone.
+            leaving: ids of documents that are taken out if they are not among these.
+
+        Raises:
+            LangueError: a source cannot be read.
+        """
+        return self._update(sources, self.manifest, whole=False, leaving=leaving)
+
+    def _update(
+        self, sources: DataSource, manifest: IndexManifest, *, whole: bool, leaving: Collection[str] = ()
+    ) -> Change:
         from langue.search.change import update  # which a search has no use for, nor time
         from langue.search.documents import read_documents
 
@@ -189,8 +203,8 @@ class Index:
             there = self.store.manifest or manifest
             if (there.settings, there.model) != (manifest.settings, manifest.model):
                 raise LangueError(f"{self.place} was made otherwise by somebody else in the meantime; open it again")
-            self.change, after = update(writer, documents, there, model, whole=whole)
-            if not self.change.added + self.change.replaced + self.change.unchanged:
+            self.change, after = update(writer, documents, there, model, whole=whole, leaving=leaving)
+            if not leaving and not self.change.added + self.change.replaced + self.change.unchanged:
                 raise _nothing_to_find(self.change, manifest.settings.text)
             if self.store.manifest is None or self.change.encoded or self.change.deleted:
                 writer.commit(after)
