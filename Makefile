@@ -44,11 +44,20 @@ fields: $(STAMP)
 	$(BIN)/langue recipe fields --markdown > docs/recipe.md
 	$(BIN)/langue recipe fields --schema > src/langue/recipes/schema.json
 
+# The site of the documentation, in build/site.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # The wheel, and a try of it where nothing of this repository is at hand.
 dist: $(STAMP)
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	$(BIN)/python tests/try_wheel.py dist/*.whl
+
+# Five people who do their jobs by the tutorials alone, from the wheel: make first-hour DATA=folder MINILM=folder
+first-hour: dist
+	for person in student linguist engineer reader cluster_user; do \
+	  MINILM=$(MINILM) $(BIN)/python tests/first_hour/$$person.py dist/*.whl $(DATA) $(SECONDS) || exit 1; done
 
 benchmark: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[benchmark]'

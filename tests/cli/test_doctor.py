@@ -43,7 +43,7 @@ def test_little_memory_is_said():
 def test_the_extras_are_those_of_the_project():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     declared = project["optional-dependencies"]
-    assert set(EXTRAS) == set(declared) - {"dev", "benchmark"}
+    assert set(EXTRAS) == set(declared) - {"all", "benchmark", "dev", "docs"}
     for name, (modules, _) in EXTRAS.items():
         assert sorted(modules) == sorted(_module(need) for need in declared[name] if not need.startswith("langue["))
 

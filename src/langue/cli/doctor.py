@@ -23,10 +23,8 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         ("sacrebleu", "jiwer", "whisper_normalizer", "ir_measures", "sklearn"),
         "scores of translations, transcripts and searches",
     ),
-    "search": (
-        ("lancedb", "pyarrow", "pgvector", "psycopg", "snowballstemmer"),
-        "indexes on disk and in PostgreSQL, words by their stems",
-    ),
+    "search": (("lancedb", "pyarrow", "snowballstemmer"), "indexes on disk, words by their stems"),
+    "postgres": (("pgvector", "psycopg"), "indexes in PostgreSQL"),
     "documents": (
         ("pypdf", "selectolax", "webencodings", "docx", "pptx", "openpyxl", "docutils", "trafilatura"),
         "PDF files, web pages, Office, EPUB, e-mails and reStructuredText in an index",

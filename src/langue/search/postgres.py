@@ -26,7 +26,7 @@ from langue.search.store import IndexManifest, IndexWriter, Passage, Scored, Sto
 from langue.search.vectors import CANDIDATES, cosines, stored, to_bits
 from langue.search.where import NEGATIVE, Condition, Where
 
-psycopg, pgvector = (need(library, "search", "an index in PostgreSQL") for library in ("psycopg", "pgvector"))
+psycopg, pgvector = (need(library, "postgres", "an index in PostgreSQL") for library in ("psycopg", "pgvector"))
 _sql, _json, _vectors = (import_module(name) for name in ("psycopg.sql", "psycopg.types.json", "pgvector.psycopg"))
 SQL, Identifier, Literal, Placeholder = _sql.SQL, _sql.Identifier, _sql.Literal, _sql.Placeholder
 
