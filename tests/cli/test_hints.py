@@ -214,6 +214,7 @@ KEEPING |= {
     ("data", "verify"),
     ("data", "inspect"),
     ("demo",),
+    ("data", "look"),
     *(("recipe", name) for name in ("list", "show", "new", "fields")),
     ("adapter", "list"),
     ("adapter", "merge"),

@@ -32,6 +32,7 @@ VERBS: Verbs = {
         "report": Verb("langue.cli.tokenizer:report", "Tokens per word and bytes per token, by file"),
     },
     "data": {
+        "look": Verb("langue.cli.look:look", "Look at data before anything is learnt from them", columns=True),
         "prepare": Verb("langue.cli.data:prepare", "Turn text into a store of tokens"),
         "verify": Verb("langue.cli.data:verify", "Check every byte of a store of tokens"),
         "inspect": Verb("langue.cli.data:inspect", "Tell what a store of tokens holds"),

@@ -142,6 +142,32 @@ class Look:
                 by_column[name] = shares
         return by_column
 
+    def summary(self) -> dict[str, Any]:
+        """The same for a script to read."""
+        layout = self.layout
+        return {
+            "sources": list(self.names),
+            "kind": self.kind,
+            "files": self.files,
+            "bytes": self.size,
+            "rows": self.rows,
+            "whole": self.whole,
+            "task": self.task,
+            "read_as": {} if layout is None else dict(layout.columns),
+            "may_be_meant": {} if layout is None else {ours: list(theirs) for ours, theirs in layout.others.items()},
+            "problem": self.problem or None,
+            "columns": [column.summary() for column in self.columns],
+            "characters": self.characters,
+            "letters": len(self.letters),
+            "seconds": round(self.seconds, 2),
+            "languages": self.languages(),
+            "duplicates": self.repeated,
+            "contradicted": self.contradicted,
+            "odd": {name: {"rows": count, "first": first} for name, (count, first) in self.odd.items()},
+            "dropped": self.left_out.dropped(),
+            "examples": [dict(row) for row in self.examples()],
+        }
+
     def examples(self, count: int = 3) -> list[Mapping[str, Any]]:
         """Rows from the beginning, the middle and the end of what was kept."""
         ordered = sorted(self.kept, key=lambda record: (record.place.partition(",")[0], record.number))
@@ -243,7 +269,7 @@ class _Counted:
         for fault in _faults(record, seen):
             size = record.size or len(str(record.values))
             begins = excerpt(str(dict(record.values)).encode("utf-8", "surrogatepass"))
-            seen.left_out.drop(Dropped(fault, record.place, record.number, size, begins))
+            seen.left_out.drop(Dropped(fault, record.place, 0, size, begins))
         self._look_at_texts(record)
 
     def _look_at_texts(self, record: SeenRow) -> None:
@@ -327,7 +353,7 @@ def _records(sources: Sequence[str], seen: Look) -> Iterator[SeenRow]:
 def _labelled(labelled: Iterable[Labelled | BrokenRow], seen: Look) -> Iterator[SeenRow]:
     for number, row in enumerate(labelled, 1):
         if isinstance(row, BrokenRow):
-            seen.left_out.drop(Dropped(row.reason, row.place, number, 0, ""))
+            seen.left_out.drop(Dropped(row.reason, row.place, 0, 0, ""))
         else:
             yield SeenRow(row.place, number, row.values, 0, row.folder)
 

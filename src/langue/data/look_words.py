@@ -11,6 +11,9 @@ from langue.wording import duration, short
 SHOWN_LABELS = 6
 """Labels that are named in a line; the others are counted."""
 
+RARE = 0.01
+"""The share below which a language is not told, since the telling errs as often."""
+
 LEARNS: Mapping[str, str] = {
     "generate": "to go on with such texts",
     "fill": "to fill gaps in such texts",
@@ -76,6 +79,31 @@ def lengths(column: Column) -> str:
     )
 
 
+KINDS: Mapping[str, str] = {
+    "text": "texts",
+    "name": "names or numbers of rows",
+    "number": "numbers",
+    "list": "lists",
+    "messages": "messages",
+    "recording": "recordings",
+    "nothing": "empty",
+}
+"""Columns of a kind, in a word or two."""
+
+
+def column_line(seen: Look, column: Column, *, shares: bool = True) -> str:
+    """One line about a column: what it holds, how long it is or which labels, and how much of it is missing."""
+    missing = seen.rows - column.filled
+    if column.kind == "label":
+        what = "labels" if seen.layout is not None and column.name == seen.layout.label else "values"
+        line = f"{column.different:,} {what}" + (f": {labels(column)}" if shares else "")
+    elif column.kind in ("name", "recording", "nothing"):
+        line = f"{KINDS[column.kind]}, {column.different:,} different ones"
+    else:
+        line = f"{KINDS[column.kind]}, {lengths(column)}".rstrip(", ")
+    return f"{line}; missing in {_rows(seen, missing)}" if missing > 0 else line
+
+
 def warnings(seen: Look) -> list[str]:
     """Sentences about what may be amiss, the worst first."""
     return [*([seen.problem] if seen.problem else []), *_losses(seen), *_repetitions(seen), *_oddities(seen)]
@@ -84,9 +112,8 @@ def warnings(seen: Look) -> list[str]:
 def _losses(seen: Look) -> Iterator[str]:
     strict = seen.task in STRICT
     for reason, count in seen.left_out.records.most_common():
-        first = seen.left_out.first[reason].origin
-        number = seen.left_out.first[reason].number
-        place = first if "," in first else f"{first}, record {number:,}"
+        first = seen.left_out.first[reason]
+        place = f"{first.origin}, line {first.number:,}" if first.number else first.origin
         fate = "a training stops at it" if strict else "left out"
         yield f"{fate}: {_rows(seen, count)}, {reason} (the first: {place})"
 
@@ -114,7 +141,9 @@ def languages(seen: Look) -> str:
         return "languages: not told, which needs py3langid: pip install 'langue[clean]' adds it"
     parts = [
         (f"{name} " if len(shares) > 1 else "")
-        + ", ".join(f"{code} {100 * share:.0f} %" for code, share in list(codes.items())[:SHOWN_LABELS])
+        + ", ".join(
+            f"{code} {100 * share:.0f} %" for code, share in list(codes.items())[:SHOWN_LABELS] if share >= RARE
+        )
         for name, codes in shares.items()
     ]
     return f"languages: {'; '.join(parts) or 'no texts to tell them by'}"
