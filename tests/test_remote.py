@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import huggingface_hub
@@ -29,11 +24,11 @@ from langue.experiment.resolve import begin_from
 from langue.remote import PLACES, is_name, local
 from langue.tasks.recipes import read_recipe
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
+from local_hub import REVISION, LocalHub, local_hub, run_python
 from sentence_folder import save_sentence_folder
 from tiny import text, write_tiny
 from two_processes import free_port
 
-REVISION = "0123456789" * 4
 NAME = "hf:owner/tiny"
 
 
@@ -105,7 +100,7 @@ def test_every_verb_takes_the_name(cached: Path, capsys: pytest.CaptureFixture[s
     ):
         assert cli.run(command) == 0, (command, capsys.readouterr().err)
     assert read_recipe("run/recipe.yaml").model.path == Path(NAME)
-    assert f'base_model: "{base}"' in Path("run/README.md").read_text()
+    assert f"base_model: {base}\n" in Path("run/README.md").read_text()
     more = ["--training.steps", "3", "--training.schedule", "constant"]
     assert cli.run(["train", "bare.yaml", *short, *more, "--start-from", NAME, "--out", "run", "--resume"]) == 2
 
@@ -205,93 +200,48 @@ def test_a_folder_that_is_missing_is_one_nearby_or_a_name(packaged: Path) -> Non
         assert str(raised.value) == f"there is no folder {path}; {meant}"
 
 
-def fetching(code: list[str], home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """Python that fetches from a hub at a port of this machine."""
-    hub = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
-    environment = {**os.environ, **hub, "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return subprocess.run([sys.executable, *code], env=environment, capture_output=True, text=True, timeout=240)
-
-
 def test_a_name_without_a_network_is_one_sentence(tmp_path: Path) -> None:
-    done = fetching(["-m", "langue", "generate", NAME, "x"], tmp_path, free_port())
+    done = run_python("-m", "langue", "generate", NAME, "x", home=tmp_path, port=free_port())
     why = "it is not in the cache of this machine, and Hugging Face's hub cannot be reached"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"langue: {NAME} cannot be fetched: {why}\n")
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of Hugging Face's hub as fetching a model takes."""
-
-    files: dict[str, bytes]
-    fetched: list[str]
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if path.startswith("/api/models/owner/tiny/tree/"):
-            listed = [
-                {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
-                for name, data in self.files.items()
-            ]
-            self._answer(json.dumps(listed).encode(), "application/json")
-        elif path.startswith("/api/models/owner/tiny"):
-            siblings = [{"rfilename": name} for name in self.files]
-            self._answer(
-                json.dumps({"id": "owner/tiny", "sha": REVISION, "siblings": siblings}).encode(), "application/json"
-            )
-        else:
-            name = path.partition(f"/resolve/{REVISION}/")[2]
-            self.fetched.append(name)
-            self._answer(self.files[name], "application/octet-stream")
-
-    def _answer(self, data: bytes, kind: str) -> None:
-        self.send_response(200)
-        headers = {"Content-Type": kind, "Content-Length": str(len(data)), "X-Repo-Commit": REVISION}
-        for name, value in {**headers, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def hub() -> Iterator[int]:
-    """The port of a hub with one model."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
+def hub() -> Iterator[LocalHub]:
+    with local_hub() as hub:
+        yield hub
 
 
 FETCH = "import sys; from langue.hub import local; print(local(sys.argv[1]))"
 
 
-def test_weights_settings_and_modules_are_fetched_and_nothing_else(hub: int, tmp_path: Path) -> None:
+def test_weights_settings_and_modules_are_fetched_and_nothing_else(hub: LocalHub, tmp_path: Path) -> None:
     names = ["config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", "1_Pooling/config.json"]
     others = ["pytorch_model.bin", "modeling_tiny.py", "onnx/config.json", "onnx/model.safetensors", "README.md"]
     others += ["tiny.gguf", "2_Dense/more/config.json", "16bit/model.safetensors"]
-    Hub.files, Hub.fetched = {name: name.encode() for name in names + others}, []
-    done = fetching(["-c", FETCH, NAME], tmp_path, hub)
+    hub.repositories["owner/tiny"] = {name: name.encode() for name in names + others}
+    done = hub.run("-c", FETCH, NAME, home=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = Path(done.stdout.strip())
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(names)
-    assert set(Hub.fetched) == set(names)
+    assert hub.fetched == set(names)
 
 
-def test_of_several_packed_files_one_is_fetched(hub: int, tmp_path: Path) -> None:
-    Hub.files, Hub.fetched = {name: name.encode() for name in ("README.md", "a.gguf", "b.gguf")}, []
-    done = fetching(["-m", "langue", "generate", NAME, "x"], tmp_path, hub)
+def test_of_several_packed_files_one_is_fetched(hub: LocalHub, tmp_path: Path) -> None:
+    files = hub.repositories["owner/tiny"] = {name: name.encode() for name in ("README.md", "a.gguf", "b.gguf")}
+    done = hub.run("-m", "langue", "generate", NAME, "x", home=tmp_path)
     told = f"langue: owner/tiny has a.gguf, b.gguf; name one of them, as in {NAME}/a.gguf\n"
     assert (done.returncode, done.stderr.splitlines(keepends=True)[-1]) == (2, told)
-    done = fetching(["-c", FETCH, f"{NAME}/b.gguf@main"], tmp_path, hub)
-    assert (Path(done.stdout.strip()).name, set(Hub.fetched)) == ("b.gguf", {"b.gguf"}), done.stderr
+    done = hub.run("-c", FETCH, f"{NAME}/b.gguf@main", home=tmp_path)
+    assert (Path(done.stdout.strip()).name, hub.fetched) == ("b.gguf", {"b.gguf"}), done.stderr
 
-    del Hub.files["b.gguf"]
+    del files["b.gguf"]
     for _ in range(2):  # the second time from the cache
-        done = fetching(["-c", FETCH, NAME], tmp_path / "other", hub)
-        assert (Path(done.stdout.strip()).name, set(Hub.fetched)) == ("a.gguf", {"a.gguf", "b.gguf"}), done.stderr
+        done = hub.run("-c", FETCH, NAME, home=tmp_path / "other")
+        assert (Path(done.stdout.strip()).name, hub.fetched) == ("a.gguf", {"a.gguf", "b.gguf"}), done.stderr
+
+
+def test_what_the_hub_does_not_have_is_said(hub: LocalHub, tmp_path: Path) -> None:
+    done = hub.run("-m", "langue", "generate", NAME, "x", home=tmp_path)
+    why = "Hugging Face's hub has no such model, or it is private and needs `hf auth login`"
+    assert (done.returncode, done.stderr) == (2, f"langue: {NAME} cannot be fetched: {why}\n")

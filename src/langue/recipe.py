@@ -90,6 +90,15 @@ class SampleSettings(Settings):
     """The same seed at each evaluation lets samples be compared."""
 
 
+class CardSettings(Settings):
+    """The words of the model card that nobody but the author knows."""
+
+    license: str | None = None
+    """Licence of the model as Hugging Face's hub calls it, such as apache-2.0 or cc-by-sa-4.0."""
+    language: str | list[str] | None = None
+    """Codes of the languages that it knows, such as en or [en, de]."""
+
+
 class Measure(NamedTuple):
     """A number that a training measures, in words for those who read its report.
 
@@ -125,6 +134,8 @@ class Recipe(Settings):
     """Settings of the training: its budget, batches and optimizer."""
     samples: SampleSettings = SampleSettings()
     """Texts that it writes for the report."""
+    card: CardSettings = CardSettings()
+    """Words of its model card."""
 
     paths: ClassVar[Mapping[str, tuple[str, ...]]] = PATHS
     unit: ClassVar[str] = "tokens"

@@ -28,7 +28,8 @@ def export(
         format_: hf: a folder that Transformers' AutoModel and AutoTokenizer load; gguf, or gguf-q8_0 in half of the
             bytes: a file that llama.cpp runs, of models like Llama; onnx: graphs for onnxruntime, of every model but
             encoder–decoders that hear; peft: a run's adapters alone, as PEFT loads them; gguf-adapter: the same as
-            llama.cpp does (--lora). All others hold whole weights, adapters merged.
+            llama.cpp does (--lora); langue: any model in a folder without others in it. All others hold whole weights,
+            adapters merged.
     """
     from langue.console import say
     from langue.hub import new_folder

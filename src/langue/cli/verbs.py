@@ -88,6 +88,7 @@ VERBS: Verbs = {
     "plan": Verb("langue.cli.plan:plan", "Parameters, memory and time of a training, before it runs", recipe=True),
     "import": Verb("langue.cli.import_:import_", "Read a checkpoint of Hugging Face's"),
     "export": Verb("langue.cli.export:export", "Write a model for Transformers"),
+    "push": Verb("langue.cli.push:push", "Send a model and its card to Hugging Face's hub"),
     "inspect": {
         "attention": Verb("langue.cli.inspect:attention", "Draw where a model looks"),
     },

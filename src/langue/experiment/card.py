@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from langue.console import with_article
 from langue.data.settings import Aligned
+from langue.experiment.card_head import head, in_yaml, measures, title
 from langue.experiment.run import RunFolder
 from langue.files import write_text
 from langue.hub.checkpoint import SOURCE_TOKENIZER
@@ -32,10 +34,8 @@ from langue.wording import duration
 
 _CARD = """\
 ---
-library_name: langue
-pipeline_tag: {pipeline}
-tags: [{tags}]
-{base}---
+{head}
+---
 
 # {name}
 
@@ -51,9 +51,7 @@ tags: [{tags}]
 {command}
 
 {call}
-
-`report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.
-{sample}{cost}
+{beside}{sample}{cost}
 ## Limits
 
 {limits}
@@ -62,10 +60,7 @@ tags: [{tags}]
 
 _SMALLER_CARD = """\
 ---
-library_name: langue
-pipeline_tag: {pipeline}
-tags: [{tags}]
-base_model: {source}
+{head}
 ---
 
 # {name}
@@ -101,9 +96,14 @@ def smaller_card(name: str, task: str, recipe: Recipe, model: ModelConfig, token
     words = training_task(recipe).words_of(recipe)
     prompt, quoted = words.example(recipe, tokenizer), json.dumps(name, ensure_ascii=False)
     content = _SMALLER_CARD.format(
-        pipeline=words.pipeline,
-        tags=", ".join(["langue", *model.mixers, model.form]),
-        source=json.dumps(cost.source),
+        head=in_yaml(
+            {
+                "library_name": "langue",
+                "pipeline_tag": words.pipeline,
+                "tags": ["langue", *model.mixers, model.form],
+                "base_model": cost.source,
+            }
+        ),
         origin=code(cost.source),
         steps=", then ".join(map(code, cost.steps)),
         name=plain(name),
@@ -159,8 +159,19 @@ def write_card(folder: RunFolder, name: str | None = None) -> None:
     write_text(folder.card, card(folder, name))
 
 
-def card(folder: RunFolder, name: str | None = None) -> str:
-    """The card's Markdown."""
+_BESIDE = """
+`report.html` shows how it learned, `recipe.yaml` says everything that decided it, `environment.json` what it ran on.
+"""
+
+
+def card(folder: RunFolder, name: str | None = None, published: Mapping[str, Any] | None = None) -> str:
+    """The card's Markdown.
+
+    Args:
+        folder: the run's.
+        name: the name that the model is used by, if it is not the folder's.
+        published: fields of the head, of a card that goes where the rest of the folder does not.
+    """
     recipe, record = folder.recipe(), read_record(folder.path)
     record = record if name is None else replace(record, name=name)
     model, words = recipe.model, training_task(recipe).words_of(recipe)
@@ -169,21 +180,20 @@ def card(folder: RunFolder, name: str | None = None) -> str:
     call = f"import langue\n\nmodel = langue.load({quoted})\n{words.in_python(prompt)}"
     base = None if model.path is None else base_name(model.path)
     content = _CARD.format(
-        name=plain(record.name),
+        name=plain(title(record.name)),
         purpose=words.purpose,
-        pipeline=words.pipeline,
+        head=in_yaml(head(recipe, record, base, data_name(recipe), **published or {})),
+        beside=_BESIDE if published is None else "",
         command=block(words.in_shell(record.name, prompt), "sh"),
         call=block(call, "python"),
         limits=words.limits,
         form=model.form,
         form_of=with_article(model.form).capitalize(),
         mixer=model.described_mixers,
-        tags=", ".join(["langue", *model.mixers, model.form]),
         layers=model.layer_count,
         blocks="block" if model.layer_count == 1 else "blocks",
         preset=f" ({model.preset})" if is_preset(model) else "",
         parameters=f"{record.parameters or 0:,}",
-        base="" if base is None else f"base_model: {json.dumps(base)}\n",
         begun="" if base is None else f", begun from {plain(base)}",
         rows="\n".join(f"| {name} | {value} |" for name, value in _facts(folder, recipe, record, tokenizer)),
         sample=_sample(record),
@@ -233,16 +243,12 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     return facts + [(name, plain(value)) for name, value in comparison_rows(folder.path)]
 
 
-_COUNTS = ("step", "tokens", "seconds", "best", "tokens_per_second", "waited", "peak_share", "learning_rate",
-           "gradient_norm", "skipped")  # fmt: skip
-
-
 def _scores(row: Row, where: str) -> list[tuple[str, str]]:
     """The metrics of a row; the loss of dev data is left out, since it has a fact of its own."""
-    left_out = _COUNTS if where else (*_COUNTS, "loss")
-    values = {name: number(row, name) for name in row if name not in left_out}
     return [
-        (plain(name.replace("_", " ")) + where, f"{value:.4f}") for name, value in values.items() if value is not None
+        (plain(name.replace("_", " ")) + where, f"{value:.4f}")
+        for name, value in measures(row).items()
+        if where or name != "loss"
     ]
 
 
@@ -253,6 +259,11 @@ def _adapters(folder: RunFolder, recipe: Recipe) -> list[tuple[str, str]]:
     base = read_base(folder.model)
     facts = [("adapters", recipe.adapt.described)]
     return facts if base is None else [*facts, ("base", f"{code(base_name(Path(base.path)))}, SHA-256 {base.sha256}")]
+
+
+def data_name(recipe: Recipe) -> str:
+    """The name of what a run learnt from, of a benchmark its own."""
+    return getattr(recipe.data, "benchmark", None) or source_names(recipe.data.train)
 
 
 def source_names(source: Aligned | str | Iterable[str]) -> str:

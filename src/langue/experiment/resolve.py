@@ -113,4 +113,4 @@ def reconcile(recipe: Recipe, folder: RunFolder) -> Recipe:
 
 def _is_harmless(name: str, training: TrainingSettings) -> bool:
     steady = training.schedule in ("constant", "inverse_sqrt") and training.warmup_share is None
-    return name in HARMLESS or name.startswith("samples.") or (steady and name in BUDGET)
+    return name in HARMLESS or name.startswith(("samples.", "card.")) or (steady and name in BUDGET)

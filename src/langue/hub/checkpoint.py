@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from langue.content import read_json, write_json
 from langue.errors import LangueError
 from langue.files import replacing, seal
 from langue.models import Model, write_model
+from langue.models.build import plain
 from langue.settings import parse
 from langue.text import Tokenizer
 from langue.text.reading import FILE as READING
@@ -57,17 +58,31 @@ def save_checkpoint(checkpoint: PretrainedModel, run: Path) -> None:
         LangueError: the disk is full or cannot be written.
     """
     (run / "model").mkdir(parents=True, exist_ok=True)
-    write_model(checkpoint.model, run / "model")
-    if checkpoint.labels is not None:
-        write_json(run / "model" / LABELS, list(checkpoint.labels))
-    if checkpoint.origin:
-        write_json(run / "model" / ORIGIN, dict(checkpoint.origin))
-    if checkpoint.reading is not None:
-        write_json(run / "model" / READING, checkpoint.reading.model_dump())
-    write_source_tokenizer(checkpoint, run / "model")
+    _write_beside(checkpoint, run / "model")
     seal(run / "model")
     if checkpoint.tokenizer is not None:
         checkpoint.tokenizer.save(run)
+
+
+def write_flat(checkpoint: PretrainedModel, folder: Path) -> None:
+    """Write a model of Langue's with its tokenizer into one folder without others in it, as hubs like them; what
+    adapters add to their base is added up."""
+    whole = checkpoint if checkpoint.model.base is None else replace(checkpoint, model=plain(checkpoint.model))
+    _write_beside(whole, folder)
+    if checkpoint.tokenizer is not None:
+        checkpoint.tokenizer.save(folder)
+
+
+def _write_beside(checkpoint: PretrainedModel, folder: Path) -> None:
+    """Write a model, and all that belongs to it but its tokenizer."""
+    write_model(checkpoint.model, folder)
+    if checkpoint.labels is not None:
+        write_json(folder / LABELS, list(checkpoint.labels))
+    if checkpoint.origin:
+        write_json(folder / ORIGIN, dict(checkpoint.origin))
+    if checkpoint.reading is not None:
+        write_json(folder / READING, checkpoint.reading.model_dump())
+    write_source_tokenizer(checkpoint, folder)
 
 
 def write_source_tokenizer(checkpoint: PretrainedModel, folder: Path) -> None:

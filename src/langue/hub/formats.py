@@ -22,6 +22,7 @@ WRITERS: dict[str, str] = {
     "onnx": "langue.hub.onnx:write_checkpoint",
     "gguf-adapter": "langue.hub.gguf_adapter:write_adapter",
     "peft": "langue.hub.peft:write_peft",
+    "langue": "langue.hub.checkpoint:write_flat",
 }
 
 

@@ -36,7 +36,7 @@ def write_marian_tokenizer(source: Tokenizer, target: Tokenizer, config: dict[st
     if numbers != _numbers(source):
         raise LangueError(
             "at Hugging Face Marian alone reads and writes by two tokenizers, which share their numbers, and these do "
-            "not; write it with --format onnx"
+            "not; write it with --format onnx or langue"
         )
     for file, tokenizer in zip(MARIAN, (source, target), strict=True):
         (folder / file).write_bytes(_model_file(json.loads(tokenizer.engine.to_str()), tokenizer))
@@ -57,7 +57,7 @@ def _model_file(content: dict[str, Any], tokenizer: Tokenizer) -> bytes:
     if content["model"]["type"] != "Unigram" or by_type.get("Prepend", {}).get("prepend") != SPACE:
         raise LangueError(
             "Marian's two files are written with the tokenizers of a Marian folder, and these are others; "
-            "write it with --format onnx"
+            "write it with --format onnx or langue"
         )
     unknown, end = (tokenizer.engine.id_to_token(number) for number in (content["model"]["unk_id"], tokenizer.end))
     others = {added["content"] for added in content["added_tokens"]}

@@ -60,7 +60,7 @@ _HARMLESS = {
 }
 
 
-_ONNX = "write it with --format onnx"
+_OTHERWISE = "write it with --format onnx or langue"
 
 
 def find_heads(source: Source) -> list[HeadSettings]:
@@ -154,7 +154,7 @@ def refuse_hybrid(config: ModelConfig, who: str) -> None:
     """
     for side in config.sides:
         if not side.are_layers_alike:
-            raise LangueError(f"{who} layers that are all alike, not {_kinds(side)}; {_ONNX}")
+            raise LangueError(f"{who} layers that are all alike, not {_kinds(side)}; {_OTHERWISE}")
 
 
 def _kinds(config: ModelConfig) -> str:
@@ -181,10 +181,10 @@ def choose_counterpart(
     wrong, family = nearest
     for side in config.sides:
         if not side.are_layers_alike:
-            raise LangueError(f"no family of Hugging Face's has layers of {_kinds(side)} like these; {_ONNX}")
+            raise LangueError(f"no family of Hugging Face's has layers of {_kinds(side)} like these; {_OTHERWISE}")
     fields = ", ".join(f"{name}: {_shown(getattr(config, name))}" for name in wrong)
     raise LangueError(
-        f"a model with {fields} has no counterpart at Hugging Face ({family.model_type} comes nearest); {_ONNX}"
+        f"a model with {fields} has no counterpart at Hugging Face ({family.model_type} comes nearest); {_OTHERWISE}"
     )
 
 
@@ -223,7 +223,7 @@ def choose_head(
         heads = {name: getattr(config, name) for name in HEAD_FIELDS}
         heads |= {} if config.classifier is None else config.classifier.model_dump()
         fields = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
-        raise LangueError(f"{family.model_type} has no class at Hugging Face for heads with {fields}; {_ONNX}")
+        raise LangueError(f"{family.model_type} has no class at Hugging Face for heads with {fields}; {_OTHERWISE}")
     named = [head for head in fitting if labels is not None and head.labelled]
     before = [head for head in fitting if head.architecture == origin.get("architecture")]
     return next(iter([*before, *named, *fitting]))
