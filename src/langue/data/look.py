@@ -337,8 +337,9 @@ def _records(sources: Sequence[str], seen: Look) -> Iterator[SeenRow]:
     for name in sources:
         path = Path(name).expanduser()
         if spoken := spoken_rows(path):
-            seen.kind, seen.files = "recordings", seen.files + len(spoken)
-            seen.size += sum(Path(row.values["audio"]).stat().st_size for row in spoken)
+            sounds = {Path(row.values["audio"]) for row in spoken}
+            seen.kind, seen.files = "recordings", seen.files + len(sounds)
+            seen.size += sum(sound.stat().st_size for sound in sounds if sound.is_file())
             yield from (SeenRow(row.place, number, row.values, 0) for number, row in enumerate(spoken, 1))
         elif path.is_file() and path.suffix in (".json", ".conll", ".bio", ".iob", ".iob2"):
             seen.files, seen.size = seen.files + 1, seen.size + path.stat().st_size
