@@ -215,6 +215,7 @@ KEEPING |= {
     ("data", "inspect"),
     ("demo",),
     ("data", "look"),
+    ("watch",),
     *(("recipe", name) for name in ("list", "show", "new", "fields")),
     ("adapter", "list"),
     ("adapter", "merge"),

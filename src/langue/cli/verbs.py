@@ -44,6 +44,7 @@ VERBS: Verbs = {
         "fields": Verb("langue.cli.recipe:fields", "Tell what may stand in a recipe"),
     },
     "train": Verb("langue.cli.train:train", "Train a model by a recipe, or by data alone", recipe=True),
+    "watch": Verb("langue.cli.watch:watch", "Follow a training while it goes on"),
     "evaluate": Verb(
         "langue.cli.evaluate:evaluate",
         "Measure a model on text, rows or benchmarks, or by an environment's rewards",

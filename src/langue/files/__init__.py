@@ -6,7 +6,7 @@ setting-up has written, `manifest` knows the bytes of each file of a folder, `st
 """
 
 from langue.files.additions import Additions
-from langue.files.claim import claim, is_unfinished
+from langue.files.claim import claim, is_held, is_unfinished
 from langue.files.disk import disk_fault, make_folders, scratch_folder, sync
 from langue.files.hashing import digest, every_byte
 from langue.files.kept import discard_pieces, piece_of
@@ -29,6 +29,7 @@ __all__ = [
     "discard_pieces",
     "disk_fault",
     "every_byte",
+    "is_held",
     "is_unfinished",
     "make_folders",
     "note",

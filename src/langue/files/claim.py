@@ -45,6 +45,19 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         lock.release()
 
 
+def is_held(folder: Path) -> bool:
+    """True while a process holds a folder, and where that cannot be told."""
+    from filelock import FileLock, Timeout
+
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        with FileLock(folder / LOCK, blocking=False):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
 @contextmanager
 def claim(folder: Path, is_whole: Callable[[], bool], *, busy: str, taken: str) -> Iterator[None]:
     """Hold a folder while something whole is made in it or goes on in it.

@@ -27,8 +27,12 @@ def missing_extra() -> str | None:
     return None
 
 
-def write_report(run: Path | str) -> str:
+def write_report(run: Path | str, refresh: float | None = None) -> str:
     """Draw `report.html` of a run folder; a second call draws it anew.
+
+    Args:
+        run: the folder.
+        refresh: seconds after which a browser reads it anew, of a training that goes on.
 
     Returns:
         A sentence for the user: where the report is, or what to install to get one.
@@ -41,7 +45,7 @@ def write_report(run: Path | str) -> str:
     from langue.report.run import run_page
 
     path = Path(run) / REPORT
-    write_text(path, run_page(run))
+    write_text(path, run_page(run, refresh))
     return f"report: {path}"
 
 

@@ -15,12 +15,20 @@ Table = Mapping[str, Any]
 """`{"title": …, "rows": [(key, value), …]}`."""
 
 
-def render(template: str, **content: Any) -> str:
-    """Fill a template; text is escaped, so that nothing a model wrote becomes markup."""
+def render(template: str, *, refresh: float | None = None, **content: Any) -> str:
+    """Fill a template; text is escaped, so that nothing a model wrote becomes markup.
+
+    Args:
+        template: its name.
+        refresh: seconds after which a browser reads the page anew; None of one that stays as it is.
+        content: by the names that the template has for it.
+    """
     environment = Environment(
         loader=PackageLoader("langue.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    page = environment.get_template(template).render(variables=stylesheet(), version=VERSION, **content)
+    page = environment.get_template(template).render(
+        variables=stylesheet(), version=VERSION, refresh=refresh, **content
+    )
     return page.encode("utf-8", "replace").decode()  # a folder's name may be no text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from langue.content import read_json
 from langue.report.curves import curves_of
 from langue.report.judging import judging_parts, read_judged
+from langue.report.live import share_done, standing
 from langue.report.page import Table, render, tables
 from langue.report.record import LEARNT, SCORES, Record, Row, number, read_record, typical_speed
 from langue.report.settings import effective_settings
@@ -21,8 +22,12 @@ SAMPLES = 8
 """Samples that are shown; more would be passed over."""
 
 
-def run_page(run: Path | str) -> str:
+def run_page(run: Path | str, refresh: float | None = None) -> str:
     """The HTML of a run folder's report.
+
+    Args:
+        run: the folder.
+        refresh: seconds after which a browser reads it anew, of a training that goes on.
 
     Raises:
         LangueError: the folder holds no run, or a file of it is damaged.
@@ -31,6 +36,9 @@ def run_page(run: Path | str) -> str:
     tokenizer = describe(Tokenizer.load(run)) if (run / "tokenizer.json").is_file() else None
     return render(
         "run.html",
+        refresh=refresh,
+        standing=standing(record),
+        share=share_done(record),
         title=record.name,
         summary=_summary(record),
         tiles=_tiles(record),
