@@ -75,16 +75,21 @@ def test_without_the_extra_there_is_one_sentence_and_no_failure(run, monkeypatch
 
 
 def test_a_broken_library_is_one_sentence_and_no_failure(run, tmp_path, monkeypatch):
-    (tmp_path / "matplotlib").mkdir()
-    (tmp_path / "matplotlib" / "__init__.py").write_text("")
-    (tmp_path / "matplotlib" / "figure.py").write_text("import numpy; numpy.no_such_function()")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+    (tmp_path / "jinja2").mkdir()
+    (tmp_path / "jinja2" / "__init__.py").write_text("import numpy; numpy.no_such_function()")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "jinja2"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
     assert write_report(run).startswith(
-        "no report was drawn: drawing needs matplotlib, which is installed but cannot be used: AttributeError: "
+        "no report was drawn: drawing needs jinja2, which is installed but cannot be used: AttributeError: "
     )
     assert not (run / "report.html").exists()
+
+
+def test_a_report_needs_no_matplotlib(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert write_report(run) == f"report: {run / 'report.html'}"
+    assert page_of(run).tags.count("svg") == 6
 
 
 @pytest.mark.parametrize(

@@ -117,5 +117,9 @@ def what_next(result: RaceResult, out: Path) -> str:
     known = {member.name for member in result.members}
     place = shlex.quote(str(out))
     page = PAGE.format(out=out) if (out / "report.html").is_file() else ""
-    attention = ATTENTION.format(out=place) if "gpt-nano" in known and missing_extra() is None else ""
+    attention = (
+        ATTENTION.format(out=place)
+        if "gpt-nano" in known and missing_extra("matplotlib.figure", "matplotlib.image") is None
+        else ""
+    )
     return NEXT.format(out=place, best=result.ranked()[0].name, page=page, attention=attention)

@@ -17,7 +17,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "rl": (("gymnasium",), "environments: langue play, langue evaluate --environment, task: play"),
     "chat": (("jinja2", "llguidance"), "chats by a model's own template, output by a schema or an expression"),
     "serve": (("starlette", "uvicorn", "python_multipart"), "langue serve"),
-    "report": (("matplotlib", "jinja2"), "report.html, the curves of a race, pictures of attention"),
+    "report": (("matplotlib", "jinja2"), "pictures of attention, a race as PNG"),
     "parquet": (("pyarrow",), "data in Parquet files"),
     "metrics": (
         ("sacrebleu", "jiwer", "whisper_normalizer", "ir_measures", "sklearn"),

@@ -43,7 +43,7 @@ def attention(
 
     if out.suffix not in ENDINGS:
         raise LangueError(f"{out}: the picture's name must end in .html, .svg or .png")
-    if note := missing_extra():
+    if note := missing_extra("matplotlib.figure", "matplotlib.image"):
         raise LangueError(note)
     from langue.hub import local
     from langue.remote import is_name

@@ -14,13 +14,15 @@ __all__ = ["missing_extra", "write_cost", "write_race_report", "write_report"]
 REPORT = "report.html"
 COST = "cost.html"
 
-LIBRARIES = ("matplotlib.figure", "matplotlib.image", "matplotlib.ticker", "jinja2")
 
+def missing_extra(*libraries: str) -> str | None:
+    """One sentence for the user when what draws is missing or cannot be used, else None.
 
-def missing_extra() -> str | None:
-    """One sentence for the user when matplotlib or jinja2, which draw, are missing or cannot be used, else None."""
+    Args:
+        libraries: wanted besides jinja2, of the extra `report`.
+    """
     try:
-        for library in LIBRARIES:
+        for library in (*libraries, "jinja2"):
             need(library, "report", "drawing")
     except LangueError as error:
         return f"no report was drawn: {error}"
@@ -50,7 +52,7 @@ def write_report(run: Path | str, refresh: float | None = None) -> str:
 
 
 def write_race_report(folder: Path | str) -> str:
-    """Draw `report.html`, `race.png` and `race.svg` of a race from its race.json and its run folders.
+    """Draw `report.html`, `race.svg` and, where matplotlib is at hand, `race.png` of a race, from its files.
 
     Returns:
         A sentence for the user, as `write_report` does.

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from langue.report.figure import fit_height, inline_svg, label_ends, new_figure, save_as
-from langue.report.palette import SERIES, day
+from langue.files import write_text
+from langue.report.chart import Chart, PointLabel, Line, fitted
+from langue.report.palette import SERIES
+from langue.report.png import write_png
 from langue.report.record import Record, number
 from langue.report.result import MemberResult
-from langue.wording import short
+from langue.report.svg import chart_svg, picture_svg, side_by_side
 
 
 @dataclass(frozen=True)
@@ -69,62 +68,59 @@ PANELS = {
 }
 
 
-def draw(axes: Axes, field: Sequence[Runner], panel: str) -> None:
-    """One panel by its name."""
-    marks: dict[str, Any] = {"markersize": 2.5} if panel == "positions" else {"markersize": 4, "markevery": [-1]}
-    ends, settled = [], []
-    for runner in field:
-        x, y = runner.curve(panel)
-        if x:
-            axes.plot(x, y, color=day(runner.colour), marker="o", **marks)
-            ends.append((x[-1], y[-1], runner.label, day(runner.colour)))
-            settled += [bits for where, bits in zip(x, y, strict=True) if where >= 0.1 * x[-1] or panel == "positions"]
-    if not ends:
-        return
-    fit_height(axes, settled)
-    axes.set_xlabel(AXES[panel])
-    if panel == "tokens":
-        # Models of different speed spend very different numbers of tokens; each names its curve where it ends.
-        _log_axis(axes, 10, LogLocator(10, subs=(1, 2, 5), numticks=8))
-    elif panel == "positions":
-        _log_axis(axes, 2, LogLocator(4 if len(field[0].member.positions) > 64 else 2, numticks=9))
-    if panel != "positions":
-        # Those that end nearly together are named in one column.
-        finish = max(x for x, _, _, _ in ends)
-        ends = [(finish if x > 0.7 * finish else x, y, text, colour) for x, y, text, colour in ends]
-    label_ends(axes, ends)
-
-
-def _log_axis(axes: Axes, base: int, ticks: LogLocator) -> None:
-    axes.set_xscale("log", base=base)
-    axes.xaxis.set_major_locator(ticks)
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-
-
 AXES = {
     "seconds": "seconds of training",
     "tokens": "tokens of training",
     "positions": "position in the context, in tokens",
 }
 
-SIZES = {"full": (9.6, 3.9), "half": (6.0, 4.0), "narrow": (3.7, 2.9)}
-"""Inches of a panel across the page, across half of it, and on a phone, so that its text is of one size in all."""
+SIZES = {"full": (691.0, 281.0), "half": (432.0, 288.0), "narrow": (266.0, 209.0)}
+"""Points of a panel across the page, across half of it, and on a phone, so that its text is of one size in all."""
+
+
+def chart_of(field: Sequence[Runner], panel: str) -> Chart:
+    """One panel by its name."""
+    curves = [(runner, *runner.curve(panel)) for runner in field]
+    curves = [(runner, x, y) for runner, x, y in curves if x]
+    dot, end = (1.7, 0.0) if panel == "positions" else (0.0, 2.5)
+    # Those that end nearly together are named in one column.
+    finish = max((x[-1] for _, x, _ in curves), default=0.0)
+    names = [
+        PointLabel(
+            finish if panel != "positions" and x[-1] > 0.7 * finish else x[-1], y[-1], runner.label, runner.colour
+        )
+        for runner, x, y in curves
+    ]
+    settled = [
+        bits
+        for _, x, y in curves
+        for where, bits in zip(x, y, strict=True)
+        if where >= 0.1 * x[-1] or panel == "positions"
+    ]
+    title, unit = PANELS[panel]
+    return Chart(
+        title,
+        unit,
+        [Line(x, y, runner.colour, dot=dot, end=end) for runner, x, y in curves],
+        names,
+        span=fitted(settled) if settled else None,
+        # Models of different speed spend very different numbers of tokens.
+        log={"tokens": 10, "positions": 2}.get(panel),
+        below=AXES[panel],
+    )
 
 
 def panel_svg(field: Sequence[Runner], panel: str, size: str) -> str:
     """One panel as an inline SVG of one of `SIZES`."""
-    figure, (axes,) = new_figure(*SIZES[size])
-    draw(axes, field, panel)
-    return inline_svg(figure, f"{panel}-{size}", PANELS[panel][1])
+    return chart_svg(chart_of(field, panel), f"{panel}-{size}", *SIZES[size])
 
 
 def write_picture(folder: Path, field: Sequence[Runner]) -> None:
-    """`race.png` and `race.svg`: all three panels side by side, lower is better in each."""
-    figure, axes = new_figure(12.4, 4.1, panels=3)
-    for place, (panel, (title, _)) in zip(axes, PANELS.items(), strict=True):
-        draw(place, field, panel)
-        place.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=day("ink"))
-    axes[0].set_ylabel("bits per byte, lower is better")
-    for ending in ("png", "svg"):
-        save_as(figure, folder / f"race.{ending}", "Bits per byte over seconds, over tokens and over context position")
+    """`race.svg`, and `race.png` where matplotlib is at hand: all three panels, lower is better in each."""
+    charts = [chart_of(field, panel) for panel in PANELS]
+    charts[0] = replace(charts[0], beside="bits per byte, lower is better")
+    size = (893.0, 295.0)
+    panels = side_by_side(charts, *size)
+    words = "Bits per byte over seconds, over tokens and over context position"
+    write_text(folder / "race.svg", picture_svg(panels, "race", words, size, alone=True))
+    write_png(folder / "race.png", panels, size)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from langue.report.figure import fit_height, inline_svg, label_ends, new_figure, smooth, thin
-from langue.report.palette import day
+from langue.report.chart import Chart, PointLabel, Line, Words, fitted, smooth
 from langue.report.record import SCORES, Record, Row, number
+from langue.report.svg import chart_svg
 from langue.wording import short
 
 Points = tuple[list[float], list[float]]
 
-Words = Callable[[float], str]
-"""A number in words."""
+SIZES = {"wide": (691.0, 252.0), "narrow": (266.0, 180.0)}
+"""Width and height on a desk and on a phone, in points, so that letters are of one size in both."""
 
 EXACT: Words = "{:.3f}".format
 
@@ -41,19 +39,23 @@ TRAIN_KEYS = {
 
 def curves_of(record: Record) -> list[Curve]:
     """All curves that the run's metrics hold numbers for: what says most of its task first, usually the loss."""
-    drawn = [
-        _both(measure.title, f"{measure.meaning}, by step", name, partial(_draw_measure, record=record, name=name))
+    return [_drawn(chart, key) for key, chart in charts_of(record).items()]
+
+
+def charts_of(record: Record) -> dict[str, Chart]:
+    """The same as charts, by name."""
+    charts = {
+        name: _measure(record, name, f"{measure.meaning}, by step", measure.title)
         for name, measure in record.measures.items()
         if len(points(record.train, name)[0]) > 1 or points(record.dev, name)[0]
-    ]
+    }
     if not record.measures and (record.train or record.dev):
-        unit = "nats for each token, by step" if record.unit == "tokens" else "by step"
-        drawn.append(_both("Loss", unit, "loss", partial(_draw_loss, record=record)))
+        charts["loss"] = _loss(record)
     scores = [name for name in SCORES if name not in record.measures and points(record.dev, name)[0]]
     if scores:
-        drawn.append(_both("Scores", "dev, by step", "scores", partial(_draw_scores, record=record, names=scores)))
+        charts["scores"] = _scores(record, scores)
     if points(record.dev, "bits_per_byte")[0]:
-        drawn.append(_both("Bits per byte", "dev, by step", "bits", partial(_draw_bits, record=record)))
+        charts["bits"] = _bits(record)
     measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS - record.measures.keys())
     for key, title, unit in (
         ("tokens_per_second", "Speed", f"{record.unit} per second, by step"),
@@ -62,10 +64,10 @@ def curves_of(record: Record) -> list[Curve]:
         ("peak_share", "Use of the machine", "% of what it multiplies matrices by at the time, by step"),
         *((name, name.replace("_", " ").capitalize(), "training, by step") for name in measured),
     ):
-        x, y = points(record.train, key)
-        if len(x) > 1:
-            drawn.append(_both(title, unit, key, partial(_draw_plain, x=x, y=y, key=key)))
-    return drawn
+        curve = points(record.train, key)
+        if len(curve[0]) > 1:
+            charts[key] = _plain(curve, key, title, unit)
+    return charts
 
 
 def points(rows: Sequence[Row], key: str) -> Points:
@@ -74,96 +76,89 @@ def points(rows: Sequence[Row], key: str) -> Points:
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
-def _both(title: str, unit: str, name: str, draw) -> Curve:
-    pictures = {}
-    for shape, size in (("wide", (9.6, 3.5)), ("narrow", (3.7, 2.5))):
-        figure, (axes,) = new_figure(*size)
-        draw(axes)
-        pictures[shape] = inline_svg(figure, f"{name}-{shape}".replace("_", "-"), f"{title}, {unit}")
-    return Curve(title, unit, **pictures)
+def _drawn(chart: Chart, key: str) -> Curve:
+    pictures = {shape: chart_svg(chart, f"{key}-{shape}".replace("_", "-"), *size) for shape, size in SIZES.items()}
+    return Curve(chart.title, chart.unit, **pictures)
 
 
-def _draw_measure(axes: Axes, record: Record, name: str) -> None:
+def _measure(record: Record, name: str, unit: str, title: str) -> Chart:
     """A number on training and dev data, over all steps; one that is never below 0, from there on."""
-    curve, dev = points(record.train, name), points(record.dev, name)
-    ends = [_plot_train(axes, curve, short)] if curve[0] else []
-    if dev[0]:
-        ends.append(_plot_dev(axes, dev, "dev", words=short))
-    values = [*curve[1], *dev[1]]
-    fit_height(axes, values, 0.06)
-    if min(values) >= 0:
-        axes.set_ylim(0, 1.08 * max(values) or 1.0)
-    axes.yaxis.set_major_formatter(lambda value, _: short(value))
-    label_ends(axes, ends)
+    train, dev = points(record.train, name), points(record.dev, name)
+    drawn = [_train(train, short)] if train[0] else []
+    drawn += [_dev(dev, "dev", words=short)] if dev[0] else []
+    values = [*train[1], *dev[1]]
+    span = (0.0, 1.08 * max(values) or 1.0) if min(values) >= 0 else fitted(values, 0.06)
+    return _chart(title, unit, drawn, span=span, words=short)
 
 
-def _plot_train(axes: Axes, curve: Points, words: Words = EXACT) -> tuple[float, float, str, str]:
-    """Draw a curve of training, faint as it is and strong as it goes; its end, with its name and last value."""
+Drawn = tuple[list[Line], PointLabel]
+"""The lines of a curve, and its name at their end."""
+
+
+def _chart(
+    title: str,
+    unit: str,
+    drawn: Sequence[Drawn],
+    *,
+    span: tuple[float, float] | None = None,
+    rings: Sequence[PointLabel] = (),
+    words: Words = "{:.10g}".format,
+) -> Chart:
+    lines = [line for lines, _ in drawn for line in lines]
+    return Chart(title, unit, lines, [name for _, name in drawn], rings, span, words=words)
+
+
+def _train(curve: Points, words: Words = EXACT) -> Drawn:
+    """A curve of training, faint as it is and strong as it goes; its name has its last value."""
     x, y = curve
-    axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
-    calm = smooth(y, max(1, len(y) // 25))
-    axes.plot(*thin(x, list(calm)), color=day("train"))
-    return x[-1], float(calm[-1]), f"train {words(calm[-1])}", day("train")
+    calm = smooth(y, max(1, len(y) // 25)).tolist()
+    lines = [Line(x, y, "train", width=1.0, faint=True), Line(x, calm, "train")]
+    return lines, PointLabel(x[-1], calm[-1], f"train {words(calm[-1])}", "train")
 
 
-def _draw_loss(axes: Axes, record: Record) -> None:
-    x, y = points(record.train, "loss")
-    ends = [_plot_train(axes, (x, y))] if x else []
-    dev_x, dev_y = points(record.dev, "loss")
-    if dev_x:
-        ends.append(_plot_dev(axes, (dev_x, dev_y), "dev"))
-        if len(dev_y) > 1 and (best := int(np.argmin(dev_y))) < len(dev_y) - 1:
-            _ring(axes, dev_x[best], dev_y[best], f"best {dev_y[best]:.3f}")
-    _look_past_the_start(axes, [(x, y), (dev_x, dev_y)])
-    label_ends(axes, ends)
+def _dev(curve: Points, name: str, colour: str = "dev", words: Words = EXACT) -> Drawn:
+    """A curve of dev data, whose name has its last value."""
+    x, y = curve
+    text = f"{name.replace('_', ' ')} {words(y[-1])}".strip()
+    return [Line(x, y, colour, width=2.0, dot=2.0)], PointLabel(x[-1], y[-1], text, colour)
 
 
-def _draw_bits(axes: Axes, record: Record) -> None:
+def _loss(record: Record) -> Chart:
+    unit = "nats for each token, by step" if record.unit == "tokens" else "by step"
+    train, dev = points(record.train, "loss"), points(record.dev, "loss")
+    drawn = [_train(train)] if train[0] else []
+    drawn += [_dev(dev, "dev")] if dev[0] else []
+    best = int(np.argmin(dev[1])) if dev[1] else 0
+    rings = (
+        [PointLabel(dev[0][best], dev[1][best], f"best {dev[1][best]:.3f}", "ink")] if best < len(dev[1]) - 1 else []
+    )
+    return _chart("Loss", unit, drawn, span=_settled([train, dev]), rings=rings)
+
+
+def _bits(record: Record) -> Chart:
     curve = points(record.dev, "bits_per_byte")
-    end = _plot_dev(axes, curve, "")
-    _look_past_the_start(axes, [curve])
-    label_ends(axes, [end])
+    return _chart("Bits per byte", "dev, by step", [_dev(curve, "")], span=_settled([curve]))
 
 
-def _draw_scores(axes: Axes, record: Record, names: Sequence[str]) -> None:
+def _scores(record: Record, names: Sequence[str]) -> Chart:
     """The first two, which are the task's own; all others follow them closely."""
-    colours = zip(names, ("dev", "blue"), strict=False)
-    label_ends(axes, [_plot_dev(axes, points(record.dev, name), name, colour) for name, colour in colours])
+    drawn = [_dev(points(record.dev, name), name, colour) for name, colour in zip(names, ("dev", "blue"), strict=False)]
+    return _chart("Scores", "dev, by step", drawn)
 
 
-def _plot_dev(
-    axes: Axes, curve: Points, name: str, colour: str = "dev", words: Words = EXACT
-) -> tuple[float, float, str, str]:
-    """Draw a curve of dev data; its end, with its name and last value, and its colour."""
+def _plain(curve: Points, key: str, title: str, unit: str) -> Chart:
     x, y = curve
-    axes.plot(x, y, color=day(colour), marker="o", markersize=3, linewidth=2)
-    return x[-1], y[-1], f"{name.replace('_', ' ')} {words(y[-1])}".strip(), day(colour)
-
-
-def _draw_plain(axes: Axes, x: list[float], y: list[float], key: str) -> None:
-    if key == "peak_share":
-        y = [100 * value for value in y]
-    noisy = key != "learning_rate"
-    if noisy:
-        axes.plot(*thin(x, y), color=day("train"), alpha=0.35, linewidth=1.0)
-    calm = list(smooth(y, max(5, len(y) // 15))) if noisy else y
-    axes.plot(*thin(x, calm), color=day("blue"))
-    if min(y) >= 0:
-        axes.set_ylim(0, 1.08 * float(np.percentile(y, 99)) or 1.0)
-    axes.yaxis.set_major_formatter(lambda value, _: short(value))
+    y = [100 * value for value in y] if key == "peak_share" else y
+    calm = y if key == "learning_rate" else smooth(y, max(5, len(y) // 15)).tolist()
     # The last stretch is short and its speed a matter of chance; the middle of all says more.
     value = float(np.median(y)) if key in ("tokens_per_second", "peak_share") else calm[-1]
-    label_ends(axes, [(x[-1], calm[-1], short(value), day("blue"))])
+    lines = [Line(x, y, "train", width=1.0, faint=True)] if calm is not y else []
+    span = (0.0, 1.08 * float(np.percentile(y, 99)) or 1.0) if min(y) >= 0 else None
+    drawn = [*lines, Line(x, calm, "blue")], PointLabel(x[-1], calm[-1], short(value), "blue")
+    return _chart(title, unit, [drawn], span=span, words=short)
 
 
-def _look_past_the_start(axes: Axes, curves: Sequence[Points]) -> None:
-    """Let a new model's fall from its first guesses leave the picture, so that what follows is seen."""
+def _settled(curves: Sequence[Points]) -> tuple[float, float]:
+    """The span in which a new model's fall from its first guesses leaves the picture, so that what follows is seen."""
     last = max((x[-1] for x, _ in curves if x), default=0.0)
-    settled = [value for x, y in curves for step, value in zip(x, y, strict=True) if step >= 0.02 * last]
-    fit_height(axes, settled, 0.06)
-
-
-def _ring(axes: Axes, x: float, y: float, text: str) -> None:
-    """Mark the point that counts."""
-    axes.plot([x], [y], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=day("ink"))
-    axes.annotate(text, (x, y), xytext=(0, -15), textcoords="offset points", ha="center", color=day("ink"), fontsize=9)
+    return fitted([value for x, y in curves for step, value in zip(x, y, strict=True) if step >= 0.02 * last], 0.06)

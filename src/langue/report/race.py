@@ -17,7 +17,7 @@ from langue.wording import duration, short
 
 
 def write_race(folder: Path, result: RaceResult) -> None:
-    """Draw `report.html`, `race.png` and `race.svg` from a race's result and its run folders."""
+    """Draw `report.html` and the pictures `race.svg` and `race.png` from a race's result and its run folders."""
     records = {member.name: read_record(folder / member.run) for member in result.members}
     field = runners(result.members, records)
     write_picture(folder, field)
