@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from langue.report.chart import LETTER, POINTS, SIZE, Chart, PointLabel, Line, lay_out, smooth, thin, ticks
+from langue.report.chart import LETTER, POINTS, SIZE, Chart, Line, PointLabel, lay_out, smooth, thin, ticks
 from langue.report.names import LINE
 from langue.report.palette import COLOURS, SERIES
 from langue.report.svg import chart_svg

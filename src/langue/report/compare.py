@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from langue.files import write_text
-from langue.report.chart import Chart, PointLabel, Line, fitted
+from langue.report.chart import Chart, Line, PointLabel, fitted
 from langue.report.palette import SERIES
 from langue.report.png import write_png
 from langue.report.record import Record, number

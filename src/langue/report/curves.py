@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from langue.report.chart import Chart, PointLabel, Line, Words, fitted, smooth
+from langue.report.chart import Chart, Line, PointLabel, Words, fitted, smooth
 from langue.report.record import SCORES, Record, Row, number
 from langue.report.svg import chart_svg
 from langue.wording import short

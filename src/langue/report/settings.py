@@ -51,7 +51,8 @@ def _of_training(settings: Content) -> set[str]:
 
 def _without(content: Content, overruled: set[str], before: str) -> dict[str, Any]:
     kept = {name: value for name, value in content.items() if value is not None and f"{before}{name}" not in overruled}
-    return {
+    nested = {
         name: _without(value, overruled, f"{before}{name}.") if isinstance(value, Mapping) else value
         for name, value in kept.items()
     }
+    return {name: value for name, value in nested.items() if value != {}}  # a section of which nothing was set
