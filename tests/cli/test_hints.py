@@ -145,6 +145,7 @@ SPOKEN_BY = {
     "--scores": [("summarize",)],
     "--seeds": TRAINS,
     "--set": RECIPE_VERBS,
+    "--source-language": [("translate",)],
     "--split": [("evaluate",)],
     "--start-from": [("train",), ("plan",)],
     "--suite": [("evaluate",)],

@@ -135,7 +135,7 @@ def test_sides_are_tagged_ended_and_cut():
     assert found["source"].tolist() == [fr, *BYTES.encode("a long"), BYTES.end]
     assert found["target"].tolist() == [*BYTES.encode("bon"), BYTES.end]
     with pytest.raises(LangueError, match="was never told 'es'; it knows: de, fr"):
-        sides.numbers(("es",))
+        sides.resolved(("es",))
 
 
 def test_an_instruction_stands_before_every_source_and_makes_it_no_longer():

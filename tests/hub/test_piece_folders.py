@@ -23,8 +23,8 @@ from langue import cli
 from langue.data.parallel import Pair
 from langue.errors import LangueError
 from langue.hub import read_published
-from langue.hub.formats import DOWNLOADED
 from langue.hub.write import write_published
+from langue.remote import MODEL
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 
 ALL = [*lines(ENGLISH), *lines(GERMAN), *lines(FRENCH)]
@@ -59,6 +59,52 @@ def test_t5s_numbers_are_theirs(tmp_path: Path) -> None:
         assert ours.engine.token_to_id(sentinel) == theirs.convert_tokens_to_ids(sentinel) >= ours.vocab_size - 100
         assert ours.engine.token_to_id(sentinel) in ours.specials
     assert (ours.pad, ours.end, ours.unknown) == (theirs.pad_token_id, theirs.eos_token_id, theirs.unk_token_id)
+
+
+def test_gemmas_numbers_are_theirs(tmp_path: Path) -> None:
+    options = {
+        "model_type": "bpe", "byte_fallback": True, "vocab_size": 700, "normalization_rule_name": "identity",
+        "add_dummy_prefix": False, "remove_extra_whitespaces": False,
+        "pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3,
+        "pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>",
+    }  # fmt: skip
+    pieces = train_pieces(tmp_path / "tokenizer.model", ALL, **options)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GemmaTokenizer"}))
+    ours = Tokenizer.load(tmp_path)
+    for text in [*PLAIN, *random_texts(300)]:
+        assert ours.encode(text) == pieces.encode(text) or "<" in text
+        assert ours.decode(ours.encode(text)) == text.replace("▁", " ")
+    assert (ours.pad, ours.end, ours.unknown, ours.opening) == (0, 1, 3, [2])
+
+
+def test_xlm_rs_numbers_are_theirs(tmp_path: Path) -> None:
+    train_pieces(tmp_path / "sentencepiece.bpe.model", ALL, unk_id=0, bos_id=1, eos_id=2)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "XLMRobertaTokenizer"}))
+    ours, theirs = Tokenizer.load(tmp_path), transformers.XLMRobertaTokenizer.from_pretrained(tmp_path)
+    for text in PLAIN:
+        assert ours.encode(text) == theirs.encode(text, add_special_tokens=False)
+        assert ours.pair(ours.encode(text), ours.encode("please"))[0] == theirs(text, "please")["input_ids"]
+        assert ours.decode(ours.encode(text)) == text or ours.unknown in ours.encode(text)
+    assert (ours.start, ours.pad, ours.separator, ours.unknown) == (0, 1, 2, 3)
+    assert ours.mask == theirs.mask_token_id == ours.vocab_size - 1
+
+
+def test_m2m100s_numbers_are_theirs(tmp_path: Path) -> None:
+    pieces = train_pieces(tmp_path / "sentencepiece.bpe.model", ALL, model_type="bpe", unk_id=0, bos_id=1, eos_id=2)
+    names = ["<s>", "<pad>", "</s>", "<unk>", *(pieces.id_to_piece(n) for n in range(3, pieces.get_piece_size()))]
+    (tmp_path / "vocab.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
+    theirs = transformers.M2M100Tokenizer.from_pretrained(tmp_path, src_lang="fr")
+    languages = list(theirs.lang_token_to_id)
+    told = {"tokenizer_class": "M2M100Tokenizer", "src_lang": "fr", "additional_special_tokens": languages}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    ours = Tokenizer.load(tmp_path)
+    for text in PLAIN:
+        ids = ours.encode(text)
+        assert [*ours.before, *ids, *ours.after] == theirs(text)["input_ids"]
+        assert ours.decode(ids) == text or ours.unknown in ids
+    for code in ("fr", "de", "zu"):
+        assert ours.language(code) == theirs.get_lang_id(code)
+    assert (ours.pad, ours.end, ours.unknown) == (1, 2, 3)
 
 
 @pytest.mark.parametrize(("told", "more"), [({}, 100), ({"extra_ids": 7}, 7), ({"extra_ids": 0}, 0)])
@@ -220,13 +266,13 @@ def test_folders_as_they_were_first_published(kind: str, tmp_path: Path, monkeyp
 def test_what_is_fetched_is_all_that_is_read(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs, _ = small(kind, tmp_path, monkeypatch)
     for file in tmp_path.iterdir():
-        assert any(fnmatch(file.name, pattern) for pattern in DOWNLOADED)
+        assert any(fnmatch(file.name, pattern) for pattern in MODEL)
     # As most of them were published: with a pickle, which a class of its own makes weights of.
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     name = type(theirs).__name__
     with pytest.raises(LangueError, match=rf"it: {name}.from_pretrained\(DIR\).*, and copy the tokenizer's files"):
         read_published(tmp_path)
-    assert not any(fnmatch("pytorch_model.bin", pattern) for pattern in DOWNLOADED)
+    assert not any(fnmatch("pytorch_model.bin", pattern) for pattern in MODEL)
 
 
 @pytest.mark.parametrize("kind", ["t5", "marian"])
@@ -259,12 +305,16 @@ def test_they_learn_on(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        ({"spiece.model": "", "config.json": '{"model_type": "albert"}'}, "T5 and Llama, not albert; AutoTokenizer"),
+        ({"spiece.model": "", "config.json": '{"model_type": "albert"}'}, "M2M-100, not albert; AutoTokenizer"),
         (
-            {"tokenizer.model": "", "tokenizer_config.json": '{"tokenizer_class": "GemmaTokenizer"}'},
-            "not GemmaTokenizer",
+            {"tokenizer.model": "", "tokenizer_config.json": '{"tokenizer_class": "CodeGenTokenizer"}'},
+            "not CodeGenTokenizer",
         ),
         ({"sentencepiece.bpe.model": ""}, "has its tokenizer in sentencepiece.bpe.model, .* not this one"),
+        (
+            {"sentencepiece.bpe.model": "", "vocab.json": '{"<s>": 0}', "config.json": '{"model_type": "m2m_100"}'},
+            "its additional_special_tokens have no __en__",
+        ),
         ({"spiece.model": "x"}, "spiece.model is no model file of SentencePiece's, or damaged: it is cut off"),
         ({"source.spm": "", "vocab.json": "{}"}, "vocab.json lacks the special token </s>"),
         ({"target.spm": "", "vocab.json": '{"a": 1}'}, "vocab.json is damaged: it does not number its tokens from 0"),

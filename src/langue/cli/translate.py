@@ -20,6 +20,7 @@ def translate(
     file: Path | None = None,
     column: str = "source",
     out: Path | None = None,
+    source_language: str | None = None,
     target_language: str | None = None,
     ensemble: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     mean: Literal["probability", "logarithm"] = "probability",
@@ -40,6 +41,8 @@ def translate(
             text begins, and which words have to stand in it.
         column: Which column of a table holds the text.
         out: Write here instead of to the terminal.
+        source_language: The language to translate from, for a model that is told it, such as eng_Latn of NLLB or en
+            of M2M-100.
         target_language: The language to translate into, for a model that knows several.
         ensemble: Another run with the same tokenizer, whose probabilities are averaged with those of RUN; may be given
             several times.
@@ -59,6 +62,8 @@ def translate(
     if ensemble:
         task.join([load(other, device, task="translate") for other in ensemble])
     options: dict[str, Any] = {"long": long, "ensemble": mean, "instruction": instruction, "special": special}
+    if source_language is not None:
+        options["source_language"] = source_language
     if target_language is not None:
         options["tags"] = (target_language,)
     check_out(out, file)

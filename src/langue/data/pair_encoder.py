@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -59,23 +59,43 @@ class PairEncoder:
         source_limit, target_limit = (min(n or context, context) for n in (settings.max_source, settings.max_target))
         return cls(source, target, tags, source_limit, target_limit, opening, settings.instruction)
 
-    def numbers(self, tags: Sequence[str]) -> list[int]:
-        """Tags as tokens.
+    def resolved(self, tags: Sequence[str]) -> tuple[list[int], tuple[int, ...]]:
+        """Tags as tokens before a source, and the tokens that its target begins with: a language's own, if it has one.
 
         Raises:
-            LangueError: one is not among those that the model is told.
+            LangueError: a tag is not among those that the model is told, and names no language that it knows.
         """
+        numbers, opening = [], self.opening
         for name in tags:
-            if name not in self.tags:
+            if name in self.tags:
+                numbers.append(self.tags[name])
+                continue
+            language = self.target.language(name)
+            if language is None:
                 raise LangueError(f"the model was never told {name!r}; it knows: {', '.join(self.tags) or 'none'}")
-        return [self.tags[name] for name in tags]
+            opening = (language,)
+        return numbers, opening
+
+    def reading(self, language: str | None) -> PairEncoder:
+        """The same for sources of another language; None for that of the tokenizer's own file.
+
+        Raises:
+            LangueError: the model does not know the language, or is told none.
+        """
+        if language is None:
+            return self
+        number = self.source.language(language)
+        if number is None:
+            raise LangueError(f"the model knows no language {language!r}; the tokenizer has no such token")
+        return replace(self, source=self.source.reading(number))
 
     def encode(self, pairs: Sequence[Pair]) -> Iterator[tuple[list[int], list[int]]]:
         """Both sides with tags and ends, as long as they are."""
         sources = self.encode_sources([pair.source for pair in pairs])
         targets = self.target.encode_batch([pair.target for pair in pairs])
         for pair, source, target in zip(pairs, sources, targets, strict=True):
-            yield self.framed(self.numbers(pair.tags), source), [*self.opening, *target, self.target.end]
+            numbers, opening = self.resolved(pair.tags)
+            yield self.framed(numbers, source), [*opening, *target, self.target.end]
 
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of what the encoder reads, tags and ends aside."""
@@ -150,7 +170,8 @@ def _learnable(
     readable = tally.sift(pairs)
     while batch := list(islice(readable, PAIRS_TOGETHER)):
         for pair, (source, target) in zip(batch, encoder.encode(batch), strict=True):
-            own = len(source) - len(pair.tags) - around, len(target) - len(encoder.opening) - 1
+            numbers, opening = encoder.resolved(pair.tags)
+            own = len(source) - len(numbers) - around, len(target) - len(opening) - 1
             reason = _objection(*own, settings)
             if reason is None and settings.too_long != "cut":
                 is_long = len(source) > encoder.max_source or len(target) > encoder.max_target

@@ -33,6 +33,7 @@ class RewriteBody(ModelBody):
     """The body of a request to rewrite texts."""
 
     input: str | list[str]
+    source_language: str | None = None
     target_language: str | None = None
     beams: int | None = Field(default=None, ge=1, le=MOST_BEAMS)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -45,7 +46,7 @@ class RewriteBody(ModelBody):
 
     def options(self) -> dict[str, Any]:
         """The options of `Rewrite.draft`."""
-        fields = ("beams", "max_tokens", "temperature", "length_penalty")
+        fields = ("source_language", "beams", "max_tokens", "temperature", "length_penalty")
         chosen = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         seed = secrets.randbits(31) if self.seed is None else self.seed
         tags = None if self.target_language is None else (self.target_language,)

@@ -1,9 +1,9 @@
 """Tokenizers that came before `tokenizer.json`: GPT-2's and RoBERTa's vocab.json with merges.txt, BERT's vocab.txt, and
-SentencePiece's files of T5, Llama and Marian."""
+SentencePiece's files of T5, Llama, Gemma, XLM-R, M2M-100 and Marian."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,19 @@ _GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
 
 _T5 = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 _LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+_GEMMA = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"}
+_M2M100 = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 
 # Others keep their vocabulary in files of the same names and cut text at other places before, or number it otherwise:
 # tokenizer classes and families, as tokenizer_config.json and config.json name them.
 _BYTE_LEVEL = ("GPT2Tokenizer", "GPT2TokenizerFast", "RobertaTokenizer", "RobertaTokenizerFast", "gpt2", "roberta")
 _T5S = ("T5Tokenizer", "T5TokenizerFast", "MT5Tokenizer", "MT5TokenizerFast", "t5", "mt5")
 _LLAMAS = ("LlamaTokenizer", "LlamaTokenizerFast", "llama", "mistral")
+_GEMMAS = ("GemmaTokenizer", "GemmaTokenizerFast", "gemma2", "gemma3_text")
+_XLM_RS = ("XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "xlm-roberta")
+_M2M100S = ("M2M100Tokenizer", "m2m_100")
+
+Builder = Callable[[Path, Mapping[str, Any]], tuple[Engine, dict[str, str]]]
 
 # What Marian reads with, and what it writes with; the numbers of both stand in vocab.json.
 MARIAN = ("source.spm", "target.spm")
@@ -58,23 +65,29 @@ def build_engine(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[
         return _byte_level(folder, config)
     if any((folder / file).is_file() for file in MARIAN):
         return build_marian(folder, config, MARIAN[1])
-    for file, build, kinds in (("spiece.model", _t5, _T5S), ("tokenizer.model", _llama, _LLAMAS)):
+    for file, builders in _PIECES.items():
         if (folder / file).is_file():
-            _refuse_others(folder, config, file, kinds)
+            kind = _kind(folder, config) or _USUAL.get(file)
+            build = next((build for build, kinds in builders if kind in kinds), None)
+            if build is None:
+                raise _refusal(folder, file, kind)
             return build(folder, config)
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:
-        _refuse_others(folder, config, models_of_others[0], ())
+        raise _refusal(folder, models_of_others[0], _kind(folder, config))
     return None
 
 
-def _refuse_others(folder: Path, config: Mapping[str, Any], file: str, kinds: tuple[str, ...]) -> None:
-    kind = config.get("tokenizer_class") or read_object(folder / "config.json").get("model_type") or (*kinds, None)[0]
-    if kind not in kinds:
-        raise LangueError(
-            f"{folder} has its tokenizer in {file}, from which Langue builds those of T5 and Llama, not "
-            f"{kind or 'this one'}; AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes tokenizer.json"
-        )
+def _kind(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """The class of a folder's tokenizer, or else the family of its model."""
+    return config.get("tokenizer_class") or read_object(folder / "config.json").get("model_type")
+
+
+def _refusal(folder: Path, file: str, kind: str | None) -> LangueError:
+    return LangueError(
+        f"{folder} has its tokenizer in {file}, from which Langue builds those of T5, Llama, Gemma, XLM-R and M2M-100, "
+        f"not {kind or 'this one'}; AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes tokenizer.json"
+    )
 
 
 def _bert(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
@@ -159,6 +172,71 @@ def _llama(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, s
     after = [roles["eos_token"]] if config.get("add_eos_token", False) else []
     engine.post_processor = framed(engine, before, after)
     return engine, roles
+
+
+def _gemma(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    path = folder / "tokenizer.model"
+    engine = make_engine(read_pieces(path))
+    roles = _roles(_GEMMA, config, engine.get_vocab(), path)
+    _add_tokens(engine, roles, config, folder)
+    before = [roles["bos_token"]] if config.get("add_bos_token", True) else []
+    engine.post_processor = framed(engine, before, [roles["eos_token"]] if config.get("add_eos_token", False) else [])
+    return engine, roles
+
+
+def _xlm_r(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    """XLM-R's, whose numbers are fairseq's: four special tokens, the pieces behind SentencePiece's own three, and
+    <mask>."""
+    path = folder / "sentencepiece.bpe.model"
+    pieces = read_pieces(path)
+    names = ["<s>", "<pad>", "</s>", "<unk>", *pieces.names[3:], "<mask>"]
+    numbers = {name: number for number, name in enumerate(names)}
+    if len(numbers) < len(names):
+        raise LangueError(f"{path} is no model file of XLM-R: it has a piece of the name of a special token")
+    roles = _roles(_ROBERTA, config, numbers, path)
+    engine = make_engine(pieces, numbers, list(roles.values()))
+    _add_tokens(engine, roles, config, folder)
+    start, end = roles["cls_token"], roles["sep_token"]
+    engine.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}",
+        pair=f"{start} $A {end} {end} $B {end}",
+        special_tokens=[(start, numbers[start]), (end, numbers[end])],
+    )
+    return engine, roles
+
+
+def _m2m100(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    """M2M-100's, whose pieces are numbered by vocab.json, and behind them languages as tokenizer_config.json has them;
+    that of a text stands before it."""
+    path = folder / "vocab.json"
+    numbers = dict(read_object(path))
+    numbered = all(type(number) is int for number in numbers.values())
+    if not numbered or sorted(numbers.values()) != list(range(len(numbers))) or any(" " in name for name in numbers):
+        raise LangueError(f"{path} is damaged: it does not number its tokens from 0 on")
+    more = config.get("additional_special_tokens") or config.get("extra_special_tokens") or ()
+    names = [token_text(token) for token in more]
+    languages = [name for name in names if name is not None and name not in numbers]
+    source = f"__{config.get('src_lang') or 'en'}__"
+    if source not in languages:
+        raise LangueError(f"{folder} has a damaged tokenizer: its additional_special_tokens have no {source}")
+    numbers |= {name: len(numbers) + place for place, name in enumerate(languages)}
+    roles = _roles(_M2M100, config, numbers, path)
+    engine = make_engine(read_pieces(folder / "sentencepiece.bpe.model"), numbers, [*roles.values(), *languages])
+    _add_tokens(engine, roles, config, folder)
+    engine.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in languages])
+    engine.post_processor = framed(engine, [source], [roles["eos_token"]])
+    return engine, roles
+
+
+_PIECES: dict[str, tuple[tuple[Builder, tuple[str, ...]], ...]] = {
+    "spiece.model": ((_t5, _T5S),),
+    "tokenizer.model": ((_llama, _LLAMAS), (_gemma, _GEMMAS)),
+    "sentencepiece.bpe.model": ((_xlm_r, _XLM_RS), (_m2m100, _M2M100S)),
+}
+"""Functions that build a tokenizer from a file of SentencePiece's, and the classes and families that they are for."""
+
+_USUAL = {"spiece.model": _T5S[0], "tokenizer.model": _LLAMAS[0]}
+"""The class of a folder that names none."""
 
 
 def build_marian(folder: Path, config: Mapping[str, Any], file: str) -> tuple[Engine, dict[str, str]]:

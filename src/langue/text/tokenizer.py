@@ -199,6 +199,36 @@ class Tokenizer:
         doubled = special and self.opening and ids[: len(self.opening)] == self.opening
         return (ids if doubled else [*self.opening, *ids]) or [self.end]
 
+    def language(self, code: str) -> int | None:
+        """The special token that names a language, as NLLB (fra_Latn), M2M-100 (__fr__) and mBART (fr_XX) have them."""
+        numbers = (self.engine.token_to_id(name) for name in (code, f"__{code}__"))
+        return next((number for number in numbers if number in self.specials - self._own), None)
+
+    @property
+    def languages_around(self) -> list[int]:
+        """The tokens around a text that is read to be rewritten which name its language."""
+        return [number for number in (*self.before, *self.after) if number not in self._own]
+
+    def reading(self, language: int) -> Tokenizer:
+        """The same for texts of another language, whose token stands around them instead.
+
+        Raises:
+            LangueError: none stands around them.
+        """
+        if not self.languages_around:
+            raise LangueError("the model is not told what language it reads; leave out --source-language")
+        tokenizer, others = copy(self), self.languages_around
+        tokenizer.before, tokenizer.after = (
+            [language if number in others else number for number in numbers] for numbers in (self.before, self.after)
+        )
+        return tokenizer
+
+    @property
+    def _own(self) -> set[int | None]:
+        """Tokens that every text has, whatever its language."""
+        named = (self.engine.token_to_id(name) for name in self.roles.values())
+        return {*named, *self.ends, self.pad, self.unknown, self.start, self.separator, self.mask}
+
     def reading_specials(self, special: bool = True) -> Tokenizer:
         """This tokenizer, or the same for which a special token's name in a text is that token, as it is for
         Transformers; both may be used side by side."""

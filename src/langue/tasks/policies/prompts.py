@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from langue.data.pair_encoder import PairEncoder
@@ -107,7 +107,8 @@ def reader_of(
     if pairs.tagged and not tags:
         raise LangueError(f"the model was always told one of {', '.join(pairs.tags)}; set policy.pairs.tag to one")
     first = first_token_of(config.decoder_start_token_id, tokenizer)
-    return SourcePrompts(sides, config.context, first, sides.numbers(tags))
+    numbers, opening = sides.resolved(tags)
+    return SourcePrompts(replace(sides, opening=opening), config.context, first, numbers)
 
 
 def completions_of(reader: PromptReader, prompts: Sequence[Prompt], texts: Sequence[str]) -> list[Completion | None]:

@@ -132,8 +132,10 @@ class Rewrite(SupervisedTask):
         config = model.config
         if config.form != "seq2seq":
             raise LangueError(f"the model is {with_article(config.form)}; to {self.name} takes model.form: seq2seq")
-        self.settings, self.tokenizer = settings or PairSettings(), tokenizer
         opening = opening_of(config, tokenizer)
+        # Whoever reads a language's token has to write one.
+        usual = PairSettings(tagged=not opening and bool(tokenizer.languages_around))
+        self.settings, self.tokenizer = settings or usual, tokenizer
         self.sides = PairEncoder.of(source_tokenizer or tokenizer, tokenizer, self.settings, config.context, opening)
         known = config.source_vocab_size or config.vocab_size
         if tokenizer.vocab_size > config.vocab_size or self.sides.source.vocab_size + len(self.sides.tags) > known:
@@ -203,6 +205,7 @@ class Rewrite(SupervisedTask):
         texts: Sequence[str],
         *,
         tags: Sequence[str] | None = None,
+        source_language: str | None = None,
         long: Long | None = None,
         instruction: str | None = None,
         prefix: Prefix = "",
@@ -217,6 +220,8 @@ class Rewrite(SupervisedTask):
             texts: what is read.
             tags: what the model is told before each, such as the language to translate into; by default what the
                 recipe says, or the only one, if it is always told one.
+            source_language: the language that is read, of a model that is told it by a token of its own, such as NLLB;
+                by default that of the tokenizer's file.
             long: what becomes of texts that the model has no room for: "split" between sentences, or "cut".
             instruction: what stands before each, such as T5's "summarize: "; None is what the training had there.
             prefix: how what is written begins: all alike, or a list with one for each.
@@ -233,8 +238,10 @@ class Rewrite(SupervisedTask):
         phrases = phrase_tokens(must, len(texts), self.tokenizer)
         sides = replace(self.sides, source=self.sides.source.reading_specials(special))
         sides = sides if instruction is None else replace(sides, instruction=instruction)
+        sides = sides.reading(source_language)
         sources = read_sources(texts, sides, tags, long or self.long)
-        settings, start = self._settings(options), [self.start, *self.sides.opening]
+        _, opening = sides.resolved(tags)
+        settings, start = self._settings(options, len(opening)), [self.start, *opening]
         requests = sources.requests(start, settings, self.tokenizer.ends, self.suppress_tokens, prefixes, phrases)
         if keys is not None:
             requests = [
@@ -248,24 +255,25 @@ class Rewrite(SupervisedTask):
         Raises:
             LangueError: it is always told one of several.
         """
-        known = tuple(self.sides.tags)
-        if self.settings.tag in known:
-            return (self.settings.tag,)
+        known, usual = tuple(self.sides.tags), self.settings.tag
+        if usual is not None and (usual in known or self.tokenizer.language(usual) is not None):
+            return (usual,)
         if not self.settings.tagged or len(known) == 1:
             return known if self.settings.tagged else ()
         raise LangueError(
-            f"the model was always told one of {', '.join(known)}; say which it is now: --target-language {known[0]} "
-            f"of langue translate or langue summarize, or in a column target_language"
+            f"the model was always told one of {', '.join(known) or 'several languages'}; say which it is now: "
+            f"--target-language {known[0] if known else 'CODE'} of langue translate or langue summarize, or in a "
+            f"column target_language"
         )
 
-    def _settings(self, options: dict[str, Any]) -> GenerationSettings:
+    def _settings(self, options: dict[str, Any], opening: int) -> GenerationSettings:
         """The settings of the search, with this task's defaults.
 
         How much may be written at most follows from a piece's own length, never from its neighbours'.
         """
         bounds = {} if "max_tokens" in options else {"max_tokens": 16, "max_tokens_per_source": 1.5}
         # What a text must begin with belongs to its length, as in Transformers, and costs it nothing.
-        usual = {"beams": 4, "temperature": 0.0, "length_offset": float(len(self.sides.opening))}
+        usual = {"beams": 4, "temperature": 0.0, "length_offset": float(opening)}
         return parse(GenerationSettings, {**usual, **bounds, **options}, self.name)
 
     def write(self, pairs: Sequence[Pair], **options: Any) -> list[str]:
@@ -273,7 +281,8 @@ class Rewrite(SupervisedTask):
         answers = [""] * len(pairs)
         for tags in sorted({pair.tags for pair in pairs}):
             chosen = [number for number, pair in enumerate(pairs) if pair.tags == tags]
-            results = self.rewrite([pairs[number].source for number in chosen], tags=tags, **options)
+            names = tags or (() if self.sides.tags else None)
+            results = self.rewrite([pairs[number].source for number in chosen], tags=names, **options)
             for number, result in zip(chosen, results, strict=True):
                 answers[number] = result.text
         return answers
@@ -293,7 +302,7 @@ class Rewrite(SupervisedTask):
             LangueError: there is nothing to read, or no room for the target.
         """
         sides = replace(self.sides, source=self.sides.source.reading_specials(special))
-        sources = read_sources([source], sides, tags, "cut")
+        sources, (_, opening) = read_sources([source], sides, tags, "cut"), sides.resolved(tags)
         if not sources.ids:
             raise LangueError("there is nothing to look at: the text has no tokens")
         if target is None:  # a search says itself what it did to its source
@@ -302,12 +311,12 @@ class Rewrite(SupervisedTask):
             written = best.tokens
         else:
             written = self.tokenizer.encode(target, special)
-            room = self.sides.max_target - 1 - len(self.sides.opening)
+            room = self.sides.max_target - 1 - len(opening)
             if len(written) > room:
                 raise LangueError(
                     f"the target has {len(written)} tokens, but the model writes {room} at most; shorten it"
                 )
-        ids, written = sources.ids[0], [*self.sides.opening, *written, self.tokenizer.end]
+        ids, written = sources.ids[0], [*opening, *written, self.tokenizer.end]
         batch = Batch(torch.tensor([[self.start, *written[:-1]]]), source=torch.tensor([ids])).to(self.model.device)
         looks = [weights[0] for weights in self.model.attention(batch)]
         return self.names(written), self.source_names(ids), looks

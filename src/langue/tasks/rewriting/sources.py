@@ -82,7 +82,7 @@ def read_sources(texts: Sequence[str], sides: PairEncoder, tags: Sequence[str], 
         long: what becomes of a text that the model has no room for: it is split between sentences, or cut.
     """
     sources = Sources()
-    numbers = sides.numbers(tags)
+    numbers, _ = sides.resolved(tags)
     room = sides.max_source - len(numbers) - sides.around
     encoded = sides.encode_sources(texts)
     for owner, (text, ids) in enumerate(zip(texts, encoded, strict=True)):

@@ -102,7 +102,7 @@ class PairTraining(WrittenTraining[RewriteRecipe]):
         if pairs.language is not None:
             check_language(pairs.language)
         if not pairs.tags:
-            pairs = pairs.replace(**_tags(recipe, cls.task.columns))
+            pairs = pairs.replace(**_tags(recipe, cls.task.columns, tokenizer))
             recipe = recipe.replace(data={"pairs": pairs})
         size = recipe.model.vocab_size
         recipe = with_vocabulary(recipe, tokenizer)
@@ -271,10 +271,12 @@ class PairTraining(WrittenTraining[RewriteRecipe]):
         return settings.replace(too_long=settings.too_long or self.usual_too_long)
 
 
-def _tags(recipe: RewriteRecipe, columns: tuple[str, str]) -> dict[str, Any]:
-    """All tags of the training pairs, by the alphabet, and whether every pair has one."""
+def _tags(recipe: RewriteRecipe, columns: tuple[str, str], tokenizer: Tokenizer) -> dict[str, Any]:
+    """All tags of the training pairs that are no tokens of languages, by the alphabet, and True if every pair has
+    some tag."""
     combinations = {pair.tags for pair in read_pairs(recipe.data, "train", columns) if isinstance(pair, Pair)}
-    tags = tuple(sorted({tag for tags in combinations for tag in tags}))
+    every = {tag for tags in combinations for tag in tags}
+    tags = tuple(sorted(tag for tag in every if tokenizer.language(tag) is None))
     return {"tags": tags, "tagged": bool(combinations) and all(combinations)}
 
 

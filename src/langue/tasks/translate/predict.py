@@ -23,12 +23,18 @@ class Translate(Rewrite):
     long = "split"
 
     def translate(
-        self, texts: str | Sequence[str], *, target_language: str | None = None, **options: Any
+        self,
+        texts: str | Sequence[str],
+        *,
+        source_language: str | None = None,
+        target_language: str | None = None,
+        **options: Any,
     ) -> str | list[str]:
         """Translate one text or many; line by line they stay in their order, and empty ones stay empty.
 
         Args:
             texts: what is to be translated.
+            source_language: from which language, of a model that is told it (NLLB, M2M-100).
             target_language: into which language, of a model that knows several.
             options: the fields of `GenerationSettings`, of which beams is 4 unless said otherwise, and `long`: "split"
                 texts that the model has no room for between sentences, or "cut" them.
@@ -40,7 +46,8 @@ class Translate(Rewrite):
             LangueError: an option has no such name or value, or the model does not know the language.
         """
         tags = None if target_language is None else (target_language,)
-        translations = [result.text for result in self.rewrite(as_list(texts, "a text"), tags=tags, **options)]
+        options = {"tags": tags, "source_language": source_language, **options}
+        translations = [result.text for result in self.rewrite(as_list(texts, "a text"), **options)]
         return translations[0] if isinstance(texts, str) else translations
 
     def counted(
