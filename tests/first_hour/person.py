@@ -38,7 +38,7 @@ class Person:
     def main(self) -> None:
         """`python SCRIPT WHEEL DATA [SECONDS]`: install a wheel into a clean environment and walk through the tutorial.
 
-        SECONDS shortens each training.
+        SECONDS shortens each training behind the first useful output.
         """
         wheel, data = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
         hurry = float(sys.argv[3]) if len(sys.argv) > 3 else None
@@ -53,7 +53,7 @@ class Person:
             folder.mkdir()
             self.prepare(folder, data)
             seconds = 0.0
-            for number, step in enumerate(walk(self.page, folder, programs, clean, hurry), 1):
+            for number, step in enumerate(walk(self.page, folder, programs, clean, hurry, self.useful), 1):
                 seconds += step.seconds
                 print(f"$ {step.command}\n{step.said}[{step.seconds:.1f} s, {seconds:.1f} s in all]\n", flush=True)
                 if step.status:

@@ -15,7 +15,7 @@ def prepare(folder: Path, data: Path) -> None:
     (folder / "unseen.txt").write_text(text[end:], encoding="utf-8")
 
 
-STUDENT = Person("own-text.md", prepare, ["chat", "formats", "report", "serve"], useful=2, within=60)
+STUDENT = Person("own-text.md", prepare, ["chat", "formats", "report", "serve"], useful=3, within=60)
 
 if __name__ == "__main__":
     STUDENT.main()

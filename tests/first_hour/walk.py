@@ -37,7 +37,9 @@ def hurried(command: str, seconds: float) -> str:
     return f"{command} --training.seconds {seconds:g}"
 
 
-def walk(page: str, folder: Path, programs: Path, variables: Mapping[str, str], hurry: float | None) -> Iterator[Step]:
+def walk(
+    page: str, folder: Path, programs: Path, variables: Mapping[str, str], hurry: float | None, patient: int = 0
+) -> Iterator[Step]:
     """Run the commands of a page one after the other, until one does not end well.
 
     Args:
@@ -46,10 +48,11 @@ def walk(page: str, folder: Path, programs: Path, variables: Mapping[str, str], 
         programs: the folder of the environment's programs, `langue` among them.
         variables: of the environment.
         hurry: seconds of each training, in place of those that the page says.
+        patient: how many commands, the first, are not hurried.
     """
     environment = {**variables, "PATH": f"{programs}{os.pathsep}{variables.get('PATH', '')}"}
-    for command in commands_of(page):
-        command = command if hurry is None else hurried(command, hurry)
+    for number, command in enumerate(commands_of(page)):
+        command = command if hurry is None or number < patient else hurried(command, hurry)
         start = time.monotonic()
         done = subprocess.run(
             ["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

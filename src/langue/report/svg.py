@@ -8,7 +8,6 @@ import numpy as np
 
 from langue.report.chart import SIZE, Chart, Line, Panel, lay_out
 from langue.report.page import render
-from langue.report.palette import stylesheet
 
 FONTS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 
@@ -54,7 +53,7 @@ def picture_svg(
         size=size,
         fonts=FONTS,
         letters=SIZE,
-        style=f"{stylesheet()}\nsvg {{ background: var(--paper); }}" if alone else "",
+        alone=alone,
     )
 
 

@@ -97,7 +97,7 @@ class Index:
         Args:
             sources: files, folders, names or an iterable of rows; see `read_documents`.
             place: where to.
-            model: what makes its vectors; None for an index of words alone.
+            model: what makes its vectors; None for an index of words alone, or for the model of one that is there.
             settings: of a new index; one that is there has its own, and refuses others.
             device: where a model that is named is loaded.
 
@@ -106,21 +106,19 @@ class Index:
         """
         settings = settings or IndexSettings()
         _ = settings.words  # an unknown language is told before anything is read
-        if model is None and "kind" not in settings.model_fields_set:
+        stated = settings.model_dump(exclude_unset=True)
+        if model is None and "kind" not in stated:
             settings = settings.replace(kind="memory")  # there are no vectors to be near, and flat arrays open at once
         if str(place).startswith(("postgresql:", "postgres:")):
             settings = settings.replace(kind="postgres")
         index = cls(str(place), open_store(str(place), settings), model, device)
         before = index.store.manifest
         manifest = before or IndexManifest(settings=settings, model=index._record())
-        if manifest.settings != settings:
-            there = " ".join(_options(manifest.settings, settings))
+        if before is not None and before.settings.replace(**stated) != before.settings:
+            there = " ".join(_options(before.settings, before.settings.replace(**stated)))
             raise LangueError(f"{place} was made with {there}; give the same, or build beside it")
-        if (manifest.model is None) != (model is None):
-            if manifest.model is None:
-                raise LangueError(f"{place} was made without a model; leave out --model, or build beside it")
-            folder = shlex.quote(manifest.model.path or "DIR")
-            raise LangueError(f"{place} was made by a model; name it: --model {folder}, or build beside it")
+        if manifest.model is None and model is not None:
+            raise LangueError(f"{place} was made without a model; leave out --model, or build beside it")
         index._update(sources, manifest, whole=True)
         return index
 
