@@ -54,6 +54,14 @@ def test_what_came_before_is_counted_and_so_is_what_contradicts_it(tmp_path: Pat
     assert "duplicates: 16 rows (66.7 %) whose text came before, 1 of them with another label" in warnings(seen)
 
 
+def test_conversations_are_compared_by_all_that_is_said_and_recordings_by_their_sound(tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello\x07"}]
+    seen = look_at([table(tmp_path, [{"messages": talk}, {"messages": talk}, {"messages": talk[:1] * 2}])])
+    assert (seen.task, seen.repeated, [count for count, _ in seen.odd.values()]) == ("chat", 1, [2])
+    spoken = [{"audio": f"{number % 3}.wav", "text": "yes"} for number in range(4)]
+    assert look_at([table(tmp_path, spoken, "spoken.jsonl")]).repeated == 1
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [

@@ -53,6 +53,12 @@ def test_a_text_has_a_vocabulary_of_its_size_and_is_gone_on_with_from_its_beginn
     assert guessed(tmp_path / "more.txt").recipe.tokenizer.vocab_size == 1024
 
 
+def test_a_model_can_be_tried_by_a_short_text_of_its_data(rows: Path) -> None:
+    first = json.loads(rows.read_text().splitlines()[0])["review"]
+    assert guessed(rows).recipe.samples.prompt == first
+    assert guessed(rows, start_from=Path("somewhere")).content["samples"]["prompt"] == first
+
+
 def test_what_somebody_has_set_comes_first(rows: Path) -> None:
     recipe = guessed(rows, changes={"training.steps": "3", "model.preset": "gru-nano", "model.form": "encoder"}).recipe
     assert (recipe.training.steps, recipe.model.mixer) == (3, "gru")

@@ -273,28 +273,42 @@ class _Counted:
         self._look_at_texts(record)
 
     def _look_at_texts(self, record: SeenRow) -> None:
-        """Count what came before, and what is odd."""
-        seen = self.seen
-        texts = [value for name in seen.texts if isinstance(value := record.values.get(name), str)]
+        """Count what is odd, and what came before."""
+        texts = [text for name in self.seen.texts for text in _strings(record.values.get(name))]
         for text in texts:
-            seen.letters.update(set(text))
+            self.seen.letters.update(set(text))
             if _ANY_ODD.search(text):
-                for name, pattern in _ODD.items():
-                    if pattern.search(text):
-                        count, first = seen.odd.get(name, (0, record.place))
-                        seen.odd[name] = count + 1, first
-        if not texts or (seen.kind == "text" and len(texts[0]) < LINE):
-            return
-        key, label = hash(tuple(" ".join(text.split()) for text in texts)), self._label(record)
-        if key not in self.before:
-            self.before[key] = label
-        else:
-            seen.repeated += 1
-            seen.contradicted += self.before[key] != label
+                self._note_odd(text, record.place)
+        if texts and (self.seen.kind != "text" or len(texts[0]) >= LINE):
+            self._note_repeated(texts, record)
+
+    def _note_odd(self, text: str, place: str) -> None:
+        for name, pattern in _ODD.items():
+            if pattern.search(text):
+                count, first = self.seen.odd.get(name, (0, place))
+                self.seen.odd[name] = count + 1, first
+
+    def _note_repeated(self, texts: list[str], record: SeenRow) -> None:
+        """Count a row whose texts came before, of recordings those of the same one."""
+        layout = self.seen.layout
+        sound = str(record.values.get(layout.columns["audio"])) if layout and "audio" in layout.columns else ""
+        key, label = hash((sound, *(" ".join(text.split()) for text in texts))), self._label(record)
+        self.seen.repeated += key in self.before
+        self.seen.contradicted += self.before.setdefault(key, label) != label
 
     def _label(self, record: SeenRow) -> str:
         layout = self.seen.layout
         return "" if layout is None or layout.label is None else str(record.values.get(layout.label))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All texts of a cell, which may be a list of words or of messages."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for part in value.values() for text in _strings(part))
+    elif isinstance(value, list | tuple):
+        yield from (text for part in value for text in _strings(part))
 
 
 def _faults(record: SeenRow, seen: Look) -> Iterator[str]:

@@ -105,6 +105,12 @@ VOCABULARIES: Mapping[float, int] = {200_000: 512, 20_000_000: 1024, math.inf: 4
 """Tokens of a text of so many characters. In a first training's time they teach more than single characters: of Tiny
 Shakespeare 2.43 bits a byte after 320 steps, where characters come to 2.69."""
 
+ONE_TEXT: Mapping[str, int] = {"generate": 1, "classify": 1, "tag": 2, "translate": 2, "summarize": 2, "embed": 2}
+"""Tasks whose models can be tried by the first text of a row, and how many columns of texts it has at most."""
+
+SHORT = 100
+"""Characters of the longest text that a model is tried by."""
+
 LEAST_FOR_LARGER = 1_000_000
 """Characters below which a larger model would know the text by heart."""
 
@@ -131,13 +137,13 @@ class Guess:
     def lines(self, file: Path, out: Path) -> list[str]:
         """Three lines: the data and the task; the model and the budget; the recipe, and how to go on from it."""
         recipe, training = self.recipe, self.recipe.training
-        origin = "from nothing" if recipe.model.path is None else f"from {recipe.model.path}"
-        model = f"model {recipe.model.preset or recipe.model.path} {origin}"
-        tokenizer = "" if recipe.model.path else f", tokenizer {recipe.tokenizer.kind}"
+        model = f"model {recipe.model.preset} from nothing, tokenizer {recipe.tokenizer.kind}"
+        if recipe.model.path is not None:
+            model = f"the model of {recipe.model.path}" + ("" if recipe.adapt is None else ", by adapters")
         where = f"{choose_device(training.device)} ({os.cpu_count()} cores, {self.speed / 1e9:.0f} GFLOP/s)"
         return [
             headline(self.seen),
-            f"{model}{tokenizer}; {_bounds(recipe)} on {where}; longer teaches more: --training.seconds "
+            f"{model}; {_bounds(recipe)} on {where}; longer teaches more: --training.seconds "
             f"{10 * round(training.seconds or 60)}",
             f"recipe: {file}; to change it and train again: langue train {file} --out {out}-2",
         ]
@@ -181,10 +187,8 @@ def guess(
     speed = machine.matmul_peak(device)
     content["data"] = _data(seen, seen.layout, sources, content)
     content["training"] |= _budget(seen)
-    if trained is not None:
-        content = _on_weights(content, trained)
-    else:
-        content = _sized(content, seen, speed)
+    content["samples"] = {**content.get("samples", {}), **_prompt(seen, seen.layout.task)}
+    content = _sized(content, seen, speed) if trained is None else _on_weights(content, trained)
     for name in ("task", "data.columns", "data.text"):
         changes.pop(name, None)  # the layout has them already
     content = override(override(content, dict(seen.layout.fields)), changes)
@@ -262,7 +266,7 @@ def _sized(content: dict[str, Any], seen: Look, speed: float) -> dict[str, Any]:
     """
     if content["task"] != "generate":
         return content
-    content = {**content, "model": dict(content["model"]), "samples": {**content["samples"], "prompt": _prompt(seen)}}
+    content = {**content, "model": dict(content["model"])}
     vocabulary = next(size for length, size in VOCABULARIES.items() if _characters(seen) <= length)
     content["tokenizer"] = {"kind": "byte-bpe", "vocab_size": vocabulary}
     content["training"] |= {"learning_rate": 2.0e-2, "momentum": 0.9, "decay_share": 1.0}
@@ -274,11 +278,16 @@ def _sized(content: dict[str, Any], seen: Look, speed: float) -> dict[str, Any]:
     return content
 
 
-def _prompt(seen: Look) -> str:
-    """The first words of the data, for the model to go on from."""
-    first = min(seen.kept, key=lambda record: record.number).values
-    text = str(next((first[name] for name in seen.texts if first.get(name)), ""))
-    return " ".join(text.split()[:2])[:30]
+def _prompt(seen: Look, task: str) -> dict[str, str]:
+    """A text of the data to try the model by: a short one, of running text its first words for the model to go on from."""
+    columns = seen.texts if task in ONE_TEXT and len(seen.texts) <= ONE_TEXT[task] else ()
+    kept = sorted(seen.kept, key=lambda row: row.number)
+    texts = (value for row in kept for name in columns[:1] if (value := row.values.get(name)))
+    lines = (" ".join(text if isinstance(text, list) else str(text).split()) for text in texts)
+    if task == "generate":
+        lines = (" ".join(line.split()[:2])[:30] for line in lines)
+    line = next((line for line in lines if 0 < len(line) <= SHORT), None)
+    return {} if line is None else {"prompt": line}
 
 
 def splits_of(names: list[str]) -> dict[str, Any]:
