@@ -277,14 +277,14 @@ class _Counted:
         texts = [text for name in self.seen.texts for text in _strings(record.values.get(name))]
         for text in texts:
             self.seen.letters.update(set(text))
-            if _ANY_ODD.search(text):
-                self._note_odd(text, record.place)
+        if odd := [text for text in texts if _ANY_ODD.search(text)]:
+            self._note_odd(odd, record.place)
         if texts and (self.seen.kind != "text" or len(texts[0]) >= LINE):
             self._note_repeated(texts, record)
 
-    def _note_odd(self, text: str, place: str) -> None:
+    def _note_odd(self, texts: list[str], place: str) -> None:
         for name, pattern in _ODD.items():
-            if pattern.search(text):
+            if any(map(pattern.search, texts)):
                 count, first = self.seen.odd.get(name, (0, place))
                 self.seen.odd[name] = count + 1, first
 

@@ -279,7 +279,7 @@ def _sized(content: dict[str, Any], seen: Look, speed: float) -> dict[str, Any]:
 
 
 def _prompt(seen: Look, task: str) -> dict[str, str]:
-    """A text of the data to try the model by: a short one, of running text its first words for the model to go on from."""
+    """A short text of the data to try the model by; of running text its first words, for the model to go on from."""
     columns = seen.texts if task in ONE_TEXT and len(seen.texts) <= ONE_TEXT[task] else ()
     kept = sorted(seen.kept, key=lambda row: row.number)
     texts = (value for row in kept for name in columns[:1] if (value := row.values.get(name)))
