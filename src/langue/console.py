@@ -19,6 +19,9 @@ from typing import Any, Protocol, TextIO
 
 from langue.errors import is_panic
 
+DRAWN = 0.5
+"""Seconds between two drawings of a bar in a notebook."""
+
 EVERY = 30.0
 """Seconds between plain lines where stderr is no terminal."""
 
@@ -83,33 +86,65 @@ def progress(description: str, total: float | None, unit: str = "") -> Iterator[
         total: how much there is to do, in units; None when nobody knows.
         unit: "bytes" is shown as megabytes, anything else as it is; without one, the share alone is shown.
     """
-    with (_bar if sys.stderr.isatty() else _lines)(description, total, unit) as advance:
+    shown = _cell if in_notebook() else _bar if sys.stderr.isatty() else _lines
+    with shown(description, total, unit) as advance:
         yield advance
+
+
+def in_notebook() -> bool:
+    """True in a cell of a notebook, whose output is drawn by a browser."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+@contextmanager
+def _cell(description: str, total: float | None, unit: str) -> Iterator[Advance]:
+    """A bar in a notebook's cell, which needs none of its widgets: rich's table is drawn anew in its place. Quick work
+    shows none."""
+    from IPython.display import DisplayHandle
+    from rich.progress import Progress
+
+    bar = Progress(*_columns(), auto_refresh=False)
+    task = bar.add_task(description, total=total, note="")
+    handle, begun = DisplayHandle(), time.monotonic()
+    last = begun
+
+    def advance(amount: float, note: str = "") -> None:
+        nonlocal last
+        bar.update(task, advance=amount, note=note)
+        if time.monotonic() - last >= DRAWN:
+            draw, last = handle.display if last == begun else handle.update, time.monotonic()
+            draw(bar.make_tasks_table(bar.tasks))
+
+    try:
+        yield advance
+    finally:
+        bar.stop_task(task)
+        if last > begun:
+            handle.update(bar.make_tasks_table(bar.tasks))
 
 
 @contextmanager
 def _bar(description: str, total: float | None, unit: str) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import Progress
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*_columns(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(visible(description), total=total, note="")
         yield lambda amount, note="": bar.update(task, advance=amount, note=visible(note))
+
+
+def _columns() -> tuple[Any, ...]:
+    from rich import progress as parts
+
+    return (
+        parts.TextColumn("{task.description}", markup=False),
+        parts.BarColumn(),
+        parts.TaskProgressColumn(),
+        parts.TimeElapsedColumn(),
+        parts.TimeRemainingColumn(),
+        parts.TextColumn("{task.fields[note]}", markup=False),
+    )
 
 
 @contextmanager

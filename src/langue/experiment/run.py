@@ -114,6 +114,12 @@ class Run:
         """True if the training can be gone on with."""
         return self.stopped == INTERRUPTED
 
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it."""
+        from langue.report.notebook import run_fragment
+
+        return run_fragment(self.folder.path)
+
     def summary(self) -> dict[str, Any]:
         """The same for a script to read."""
         return {
