@@ -112,6 +112,15 @@ def memory() -> tuple[int, int]:
     return min(total, int(limit)), max(0, min(free, int(limit) - used))
 
 
+def peak_memory() -> int:
+    """Bytes of memory that this process has held at most; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def compiler() -> str | None:
     """The C++ compiler that torch.compile would use on a CPU, or None when it or Python's headers are missing."""
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():

@@ -12,6 +12,7 @@ import torch
 
 from langue import machine
 from langue.errors import LangueError
+from langue.experiment.auto_batch import sized
 from langue.experiment.fit import free_memory, refuse
 from langue.experiment.resolve import begin_from
 from langue.experiment.teacher import teacher_beside
@@ -131,7 +132,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         LangueError: the data or the tokenizer cannot be read, a training would refuse the data because too much of them
             would be left out, or a row does not fit into a batch.
     """
-    recipe = begin_from(recipe, start_from)
+    recipe = sized(begin_from(recipe, start_from))
     load = training_task(recipe).load_of(recipe)
     training, device = recipe.training, choose_device(recipe.training.device)
     with autocast(device, training.precision):

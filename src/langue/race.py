@@ -251,7 +251,7 @@ def _training(member: GenerateRecipe, budget: Budget, dev_tokens: int) -> Traini
     tokens = budget.expected_tokens(flops, choose_device(training.device))
     # A look costs a forward pass over the dev data, a third of what training on as much would cost.
     looks = max(4, min(LOOKS, math.floor(3 * LOOKING * tokens / dev_tokens)))
-    a_step = (training.batch_tokens or training.batch_size * context) * training.accumulate
+    a_step = (training.batch_tokens or training.rows * context) * training.accumulate
     every = max(1, round(tokens / a_step / looks))
     return training.replace(**budget.model_dump(), steps=None, evaluate_every=every)
 

@@ -27,7 +27,9 @@ PACKED = ".gguf"
 MODEL = (*TOKENIZER, "*.safetensors", f"*{PACKED}", "[0-9]_*/*.json", "[0-9]_*/*.safetensors")
 """Files of a model; pickles and Python code are never fetched."""
 
-PLACES = "a run, a checkpoint, a model's folder (Hugging Face's too), a GGUF file, hf:OWNER/NAME or package:NAME"
+PLACES = (
+    "a run, one of its checkpoints, a model's folder (Hugging Face's too), a GGUF file, hf:OWNER/NAME or package:NAME"
+)
 """The places that a model may come from, in words."""
 
 _FAULTS = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
 from langue import machine
 from langue.errors import LangueError
 from langue.models import ModelConfig
-from langue.models.count import ceiling, memory
+from langue.models.count import TrainingMemory, ceiling, memory
 from langue.tasks.training_task import Shape
 from langue.training import TrainingSettings
 from langue.training.device import autocast
@@ -39,14 +40,20 @@ def check_fit(config: ModelConfig, training: TrainingSettings, shape: Shape, dev
     free, (rows, length, source) = free_memory(device), shape
     if ceiling(config, rows, max(length, source or 0)) <= free:
         return
+    need = estimate(config, training, shape, device)
+    a_row = SURE * (need.activations + need.logits) / rows
+    refuse(SURE * need.total, free, a_row, rows, device, training.batch_tokens, config.adapter is None)
+
+
+def estimate(config: ModelConfig, training: TrainingSettings, shape: Shape, device: torch.device) -> TrainingMemory:
+    """Bytes that a training needs at its peak on a device; the arguments are those of `check_fit`."""
+    rows, length, source = shape
     if device.type == "cuda":  # whose fused attention drops without keeping its weights
         config = config.replace(dropout=0.0)
     need = memory(config, rows, length, training.optimizer, source, training.recompute)
     with autocast(device, training.precision):
-        share = 0.5 if torch.is_autocast_enabled(device.type) else 1.0
-    growing = share * need.activations + need.logits
-    needed = SURE * (need.total - need.activations - need.logits + growing)
-    refuse(needed, free, SURE * growing / rows, rows, device, training.batch_tokens, config.adapter is None)
+        half = torch.is_autocast_enabled(device.type)
+    return replace(need, activations=need.activations // 2) if half else need
 
 
 def refuse(

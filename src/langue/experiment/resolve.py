@@ -79,6 +79,8 @@ def go_on_from(recipe: Recipe, folder: RunFolder, start_from: Path | str | None 
         LangueError: the recipe wants other weights than can be read, or another architecture.
     """
     old = folder.recipe()
+    if recipe.training.batch_size == "auto":
+        recipe = recipe.replace(training={"batch_size": old.training.rows})
     if start_from is not None:
         recipe = with_start(recipe, start_from)
     if old.model.path is None or recipe.model.path not in (None, old.model.path):

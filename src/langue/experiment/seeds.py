@@ -62,7 +62,8 @@ def train_seeds(
         raise LangueError(f"{out} holds a {RESULT} that is no training's; choose another --out")
     runs, seeds = [], []
     for seed in range(recipe.training.seed, recipe.training.seed + count):
-        member = recipe.replace(training={"seed": seed})
+        size = runs[0].folder.recipe().training.rows if runs else recipe.training.batch_size
+        member = recipe.replace(training={"seed": seed, "batch_size": size})
         folder = out / f"seed-{seed}"
         begun = RunFolder(folder).is_run()
         runs.append(train(member, folder, start_from=start_from, resume=begun, report=report))

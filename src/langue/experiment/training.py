@@ -14,6 +14,7 @@ import torch
 from langue.account import unsaid
 from langue.console import remark, say
 from langue.data.tally import left_out
+from langue.experiment.auto_batch import fits, sized
 from langue.experiment.card import write_card
 from langue.experiment.comparison import compare_with_teacher
 from langue.experiment.fit import check_fit
@@ -157,6 +158,8 @@ def set_up(
 
 def _begin(recipe: Recipe, folder: RunFolder, trackers: Trackers) -> Trainer:
     """Set up a new run. Its recipe is written last, since that is what makes the folder a run."""
+    is_open = recipe.training.batch_size == "auto"
+    recipe = sized(recipe)
     task = training_task(recipe)
     tokenizer = task.finished_tokenizer(recipe, train_tokenizer(recipe.tokenizer, task.texts(recipe)))
     recipe = task.complete(recipe, tokenizer)
@@ -164,6 +167,10 @@ def _begin(recipe: Recipe, folder: RunFolder, trackers: Trackers) -> Trainer:
     tokenizer.save(folder.path)
     task.prepare(recipe, tokenizer, folder.data)
     built = _build(recipe, folder, trackers)
+    while is_open and recipe.training.rows > 1 and not fits(built.trainer):
+        recipe = recipe.replace(training={"batch_size": recipe.training.rows // 2})
+        say(f"that is too much; training.batch_size: {recipe.training.rows}")
+        built = _build(recipe, folder, trackers)
     with replacing_listed(folder.path) as stage:
         content = json.dumps(environment(), indent=2) + "\n"
         (stage / folder.environment_file.name).write_text(content, encoding="utf-8")

@@ -48,8 +48,8 @@ def process_group(device: torch.device) -> tuple[int, int]:
 
 
 def is_first() -> bool:
-    """True if this process is the one that writes files and speaks."""
-    return not distributed.is_initialized() or distributed.get_rank() == 0
+    """True if this process is the one that writes files and speaks, also before it has met the others."""
+    return (distributed.get_rank() if distributed.is_initialized() else launch().rank) == 0
 
 
 @contextmanager

@@ -127,7 +127,7 @@ class ModelFolder:
             raise LangueError(f"{self.path} has no model yet: its training has not come to a first evaluation")
         folder = self.path / "model" if (self.path / "model").is_dir() else self.path
         if not any((folder / file).is_file() for file in (CONFIG, checkpoint.STATE)):
-            raise LangueError(f"{self.path} holds no model; name {PLACES}")
+            raise LangueError(f"{self.path} holds no model: name {PLACES}")
         return folder
 
     def recipe(self) -> Recipe | None:

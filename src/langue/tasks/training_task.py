@@ -55,7 +55,7 @@ def rows_of(training: TrainingSettings, context: int) -> int:
         LangueError: a batch of so many tokens holds none.
     """
     if training.batch_tokens is None:
-        return training.batch_size
+        return training.rows
     if training.batch_tokens < context:
         raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
     return training.batch_tokens // context
@@ -69,7 +69,7 @@ def buckets_of(
         examples,
         lengths,
         training.seed,
-        batch_size=training.batch_size,
+        batch_size=training.rows,
         batch_tokens=training.batch_tokens,
         accumulate=training.accumulate,
         rank=rank,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from langue.errors import LangueError
 from langue.settings import Settings
 
 ScheduleKind = Literal["cosine", "wsd", "linear", "inverse_sqrt", "constant"]
@@ -31,8 +32,9 @@ class TrainingSettings(Settings):
     epochs: float | None = Field(default=None, gt=0)
     """Passes through the training data, at most; where given, steps are bounded only if they are given too."""
 
-    batch_size: int = Field(default=12, ge=1)
-    """Rows of one forward pass, over all processes."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 12
+    """Rows of one forward pass, over all processes; auto takes as many as are of use and fit into memory, and the run's
+    own recipe says how many those are."""
     batch_tokens: int | None = Field(default=None, ge=1)
     """Tokens of one forward pass; where given, batch_size is what fits into it."""
     accumulate: int = Field(default=1, ge=1)
@@ -117,6 +119,23 @@ class TrainingSettings(Settings):
         if isinstance(fields, dict) and fields.get("epochs") is not None:
             return {"steps": None, **fields}
         return fields
+
+    @model_validator(mode="after")
+    def _auto_or_tokens(self) -> TrainingSettings:
+        if self.batch_size == "auto" and self.batch_tokens is not None:
+            raise ValueError("batch_size auto and batch_tokens say the same in two ways; set batch_tokens to null")
+        return self
+
+    @property
+    def rows(self) -> int:
+        """`batch_size` as a number.
+
+        Raises:
+            LangueError: nobody has worked it out.
+        """
+        if self.batch_size == "auto":
+            raise LangueError("training.batch_size: auto is for langue train and plan; name a number here")
+        return self.batch_size
 
     @model_validator(mode="after")
     def _bounded(self) -> TrainingSettings:

@@ -164,6 +164,12 @@ class Trainer:
         """The module that is called: wrapped at the first step, since all processes must be there for that."""
         return self.strategy.wrap(self.module, self._try_out)
 
+    def try_step(self) -> None:
+        """Work out the gradients of the step that comes and throw them away, to see what it takes."""
+        self._try_out()
+        for parameter in self.parameters:
+            parameter.grad = None
+
     def _try_out(self) -> None:
         for inputs in self.algorithm.passes(self.progress.step, self.whole):
             self._pass(inputs, self.module)

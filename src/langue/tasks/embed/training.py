@@ -171,7 +171,7 @@ class EmbedTraining(TableTraining[EmbedRecipe]):
         training = self.recipe.training
         with evaluating(model), autocast(model.device, training.precision):
             task = Embed(model, self.tokenizer, self.recipe.embed)
-            return measure(task, rows, self.recipe.embed, training.batch_size), []
+            return measure(task, rows, self.recipe.embed, training.rows), []
 
     @property
     def notes(self) -> Mapping[str, str]:

@@ -57,9 +57,9 @@ class Rollouts:
         self.objective, self.environment, self.task, self.training = objective, environment, task, training
         self.settings: PlaySettings = objective.settings
         self.strategy, self.reference = strategy, reference
-        if training.batch_size % (self.settings.group * strategy.shares):
+        if training.rows % (self.settings.group * strategy.shares):
             raise LangueError(
-                f"training.batch_size {training.batch_size} is no multiple of play.group {self.settings.group}"
+                f"training.batch_size {training.rows} is no multiple of play.group {self.settings.group}"
                 + (f" times {strategy.shares} processes" if strategy.shares > 1 else "")
             )
         self._held: tuple[int, list[DrawnRows]] | None = None
@@ -69,7 +69,7 @@ class Rollouts:
     @property
     def groups_per_pass(self) -> int:
         """Groups of one pass, over all processes."""
-        return self.training.batch_size // self.settings.group
+        return self.training.rows // self.settings.group
 
     @property
     def groups(self) -> range:

@@ -64,15 +64,15 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
         config, training, play_ = recipe.architecture(), recipe.training, recipe.play
         # Along a recording, texts are drawn by the one pass that hears it.
         longest = 0 if config.form == "encoder" else play_.max_tokens * (play_.max_turns or 1)
-        tokens = training.batch_size * training.accumulate * recipe.play.max_tokens
+        tokens = training.rows * training.accumulate * recipe.play.max_tokens
         return Load(
             config=config,
-            rows=training.batch_size,
+            rows=training.rows,
             longest=config.context,
             tokens_per_step=tokens,
             steps_per_epoch=math.inf,
             flops_per_token=flops_per_token(config, recipe.play.max_tokens),
-            drawn_rows=training.batch_size,
+            drawn_rows=training.rows,
             drawn_steps=training.accumulate * longest / play_.epochs,
             uncounted="the environment judges what is drawn",
         )
@@ -97,7 +97,7 @@ class PlayTraining(PolicyTraining[PlayRecipe]):
     @property
     def steps_per_epoch(self) -> float:
         training, play_ = self.recipe.training, self.recipe.play
-        groups = training.batch_size * training.accumulate / play_.group
+        groups = training.rows * training.accumulate / play_.group
         return math.inf if self.environment.size is None else play_.epochs * self.environment.size / groups
 
     @property
