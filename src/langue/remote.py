@@ -18,7 +18,16 @@ from langue.extra import need
 
 HUB, PACKAGE = "hf:", "package:"
 
-TOKENIZER = ("*.json", "*.txt", "*.jinja", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "*.spm")
+TOKENIZER = (
+    "*.json",
+    "*.txt",
+    "*.jinja",
+    "spiece.model",
+    "tokenizer.model",
+    "spm.model",
+    "sentencepiece.bpe.model",
+    "*.spm",
+)
 """Files of a tokenizer."""
 
 PACKED = ".gguf"

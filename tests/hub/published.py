@@ -39,6 +39,8 @@ DISTILBERT = {"vocab_size": VOCABULARY, "dim": 32, "n_layers": 2, "n_heads": 4, 
 DISTILBERT |= {"max_position_embeddings": 32}
 MODERNBERT = {**BERT, "num_hidden_layers": 4, "local_attention": 4, "pad_token_id": 0, "bos_token_id": 1}
 MODERNBERT |= {"eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
+DEBERTA = {**BERT, "relative_attention": True, "position_buckets": 4, "share_att_key": True, "type_vocab_size": 0}
+DEBERTA |= {"pos_att_type": ["p2c", "c2p"], "norm_rel_ebd": "layer_norm", "position_biased_input": False}
 GPT2 = {"vocab_size": VOCABULARY, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 4, "pad_token_id": 0}
 LLAMA = {
     "vocab_size": VOCABULARY,
@@ -214,6 +216,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "distilbert tags": ("DistilBertForTokenClassification", {**DISTILBERT, **THREE}),
     "distilbert spans": ("DistilBertForQuestionAnswering", DISTILBERT),
     "distilbert choices": ("DistilBertForMultipleChoice", DISTILBERT),
+    "deberta": ("DebertaV2Model", DEBERTA),
+    "deberta segments": ("DebertaV2Model", {**DEBERTA, "type_vocab_size": 2, "max_relative_positions": 20}),
+    "deberta words": ("DebertaV2ForMaskedLM", DEBERTA),
+    "deberta classes": ("DebertaV2ForSequenceClassification", {**DEBERTA, **THREE}),
+    "deberta tags": ("DebertaV2ForTokenClassification", {**DEBERTA, **THREE}),
+    "deberta spans": ("DebertaV2ForQuestionAnswering", DEBERTA),
+    "deberta choices": ("DebertaV2ForMultipleChoice", DEBERTA),
     "modernbert": ("ModernBertModel", MODERNBERT),
     "modernbert words": ("ModernBertForMaskedLM", MODERNBERT),
     "modernbert other layers": (

@@ -89,6 +89,18 @@ def test_xlm_rs_numbers_are_theirs(tmp_path: Path) -> None:
     assert ours.mask == theirs.mask_token_id == ours.vocab_size - 1
 
 
+def test_debertas_numbers_are_sentencepieces(tmp_path: Path) -> None:
+    special = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
+    pieces = train_pieces(tmp_path / "spm.model", ALL, pad_id=0, bos_id=1, eos_id=2, unk_id=3, **special)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "deberta-v2"}))
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"[MASK]": pieces.get_piece_size()}))
+    ours = Tokenizer.load(tmp_path)
+    for text in PLAIN:
+        assert ours.encode(text) == pieces.encode(text)
+        assert ours.pair(ours.encode(text))[0] == [1, *pieces.encode(text), 2]
+    assert (ours.pad, ours.start, ours.separator, ours.unknown, ours.mask) == (0, 1, 2, 3, pieces.get_piece_size())
+
+
 def test_m2m100s_numbers_are_theirs(tmp_path: Path) -> None:
     pieces = train_pieces(tmp_path / "sentencepiece.bpe.model", ALL, model_type="bpe", unk_id=0, bos_id=1, eos_id=2)
     names = ["<s>", "<pad>", "</s>", "<unk>", *(pieces.id_to_piece(n) for n in range(3, pieces.get_piece_size()))]

@@ -127,6 +127,34 @@ def test_attention_is_its_formula(changes: dict[str, Any], causal: bool, with_bi
     torch.testing.assert_close(attention(x, where), expected, atol=1e-9, rtol=1e-9)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("changes", [{}, {"key_heads": 2, "bias": "all"}, {"window": 3}], ids=str)
+@torch.no_grad()
+def test_contents_are_compared_with_distances_both_ways(changes: dict[str, Any], causal: bool) -> None:
+    attention, x, where = make(**changes, position=0), inputs(), layout(causal)
+    draws = torch.Generator().manual_seed(3)
+    vectors = torch.randn(5, WIDTH, generator=draws, dtype=torch.float64)
+    distances = torch.randint(5, (1, LENGTH, LENGTH), generator=draws)
+    where.guides = [Guide(vectors=vectors, distances=distances)]
+    fused, own = attention.query_key_value(x), attention.query_key_value(vectors)
+    many, few = HEADS * HEAD_WIDTH, attention.key_heads * HEAD_WIDTH
+    queries, keys, values = (part.unflatten(-1, (-1, HEAD_WIDTH)) for part in fused.split([many, few, few], -1))
+    own_queries, own_keys, _ = (part.unflatten(-1, (-1, HEAD_WIDTH)) for part in own.split([many, few, few], -1))
+    mixed = torch.zeros(ROWS, LENGTH, HEADS, HEAD_WIDTH, dtype=x.dtype)
+    for row, head, t in [(row, head, t) for row in range(ROWS) for head in range(HEADS) for t in range(LENGTH)]:
+        shared = head // (HEADS // attention.key_heads)
+        reach = attention.window or LENGTH
+        seen = range(max(0, t - reach + 1), t + 1 if causal else min(LENGTH, t + reach))
+        query, scores = queries[row, t, head], []
+        for s in seen:
+            key, distance = keys[row, s, shared], distances[0, t, s]
+            three = query @ key + query @ own_keys[distance, shared] + key @ own_queries[distance, head]
+            scores.append(three / (3 * HEAD_WIDTH) ** 0.5)
+        weights = torch.stack(scores).softmax(0)
+        mixed[row, t, head] = weights @ values[row, list(seen), shared]
+    torch.testing.assert_close(attention(x, where), attention.output(mixed.flatten(2)), atol=1e-9, rtol=1e-9)
+
+
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("causal", [True, False])
 @torch.no_grad()

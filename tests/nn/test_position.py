@@ -11,7 +11,13 @@ from transformers.models.t5.modeling_t5 import T5Attention
 
 from langue import kernels
 from langue.nn.layout import Layout
-from langue.nn.position import EmbeddingPosition, LearnedPosition, RelativePosition, SinusoidalPosition
+from langue.nn.position import (
+    DisentangledPosition,
+    EmbeddingPosition,
+    LearnedPosition,
+    RelativePosition,
+    SinusoidalPosition,
+)
 from langue.nn.rotary import RotaryPosition
 
 
@@ -53,6 +59,16 @@ def test_closed_sinusoidal_positions_end_at_ten_thousand() -> None:
             angle = (place + 2) / 10_000 ** (pair / 3)
             assert found[place, pair] == pytest.approx(math.sin(angle), abs=1e-5)
             assert found[place, 4 + pair] == pytest.approx(math.cos(angle), abs=1e-5)
+
+
+def test_buckets_of_distances_are_debertas() -> None:
+    from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
+
+    distance = torch.arange(600)[:, None] - torch.arange(600)[None]
+    for buckets, reach in [(256, 512), (4, 32), (8, 20)]:
+        position = DisentangledPosition(6, buckets, reach, torch.nn.Identity())
+        theirs = make_log_bucket_position(distance, buckets, reach).long()
+        assert torch.equal(position.bucket(distance), (theirs + buckets).clamp(0, 2 * buckets - 1))
 
 
 def neighbours(x: torch.Tensor) -> torch.Tensor:

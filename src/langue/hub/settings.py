@@ -296,7 +296,7 @@ def essence(config: ModelConfig) -> dict[str, Any]:
         fields["encoder"] = essence(config.encoder_config())
     if config.position != "rotary":
         without |= {"rotary_theta", "rotary_scaling"}
-    if config.position != "relative":
+    if config.position not in ("relative", "disentangled"):
         without |= {"relative_buckets", "relative_reach"}
     if config.query_key_norm == "none":
         without |= {"query_key_norm_epsilon"}

@@ -11,7 +11,7 @@ from torch import Tensor
 from langue.batch import Batch
 from langue.models.build import outline
 from langue.models.config import ModelConfig
-from langue.models.layers import CrossSpec, LayerSpec, RelativeSpec, WindowSpec
+from langue.models.layers import CrossSpec, DisentangledSpec, LayerSpec, RelativeSpec, WindowSpec
 from langue.models.model import Model
 from langue.nn.attention import AttentionSpec
 from langue.nn.roles import roles
@@ -115,7 +115,7 @@ def _never_kept(config: ModelConfig, rows: int, context: int, source: int) -> in
     """
     kept = 0
     for spec in config.layer_specs:
-        if spec.dropout or isinstance(spec.position, RelativeSpec):
+        if spec.dropout or isinstance(spec.position, RelativeSpec | DisentangledSpec):
             continue
         if isinstance(spec.mixer, AttentionSpec) and spec.mixer.score_cap is None:
             kept += context**2 * (spec.mixer.heads * rows - (spec.mixer.window is not None))
@@ -210,7 +210,7 @@ class _Bound:
             inside = max(inside, width * spec.mixer.size)
         if spec.convolution is not None:
             inside = 2 * inside + spec.convolution
-        buckets = spec.position.buckets if isinstance(spec.position, RelativeSpec) else 0
+        buckets = 2 * spec.position.buckets if isinstance(spec.position, RelativeSpec | DisentangledSpec) else 0
         return cls(width, inside, max([0, *(part.heads for part in attention)]), buckets)
 
 

@@ -57,6 +57,38 @@ class RelativeSpec(Settings):
         return self
 
 
+class NormSpec(Settings):
+    """A norm of whatever width."""
+
+    kind: NormKind
+    """Kind of norm."""
+    epsilon: float
+    """Added to a variance before its root is taken."""
+    bias: bool
+    """A shift, where the kind may have one."""
+
+
+class DisentangledSpec(Settings):
+    """Positions as vectors of distances, which queries and keys are compared with."""
+
+    kind: Literal["disentangled"] = "disentangled"
+    """Kind of positions."""
+    width: int
+    """Width of the vectors."""
+    buckets: int
+    """Buckets of distances in either direction."""
+    reach: int
+    """Distance from which on all share the last bucket."""
+    norm: NormSpec
+    """Norm of the vectors."""
+
+    @model_validator(mode="after")
+    def _check(self) -> DisentangledSpec:
+        if self.reach - 1 <= self.buckets // 2:
+            raise ValueError(f"relative_reach {self.reach} must exceed half of the {self.buckets} relative_buckets")
+        return self
+
+
 class RecurrentSpec(Settings):
     """A mixer that walks through the positions."""
 
@@ -95,18 +127,7 @@ class FeedforwardSpec(Settings):
     """Width inside."""
 
 
-class NormSpec(Settings):
-    """A norm of whatever width."""
-
-    kind: NormKind
-    """Kind of norm."""
-    epsilon: float
-    """Added to a variance before its root is taken."""
-    bias: bool
-    """A shift, where the kind may have one."""
-
-
-PositionSpec = RotarySpec | RelativeSpec
+PositionSpec = RotarySpec | RelativeSpec | DisentangledSpec
 MixerSpec = Annotated[AttentionSpec | RecurrentSpec | WindowSpec, Field(discriminator="kind")]
 
 
@@ -196,8 +217,8 @@ class LayerFields(Settings):
 
     position: PositionKind = "rotary"
     """Positions, by which attention knows the order; recurrence and windows know it by themselves and want `none`.
-    Learned and sinusoidal ones are added to the embeddings, rotary and relative ones guide the layers that have
-    attention."""
+    Learned and sinusoidal ones are added to the embeddings; rotary, relative and disentangled ones (DeBERTa) guide the
+    layers that have attention."""
     rotary_theta: float = Field(default=10_000.0, gt=0)
     """The slowest rotary wavelength, in radians' worth of positions."""
     rotary_width: int | None = Field(default=None, ge=2)
@@ -205,7 +226,7 @@ class LayerFields(Settings):
     rotary_scaling: RotaryScaling | None = None
     """Stretching of rotary positions to a longer context than they were learned for."""
     relative_buckets: int = Field(default=32, ge=4)
-    """Buckets of relative positions."""
+    """Buckets of relative positions; of disentangled ones, those of either direction."""
     relative_reach: int = Field(default=128, ge=2)
     """Distance from which on all relative positions share the last bucket."""
 
@@ -301,6 +322,12 @@ class LayerFields(Settings):
             return RotarySpec(head_width=turned, theta=self.rotary_theta, scaling=self.rotary_scaling)
         if self.position == "relative":
             return RelativeSpec(heads=self.heads, buckets=self.relative_buckets, reach=self.relative_reach)
+        if self.position == "disentangled":
+            if self.query_key_norm != "none" or not self.residual:
+                raise ValueError("disentangled positions want residual: true and query_key_norm: none")
+            return DisentangledSpec(
+                width=width, buckets=self.relative_buckets, reach=self.relative_reach, norm=self.norm_spec()
+            )
         return None
 
     def _cross(self, width: int, kind: CrossKind) -> CrossSpec:

@@ -13,6 +13,7 @@ from langue import kernels
 from langue.models.config import ModelConfig
 from langue.models.layers import (
     CrossSpec,
+    DisentangledSpec,
     FeedforwardSpec,
     LayerSpec,
     NormSpec,
@@ -32,6 +33,7 @@ from langue.nn.mixer import Mixer
 from langue.nn.norm import make_norm
 from langue.nn.position import (
     AttentionPosition,
+    DisentangledPosition,
     EmbeddingPosition,
     LearnedPosition,
     RelativePosition,
@@ -194,6 +196,8 @@ def _make_position(config: ModelConfig, width: int) -> EmbeddingPosition:
 def _make_guide(spec: PositionSpec, context: int) -> AttentionPosition:
     if isinstance(spec, RotarySpec):
         return RotaryPosition(context, spec.head_width, spec.theta, spec.scaling)
+    if isinstance(spec, DisentangledSpec):
+        return DisentangledPosition(spec.width, spec.buckets, spec.reach, _norm(spec.norm, spec.width))
     return RelativePosition(spec.heads, spec.buckets, spec.reach)
 
 

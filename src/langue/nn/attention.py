@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import model_validator
 from torch import Tensor, nn
 
@@ -210,8 +211,9 @@ class Attention(Mixer):
         if isinstance(state, KeyValueState):
             keys, values = state.append(keys, values, layout)
         mask = layout.mask(self.window)
-        if guide.bias is not None:
-            mask = _with_bias(guide.bias, mask, layout)
+        queries, bias = self._with_distances(queries, keys, guide, layout)
+        if bias is not None:
+            mask = _with_bias(bias, mask, layout)
         if layout.page_table is not None:
             mixed = _along_rows(queries, keys, values, mask, layout, self.key_heads, self.cap)
         else:
@@ -222,8 +224,9 @@ class Attention(Mixer):
     def weights(self, x: Tensor, layout: Layout) -> Tensor:
         guide = layout.guide(self.position)
         queries, keys, _ = self._project(x, guide)
+        queries, bias = self._with_distances(queries, keys, guide, layout)
         keys = keys.repeat_interleave(self.heads // self.key_heads, 1)
-        bias = x.new_zeros(layout.length, layout.past + layout.length) if guide.bias is None else guide.bias
+        bias = x.new_zeros(layout.length, layout.past + layout.length) if bias is None else bias
         mask = _with_bias(bias, layout.mask(self.window), layout)
         return kernels.attention_weights(queries, keys, mask, self.cap)
 
@@ -242,6 +245,25 @@ class Attention(Mixer):
         both, values = both.transpose(1, 2), values.transpose(1, 2)
         queries, keys = both.split([heads, key_heads], 1)
         return _stretched(queries, self.stretch), keys, values
+
+    def _with_distances(
+        self, queries: Tensor, keys: Tensor, guide: Guide, layout: Layout
+    ) -> tuple[Tensor, Tensor | None]:
+        """Queries, and what is added to their scores: content against distance and distance against content, where
+        distances have vectors, of which each score is the mean of three (He et al. 2021, equation 4)."""
+        if guide.vectors is None or guide.distances is None:
+            return queries, guide.bias
+        if layout.page_table is not None:
+            keys = F.embedding(layout.gather_indices(self.key_heads), keys)
+        own_queries, own_keys, _ = self._project(guide.vectors[None], Guide())
+        queries, own_queries = queries * 3**-0.5, own_queries * 3**-0.5
+        shared = queries.shape[1] // keys.shape[1]
+        own_keys, keys = (part.repeat_interleave(shared, 1) for part in (own_keys, keys))
+        shape = (len(queries), queries.shape[1], -1, -1)
+        distances = guide.distances[:, None].expand(shape)
+        by_content = (queries @ own_keys.mT).gather(3, distances)
+        by_distance = (keys @ own_queries.mT).gather(3, distances.mT).mT
+        return queries, (by_content + by_distance) * queries.shape[-1] ** -0.5
 
     def _normalise(self, both: Tensor, heads: int) -> Tensor:
         epsilon = self.epsilon or torch.finfo(both.dtype).eps

@@ -22,10 +22,14 @@ class Guide:
     Attributes:
         rotation: (1 or B, T, 1, head width / 2, 2) cosines and sines for queries and keys.
         bias: (1 or B, heads, T, S) added to the scores.
+        vectors: (distances, width) that queries and keys are compared with besides.
+        distances: (1 or B, T, S) int64, which of these stands for a query and a key.
     """
 
     rotation: Tensor | None = None
     bias: Tensor | None = None
+    vectors: Tensor | None = None
+    distances: Tensor | None = None
 
 
 @dataclass

@@ -13,8 +13,8 @@ from langue.nn.layout import Guide, Layout
 from langue.nn.roles import SMALL, ZEROS, Role
 
 AddedKind = Literal["learned", "sinusoidal"]
-GuidingKind = Literal["rotary", "relative"]
-PositionKind = Literal["learned", "sinusoidal", "rotary", "relative", "none"]
+GuidingKind = Literal["rotary", "relative", "disentangled"]
+PositionKind = Literal["learned", "sinusoidal", "rotary", "relative", "disentangled", "none"]
 ADDED, GUIDING = get_args(AddedKind), get_args(GuidingKind)
 
 
@@ -102,3 +102,38 @@ class RelativePosition(AttentionPosition):
         scale = (buckets - exact) / math.log(self.reach / exact)
         far = exact + ((distance.clamp(min=1).float() / exact).log() * scale).long()
         return offset + torch.where(distance < exact, distance, far.clamp(max=buckets - 1))
+
+
+class DisentangledPosition(AttentionPosition):
+    """A vector learned for each bucket of distances, shared by layers, which each of them compares with its queries and
+    its keys (He et al. 2021, "DeBERTa", section 3.1, with the buckets of its second version).
+
+    Up to half of the buckets hold one distance each, those behind grow logarithmically up to `reach`, in either
+    direction.
+
+    Args:
+        width: of the vectors.
+        buckets: of either direction.
+        reach: distance from which on all share the last bucket.
+        norm: of the vectors.
+    """
+
+    def __init__(self, width: int, buckets: int, reach: int, norm: nn.Module):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2 * buckets, width))
+        self.buckets, self.reach, self.norm = buckets, reach, norm
+        self.roles = {"weight": Role("position", SMALL)}
+
+    def guide(self, layout: Layout) -> Guide:
+        positions = layout.positions()
+        distance = positions[:, layout.past :, None] - positions[:, None, :]
+        return Guide(vectors=self.norm(self.weight), distances=self.bucket(distance))
+
+    def bucket(self, distance: Tensor) -> Tensor:
+        """Bucket of each distance query − key, int64 of the same shape."""
+        middle = self.buckets // 2
+        ratio = distance.abs().clamp(min=middle).float() / middle
+        steps = (ratio.log() / math.log((self.reach - 1) / middle) * (middle - 1)).ceil().long()
+        far = distance.sign() * (middle + steps)
+        bucket = torch.where(distance.abs() <= middle, distance, far)
+        return (bucket + self.buckets).clamp(0, 2 * self.buckets - 1)

@@ -267,7 +267,7 @@ def _positions_of(config: ModelConfig, stack: Stack, blocks: Sequence[KeptBlock]
         own = dict(stack.attention_positions[place].named_parameters())
         if own and origins.setdefault(prefix, place) != place:
             raise LangueError("keep: layers of unlike relative positions would keep as many heads; keep other numbers")
-        if own and "mixer" in kept.units:
+        if own and "mixer" in kept.units and isinstance(stack.attention_positions[place], RelativePosition):
             heads = _spread(kept.units["mixer"], block.mixer.heads // block.mixer.key_heads)
             own = {name: value[:, heads] for name, value in own.items()}
         parameters |= {prefix + name: value for name, value in own.items()}

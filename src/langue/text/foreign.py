@@ -40,6 +40,7 @@ _LLAMAS = ("LlamaTokenizer", "LlamaTokenizerFast", "llama", "mistral")
 _GEMMAS = ("GemmaTokenizer", "GemmaTokenizerFast", "gemma2", "gemma3_text")
 _XLM_RS = ("XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "xlm-roberta")
 _M2M100S = ("M2M100Tokenizer", "m2m_100")
+_DEBERTAS = ("DebertaV2Tokenizer", "DebertaV2TokenizerFast", "deberta-v2")
 
 Builder = Callable[[Path, Mapping[str, Any]], tuple[Engine, dict[str, str]]]
 
@@ -85,8 +86,9 @@ def _kind(folder: Path, config: Mapping[str, Any]) -> str | None:
 
 def _refusal(folder: Path, file: str, kind: str | None) -> LangueError:
     return LangueError(
-        f"{folder} has its tokenizer in {file}, from which Langue builds those of T5, Llama, Gemma, XLM-R and M2M-100, "
-        f"not {kind or 'this one'}; AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes tokenizer.json"
+        f"{folder} has its tokenizer in {file}, from which Langue builds those of T5, Llama, Gemma, DeBERTa, XLM-R and "
+        f"M2M-100, not {kind or 'this one'}; AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) writes "
+        f"tokenizer.json"
     )
 
 
@@ -184,6 +186,23 @@ def _gemma(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, s
     return engine, roles
 
 
+def _deberta(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    """DeBERTa's, with [MASK] behind the pieces."""
+    path = folder / "spm.model"
+    pieces = read_pieces(path)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys((*pieces.names, "[MASK]")))}
+    roles = _roles(_BERT, config, numbers, path)
+    engine = make_engine(pieces, numbers, list(roles.values()))
+    _add_tokens(engine, roles, config, folder)
+    start, end = roles["cls_token"], roles["sep_token"]
+    engine.post_processor = processors.TemplateProcessing(
+        single=f"{start}:0 $A:0 {end}:0",
+        pair=f"{start}:0 $A:0 {end}:0 $B:1 {end}:1",
+        special_tokens=[(start, numbers[start]), (end, numbers[end])],
+    )
+    return engine, roles
+
+
 def _xlm_r(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
     """XLM-R's, whose numbers are fairseq's: four special tokens, the pieces behind SentencePiece's own three, and
     <mask>."""
@@ -231,6 +250,7 @@ def _m2m100(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, 
 _PIECES: dict[str, tuple[tuple[Builder, tuple[str, ...]], ...]] = {
     "spiece.model": ((_t5, _T5S),),
     "tokenizer.model": ((_llama, _LLAMAS), (_gemma, _GEMMAS)),
+    "spm.model": ((_deberta, _DEBERTAS),),
     "sentencepiece.bpe.model": ((_xlm_r, _XLM_RS), (_m2m100, _M2M100S)),
 }
 """Functions that build a tokenizer from a file of SentencePiece's, and the classes and families that they are for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langue.hub.families.bart import BART, MBART
 from langue.hub.families.bert import BERT
+from langue.hub.families.deberta import DEBERTA_V2
 from langue.hub.families.distilbert import DISTILBERT
 from langue.hub.families.gemma import GEMMA2, GEMMA3
 from langue.hub.families.gpt2 import GPT2
@@ -33,6 +34,7 @@ FAMILIES: dict[str, Family] = {
     "xlm-roberta": XLM_ROBERTA,
     "distilbert": DISTILBERT,
     "modernbert": MODERNBERT,
+    "deberta-v2": DEBERTA_V2,
     "t5": T5,
     "mt5": MT5,
     "bart": BART,
