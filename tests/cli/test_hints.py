@@ -118,6 +118,7 @@ SPOKEN_BY = {
     "--draft": [("serve",)],
     "--environment": [("evaluate",)],
     "--episodes": [("evaluate",), ("play",)],
+    "--least": [("data", "align")],
     "--file": [*READS_FILES, ("transcribe",)],
     "--format": [("export",), ("push",), ("transcribe",)],
     "--distill.what": RECIPE_VERBS,
@@ -212,6 +213,7 @@ KEEPING |= {("index", name) for name in ("build", "add", "delete", "info", "sear
     ("inspect", "attention")
 }
 KEEPING |= {
+    ("data", "align"),
     ("data", "verify"),
     ("data", "inspect"),
     ("demo",),

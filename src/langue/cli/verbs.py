@@ -35,6 +35,7 @@ VERBS: Verbs = {
         "look": Verb("langue.cli.look:look", "Look at data before anything is learnt from them", columns=True),
         "prepare": Verb("langue.cli.data:prepare", "Turn text into a store of tokens"),
         "verify": Verb("langue.cli.data:verify", "Check every byte of a store of tokens"),
+        "align": Verb("langue.cli.align:align", "Cut a long recording by its transcript, to learn from"),
         "inspect": Verb("langue.cli.data:inspect", "Tell what a store of tokens holds"),
     },
     "recipe": {
