@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import sys
 from pathlib import Path
 
@@ -86,6 +87,9 @@ def test_a_recipe_that_somebody_may_have_changed_is_not_written_over(here: Path)
     assert cli.run(["train", "mine.txt", *SHORT, "--samples.max_tokens", "0"]) == 0
     assert (here / "runs" / "mine.yaml").read_text() == "mine\n"
     assert read_recipe("runs/mine-2.yaml").task == "generate"
+    shutil.rmtree(here / "runs" / "mine")
+    assert cli.run(["train", "mine.txt", *SHORT, "--samples.max_tokens", "0"]) == 0
+    assert sorted(path.name for path in (here / "runs").glob("*.yaml")) == ["mine-2.yaml", "mine.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import yaml
 from labelled_rows import sentences, write_rows
 from langue.data.look import look_at
 from langue.errors import LangueError
-from langue.experiment.guess import BASES, BUDGETS, Guess, guess, splits_of, write_guess
+from langue.experiment.guess import BASES, BUDGETS, Guess, guess, guess_in_text, splits_of
 from langue.recipes import names
 from langue.tasks.recipes import read_recipe
 from langue.tasks.table import TASKS
@@ -79,8 +79,8 @@ def test_preferences_need_a_model_that_writes(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read_as_the_same_and_names_the_schema(rows: Path, tmp_path: Path) -> None:
     made = guessed(rows, changes={"training.steps": "3"})
-    write_guess(made, tmp_path / "mine.yaml", "langue train rows.jsonl")
-    content = (tmp_path / "mine.yaml").read_text(encoding="utf-8")
+    content = guess_in_text(made, "langue train rows.jsonl")
+    (tmp_path / "mine.yaml").write_text(content, encoding="utf-8")
     assert content.startswith("# yaml-language-server: $schema=file://")
     assert yaml.safe_load(content) == json.loads(json.dumps(made.content))
     assert read_recipe(tmp_path / "mine.yaml") == made.recipe

@@ -58,7 +58,7 @@ def read_sources(
         return read_recipe(out / "recipe.yaml", changes)
     if resume == "always":
         raise LangueError(f"{out} holds no run to go on with; leave out --resume to begin one")
-    return choose(sources, _free(out.parent / f"{out.name}.yaml"), out, changes, start_from)
+    return choose(sources, out.parent / f"{out.name}.yaml", out, changes, start_from)
 
 
 def _say_of_folder(source: str) -> None:
@@ -100,7 +100,8 @@ def choose(
         LangueError: nothing can be learnt from such data.
     """
     from langue.data.look_words import warnings
-    from langue.experiment.guess import guess, splits_of, write_guess
+    from langue.experiment.guess import guess, guess_in_text, splits_of
+    from langue.files import write_text
     from langue.parallel import is_first
 
     parts = splits_of(list(sources))
@@ -109,16 +110,18 @@ def choose(
     if not is_first():
         return made.recipe
     command = shlex.join(["langue", "train", *sources, *(f"--{name}={value}" for name, value in changes.items())])
+    text = guess_in_text(made, command)
+    file = _place_for(text, file)
     for line in [*made.lines(file, out), *warnings(made.seen)]:
         say(line)
-    write_guess(made, file, command)
+    write_text(file, text)
     return made.recipe
 
 
-def _free(file: Path) -> Path:
-    """The same path, or with a number where a file is there already, which somebody may have changed."""
+def _place_for(text: str, file: Path) -> Path:
+    """The same path, or with a number where another text is there already, which somebody may have changed."""
     numbered = (file.with_stem(f"{file.stem}-{number}") for number in range(2, 1000))
-    return file if not file.exists() else next((path for path in numbered if not path.exists()), file)
+    return next(path for path in (file, *numbered) if not path.exists() or path.read_bytes() == text.encode())
 
 
 def _seen(train: Sequence[str], changes: Mapping[str, str]) -> Look:

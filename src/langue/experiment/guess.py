@@ -21,7 +21,6 @@ from langue.data.look import Look
 from langue.data.look_words import headline
 from langue.data.sources import EMBEDDED, TABLES, TEXT
 from langue.errors import LangueError
-from langue.files import write_text
 from langue.models import ModelConfig
 from langue.models.count import parameters
 from langue.models.presets import preset
@@ -303,13 +302,12 @@ def splits_of(names: list[str]) -> dict[str, Any]:
     return {part: files[0] if len(files) == 1 else files for part, files in parts.items() if files}
 
 
-def write_guess(made: Guess, file: Path, command: str) -> None:
-    """Write the recipe where it can be changed, with the fields that were chosen and none that follow.
+def guess_in_text(made: Guess, command: str) -> str:
+    """The recipe as a file to be changed, with the fields that were chosen and none that follow.
 
     Args:
         made: the recipe.
-        file: to be.
         command: by which it came about.
     """
     text = yaml.safe_dump(dict(made.content), sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
-    write_text(file, f"# yaml-language-server: $schema={SCHEMA.as_uri()}\n# Chosen by: {command}\n{text}")
+    return f"# yaml-language-server: $schema={SCHEMA.as_uri()}\n# Chosen by: {command}\n{text}"

@@ -73,8 +73,7 @@ def _refuse_text(path: Path) -> None:
         LangueError: names the command that trains on it.
     """
     if path.suffix.lower() not in YAML and not _may_be_recipe(path):
-        out = Path("runs") / path.name.partition(".")[0]
-        command = shlex.join(["langue", "train", "generate", "--data.train", str(path), "--out", str(out)])
+        command = shlex.join(["langue", "train", str(path)])
         raise LangueError(f"{path} is no recipe, but looks like a text; to train on it: {command}")
 
 
