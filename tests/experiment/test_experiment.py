@@ -310,11 +310,11 @@ def test_a_training_that_fails_leaves_its_neighbours_alone(tmp_path: Path, monke
     """`runs` does not exist when the first begins, and holds another's run when it fails."""
     build = training._build
 
-    def fail(recipe, folder):
+    def fail(recipe, folder, trackers):
         if folder.path.name == "a":
             run_tiny(tmp_path, "runs/b")
             raise KeyboardInterrupt
-        return build(recipe, folder)
+        return build(recipe, folder, trackers)
 
     monkeypatch.setattr(training, "_build", fail)
     with pytest.raises(KeyboardInterrupt):
