@@ -24,7 +24,7 @@ from langue.hub import is_published, read_published
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One good folder of each family, to be spoilt in a copy."""
     home = tmp_path_factory.mktemp("whole")
-    for name in ("gpt2", "llama", "bert words", "qwen2", "t5", "t5 1.1", "bart", "marian"):
+    for name in ("gpt2", "llama", "bert words", "qwen2", "t5", "t5 1.1", "bart", "marian", *NEWER):
         save(name, home / name)
     save("gpt2", home / "shards", max_shard_size="20KB")
     return {path.name: path for path in home.iterdir()}
@@ -48,7 +48,43 @@ def change(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps({**content, **fields}))
 
 
+NEWER = ("neox", "olmo 2", "gemma 2", "gemma 3 stretched", "modernbert words", "deberta words", "m2m")
+
 SETTINGS = [
+    ("neox", {"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 7}}, "rotary_pct 7 is not supported"),
+    ("neox", {"rope_parameters": {"partial_rotary_factor": "half"}}, "rotary_pct 'half' is not supported"),
+    ("neox", {"num_attention_heads": 0}, "num_attention_heads 0 is not supported"),
+    ("neox", {"hidden_act": "mish"}, "hidden_act 'mish' is not supported"),
+    ("olmo 2", {"rope_parameters": {"rope_type": "longrope"}}, "rope_type 'longrope' is not supported"),
+    ("gemma 2", {"use_bidirectional_attention": True}, "use_bidirectional_attention True is not supported"),
+    ("gemma 2", {"attn_logit_softcapping": -1.0}, "score_cap"),
+    ("gemma 2", {"query_pre_attn_scalar": 0}, "score_width"),
+    ("gemma 2", {"num_hidden_layers": 10**9}, "num_hidden_layers 1000000000 is not supported"),
+    ("gemma 2", {"num_hidden_layers": "two"}, "num_hidden_layers 'two' is not supported"),
+    ("gemma 2", {"layer_types": ["full_attention"]}, "layer_types .* is not supported"),
+    ("gemma 2", {"layer_types": [{}] * 4}, "layer_types .* is not supported"),
+    ("gemma 2", {"sliding_window": 10**400}, "window would be 10,000"),
+    ("gemma 2", {"sliding_window": "wide"}, "window"),
+    ("gemma 3 stretched", {"rope_parameters": {"full_attention": 7}}, "rope_parameters 7 is not supported"),
+    ("gemma 3 stretched", {"attn_logit_softcapping": 3.0}, "attn_logit_softcapping 3.0 is not supported"),
+    ("gemma 3 stretched", {"model_type": "gemma3"}, "there is no family 'gemma3' in Langue"),
+    ("modernbert words", {"local_attention": 0}, "local_attention 0 is not supported"),
+    ("modernbert words", {"layer_types": None, "global_attn_every_n_layers": "x"}, "global_attn_every_n_layers 'x'"),
+    ("modernbert words", {"norm_bias": True}, "norm_bias True is not supported"),
+    ("modernbert words", {"decoder_bias": False}, "decoder_bias False is not supported"),
+    (
+        "modernbert words",
+        {"architectures": ["ModernBertForSequenceClassification"], "classifier_pooling": "max"},
+        "classifier_pooling 'max' is not supported; known: cls, mean|lacks the tensor",
+    ),
+    ("deberta words", {"pos_att_type": ["c2p"]}, "pos_att_type .* is not supported; Langue compares both ways"),
+    ("deberta words", {"position_buckets": -1}, "position_buckets -1 is not supported"),
+    ("deberta words", {"share_att_key": False}, "share_att_key False is not supported"),
+    ("deberta words", {"conv_kernel_size": 3}, "conv_kernel_size 3 is not supported"),
+    ("deberta words", {"position_buckets": 10**9}, "relative_reach 32 must exceed half of the 1000000000"),
+    ("deberta words", {"position_buckets": 6}, "rel_embeddings.weight should be 12×32 but is 8×32"),
+    ("m2m", {"pad_token_id": "x"}, "pad_token_id is 'x'"),
+    ("m2m", {"pad_token_id": -7}, "position_offset"),
     ("gpt2", {"model_type": "gtp2"}, "there is no family 'gtp2' in Langue; did its author mean gpt2?"),
     ("gpt2", {"model_type": ["gpt2"]}, "there is no family"),
     ("gpt2", {"model_type": "mamba"}, "there is no family 'mamba' in Langue; known: gpt2, llama"),

@@ -40,6 +40,7 @@ CHOSEN = [
     "decoder:attention-parallel",
     "decoder:attention-capped",
     "encoder:attention-joint",
+    "encoder:attention-disentangled",
     "encoder:lstm-over-attention",
     "seq2seq:attention+hybrid-encoder",
     "encoder:attention-sinusoidal",

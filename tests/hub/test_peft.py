@@ -127,7 +127,13 @@ def test_loss_and_gradients_are_theirs(kind: str, fields: dict[str, Any], tmp_pa
 
 
 @pytest.mark.parametrize("adapter", ["lora", "rslora", "dora"])
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gpt2", "bert classes", "bert words", "t5 1.1", "bart", "whisper"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("llama", "qwen3", "gpt2", "bert classes", "bert words", "t5 1.1", "bart", "whisper"),
+        *("neox", "distilbert classes", "modernbert classes", "deberta classes"),
+    ],
+)
 def test_they_compute_what_we_trained(kind: str, adapter: Any, tmp_path: Path) -> None:
     theirs = save(kind, tmp_path / "base")
     checkpoint = read_model(tmp_path / "base")[0]

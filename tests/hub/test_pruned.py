@@ -18,7 +18,10 @@ from langue.models import Model
 from langue.pruning import Keep, prune
 
 OWN_HEAD_WIDTH = ("llama", "mistral", "qwen3", "t5", "t5 1.1")
-FAMILIES = (*OWN_HEAD_WIDTH, "gpt2", "qwen2", "bert words", "roberta words", "bart", "marian", "whisper")
+FAMILIES = (
+    *(*OWN_HEAD_WIDTH, "gpt2", "qwen2", "bert words", "roberta words", "bart", "marian", "whisper"),
+    *("distilbert words", "deberta words", "neox", "olmo 2", "gemma 2", "gemma 3", "m2m"),
+)
 
 
 def run(model: Model) -> None:

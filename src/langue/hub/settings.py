@@ -88,7 +88,9 @@ def read_settings(source: Source, head: HeadSettings) -> ModelConfig:
         LangueError: names the field that is missing, wrong, or asks for what Langue has not.
     """
     fields = source.family.read(source.config)
-    for name, value in {**fields, **(fields.get("encoder") or {})}.items():
+    items = fields["layers"] if isinstance(fields.get("layers"), list) else []
+    sizes = [pair for part in (fields, fields.get("encoder") or {}, *items) for pair in part.items()]
+    for name, value in sizes:
         if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
             raise LangueError(f"{source.file}: {name} would be {f'{value:,}':.40}, which no model has")
     if not head.words:

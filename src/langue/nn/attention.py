@@ -259,10 +259,10 @@ class Attention(Mixer):
         queries, own_queries = queries * 3**-0.5, own_queries * 3**-0.5
         shared = queries.shape[1] // keys.shape[1]
         own_keys, keys = (part.repeat_interleave(shared, 1) for part in (own_keys, keys))
-        shape = (len(queries), queries.shape[1], -1, -1)
+        shape = (queries.shape[0], queries.shape[1], -1, -1)  # as a tracer follows them
         distances = guide.distances[:, None].expand(shape)
-        by_content = (queries @ own_keys.mT).gather(3, distances)
-        by_distance = (keys @ own_queries.mT).gather(3, distances.mT).mT
+        by_content = (queries @ own_keys.transpose(2, 3)).gather(3, distances)
+        by_distance = (keys @ own_queries.transpose(2, 3)).gather(3, distances.transpose(2, 3)).transpose(2, 3)
         return queries, (by_content + by_distance) * queries.shape[-1] ** -0.5
 
     def _normalise(self, both: Tensor, heads: int) -> Tensor:
