@@ -3,6 +3,7 @@ each weight."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,40 @@ def test_auto_classes_find_what_was_written(name: str, kind: str, tmp_path: Path
     assert not told["missing_keys"]
     assert not told["unexpected_keys"]
     assert_same(theirs_say(again.eval()), theirs_say(theirs))
+
+
+OLDER = {
+    "neox": ({"rotary_pct": 0.5, "rotary_emb_base": 10_000}, ("rope_parameters",)),
+    "gemma 2": (
+        {"rope_theta": 10_000.0, "hidden_act": "gelu", "cache_implementation": "hybrid"},
+        ("rope_parameters", "layer_types"),
+    ),
+    "gemma 3 stretched": (
+        {
+            "rope_theta": 1e5,
+            "rope_local_base_freq": 500.0,
+            "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+        },
+        ("rope_parameters",),
+    ),
+    "modernbert words": (
+        {"global_rope_theta": 160_000.0, "local_rope_theta": 10_000.0, "global_attn_every_n_layers": 3},
+        ("rope_parameters", "layer_types"),
+    ),
+    "deberta words": ({"pos_att_type": "p2c|c2p", "max_relative_positions": -1}, ()),
+}
+"""Settings as folders of Transformers 4 have them, and those of version 5 that they lack."""
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_settings_of_older_folders_say_the_same(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = save(name, tmp_path)
+    fields, lacking = OLDER[name]
+    content = json.loads((tmp_path / "config.json").read_text())
+    content = {key: value for key, value in {**content, **fields}.items() if key not in lacking}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert_same(ours_say(read_published(tmp_path).model, theirs), theirs_say(theirs))
+    assert "unknown to Langue" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "bert words", "roberta classes", "t5", "marian"])

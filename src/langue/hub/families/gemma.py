@@ -137,7 +137,7 @@ _SETTINGS: tuple[Entry, ...] = (
     Same("num_key_value_heads", "key_heads", 4),
     Same("head_dim", "head_width", 256),
     Named("hidden_activation", "feedforward", {"gelu_pytorch_tanh": "geglu"}, "gelu_pytorch_tanh"),
-    Unused("hidden_act"),
+    Unused("hidden_act", "cache_implementation", "sliding_window_size"),
     Same("tie_word_embeddings", "tie_embeddings", True),
     Named("attention_bias", "attention_bias", BIASES, False),
     Same("query_pre_attn_scalar", "score_width", 256),
