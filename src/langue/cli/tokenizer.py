@@ -111,9 +111,9 @@ def report(
 def _texts(files: Iterable[str], settings: ReadSettings, doing: str, tally: Tally) -> Iterator[str]:
     """The text of all files, piece by piece, with a bar that shows how far reading has come."""
     from langue.console import progress, say
-    from langue.data import find_sources, read_documents
+    from langue.data.documents import find_texts, read_documents
 
-    origins = find_sources(list(files))
+    origins = find_texts(list(files))
     with progress(doing, sum(origin.size for origin in origins) or None, "bytes") as advance:
         for piece in read_documents(origins, settings, tally):
             advance(piece.size)

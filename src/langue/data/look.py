@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from langue.data.benchmarks import is_beir
 from langue.data.columns import Column
-from langue.data.documents import read_events
+from langue.data.documents import PAGED, find_texts, read_events
 from langue.data.labelled import BrokenRow, Labelled, read_rows
 from langue.data.languages import languages_of
 from langue.data.layouts import TableLayout, layout_of, looks_headless
@@ -23,7 +23,7 @@ from langue.data.recordings import recording_of
 from langue.data.records import DocumentPiece, Dropped, Row, excerpt, is_blank, lack_of_text
 from langue.data.retrieval_pairs import read_retrieval_rows
 from langue.data.settings import DataSettings, TableDataSettings
-from langue.data.sources import EMBEDDED, Origin, find_sources
+from langue.data.sources import EMBEDDED, Origin
 from langue.data.spoken_folders import spoken_rows
 from langue.data.tables import rows
 from langue.data.tally import EMPTY, Tally
@@ -362,7 +362,7 @@ def _records(sources: Sequence[str], seen: Look) -> Iterator[SeenRow]:
             seen.files += 1
             yield from _labelled(read_retrieval_rows(TableDataSettings(train=name), "train"), seen)
         else:
-            yield from _of_origins(find_sources(name), seen)
+            yield from _of_origins(find_texts(name), seen)
 
 
 def _labelled(labelled: Iterable[Labelled | BrokenRow], seen: Look) -> Iterator[SeenRow]:
@@ -374,7 +374,7 @@ def _labelled(labelled: Iterable[Labelled | BrokenRow], seen: Look) -> Iterator[
 
 
 def _of_origins(origins: list[Origin], seen: Look) -> Iterator[SeenRow]:
-    if all(origin.kind in ("text", EMBEDDED) for origin in origins):
+    if all(_is_text(origin) for origin in origins):
         seen.kind = "text"
     for origin in origins:
         seen.files, seen.size = seen.files + 1, seen.size + origin.size
@@ -387,7 +387,7 @@ def _of_origins(origins: list[Origin], seen: Look) -> Iterator[SeenRow]:
 
 def _events(origin: Origin) -> Iterator[SeenRow | Dropped]:
     settings = DataSettings(train=origin.name, documents="line")
-    if origin.kind in ("text", EMBEDDED):
+    if _is_text(origin):
         for number, piece in enumerate(read_events([origin], settings), 1):
             yield piece if isinstance(piece, Dropped) else _line(origin, number, piece)
         return
@@ -398,6 +398,10 @@ def _events(origin: Origin) -> Iterator[SeenRow | Dropped]:
             yield SeenRow(f"{origin.name}, {unit} {row.number}", row.number, row.values, row.size or 0, folder)
         else:
             yield row
+
+
+def _is_text(origin: Origin) -> bool:
+    return origin.kind in ("text", EMBEDDED) or f".{origin.kind}" in PAGED
 
 
 def _line(origin: Origin, number: int, piece: DocumentPiece) -> SeenRow:

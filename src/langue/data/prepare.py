@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from langue.console import progress
-from langue.data.documents import read_events
+from langue.data.documents import find_texts, read_events
 from langue.data.records import DocumentPiece, Dropped
 from langue.data.settings import ReadSettings
-from langue.data.sources import DataSource, find_sources
+from langue.data.sources import DataSource
 from langue.data.store import TokenStore
 from langue.data.tally import QUARANTINE, Tally
 from langue.data.writer import EncodedPieces, TokenStoreWriter
@@ -61,7 +61,7 @@ def prepare(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LangueError(f"{out} already exists; remove it or choose another folder")
-    origins = find_sources(source)
+    origins = find_texts(source)
     settings = settings or ReadSettings()
     names = [origin.name for origin in origins]
     total = sum(origin.size for origin in origins) or None

@@ -54,7 +54,10 @@ class Origin:
 
 
 def find_sources(
-    source: DataSource | Mapping[str, float], also: tuple[str, ...] = (), passed: list[Dropped] | None = None
+    source: DataSource | Mapping[str, float],
+    also: tuple[str, ...] = (),
+    passed: list[Dropped] | None = None,
+    named: tuple[str, ...] = (),
 ) -> list[Origin]:
     """All places that a source stands for, files in the order of their names.
 
@@ -65,19 +68,20 @@ def find_sources(
         also: endings of further files, such as ".pdf", that the caller reads; they are their kinds, without the dot. Of
             source code, it takes those in folders, too.
         passed: gets what folders hold and nobody reads; None says it instead.
+        named: endings of files that the caller reads where they are named, and passes over in folders.
 
     Raises:
         LangueError: a file or pattern matches nothing, or is of a kind that nobody reads.
     """
     if isinstance(source, str | Path):
-        return _named(str(source), also, passed)
-    names = isinstance(source, list | tuple) and all(isinstance(part, str | Path) for part in source)
-    if names or isinstance(source, Mapping):
-        return [origin for part in source for origin in _named(str(part), also, passed)]
+        return _named(str(source), also, passed, named)
+    are_names = isinstance(source, list | tuple) and all(isinstance(part, str | Path) for part in source)
+    if are_names or isinstance(source, Mapping):
+        return [origin for part in source for origin in _named(str(part), also, passed, named)]
     return [Origin("rows", "rows", rows=source)]
 
 
-def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None) -> list[Origin]:
+def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None, named: tuple[str, ...]) -> list[Origin]:
     if name == EMBEDDED:
         return [Origin(name, "embedded")]
     if name.startswith("hf:"):
@@ -93,7 +97,7 @@ def _named(name: str, also: tuple[str, ...], passed: list[Dropped] | None) -> li
     return [
         origin
         for match in matches
-        for origin in (_folder(match, also, passed) if match.is_dir() else [_file(match, also)])
+        for origin in (_folder(match, also, passed) if match.is_dir() else [_file(match, (*also, *named))])
     ]
 
 

@@ -17,10 +17,10 @@ from langue.data import (
     TokenStore,
     after,
     before,
-    find_sources,
     read_documents,
     tempered,
 )
+from langue.data.documents import find_texts
 from langue.data.part import StorePart
 from langue.data.prepare import Event, prepare
 from langue.data.settings import Aligned
@@ -71,7 +71,7 @@ def training_texts(recipe: TextRecipe) -> Iterator[str]:
         raise LangueError("data.train is a token store already; name its tokenizer: --tokenizer.path DIR")
     for source in members(recipe.data):
         cut, pieces = _cut(source, recipe.data), _pieces(source, recipe.data)
-        for piece in _with_text(find_sources(source), pieces if cut is None else before(pieces, cut)):
+        for piece in _with_text(find_texts(source), pieces if cut is None else before(pieces, cut)):
             if piece.text:
                 yield piece.text
 
@@ -131,7 +131,7 @@ def check_data(data: TextDataSettings) -> dict[str, int]:
         LangueError: a source cannot be read, has no text, or too much of it would be left out; see `Tally.check`.
     """
     others = [source for source in (data.dev, data.test) if isinstance(source, str | list)]
-    places = [find_sources(source) for source in (*members(data), *others) if not is_store(source)]
+    places = [find_texts(source) for source in (*members(data), *others) if not is_store(source)]
     total = sum(origin.size for place in places for origin in place)
     counts: Counter[str] = Counter()
     with progress("reading the text", float(total) or None, "bytes") as advance:
@@ -217,7 +217,7 @@ def _cut(source: DataSource, data: TextDataSettings) -> int | None:
 
 
 def _pieces(source: DataSource, data: TextDataSettings) -> Iterator[DocumentPiece]:
-    return read_documents(find_sources(source), data, Tally())
+    return read_documents(find_texts(source), data, Tally())
 
 
 def _with_text(places: list[Origin], pieces: Iterator[DocumentPiece]) -> Iterator[DocumentPiece]:
