@@ -16,7 +16,7 @@ from labelled_rows import learn, sentences, write_recipe, write_rows
 from langue import cli
 from langue.errors import LangueError
 from langue.experiment import trackers as module
-from langue.experiment.trackers import KINDS, Trackers
+from langue.experiment.trackers import KINDS, check_installed
 from langue.files.metric_rows import read_lines
 
 ALL = "[tensorboard, trackio, wandb, mlflow]"
@@ -130,7 +130,7 @@ def test_trackers_that_are_not_installed_are_named_in_one_sentence(tmp_path, mon
     ]
     assert not (tmp_path / "run").exists()
     with pytest.raises(LangueError, match=r"wandb is not installed; pip install 'langue\[wandb\]' adds it"):
-        Trackers(["wandb"])
+        check_installed(["wandb"])
 
 
 class Failing(module.Tracker):

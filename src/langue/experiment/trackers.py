@@ -207,24 +207,29 @@ KINDS: Mapping[TrackerName, type[Tracker]] = {
 }
 
 
+def check_installed(names: Sequence[TrackerName]) -> None:
+    """Refuse trackers that are not installed.
+
+    Raises:
+        LangueError: names all of them.
+    """
+    missing = [name for name in dict.fromkeys(names) if find_spec(KINDS[name].module) is None]
+    if missing:
+        verb, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+        raise LangueError(
+            f"training.log_to: {' and '.join(missing)} {verb} not installed; "
+            f"pip install 'langue[{','.join(missing)}]' adds {them}"
+        )
+
+
 class Trackers:
     """All trackers of a training.
 
     Args:
-        names: of those that a recipe names.
-
-    Raises:
-        LangueError: some are not installed; names all of them.
+        names: of those that a recipe names, which are installed.
     """
 
     def __init__(self, names: Sequence[TrackerName]):
-        missing = [name for name in dict.fromkeys(names) if find_spec(KINDS[name].module) is None]
-        if missing:
-            verb, them = ("is", "it") if len(missing) == 1 else ("are", "them")
-            raise LangueError(
-                f"training.log_to: {' and '.join(missing)} {verb} not installed; "
-                f"pip install 'langue[{','.join(missing)}]' adds {them}"
-            )
         self.trackers = [KINDS[name]() for name in dict.fromkeys(names)]
 
     @contextlib.contextmanager

@@ -25,7 +25,7 @@ from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.teacher import with_texts
-from langue.experiment.trackers import Trackers
+from langue.experiment.trackers import Trackers, check_installed
 from langue.experiment.versions import environment
 from langue.experiment.watch import build_watch, keep
 from langue.files import discard_pieces, replacing_listed
@@ -139,6 +139,7 @@ def set_up(
     device = choose_device(recipe.training.device)
     process_group(device)
     resume = folder.is_run() if resume == "auto" else resume
+    check_installed(recipe.training.log_to)  # in every process, so that none waits for one that has ended
     trackers = Trackers(recipe.training.log_to if is_first() else ())
     with folder.claim(resume=resume) if is_first() else nullcontext():
         if is_first():
