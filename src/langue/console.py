@@ -129,9 +129,19 @@ def _bar(description: str, total: float | None, unit: str) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(*_columns(), console=Console(stderr=True), transient=True) as bar:
+    guarded = [name for name in ("stdout", "stderr") if isinstance(getattr(sys, name), Shown)]
+    with Progress(*_columns(), console=Console(file=_terminal(sys.stderr)), transient=True) as bar:
+        for name in guarded:  # in front of rich's own stream, which puts what is printed meanwhile above the bar
+            setattr(sys, name, Shown(getattr(sys, name)))
         task = bar.add_task(visible(description), total=total, note="")
         yield lambda amount, note="": bar.update(task, advance=amount, note=visible(note))
+
+
+def _terminal(stream: Any) -> TextIO:
+    """The stream behind those that stand before it, to which orders of our own are written."""
+    while hasattr(stream, "rich_proxied_file"):
+        stream = stream.rich_proxied_file
+    return stream
 
 
 def _columns() -> tuple[Any, ...]:

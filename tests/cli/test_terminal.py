@@ -23,6 +23,8 @@ sys.stdout.writelines([text, "\\n"])
 say(text)
 with progress(text, 2.0, "texts") as advance:
     advance(1, text)
+    print(text)
+    say("between " + text)
 table(text, [text], [[text]])
 print("a name of no Unicode: \\udce4")
 print_styled("\\033[1mbold\\033[0m")
@@ -56,13 +58,16 @@ def test_nothing_that_is_printed_gives_orders() -> None:
     for order in (b"\x1b[31m", b"\x1b]0;", b"\x07", "\x9b".encode(), b"back\r erase"):
         assert order not in found
     assert rb"\x1b[31m bell \x07" in found
+    assert b"\x1b[2K" in found  # the bar is drawn
+    assert rb"\x1b[2K" not in found
+    assert b"between red " in found
     assert b"\x1b[1mbold\x1b[0m" in found  # our own
     assert rb"\udce4" in found
 
 
 def test_a_pipe_gets_the_text_itself() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM.format(text=HOSTILE)], capture_output=True, check=True)
-    assert done.stdout.count(HOSTILE.encode()) == 3
+    assert done.stdout.count(HOSTILE.encode()) == 4
 
 
 def test_only_control_characters_are_changed() -> None:

@@ -223,7 +223,7 @@ def _by_content(table: Mapping[str, Column], where: str, chosen: Mapping[str, st
 
 
 def _ranked(table: Mapping[str, Column], ours: str, chosen: Mapping[str, str]) -> list[str]:
-    """Columns that may be texts or labels: the one that is named so, then texts by length and labels from the right."""
+    """Columns that may be texts or labels: the one that is named so, then the longest texts, or the fewest labels."""
     if ours in chosen:
         return [chosen[ours]]
     rest = {name: column for name, column in table.items() if name not in chosen.values()}
@@ -237,6 +237,7 @@ def _ranked(table: Mapping[str, Column], ours: str, chosen: Mapping[str, str]) -
             for name, column in reversed(rest.items())
             if column.kind == "label" and column.different > 1 and name.lower() not in ASIDE
         ]
+        fitting.sort(key=lambda name: table[name].different)
     return list(dict.fromkeys([*([named] if named in fitting else []), *fitting]))
 
 
