@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from langue.content import read_yaml
 from langue.errors import LangueError
 from langue.files import check_folder
 from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
 from langue.hub.checkpoint import SOURCE_TOKENIZER
+from langue.hub.folder import read_if_there
 from langue.hub.peft import read_peft
 from langue.hub.peft_settings import is_peft
 from langue.models import Base, Model, assemble
 from langue.models.build import CONFIG
 from langue.recipe import Recipe
-from langue.remote import PLACES, missing_folder
+from langue.remote import PLACES, is_name, missing_folder
 from langue.tasks.bases import as_base, base_weights, load_weights, placed
 from langue.tasks.recipes import read_recipe
 from langue.tasks.table import TASKS
@@ -110,7 +111,7 @@ class ModelFolder:
             _model(weights, recipe, averaged, base),
             None if tokenizer is None else Tokenizer.load(tokenizer),
             read_labels(weights) or read_labels(beside),
-            read_origin(weights),
+            read_origin(weights) or _begun_as(recipe),
             source_tokenizer=None if source is None else Tokenizer.load(source),
             reading=read_reading(weights) or read_reading(beside),
             tokenizer_path=tokenizer,
@@ -143,6 +144,19 @@ class ModelFolder:
         if not isinstance(task, str) or task not in TASKS:
             raise LangueError(f"{recipe} is of the task {task!r}, which this Langue does not know")
         return read_recipe(recipe)
+
+
+def _begun_as(recipe: Recipe | None) -> dict[str, Any]:
+    """The family of the folder that a run began from, where that is there still: of several families that a model fits
+    it goes out as this one."""
+    place = None if recipe is None else recipe.model.path
+    if place is None or is_name(place):
+        return {}
+    try:
+        settings = read_if_there(place / CONFIG) or read_origin(place / "model")
+    except LangueError:  # what became of it since is no matter of this run's
+        return {}
+    return {"model_type": settings["model_type"]} if "model_type" in settings else {}
 
 
 def _run_around(path: Path) -> Path:
