@@ -12,7 +12,7 @@ import yaml
 import labelled_rows
 from langue import cli, machine
 from langue.errors import LangueError
-from langue.experiment.auto_batch import SHARE, STEPS, USEFUL, sized
+from langue.experiment.auto_batch import LEAST, SHARE, STEPS, USEFUL, sized
 from langue.experiment.fit import estimate
 from langue.experiment.seeds import train_seeds
 from langue.models import load_model
@@ -55,8 +55,10 @@ def test_an_epoch_of_few_rows_keeps_its_steps(tmp_path: Path) -> None:
     labelled_rows.write_rows(tmp_path / "train.jsonl", labelled_rows.sentences(1000))
     (tmp_path / "recipe.yaml").write_text(labelled_rows.RECIPE)
     recipe = sized(read_recipe(tmp_path / "recipe.yaml", {"training.batch_size": "auto"}))
-    assert recipe.training.rows == 8
+    assert recipe.training.rows == 16
     assert training_task(recipe).load_of(recipe).steps_per_epoch >= STEPS
+    labelled_rows.write_rows(tmp_path / "train.jsonl", labelled_rows.sentences(100))
+    assert sized(read_recipe(tmp_path / "recipe.yaml", {"training.batch_size": "auto"})).training.rows == LEAST
 
 
 def test_a_run_is_that_of_the_number_and_goes_on_with_it(tmp_path: Path, monkeypatch, capsys) -> None:

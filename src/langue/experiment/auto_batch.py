@@ -27,8 +27,8 @@ USEFUL = {"cpu": 4096}
 
 USEFUL_ON_GPU = 65536
 
-STEPS = 100
-"""Steps of an epoch at least, where its rows are counted."""
+STEPS, LEAST = 50, 8
+"""Steps of an epoch at least, where its rows are counted; and rows of one of its steps that are never too many."""
 
 
 def sized(recipe: Recipe) -> Recipe:
@@ -48,9 +48,10 @@ def sized(recipe: Recipe) -> Recipe:
     device = choose_device(recipe.training.device)
     shares = strategy_of(recipe.training.parallel, device).shares
     tokens = USEFUL.get(device.type, USEFUL_ON_GPU)
+    of_epoch = load.steps_per_epoch * recipe.training.accumulate / STEPS
     wanted = {
         f"more than {tokens:,} tokens at once make it hardly faster": tokens / max(load.longest, load.source or 0),
-        f"an epoch has {STEPS} steps then": load.steps_per_epoch * recipe.training.accumulate / STEPS / shares,
+        "more would make an epoch a matter of few steps": max(LEAST, of_epoch) / shares,
     }
     why, most = min(wanted.items(), key=lambda pair: pair[1])
     rows = 1 << max(0, int(most).bit_length() - 1)
