@@ -69,6 +69,9 @@ def test_a_job_of_slurm_is_told_to_queue_again(recipe, tmp_path, monkeypatch):
     for number, status in ((signal.SIGUSR1, 75), (signal.SIGTERM, 75), (signal.SIGINT, 130)):
         found, said = interrupt(number, "dev loss", *command, "--resume", "auto")
         assert (found, "Traceback" in said) == (status, False), said
+    # While it is set up again, too: there is something to go on from.
+    found, said = interrupt(signal.SIGUSR1, "log_every", *command, "--resume", "--training.log_every", "7")
+    assert (found, "training attention" in said) == (75, False), said
 
 
 def test_several_seeds_stop_at_the_first(recipe, tmp_path):

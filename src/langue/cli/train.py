@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from langue.cli.fields import read_fields
 from langue.cli.options import AtLeastOne, Changes, Json
 from langue.cli.sources import name_of, read_sources
-from langue.cli.status import ended_by
+from langue.cli.status import QUEUE_AGAIN, ended_by
 from langue.console import say, table, visible
+from langue.errors import Interrupted
 from langue.wording import duration, in_words, short, without_gaps
 
 if TYPE_CHECKING:
@@ -53,12 +54,19 @@ def train(
     """
     from langue import experiment
     from langue.parallel import is_first
+    from langue.training import latest
 
     out = out or Path("runs") / name_of(sources)
     parsed = read_sources(sources, out, read_fields(changes), start_from, resume)
     if seeds is not None:
         return _train_seeds(parsed, out, seeds, start_from, report, as_json)
-    trained = experiment.train(parsed, out, start_from=start_from, resume=_RESUME[resume], report=report)
+    try:
+        trained = experiment.train(parsed, out, start_from=start_from, resume=_RESUME[resume], report=report)
+    except Interrupted as error:
+        if ended_by(error.signal) != QUEUE_AGAIN or latest(out / "checkpoints") is None:
+            raise
+        say("interrupted; the checkpoint before is there to go on from")
+        return QUEUE_AGAIN
     if is_first():
         if trained.interrupted:
             say(f"interrupted at step {trained.step:,}; go on with: {_going_on(out)}")

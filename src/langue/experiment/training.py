@@ -120,6 +120,7 @@ class Training:
             if report:
                 remark(write_report(folder.path))
             write_card(folder)
+        wait()  # launchers may kill the first, which still writes, where another ends by a status that is not 0
         return _result(trainer, folder)
 
 
