@@ -125,6 +125,13 @@ def _pages(path: Path) -> None:
         raise LangueError(str(error)) from None
 
 
+def _spoken(path: Path) -> None:
+    from langue.data.spoken_folders import spoken_rows
+
+    path.with_suffix(".wav").touch()  # whose recording nobody opens
+    spoken_rows(path)
+
+
 _TASKS: dict[str, Any] = {}
 
 
@@ -308,6 +315,8 @@ DOORS: dict[str, Door] = {
     "inputs of a verb": Door(seeds.inputs, _inputs),
     "HTML": Door(seeds.html, _pages),
     "PDF": Door(seeds.pdf, _pages),
+    "papers": Door(seeds.papers, _pages),
+    "transcripts": Door(seeds.transcripts, _spoken),
     "labels": Door(seeds.labels, _judged, ("*/rows.*",), folder=True),
     "pairs": Door(seeds.pairs, _judged, ("*/rows.*",), folder=True),
     "answers": Door(seeds.answers, _judged, ("*/rows.*",), folder=True),

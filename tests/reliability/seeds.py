@@ -339,6 +339,39 @@ def html(folder: Path) -> None:
     (folder / "d.html").write_bytes(PAGE.replace("utf-8", "gb2312").encode("gb18030"))
 
 
+def papers(folder: Path) -> None:
+    """Documents of Office, a book, a letter and reStructuredText."""
+    import docx
+    import openpyxl
+    import pptx
+    from tests.pages.test_epub import FILES
+
+    from zipped import write_zip
+
+    document = docx.Document()
+    document.add_paragraph("One word.")
+    document.add_table(1, 1).cell(0, 0).text = "a cell"
+    document.save(folder / "a.docx")
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = "A slide"
+    deck.save(folder / "b.pptx")
+    book = openpyxl.Workbook()
+    book.active.append(["a", 1.5, True])
+    book.save(folder / "c.xlsx")
+    write_zip(folder / "d.epub", FILES)
+    letter = "Subject: =?utf-8?q?=C3=9Cber?=\nDate: Mon, 6 May 2024 07:08:00 +0200\nMIME-Version: 1.0\nContent-Type: "
+    (folder / "e.eml").write_text(f'{letter}multipart/mixed; boundary="x"\n\n--x\n\nText.\n--x--\n')
+    (folder / "f.rst").write_text("Head\n====\n\n:ref:`a <b>`\n\n.. note::\n   x\n\n+---+\n| t |\n+---+\n\n|a| [1]_\n")
+
+
+def transcripts(folder: Path) -> None:
+    """ELAN's and Praat's files."""
+    from tests.data.test_annotations import EAF, grid
+
+    (folder / "a.eaf").write_text(EAF)
+    grid(folder / "b.TextGrid", words=[(0.5, 1.0, "ja")], other=[(0.2, 2.0, "x")])
+
+
 def pdf(folder: Path) -> None:
     import io
 

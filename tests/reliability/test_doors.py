@@ -34,6 +34,7 @@ def faults(doors: list[str], count: int, seed: int = 0) -> dict[str, list[dict]]
 
 CHEAP = (
     *("recipe", "tokenizer of ours", "GGUF", "text", "JSON lines", "CSV", "parquet", "rows of an index", "HTML", "PDF"),
+    *("papers", "transcripts"),
     *("aligned files", "audio", "manifest of recordings", "token store, sealed again", "benchmarks", "BEIR"),
     *("config", "safetensors", "safetensors in parts", "tokenizer", "CTranslate2"),
 )

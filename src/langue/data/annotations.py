@@ -47,12 +47,11 @@ def read_eaf(path: Path) -> Iterator[SpokenRow]:
         root = ElementTree.parse(path).getroot()
         slots = {slot.attrib["TIME_SLOT_ID"]: slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
         tiers = [(tier, list(_aligned(tier, slots))) for tier in root.iter("TIER") if "PARENT_REF" not in tier.attrib]
-        media = list(root.iter("MEDIA_DESCRIPTOR"))
         if root.tag != "ANNOTATION_DOCUMENT":
             raise ValueError(f"it is {root.tag}")
-    except (ElementTree.ParseError, KeyError, ValueError) as error:
+        audio, origin = _media(path, root.iter("MEDIA_DESCRIPTOR"))
+    except (ElementTree.ParseError, LookupError, ValueError, OverflowError, OSError) as error:
         raise LangueError(f"{path} is damaged or no file of ELAN's: {reason(error)}") from None
-    audio, origin = _media(path, media)
     for tier, intervals in tiers:
         name = tier.get("TIER_ID", "")
         known = {"tier": name, "speaker": tier.get("PARTICIPANT") or name}
