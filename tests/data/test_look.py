@@ -116,6 +116,12 @@ def test_a_folder_of_recordings_is_read_with_the_texts_beside_them(tmp_path: Pat
     assert sorted(row.values["text"] for row in read) == sorted(row["text"] for row in rows)
 
 
+def test_characters_are_those_of_all_that_is_learnt_from(tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day"}]
+    seen = look_at([table(tmp_path, [{"id": "a name", "messages": talk}] * 3)])
+    assert seen.characters == 3 * len("user" + "Hello" + "assistant" + "Good day")
+
+
 def test_the_first_rows_alone_can_be_looked_at(tmp_path: Path) -> None:
     seen = look_at([str(write_rows(tmp_path / "rows.jsonl", sentences(60)))], most=10)
     assert (seen.rows, seen.whole) == (10, False)

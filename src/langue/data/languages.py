@@ -17,15 +17,13 @@ SHORTEST = 20
 def languages_of(texts: Iterable[str]) -> dict[str, float] | None:
     """The share of each language by its code, the most frequent first; None where nothing that tells them is installed.
 
-    Texts of less than `SHORTEST` characters are left out; where all are shorter, they are taken together.
+    Texts of less than `SHORTEST` characters are left out, since they say too little.
     """
     try:
         model = _identifier()
     except LangueError:
         return None
-    texts = list(texts)
-    long = [text for text in texts if len(text) >= SHORTEST] or [" ".join(texts)]
-    counts = Counter(model.classify(text)[0] for text in long if text.strip())
+    counts = Counter(model.classify(text)[0] for text in texts if len(text.strip()) >= SHORTEST)
     return {code: round(count / counts.total(), 4) for code, count in counts.most_common()}
 
 

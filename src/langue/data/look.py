@@ -83,6 +83,7 @@ class Look:
         repeated: rows whose texts were there before.
         contradicted: of those, rows with another label than before.
         odd: rows with characters that are odd, and the first place, by what is odd.
+        characters: of all texts.
         letters: different characters.
         seconds: of all recordings.
         kept: some rows from all over.
@@ -101,6 +102,7 @@ class Look:
     repeated: int = 0
     contradicted: int = 0
     odd: dict[str, tuple[int, str]] = field(default_factory=dict)
+    characters: int = 0
     letters: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     kept: list[SeenRow] = field(default_factory=list)
@@ -121,11 +123,6 @@ class Look:
             return self.layout.texts
         return tuple(column.name for column in self.columns if column.kind == "text")
 
-    @property
-    def characters(self) -> int:
-        """Characters of all texts."""
-        return sum(sum(self.column(name).characters) for name in self.texts if self.has(name))
-
     def has(self, name: str) -> bool:
         """True for a column that is there."""
         return any(column.name == name for column in self.columns)
@@ -134,8 +131,7 @@ class Look:
         """By column of texts, the share of each language; None where nothing that tells them is installed."""
         by_column = {}
         for name in self.texts:
-            texts = [value for record in self.kept if isinstance(value := record.values.get(name), str)]
-            shares = languages_of(texts)
+            shares = languages_of(text for record in self.kept for text in _strings(record.values.get(name)))
             if shares is None:
                 return None
             if shares:
@@ -276,6 +272,7 @@ class _Counted:
         """Count what is odd, and what came before."""
         texts = [text for name in self.seen.texts for text in _strings(record.values.get(name))]
         for text in texts:
+            self.seen.characters += len(text)
             self.seen.letters.update(set(text))
         if odd := [text for text in texts if _ANY_ODD.search(text)]:
             self._note_odd(odd, record.place)

@@ -146,4 +146,4 @@ def languages(seen: Look) -> str:
         )
         for name, codes in shares.items()
     ]
-    return f"languages: {'; '.join(parts) or 'no texts to tell them by'}"
+    return f"languages: {'; '.join(parts) or 'no texts long enough to tell them by'}"

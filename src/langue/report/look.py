@@ -8,7 +8,7 @@ from typing import Any
 
 from langue.data.columns import Column, spread
 from langue.data.look import Look
-from langue.data.look_words import column_line, headline, languages, warnings
+from langue.data.look_words import RARE, column_line, headline, languages, warnings
 from langue.report.page import render
 from langue.wording import duration, short, size
 
@@ -90,7 +90,7 @@ def _bars(lengths: Sequence[int]) -> dict[str, Any]:
 def _languages(seen: Look) -> list[tuple[str, list[tuple[str, float]]]]:
     """By column, languages with their shares in hundredths."""
     return [
-        (name, [(code, round(100 * share, 1)) for code, share in list(shares.items())[:6]])
+        (name, [(code, round(100 * share, 1)) for code, share in list(shares.items())[:6] if share >= RARE])
         for name, shares in (seen.languages() or {}).items()
     ]
 
