@@ -1,6 +1,7 @@
 """Documents of every kind of file, with names, metadata, and an account of what cannot be read."""
 
 import json
+import sys
 
 import datasets
 import docx
@@ -151,6 +152,17 @@ def test_the_main_text_of_web_pages_is_read_where_it_is_asked_for(tmp_path):
         True,
         False,
     ]
+
+
+def test_a_kind_whose_library_is_missing_stops_no_other(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("Text.")
+    (tmp_path / "b.rst").write_text("Text.")
+    monkeypatch.setitem(sys.modules, "docutils", None)
+    found, dropped = read(tmp_path)
+    assert list(found) == [f"{tmp_path}/a.txt"]
+    assert [drop.reason for drop in dropped] == ["needs pip install 'langue[documents]'"]
+    with pytest.raises(LangueError, match=r"b.rst needs docutils: pip install 'langue\[documents\]' adds it"):
+        read(tmp_path / "b.rst")
 
 
 def test_a_scan_is_handed_to_docling_where_it_is_asked_for(tmp_path):

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from langue.errors import LangueError
+
 
 class PageError(Exception):
     """A file that cannot be read; the message says why in a few words."""
+
+
+class MissingReader(LangueError):
+    """A library that reads such files is not installed, or cannot be used.
+
+    Attributes:
+        reason: it in a few words, the same for all such files.
+    """
+
+    def __init__(self, message: str, reason: str):
+        super().__init__(message)
+        self.reason = reason
 
 
 class Page(NamedTuple):

@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from langue.errors import LangueError
 from langue.extra import need
 from langue.machine import start_python
 from langue.pages.kinds import KINDS, PageKind
-from langue.pages.page import Page, PageError
+from langue.pages.page import MissingReader, Page, PageError
 
 PAGE_SECONDS = 60.0
 """Seconds that a page may take. A page of a book takes some hundredths of one."""
@@ -51,11 +52,10 @@ class PageReader:
         Raises:
             PageError: the file is damaged, is not what its name says, wants a password, or takes too much time or
                 memory; what was read before is sound.
-            LangueError: a library that reads such files is not installed.
+            MissingReader: a library that reads such files is not installed.
         """
         kind = kind or KINDS[path.suffix.lower().removeprefix(".")]
-        for library in kind.libraries:
-            need(library, kind.extra, f"reading {path}")
+        _require(kind, path)
         if self._process is None:
             bounds = (str(self.patience * bound) for bound in (PAGE_SECONDS, FILE_SECONDS, MEMORY))
             self._process = start_python("langue.pages.worker", *bounds, stderr=subprocess.DEVNULL)
@@ -84,6 +84,14 @@ class PageReader:
         if process is not None:
             process.kill()
             process.communicate()
+
+
+def _require(kind: PageKind, path: Path) -> None:
+    try:
+        for library in kind.libraries:
+            need(library, kind.extra, f"reading {path}")
+    except LangueError as error:
+        raise MissingReader(str(error), f"needs pip install 'langue[{kind.extra}]'") from None
 
 
 def clean(text: str) -> str:

@@ -18,7 +18,7 @@ from langue.data.sources import CODE, TABLES, TEXT, DataSource, Origin, find_sou
 from langue.data.tables import rows
 from langue.errors import listed
 from langue.pages.kinds import KINDS, MAIN_TEXT, PAGES, SCAN, PageKind
-from langue.pages.page import Page, PageError
+from langue.pages.page import MissingReader, Page, PageError
 from langue.pages.reader import PageReader, clean
 from langue.search.fields import METADATA_CHARACTERS, WITHOUT_TYPES, FieldRecord, kinds_of_columns, known_about
 from langue.search.settings import IndexSettings
@@ -117,6 +117,10 @@ def _documents_of(
                 lacks = f"no column {settings.text!r} (--text names another)"
                 reason = lacks if isinstance(error, _NoColumn) else "unreadable file"
                 yield Dropped(reason, origin.name, 1, origin.size, str(error))
+            except MissingReader as error:
+                if len(origins) == 1:
+                    raise
+                yield Dropped(error.reason, origin.name, 1, origin.size, str(error))
 
 
 def _of(
