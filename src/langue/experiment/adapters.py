@@ -109,6 +109,7 @@ def adapters_at(path: Path) -> list[AdapterFacts]:
     Raises:
         LangueError: there is no such folder, or there are none.
     """
+    path = local(path)
     if not path.is_dir():
         raise missing_folder(path)
     own = facts_of(path)
