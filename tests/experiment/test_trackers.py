@@ -164,3 +164,18 @@ def test_a_tracker_that_fails_ends_no_training(tmp_path, monkeypatch, capsys):
 def test_without_trackers_nothing_is_imported_or_written(tmp_path):
     learn(tmp_path, training__steps=2)
     assert not (tmp_path / "run" / "trackers.json").exists()
+
+
+def test_steps_that_come_again_after_a_crash_are_there_once(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for step, rows in ((0, [(10, 3.0), (20, 2.0), (30, 1.0)]), (20, [(30, 1.5), (40, 0.5)])):
+        tracker = module.TensorBoard()
+        tracker.begin(module.TrackedRun(tmp_path, "abc", {}, step))
+        for place, loss in rows:
+            tracker.log(place, {"train/loss": loss})
+        tracker.end("failed")
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == [
+        (10, 3.0), (20, 2.0), (30, 1.5), (40, 0.5)
+    ]  # fmt: skip
