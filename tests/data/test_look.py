@@ -109,9 +109,11 @@ def test_a_folder_of_recordings_is_read_with_the_texts_beside_them(tmp_path: Pat
         (tmp_path / row["audio"]).rename(tmp_path / "clips" / f"{number}.wav")
         (tmp_path / "clips" / f"{number}.txt").write_text(row["text"] + "\n")
     (tmp_path / "clips" / "without.wav").write_bytes(b"")
+    (tmp_path / "clips" / "3.wav").write_bytes(b"no sound")
     seen = look_at([str(tmp_path / "clips")])
     assert (seen.kind, seen.rows, seen.task) == ("recordings", len(rows), "transcribe")
     assert seen.seconds > 0
+    assert seen.left_out.records == {"recording cannot be read": 1}
     read = list(read_labelled(str(tmp_path / "clips"), TableDataSettings(train=str(tmp_path / "clips"))))
     assert sorted(row.values["text"] for row in read) == sorted(row["text"] for row in rows)
 

@@ -338,7 +338,11 @@ def _pair_faults(texts: list[Any]) -> Iterator[str]:
 def _recording_faults(record: SeenRow, seen: Look, audio: Any) -> Iterator[str]:
     values = {"audio": audio, **{name: record.values[name] for name in ("start", "end") if name in record.values}}
     try:
-        seen.seconds += recording_of(Labelled(record.place, values, record.folder)).seconds or 0.0
+        recording = recording_of(Labelled(record.place, values, record.folder))
+        seconds = recording.seconds
+        if seconds is None:  # its header does not say, or cannot be read
+            next(recording.blocks(), None)
+        seen.seconds += seconds or 0.0
     except LangueError:
         yield "recording cannot be read"
 
