@@ -68,7 +68,7 @@ def test_a_file_of_that_path_wins_and_a_folder_does_not(here: Path) -> None:
         ("shakespear", "did you mean shakespeare?"),
         ("recipes/shakespeare.yaml", "did you mean shakespeare?"),
         ("embd", "did you mean embed"),
-        ("transcribe", "transcribe-ctc"),
+        ("transcribe-ct", "transcribe-ctc"),
         ("qqq", "known: adapt, answer-scratch, chat, chat-scratch, classify"),
         ("folder", "folder is a folder"),
         ("run", "name the recipe in it: run/recipe.yaml"),

@@ -19,6 +19,10 @@ BEGINNINGS = ("decoder_start_token_id", "forced_bos_token_id")
 GENERATION_ONLY = ("alignment_heads",)
 """Settings that stand in the second of them alone, and belong to the model all the same."""
 
+EXTRACTOR = "preprocessor_config.json"
+EXTRACTOR_ONLY = ("do_normalize", "sampling_rate")
+"""Settings of how recordings become a model's input that count for families which know them."""
+
 CTRANSLATE2, SPECIFICATION = "model.bin", "WhisperSpec"
 """The file of a Whisper as CTranslate2 keeps it, and the name that stands at its beginning."""
 

@@ -87,13 +87,15 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
 
     Raises:
         LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked or hears by
-            an encoder–decoder, or the disk is full.
+            an encoder–decoder or waveforms, or the disk is full.
     """
     if model.front_end is not None and model.config.form != "encoder":
         raise LangueError(
             "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
             "--format hf"
         )
+    if model.config.audio is not None and model.config.audio.features == "waveform":
+        raise LangueError("ONNX graphs are written of encoders that hear features, not waveforms; use --format hf")
     usual: Output = "logits" if model.classifier is None else "scores"
     if model.front_end is not None:
         usual = "log_probabilities"
@@ -184,7 +186,7 @@ class _Hear(_Graph):
 
     def seen(self, feeds: Mapping[str, Tensor]) -> Tensor:
         assert self.model.config.audio is not None
-        return feeds["features_valid"][:, :: self.model.config.audio.stride]
+        return feeds["features_valid"][:, :: round(self.model.config.audio.stride)]
 
 
 class _Encode(_Graph):
@@ -265,7 +267,7 @@ def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Ten
     """Random inputs of a graph, padded on the left in one row and on the right in the next; recordings on the right."""
     draws = torch.Generator().manual_seed(length)
     if model.config.audio is not None:
-        frames = min(length, model.config.context) * model.config.audio.stride - 1
+        frames = min(length, model.config.context) * round(model.config.audio.stride) - 1
         lengths = torch.linspace(frames, frames / 2, rows).long()
         return {
             "features": torch.randn(rows, frames, model.config.audio.bins, generator=draws),
@@ -379,9 +381,10 @@ def _readme(described: Mapping[str, Any], model: Model) -> str:
     if audio is None:
         return "\n".join([*lines, "The graphs keep no state: to continue a text, run the longer row.", ""])
     lines += [
-        f"Each {audio.stride} frames become one position, rounded up. Features are what `langue.nn.mel.log_mel` makes "
-        f"of one channel of {RATE:,} Hz: a Hann window of {WINDOW} samples every {HOP}, the squares of its spectrum in "
-        f"{audio.bins} bands of Slaney's mel scale, their logarithms, normalised as `audio` in `onnx.json` says.",
+        f"Each {audio.stride:g} frames become one position, rounded up. Features are what `langue.nn.mel.log_mel` "
+        f"makes of one channel of {RATE:,} Hz: a Hann window of {WINDOW} samples every {HOP}, the squares of its "
+        f"spectrum in {audio.bins} bands of Slaney's mel scale, their logarithms, normalised as `audio` in `onnx.json` "
+        f"says.",
         "",
     ]
     return "\n".join(lines)

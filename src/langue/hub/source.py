@@ -19,6 +19,8 @@ from langue.hub.family import Family, HeadSettings, pattern
 from langue.hub.folder import (
     BEGINNINGS,
     CONFIG,
+    EXTRACTOR,
+    EXTRACTOR_ONLY,
     GENERATION,
     GENERATION_ONLY,
     all_weights,
@@ -68,6 +70,7 @@ class Source:
         weights = Weights(all_weights(path))
         with reading(path / CONFIG):
             family = _family(config, path / CONFIG)
+            config |= _of_extractor(family, path)
             return cls(path, config, generation, weights, family, _full_names(family, weights, path))
 
     @property
@@ -192,6 +195,13 @@ def _family(config: Mapping[str, Any], file: Path) -> Family:
         return FAMILIES[name]
     nearest = hint(str(name), FAMILIES, "did its author mean", cutoff=0.7)
     raise LangueError(f"{file}: there is no family {name!r} in Langue; {nearest}")
+
+
+def _of_extractor(family: Family, path: Path) -> dict[str, Any]:
+    """Settings of a folder's feature extractor that say something about a model of a family."""
+    known = {name for entry in family.settings for name in entry.fields}
+    extractor = read_if_there(path / EXTRACTOR) if known & set(EXTRACTOR_ONLY) else {}
+    return {name: extractor[name] for name in EXTRACTOR_ONLY if name in known and name in extractor}
 
 
 def _full_names(family: Family, names: Iterable[str], path: Path) -> dict[str, str]:

@@ -50,11 +50,11 @@ def source_file(path: Path) -> Path | None:
 def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> None:
     """Write the three files from which `AutoTokenizer` makes a tokenizer that gives the same numbers.
 
-    A tokenizer of Langue's own keeps no frame in its file; for an encoder or any model that represents texts, which
-    expect one, it is put there, and for an encoder–decoder the end that stands behind what it reads.
+    A tokenizer of Langue's own keeps no frame in its file; for an encoder of text or any model that represents texts,
+    which expect one, it is put there, and for an encoder–decoder the end that stands behind what it reads.
     """
     engine = Engine.from_str(tokenizer.engine.to_str())
-    framed = config.form == "encoder" or config.embedder is not None
+    framed = (config.form == "encoder" and config.audio is None) or config.embedder is not None
     if framed and read_frame(engine) is None:
         engine.post_processor = _template(tokenizer, tokenizer.frame)
     if config.form == "seq2seq" and read_frame(engine) is None:

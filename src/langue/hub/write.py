@@ -28,6 +28,7 @@ from langue.hub.tokenizer import roles_of, write_tokenizer, write_tokenizers
 from langue.models import Model, ModelConfig
 from langue.models.build import empty, plain
 from langue.nn.heads import Embedder
+from langue.nn.mel import HOP
 from langue.text import Tokenizer
 from langue.text.reading import Reading
 from langue.text.tokenizer_files import ENDS
@@ -64,13 +65,14 @@ def write_published(checkpoint: PretrainedModel, folder: Path) -> None:
     try:
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt", "sha256": STAMP})
         write_stamp(folder / WEIGHTS)
+        more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
+        usual = more.pop(GENERATION, {})
         if head.words and model.config.form != "encoder":
-            more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
-            write_json(folder / GENERATION, _generation(config, checkpoint, more.pop(GENERATION, {})))
+            write_json(folder / GENERATION, _generation(config, checkpoint, usual))
             for name in GENERATION_ONLY:
                 config.pop(name, None)
-            for name, content in more.items():
-                write_json(folder / name, content)
+        for name, content in more.items():
+            write_json(folder / name, content)
         write_json(folder / CONFIG, config)
         if whole.embedder is not None:
             write_sentence(whole.embedder, whole.config, checkpoint.reading or Reading(), folder)
@@ -169,8 +171,10 @@ def _verify(model: Model, head: HeadSettings, embedder: Embedder | None, folder:
     valid = torch.ones_like(ids, dtype=torch.bool)
     valid[1, ids.shape[1] // 2 + 1 :] = False
     batch = Batch(ids, valid=valid).to(model.device)
-    if model.config.form == "seq2seq":
-        batch = replace(batch, source=_source(model.config, batch.ids), source_valid=batch.valid)
+    if model.config.form == "seq2seq" or model.config.audio is not None:
+        source = _source(model.config, ids)
+        heard = valid.repeat_interleave(source.shape[1] // ids.shape[1], 1)
+        batch = replace(batch, source=source, source_valid=heard).to(model.device)
     with torch.inference_mode():
         pairs = [(model.hidden(batch), again.hidden(batch))]
         if head.words:
@@ -191,4 +195,5 @@ def _source(config: ModelConfig, ids: Tensor) -> Tensor:
     """Random features of a recording, or tokens in another order."""
     if config.audio is None:
         return ids.flip(1)
-    return torch.randn(*ids.shape, config.audio.bins, generator=torch.Generator().manual_seed(1)).to(ids.device)
+    shape = (len(ids), ids.shape[1] * HOP // config.audio.frame, config.audio.frame_width)
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))

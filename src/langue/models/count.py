@@ -14,6 +14,7 @@ from langue.models.config import ModelConfig
 from langue.models.layers import CrossSpec, DisentangledSpec, LayerSpec, RelativeSpec, WindowSpec
 from langue.models.model import Model
 from langue.nn.attention import AttentionSpec
+from langue.nn.mel import HOP
 from langue.nn.roles import roles
 from langue.quantization.linear import quantized_layers
 
@@ -82,15 +83,15 @@ def activations(config: ModelConfig, rows: int, context: int, source: int | None
     Args:
         config: the model.
         rows: rows of the pass.
-        context: length of the rows; of recordings in frames.
+        context: length of the rows; of recordings in hundredths of a second.
         source: length of an encoder–decoder's sources; None takes that of the rows.
     """
     model, read = outline(config), context if source is None else source
     ids = torch.zeros(rows, context, dtype=torch.long, device="meta")
     sources = torch.zeros(rows, read, dtype=torch.long, device="meta") if config.form == "seq2seq" else None
     if config.audio is not None:
-        frames = context if source is None else source
-        sources = torch.zeros(rows, frames, config.audio.bins, device="meta")
+        frames = (context if source is None else source) * HOP // config.audio.frame
+        sources = torch.zeros(rows, frames, config.audio.frame_width, device="meta")
     batch = Batch(ids, source=sources)
     # Storages on the meta device have no address; the tensors are kept alive lest an identity be given out twice.
     known = {parameter.untyped_storage()._cdata for parameter in model.parameters()}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from langue.allocator import give_back_freed
 from langue.batch import Batch
 from langue.errors import LangueError
-from langue.models.config import EmbedderConfig, ModelConfig
+from langue.models.config import AudioConfig, EmbedderConfig, ModelConfig
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.audio_front_end import AudioFrontEnd
 from langue.nn.embedding import Embedding, Head, Scale
@@ -22,6 +22,7 @@ from langue.nn.heads import Classifier, Dense, Embedder
 from langue.nn.norm import make_norm
 from langue.nn.roles import roles
 from langue.nn.state import State
+from langue.nn.waveform_front_end import WaveformFrontEnd
 from langue.quantization.linear import QuantizedLinear
 
 
@@ -54,7 +55,7 @@ class Model(nn.Module):
         self.base: Base | None = None
         width = config.resolved_embedding_width
         audio = config.audio
-        self.front_end = None if audio is None else AudioFrontEnd(audio.bins, width, audio.strides)
+        self.front_end = None if audio is None else _front_end(audio, width, config.norm_epsilon)
         self.embedding = (
             Embedding(config.vocab_size, width, bias=config.embedding_bias, scale=embedding_scale(config))
             if audio is None or config.form != "encoder"
@@ -192,6 +193,13 @@ def evaluating(model: Model) -> Iterator[None]:
         yield
     finally:
         model.train(was_training)
+
+
+def _front_end(audio: AudioConfig, width: int, epsilon: float) -> AudioFrontEnd | WaveformFrontEnd:
+    """The convolutions that stand where a text's embedding would."""
+    if audio.features == "waveform":
+        return WaveformFrontEnd(audio.waveform, width, epsilon)
+    return AudioFrontEnd(audio.bins, width, audio.strides)
 
 
 def _prepare(config: ModelConfig) -> nn.Module | None:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-FeatureKind = Literal["filterbank", "whisper"]
+MelKind = Literal["filterbank", "whisper"]
 
 RATE = 16_000
 WINDOW, HOP = 400, 160
@@ -34,7 +34,7 @@ Level = tuple[float, float]
 """Mean and deviation of a bin over many recordings."""
 
 
-def log_mel(samples: Tensor, kind: FeatureKind, bins: int, levels: Sequence[Level] = ()) -> Tensor:
+def log_mel(samples: Tensor, kind: MelKind, bins: int, levels: Sequence[Level] = ()) -> Tensor:
     """(samples,) float32 at 16 kHz as (frames, bins).
 
     filterbank: natural logarithms, of mean 0 and deviation 1 over the recording, so that its loudness does not matter.

@@ -1,5 +1,5 @@
-"""Tokenizers that came before `tokenizer.json`: GPT-2's and RoBERTa's vocab.json with merges.txt, BERT's vocab.txt, and
-SentencePiece's files of T5, Llama, Gemma, XLM-R, M2M-100 and Marian."""
+"""Tokenizers that came before `tokenizer.json`: GPT-2's and RoBERTa's vocab.json with merges.txt, BERT's vocab.txt, the
+letters of models that write by CTC, and SentencePiece's files of T5, Llama, Gemma, XLM-R, M2M-100 and Marian."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers import Tokenizer as Engine
 
 from langue.errors import LangueError
+from langue.text.hostile import check_engine
 from langue.text.piece_engine import make_engine
 from langue.text.pieces import read_pieces
 from langue.text.tokenizer_files import add_tokens, framed, read_added, read_object, token_text
@@ -27,6 +28,8 @@ _ROBERTA = {
 }
 _GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
 
+_LETTERS = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+
 _T5 = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 _LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 _GEMMA = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"}
@@ -35,6 +38,7 @@ _M2M100 = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_to
 # Others keep their vocabulary in files of the same names and cut text at other places before, or number it otherwise:
 # tokenizer classes and families, as tokenizer_config.json and config.json name them.
 _BYTE_LEVEL = ("GPT2Tokenizer", "GPT2TokenizerFast", "RobertaTokenizer", "RobertaTokenizerFast", "gpt2", "roberta")
+_CTCS = ("Wav2Vec2CTCTokenizer", "wav2vec2", "hubert")
 _T5S = ("T5Tokenizer", "T5TokenizerFast", "MT5Tokenizer", "MT5TokenizerFast", "t5", "mt5")
 _LLAMAS = ("LlamaTokenizer", "LlamaTokenizerFast", "llama", "mistral")
 _GEMMAS = ("GemmaTokenizer", "GemmaTokenizerFast", "gemma2", "gemma3_text")
@@ -73,6 +77,8 @@ def build_engine(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[
             if build is None:
                 raise _refusal(folder, file, kind)
             return build(folder, config)
+    if (folder / "vocab.json").is_file() and _kind(folder, config) in _CTCS:
+        return _letters(folder, config)
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:
         raise _refusal(folder, models_of_others[0], _kind(folder, config))
@@ -147,6 +153,56 @@ def _byte_level(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[s
         engine.post_processor = processors.ByteLevel(trim_offsets=False)
     _add_tokens(engine, roles, config, folder)
     return engine, roles
+
+
+def _letters(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+    """A letter for each token, one of which stands for the space between words.
+
+    A letter whose other case alone has a token is read as that, since transcripts seldom are in capitals.
+    """
+    path = folder / "vocab.json"
+    numbers = _known_numbers(folder, config, path)
+    roles = {role: token_text(config.get(role)) or name for role, name in _LETTERS.items()}
+    for role in ("unk_token", "pad_token"):
+        if roles[role] not in numbers:
+            raise LangueError(f"{path} lacks the special token {roles[role]}")
+    # Where nothing ends a text, the token that is never written does.
+    roles |= {} if roles["eos_token"] in numbers else {"eos_token": roles["pad_token"]}
+    roles = {role: name for role, name in roles.items() if name in numbers}
+    between = token_text(config.get("word_delimiter_token")) or "|"
+    engine = Engine(models.WordLevel(numbers, unk_token=roles["unk_token"]))
+    steps = [normalizers.Replace(letter, other) for letter, other in _other_cases(numbers)]
+    engine.normalizer = normalizers.Sequence([*steps, normalizers.Replace(" ", between)])
+    engine.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    engine.decoder = decoders.Sequence([decoders.Replace(between, " "), decoders.Fuse()])
+    for name in roles.values():
+        engine.add_special_tokens([AddedToken(name, normalized=False, special=True)])
+    check_engine(engine, path)
+    return engine, roles
+
+
+def _known_numbers(folder: Path, config: Mapping[str, Any], path: Path) -> dict[str, int]:
+    """The numbers of a vocabulary and of what was added to it, but for those for which the model has no logit.
+
+    Raises:
+        LangueError: they are damaged, or there are some for each of several languages.
+    """
+    numbers = read_object(path)
+    if any(isinstance(number, dict) for number in numbers.values()):
+        raise LangueError(f"{path} has letters for each of several languages, as MMS does; keep those of one of them")
+    if not all(type(number) is int for number in numbers.values()):
+        raise LangueError(f"{path} is damaged: it does not number its tokens")
+    size = read_object(folder / "config.json").get("vocab_size")
+    added = {token.content: number for number, token in read_added(folder, config, {}).items()}
+    limit = size if type(size) is int else len(numbers) + len(added)
+    return {name: number for name, number in {**added, **numbers}.items() if number < limit}
+
+
+def _other_cases(names: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Letters without a token whose other case has one, each with that."""
+    letters = [name for name in names if len(name) == 1]
+    pairs = [(other, letter) for letter in letters for other in (letter.lower(), letter.upper())]
+    return [(other, letter) for other, letter in pairs if len(other) == 1 and other not in names]
 
 
 def _t5(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:

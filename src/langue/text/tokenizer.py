@@ -305,7 +305,7 @@ class Tokenizer:
             elif path.is_dir() and not file.exists():
                 built = build_engine(path, beside.settings)
         if built is not None:
-            return cls(built[0], {**built[1], **beside.roles}, beside.ends, beside.chat_templates)
+            return cls(built[0], {**beside.roles, **built[1]}, beside.ends, beside.chat_templates)
         if not file.is_file():
             raise LangueError(f"{path} holds no tokenizer: {file} does not exist")
         with reading(file, "it is no tokenizer, or damaged"):

@@ -16,6 +16,7 @@ from langue.hub.families.modernbert import MODERNBERT
 from langue.hub.families.olmo2 import OLMO2
 from langue.hub.families.roberta import ROBERTA, XLM_ROBERTA
 from langue.hub.families.t5 import MT5, T5
+from langue.hub.families.wav2vec2 import HUBERT, WAV2VEC2
 from langue.hub.families.whisper import WHISPER
 from langue.hub.family import Family
 
@@ -42,4 +43,6 @@ FAMILIES: dict[str, Family] = {
     "marian": MARIAN,
     "m2m_100": M2M100,
     "whisper": WHISPER,
+    "wav2vec2": WAV2VEC2,
+    "hubert": HUBERT,
 }

@@ -35,13 +35,13 @@ def change_sound(
 
 
 def hide(features: Tensor, settings: TranscribeSettings, draws: np.random.Generator) -> Tensor:
-    """(frames, bins) with stretches of time and bands at their mean (Park et al. 2019, section 2)."""
+    """(frames, bins) with stretches of time, and bands where there are some, at their mean (Park et al. 2019)."""
     frames, bins = features.shape
     hidden, mean = features.clone(), float(features.mean())
     for _ in range(settings.time_masks):
         start, end = _stretch(frames, int(settings.time_mask * frames), draws)
         hidden[start:end] = mean
-    for _ in range(settings.bin_masks):
+    for _ in range(settings.bin_masks if bins > 1 else 0):
         start, end = _stretch(bins, min(settings.bin_mask, bins), draws)
         hidden[:, start:end] = mean
     return hidden

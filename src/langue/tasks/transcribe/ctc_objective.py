@@ -13,7 +13,6 @@ from langue.batch import IGNORE, Batch, Example, Loss
 from langue.kernels.distillation import divergences
 from langue.models import Model
 from langue.models.config import AudioConfig
-from langue.nn.audio_front_end import positions_of
 from langue.objectives.teacher import Teacher, mixed
 from langue.randomness import RowRandomness
 from langue.tasks.transcribe.settings import TranscribeSettings
@@ -35,8 +34,8 @@ class CTCObjective:
     def batch(self, examples: Sequence[Example], rng: RowRandomness | None = None) -> Batch:
         """Examples with `audio`, (samples,) int16 at 16 kHz, and `target`, their tokens.
 
-        `source` is (B, frames, bins), and `targets` (B, longest), `IGNORE` after a text's end. Nothing is changed where
-        no randomness is given.
+        `source` is (B, frames, bins), of waveforms (B, samples, 1), and `targets` (B, longest), `IGNORE` after a text's
+        end. Nothing is changed where no randomness is given.
         """
         recordings = hear(examples, self.audio, self.settings, rng)
         targets = [torch.as_tensor(example["target"], dtype=torch.long) for example in examples]
@@ -79,7 +78,7 @@ class CTCObjective:
         rows, frames = batch.source.shape[:2]
         valid = batch.source_valid
         held = torch.full((rows,), frames, device=batch.source.device) if valid is None else valid.sum(1)
-        return positions_of(held, self.audio.strides)
+        return self.audio.positions(held)
 
 
 def ctc_losses(logs: Tensor, lengths: Tensor, targets: Tensor, blank: int) -> Tensor:

@@ -17,7 +17,6 @@ from langue.engine import GenerationSettings
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.finite import refuse_not_finite
-from langue.nn.mel import HOP
 from langue.objectives.padding import by_length
 from langue.randomness import torch_generator
 from langue.tasks.transcribe.ctc_objective import CTCObjective, ctc_losses
@@ -136,7 +135,7 @@ class CTCTranscriber(Transcribe):
     @property
     def longest(self) -> int:
         """Samples that are heard at once."""
-        return min(PIECE_SAMPLES, self.model.config.context * self.audio.stride * HOP)
+        return min(PIECE_SAMPLES, self.model.config.context * self.audio.hop)
 
     def _fusion(self, task: Any, weight: float, bonus: float) -> Fusion:
         """A language model as the search asks it.
@@ -168,7 +167,7 @@ class CTCTranscriber(Transcribe):
     def _transcript(self, sound: Playback, pieces: list[tuple[int, SpelledText]]) -> Transcript:
         words: list[Word] = []
         for start, spelled in pieces:
-            places = [start + place * self.audio.stride * HOP for place in spelled.positions]
+            places = [start + place * self.audio.hop for place in spelled.positions]
             words += self._words(spelled.tokens, places, sound)
         text = " ".join(self.tokenizer.decode(spelled.tokens).strip() for _, spelled in pieces)
         score = sum(spelled.score for _, spelled in pieces)
@@ -185,7 +184,7 @@ class CTCTranscriber(Transcribe):
                 elif letters:
                     word, last = "".join(character for character, _ in letters), letters[-1][1]
                     start = sound.time(letters[0][1])
-                    end = sound.time(last + self.audio.stride * HOP, ending=True)
+                    end = sound.time(last + self.audio.hop, ending=True)
                     words.append(Word(word, round(start, 3), round(end, 3)))
                     letters = []
         return words

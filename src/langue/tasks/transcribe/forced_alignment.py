@@ -18,7 +18,6 @@ import torch
 from langue.data.audio import RATE
 from langue.data.playback import Playback
 from langue.errors import LangueError
-from langue.nn.mel import HOP
 from langue.tasks.transcribe.ctc_transcriber import CTCTranscriber
 from langue.tasks.transcribe.predict import cut, written
 
@@ -94,12 +93,12 @@ def align(
     for start, samples in cut(sound, task.longest):
         part = _emissions(task, samples, names)
         parts.append(part)
-        times.append((start + np.arange(len(part)) * task.audio.stride * HOP) / RATE)
+        times.append((start + np.arange(len(part)) * task.audio.hop) / RATE)
         advance(len(samples) / RATE)
     emissions, seconds = np.concatenate(parts), np.concatenate(times)
     path = best_path(emissions, lattice)
     reached = emissions[np.arange(len(path)), columns[path]]
-    step = task.audio.stride * HOP / RATE
+    step = task.audio.hop / RATE
     stretches = [_stretch(path, owners, number) for number in range(len(lines))]
     margins = _margins(stretches, seconds, step, sound.samples / RATE)
     scores = [

@@ -16,7 +16,6 @@ from langue.data.playback import Playback
 from langue.engine import Engine, GenerationSettings, Hypothesis, Request
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
-from langue.nn.mel import HOP
 from langue.settings import parse
 from langue.tasks.rewriting.predict import first_token_of
 from langue.tasks.transcribe.ctc_objective import ctc_losses, needed_positions
@@ -50,7 +49,7 @@ class Seq2SeqTranscriber(Transcribe):
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         super().__init__(model, tokenizer, settings)
-        self.longest = min(PIECE_SAMPLES, model.config.encoder_config().context * self.audio.stride * HOP)
+        self.longest = min(PIECE_SAMPLES, model.config.encoder_config().context * self.audio.hop)
 
     @property
     def prompt(self) -> Sequence[int]:

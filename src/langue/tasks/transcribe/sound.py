@@ -13,6 +13,7 @@ from langue.batch import Example
 from langue.data.sounds import LOUDEST
 from langue.models.config import AudioConfig
 from langue.nn.mel import HOP, log_mel
+from langue.nn.waveform_front_end import waveform
 from langue.randomness import RowRandomness
 from langue.tasks.transcribe.augment import change_sound, hide
 from langue.tasks.transcribe.settings import TranscribeSettings
@@ -26,7 +27,7 @@ class AudioFeatures:
     """Recordings side by side.
 
     Attributes:
-        features: (B, frames, bins), padded behind.
+        features: (B, frames, bins), or (B, samples, 1) of waveforms, padded behind.
         valid: (B, frames) bool; None when nothing is padding, or when padding is heard as well.
         samples: of each, after its speed was changed.
     """
@@ -72,8 +73,11 @@ def hear(
 
 
 def features_of(sound: np.ndarray, audio: AudioConfig) -> Tensor:
-    """(samples,) float32 at 16 kHz as (frames, bins), as a model hears it."""
-    return log_mel(torch.from_numpy(sound), audio.features, audio.bins, audio.levels)
+    """(samples,) float32 at 16 kHz as (frames, bins), as a model hears it; a waveform's as (samples, 1)."""
+    samples = torch.from_numpy(sound)
+    if audio.features == "waveform":
+        return waveform(samples, audio.waveform)
+    return log_mel(samples, audio.features, audio.bins, audio.levels)
 
 
 def filled(features: Tensor, window: int) -> Tensor:

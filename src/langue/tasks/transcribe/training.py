@@ -28,7 +28,7 @@ from langue.models import Model, evaluating
 from langue.models.build import outline
 from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
-from langue.nn.mel import FRAMES, HOP, frames_of, levels_of
+from langue.nn.mel import FRAMES, levels_of
 from langue.tasks.distill.rows import held_out, named
 from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.table_training import TableTraining
@@ -100,7 +100,8 @@ class TranscribeTraining(WrittenTraining[TranscribeRecipe], TableTraining[Transc
             )
             kept = account["in"] - account["kept"]
             say(f"left out {kept:,} of {account['in']:,} recordings: {left}; see quarantine.jsonl")
-        strides = recipe.model.audio.strides if recipe.model.audio else ()
+        audio = recipe.model.audio
+        strides = audio.strides if audio is not None and audio.features != "waveform" else ()
         if TOO_LONG in account["dropped"] and recipe.model.form == "encoder" and len(strides) > 1:
             say(f"positions half as long have room for such texts: --model.audio.strides '{list(strides[:-1])}'")
         tally.check([str(data.train)], data.max_dropped, data.option, harmless=())
@@ -233,7 +234,7 @@ def _learnable(
     model = recipe.architecture()
     assert model.audio is not None
     ctc = model.form == "encoder"
-    longest = (model if ctc else model.encoder_config()).context * model.audio.stride * HOP
+    longest = (model if ctc else model.encoder_config()).context * model.audio.hop
     for number, row in enumerate(rows, 1):
         advance(1.0)
         text = _written(row, recipe)
@@ -244,7 +245,7 @@ def _learnable(
             reason, text = UNREADABLE, str(error)
         tokens = [] if reason else tokenizer.encode(text)
         # The text of a decoder has some tokens around it: what it begins with, its times, its end.
-        room = frames_of(len(samples)) // model.audio.stride if ctc else model.context - 8
+        room = _room(len(samples), model.audio) if ctc else model.context - 8
         if not reason and not text:
             reason = "empty"
         elif not reason and len(samples) > longest:
@@ -256,6 +257,11 @@ def _learnable(
             continue
         tally.keep(samples.nbytes)
         yield samples, text
+
+
+def _room(samples: int, audio: AudioConfig) -> int:
+    """Positions that so many samples have in any case."""
+    return min(samples // audio.hop, int(audio.positions(torch.tensor(samples // audio.frame))))
 
 
 def _kept(row: Labelled) -> dict[str, Any]:

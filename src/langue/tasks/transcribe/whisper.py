@@ -28,7 +28,6 @@ from langue.engine.timestamps import TimedSegment, Timestamps
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.seq2seq import Seq2Seq
-from langue.nn.mel import HOP
 from langue.nn.state import EncoderOutput
 from langue.settings import Settings, parse
 from langue.tasks.task import suppressed_tokens
@@ -128,7 +127,7 @@ class Whisper(Transcribe):
         config = model.config
         self.tokens = WhisperTokens(tokenizer, config.vocab_size)
         self.rule = Timestamps(self.tokens.first, tokenizer.end)
-        self.stride = self.audio.stride * HOP
+        self.stride = self.audio.hop
         self.window = config.encoder_config().context * self.stride
         crosses = [spec.cross for spec in config.layer_specs if spec.cross is not None]
         width = sum(cross.heads * cross.head_width for cross in crosses)
