@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sqlite3
 import struct
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ def store(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tracked")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRACKIO_DIR", str(folder / "trackio"))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "trackio"]:
+            patch.delitem(sys.modules, name)  # which has read that when it was imported
         for name in ("WANDB_MODE", "WANDB_API_KEY", "MLFLOW_TRACKING_URI", "TRACKIO_SPACE_ID"):
             patch.delenv(name, raising=False)
         write_recipe(folder)
