@@ -259,3 +259,40 @@ def test_a_folder_learns_more_and_goes_back(tmp_path: Path) -> None:
     sound = features_of(say("ab cd"), after.model.config.audio)[:, 0]
     with torch.no_grad():
         assert_same(ours_say(after.model, sound), [theirs(sound[None]).logits[0]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture"),
+    [(transformers.Wav2Vec2ForPreTraining, "wav2vec 2"), (transformers.HubertModel, "hubert")],
+)
+def test_one_that_was_only_pretrained_learns_letters(
+    kind: Any, architecture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, run = tmp_path / "theirs", tmp_path / "run"
+    theirs = kind(kind.config_class(**CASES[architecture][1])).eval()
+    theirs.save_pretrained(folder)
+    trunk = getattr(theirs, "wav2vec2", theirs)
+    sound = sounds()[0]
+    model = read_published(folder).model
+    with torch.no_grad():
+        batch = Batch(torch.zeros(1, 0, dtype=torch.long), source=sound[None, :, None])
+        assert_same([model.hidden(batch)], [trunk(sound[None]).last_hidden_state])
+    write_spoken(tmp_path / "data")
+    command = ["train", "transcribe", "--data.train", str(tmp_path / "data" / "test.tsv"), "--data.dev", "0.2"]
+    command += ["--start-from", str(folder), "--training.epochs", "1", "--training.batch_tokens", "400"]
+    assert cli([*command, "--training.freeze", "all-but-head", "--training.device", "cpu", "--out", str(run)]) == 0
+    after = langue.load(run)
+    assert after.tokenizer.decode(after.tokenizer.encode("ab d")) == "ab d"
+    assert not after.model.has_blank_head
+    parameters = dict(after.model.named_parameters())
+    assert all(torch.equal(old, parameters[name]) for name, old in model.named_parameters() if "head." not in name)
+    (folder / "vocab.json").write_text(json.dumps(LETTERS))
+    with pytest.raises(LangueError, match="has not learnt to write"):
+        langue.load(folder)
+    assert cli(["export", str(run), str(tmp_path / "again"), "--format", "hf"]) == 0
+    again = transformers.AutoModelForCTC.from_pretrained(tmp_path / "again").eval()
+    processor = transformers.Wav2Vec2Processor.from_pretrained(tmp_path / "again")
+    assert processor.tokenizer.convert_tokens_to_ids("|") == after.tokenizer.encode(" ")[0]
+    sound = features_of(say("ab cd"), after.model.config.audio)[:, 0]
+    with torch.no_grad():
+        assert_same(ours_say(after.model, sound), [again(sound[None]).logits[0]])

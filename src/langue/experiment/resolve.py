@@ -53,7 +53,10 @@ def begin_from(recipe: Recipe, start_from: Path | str | None) -> Recipe:
 def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
     """A recipe with the architecture of the weights in a folder, and their tokenizer."""
     start = read_start(path)
-    if recipe.tokenizer.path is None:
+    config, blank = start.config, start.checkpoint.model.has_blank_head
+    if blank:  # what is to be written has a vocabulary of the recipe's
+        config = config.replace(vocab_size=0)
+    elif recipe.tokenizer.path is None:
         if start.checkpoint.tokenizer_path is None:
             raise LangueError(f"{path} comes without its tokenizer; name it: --tokenizer.path DIR")
         recipe = recipe.replace(tokenizer={"path": start.checkpoint.tokenizer_path})
@@ -61,7 +64,7 @@ def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
     source = None if reads is None else TokenizerSettings(path=reads)
     task = training_task(recipe)
     recipe = task.begun_from(recipe, WeightsOrigin(start.task, start.recipe, source, start.checkpoint.reading))
-    return recipe.replace(model=continue_config(recipe.model, task.start_config(start.config)))
+    return recipe.replace(model=continue_config(recipe.model, task.start_config(config)))
 
 
 def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:

@@ -96,7 +96,8 @@ def layers_of(count: int, whole: int) -> list[int]:
 
 def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list[str]:
     """Fill a model's parameters by name; a classifier's output that has another shape or other labels stays new, and so
-    do a head and an adapter that the weights lack. A model of fewer layers gets those that stand evenly spread.
+    do a head and an adapter that the weights lack, and a head that is zeros there. A model of fewer layers gets those
+    that stand evenly spread.
 
     Returns:
         The names of the parameters that keep their first values.
@@ -115,6 +116,8 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     )
     anew = _parameters(None if model.classifier is None else model.classifier.output) if others else set()
     optional = _parameters(model.classifier) | _parameters(model.embedder)
+    if start.checkpoint.model.has_blank_head:
+        anew, optional = anew | _parameters(model.head), optional | _parameters(model.head)
     named, sources = roles(model), _sources(model, weights)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -58,6 +58,10 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     source.check_shapes(table, blank, placed)
     remark_unknown(source)
     state = source.parameters(table, placed, None if dtype == "kept" else getattr(torch, dtype))
+    # A head that is still to be learnt, where the model has one in any case, is zeros.
+    state |= {
+        name: torch.zeros(blank.get_parameter(name).shape) for name, _ in blank.named_parameters() if name not in state
+    }
     model = empty(config).assign(state)  # instead of memory that nobody has touched
     origin = _origin(source, head, {tensors[name].dtype for name in placed.values()})
     with reading(path):

@@ -94,7 +94,8 @@ def read_settings(source: Source, head: HeadSettings) -> ModelConfig:
         if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < LARGEST:
             raise LangueError(f"{source.file}: {name} would be {f'{value:,}':.40}, which no model has")
     if not head.words:
-        fields["tie_embeddings"] = True
+        hears_alone = "audio" in fields and fields["form"] == "encoder"  # and so has no embeddings
+        fields["tie_embeddings"] = not hears_alone
     for name, value in head.fields.items():
         fields[name] = fields[value.field] if isinstance(value, Like) else value
     if head.classifier is not None:

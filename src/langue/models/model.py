@@ -115,6 +115,11 @@ class Model(nn.Module):
         return self.embedder(self.read(batch), batch.valid)
 
     @property
+    def has_blank_head(self) -> bool:
+        """True of an encoder of recordings that has not learnt to write: its head is zeros."""
+        return self.embedding is None and not self.head.output.matrix().any()
+
+    @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 

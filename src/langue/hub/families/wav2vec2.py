@@ -213,6 +213,8 @@ def keys(prefix: str) -> tuple[Key, ...]:
 
 _LETTERS = (Key("head.table.weight", "lm_head.weight"), Key("head.bias", "lm_head.bias"))
 
+_BIASED = {"head_bias": True}
+
 
 def _family(name: str, model_type: str) -> Family:
     prefix = f"{model_type}."
@@ -222,9 +224,14 @@ def _family(name: str, model_type: str) -> Family:
         settings=SETTINGS,
         prefix=prefix,
         keys=keys(prefix),
-        heads=(HeadSettings(f"{name}ForCTC", _LETTERS, fields={"head_bias": True}, words=True),),
-        # The vector that stands for what is hidden while they learn.
-        ignored=(r".*masked_spec_embed",),
+        heads=(
+            HeadSettings(f"{name}ForCTC", _LETTERS, fields=_BIASED, words=True),
+            # Those that were only pretrained, whose head is still to be learnt.
+            HeadSettings(f"{name}ForPreTraining", fields=_BIASED),
+            HeadSettings(f"{name}Model", fields=_BIASED, bare=True),
+        ),
+        # The vector that stands for what is hidden while they learn, and what they are pretrained by.
+        ignored=(r".*masked_spec_embed", r"quantizer\..*", r"project_(q|hid)\..*"),
         spellings={
             "conv.weight_g": "conv.parametrizations.weight.original0",
             "conv.weight_v": "conv.parametrizations.weight.original1",

@@ -145,6 +145,8 @@ class Transcribe(SupervisedTask):
     def open(
         cls, pretrained: PretrainedModel, tokenizer: Tokenizer, recipe: TranscribeRecipe | None = None
     ) -> Transcribe:
+        if pretrained.model.has_blank_head:
+            raise LangueError("the model hears and has not learnt to write: langue train transcribe --start-from it")
         kind = kind_of(pretrained.model.config, tokenizer)
         return kind(pretrained.model, tokenizer, None if recipe is None else recipe.transcribe)
 
