@@ -231,6 +231,7 @@ def test_older_folders_and_their_hidden_vector(tmp_path: Path, capsys: pytest.Ca
         ("config.json", {"adapter_attn_dim": 16}, "adapter for each language"),
         ("config.json", {"feat_extract_norm": "batch"}, "known: group, layer"),
         ("config.json", {"conv_kernel": [10, 3]}, "name as many convolutions"),
+        ("config.json", {"num_conv_pos_embedding_groups": 5}, "does not divide a width of 32"),
         ("preprocessor_config.json", {"sampling_rate": 8000}, "Langue has only 16000"),
     ],
 )

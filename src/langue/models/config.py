@@ -267,6 +267,9 @@ class ModelConfig(LayerFields):
             raise ValueError("audio is for encoders, of form: encoder or seq2seq")
         if self.audio.ctc and self.form == "encoder":
             raise ValueError("audio.ctc is for form: seq2seq, since an encoder alone writes by CTC in any case")
+        groups, inside = self.audio.waveform.position_groups, self.resolved_embedding_width
+        if self.audio.features == "waveform" and inside % groups:
+            raise ValueError(f"audio.waveform.position_groups {groups} does not divide a width of {inside}")
         for block, head in self.audio.alignment_heads:
             cross = self.layer_pattern[block % len(self.layer_pattern)].cross
             if not (0 <= block < self.layer_count and 0 <= head < (self.heads if cross is None else cross.heads)):
