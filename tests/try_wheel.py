@@ -17,6 +17,7 @@ TEXT = "ROMEO: A rose by any other name would smell as sweet.\nJULIET: So Romeo 
 COMMANDS = """\
 --help
 doctor
+demo --seconds 2 --out runs/demo
 plan shakespeare
 train shakespeare --training.steps 3 --training.evaluate_every 3 --out runs/shakespeare
 generate runs/shakespeare ROMEO: --max-tokens 5
