@@ -253,6 +253,8 @@ def test_a_watch_looks_once_or_until_it_is_stopped(folder, tmp_path, capsys):
     (folder / "broken.pdf").unlink()
     assert run(["index", "watch", str(folder), "--out", place, "--once", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["change"]["unchanged"] == 4
+    # A shell lets what it runs in the background ignore Ctrl-C, and so would the command that inherits it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "langue", "index", "watch", str(folder), "--out", place, "--every", "0.05"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         assert "4 documents" in watch.stdout.readline()
