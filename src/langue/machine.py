@@ -115,7 +115,7 @@ def memory() -> tuple[int, int]:
 def peak_memory() -> int:
     """Bytes of memory that this process has held at most; 0 where the system does not tell."""
     try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").split("\n")
     except OSError:
         return 0
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

@@ -75,7 +75,7 @@ class OtherPrograms:
     """The work of other programs on the cores that this process may use.
 
     Attributes:
-        cores: how many these are.
+        cores: their number.
     """
 
     def __init__(self) -> None:

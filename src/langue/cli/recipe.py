@@ -80,7 +80,7 @@ def _copied(name: str, changes: dict[str, str], start_from: Path | None) -> str:
     read_recipe(name, changes)
     text = find_recipe(name).read_text(encoding="utf-8")
     if changes:
-        remarks = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+        remarks = "".join(f"{line}\n" for line in text.split("\n") if line.startswith("#"))
         content = override(read_yaml(find_recipe(name)), changes)
         text = remarks + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
     return f"# yaml-language-server: $schema={SCHEMA.as_uri()}\n{text}"

@@ -22,4 +22,4 @@ def read_main_text(path: Path) -> Iterator[Page]:
     raw = path.read_bytes()
     title, visible = read_html(raw)
     main = extract(decode(raw), include_comments=False, include_tables=True, favor_recall=True, no_fallback=False)
-    yield Page("\n\n".join((main or "").splitlines()) or visible, known={"title": title} if title else {})
+    yield Page("\n\n".join((main or "").split("\n")) or visible, known={"title": title} if title else {})

@@ -59,7 +59,7 @@ def is_recipe(source: Path | str) -> bool:
 def summary(name: str) -> str:
     """The first sentence of the remarks that a recipe which comes along begins with."""
     remarks = []
-    for line in (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
+    for line in (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").split("\n"):
         if not line.startswith("#") or "langue train" in line:
             break
         remarks.append(line.lstrip("# "))

@@ -4,6 +4,7 @@ letters of models that write by CTC, and SentencePiece's files of T5, Llama, Gem
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +117,7 @@ def _bert(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, st
     )
     engine.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     engine.decoder = decoders.WordPiece()
-    start, separator = roles["cls_token"], roles["sep_token"]
-    engine.post_processor = processors.TemplateProcessing(
-        single=f"{start}:0 $A:0 {separator}:0",
-        pair=f"{start}:0 $A:0 {separator}:0 $B:1 {separator}:1",
-        special_tokens=[(start, vocabulary[start]), (separator, vocabulary[separator])],
-    )
+    engine.post_processor = _bert_frame(roles, vocabulary)
     _add_tokens(engine, roles, config, folder)
     return engine, roles
 
@@ -221,24 +217,15 @@ def _t5(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]
     return engine, roles
 
 
-def _llama(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+def _llama(folder: Path, config: Mapping[str, Any], usual: Mapping[str, str] = _LLAMA) -> tuple[Engine, dict[str, str]]:
+    """Llama's, and Gemma's with special tokens of other names."""
     path = folder / "tokenizer.model"
     engine = make_engine(read_pieces(path))
-    roles = _roles(_LLAMA, config, engine.get_vocab(), path)
+    roles = _roles(usual, config, engine.get_vocab(), path)
     _add_tokens(engine, roles, config, folder)
     before = [roles["bos_token"]] if config.get("add_bos_token", True) else []
     after = [roles["eos_token"]] if config.get("add_eos_token", False) else []
     engine.post_processor = framed(engine, before, after)
-    return engine, roles
-
-
-def _gemma(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
-    path = folder / "tokenizer.model"
-    engine = make_engine(read_pieces(path))
-    roles = _roles(_GEMMA, config, engine.get_vocab(), path)
-    _add_tokens(engine, roles, config, folder)
-    before = [roles["bos_token"]] if config.get("add_bos_token", True) else []
-    engine.post_processor = framed(engine, before, [roles["eos_token"]] if config.get("add_eos_token", False) else [])
     return engine, roles
 
 
@@ -250,12 +237,7 @@ def _deberta(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str,
     roles = _roles(_BERT, config, numbers, path)
     engine = make_engine(pieces, numbers, list(roles.values()))
     _add_tokens(engine, roles, config, folder)
-    start, end = roles["cls_token"], roles["sep_token"]
-    engine.post_processor = processors.TemplateProcessing(
-        single=f"{start}:0 $A:0 {end}:0",
-        pair=f"{start}:0 $A:0 {end}:0 $B:1 {end}:1",
-        special_tokens=[(start, numbers[start]), (end, numbers[end])],
-    )
+    engine.post_processor = _bert_frame(roles, numbers)
     return engine, roles
 
 
@@ -305,7 +287,7 @@ def _m2m100(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, 
 
 _PIECES: dict[str, tuple[tuple[Builder, tuple[str, ...]], ...]] = {
     "spiece.model": ((_t5, _T5S),),
-    "tokenizer.model": ((_llama, _LLAMAS), (_gemma, _GEMMAS)),
+    "tokenizer.model": ((_llama, _LLAMAS), (partial(_llama, usual=_GEMMA), _GEMMAS)),
     "spm.model": ((_deberta, _DEBERTAS),),
     "sentencepiece.bpe.model": ((_xlm_r, _XLM_RS), (_m2m100, _M2M100S)),
 }
@@ -341,6 +323,16 @@ def build_marian(folder: Path, config: Mapping[str, Any], file: str) -> tuple[En
     _add_tokens(engine, roles, config, folder)
     engine.post_processor = framed(engine, [], [roles["eos_token"]])
     return engine, roles
+
+
+def _bert_frame(roles: Mapping[str, str], numbers: Mapping[str, int]) -> processors.PostProcessor:
+    """[CLS] before the text or the first of two, [SEP] behind each, the second being of segment 1."""
+    start, end = roles["cls_token"], roles["sep_token"]
+    return processors.TemplateProcessing(
+        single=f"{start}:0 $A:0 {end}:0",
+        pair=f"{start}:0 $A:0 {end}:0 $B:1 {end}:1",
+        special_tokens=[(start, numbers[start]), (end, numbers[end])],
+    )
 
 
 def _roles(

@@ -79,30 +79,35 @@ def trunk(prefix: str) -> tuple[Key, ...]:
     )
 
 
-_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
+OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
 
 
-def classifiers(name: str, pooler: Key, classes: tuple[Key, ...]) -> tuple[HeadSettings, ...]:
+def classifiers(
+    name: str, pooler: Key, classes: tuple[Key, ...], dense: str = "tanh", trunk_pools: bool = True
+) -> tuple[HeadSettings, ...]:
     """The classes of a family that judge, and that of the trunk.
 
     Args:
         name: the family's, as its classes begin.
         pooler: the pooler's key.
         classes: the keys of the class that judges whole texts.
+        dense: the activation of the pooler.
+        trunk_pools: true if the class of the trunk has the pooler too.
     """
-    position = {"level": "position"}
+    position, pooled = {"level": "position"}, {"pooling": "first", "dense": dense}
     span = Key("classifier.output.{part}", "qa_outputs.{part}")
+    poolers = (HeadSettings(f"{name}Model", (pooler,), classifier={"outputs": 0, **pooled}, bare=True),)
     return (
         HeadSettings(f"{name}ForQuestionAnswering", (span,), classifier={**position, "outputs": 2}),
-        HeadSettings(f"{name}ForSequenceClassification", classes, classifier={"outputs": LABELS, **_POOLED}),
-        HeadSettings(f"{name}ForMultipleChoice", (pooler, _OUTPUT), classifier={"outputs": 1, **_POOLED}),
-        HeadSettings(f"{name}ForTokenClassification", (_OUTPUT,), classifier={**position, "outputs": LABELS}),
-        HeadSettings(f"{name}Model", (pooler,), classifier={"outputs": 0, **_POOLED}, bare=True),
+        HeadSettings(f"{name}ForSequenceClassification", classes, classifier={"outputs": LABELS, **pooled}),
+        HeadSettings(f"{name}ForMultipleChoice", (pooler, OUTPUT), classifier={"outputs": 1, **pooled}),
+        HeadSettings(f"{name}ForTokenClassification", (OUTPUT,), classifier={**position, "outputs": LABELS}),
+        *(poolers if trunk_pools else ()),
         HeadSettings(f"{name}Model", bare=True),
     )
 
 
-_WORDS = (
+WORDS = (
     Key("head.prepare.0.linear.{part}", "cls.predictions.transform.dense.{part}"),
     Key("head.prepare.1.{part}", "cls.predictions.transform.LayerNorm.{part}"),
     Key("head.bias", "cls.predictions.bias"),
@@ -110,7 +115,7 @@ _WORDS = (
 )
 _POOLER = Key("classifier.dense.linear.{part}", "bert.pooler.dense.{part}")
 _NEXT = Key("classifier.output.{part}", "cls.seq_relationship.{part}")
-_TRANSFORM = {"head_dense": Like("feedforward"), "head_norm": True, "head_bias": True}
+TRANSFORM = {"head_dense": Like("feedforward"), "head_norm": True, "head_bias": True}
 
 BERT = Family(
     model_type="bert",
@@ -121,13 +126,13 @@ BERT = Family(
     heads=(
         HeadSettings(
             "BertForPreTraining",
-            (*_WORDS, _POOLER, _NEXT),
+            (*WORDS, _POOLER, _NEXT),
             classifier={"outputs": 2, **_POOLED},
-            fields=_TRANSFORM,
+            fields=TRANSFORM,
             words=True,
         ),
-        HeadSettings("BertForMaskedLM", _WORDS, fields=_TRANSFORM, words=True),
-        *classifiers("Bert", _POOLER, (_POOLER, _OUTPUT)),
+        HeadSettings("BertForMaskedLM", WORDS, fields=TRANSFORM, words=True),
+        *classifiers("Bert", _POOLER, (_POOLER, OUTPUT)),
     ),
     aliases={
         "cls.predictions.decoder.bias": "cls.predictions.bias",

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from langue.hub.families.bert import OUTPUT, TRANSFORM, WORDS, classifiers
 from langue.hub.families.gpt2 import ACTIVATIONS
 from langue.hub.family import (
-    LABELS,
     Also,
     Family,
     HeadSettings,
     Key,
-    Like,
     Named,
     Off,
     Only,
@@ -68,10 +67,7 @@ class Distances:
 
 _BLOCK, _LAYER = "stack.blocks.{layer}", "deberta.encoder.layer.{layer}"
 _EMBEDDINGS = "deberta.embeddings"
-_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
-_CLASSES = (Key("classifier.dense.linear.{part}", "pooler.dense.{part}"), _OUTPUT)
-_POOLED = {"pooling": "first", "dense": "gelu"}
-_POSITION = {"level": "position"}
+_POOLER = Key("classifier.dense.linear.{part}", "pooler.dense.{part}")
 
 DEBERTA_V2 = Family(
     model_type="deberta-v2",
@@ -121,26 +117,8 @@ DEBERTA_V2 = Family(
         Key(f"{_BLOCK}.sublayers.1.norm.{{part}}", f"{_LAYER}.output.LayerNorm.{{part}}"),
     ),
     heads=(
-        HeadSettings(
-            "DebertaV2ForMaskedLM",
-            (
-                Key("head.prepare.0.linear.{part}", "cls.predictions.transform.dense.{part}"),
-                Key("head.prepare.1.{part}", "cls.predictions.transform.LayerNorm.{part}"),
-                Key("head.bias", "cls.predictions.bias"),
-                Key("head.table.weight", "cls.predictions.decoder.weight"),
-            ),
-            fields={"head_dense": Like("feedforward"), "head_norm": True, "head_bias": True},
-            words=True,
-        ),
-        HeadSettings(
-            "DebertaV2ForQuestionAnswering",
-            (Key("classifier.output.{part}", "qa_outputs.{part}"),),
-            classifier={**_POSITION, "outputs": 2},
-        ),
-        HeadSettings("DebertaV2ForSequenceClassification", _CLASSES, classifier={"outputs": LABELS, **_POOLED}),
-        HeadSettings("DebertaV2ForMultipleChoice", _CLASSES, classifier={"outputs": 1, **_POOLED}),
-        HeadSettings("DebertaV2ForTokenClassification", (_OUTPUT,), classifier={**_POSITION, "outputs": LABELS}),
-        HeadSettings("DebertaV2Model", bare=True),
+        HeadSettings("DebertaV2ForMaskedLM", WORDS, fields=TRANSFORM, words=True),
+        *classifiers("DebertaV2", _POOLER, (_POOLER, OUTPUT), dense="gelu", trunk_pools=False),
     ),
     aliases={
         "cls.predictions.decoder.bias": "cls.predictions.bias",

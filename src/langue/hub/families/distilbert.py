@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from langue.hub.families.bert import FIXED
+from langue.hub.families.bert import FIXED, OUTPUT, TRANSFORM, classifiers
 from langue.hub.families.gpt2 import ACTIVATIONS
-from langue.hub.family import LABELS, Also, Family, HeadSettings, Key, Like, Named, Same, Unused
+from langue.hub.family import Also, Family, HeadSettings, Key, Named, Same, Unused
 
 _BLOCK, _LAYER = "stack.blocks.{layer}", "distilbert.transformer.layer.{layer}"
 _EMBEDDINGS = "distilbert.embeddings"
 
-_OUTPUT = Key("classifier.output.{part}", "classifier.{part}")
-_CLASSES = (Key("classifier.dense.linear.{part}", "pre_classifier.{part}"), _OUTPUT)
-_POOLED = {"pooling": "first", "dense": "relu"}
-_POSITION = {"level": "position"}
+_DENSE = Key("classifier.dense.linear.{part}", "pre_classifier.{part}")
 
 DISTILBERT = Family(
     model_type="distilbert",
@@ -56,18 +53,10 @@ DISTILBERT = Family(
                 Key("head.bias", "vocab_projector.bias"),
                 Key("head.table.weight", "vocab_projector.weight"),
             ),
-            fields={"head_dense": Like("feedforward"), "head_norm": True, "head_bias": True},
+            fields=TRANSFORM,
             words=True,
         ),
-        HeadSettings(
-            "DistilBertForQuestionAnswering",
-            (Key("classifier.output.{part}", "qa_outputs.{part}"),),
-            classifier={**_POSITION, "outputs": 2},
-        ),
-        HeadSettings("DistilBertForSequenceClassification", _CLASSES, classifier={"outputs": LABELS, **_POOLED}),
-        HeadSettings("DistilBertForMultipleChoice", _CLASSES, classifier={"outputs": 1, **_POOLED}),
-        HeadSettings("DistilBertForTokenClassification", (_OUTPUT,), classifier={**_POSITION, "outputs": LABELS}),
-        HeadSettings("DistilBertModel", bare=True),
+        *classifiers("DistilBert", _DENSE, (_DENSE, OUTPUT), dense="relu", trunk_pools=False),
     ),
     aliases={"vocab_projector.weight": f"{_EMBEDDINGS}.word_embeddings.weight"},
     ignored=(r".*embeddings\.position_ids",),
