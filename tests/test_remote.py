@@ -18,7 +18,7 @@ import langue
 from langue import cli
 from langue.data.sources import find_sources
 from langue.errors import LangueError
-from langue.evaluation.run import recipe_data
+from langue.evaluation.settings import recipe_data
 from langue.experiment import train
 from langue.experiment.resolve import begin_from
 from langue.remote import PLACES, is_name, local

@@ -20,7 +20,7 @@ from langue.content import parse_yaml
 from langue.engine import GenerationSettings
 from langue.environments import Episode, Reply, Turn, make, play, policy_of
 from langue.errors import LangueError
-from langue.evaluation.run import recipe_data
+from langue.evaluation.settings import recipe_data
 from langue.experiment import train
 from langue.objectives import Causal
 from langue.objectives.completions import target_log_probabilities

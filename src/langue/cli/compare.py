@@ -58,7 +58,7 @@ def compare(
     from langue.data import Tally
     from langue.evaluation.pairs import PAIR_TASKS
     from langue.evaluation.pairs import compare as compare_tasks
-    from langue.evaluation.run import reading_as, recipe_data
+    from langue.evaluation.settings import reading_as, recipe_data
     from langue.metrics.languages import check_language
     from langue.tasks import load
 

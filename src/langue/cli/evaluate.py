@@ -82,7 +82,7 @@ def evaluate(
         as_json: Print one JSON object.
     """
     from langue.evaluation.run import evaluate as measure
-    from langue.evaluation.run import evaluate_suite
+    from langue.evaluation.suite import evaluate_suite
 
     options: dict[str, Any] = {"stride": stride, "language": language, "rerank": rerank, **chosen(reading)}
     options |= {"benchmark": benchmark, "rerank_depth": rerank_depth, "precision": precision}

@@ -265,7 +265,7 @@ def renaming(run: Path | str, task: str, columns: str | None) -> Callable[[Any, 
         LangueError: it cannot be read.
     """
     from langue.data.labelled import renamed
-    from langue.evaluation.run import reading_as, recipe_data
+    from langue.evaluation.settings import reading_as, recipe_data
 
     typed = columns is not None
     names = reading_as({"columns": columns}, task)["columns"] if typed else recipe_data(run, task).columns

@@ -83,7 +83,7 @@ def summarize(
         refuse_options({"prompt": prompt != PROMPT}, "decoders, and this model was trained to summarize")
         options["instruction"] = instruction
     if scores:
-        from langue.evaluation.run import reading_as, recipe_data
+        from langue.evaluation.settings import reading_as, recipe_data
 
         data = recipe_data(trained(run, adapter), "summarize", reading_as(chosen(reading), "summarize"))
         if target_language is not None:

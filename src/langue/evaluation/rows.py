@@ -18,7 +18,7 @@ from langue.data.retrieval_pairs import kind_of, read_retrieval_rows, texts_in
 from langue.errors import LangueError
 from langue.evaluation.cost import size_of
 from langue.evaluation.pairs import read_pairs_of
-from langue.evaluation.run import check_options, recipe_data
+from langue.evaluation.settings import check_options, recipe_data
 from langue.files import scratch_folder
 from langue.recipe import Recipe
 from langue.tasks.losses import RowLosses

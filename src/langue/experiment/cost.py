@@ -10,7 +10,7 @@ from typing import Any
 from langue.errors import LangueError
 from langue.evaluation.cost import SECONDS, Compared, cost_of
 from langue.evaluation.rows import made_up_rows, split_rows
-from langue.evaluation.run import reading_as
+from langue.evaluation.settings import reading_as
 from langue.experiment.card import base_name
 from langue.experiment.run import RunFolder
 from langue.hub import local

@@ -15,7 +15,7 @@ from langue.console import remark, say
 from langue.errors import LangueError, hint
 from langue.evaluation.cost import SECONDS, Compared, cost_of
 from langue.evaluation.rows import CALIBRATED, split_rows
-from langue.evaluation.run import reading_as
+from langue.evaluation.settings import reading_as
 from langue.experiment.card import base_name, smaller_card
 from langue.experiment.cost import run_of, text_of, weight_files
 from langue.experiment.run import RunFolder

@@ -1,0 +1,103 @@
+"""Options of a measurement: for which tasks each has a say, and how files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from langue.data import DataSettings
+from langue.data.benchmarks import is_beir
+from langue.data.store import MANIFEST
+from langue.errors import LangueError, as_option, either
+from langue.evaluation.pairs import PAIR_TASKS
+from langue.remote import is_name
+from langue.settings import override, parse
+from langue.tasks.recipes import read_recipe, recipe_class
+from langue.tasks.table import USES
+
+WRITERS = ("generate", "fill")
+"""Tasks that are measured on running text."""
+
+JUDGED = ("classify", "tag")
+"""Tasks whose answers are labels."""
+
+OTHERS = tuple(name for name in USES if name not in WRITERS)
+
+TASKS_OF: Mapping[str, tuple[str, ...]] = {
+    "stride": ("generate",),
+    "documents": WRITERS,
+    "text": WRITERS,
+    "columns": OTHERS,
+    "predictions": OTHERS,
+    "benchmark": ("classify", "answer", "embed"),
+    "split": ("classify", "answer", "embed"),
+    "precision": JUDGED,
+    "mistakes": JUDGED,
+    "rerank": ("embed",),
+    "rerank_depth": ("embed",),
+    "language": PAIR_TASKS,
+}
+"""The tasks that an option has a say for; the others concern all."""
+
+READING = ("documents", "text", "columns", "max_line_bytes", "max_dropped")
+"""Options of the way in which files are read."""
+
+
+def check_options(task: Any, data: Any, names: Sequence[str]) -> None:
+    """Refuse options that have no say, before hours of writing.
+
+    Args:
+        task: the task.
+        data: what it is measured on.
+        names: of all options that differ from what they are by default.
+
+    Raises:
+        LangueError: names one of them.
+    """
+    for name in names:
+        tasks = TASKS_OF.get(name, USES)
+        if task.name not in tasks:
+            raise LangueError(
+                f"{as_option(name)} is for models trained to {either(tasks)}, and this one was trained to {task.name}"
+            )
+        if name in READING and is_store(data):
+            raise LangueError(f"{as_option(name)} is for files, and {data} was read when it was made; leave it out")
+        if name in READING and ("benchmark" in names or is_search_set(data)):
+            raise LangueError(f"{as_option(name)} is for files and tables, and benchmarks have a layout of their own")
+    if "rerank_depth" in names and "rerank" not in names:
+        raise LangueError("--rerank-depth is for --rerank, which is not given")
+
+
+def is_store(data: Any) -> bool:
+    """True for a prepared store of tokens."""
+    return isinstance(data, str) and (Path(data) / MANIFEST).is_file()
+
+
+def is_search_set(data: Any) -> bool:
+    """True for a folder of BEIR's layout."""
+    return isinstance(data, str) and is_beir(data)
+
+
+def reading_as(settings: Mapping[str, Any], verb: str) -> dict[str, Any]:
+    """The settings of data that a user gave a verb, checked; without those that are None.
+
+    Raises:
+        LangueError: one cannot be so.
+    """
+    known = {name: value for name, value in settings.items() if value is not None}
+    typed = {name: value for name, value in known.items() if isinstance(value, str)}
+    content = {"train": "", **override(known, typed)}
+    return parse(DataSettings, content, verb, changed=typed).model_dump(include=set(known))
+
+
+def recipe_data(run: Path | str | None, task: str, reading: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The data settings of a run's training, with those that a user gave now; without a run of this task, as
+    its recipes do by default."""
+    for place in () if run is None or is_name(run) else (Path(run), *Path(run).parents[:2]):
+        if (place / "recipe.yaml").is_file():
+            recipe = read_recipe(place / "recipe.yaml").of_use()
+            if recipe.task == task:
+                return recipe.data.replace(**reading)
+    return recipe_class(task)(task=task, data={"train": ""}).data.replace(**reading)  # type: ignore[arg-type]
