@@ -7,27 +7,17 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from langue.data.benchmarks import is_beir
 from langue.data.columns import Column
-from langue.data.documents import PAGED, find_texts, read_events
-from langue.data.labelled import BrokenRow, Labelled, read_rows
 from langue.data.languages import languages_of
 from langue.data.layouts import TableLayout, layout_of, looks_headless
-from langue.data.recordings import recording_of
-from langue.data.records import DocumentPiece, Dropped, Row, excerpt, is_blank, lack_of_text
-from langue.data.retrieval_pairs import read_retrieval_rows
-from langue.data.settings import DataSettings, TableDataSettings
-from langue.data.sources import EMBEDDED, Origin
-from langue.data.spoken_folders import spoken_rows
-from langue.data.tables import rows
-from langue.data.tally import EMPTY, Tally
-from langue.data.values import is_missing
+from langue.data.records import Dropped, excerpt
+from langue.data.row_faults import faults_of
+from langue.data.seen_rows import SeenRow, SeenSources, read_seen_rows
 from langue.errors import LangueError
 
 HEAD = 2_000
@@ -56,55 +46,33 @@ STRICT = ("classify", "answer", "tag", "embed", "chat", "prefer")
 """Tasks whose trainings refuse a table with a row that cannot be used, where others leave it out."""
 
 
-class SeenRow(NamedTuple):
-    """One row of whatever is looked at."""
-
-    place: str
-    number: int
-    values: Mapping[str, Any]
-    size: int
-    folder: Path | None = None
-
-
 @dataclass
-class Look:
+class Look(SeenSources):
     """All that was seen.
 
     Attributes:
-        names: of the sources.
-        kind: text, table or recordings.
-        files: places that were read.
-        size: bytes of the files; 0 where nobody knows.
         rows: that could be read; of texts, lines that are not empty.
         whole: false where only the first rows were looked at.
         columns: with what stands in them.
         layout: the task and its columns; None where nobody can tell, for the reason `problem`.
-        left_out: counts what a training would leave out, or stop at.
         repeated: rows whose texts were there before.
         contradicted: of those, rows with another label than before.
         odd: rows with characters that are odd, and the first place, by what is odd.
         characters: of all texts.
         letters: different characters.
-        seconds: of all recordings.
         kept: some rows from all over.
     """
 
-    names: tuple[str, ...]
-    kind: str = "table"
-    files: int = 0
-    size: int = 0
     rows: int = 0
     whole: bool = True
     columns: list[Column] = field(default_factory=list)
     layout: TableLayout | None = None
     problem: str = ""
-    left_out: Tally = field(default_factory=Tally)
     repeated: int = 0
     contradicted: int = 0
     odd: dict[str, tuple[int, str]] = field(default_factory=dict)
     characters: int = 0
     letters: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
     kept: list[SeenRow] = field(default_factory=list)
 
     def column(self, name: str) -> Column:
@@ -190,7 +158,7 @@ def look_at(
         LangueError: something cannot be read, or there is nothing in it.
     """
     seen = Look(tuple(sources))
-    records = islice(_records(sources, seen), most and most + 1)
+    records = islice(read_seen_rows(sources, seen), most and most + 1)
     head = list(islice(records, HEAD))
     if not head:
         raise LangueError(f"there is nothing to learn from in {', '.join(sources)}{_why_nothing(seen)}")
@@ -262,7 +230,7 @@ class _Counted:
             seen.kept.append(record)
         elif 0 < (place := self.draws.randrange(seen.rows)) < KEPT:  # the first stays
             seen.kept[place] = record
-        for fault in _faults(record, seen):
+        for fault in faults_of(record, seen.layout, seen) if seen.layout and seen.kind != "text" else ():
             size = record.size or len(str(record.values))
             begins = excerpt(str(dict(record.values)).encode("utf-8", "surrogatepass"))
             seen.left_out.drop(Dropped(fault, record.place, 0, size, begins))
@@ -306,104 +274,3 @@ def _strings(value: Any) -> Iterator[str]:
         yield from (text for part in value.values() for text in _strings(part))
     elif isinstance(value, list | tuple):
         yield from (text for part in value for text in _strings(part))
-
-
-def _faults(record: SeenRow, seen: Look) -> Iterator[str]:
-    """The reasons for which a training would leave a row out, or stop at it."""
-    layout = seen.layout
-    if layout is None or seen.kind == "text":
-        return
-    values = {ours: record.values.get(theirs) for ours, theirs in layout.columns.items()}
-    if layout.task in ("translate", "summarize"):
-        yield from _pair_faults(list(values.values()))
-        return
-    for ours, value in values.items():
-        name = layout.columns[ours]
-        if ours in ("label", "score"):
-            if is_missing(value) or (isinstance(value, str) and is_blank(value)):
-                yield f"{name} is empty"
-        elif ours == "audio":
-            yield from _recording_faults(record, seen, value)
-        elif isinstance(value, str | None) and (lack := lack_of_text(value)):
-            yield f"{name} is {lack}"
-
-
-def _pair_faults(texts: list[Any]) -> Iterator[str]:
-    if not all(isinstance(text, str) for text in texts):
-        yield "no text"
-    elif any(blank := [is_blank(text) for text in texts]):
-        yield EMPTY if all(blank) else "one side empty"
-
-
-def _recording_faults(record: SeenRow, seen: Look, audio: Any) -> Iterator[str]:
-    values = {"audio": audio, **{name: record.values[name] for name in ("start", "end") if name in record.values}}
-    try:
-        recording = recording_of(Labelled(record.place, values, record.folder))
-        seconds = recording.seconds
-        if seconds is None:  # its header does not say, or cannot be read
-            next(recording.blocks(), None)
-        seen.seconds += seconds or 0.0
-    except LangueError:
-        yield "recording cannot be read"
-
-
-def _records(sources: Sequence[str], seen: Look) -> Iterator[SeenRow]:
-    """The rows of all sources; what cannot be read is counted."""
-    for name in sources:
-        path = Path(name).expanduser()
-        if spoken := spoken_rows(path):
-            sounds = {Path(row.values["audio"]) for row in spoken}
-            seen.kind, seen.files = "recordings", seen.files + len(sounds)
-            seen.size += sum(sound.stat().st_size for sound in sounds if sound.is_file())
-            yield from (SeenRow(row.place, number, row.values, 0) for number, row in enumerate(spoken, 1))
-        elif path.is_file() and path.suffix in (".json", ".conll", ".bio", ".iob", ".iob2"):
-            seen.files, seen.size = seen.files + 1, seen.size + path.stat().st_size
-            yield from _labelled(read_rows(name, DataSettings(train=name)), seen)
-        elif is_beir(name):
-            seen.files += 1
-            yield from _labelled(read_retrieval_rows(TableDataSettings(train=name), "train"), seen)
-        else:
-            yield from _of_origins(find_texts(name), seen)
-
-
-def _labelled(labelled: Iterable[Labelled | BrokenRow], seen: Look) -> Iterator[SeenRow]:
-    for number, row in enumerate(labelled, 1):
-        if isinstance(row, BrokenRow):
-            seen.left_out.drop(Dropped(row.reason, row.place, 0, 0, ""))
-        else:
-            yield SeenRow(row.place, number, row.values, 0, row.folder)
-
-
-def _of_origins(origins: list[Origin], seen: Look) -> Iterator[SeenRow]:
-    if all(_is_text(origin) for origin in origins):
-        seen.kind = "text"
-    for origin in origins:
-        seen.files, seen.size = seen.files + 1, seen.size + origin.size
-        for event in _events(origin):
-            if not isinstance(event, Dropped):
-                yield event
-            elif event.reason != EMPTY:
-                seen.left_out.drop(event)
-
-
-def _events(origin: Origin) -> Iterator[SeenRow | Dropped]:
-    settings = DataSettings(train=origin.name, documents="line")
-    if _is_text(origin):
-        for number, piece in enumerate(read_events([origin], settings), 1):
-            yield piece if isinstance(piece, Dropped) else _line(origin, number, piece)
-        return
-    unit = "line" if origin.kind in ("jsonl", "csv", "tsv") else "row"
-    folder = None if origin.path is None else origin.path.parent
-    for row in rows(origin, settings.max_line_bytes, with_names=True):
-        if isinstance(row, Row):
-            yield SeenRow(f"{origin.name}, {unit} {row.number}", row.number, row.values, row.size or 0, folder)
-        else:
-            yield row
-
-
-def _is_text(origin: Origin) -> bool:
-    return origin.kind in ("text", EMBEDDED) or f".{origin.kind}" in PAGED
-
-
-def _line(origin: Origin, number: int, piece: DocumentPiece) -> SeenRow:
-    return SeenRow(f"{origin.name}, line {number}", number, {"text": piece.text}, piece.size)
