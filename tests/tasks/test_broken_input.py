@@ -7,7 +7,8 @@ import torch
 from langue.engine import Engine, Request, SamplingSettings
 from langue.errors import LangueError
 from langue.models import ModelConfig, build
-from langue.models.config import AudioConfig, ClassifierConfig, EmbedderConfig
+from langue.models.audio_config import AudioConfig
+from langue.models.config import ClassifierConfig, EmbedderConfig
 from langue.tasks.answer.predict import Answer
 from langue.tasks.classify.predict import Classify
 from langue.tasks.classify.settings import ClassifySettings

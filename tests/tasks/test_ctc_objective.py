@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from langue.models import ModelConfig, build
-from langue.models.config import AudioConfig
+from langue.models.audio_config import AudioConfig
 from langue.randomness import RowRandomness, numpy_generator
 from langue.tasks.transcribe.augment import change_sound
 from langue.tasks.transcribe.ctc_objective import CTCObjective, needed_positions

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from langue.batch import IGNORE
 from langue.models import ModelConfig, build
-from langue.models.config import AudioConfig
+from langue.models.audio_config import AudioConfig
 from langue.randomness import RowRandomness
 from langue.tasks.transcribe.seq2seq_objective import TranscriptionObjective
 from langue.tasks.transcribe.settings import TranscribeSettings

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from langue.allocator import give_back_freed
 from langue.batch import Batch
 from langue.errors import LangueError
-from langue.models.config import AudioConfig, EmbedderConfig, ModelConfig
+from langue.models.audio_config import AudioConfig
+from langue.models.config import EmbedderConfig, ModelConfig
 from langue.models.stack import Stack, embedding_scale
 from langue.nn.audio_front_end import AudioFrontEnd
 from langue.nn.embedding import Embedding, Head, Scale

@@ -12,7 +12,7 @@ from torch import Tensor
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.kernels.distillation import divergences
 from langue.models import Model
-from langue.models.config import AudioConfig
+from langue.models.audio_config import AudioConfig
 from langue.objectives.teacher import Teacher, mixed
 from langue.randomness import RowRandomness
 from langue.tasks.transcribe.settings import TranscribeSettings

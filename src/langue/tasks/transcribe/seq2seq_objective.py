@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from langue.batch import IGNORE, Batch, Example, Loss
 from langue.models import Model
-from langue.models.config import AudioConfig
+from langue.models.audio_config import AudioConfig
 from langue.models.seq2seq import Seq2Seq
 from langue.nn.state import EncoderOutput
 from langue.objectives.cross_entropy import linear_cross_entropy

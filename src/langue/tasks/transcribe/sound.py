@@ -11,7 +11,7 @@ from torch import Tensor
 
 from langue.batch import Example
 from langue.data.sounds import LOUDEST
-from langue.models.config import AudioConfig
+from langue.models.audio_config import AudioConfig
 from langue.nn.mel import HOP, log_mel
 from langue.nn.waveform_front_end import waveform
 from langue.randomness import RowRandomness

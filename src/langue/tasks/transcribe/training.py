@@ -25,8 +25,8 @@ from langue.errors import LangueError
 from langue.files import digest, make_folders
 from langue.metrics.speech import error_rate, error_statistics
 from langue.models import Model, evaluating
+from langue.models.audio_config import AudioConfig
 from langue.models.build import outline
-from langue.models.config import AudioConfig
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, levels_of
 from langue.tasks.distill.rows import held_out, named
