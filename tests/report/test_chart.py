@@ -1,11 +1,13 @@
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from langue.report.chart import LETTER, POINTS, SIZE, Chart, Line, PointLabel, lay_out, smooth, thin, ticks
+from langue.report.curves import SIZES, charts_of
 from langue.report.names import LINE
 from langue.report.palette import COLOURS, SERIES
 from langue.report.svg import chart_svg
@@ -129,3 +131,13 @@ def test_an_svg_is_well_formed_and_its_words_are_words():
     assert "<i> & co" in words
     assert root.get("aria-label") == "<b>, &"
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+
+
+@pytest.mark.parametrize("size", SIZES.values())
+def test_the_words_below_the_best_point_stand_above_the_axis(size):
+    rows = [{"step": step, "split": "dev", "loss": loss} for step, loss in ((1, 5.0), (2, 3.0), (3, 2.0), (4, 2.1))]
+    record = SimpleNamespace(train=[], dev=rows, unit="tokens", measures={})
+    panel = lay_out(charts_of(record)["loss"], *size)
+    [(_, y, words, _)] = panel.rings
+    assert words == "best 2.000"
+    assert y + 18 <= panel.box[3]

@@ -132,7 +132,9 @@ def _loss(record: Record) -> Chart:
     rings = (
         [PointLabel(dev[0][best], dev[1][best], f"best {dev[1][best]:.3f}", "ink")] if best < len(dev[1]) - 1 else []
     )
-    return _chart("Loss", unit, drawn, span=_settled([train, dev]), rings=rings)
+    low, high = _settled([train, dev])
+    room = 0.14 * (high - low) if rings else 0.0  # for the words below the lowest point
+    return _chart("Loss", unit, drawn, span=(low - room, high), rings=rings)
 
 
 def _bits(record: Record) -> Chart:
