@@ -135,8 +135,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def editors_schema() -> str:
-    """The JSON schema of all recipes, as it lies beside those that come along."""
-    return json.dumps(recipe_schema(), ensure_ascii=False, separators=(",", ":")) + "\n"
+    """The JSON schema of all recipes, as it lies beside those that come along: over many lines, so that two changes of
+    settings can be merged."""
+    return json.dumps(recipe_schema(), ensure_ascii=False, indent=1) + "\n"
 
 
 def page() -> str:
