@@ -118,6 +118,7 @@ class Recipe(Settings):
         paths: fields that name files, by section.
         unit: the unit that its losses are counted by.
         measures: the numbers that say how it goes, by name, the first one first; nothing of tasks whose loss says it.
+        scores: metrics on dev data that judge its answers, the most telling first; they say more than a loss.
     """
 
     task: str
@@ -140,6 +141,7 @@ class Recipe(Settings):
     paths: ClassVar[Mapping[str, tuple[str, ...]]] = PATHS
     unit: ClassVar[str] = "tokens"
     measures: ClassVar[Mapping[str, Measure]] = {}
+    scores: ClassVar[tuple[str, ...]] = ()
 
     def architecture(self) -> ModelConfig:
         """The configuration that the model is built from, adapters included."""

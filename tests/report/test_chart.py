@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from langue.recipe import Recipe
 from langue.report.chart import LETTER, POINTS, SIZE, Chart, Line, PointLabel, lay_out, smooth, thin, ticks
 from langue.report.curves import SIZES, charts_of
 from langue.report.names import LINE
@@ -136,7 +137,7 @@ def test_an_svg_is_well_formed_and_its_words_are_words():
 @pytest.mark.parametrize("size", SIZES.values())
 def test_the_words_below_the_best_point_stand_above_the_axis(size):
     rows = [{"step": step, "split": "dev", "loss": loss} for step, loss in ((1, 5.0), (2, 3.0), (3, 2.0), (4, 2.1))]
-    record = SimpleNamespace(train=[], dev=rows, unit="tokens", measures={})
+    record = SimpleNamespace(train=[], dev=rows, kind=Recipe)
     panel = lay_out(charts_of(record)["loss"], *size)
     [(_, y, words, _)] = panel.rings
     assert words == "best 2.000"

@@ -188,9 +188,8 @@ def view(record: Record, goes_on: bool) -> Any:
 
 def _drawn(record: Record, rows: Sequence[Row]) -> list[str]:
     """The names of what is drawn of rows: the loss, and of dev data a score as well."""
-    from langue.report.record import SCORES
-
-    names = list(record.measures) or ["loss", *[name for name in SCORES if any(name in row for row in rows)][:1]]
+    scores = [name for name in record.kind.scores if any(name in row for row in rows)]
+    names = list(record.kind.measures) or ["loss", *scores[:1]]
     return [name for name in names if any(isinstance(row.get(name), int | float) for row in rows)]
 
 

@@ -6,7 +6,6 @@ Its facts are those of the tokenizer, the weights and the measurements that lie 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -226,7 +225,7 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     facts.append(("tokenizer", describe(tokenizer)))
     if (folder.model / SOURCE_TOKENIZER).is_file():
         facts.append(("tokenizer of sources", describe(Tokenizer.load(folder.model / SOURCE_TOKENIZER))))
-    seen = f"{record.tokens:,} {record.unit}"
+    seen = f"{record.tokens:,} {record.kind.unit}"
     facts += [
         ("context", f"{recipe.model.context:,} positions"),
         ("training", f"{record.step:,} steps, {seen}, {duration(record.seconds)}"),
@@ -236,8 +235,6 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     loss = number(best, "loss")
     if loss is not None:
         facts.append((f"loss on {where}", f"{loss:.4f} nats at step {best['step']:,}"))
-        if loss < 20 and recipe.task in ("generate", "fill"):
-            facts.append(("perplexity", f"{math.exp(loss):,.2f}"))
     facts += _scores(best, "")
     facts += [fact for row in record.test for fact in _scores(row, " on test data")]
     return facts + [(name, plain(value)) for name, value in comparison_rows(folder.path)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from langue.report.chart import Chart, Line, PointLabel, Words, fitted, smooth
-from langue.report.record import SCORES, Record, Row, number
+from langue.report.record import Record, Row, number
 from langue.report.svg import chart_svg
 from langue.wording import short
 
@@ -46,19 +46,19 @@ def charts_of(record: Record) -> dict[str, Chart]:
     """The same as charts, by name."""
     charts = {
         name: _measure(record, name, f"{measure.meaning}, by step", measure.title)
-        for name, measure in record.measures.items()
+        for name, measure in record.kind.measures.items()
         if len(points(record.train, name)[0]) > 1 or points(record.dev, name)[0]
     }
-    if not record.measures and (record.train or record.dev):
+    if not record.kind.measures and (record.train or record.dev):
         charts["loss"] = _loss(record)
-    scores = [name for name in SCORES if name not in record.measures and points(record.dev, name)[0]]
+    scores = [name for name in record.kind.scores if name not in record.kind.measures and points(record.dev, name)[0]]
     if scores:
         charts["scores"] = _scores(record, scores)
     if points(record.dev, "bits_per_byte")[0]:
         charts["bits"] = _bits(record)
-    measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS - record.measures.keys())
+    measured = sorted({name for row in record.train for name in row} - TRAIN_KEYS - record.kind.measures.keys())
     for key, title, unit in (
-        ("tokens_per_second", "Speed", f"{record.unit} per second, by step"),
+        ("tokens_per_second", "Speed", f"{record.kind.unit} per second, by step"),
         ("learning_rate", "Learning rate", "by step"),
         ("gradient_norm", "Gradient norm", "before clipping, by step"),
         ("peak_share", "Use of the machine", "% of what it multiplies matrices by at the time, by step"),
@@ -124,7 +124,7 @@ def _dev(curve: Points, name: str, colour: str = "dev", words: Words = EXACT) ->
 
 
 def _loss(record: Record) -> Chart:
-    unit = "nats for each token, by step" if record.unit == "tokens" else "by step"
+    unit = "nats for each token, by step" if record.kind.unit == "tokens" else "by step"
     train, dev = points(record.train, "loss"), points(record.dev, "loss")
     drawn = [_train(train)] if train[0] else []
     drawn += [_dev(dev, "dev")] if dev[0] else []

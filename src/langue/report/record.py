@@ -14,15 +14,9 @@ from langue.content import GREATEST, read_json, read_yaml
 from langue.errors import LangueError, check_readable, reason
 from langue.files import check_folder
 from langue.files.metric_rows import read_lines
-from langue.recipe import Measure, Recipe
+from langue.recipe import Recipe
 from langue.tasks.recipes import recipe_class
 from langue.tasks.table import TASKS
-
-SCORES = (
-    "accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match", "mrr@10",
-    "reward",
-)  # fmt: skip
-"""Metrics of the tasks that judge texts; they say more than a loss."""
 
 Row = Mapping[str, Any]
 """One line of metrics.jsonl."""
@@ -75,14 +69,9 @@ class Record:
         return str(self.recipe.get("task", "generate"))
 
     @property
-    def unit(self) -> str:
-        """The unit that the losses are counted by: "tokens", "examples", …."""
-        return recipe_class(self.task).unit if self.task in TASKS else Recipe.unit
-
-    @property
-    def measures(self) -> Mapping[str, Measure]:
-        """The numbers that say how it went, by name."""
-        return recipe_class(self.task).measures if self.task in TASKS else {}
+    def kind(self) -> type[Recipe]:
+        """The class of its recipe, which knows its unit, measures and scores."""
+        return recipe_class(self.task) if self.task in TASKS else Recipe
 
     @property
     def model(self) -> Mapping[str, Any]:

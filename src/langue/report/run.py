@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from langue.report.curves import curves_of
 from langue.report.judging import judging_parts, read_judged
 from langue.report.live import share_done, standing
 from langue.report.page import Table, render, tables
-from langue.report.record import LEARNT, SCORES, Record, Row, number, read_record, typical_speed
+from langue.report.record import LEARNT, Record, Row, number, read_record, typical_speed
 from langue.report.settings import effective_settings
 from langue.report.teacher import comparison_rows
 from langue.text import Tokenizer
@@ -57,12 +56,12 @@ def _summary(record: Record) -> str:
         str(record.model.get("preset") or record.model.get("mixer") or "a model"),
         f"of {short(record.parameters)} parameters" if record.parameters else "",
         f"after {record.step:,} steps",
-        f"and {short(record.tokens)} {record.unit}" if record.tokens else "",
+        f"and {short(record.tokens)} {record.kind.unit}" if record.tokens else "",
         f"in {duration(record.seconds)}" if record.seconds else "",
     ]
     text, best = " ".join(filter(None, parts)), record.best()
     loss = number(best, "loss") if best else None
-    if best is not None and (scores := _scores(best)):
+    if best is not None and (scores := _scores(record, best)):
         values = " and ".join(f"{name} was {value:.3f}" for name, value in scores[:2])
         return f"{text}. On {_split_name(best)} {values} at best, at step {best['step']:,}."
     if best is None or loss is None:
@@ -70,9 +69,9 @@ def _summary(record: Record) -> str:
     return f"{text}. The best loss on {_split_name(best)} was {loss:.4f} nats, at step {best['step']:,}."
 
 
-def _scores(row: Any) -> list[tuple[str, float]]:
+def _scores(record: Record, row: Row) -> list[tuple[str, float]]:
     """The metrics that judge answers, under a reader's names."""
-    return [(name.replace("_", " "), row[name]) for name in SCORES if number(row, name) is not None]
+    return [(name.replace("_", " "), row[name]) for name in record.kind.scores if number(row, name) is not None]
 
 
 def _split_name(row: Any) -> str:
@@ -81,17 +80,15 @@ def _split_name(row: Any) -> str:
 
 def _tiles(record: Record) -> list[dict[str, str]]:
     best = record.best() or {}
-    loss, bits = number(best, "loss"), number(best, "bits_per_byte")
-    task = record.task
-    guesses = task in ("generate", "fill") and loss is not None and loss < 20
+    loss, bits, perplexity = (number(best, name) for name in ("loss", "bits_per_byte", "perplexity"))
     tiles: list[tuple[str, str | None]] = [
-        *((f"{name} on dev", f"{value:.3f}") for name, value in _scores(best)[:2]),
+        *((f"{name} on dev", f"{value:.3f}") for name, value in _scores(record, best)[:2]),
         ("bits per byte on dev", f"{bits:.3f}" if bits else None),
         ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
-        ("perplexity", show(round(math.exp(loss or 0.0), 2)) if guesses else None),
+        ("perplexity", show(round(perplexity, 2)) if perplexity else None),
         ("parameters", short(record.parameters) if record.parameters else None),
-        (f"{record.unit} seen", short(record.tokens) if record.tokens else None),
-        (f"{record.unit} per second", short(speed) if (speed := typical_speed(record)) else None),
+        (f"{record.kind.unit} seen", short(record.tokens) if record.tokens else None),
+        (f"{record.kind.unit} per second", short(speed) if (speed := typical_speed(record)) else None),
         ("training time", duration(record.seconds) if record.seconds else None),
     ]
     return [{"name": name, "value": value} for name, value in tiles if value is not None]
@@ -116,7 +113,7 @@ def _samples(record: Record) -> list[dict[str, str]]:
         # Closer together at the beginning, where the text changes fastest.
         chosen = {round((len(rows) - 1) * (place / (SAMPLES - 1)) ** 1.6) for place in range(SAMPLES)}
         rows = [rows[place] for place in sorted(chosen)]
-    name = next(iter(record.measures), "loss")
+    name = next(iter(record.kind.measures), "loss")
     return [
         {"step": f"{row['step']:,}", "detail": _detail(row, name), "text": without_gaps(row["sample"])} for row in rows
     ]
@@ -150,7 +147,7 @@ def _beside_teacher(run: Path) -> list[Table]:
 def _counts(record: Record, tokenizer: str | None) -> Table:
     rows = [
         ("steps", record.step),
-        (record.unit, record.tokens or None),
+        (record.kind.unit, record.tokens or None),
         ("tokenizer", tokenizer),
         ("parameters", record.parameters or None),
         ("skipped steps", _skipped(record)),

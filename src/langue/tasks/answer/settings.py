@@ -33,6 +33,7 @@ class AnswerRecipe(TableRecipe):
     """A model that learns to find answers in texts."""
 
     unit: ClassVar[str] = "windows"
+    scores: ClassVar[tuple[str, ...]] = ("f1", "exact_match")
 
     task: Literal["answer"]
     """The task that the model learns."""

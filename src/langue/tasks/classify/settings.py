@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,10 @@ class ClassifySettings(Settings):
 
 class ClassifyRecipe(TableRecipe, TaughtRecipe):
     """A model that learns to judge texts."""
+
+    scores: ClassVar[tuple[str, ...]] = (
+        "accuracy", "f1", "f1_macro", "f1_micro", "matthews", "pearson", "spearman", "exact_match",
+    )  # fmt: skip
 
     task: Literal["classify"]
     """The task that the model learns."""

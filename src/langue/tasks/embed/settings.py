@@ -56,6 +56,8 @@ class EmbedSettings(Reading):
 class EmbedRecipe(TableRecipe):
     """A model that learns to represent texts by vectors."""
 
+    scores: ClassVar[tuple[str, ...]] = ("mrr@10", "accuracy", "spearman", "pearson")
+
     task: Literal["embed"]
     """The task that the model learns."""
     embed: EmbedSettings = EmbedSettings()

@@ -39,6 +39,7 @@ class FillRecipe(TextRecipe, TaughtRecipe):
     """An encoder that learns to say which tokens were hidden."""
 
     unit: ClassVar[str] = "hidden tokens"
+    scores: ClassVar[tuple[str, ...]] = ("accuracy",)
 
     task: Literal["fill"]
     """The task that the model learns."""

@@ -13,6 +13,7 @@ from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.generate.predict import Generate
 from langue.tasks.generate.settings import GenerateRecipe
+from langue.tasks.losses import with_perplexity
 from langue.tasks.stores import Store, dev_texts, training_texts
 from langue.tasks.text_training import TextTraining
 from langue.tasks.training_task import CardWords, with_vocabulary
@@ -82,7 +83,7 @@ class GenerateTraining(WrittenTraining[GenerateRecipe], TextTraining[GenerateRec
         return Causal(self.recipe.training.label_smoothing, self.tokenizer.document_opening)
 
     def measure(self, model: Model, stores: list[Store]) -> dict[str, float]:
-        """Loss in nats per token and bits per byte over all stores together, each token predicted once."""
+        """Loss in nats per token, perplexity and bits per byte over all stores together, each token predicted once."""
         nats = bits = tokens = 0.0
         for store in stores:
             with autocast(model.device, self.recipe.training.precision):
@@ -90,7 +91,9 @@ class GenerateTraining(WrittenTraining[GenerateRecipe], TextTraining[GenerateRec
             count = store.tokens - len(store.opening) * store.documents
             nats, tokens = nats + measured["loss"] * count, tokens + count
             bits += measured["bits_per_byte"] * store.text_bytes
-        return {"loss": nats / tokens, "bits_per_byte": bits / max(1, sum(store.text_bytes for store in stores))}
+        return with_perplexity(nats / tokens) | {
+            "bits_per_byte": bits / max(1, sum(store.text_bytes for store in stores))
+        }
 
     @property
     def has_samples(self) -> bool:

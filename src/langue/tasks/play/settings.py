@@ -98,6 +98,7 @@ class PlayRecipe(PolicyRecipe):
     paths: ClassVar = {**PATHS, **_IN_RECIPES, "play.reward": ("embedder", "path")}
     unit: ClassVar[str] = "texts"
     measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    scores: ClassVar[tuple[str, ...]] = ("reward",)
 
     task: Literal["play"]
     """The task that the model learns."""

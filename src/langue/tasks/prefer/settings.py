@@ -61,6 +61,7 @@ class PreferRecipe(TableRecipe, PolicyRecipe):
     """A model that writes, and learns which of its texts are preferred."""
 
     measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    scores: ClassVar[tuple[str, ...]] = ("accuracy",)
 
     task: Literal["prefer"]
     """The task that the model learns."""

@@ -22,6 +22,7 @@ class TagRecipe(TableRecipe):
     """A model that learns to label words."""
 
     unit: ClassVar[str] = "words"
+    scores: ClassVar[tuple[str, ...]] = ("f1", "accuracy")
 
     task: Literal["tag"]
     """The task that the model learns."""

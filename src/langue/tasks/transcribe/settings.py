@@ -47,6 +47,7 @@ class TranscribeRecipe(TableRecipe, TaughtRecipe):
     """A model that learns to write what is said in recordings."""
 
     unit: ClassVar[str] = "tokens"
+    scores: ClassVar[tuple[str, ...]] = ("wer", "cer")
 
     task: Literal["transcribe"]
     """The task that the model learns."""
