@@ -241,6 +241,22 @@ def test_of_several_packed_files_one_is_fetched(hub: LocalHub, tmp_path: Path) -
         assert (Path(done.stdout.strip()).name, hub.fetched) == ("a.gguf", {"a.gguf", "b.gguf"}), done.stderr
 
 
+def test_of_the_adapters_of_languages_that_which_is_named_is_fetched(hub: LocalHub, tmp_path: Path) -> None:
+    shared = ["config.json", "vocab.json", "model.safetensors"]
+    names = [*shared, "adapter.deu.safetensors", "adapter.fra.safetensors", "adapter.fra.bin"]
+    hub.repositories["owner/tiny"] = {name: name.encode() for name in names}
+    done = hub.run("-c", FETCH, NAME, home=tmp_path)
+    assert hub.fetched == set(shared), done.stderr
+    done = hub.run("-c", FETCH, f"{NAME}/adapter.fra.safetensors@main", home=tmp_path)
+    assert hub.fetched == {*shared, "adapter.fra.safetensors"}, done.stderr
+    place = Path(done.stdout.strip())
+    assert (place.name, place.is_file(), (place.parent / "config.json").is_file()) == (
+        "adapter.fra.safetensors",
+        True,
+        True,
+    )
+
+
 def test_what_the_hub_does_not_have_is_said(hub: LocalHub, tmp_path: Path) -> None:
     done = hub.run("-m", "langue", "generate", NAME, "x", home=tmp_path)
     why = "Hugging Face's hub has no such model, or it is private and needs `hf auth login`"

@@ -146,10 +146,10 @@ def reason(error: BaseException) -> str:
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
 
 
-def listed(names: Iterable[object]) -> str:
+def listed(names: Iterable[object], most: int = MOST_NAMES) -> str:
     """The names that somebody else gave to things, for a message: not too many, each on one line and not too long."""
-    shown = [one_line(str(name))[:LONGEST_NAME] for name in islice(names, MOST_NAMES + 1)]
-    return ", ".join([*shown[:MOST_NAMES], *(["…"] if len(shown) > MOST_NAMES else [])])
+    shown = [one_line(str(name))[:LONGEST_NAME] for name in islice(names, most + 1)]
+    return ", ".join([*shown[:most], *(["…"] if len(shown) > most else [])])
 
 
 def either(names: Sequence[str]) -> str:

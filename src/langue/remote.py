@@ -6,6 +6,7 @@ Nothing is fetched but what is named as `hf:…`, and no code of a package is ru
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -32,6 +33,9 @@ TOKENIZER = (
 
 PACKED = ".gguf"
 """Ending of a file that holds a model whole."""
+
+LANGUAGE = "adapter.{}.safetensors"
+"""The file of what a model has for one of its languages alone, as MMS does; it names the model in that language."""
 
 MODEL = (*TOKENIZER, "*.safetensors", f"*{PACKED}", "[0-9]_*/*.json", "[0-9]_*/*.safetensors")
 """Files of a model; pickles and Python code are never fetched."""
@@ -68,7 +72,7 @@ def local(source: Path | str, patterns: Sequence[str] = TOKENIZER) -> Path:
     it is where the model lies; anything else is a path already.
 
     Args:
-        source: a path, hf:OWNER/NAME[/FILE.gguf][@REVISION], or package:NAME[/INSIDE].
+        source: a path, hf:OWNER/NAME[/FILE.gguf | /adapter.LANGUAGE.safetensors][@REVISION], or package:NAME[/INSIDE].
         patterns: of a name on the hub, the files to fetch.
 
     Raises:
@@ -78,6 +82,18 @@ def local(source: Path | str, patterns: Sequence[str] = TOKENIZER) -> Path:
     if text.startswith(PACKAGE):
         return _model_in(text)
     return _fetched(text, patterns) if text.startswith(HUB) else Path(source)
+
+
+def language_of(source: Path | str) -> str | None:
+    """The language of a model that is named by the file of one: fra of mms-1b-fl102/adapter.fra.safetensors."""
+    before, after = LANGUAGE.split("{}")
+    match = re.fullmatch(rf"{re.escape(before)}(.+){re.escape(after)}", _text(source).rpartition("/")[2])
+    return None if match is None else match[1]
+
+
+def folder_of(path: Path) -> Path:
+    """The folder of a model that may be named by the file of a language."""
+    return path if language_of(path) is None else path.parent
 
 
 def missing_folder(path: Path) -> LangueError:
@@ -129,11 +145,14 @@ _DEEPER = ("[!0-9]*/*", "[0-9][!_]*/*", "*/*/*")
 
 def _fetched(source: str, patterns: Sequence[str]) -> Path:
     name, _, revision = source.removeprefix(HUB).partition("@")
-    file = "/".join(name.split("/")[2:]) if name.endswith(PACKED) else ""
+    file = "/".join(name.split("/")[2:]) if name.endswith(PACKED) or language_of(name) else ""
     library = need("huggingface_hub", "hf", source)
     repository = _Repository(library, name.removesuffix(f"/{file}") if file else name, revision or None)
     try:
-        return repository.fetch([file]) / file if file else _files(repository, patterns)
+        if file.endswith(PACKED):
+            return repository.fetch([file]) / file
+        folder = _files(repository, patterns)
+        return repository.fetch([file]) / file if file else folder
     except LangueError:
         raise
     except Exception as error:  # of many kinds, from a wrong name to a network that is down
@@ -145,7 +164,8 @@ def _fetched(source: str, patterns: Sequence[str]) -> Path:
 def _files(repository: _Repository, patterns: Sequence[str]) -> Path:
     """The folder of a model's files; of one that there is in GGUF alone, the file."""
     first = [pattern for pattern in patterns if not pattern.endswith(PACKED)]
-    folder = repository.fetch(first, _DEEPER if any("/" in pattern for pattern in first) else ["*/*"])
+    others = _DEEPER if any("/" in pattern for pattern in first) else ("*/*",)
+    folder = repository.fetch(first, [*others, LANGUAGE.format("*")])
     if len(first) == len(patterns) or any(folder.glob("*.safetensors")):
         return folder
     files = sorted(file.name for file in folder.glob(f"*{PACKED}")) or repository.packed()

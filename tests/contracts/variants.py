@@ -131,7 +131,7 @@ MIXERS: dict[str, dict[str, Any]] = {
     },
     "sliding-and-full": {
         "layers": [
-            {"window": 3, "key_heads": 2},
+            {"window": 3, "key_heads": 2, "bottleneck": 5},
             {"rotary_theta": 1e6},
             {"position": "none", "norm": "layer", "norm_place": "post", "feedforward": "swiglu"},
         ]

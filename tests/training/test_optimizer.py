@@ -183,6 +183,15 @@ def test_layers_learn_more_slowly_the_deeper_they_lie(kind):
         ("embeddings", ("embedding", "stack.position")),
         (1, ("embedding", "stack.position", "stack.blocks.0")),
         ("all-but-head", ("embedding", "stack")),
+        (
+            "all-but-bottlenecks",
+            (
+                "embedding",
+                "stack.position",
+                "stack.norm",
+                *(f"stack.blocks.{n}.{part}" for n in (0, 1) for part in "mfs"),
+            ),
+        ),
     ],
 )
 def test_what_is_frozen_stays_as_it_is(frozen, kept):
@@ -195,6 +204,7 @@ def test_what_is_frozen_stays_as_it_is(frozen, kept):
         context=4,
         classifier={"outputs": 2},
         tie_embeddings=False,
+        bottleneck=3,
     )
     model = build(config, seed=1)
     settings = TrainingSettings(optimizer="adamw", freeze=frozen, learning_rate=0.1)
@@ -212,6 +222,8 @@ def test_freezing_more_than_there_is_is_refused():
     model = build(ModelConfig(vocab_size=9, width=8, layers=2, heads=2))
     with pytest.raises(LangueError, match=r"training\.freeze is 3, but the model has 2 layers"):
         freeze(model, TrainingSettings(freeze=3))
+    with pytest.raises(LangueError, match=r"for models with model\.bottleneck"):
+        freeze(model, TrainingSettings(freeze="all-but-bottlenecks"))
     freeze(model, TrainingSettings(freeze="all-but-head"))
     with pytest.raises(LangueError, match="leaves nothing to learn"):
         build_optimizer(model, TrainingSettings())

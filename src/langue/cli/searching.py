@@ -112,7 +112,8 @@ class HearOptions(Settings):
     bonus: float | None = None
     """The bonus of each letter, lest short texts win; 1 by default."""
     language: str | None = None
-    """For a Whisper: the code of the language that is spoken, such as fr; it finds out if none is given."""
+    """The code of the language that is spoken: for a Whisper such as fr, which finds out if none is given; for a model
+    with letters and an adapter for each of its languages, such as MMS, one of those, such as fra."""
     translate: bool = False
     """For a Whisper: write English, whatever is spoken."""
     prompt: str = ""

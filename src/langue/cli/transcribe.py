@@ -52,6 +52,7 @@ def transcribe(
         as_json: One JSON object for each recording: audio, text, seconds, score, language and segments, with start and
             end in seconds and, where the model tells, words, each with start and end as well.
     """
+    from langue.hub.folder import in_language
     from langue.tasks import load
 
     if mistakes is not None and recordings:
@@ -63,12 +64,15 @@ def transcribe(
     refuse_options({} if how.language_model else of_search, "--language-model, which is not given")
     if kind not in ("text", "json") and len(inputs) > 1 and (out is None or out.is_file()):
         raise LangueError(f"{kind} of several recordings needs --out with a folder, in which each gets a file")
-    task = load(run, device, task="transcribe", adapter=adapter)
+    model = run if how.language is None else in_language(run, how.language)
+    task = load(model, device, task="transcribe", adapter=adapter)
     inputs.change(lambda value, place: _example(value, truncated or task.settings.truncated, mistakes is not None))
     sources = [example.recording.audio for example in inputs.sound_values]
     for place in (out, mistakes):
         check_out(place, file, *(source for source in sources if isinstance(source, str | Path)))
     options = chosen(how)
+    if model != run:
+        del options["language"]
     if how.language_model is not None:
         options["language_model"] = load(how.language_model, device)
     texts: dict[int, str] = {}

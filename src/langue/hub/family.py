@@ -321,7 +321,10 @@ class Family:
         spellings: ends of keys that older files spell otherwise.
         head_by_file: a head without a matrix in the files is tied even where config.json says that it is not. One with
             a matrix that is not the embedding's is never tied, as Transformers has it.
-        files: from a tokenizer and a configuration to what else its members' folders hold: JSON by the file's name.
+        files: from a tokenizer, a configuration and an origin (`PretrainedModel.origin`) to what else its members'
+            folders hold: JSON by the file's name.
+        of_language: the regular expression of tensors that a folder may have for each of several languages, in files
+            of their own.
     """
 
     model_type: str
@@ -335,7 +338,10 @@ class Family:
     ignored: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
     head_by_file: bool = False
-    files: Callable[[Tokenizer, ModelConfig], Mapping[str, Mapping[str, Any]]] = lambda tokenizer, config: {}
+    files: Callable[[Tokenizer, ModelConfig, Mapping[str, Any]], Mapping[str, Mapping[str, Any]]] = (
+        lambda tokenizer, config, origin: {}
+    )
+    of_language: str = NOTHING
 
     def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Our fields, from their config.json."""

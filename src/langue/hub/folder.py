@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from langue.errors import LangueError, reading, unreadable
+from langue.errors import LangueError, hint, reading, unreadable
 from langue.hub.weights import TensorPlace, read_weights
-from langue.remote import missing_folder
+from langue.remote import LANGUAGE, MODEL, folder_of, language_of, local, missing_folder
+from langue.text.foreign import languages_in
 
 CONFIG = "config.json"
+VOCABULARY = "vocab.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 GENERATION = "generation_config.json"
@@ -33,7 +36,9 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def is_published(path: Path) -> bool:
-    """True if a folder holds a model as Hugging Face lays it out, or as a pickle, and not as Langue does."""
+    """True if a folder holds a model as Hugging Face lays it out, or as a pickle, and not as Langue does; it may be
+    named by the file of a language."""
+    path = folder_of(path)
     if is_ctranslate2(path):
         return True
     if not path.is_dir() or (path / "model").is_dir():
@@ -130,6 +135,41 @@ def all_weights(path: Path) -> dict[str, TensorPlace]:
     if (path / INDEX).exists():
         return _shards(path)
     raise LangueError(f"{path} holds no weights: {WEIGHTS} is missing")
+
+
+def language_in(path: Path) -> str | None:
+    """The language of a model: that by whose file it is named, or the only one that its folder has letters of."""
+    known = languages_in(read_if_there(folder_of(path) / VOCABULARY))
+    return language_of(path) or (known[0] if len(known) == 1 else None)
+
+
+def in_language(path: Path, language: str) -> Path:
+    """The place of a model in one of its languages, where it has letters of its own for each; else the place itself."""
+    folder = local(path, MODEL)
+    several = folder.is_dir() and languages_in(read_if_there(folder / VOCABULARY))
+    return Path(f"{path.as_posix()}/{LANGUAGE.format(language)}") if several else path
+
+
+def weights_in_language(path: Path, part: str) -> dict[str, TensorPlace]:
+    """The tensors of a folder that is named by the file of a language, whose own stand in place of the folder's.
+
+    Args:
+        path: the file.
+        part: the regular expression of the tensors that it holds.
+
+    Raises:
+        LangueError: there is none of that language, or it holds others.
+    """
+    folder = path.parent
+    if not path.is_file():
+        known = languages_in(read_if_there(folder / VOCABULARY))
+        others = f"; {hint(str(language_of(path)), known)}" if known else ", nor letters of single languages"
+        raise LangueError(f"{folder} has no {path.name}{others}")
+    own = read_weights(_inside(folder, path.name, folder))
+    if strange := [name for name in own if not re.fullmatch(part, name)]:
+        raise LangueError(f"{path} is damaged: it holds {strange[0]}, which belongs to no single language")
+    shared = {name: place for name, place in all_weights(folder).items() if not re.fullmatch(part, name)}
+    return {**shared, **own}
 
 
 def _shards(path: Path) -> dict[str, TensorPlace]:

@@ -12,7 +12,7 @@ from langue.errors import LangueError, reading
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.ctranslate2 import read_ctranslate2
 from langue.hub.family import HeadSettings
-from langue.hub.folder import is_ctranslate2
+from langue.hub.folder import is_ctranslate2, language_in
 from langue.hub.keys import parameter_keys
 from langue.hub.sentence import read_sentence
 from langue.hub.settings import KEPT, find_heads, read_names, read_settings, remark_unknown
@@ -31,7 +31,7 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     the disk when they are first used.
 
     Args:
-        path: the folder.
+        path: the folder, or the file of one of its languages.
         dtype: what the parameters are made of; single precision, with which everything works everywhere, unless told
             otherwise; "kept" leaves them as they are.
 
@@ -44,6 +44,7 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     if is_ctranslate2(path):
         return read_ctranslate2(path)
     source = Source.open(path)
+    tokenizer, reads = read_tokenizer(path), read_source_tokenizer(source.path)
     with reading(source.file):
         head = source.choose_head(find_heads(source))
         config = read_settings(source, head)
@@ -63,12 +64,11 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
         name: torch.zeros(blank.get_parameter(name).shape) for name, _ in blank.named_parameters() if name not in state
     }
     model = empty(config).assign(state)  # instead of memory that nobody has touched
-    origin = _origin(source, head, {tensors[name].dtype for name in placed.values()})
-    with reading(path):
-        sentence = read_sentence(path)
+    origin = _origin(source, path, head, {tensors[name].dtype for name in placed.values()})
+    with reading(source.path):
+        sentence = read_sentence(source.path)
     if sentence is not None:
         set_embedder(model, sentence.config, sentence.weights)
-    tokenizer, reads = read_tokenizer(path), read_source_tokenizer(path)
     return PretrainedModel(
         model.eval(),
         tokenizer,
@@ -81,9 +81,11 @@ def read_published(path: Path | str, dtype: Precision = "float32") -> Pretrained
     )
 
 
-def _origin(source: Source, head: HeadSettings, stored: set[str]) -> dict[str, Any]:
-    """Settings of a folder that a model has no use for, and the type of its numbers, if they are of one."""
+def _origin(source: Source, path: Path, head: HeadSettings, stored: set[str]) -> dict[str, Any]:
+    """Settings of a folder that a model has no use for, its language if it is of one of several, and the type of its
+    numbers, if they are of one."""
     origin: dict[str, Any] = {"architecture": head.architecture, "model_type": source.family.model_type}
     origin["dtype"] = str(DTYPES[stored.pop()]).removeprefix("torch.") if len(stored) == 1 else "float32"
     origin |= {name: source.config[name] for name in KEPT if source.config.get(name) is not None}
+    origin |= {} if (language := language_in(path)) is None else {"language": language}
     return origin | ({"generation_config": source.generation} if source.generation else {})

@@ -28,10 +28,12 @@ from langue.hub.folder import (
     read_json,
     refuse_code,
     refuse_pickles,
+    weights_in_language,
 )
 from langue.hub.keys import ParameterKey
-from langue.hub.weights import Weights
+from langue.hub.weights import TensorPlace, Weights
 from langue.models import Model
+from langue.remote import folder_of
 
 
 @dataclass(frozen=True)
@@ -58,19 +60,23 @@ class Source:
     def open(cls, path: Path) -> Source:
         """Read config.json and the headers of all safetensors files.
 
+        Args:
+            path: of the folder, or of the file of one of its languages.
+
         Raises:
             LangueError: a file is missing, damaged, or wants to be executed, or its family is not known.
         """
+        place, path = path, folder_of(path)
         refuse_pickles(path)
         check_folder(path)
         config, generation = read_json(path / CONFIG), read_if_there(path / GENERATION)
         refuse_code(config, path / CONFIG)
         names = (*BEGINNINGS, *GENERATION_ONLY)
         config |= {name: generation[name] for name in names if generation.get(name) is not None}
-        weights = Weights(all_weights(path))
+        family = _family(config, path / CONFIG)
+        weights = Weights(all_weights(path) if place == path else weights_in_language(place, family.of_language))
         with reading(path / CONFIG):
-            family = _family(config, path / CONFIG)
-            config |= _of_extractor(family, path)
+            config |= _of_extractor(family, path) | ({} if place == path else _of_letters(family, weights))
             return cls(path, config, generation, weights, family, _full_names(family, weights, path))
 
     @property
@@ -202,6 +208,13 @@ def _of_extractor(family: Family, path: Path) -> dict[str, Any]:
     known = {name for entry in family.settings for name in entry.fields}
     extractor = read_if_there(path / EXTRACTOR) if known & set(EXTRACTOR_ONLY) else {}
     return {name: extractor[name] for name in EXTRACTOR_ONLY if name in known and name in extractor}
+
+
+def _of_letters(family: Family, weights: Mapping[str, TensorPlace]) -> dict[str, Any]:
+    """Settings of a model in one of its languages, which has as many letters as its own head has rows."""
+    keys = (key for head in family.heads if head.words for key in head.keys if key.ours == "head.table.weight")
+    heads = [weights[name] for key in keys for name in key.sources if name in weights]
+    return {"vocab_size": heads[0].shape[0]} if heads and heads[0].shape else {}
 
 
 def _full_names(family: Family, names: Iterable[str], path: Path) -> dict[str, str]:

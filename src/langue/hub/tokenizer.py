@@ -11,6 +11,7 @@ from tokenizers import processors
 from langue.content import write_json
 from langue.hub.marian_tokenizer import write_marian_tokenizer
 from langue.models import ModelConfig
+from langue.remote import language_of
 from langue.text import Tokenizer
 from langue.text.foreign import MARIAN
 from langue.text.frame import Frame, Piece, read_frame
@@ -24,6 +25,8 @@ def read_tokenizer(path: Path) -> Tokenizer | None:
     Raises:
         LangueError: it is damaged, or of a kind that Langue does not read.
     """
+    if language_of(path) is not None:
+        return Tokenizer.load(path)
     others = any(file.suffix in (".model", ".spm") for file in path.iterdir())
     return Tokenizer.load(path) if others or any((path / file).is_file() for file in FILES) else None
 

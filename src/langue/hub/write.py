@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from langue.models import Model, ModelConfig
 from langue.models.build import empty, plain
 from langue.nn.heads import Embedder
 from langue.nn.mel import HOP
+from langue.remote import LANGUAGE
 from langue.text import Tokenizer
 from langue.text.reading import Reading
 from langue.text.tokenizer_files import ENDS
@@ -63,9 +65,11 @@ def write_published(checkpoint: PretrainedModel, folder: Path) -> None:
     config["dtype"] = config["torch_dtype"] = str(dtype).removeprefix("torch.")  # the older name is Transformers 4's
     tensors = _tensors(family, head, model, dtype)
     try:
-        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt", "sha256": STAMP})
-        write_stamp(folder / WEIGHTS)
-        more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config))
+        for name, content in _weight_files(tensors, family, model.config, checkpoint.origin).items():
+            save_file(content, folder / name, metadata={"format": "pt", "sha256": STAMP})
+            write_stamp(folder / name)
+        origin = checkpoint.origin
+        more = {} if checkpoint.tokenizer is None else dict(family.files(checkpoint.tokenizer, model.config, origin))
         usual = more.pop(GENERATION, {})
         if head.words and model.config.form != "encoder":
             write_json(folder / GENERATION, _generation(config, checkpoint, usual))
@@ -156,6 +160,17 @@ def _tensors(family: Family, head: HeadSettings, model: Model, dtype: torch.dtyp
     if head.words and not model.config.tie_embeddings:
         tensors |= {name: tensors[family.aliases[name]].clone() for name in family.untied}
     return tensors
+
+
+def _weight_files(
+    tensors: dict[str, Tensor], family: Family, config: ModelConfig, origin: Mapping[str, Any]
+) -> dict[str, dict[str, Tensor]]:
+    """All tensors in one file, and those that belong to the language that a model is of in another one besides."""
+    language = origin.get("language")
+    if language is None or config.bottleneck is None:
+        return {WEIGHTS: tensors}
+    own = {name: tensor for name, tensor in tensors.items() if re.fullmatch(family.of_language, name)}
+    return {WEIGHTS: tensors, LANGUAGE.format(language): own}
 
 
 def _verify(model: Model, head: HeadSettings, embedder: Embedder | None, folder: Path) -> None:

@@ -184,6 +184,7 @@ def check_sizes(config: ModelConfig, tensors: int, numbers: int, where: str | Pa
         sizes |= {"source_vocab_size": side.source_vocab_size, "segments": side.segments}
         feedforwards = [spec.feedforward.width for spec in side.layer_pattern if spec.feedforward is not None]
         sizes["feedforward_width"] = max(feedforwards, default=0) if side.layer_count else 0
+        sizes["bottleneck"] = max((spec.bottleneck or 0 for spec in side.layer_pattern), default=0)
         if side.position == "learned":
             sizes["context"] = side.context + side.position_offset
         for name, size in sizes.items():

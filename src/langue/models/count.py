@@ -207,6 +207,7 @@ class _Bound:
         attention = [part for part in (spec.mixer, spec.cross) if isinstance(part, AttentionSpec | CrossSpec)]
         width = max([width, *(part.heads * part.head_width for part in attention)])
         inside = 4 * spec.width if spec.feedforward is None else spec.feedforward.width
+        inside += spec.bottleneck or 0
         if isinstance(spec.mixer, WindowSpec):
             inside = max(inside, width * spec.mixer.size)
         if spec.convolution is not None:

@@ -148,6 +148,8 @@ class LayerSpec(Settings):
     """Feedforward layer, if there is one."""
     convolution: int | None
     """Positions that a Conformer's convolution sees."""
+    bottleneck: int | None
+    """Width inside the adapter at the end of the layer, if there is one."""
     norm: NormSpec
     """Norm of each sublayer."""
     norm_place: NormPlace
@@ -176,6 +178,8 @@ class LayerSpec(Settings):
                     raise ValueError(f"block: {self.block} wants {name}: {choices}")
             if self.feedforward is None:
                 raise ValueError(f"block: {self.block} wants a feedforward layer, such as silu")
+        if self.bottleneck is not None and self.is_normed:
+            raise ValueError("bottleneck wants norm_place: pre, output or sandwich, and no Conformer")
         if not self.mixer_norm and (self.norm_place != "pre" or self.block == "conformer"):
             raise ValueError("mixer_norm: false wants norm_place: pre, and no Conformer")
         return self
@@ -245,6 +249,9 @@ class LayerFields(Settings):
     """The feedforward layer's activation, or none."""
     feedforward_width: int | None = Field(default=None, ge=1)
     """Width inside the feedforward layer; null takes 4 × width."""
+    bottleneck: int | None = Field(default=None, ge=1)
+    """Width inside an adapter at the end of the layer (Houlsby et al. 2019), as MMS has one for each language; null has
+    none."""
     bias: bool = False
     """Biases in the projections and in LayerNorm."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -281,6 +288,7 @@ class LayerFields(Settings):
                 cross=None if cross is None else self._cross(width, cross),
                 feedforward=self._feedforward(width),
                 convolution=self.convolution if self.block == "conformer" else None,
+                bottleneck=self.bottleneck,
                 norm=self.norm_spec(),
                 norm_place=self.norm_place,
                 mixer_norm=self.mixer_norm,

@@ -26,7 +26,7 @@ from langue.nn.block import Block, Sublayer
 from langue.nn.classic_attention import ClassicAttention
 from langue.nn.convolution import Convolution
 from langue.nn.dropout import Dropout
-from langue.nn.feedforward import Feedforward
+from langue.nn.feedforward import Bottleneck, Feedforward
 from langue.nn.layout import Layout
 from langue.nn.linear import make_linear
 from langue.nn.mixer import Mixer
@@ -136,7 +136,8 @@ def _make_block(
     if spec.feedforward is not None:
         feedforward = _make_feedforward(spec, spec.feedforward)
         sublayers.append(_sublayer(spec, spec.width))
-    return Block(mixer, cross, feedforward, sublayers, parallel=spec.block == "parallel")
+    bottleneck = None if spec.bottleneck is None else Bottleneck(spec.width, spec.bottleneck)
+    return Block(mixer, cross, feedforward, sublayers, bottleneck=bottleneck, parallel=spec.block == "parallel")
 
 
 def _make_conformer(

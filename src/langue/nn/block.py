@@ -81,6 +81,7 @@ class Block(nn.Module):
         opening: the first feedforward layer of a Conformer.
         convolution: of a Conformer.
         norm: of what comes out.
+        bottleneck: the adapter behind all of it.
         parallel: all layers read the input.
     """
 
@@ -94,6 +95,7 @@ class Block(nn.Module):
         opening: nn.Module | None = None,
         convolution: Convolution | None = None,
         norm: nn.Module | None = None,
+        bottleneck: nn.Module | None = None,
         parallel: bool = False,
     ):
         super().__init__()
@@ -105,6 +107,7 @@ class Block(nn.Module):
         self.feedforward = feedforward
         self.sublayers = nn.ModuleList(sublayers)
         self.norm = nn.Identity() if norm is None else norm
+        self.bottleneck = nn.Identity() if bottleneck is None else bottleneck
         self.place = 0 if opening is None else 1
         """Index of the mixer's wrapper."""
 
@@ -122,10 +125,10 @@ class Block(nn.Module):
         wrappers = cast(Iterable[Sublayer], islice(self.sublayers, self.place, None))
         pairs = list(zip(wrappers, layers, strict=True))
         if self.parallel:
-            return self.norm(sum((wrap.change(x, layer) for wrap, layer in pairs), x))
+            return self.bottleneck(self.norm(sum((wrap.change(x, layer) for wrap, layer in pairs), x)))
         for wrap, layer in pairs:
             x = wrap(x, layer)
-        return self.norm(x)
+        return self.bottleneck(self.norm(x))
 
     def _layers(
         self, layout: Layout, states: list[LayerState] | None, memory: EncoderOutput | None

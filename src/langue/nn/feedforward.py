@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from langue import kernels
 from langue.nn.linear import make_linear
+from langue.nn.norm import make_norm
 from langue.nn.roles import matrix, output
 
 FeedforwardKind = Literal["gelu", "gelu_tanh", "relu", "relu2", "silu", "swiglu", "geglu", "geglu_exact", "none"]
@@ -52,3 +53,23 @@ class Feedforward(nn.Module):
             gate, hidden = hidden.chunk(2, -1)
             return self.output(self.activation(gate) * hidden)
         return self.output(self.activation(hidden))
+
+
+class Bottleneck(nn.Module):
+    """x + output(relu(input(norm(x)))), narrow inside: an adapter behind large layers, which may keep what they know
+    while it learns (Houlsby et al. 2019, section 2.1).
+
+    Args:
+        width: of x.
+        hidden_width: inside.
+    """
+
+    def __init__(self, width: int, hidden_width: int):
+        super().__init__()
+        self.norm = make_norm("layer", width, 1e-5, True)
+        self.input = make_linear(width, (hidden_width,), True, matrix("bottleneck"))
+        self.output = make_linear(hidden_width, (width,), True, output("bottleneck"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, width) to the same shape."""
+        return x + self.output(F.relu(self.input(self.norm(x))))

@@ -22,6 +22,7 @@ Part = Literal[
     "window",
     "convolution",
     "feedforward",
+    "bottleneck",
     "projection",
     "embedding",
     "segment",

@@ -17,7 +17,7 @@ from langue.hub.peft_settings import is_peft
 from langue.models import Base, Model, assemble
 from langue.models.build import CONFIG
 from langue.recipe import Recipe
-from langue.remote import PLACES, is_name, missing_folder
+from langue.remote import PLACES, folder_of, is_name, language_of, missing_folder
 from langue.tasks.bases import as_base, base_weights, load_weights, placed
 from langue.tasks.recipes import read_recipe
 from langue.tasks.table import TASKS
@@ -147,16 +147,19 @@ class ModelFolder:
 
 
 def _begun_as(recipe: Recipe | None) -> dict[str, Any]:
-    """The family of the folder that a run began from, where that is there still: of several families that a model fits
-    it goes out as this one."""
+    """The family of the folder that a run began from, where that is there still, and the language that it was named by:
+    of several families that a model fits it goes out as this one."""
     place = None if recipe is None else recipe.model.path
-    if place is None or is_name(place):
+    if place is None:
         return {}
+    language = {} if (name := language_of(place)) is None else {"language": name}
+    if is_name(place):
+        return language
     try:
-        settings = read_if_there(place / CONFIG) or read_origin(place / "model")
+        settings = language | (read_if_there(folder_of(place) / CONFIG) or read_origin(place / "model"))
     except LangueError:  # what became of it since is no matter of this run's
-        return {}
-    return {"model_type": settings["model_type"]} if "model_type" in settings else {}
+        return language
+    return {name: settings[name] for name in ("model_type", "language") if name in settings}
 
 
 def _run_around(path: Path) -> Path:

@@ -11,7 +11,8 @@ from typing import Any
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers import Tokenizer as Engine
 
-from langue.errors import LangueError
+from langue.errors import LangueError, hint, listed
+from langue.remote import LANGUAGE
 from langue.text.hostile import check_engine
 from langue.text.piece_engine import make_engine
 from langue.text.pieces import read_pieces
@@ -47,6 +48,9 @@ _XLM_RS = ("XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "xlm-roberta")
 _M2M100S = ("M2M100Tokenizer", "m2m_100")
 _DEBERTAS = ("DebertaV2Tokenizer", "DebertaV2TokenizerFast", "deberta-v2")
 
+MOST_LANGUAGES = 200
+"""Languages that a message lists."""
+
 Builder = Callable[[Path, Mapping[str, Any]], tuple[Engine, dict[str, str]]]
 
 # What Marian reads with, and what it writes with; the numbers of both stand in vocab.json.
@@ -79,7 +83,7 @@ def build_engine(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[
                 raise _refusal(folder, file, kind)
             return build(folder, config)
     if (folder / "vocab.json").is_file() and _kind(folder, config) in _CTCS:
-        return _letters(folder, config)
+        return build_letters(folder, config)
     models_of_others = sorted(path.name for path in folder.glob("*.model"))
     if models_of_others:
         raise _refusal(folder, models_of_others[0], _kind(folder, config))
@@ -151,13 +155,23 @@ def _byte_level(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[s
     return engine, roles
 
 
-def _letters(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str, str]]:
+def build_letters(
+    folder: Path, config: Mapping[str, Any], language: str | None = None
+) -> tuple[Engine, dict[str, str]]:
     """A letter for each token, one of which stands for the space between words.
 
     A letter whose other case alone has a token is read as that, since transcripts seldom are in capitals.
+
+    Args:
+        folder: of vocab.json.
+        config: tokenizer_config.json.
+        language: whose letters they are, where there are some for each of several.
+
+    Raises:
+        LangueError: the files are damaged, or it is not clear which language is meant.
     """
     path = folder / "vocab.json"
-    numbers = _known_numbers(folder, config, path)
+    numbers = _known_numbers(folder, config, path, language)
     roles = {role: token_text(config.get(role)) or name for role, name in _LETTERS.items()}
     for role in ("unk_token", "pad_token"):
         if roles[role] not in numbers:
@@ -177,21 +191,40 @@ def _letters(folder: Path, config: Mapping[str, Any]) -> tuple[Engine, dict[str,
     return engine, roles
 
 
-def _known_numbers(folder: Path, config: Mapping[str, Any], path: Path) -> dict[str, int]:
+def languages_in(vocabulary: Mapping[str, Any]) -> list[str]:
+    """The languages for each of which a vocabulary has numbers of its own, as MMS's has; none of another."""
+    return [name for name, numbers in vocabulary.items() if isinstance(numbers, dict)]
+
+
+def _known_numbers(folder: Path, config: Mapping[str, Any], path: Path, language: str | None) -> dict[str, int]:
     """The numbers of a vocabulary and of what was added to it, but for those for which the model has no logit.
 
     Raises:
-        LangueError: they are damaged, or there are some for each of several languages.
+        LangueError: they are damaged, or it is not clear which language is meant.
     """
     numbers = read_object(path)
-    if any(isinstance(number, dict) for number in numbers.values()):
-        raise LangueError(f"{path} has letters for each of several languages, as MMS does; keep those of one of them")
+    if language is not None or languages_in(numbers):
+        numbers = _numbers_in(language, numbers, folder)
     if not all(type(number) is int for number in numbers.values()):
         raise LangueError(f"{path} is damaged: it does not number its tokens")
-    size = read_object(folder / "config.json").get("vocab_size")
+    size = read_object(folder / "config.json").get("vocab_size") if language is None else len(numbers)
     added = {token.content: number for number, token in read_added(folder, config, {}).items()}
     limit = size if type(size) is int else len(numbers) + len(added)
     return {name: number for name, number in {**added, **numbers}.items() if number < limit}
+
+
+def _numbers_in(language: str | None, vocabulary: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The numbers of one of the languages of a vocabulary; of none in particular, if there is but one."""
+    languages = languages_in(vocabulary)
+    if language is None and len(languages) > 1:
+        example = folder / LANGUAGE.format(languages[0])
+        raise LangueError(
+            f"{folder} knows {len(languages)} languages, each with letters of its own; name one, as in {example} (or "
+            f"langue transcribe --language {languages[0]}): {listed(languages, MOST_LANGUAGES)}"
+        )
+    if language is not None and language not in languages:
+        raise LangueError(f"{folder} has no letters for the language {language}; {hint(language, languages)}")
+    return vocabulary[language or languages[0]]
 
 
 def _other_cases(names: Mapping[str, int]) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ from langue.account import open_account
 from langue.console import muffled
 from langue.errors import LangueError, reading
 from langue.files import check_file, replacing_listed
-from langue.remote import local
-from langue.text.foreign import MARIAN, build_engine, build_marian
+from langue.remote import language_of, local
+from langue.text.foreign import MARIAN, build_engine, build_letters, build_marian
 from langue.text.frame import Frame, classic_frame, read_frame
 from langue.text.hostile import check_engine, check_numbers, may_run_away
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
@@ -289,8 +289,8 @@ class Tokenizer:
     def load(cls, path: Path | str) -> Tokenizer:
         """Read a `tokenizer.json`, given itself or its folder; Hugging Face's own folders are welcome, older ones too.
 
-        A Marian folder is what it writes by; what it reads by is its `source.spm`. Of hf:OWNER/NAME no weights are
-        fetched.
+        A Marian folder is what it writes by; what it reads by is its `source.spm`. A file of one of a model's
+        languages stands for the letters of that. Of hf:OWNER/NAME no weights are fetched.
 
         Raises:
             LangueError: there is none, it is damaged, wants code to be run, or nothing in it ends a document.
@@ -302,6 +302,8 @@ class Tokenizer:
         with reading(path, "its tokenizer is damaged"):
             if path.name in MARIAN:
                 built = build_marian(path.parent, beside.settings, path.name)
+            elif language_of(path) is not None:
+                built = build_letters(path.parent, beside.settings, language_of(path))
             elif path.is_dir() and not file.exists():
                 built = build_engine(path, beside.settings)
         if built is not None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from langue.errors import LangueError
 from langue.models import Model
+from langue.nn.feedforward import Bottleneck
 from langue.nn.roles import roles
 from langue.parallel import outline_of, part_of, whole
 from langue.training.muon import Muon
@@ -138,7 +139,7 @@ def freeze(model: Model, settings: TrainingSettings) -> None:
     """Let the parameters that `training.freeze` names keep their values.
 
     Raises:
-        LangueError: the model has not so many layers.
+        LangueError: the model has not so many layers, or no bottlenecks.
     """
     if settings.freeze is None:
         return
@@ -149,11 +150,16 @@ def freeze(model: Model, settings: TrainingSettings) -> None:
             part.requires_grad_(False)
         return
     depths, top = model.depths(), model.depth
-    frozen = {"embeddings": 0, "all-but-head": top - 1}.get(str(settings.freeze), settings.freeze)
+    named = {"embeddings": 0, "all-but-head": top - 1, "all-but-bottlenecks": top - 1}
+    frozen, learning = named.get(str(settings.freeze), settings.freeze), set[Tensor]()
+    if settings.freeze == "all-but-bottlenecks":
+        learning = {own for part in model.modules() if isinstance(part, Bottleneck) for own in part.parameters()}
+        if not learning:
+            raise LangueError("training.freeze: all-but-bottlenecks is for models with model.bottleneck, such as MMS")
     if not isinstance(frozen, int) or not 0 <= frozen < top:
         raise LangueError(f"training.freeze is {settings.freeze}, but the model has {top - 1} layers")
     for name, parameter in model.named_parameters():
-        if depths[name] <= frozen:
+        if depths[name] <= frozen and parameter not in learning:
             parameter.requires_grad_(False)
 
 

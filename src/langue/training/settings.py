@@ -60,9 +60,9 @@ class TrainingSettings(Settings):
     """Steps of Muon's orthogonalisation."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Each layer learns at this times the rate of the one above it; the head learns at the full rate."""
-    freeze: Literal["embeddings", "encoder", "all-but-head"] | int | None = None
+    freeze: Literal["embeddings", "encoder", "all-but-head", "all-but-bottlenecks"] | int | None = None
     """The part that keeps its weights: the embeddings, the embeddings and the first N layers, what reads or hears a
-    source, or everything but the heads."""
+    source, everything but the heads, or everything but these and the adapters of `model.bottleneck`."""
     clip_norm: float = Field(default=1.0, ge=0)
     """Longer gradients are shortened to this; 0 leaves them."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langue.errors import LangueError
 from langue.hub.families.bert import FIXED as BERT
 from langue.hub.families.gpt2 import ACTIVATIONS
 from langue.hub.family import Also, Entry, Family, HeadSettings, Key, Named, Off, Only, Same, Unused, refusal
@@ -98,24 +97,6 @@ class Hiding:
         return dict.fromkeys(self.fields, 0.0)
 
 
-@dataclass(frozen=True)
-class Languages:
-    """The adapters of single languages, which Langue has not."""
-
-    fields: tuple[str, ...] = ("adapter_attn_dim",)
-
-    def read(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        if config.get("adapter_attn_dim"):
-            raise LangueError(
-                "config.json: adapter_attn_dim means an adapter for each language, as MMS has them, which Langue does "
-                "not read; take a model without, such as one that was fine-tuned for one language"
-            )
-        return {}
-
-    def write(self, config: ModelConfig) -> dict[str, Any]:
-        return {}
-
-
 SETTINGS: tuple[Entry, ...] = (
     Same("vocab_size", "vocab_size", 32),
     Same("hidden_size", "width", 768),
@@ -134,7 +115,7 @@ SETTINGS: tuple[Entry, ...] = (
     Waveform(),
     NormPlace(),
     Context(),
-    Languages(),
+    Same("adapter_attn_dim", "bottleneck", None, optional=True),
     Off("add_adapter"),
     Off("conv_pos_batch_norm"),
     Hiding(),
@@ -150,7 +131,7 @@ SETTINGS: tuple[Entry, ...] = (
 )
 
 
-def files(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, dict[str, Any]]:
+def files(tokenizer: Tokenizer, config: ModelConfig, origin: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Files by which Transformers' extractor knows what the model hears, and its tokenizer the letters."""
     assert config.audio is not None
     extractor = {
@@ -159,11 +140,12 @@ def files(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, dict[str, Any]
         "do_normalize": config.audio.waveform.normalise,
         "return_attention_mask": config.audio.waveform.norm == "all",
     }  # fmt: skip
-    return {"preprocessor_config.json": extractor, **_letters(tokenizer)}
+    return {"preprocessor_config.json": extractor, **_letters(tokenizer, origin.get("language"))}
 
 
-def _letters(tokenizer: Tokenizer) -> dict[str, dict[str, Any]]:
-    """The files of a tokenizer with a letter for each token; none of another kind."""
+def _letters(tokenizer: Tokenizer, language: str | None) -> dict[str, dict[str, Any]]:
+    """The files of a tokenizer with a letter for each token; none of another kind. Those of one of several languages
+    stand under its name."""
     names = {number: name for name, number in tokenizer.engine.get_vocab().items()}
     if any(len(name) > 1 for number, name in names.items() if number not in tokenizer.specials):
         return {}
@@ -172,8 +154,11 @@ def _letters(tokenizer: Tokenizer) -> dict[str, dict[str, Any]]:
     roles = {role: names[number] for role, number in numbers.items() if number is not None}
     between = {" ": BETWEEN} if BETWEEN not in names.values() else {}
     settings = {"tokenizer_class": "Wav2Vec2CTCTokenizer", "word_delimiter_token": BETWEEN, "do_lower_case": False}
+    letters: dict[str, Any] = {between.get(name, name): number for number, name in sorted(names.items())}
+    if language is not None:
+        settings, letters = {**settings, "target_lang": language}, {language: letters}
     return {
-        "vocab.json": {between.get(name, name): number for number, name in sorted(names.items())},
+        "vocab.json": letters,
         "tokenizer_config.json": {**settings, **roles},
         "special_tokens_map.json": roles,
     }
@@ -208,6 +193,9 @@ def keys(prefix: str) -> tuple[Key, ...]:
         Key(f"{block}.feedforward.input.{{part}}", f"{layer}.feed_forward.intermediate_dense.{{part}}"),
         Key(f"{block}.feedforward.output.{{part}}", f"{layer}.feed_forward.output_dense.{{part}}"),
         Key(f"{block}.sublayers.1.norm.{{part}}", f"{layer}.final_layer_norm.{{part}}"),
+        Key(f"{block}.bottleneck.norm.{{part}}", f"{layer}.adapter_layer.norm.{{part}}"),
+        Key(f"{block}.bottleneck.input.{{part}}", f"{layer}.adapter_layer.linear_1.{{part}}"),
+        Key(f"{block}.bottleneck.output.{{part}}", f"{layer}.adapter_layer.linear_2.{{part}}"),
     )
 
 
@@ -237,6 +225,7 @@ def _family(name: str, model_type: str) -> Family:
             "conv.weight_v": "conv.parametrizations.weight.original1",
         },
         files=files,
+        of_language=r"lm_head\..*|.*\.adapter_layer\..*",
     )
 
 

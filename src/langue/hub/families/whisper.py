@@ -47,7 +47,7 @@ def _settings() -> tuple[Entry, ...]:
     return (*shared, SideSettings((*sides.sides, contexts)), Bins(), Only("tie_word_embeddings", True), START)
 
 
-def files(tokenizer: Tokenizer, config: ModelConfig) -> dict[str, dict[str, Any]]:
+def files(tokenizer: Tokenizer, config: ModelConfig, origin: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Files by which Transformers' `generate` knows a Whisper's tokens, and its extractor the features."""
     assert config.audio is not None
     window = config.encoder_config().context * config.audio.stride // FRAMES
