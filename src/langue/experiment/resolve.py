@@ -7,7 +7,7 @@ from pathlib import Path
 from langue.console import say
 from langue.errors import LangueError
 from langue.experiment.run import RunFolder
-from langue.experiment.start import continue_config, read_start
+from langue.experiment.start import continue_config, read_start, with_own_head
 from langue.experiment.teacher import with_teacher
 from langue.recipe import Recipe, changes_between
 from langue.remote import is_name
@@ -64,7 +64,8 @@ def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
     source = None if reads is None else TokenizerSettings(path=reads)
     task = training_task(recipe)
     recipe = task.begun_from(recipe, WeightsOrigin(start.task, start.recipe, source, start.checkpoint.reading))
-    return recipe.replace(model=continue_config(recipe.model, task.start_config(config)))
+    config = with_own_head(task.start_config(config), start, task.judges)
+    return recipe.replace(model=continue_config(recipe.model, config))
 
 
 def with_start(recipe: Recipe, start_from: Path | str) -> Recipe:

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from langue.errors import LangueError
 from langue.hub import PretrainedModel, is_foreign, is_published, local, purpose
+from langue.hub.settings import own_head, shared_parameters
 from langue.models import Model, ModelConfig
 from langue.models.build import plain
+from langue.models.heads import Level
 from langue.models.stack import Stack
 from langue.nn.roles import roles
 from langue.recipe import ModelSettings, Recipe
@@ -79,6 +81,21 @@ def continue_config(settings: ModelSettings, start: ModelConfig) -> ModelSetting
     return ModelSettings(**{**start.model_dump(), **kept})
 
 
+def with_own_head(config: ModelConfig, start: Start, level: Level | None) -> ModelConfig:
+    """The architecture of weights with a head of a level: the one that it has, or that of the family's own classes,
+    so that Transformers can take over what is learnt.
+
+    Args:
+        config: of the weights, as a task begins from them.
+        start: where they come from.
+        level: what the task judges, if it judges anything.
+    """
+    if level is None or (config.classifier is not None and config.classifier.level == level):
+        return config
+    head = own_head(start.checkpoint.origin, level)
+    return config if head is None else config.replace(classifier=head)
+
+
 def _has_fewer_layers(settings: ModelSettings, start: ModelConfig) -> bool:
     """True if all layers of the weights are alike and some are to be left out."""
     alike = settings.are_layers_alike and start.are_layers_alike
@@ -118,7 +135,10 @@ def copy_weights(model: Model, start: Start, labels: Sequence[str] = ()) -> list
     optional = _parameters(model.classifier) | _parameters(model.embedder)
     if start.checkpoint.model.has_blank_head:
         anew, optional = anew | _parameters(model.head), optional | _parameters(model.head)
-    named, sources = roles(model), _sources(model, weights)
+    shared = {
+        name: source for name, source in shared_parameters(start.checkpoint.origin).items() if name not in weights
+    }
+    named, sources = roles(model), _sources(model, weights) | shared
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             weight = weights.get(sources.get(name, name))

@@ -9,8 +9,10 @@ from langue.console import say
 from langue.errors import LangueError, hint
 from langue.hub.families import FAMILIES
 from langue.hub.family import Family, HeadSettings, Like, Theirs, value_of
+from langue.hub.folder import CONFIG
 from langue.hub.source import Source
 from langue.models import ModelConfig
+from langue.models.heads import ClassifierConfig, Level
 from langue.models.layers import LayerFields
 from langue.settings import parse
 
@@ -19,7 +21,7 @@ LARGEST = 1 << 31
 
 KEPT = (
     *("problem_type", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id"),
-    *("forced_eos_token_id", "bad_words_ids"),
+    *("forced_eos_token_id", "bad_words_ids", "classifier_pooling"),
 )
 """Settings that are of no use to a model and are written back."""
 
@@ -145,6 +147,41 @@ def read_names(source: Source) -> list[str] | None:
     return [str(name) for name in names]
 
 
+def own_head(origin: Mapping[str, Any], level: Level) -> ClassifierConfig | None:
+    """The head, without outputs, by which the family that a model was read from judges texts or positions; None where
+    it was read from none, or from one without such a class.
+
+    Args:
+        origin: `PretrainedModel.origin`.
+        level: what is judged.
+    """
+    family = FAMILIES.get(origin.get("model_type", ""))
+    return None if family is None else _judging(family, level, origin)
+
+
+def _judging(family: Family, level: Level, config: Mapping[str, Any]) -> ClassifierConfig | None:
+    """The head of a family's class whose outputs are labels."""
+    for head in family.heads:
+        if head.labelled and head.classifier is not None and head.classifier.get("level", "text") == level:
+            return parse(ClassifierConfig, {**_read_classifier(head.classifier, config), "outputs": 0}, CONFIG)
+    return None
+
+
+def shared_parameters(origin: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of a head that judges which a family keeps under the names of others, those of the head that predicts
+    tokens: ours by ours. A ModernBERT learns to judge with the dense layer by which it learnt to guess words.
+
+    Args:
+        origin: `PretrainedModel.origin`.
+    """
+    family = FAMILIES.get(origin.get("model_type", ""))
+    keys = [] if family is None else [key for head in family.heads for key in head.keys]
+    words = {source: key.ours for key in keys if key.ours.startswith("head.") for source in key.sources}
+    judging = (key for key in keys if key.ours.startswith("classifier."))
+    pairs = [(key.ours, words[key.theirs]) for key in judging if key.theirs in words]
+    return {ours.format(part=part): source.format(part=part) for ours, source in pairs for part in ("weight", "bias")}
+
+
 def refuse_hybrid(config: ModelConfig, who: str) -> None:
     """Refuse a model whose layers differ, for a format that says the same of all.
 
@@ -185,7 +222,7 @@ def choose_counterpart(
     for side in config.sides:
         if not side.are_layers_alike:
             raise LangueError(f"no family of Hugging Face's has layers of {_kinds(side)} like these; {_OTHERWISE}")
-    fields = ", ".join(f"{name}: {_shown(getattr(config, name))}" for name in wrong)
+    fields = _listed({name: getattr(config, name) for name in wrong})
     raise LangueError(
         f"a model with {fields} has no counterpart at Hugging Face ({family.model_type} comes nearest); {_OTHERWISE}"
     )
@@ -202,11 +239,15 @@ def choose_similar(
     """
     try:
         return config, *choose_counterpart(config, labels, origin)
-    except LangueError:
+    except LangueError as error:
         if config.form != "encoder" or config.segments or config.audio is not None:
             raise
+        wrong = error
     config = config.replace(segments=1)
-    return config, *choose_counterpart(config, labels, origin)
+    try:
+        return config, *choose_counterpart(config, labels, origin)
+    except LangueError:
+        raise wrong from None  # about the model itself
 
 
 def _shown(value: Any) -> Any:
@@ -223,13 +264,28 @@ def choose_head(
     """
     fitting = [head for head in family.heads if _fits(head, config)]
     if not fitting:
-        heads = {name: getattr(config, name) for name in HEAD_FIELDS}
-        heads |= {} if config.classifier is None else config.classifier.model_dump()
-        fields = ", ".join(f"{name}: {_shown(value)}" for name, value in heads.items())
-        raise LangueError(f"{family.model_type} has no class at Hugging Face for heads with {fields}; {_OTHERWISE}")
+        raise _no_class(family, config)
     named = [head for head in fitting if labels is not None and head.labelled]
     before = [head for head in fitting if head.architecture == origin.get("architecture")]
     return next(iter([*before, *named, *fitting]))
+
+
+def _no_class(family: Family, config: ModelConfig) -> LangueError:
+    """The sentence about heads that no class of a family has; of one that judges, in what it differs from theirs."""
+    ours = config.classifier
+    fields = {name: getattr(config, name) for name in HEAD_FIELDS} if ours is None else ours.model_dump()
+    theirs = None if ours is None else _judging(family, ours.level, {})
+    wanted = {} if theirs is None else theirs.model_dump(exclude={"outputs"})
+    differing = {name: value for name, value in wanted.items() if value != fields[name]}
+    shown = {name: fields[name] for name in differing or fields}
+    instead = f", but for {_listed(differing)}; train with that, or" if differing else ";"
+    return LangueError(
+        f"{family.model_type} has no class at Hugging Face for heads with {_listed(shown)}{instead} {_OTHERWISE}"
+    )
+
+
+def _listed(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {_shown(value)}" for name, value in fields.items())
 
 
 def _fits(head: HeadSettings, config: ModelConfig) -> bool:

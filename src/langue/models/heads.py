@@ -9,11 +9,13 @@ from pydantic import Field
 from langue.nn.heads import DenseKind, Pooling
 from langue.settings import Settings
 
+Level = Literal["text", "position"]
+
 
 class ClassifierConfig(Settings):
     """A head that gives some numbers for a whole text, or for each of its positions."""
 
-    level: Literal["text", "position"] = "text"
+    level: Level = "text"
     """The owner of the numbers: a text, or each of its positions."""
     outputs: int = Field(default=0, ge=0)
     """Number of outputs: classes, or 1 for a number; 0 gives the vector itself that they would be made of."""

@@ -27,6 +27,7 @@ from langue.lazy import fetch
 from langue.models import Model, ModelConfig
 from langue.models.config import ClassifierConfig
 from langue.models.count import flops_per_token
+from langue.models.heads import Level
 from langue.parallel import Strategy
 from langue.recipe import Recipe
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
@@ -187,6 +188,8 @@ class TrainingTask(ABC, Generic[AnyRecipe]):
     """
 
     words: ClassVar[CardWords]
+    judges: ClassVar[Level | None] = None
+    """The owner of each judgement that the model learns to give: a text or a position; None where it judges nothing."""
 
     def __init__(self, recipe: AnyRecipe, tokenizer: Tokenizer, folder: Path):
         self.recipe, self.tokenizer, self.folder = recipe, tokenizer, folder

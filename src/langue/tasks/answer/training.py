@@ -31,6 +31,7 @@ class AnswerTraining(TableTraining[AnswerRecipe]):
         call='print(model.answer("Who came?", "Anna came first."))',
         limits="The model points at a piece of the text it is given. It says what stands there, not what is true.",
     )
+    judges = "position"
     columns = ("question", "context", "answers")
 
     @classmethod

@@ -23,9 +23,10 @@ class ClassifySettings(Settings):
     """All labels, in the order of the model's outputs; none learns them from the training data, in sorted order."""
     pooling: Pooling | None = None
     """The vector of a text: its first position's ([CLS]), its last one's, or the mean of all; null takes that of the
-    weights it begins with, else the mean for encoders and the last for decoders, which alone has seen everything."""
+    weights it begins with or of their family, else an encoder's mean and a decoder's last, which has seen all."""
     dense: DenseKind | None = None
-    """Activation of a dense layer before the outputs; null takes that of the weights it begins with, else none."""
+    """Activation of a dense layer before the outputs; null takes that of the weights it begins with or of their
+    family, else none."""
     class_weights: Literal["balanced"] | dict[str, float] | None = None
     """Weight of each label in the loss: balanced lets rare ones count for as much as frequent ones."""
     threshold: float = Field(default=0.5, gt=0, lt=1)

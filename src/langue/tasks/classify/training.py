@@ -49,7 +49,7 @@ class ClassifyTraining(WrittenTraining[ClassifyRecipe], TableTraining[ClassifyRe
         limits="The model has learnt what its training data call by which name. On text of another kind its "
         "probabilities mean little.",
     )
-
+    judges = "text"
     columns = ("text", "label")
 
     @classmethod

@@ -30,6 +30,7 @@ class TagTraining(TableTraining[TagRecipe]):
         call="print(model.tag({prompt}))",
         limits="The model has learnt what its training data call by which name, in texts of their kind.",
     )
+    judges = "position"
     columns = ("tokens", "tags")
 
     @classmethod
