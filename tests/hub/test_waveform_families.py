@@ -21,7 +21,9 @@ from langue.errors import LangueError
 from langue.hub import read_published, save_checkpoint
 from langue.hub.write import write_published
 from langue.models import Model
+from langue.recipes import find_recipe
 from langue.tasks.folders import read_model
+from langue.tasks.recipes import read_recipe
 from langue.tasks.transcribe.sound import features_of
 from spoken_rows import say, write_spoken
 
@@ -290,3 +292,25 @@ def test_one_that_was_only_pretrained_learns_letters(
     sound = features_of(say("ab cd"), after.model.config.audio)[:, 0]
     with torch.no_grad():
         assert_same(ours_say(after.model, sound), [again(sound[None]).logits[0]])
+
+
+@pytest.mark.parametrize("letters", [None, "abcd'éf"])
+def test_recordings_alone_are_learnt_by_the_recipe_of_ctc(letters: str | None, tmp_path: Path) -> None:
+    folder, run = tmp_path / "theirs", tmp_path / "run"
+    if letters is None:
+        transformers.HubertModel(transformers.HubertConfig(**SMALL)).save_pretrained(folder)
+    else:
+        save_writer(
+            "hubert", folder, dict(zip(["<pad>", "<s>", "</s>", "<unk>", "|", *letters], range(12), strict=True))
+        )
+    write_spoken(tmp_path / "data")
+    table = str(tmp_path / "data" / "test.tsv")
+    command = ["train", table, "--data.dev", "0.2", "--start-from", str(folder), "--training.steps", "1"]
+    assert cli([*command, "--training.device", "cpu", "--out", str(run)]) == 0
+    recipe, base = read_recipe(run / "recipe.yaml"), read_recipe(find_recipe("transcribe"))
+    assert recipe.transcribe == base.transcribe
+    assert recipe.training.batch_tokens == base.training.batch_tokens
+    assert recipe.tokenizer.kind == "char"
+    assert (recipe.tokenizer.path is None) == (letters is None)
+    tokenizer = langue.load(run).tokenizer
+    assert tokenizer.decode(tokenizer.encode("a d")) == "a d"

@@ -17,15 +17,18 @@ import langue
 from langue import cli
 from langue.adapters.settings import AdaptSettings
 from langue.data.audio import RATE, read_blocks
+from langue.data.look import look_at
 from langue.data.playback import Playback
 from langue.engine.hypothesis import Hypothesis
 from langue.environments import policy_of
 from langue.errors import LangueError
 from langue.experiment import train
+from langue.experiment.guess import guess
 from langue.hub import PretrainedModel, read_published
 from langue.hub.write import write_published
 from langue.models import Model, ModelConfig, build
 from langue.nn.mel import HOP
+from langue.recipes import find_recipe
 from langue.tasks.recipes import read_recipe
 from langue.tasks.transcribe.predict import Transcript
 from langue.tasks.transcribe.sound import features_of, filled
@@ -254,6 +257,12 @@ def test_a_folder_is_written_and_read_back(folder: Path, model: Model) -> None:
         assert one.shape == other.shape
     assert torch.equal(found.model.embedding.table.weight, model.embedding.table.weight)
     assert json.loads((folder / "config.json").read_text())["model_type"] == WHISPER.get("model_type", "whisper")
+
+
+def test_recordings_alone_are_learnt_by_a_whispers_recipe(folder: Path, tmp_path: Path) -> None:
+    table = str(write_spoken(tmp_path / "data").parent / "test.tsv")
+    made = guess(look_at([table]), {"train": table}, start_from=folder)
+    assert made.recipe.transcribe == read_recipe(find_recipe("transcribe-whisper")).transcribe
 
 
 def test_transformers_generates_from_a_folder_of_ours(

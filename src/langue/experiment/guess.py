@@ -21,6 +21,7 @@ from langue.data.look import Look
 from langue.data.look_words import headline
 from langue.data.sources import EMBEDDED, TABLES, TEXT
 from langue.errors import LangueError
+from langue.experiment.start import read_start
 from langue.models import ModelConfig
 from langue.models.count import parameters
 from langue.models.presets import preset
@@ -29,15 +30,17 @@ from langue.recipes import SCHEMA, find_recipe
 from langue.remote import is_name
 from langue.settings import override
 from langue.tasks.recipes import read_recipe
+from langue.text.whisper_tokens import is_whispers
 from langue.training import choose_device
 from langue.wording import duration, short
 
 
 class RecipePair(NamedTuple):
-    """The recipes that come along for a task: without trained weights, and with some."""
+    """The recipes that come along for a task: without trained weights, with some, and with a Whisper's."""
 
     scratch: str | None
     trained: str
+    whisper: str | None = None
 
 
 BASES: Mapping[str, RecipePair] = {
@@ -48,7 +51,7 @@ BASES: Mapping[str, RecipePair] = {
     "answer": RecipePair("answer-scratch", "squad"),
     "translate": RecipePair("translate-en-de", "translate-en-de"),
     "summarize": RecipePair("summarize-debian", "summarize-debian"),
-    "transcribe": RecipePair("transcribe-ctc", "transcribe-whisper"),
+    "transcribe": RecipePair("transcribe-ctc", "transcribe", "transcribe-whisper"),
     "embed": RecipePair("embed-scratch", "embed"),
     "chat": RecipePair("chat-scratch", "chat"),
     "prefer": RecipePair(None, "preferences"),
@@ -181,7 +184,7 @@ def guess(
         raise LangueError(seen.problem)
     changes = dict(changes or {})
     trained = start_from or changes.get("model.path")
-    content = _base(seen.layout.task, seen, trained is not None)
+    content = _base(seen.layout.task, seen, trained)
     device = choose_device(changes.get("training.device", "auto"))
     speed = machine.matmul_peak(device)
     content["data"] = _data(seen, seen.layout, sources, content)
@@ -194,23 +197,31 @@ def guess(
     return Guess(seen, content, read_recipe(content), speed)
 
 
-def _base(task: str, seen: Look, trained: bool) -> dict[str, Any]:
+def _base(task: str, seen: Look, trained: Path | str | None) -> dict[str, Any]:
     """The content of the recipe that comes along for a task.
 
     Raises:
-        LangueError: only trained weights can learn it, and there are none.
+        LangueError: only trained weights can learn it, and there are none, or not where they should be.
     """
     if task not in BASES:
         raise LangueError(
             f"--task {task}: no recipe is chosen for it by data alone; langue recipe list has those there are"
         )
-    name = BASES[task].trained if trained else BASES[task].scratch
+    recipes = BASES[task]
+    name = recipes.scratch if trained is None else recipes.trained
+    if trained is not None and recipes.whisper is not None and _is_whisper(trained):
+        name = recipes.whisper
     if name is None:
         raise LangueError(
             f"{seen.names[0]}: task {task} teaches a model that writes already; name it: --start-from RUN"
         )
     content = read_yaml(find_recipe(name))
     return {**content, "task": task, "training": dict(content["training"])}
+
+
+def _is_whisper(trained: Path | str) -> bool:
+    tokenizer = read_start(Path(trained)).checkpoint.tokenizer
+    return tokenizer is not None and is_whispers(tokenizer)
 
 
 def _data(seen: Look, layout: TableLayout, sources: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,11 +262,11 @@ def _characters(seen: Look) -> float:
 
 
 def _on_weights(content: dict[str, Any], trained: Path | str) -> dict[str, Any]:
-    """A recipe that goes on with trained weights, whose architecture and tokenizer come with them."""
-    rest = {name: value for name, value in content.items() if name != "tokenizer"}
+    """A recipe that goes on with trained weights, whose architecture comes with them, and their tokenizer if they have
+    one."""
     kept = {name: value for name, value in content.get("model", {}).items() if name == "dropout"}
     path = str(trained) if is_name(str(trained)) else str(Path(trained).absolute())
-    return {**rest, "model": {**kept, "path": path}}
+    return {**content, "model": {**kept, "path": path}}
 
 
 def _sized(content: dict[str, Any], seen: Look, speed: float) -> dict[str, Any]:
