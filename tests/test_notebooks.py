@@ -43,6 +43,8 @@ def test_own_text(tmp_path, monkeypatch):
     cells = outputs("own-text", tmp_path, monkeypatch)
     assert "bits per byte" in shown_run(cells)
     assert "data:image/svg+xml;base64," in shown_run(cells)
+    assert "RunFolder('runs/mine')" in str(cells[2])
+    assert not [output for cell in cells for output in cell if output.get("name") == "stderr"]
     assert ["100%" in bar for bar in bars(cells)] == [True]
     assert "at 1.0: " in printed(cells[4])
     assert "bits_per_byte" in printed(cells[5])

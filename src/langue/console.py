@@ -1,6 +1,6 @@
 """Display of progress while something takes long: a bar on a terminal, else a plain line now and then.
 
-Everything here goes to stderr, so that stdout holds results alone.
+Everything here goes to stderr, so that stdout holds results alone; in a notebook, to its cell.
 """
 
 from __future__ import annotations
@@ -194,8 +194,8 @@ def print_styled(line: str) -> None:
 
 
 def say(line: str) -> None:
-    """One line for the person in front of the screen."""
-    print(line, file=sys.stderr, flush=True)
+    """One line for the person in front of the screen; a notebook shows what goes to stderr in red, like a fault."""
+    print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 _muffling = threading.RLock()

@@ -157,7 +157,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
     needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source, training.recompute)
     return Plan(
-        model=recipe.model.preset or load.config.described_mixers,
+        model=recipe.model.preset or load.config.described,
         device=str(device),
         vocabulary=load.config.vocab_size,
         parameters=learned,

@@ -300,4 +300,4 @@ def test_a_plan_tells_the_model_whose_weights_it_begins_with(file, tmp_path, cap
     save_model(build(config), tmp_path / "base" / "model")
     (tmp_path / "bare.yaml").write_text("task: generate\ndata: {train: text.txt}\n")
     assert run(["plan", str(tmp_path / "bare.yaml"), "--start-from", str(tmp_path / "base")]) == 0
-    assert capsys.readouterr().out.startswith("lstm, ")
+    assert capsys.readouterr().out.startswith("lstm decoder, ")

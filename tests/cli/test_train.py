@@ -25,7 +25,7 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(tmp_path: Path, capsys) -> 
     assert printed.out.startswith(f"{run}: 3 steps, 192 tokens, ")
     assert "dev loss" in printed.out
     assert f"langue generate {run}" in printed.out
-    assert "training attention of" in printed.err
+    assert "training attention decoder of" in printed.err
     assert f"report: {run / 'report.html'}" in printed.err
     found = RunFolder(run).recipe()
     assert (found.training.steps, found.model.dropout) == (3, 0.0)

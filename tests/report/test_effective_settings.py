@@ -25,6 +25,14 @@ def test_what_something_else_overrules_is_left_out():
     assert {"momentum", "decay_share", "warmup_steps"} <= set(listed("shakespeare")["training"])
 
 
+def test_a_model_lists_what_its_layers_have():
+    assert not {"convolution", "cross", "relative_buckets"} & set(listed("shakespeare")["model"])
+    assert {"rotary_theta", "heads"} <= set(listed("shakespeare", model__position="rotary")["model"])
+    recurrent = listed("shakespeare", model__mixer="lstm", model__position="none")["model"]
+    assert not {"heads", "rotary_theta"} & set(recurrent)
+    assert "waveform" not in listed("transcribe-ctc")["model"]["audio"]
+
+
 def test_a_section_without_settings_is_no_table():
     shown = tables({"task": "chat", "chat": {}, "data": {"dev": 0.1}}, "recipe")
     assert [table["title"] for table in shown] == ["recipe", "data"]

@@ -54,6 +54,33 @@ def test_what_a_loss_measures_is_drawn(run):
     assert page.tags.count("svg") == 7
 
 
+SCORED = {
+    "transcribe": ({"wer": 0.125, "cer": 0.0625}, ("0.125 wer on test", "0.0625 cer on test")),
+    "translate": ({"bleu": 27.25, "chrf": 51.5}, ("27.2 bleu on test", "51.5 chrf on test")),
+    "summarize": ({"rouge_1": 0.5, "rouge_l": 0.25}, ("0.25 rouge l on test", "0.5 rouge 1 on test")),
+}
+
+
+@pytest.mark.parametrize("task", SCORED)
+def test_scores_on_test_data_stand_before_the_loss(run, task):
+    recipe = run / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("task: generate", f"task: {task}"))
+    scores, words = SCORED[task]
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(write_line({"step": 40, "split": "test", "loss": 1.0, **scores}))
+    text = page_of(run).text
+    assert [text.index(part) for part in words] == sorted(text.index(part) for part in words)
+    assert text.index(words[0]) < text.index("loss on dev")
+
+
+def test_a_sample_stands_beside_the_score_of_its_step(run):
+    recipe = run / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("task: generate", "task: transcribe"))
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(write_line({"step": 40, "split": "dev", "loss": 1.0, "wer": 0.125, "best": True, "sample": "a"}))
+    assert "dev wer 0.125" in page_of(run).text
+
+
 def test_skipped_steps_are_told(run):
     with (run / "metrics.jsonl").open("ab") as file:
         file.write(write_line({"step": 41, "split": "train", "loss": float("nan"), "skipped": 1}))

@@ -40,6 +40,9 @@ class RunFolder:
         self.data, self.model, self.checkpoints = path / "data", path / "model", path / "checkpoints"
         self.card = path / "README.md"
 
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
     def is_run(self) -> bool:
         return self.recipe_file.is_file() and self.environment_file.is_file()
 

@@ -261,7 +261,7 @@ def _announce(trainer: Trainer, task: TrainingTask, folder: RunFolder) -> None:
     which = "" if learning == count else f", of which {short(learning)} learn,"
     begun = f", from step {trainer.progress.step:,} on" if trainer.progress.step else ""
     say(
-        f"training {model.preset or model.described_mixers} of {short(count)} parameters{which} on {task.describe()}, "
+        f"training {model.preset or model.described} of {short(count)} parameters{which} on {task.describe()}, "
         f"on {trainer.device}{begun}"
     )
     if rows := task.learnt_rows(SHOWN_ROWS):

@@ -269,6 +269,11 @@ class ModelConfig(LayerFields):
         return " and ".join(self.mixers)
 
     @property
+    def described(self) -> str:
+        """Mixers and form, for people: "attention encoder"."""
+        return f"{self.described_mixers} {self.form}"
+
+    @property
     def are_layers_alike(self) -> bool:
         """True if the fields beside `layers` hold for all of them."""
         return isinstance(self.layers, int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def run_page(run: Path | str, refresh: float | None = None) -> str:
 
 def _summary(record: Record) -> str:
     parts = [
-        str(record.model.get("preset") or record.model.get("mixer") or "a model"),
+        _name(record),
         f"of {short(record.parameters)} parameters" if record.parameters else "",
         f"after {record.step:,} steps",
         f"and {short(record.tokens)} {record.kind.unit}" if record.tokens else "",
@@ -69,6 +70,12 @@ def _summary(record: Record) -> str:
     return f"{text}. The best loss on {_split_name(best)} was {loss:.4f} nats, at step {best['step']:,}."
 
 
+def _name(record: Record) -> str:
+    """The model's preset, else its mixer and form."""
+    model = record.model
+    return str(model.get("preset") or " ".join(str(model[key]) for key in ("mixer", "form") if key in model) or "model")
+
+
 def _scores(record: Record, row: Row) -> list[tuple[str, float]]:
     """The metrics that judge answers, under a reader's names."""
     return [(name.replace("_", " "), row[name]) for name in record.kind.scores if number(row, name) is not None]
@@ -81,8 +88,9 @@ def _split_name(row: Any) -> str:
 def _tiles(record: Record) -> list[dict[str, str]]:
     best = record.best() or {}
     loss, bits, perplexity = (number(best, name) for name in ("loss", "bits_per_byte", "perplexity"))
+    rows = [best, *record.test[-1:]]
     tiles: list[tuple[str, str | None]] = [
-        *((f"{name} on dev", f"{value:.3f}") for name, value in _scores(record, best)[:2]),
+        *((f"{name} on {row['split']}", short(value)) for row in rows for name, value in _scores(record, row)[:2]),
         ("bits per byte on dev", f"{bits:.3f}" if bits else None),
         ("loss on dev" if best.get("split") == "dev" else "training loss", f"{loss:.3f}" if loss else None),
         ("perplexity", show(round(perplexity, 2)) if perplexity else None),
@@ -113,9 +121,9 @@ def _samples(record: Record) -> list[dict[str, str]]:
         # Closer together at the beginning, where the text changes fastest.
         chosen = {round((len(rows) - 1) * (place / (SAMPLES - 1)) ** 1.6) for place in range(SAMPLES)}
         rows = [rows[place] for place in sorted(chosen)]
-    name = next(iter(record.kind.measures), "loss")
+    names = [*record.kind.measures, *record.kind.scores, "loss"]
     return [
-        {"step": f"{row['step']:,}", "detail": _detail(row, name), "text": without_gaps(row["sample"])} for row in rows
+        {"step": f"{row['step']:,}", "detail": _detail(row, names), "text": without_gaps(row["sample"])} for row in rows
     ]
 
 
@@ -132,10 +140,10 @@ def _judged(run: Path) -> dict[str, Any]:
     return {"judged": judged, "wrong": judged.wrong, **judging_parts(judged.judging, judged.mistakes)}
 
 
-def _detail(row: Row, name: str) -> str:
-    """The number that says most about a row."""
-    value = number(row, name)
-    return "" if value is None else f"{row['split']} {name} {value:.3f}"
+def _detail(row: Row, names: Sequence[str]) -> str:
+    """The first of the numbers that a row has."""
+    values = ((name, value) for name in names if (value := number(row, name)) is not None)
+    return next((f"{row['split']} {name.replace('_', ' ')} {value:.3f}" for name, value in values), "")
 
 
 def _beside_teacher(run: Path) -> list[Table]:

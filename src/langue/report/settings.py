@@ -18,6 +18,7 @@ def effective_settings(recipe: Content, *, sampled: bool) -> dict[str, Any]:
     tokenizers = ("tokenizer", "source_tokenizer")
     overruled = {f"{name}.{field}" for name in tokenizers for field in _of_tokenizer(_section(recipe, name))}
     overruled |= {f"training.{field}" for field in _of_training(_section(recipe, "training"))}
+    overruled |= {f"model.{field}" for field in _of_model(_section(recipe, "model"))}
     overruled |= set() if sampled else {"samples"}
     return _without(recipe, overruled, "")
 
@@ -47,6 +48,19 @@ def _of_training(settings: Content) -> set[str]:
     if settings.get("batch_tokens") is not None:
         fields |= {"batch_size"}
     return fields
+
+
+def _of_model(settings: Content) -> set[str]:
+    """The same of a model, unless layers of their own may want what the others have no use for."""
+    if not isinstance(settings.get("layers"), int):
+        return set()
+    position, front = str(settings.get("position")), _section(settings, "audio")
+    fields = set() if settings.get("block") == "conformer" else {"convolution"}
+    fields |= set() if settings.get("form") == "seq2seq" else {"cross"}
+    fields |= set() if settings.get("mixer") == "attention" else {"heads", "query_key_norm", "score_scale"}
+    fields |= set() if position == "rotary" else {"rotary_theta"}
+    fields |= set() if position in ("relative", "disentangled") else {"relative_buckets", "relative_reach"}
+    return fields | ({"audio.bins", "audio.strides"} if front.get("features") == "waveform" else {"audio.waveform"})
 
 
 def _without(content: Content, overruled: set[str], before: str) -> dict[str, Any]:
