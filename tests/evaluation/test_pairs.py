@@ -11,10 +11,11 @@ import sacrebleu
 import langue
 from langue.cli import run as command
 from langue.errors import LangueError
-from langue.evaluation.pairs import baselines, statistics
 from langue.experiment import train
 from langue.metrics.languages import check_language
 from langue.tasks.recipes import read_recipe
+from langue.tasks.summarize.baselines import baselines
+from langue.tasks.summarize.predict import Summarize
 from pair_rows import write_pairs
 
 SENTENCES = [("the king", "国王"), ("a red boat", "一艘红船"), ("the sea", "大海"), ("a boat", "一艘船")] * 5
@@ -59,12 +60,14 @@ def test_the_recipe_may_name_the_language(folder):
         langue.evaluate(langue.load(folder / "run", task="embed"), [{"text": "a"}], language="zh")
 
 
-def test_summaries_in_any_script_have_scores_and_say_how():
+def test_summaries_in_any_script_have_scores_and_say_how(folder):
+    translator = langue.load(folder / "run", task="translate")
+    task = Summarize(translator.model, translator.tokenizer, translator.settings)
     texts = ["今天天气很好。我们去公园。", "他写了一封信！然后睡觉。"]
-    counted, signatures = statistics("summarize", texts, texts)
-    assert signatures == {"rouge": "tok:unicode|stem:no"}
-    assert all(score(rows.sum(0)) == 1.0 for rows, score in counted.values())
-    assert statistics("summarize", ["cats"], ["cats"])[1] == {"rouge": "tok:ascii|stem:no"}
+    statistics = task.statistics(texts, texts)
+    assert statistics.signatures == {"rouge": "tok:unicode|stem:no"}
+    assert set(statistics.scores().values()) == {1.0}
+    assert task.statistics(["cats"], ["cats"]).signatures == {"rouge": "tok:ascii|stem:no"}
     found = baselines(texts, ["我们去公园", "然后睡觉"])
     assert found["oracle"]["rouge_l"] == 1.0
     assert found["lead"]["rouge_l"] < 0.5

@@ -9,7 +9,7 @@ import pytest
 import sacrebleu
 
 from langue.errors import LangueError
-from langue.metrics import TranslationMetric, translation_scores
+from langue.metrics import TranslationMetric, translation_statistics
 from langue.metrics.scripts import language_in
 from langue.metrics.translation import _tokenizer
 
@@ -19,7 +19,8 @@ OTHERS = ["The dog had bitten the man.", "It did not surprise anyone.", "The man
 
 
 def test_scores_and_signatures_are_sacrebleus():
-    scores, signatures = translation_scores(PREDICTED, EXPECTED)
+    statistics = translation_statistics(PREDICTED, EXPECTED)
+    scores, signatures = statistics.scores(), statistics.signatures
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(PREDICTED, [EXPECTED]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(PREDICTED, [EXPECTED]).score)
     assert scores["ter"] == pytest.approx(sacrebleu.corpus_ter(PREDICTED, [EXPECTED]).score)
@@ -29,7 +30,8 @@ def test_scores_and_signatures_are_sacrebleus():
 
 
 def test_several_references():
-    scores, signatures = translation_scores(PREDICTED, list(zip(EXPECTED, OTHERS, strict=True)))
+    statistics = translation_statistics(PREDICTED, list(zip(EXPECTED, OTHERS, strict=True)))
+    scores, signatures = statistics.scores(), statistics.signatures
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(PREDICTED, [EXPECTED, OTHERS]).score)
     assert signatures["bleu"].startswith("nrefs:2|")
 
@@ -54,7 +56,7 @@ def test_chinese_is_split_by_characters():
 
 def test_mistakes_are_said():
     with pytest.raises(LangueError, match="nothing to score"):
-        translation_scores([], [])
+        translation_statistics([], [])
     with pytest.raises(LangueError, match="same number of references"):
         TranslationMetric("bleu").statistics(["a", "b"], [["a"], ["b", "c"]])
     assert np.isfinite(TranslationMetric("ter").corpus(["a"], ["b"]))
@@ -68,7 +70,8 @@ THAI = ["วันนี้อากาศดี"], ["วันนี้อา�
 @pytest.mark.parametrize("language", ["zh", "zh-CN", "zho_Hans", "zh_CN", "cmn", ">>cmn_Hans<<", "Chinese", None])
 def test_chinese_is_chinese_whatever_it_is_called(language):
     predicted, expected = CHINESE
-    scores, signatures = translation_scores(predicted, expected, language)
+    statistics = translation_statistics(predicted, expected, language)
+    scores, signatures = statistics.scores(), statistics.signatures
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(predicted, [expected], tokenize="zh").score)
     ter = sacrebleu.corpus_ter(predicted, [expected], normalized=True, asian_support=True).score
     assert scores["ter"] == pytest.approx(ter)
@@ -80,7 +83,8 @@ def test_chinese_is_chinese_whatever_it_is_called(language):
 @pytest.mark.parametrize("language", ["th", "khm_Khmr", "lo", "my_MM", "bo"])
 def test_scripts_without_spaces_are_split_by_characters(language):
     predicted, expected = THAI
-    scores, signatures = translation_scores(predicted, expected, language)
+    statistics = translation_statistics(predicted, expected, language)
+    scores, signatures = statistics.scores(), statistics.signatures
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(predicted, [expected], tokenize="char").score)
     assert 0 < scores["ter"] < 50
     assert "tok:char|" in signatures["bleu"]
@@ -92,7 +96,8 @@ def test_what_mecab_would_split_is_split_by_characters_without_it_and_that_is_sa
     _tokenizer.cache_clear()
     code = language[:2]
     module = {"ja": "MeCab", "ko": "mecab_ko"}[code]
-    scores, signatures = translation_scores(*JAPANESE, language)
+    statistics = translation_statistics(*JAPANESE, language)
+    scores, signatures = statistics.scores(), statistics.signatures
     assert scores["bleu"] > 30
     if importlib.util.find_spec(module) is None:
         assert "tok:char|" in signatures["bleu"]

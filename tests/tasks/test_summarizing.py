@@ -13,9 +13,10 @@ import langue
 from langue.cli import run as command
 from langue.data import PairDataSettings
 from langue.errors import LangueError
-from langue.evaluation.pairs import baselines, read_pairs_of
+from langue.evaluation.pairs import read_pairs_of
 from langue.experiment import train
 from langue.tasks.recipes import read_recipe
+from langue.tasks.summarize.baselines import baselines
 from pair_rows import pairs, write_pairs
 from tiny import write_tiny
 

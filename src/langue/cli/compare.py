@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from cyclopts import Parameter
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Device, Json, TableOptions, chosen, refuse_options
+from langue.cli.options import Device, Json, TableOptions, chosen
 from langue.console import table
 from langue.errors import either
 
@@ -56,9 +56,8 @@ def compare(
         as_json: Print one JSON object, with counts of what was left out under dropped.
     """
     from langue.data import Tally
-    from langue.evaluation.pairs import PAIR_TASKS
     from langue.evaluation.pairs import compare as compare_tasks
-    from langue.evaluation.settings import reading_as, recipe_data
+    from langue.evaluation.settings import check_options, reading_as, recipe_data
     from langue.metrics.languages import check_language
     from langue.tasks import load
 
@@ -67,11 +66,9 @@ def compare(
     tasks = [load(first, device), load(second, device, adapter=adapter)]
     for task in tasks:
         _check(task)
-        refuse_options(
-            {"language": language is not None and task.name not in PAIR_TASKS}, f"models that {either(PAIR_TASKS)}"
-        )
+        check_options(task, data, [] if language is None else ["language"])
     settings, tally = recipe_data(first, tasks[0].name, reading_as(chosen(reading), "compare")), Tally()
-    references = (_recordings if tasks[0].name == "transcribe" else _pairs)(tasks[0], data, settings, tally, beams)
+    references = (_pairs if tasks[0].measured_on == "pairs" else _recordings)(tasks[0], data, settings, tally, beams)
     expected, languages = references.expected, language or references.languages
     differences, signatures = compare_tasks(
         tasks[0], tasks[1], expected, samples=samples, write=references.write, languages=languages
@@ -121,9 +118,10 @@ def _recordings(task: Any, data: str, settings: TableDataSettings, tally: Tally,
 
 def _check(task: Any) -> None:
     from langue.errors import LangueError
-    from langue.evaluation.pairs import COMPARED
+    from langue.tasks import task_class
+    from langue.tasks.references import ReferenceTask
+    from langue.tasks.table import USES
 
-    if task.name not in COMPARED:
-        raise LangueError(
-            f"models that {' or '.join(COMPARED)} can be compared, and one of these was trained to {task.name}"
-        )
+    if not isinstance(task, ReferenceTask):
+        names = [name for name in USES if issubclass(task_class(name), ReferenceTask)]
+        raise LangueError(f"models that {either(names)} can be compared, and one of these was trained to {task.name}")

@@ -100,8 +100,9 @@ def _score(
     task: Any, run: Path, file: Path | None, data: PairDataSettings, options: dict[str, Any], as_json: bool
 ) -> None:
     from langue.data import Tally
-    from langue.evaluation.pairs import baselines, read_pairs_of
+    from langue.evaluation.pairs import read_pairs_of
     from langue.metrics.scripts import one_language
+    from langue.tasks.summarize.baselines import baselines
 
     if file is None:
         raise LangueError("--scores needs --file with a table of texts and summaries")

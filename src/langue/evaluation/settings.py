@@ -11,35 +11,14 @@ from langue.data import DataSettings
 from langue.data.benchmarks import is_beir
 from langue.data.store import MANIFEST
 from langue.errors import LangueError, as_option, either
-from langue.evaluation.pairs import PAIR_TASKS
 from langue.remote import is_name
 from langue.settings import override, parse
+from langue.tasks import task_class
 from langue.tasks.recipes import read_recipe, recipe_class
 from langue.tasks.table import USES
 
-WRITERS = ("generate", "fill")
-"""Tasks that are measured on running text."""
-
-JUDGED = ("classify", "tag")
-"""Tasks whose answers are labels."""
-
-OTHERS = tuple(name for name in USES if name not in WRITERS)
-
-TASKS_OF: Mapping[str, tuple[str, ...]] = {
-    "stride": ("generate",),
-    "documents": WRITERS,
-    "text": WRITERS,
-    "columns": OTHERS,
-    "predictions": OTHERS,
-    "benchmark": ("classify", "answer", "embed"),
-    "split": ("classify", "answer", "embed"),
-    "precision": JUDGED,
-    "mistakes": JUDGED,
-    "rerank": ("embed",),
-    "rerank_depth": ("embed",),
-    "language": PAIR_TASKS,
-}
-"""The tasks that an option has a say for; the others concern all."""
+COMMON = ("max_line_bytes", "max_dropped")
+"""Options that have a say whatever a model was trained for."""
 
 READING = ("documents", "text", "columns", "max_line_bytes", "max_dropped")
 """Options of the way in which files are read."""
@@ -57,8 +36,8 @@ def check_options(task: Any, data: Any, names: Sequence[str]) -> None:
         LangueError: names one of them.
     """
     for name in names:
-        tasks = TASKS_OF.get(name, USES)
-        if task.name not in tasks:
+        if name not in (*COMMON, *task.measure_options):
+            tasks = [other for other in USES if name in task_class(other).measure_options]
             raise LangueError(
                 f"{as_option(name)} is for models trained to {either(tasks)}, and this one was trained to {task.name}"
             )

@@ -12,10 +12,10 @@ from langue.data.benchmarks import find_benchmark, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.errors import LangueError
 from langue.evaluation.embedders import refuse_split
-from langue.evaluation.pairs import COMPARED, intervals_of, statistics
 from langue.files import write_text
 from langue.metrics.benchmarks import score
 from langue.tasks.judging import JudgedRows, JudgingTask
+from langue.tasks.references import ReferenceTask
 
 
 def evaluate_rows(
@@ -76,10 +76,9 @@ def _judging(judged: JudgedRows | None, precision: float | None, mistakes: bool)
 
 
 def _intervals(task: Any, answers: Sequence[Any], rows: Sequence[Labelled]) -> dict[str, Any]:
-    if task.name not in COMPARED:
+    if not isinstance(task, ReferenceTask):
         return {}
-    counted, _ = statistics(task.name, answers, [str(row.values["text"]) for row in rows])
-    return {"intervals": intervals_of(counted)}
+    return {"intervals": task.statistics(answers, [str(row.values["text"]) for row in rows]).intervals()}
 
 
 def on_benchmark(task: Any, name: str, folder: str, split: str) -> tuple[dict[str, float], list[Any], list[Labelled]]:

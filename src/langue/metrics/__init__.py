@@ -49,7 +49,7 @@ from langue.metrics.significance import (
 )
 from langue.metrics.similarity import Threshold, average_precision, best_f1, cosines, k_means, v_measure
 from langue.metrics.spans import f1_spans, spans
-from langue.metrics.translation import TranslationMetric, translation_scores
+from langue.metrics.translation import TranslationMetric, translation_statistics
 
 __all__ = [
     "RETRIEVAL",
@@ -101,6 +101,6 @@ __all__ = [
     "squad_v1",
     "squad_v2",
     "token_f1",
-    "translation_scores",
+    "translation_statistics",
     "v_measure",
 ]

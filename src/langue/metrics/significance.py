@@ -6,8 +6,10 @@ text again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -81,6 +83,27 @@ def bootstrap(
     scores = np.array([score(sums) for sums in _resampled(statistics, samples, seed)])
     low, high = _bounds(scores, level)
     return Interval(score(statistics.sum(0)), low, high)
+
+
+class CorpusStatistics(NamedTuple):
+    """The texts of a corpus as several metrics count them: scores, their intervals and tests follow from that alone.
+
+    Attributes:
+        counts: by metric (texts, k), and how their sum becomes a score.
+        signatures: how was counted, by metric, where there are several ways.
+    """
+
+    counts: Mapping[str, tuple[np.ndarray, Score]]
+    signatures: Mapping[str, str] = MappingProxyType({})
+
+    def scores(self) -> dict[str, float]:
+        """The score of all texts, by metric."""
+        return {name: score(counts.sum(0)) for name, (counts, score) in self.counts.items()}
+
+    def intervals(self) -> dict[str, list[float]]:
+        """The bounds of 95 % of each score."""
+        bounds = {name: bootstrap(counts, score) for name, (counts, score) in self.counts.items()}
+        return {name: [interval.low, interval.high] for name, interval in bounds.items()}
 
 
 def paired_bootstrap(

@@ -17,6 +17,7 @@ from langue.extra import need
 from langue.metrics.check import check_columns
 from langue.metrics.languages import check_language
 from langue.metrics.scripts import CODES, language_in, language_of
+from langue.metrics.significance import CorpusStatistics, Score
 
 TranslationKind = Literal["bleu", "chrf", "ter"]
 
@@ -145,14 +146,16 @@ def _tokenizer(language: str | None) -> str:
     return name
 
 
-def translation_scores(
+def translation_statistics(
     predicted: Sequence[str], expected: References, language: Languages = None
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Scores and signatures by name: bleu, chrf and ter.
+) -> CorpusStatistics:
+    """The counts of bleu, chrf and ter, with their signatures.
 
     Raises:
         LangueError: nothing to score, columns of different lengths, or sacreBLEU is not installed.
     """
     metrics = [TranslationMetric(kind, language) for kind in KINDS]
-    scores: dict[str, float] = {metric.kind: metric.corpus(predicted, expected) for metric in metrics}
-    return scores, {metric.kind: metric.signature for metric in metrics}
+    counts: dict[str, tuple[np.ndarray, Score]] = {
+        metric.kind: (metric.statistics(predicted, expected), metric.score) for metric in metrics
+    }
+    return CorpusStatistics(counts, {metric.kind: metric.signature for metric in metrics})

@@ -215,11 +215,16 @@ def open_task(
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
     name = _task(checkpoint, recipe, path, wanted or ())
-    kind: type[Task] = fetch(f"langue.tasks.{name}.predict:{name.capitalize()}")
+    kind = task_class(name)
     if wanted is not None and name not in wanted:
         raise LangueError(f"the model was trained to {name}; {kind.hint.format(path=shlex.quote(str(path)))}")
     checkpoint.model.to(choose_device(device))
     return kind.open(checkpoint, checkpoint.tokenizer, recipe)
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task's models."""
+    return fetch(f"langue.tasks.{name}.predict:{name.capitalize()}")
 
 
 def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted: tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ class Task(ABC):
         measured_on: the data that it is measured on: running text, labelled rows, pairs of texts, or texts that belong
             together.
         loss_unit: one of what its losses are counted by.
+        measure_options: the options of `langue evaluate` that have a say for it, beside those for all.
         row_kind: the data that `row_losses` takes, by the same names; as `measured_on` unless a task says otherwise.
         hint: the command that uses such a model, of its `path`.
         policy: makes the policy of a task that writes, of the task, options and a bound of its tokens.
@@ -39,6 +40,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     measured_on: ClassVar[Literal["text", "rows", "pairs", "vectors"]]
+    measure_options: ClassVar[tuple[str, ...]] = ()
     hint: ClassVar[str]
     policy: ClassVar[Callable[[Any, Mapping[str, Any], int | None], Policy] | None] = None
     loss_unit: ClassVar[str] = "token"

@@ -56,6 +56,7 @@ class Answer(SupervisedTask):
 
     name = "answer"
     measured_on = "rows"
+    measure_options = ("columns", "predictions", "benchmark", "split")
     loss_unit = "stretch of a text"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: AnswerSettings | None = None):

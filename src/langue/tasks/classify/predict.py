@@ -44,6 +44,7 @@ class Classify(JudgingTask):
 
     name = "classify"
     measured_on = "rows"
+    measure_options = ("columns", "predictions", "benchmark", "split", "precision", "mistakes")
     loss_unit = "example"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: ClassifySettings):

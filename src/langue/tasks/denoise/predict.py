@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from langue.hub import PretrainedModel
-from langue.metrics.classification import accuracy
+from langue.metrics.check import check_columns
+from langue.metrics.significance import CorpusStatistics, as_mean, mean_of
 from langue.metrics.translation import Languages
 from langue.randomness import RowRandomness
 from langue.tasks.denoise.objective import DenoiseObjective
@@ -23,6 +26,7 @@ class Denoise(Rewrite):
     hint = "others begin from it, by --start-from {path} of langue train"
     columns = ("text", "text")
     long = "cut"
+    measure_options = ("columns", "predictions")
     row_kind = "text"
     noise = DenoiseSettings()
 
@@ -39,6 +43,10 @@ class Denoise(Rewrite):
         batches = [objective.batch([{"ids": row}], RowRandomness(0, number)) for number, row in enumerate(rows)]
         return RowLosses(objective, batches, self.loss_unit)
 
-    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
-        """Share of texts that came out as they were."""
-        return {"exact_match": accuracy(predicted, expected)}
+    def statistics(
+        self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
+    ) -> CorpusStatistics:
+        """The share of texts that came out as they were."""
+        check_columns(predicted, expected)
+        same = np.array([text == right for text, right in zip(predicted, expected, strict=True)], dtype=np.float64)
+        return CorpusStatistics({"exact_match": (as_mean(same), mean_of)})

@@ -71,6 +71,7 @@ class Embed(Task):
 
     name = "embed"
     measured_on = "vectors"
+    measure_options = ("columns", "predictions", "benchmark", "split", "rerank", "rerank_depth")
     loss_unit = "text"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, reading: Reading | None = None):

@@ -40,6 +40,7 @@ class Fill(SupervisedTask):
 
     name = "fill"
     measured_on = "text"
+    measure_options = ("documents", "text")
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: MaskingSettings | None = None):
         if tokenizer.mask is None:

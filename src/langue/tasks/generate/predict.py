@@ -52,6 +52,7 @@ class Generate(SupervisedTask):
     name = "generate"
     policy = DecoderPolicy
     measured_on = "text"
+    measure_options = ("documents", "text", "stride")
 
     def __init__(self, model: Model, tokenizer: Tokenizer):
         check_vocabulary(model, tokenizer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +30,8 @@ from langue.tasks.constraints import Must, Prefix, phrase_tokens, prefix_tokens,
 from langue.tasks.framing import batch_tokens
 from langue.tasks.inputs import as_list, check_type
 from langue.tasks.losses import mean_loss, with_perplexity
+from langue.tasks.references import ReferenceTask
 from langue.tasks.rewriting.sources import Long, Sources, read_sources
-from langue.tasks.task import SupervisedTask
 from langue.text import Tokenizer
 from langue.text.sentences import joined
 
@@ -105,7 +104,7 @@ class Draft:
         say_what_is_lacking([best[0].tokens for best in written], [request.phrases for request in self.requests])
 
 
-class Rewrite(SupervisedTask):
+class Rewrite(ReferenceTask):
     """An encoder–decoder that makes a text of a text.
 
     Args:
@@ -119,6 +118,7 @@ class Rewrite(SupervisedTask):
     """
 
     measured_on = "pairs"
+    measure_options = ("columns", "predictions", "language")
     columns: ClassVar[tuple[str, str]]
     long: ClassVar[Long]
 
@@ -331,10 +331,6 @@ class Rewrite(SupervisedTask):
         names = self.sides.source.names(tokens)
         return [tags.get(token) or name for token, name in zip(tokens, names, strict=True)]
 
-    @abstractmethod
-    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
-        """Metrics of texts against those that people wrote, split as their languages are."""
-
     def languages_of(self, pairs: Sequence[Pair]) -> Languages:
         """The languages of the targets, which decide how they are split: as the settings say, or the pairs' tags."""
         if self.settings.language is not None:
@@ -349,6 +345,10 @@ class Rewrite(SupervisedTask):
         metrics = self.loss(pairs, precision)
         languages = self.languages_of(pairs) if languages is None else languages
         return {**metrics, **self.score(answers, [pair.target for pair in pairs], languages)}, answers
+
+    def baselines(self, pairs: Sequence[Pair], languages: Languages = None) -> dict[str, dict[str, float]]:
+        """Scores of texts that take no model, by their names; none unless a task says otherwise."""
+        return {}
 
     def loss(self, pairs: Sequence[Pair], precision: str = "fp32") -> dict[str, float]:
         """Loss in nats per target token, ends included, and perplexity, of what people wrote."""

@@ -47,11 +47,15 @@ class PairTraining(WrittenTraining[RewriteRecipe]):
     """A training task on pairs of texts.
 
     Attributes:
+        task: the class of the model's use.
+        usual_too_long: what becomes of longer pairs, where the recipe does not say.
+        compared_by: the metric that a student is held against its teacher by.
         dropped: how many of the pairs to learn from were left out, by reason, once they have been read.
     """
 
     task: ClassVar[type[Rewrite]]
     usual_too_long: ClassVar[str]
+    compared_by: ClassVar[str]
 
     def __init__(self, recipe: RewriteRecipe, tokenizer: Tokenizer, folder: Path):
         super().__init__(recipe, tokenizer, folder)
@@ -132,8 +136,9 @@ class PairTraining(WrittenTraining[RewriteRecipe]):
     def judged(self, task: Any, rows: int) -> Standing:
         pairs = (self._test or self._dev)[:rows]
         written, expected = task.write(pairs), [pair.target for pair in pairs]
-        metric, counts, score = task.counted(written, expected, task.languages_of(pairs))
-        return Standing(metric, counts, score, "pairs")
+        statistics = task.statistics(written, expected, task.languages_of(pairs))
+        counts, score = statistics.counts[self.compared_by]
+        return Standing(self.compared_by, counts, score, "pairs")
 
     @classmethod
     def inputs_for(cls, recipe: RewriteRecipe, teacher: Rewrite) -> list[Pair]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from langue.metrics.rouge import KINDS, rouge, rouge_statistics
+from langue.data.parallel import Pair
+from langue.metrics.rouge import KINDS, rouge_statistics, split_of
 from langue.metrics.scripts import one_language
-from langue.metrics.significance import Score, as_mean, mean_of
+from langue.metrics.significance import CorpusStatistics, as_mean, mean_of
 from langue.metrics.translation import Languages
 from langue.policies import RewriterPolicy
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
+from langue.tasks.summarize.baselines import baselines
 
 
 class Summarize(Rewrite):
@@ -40,14 +40,15 @@ class Summarize(Rewrite):
         summaries = [result.text for result in self.rewrite(as_list(texts, "a text"), **options)]
         return summaries[0] if isinstance(texts, str) else summaries
 
-    def counted(
+    def statistics(
         self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
-    ) -> tuple[str, np.ndarray, Score]:
-        """The metric that a student is compared with its teacher by: its name, (texts, k) counts, and how their sum
-        becomes a score."""
-        scores = rouge_statistics(predicted, expected, language=one_language(languages))
-        return "rouge_l", as_mean(scores[:, KINDS.index("rouge_l")]), mean_of
-
-    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
+    ) -> CorpusStatistics:
         """ROUGE-1, ROUGE-2 and ROUGE-L, mean F1 over texts."""
-        return rouge(predicted, expected, language=one_language(languages))
+        language = one_language(languages)
+        scores = rouge_statistics(predicted, expected, language=language)
+        counts = {kind: (as_mean(scores[:, place]), mean_of) for place, kind in enumerate(KINDS)}
+        return CorpusStatistics(counts, {"rouge": f"tok:{split_of(language, expected)}|stem:no"})
+
+    def baselines(self, pairs: Sequence[Pair], languages: Languages = None) -> dict[str, dict[str, float]]:
+        texts, summaries = [pair.source for pair in pairs], [pair.target for pair in pairs]
+        return baselines(texts, summaries, one_language(languages))

@@ -12,6 +12,7 @@ class SummarizeTraining(PairTraining):
 
     task = Summarize
     usual_too_long = "cut"
+    compared_by = "rouge_l"
     words = CardWords(
         purpose="to summarise",
         pipeline="summarization",

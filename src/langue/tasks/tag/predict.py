@@ -47,6 +47,7 @@ class Tag(JudgingTask):
 
     name = "tag"
     measured_on = "rows"
+    measure_options = ("columns", "predictions", "precision", "mistakes")
     loss_unit = "word"
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TagSettings):

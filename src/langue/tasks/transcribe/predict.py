@@ -20,13 +20,16 @@ from langue.data.voice import Voice, detector_of
 from langue.engine import GenerationSettings
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
-from langue.metrics.speech import Normaliser, plain, speech_scores
+from langue.metrics.significance import CorpusStatistics
+from langue.metrics.speech import Normaliser, error_rate, error_statistics, plain
+from langue.metrics.translation import Languages
 from langue.models import Model, ModelConfig
 from langue.objectives.padding import by_length
 from langue.policies import TranscriberPolicy
 from langue.tasks.inputs import as_list
 from langue.tasks.losses import mean_loss
-from langue.tasks.task import SupervisedTask, check_vocabulary
+from langue.tasks.references import ReferenceTask
+from langue.tasks.task import check_vocabulary
 from langue.tasks.transcribe.settings import TranscribeRecipe, TranscribeSettings
 from langue.text import Tokenizer
 from langue.training.device import autocast
@@ -116,7 +119,7 @@ class DrawnTranscript(NamedTuple):
     ended: bool = True
 
 
-class Transcribe(SupervisedTask):
+class Transcribe(ReferenceTask):
     """A model that writes down what it hears.
 
     Args:
@@ -131,6 +134,7 @@ class Transcribe(SupervisedTask):
     name = "transcribe"
     policy = TranscriberPolicy
     measured_on = "rows"
+    measure_options = ("columns", "predictions")
 
     def __init__(self, model: Model, tokenizer: Tokenizer, settings: TranscribeSettings | None = None):
         if model.config.audio is None:
@@ -205,11 +209,16 @@ class Transcribe(SupervisedTask):
     def listen(self, sounds: Iterable[Playback], advance: Callable[[float], Any], **options: Any) -> list[Transcript]:
         """The transcript of each recording; see `hear`."""
 
-    def score(
-        self, predicted: Sequence[str], expected: Sequence[str], normaliser: Normaliser = "basic"
-    ) -> dict[str, float]:
-        """Word and character error rate."""
-        return speech_scores(predicted, expected, normaliser)
+    def statistics(
+        self,
+        predicted: Sequence[str],
+        expected: Sequence[str],
+        languages: Languages = None,
+        normaliser: Normaliser = "basic",
+    ) -> CorpusStatistics:
+        """Word and character error rate, of texts that a normaliser has made alike; languages have no say."""
+        errors = error_statistics(predicted, expected, normaliser)
+        return CorpusStatistics({name: (counts, error_rate) for name, counts in errors.items()})
 
     def evaluate(
         self, rows: Sequence[Labelled], precision: str = "fp32", sounds: Sequence[np.ndarray] | None = None

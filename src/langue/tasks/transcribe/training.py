@@ -23,7 +23,6 @@ from langue.data.sounds import SoundStore, write_sounds
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
 from langue.files import digest, make_folders
-from langue.metrics.speech import error_rate, error_statistics
 from langue.models import Model, evaluating
 from langue.models.audio_config import AudioConfig
 from langue.models.build import outline
@@ -111,7 +110,7 @@ class TranscribeTraining(WrittenTraining[TranscribeRecipe], TableTraining[Transc
         truncated = self.recipe.transcribe.truncated
         heard = task.hear([recording_of(row, truncated).read() for row in chosen], beams=self.recipe.transcribe.beams)
         written, expected = [one.text for one in heard], [row.values["text"] for row in chosen]
-        return Standing("wer", error_statistics(written, expected)["wer"], error_rate, "recordings")
+        return Standing("wer", *task.statistics(written, expected).counts["wer"], "recordings")
 
     @classmethod
     def inputs_for(cls, recipe: TranscribeRecipe, teacher: Transcribe) -> list[Labelled]:

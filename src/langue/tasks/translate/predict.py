@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from langue.metrics.significance import Score
-from langue.metrics.translation import Languages, TranslationMetric, translation_scores
+from langue.metrics.significance import CorpusStatistics
+from langue.metrics.translation import Languages, translation_statistics
 from langue.policies import RewriterPolicy
 from langue.tasks.inputs import as_list
 from langue.tasks.rewriting.predict import Rewrite
@@ -50,14 +48,8 @@ class Translate(Rewrite):
         translations = [result.text for result in self.rewrite(as_list(texts, "a text"), **options)]
         return translations[0] if isinstance(texts, str) else translations
 
-    def counted(
+    def statistics(
         self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None
-    ) -> tuple[str, np.ndarray, Score]:
-        """The metric that a student is compared with its teacher by: its name, (texts, k) counts, and how their sum
-        becomes a score."""
-        metric = TranslationMetric("chrf", languages)
-        return "chrf", metric.statistics(predicted, expected), metric.score
-
-    def score(self, predicted: Sequence[str], expected: Sequence[str], languages: Languages = None) -> dict[str, float]:
-        """BLEU, chrF and TER of a corpus, as sacreBLEU has them, from 0 to 100."""
-        return translation_scores(predicted, expected, languages)[0]
+    ) -> CorpusStatistics:
+        """BLEU, chrF and TER, as sacreBLEU has them, from 0 to 100."""
+        return translation_statistics(predicted, expected, languages)

@@ -12,6 +12,7 @@ class TranslateTraining(PairTraining):
 
     task = Translate
     usual_too_long = "drop"
+    compared_by = "chrf"
     words = CardWords(
         purpose="to translate",
         pipeline="translation",
