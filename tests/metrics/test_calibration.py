@@ -58,10 +58,24 @@ def test_the_operating_point_is_the_lowest_threshold_of_scikit_learns_curve(rows
         return
     assert point is not None
     best = min(good, key=lambda place: thresholds[place])
-    assert point.threshold == thresholds[best]
+    assert point.threshold == thresholds[best]  # which has two digits
     assert point.precision == pytest.approx(precision[best])
     assert point.recall == pytest.approx(recall[best])
     assert point.count == sum(value >= point.threshold for value in confidence)
+
+
+def test_a_threshold_has_as_few_digits_as_part_the_same_answers():
+    sure = 0.8475185736200201
+    for below, threshold in [
+        (0.5, 0.8475),
+        (0.8475, 0.84751),
+        (0.8475185736, 0.84751857362),
+        (0.8475185736200200, sure),
+    ]:
+        point = operating_point([0.9, sure, below], [True, True, False], 1.0)
+        assert point is not None
+        assert (point.threshold, point.count) == (threshold, 2)
+    assert operating_point([0.00003], [True], 1.0).threshold == 0.0
 
 
 def test_recall_is_of_all_that_is_to_be_found():

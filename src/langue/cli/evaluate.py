@@ -222,7 +222,8 @@ _CALIBRATION = {"expected_calibration_error": "calibration error", "brier": "bri
 def _point(point: dict[str, Any] | None) -> list[str]:
     if point is None:
         return ["–"] * 4
-    return [*(f"{point[name]:.4f}" for name in ("threshold", "precision", "recall")), f"{point['count']:,}"]
+    scores = (f"{point[name]:.4f}" for name in ("precision", "recall"))
+    return [f"{point['threshold']}", *scores, f"{point['count']:,}"]
 
 
 def _print_confusion(confusion: dict[str, Any]) -> None:

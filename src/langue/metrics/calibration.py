@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +14,9 @@ from langue.settings import Settings
 
 BINS = 10
 """Stretches of probability, all of one width, over which a reliability curve is drawn."""
+
+LEAST_DIGITS, ALL_DIGITS = 4, 17
+"""Digits of a threshold: as few as part the same answers, but so many at least."""
 
 
 class ReliabilityBin(Settings):
@@ -34,7 +38,7 @@ class OperatingPoint(Settings):
     """A probability from which on answers are taken, and how good these are."""
 
     threshold: float
-    """The probability."""
+    """The probability, with few digits."""
     precision: float
     """Share of right ones among the answers that are taken."""
     recall: float
@@ -116,11 +120,23 @@ def operating_point(
     if not len(good):
         return None
     last = int(good[-1])
+    below = float(values[last + 1]) if last + 1 < len(values) else -1.0
     caught = int(taken[last])
     whole = int(hits.sum()) if positives is None else positives
     return OperatingPoint(
-        threshold=float(values[last]), precision=caught / (last + 1), recall=caught / whole, count=last + 1
+        threshold=_cut(float(values[last]), below),
+        precision=caught / (last + 1),
+        recall=caught / whole,
+        count=last + 1,
     )
+
+
+def _cut(value: float, below: float) -> float:
+    """A probability without its last digits, so that it can be typed, but still above the next one."""
+    cuts = (
+        float(Decimal(repr(value)).quantize(Decimal(10) ** -n, ROUND_DOWN)) for n in range(LEAST_DIGITS, ALL_DIGITS)
+    )
+    return next((cut for cut in cuts if cut > below), value)
 
 
 def check_wanted(precision: float) -> None:

@@ -14,7 +14,7 @@ from langue.account import reported
 from langue.batch import IGNORE, Batch, Example
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
-from langue.errors import LangueError
+from langue.errors import LangueError, hint
 from langue.hub import PretrainedModel
 from langue.metrics.judgements import Judgements, judged_choices, judged_labels, judged_sets
 from langue.models import Model
@@ -80,12 +80,22 @@ class Classify(JudgingTask):
         return {"label": _right_labels, "choice": _right_choices}.get(self.kind)
 
     @reported()
-    def classify(self, texts: Text | Sequence[Text], *, scores: bool = False, special: bool = False) -> Any:
+    def classify(
+        self,
+        texts: Text | Sequence[Text],
+        *,
+        scores: bool = False,
+        threshold: float | Mapping[str, float] | None = None,
+        special: bool = False,
+    ) -> Any:
         """Judge one text or many.
 
         Args:
             texts: a text, a pair of texts as a tuple, a row with the columns of the training data, or a list of such.
             scores: tell the probability of each label or choice as well.
+            threshold: probability from which on a label is an answer, as `langue.evaluate(…, precision=…)` finds it: of
+                all, or of some by name. A text of which no label has so much is unsure, and its answer None; a label
+                by name goes before others that are likelier. Where a text may have several, it has those from there on.
             special: let the names of special tokens in a text be these tokens; otherwise they are letters.
 
         Returns:
@@ -93,12 +103,13 @@ class Classify(JudgingTask):
             `{"label": …, "scores": {LABEL: PROBABILITY}}`. One answer for one text, a list for a list.
 
         Raises:
-            LangueError: a text is empty.
+            LangueError: a text is empty, or there is no such label or probability.
         """
+        least = self.thresholds(threshold)
         is_single = isinstance(texts, str | tuple | Mapping)
         many = as_list(texts, "a text, a pair of texts or a row", (str, tuple, Mapping), (str, tuple, Mapping, list))
         rows = [_row(text, f"text {number}") for number, text in enumerate(many, 1)]
-        answers = self._answers(self.scores(self.encode(rows, special)), scores)
+        answers = self._answers(self.scores(self.encode(rows, special)), scores, least)
         return answers[0] if is_single else answers
 
     def check_input(self, value: Text, place: str, special: bool = False) -> None:
@@ -158,20 +169,38 @@ class Classify(JudgingTask):
             return [1 / (1 + np.exp(-row.astype(np.float64))) for row in outputs]
         return [_softmax(row) for row in outputs]
 
-    def _answers(self, outputs: Sequence[np.ndarray], scores: bool) -> list[Any]:
+    def thresholds(self, threshold: float | Mapping[str, float] | None) -> np.ndarray:
+        """(labels,) or, of all, (1,): the probability from which on each is an answer; NaN where none is asked for.
+
+        Raises:
+            LangueError: there is no such label or probability, or the model gives no probabilities.
+        """
+        usual = self.settings.threshold if self.kind == "labels" else np.nan
+        if threshold is None:
+            return np.array([usual])
+        if self.kind == "number":
+            raise LangueError("threshold: the model gives a number, which has no probability")
+        if not isinstance(threshold, Mapping):
+            return np.array([_share(threshold)])
+        known = self.settings.labels
+        if strange := [str(name) for name in threshold if name not in known]:
+            raise LangueError(f"threshold: there is no label {strange[0]!r}; {hint(strange[0], known)}")
+        return np.array([_share(threshold[label]) if label in threshold else usual for label in known])
+
+    def _answers(self, outputs: Sequence[np.ndarray], scores: bool, least: np.ndarray | None = None) -> list[Any]:
         labels = self.settings.labels
         if self.kind == "number":
             return [float(row[0]) for row in outputs]
         probabilities = self._probabilities(outputs)
+        least = self.thresholds(None) if least is None else least
         if self.kind == "labels":
             answers: list[Any] = [
-                [label for label, share in zip(labels, row, strict=True) if share >= self.settings.threshold]
-                for row in probabilities
+                [label for label, is_sure in zip(labels, row >= least, strict=True) if is_sure] for row in probabilities
             ]
         else:
-            answers = [int(row.argmax()) for row in probabilities]
+            answers = [_surest(row, least) for row in probabilities]
             if self.kind == "label":
-                answers = [labels[number] for number in answers]
+                answers = [None if number is None else labels[number] for number in answers]
         if not scores:
             return answers
         name = "labels" if self.kind == "labels" else "label"
@@ -272,6 +301,21 @@ def _right_choices(model: Model, batch: Batch) -> Tensor:
     assert batch.targets is not None
     scores = model.classify(batch).view(batch.targets.shape).masked_fill(batch.targets == IGNORE, -torch.inf)
     return batch.targets.gather(1, scores.argmax(1, keepdim=True))[:, 0] == 1
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise LangueError(f"threshold: {value!r:.60} is no probability from 0 to 1, such as 0.9")
+    return float(value)
+
+
+def _surest(probabilities: np.ndarray, least: np.ndarray) -> int | None:
+    """The likeliest of those with a threshold that reach it; else the likeliest of all, if it has none."""
+    sure = probabilities >= least
+    if sure.any():
+        return int(np.where(sure, probabilities, -1.0).argmax())
+    likeliest = int(probabilities.argmax())
+    return likeliest if np.broadcast_to(np.isnan(least), probabilities.shape)[likeliest] else None
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
