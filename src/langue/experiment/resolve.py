@@ -63,7 +63,7 @@ def _with_start_of(recipe: Recipe, path: Path) -> Recipe:
     reads = start.checkpoint.source_tokenizer_path
     source = None if reads is None else TokenizerSettings(path=reads)
     task = training_task(recipe)
-    recipe = task.begun_from(recipe, WeightsOrigin(start.task, start.recipe, source, start.checkpoint.reading))
+    recipe = task.begun_from(recipe, WeightsOrigin(start.tasks[0], start.recipe, source, start.checkpoint.reading))
     config = with_own_head(task.start_config(config), start, task.judges)
     return recipe.replace(model=continue_config(recipe.model, config))
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from langue.errors import LangueError
-from langue.hub import PretrainedModel, is_foreign, is_published, local, purpose
+from langue.hub import PretrainedModel, is_foreign, is_published, local, purposes
 from langue.hub.settings import own_head, shared_parameters
 from langue.models import Model, ModelConfig
 from langue.models.build import plain
@@ -40,9 +40,9 @@ class Start(NamedTuple):
         return self.checkpoint.model.config
 
     @property
-    def task(self) -> str:
-        """The task that it was trained for, or that its form and heads are for."""
-        return purpose(self.checkpoint) if self.recipe is None else self.recipe.of_use().task
+    def tasks(self) -> tuple[str, ...]:
+        """The task that it was trained for, or those that its form and heads are for, the likeliest first."""
+        return purposes(self.checkpoint) if self.recipe is None else (self.recipe.of_use().task,)
 
 
 def read_start(path: Path, *, averaged: bool = False) -> Start:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from langue.errors import LangueError
+from langue.errors import LangueError, either
 from langue.experiment.run import RunFolder
 from langue.experiment.start import Start, read_start
 from langue.models import ModelConfig
 from langue.recipe import PairRecipe, Recipe
 from langue.settings import shown
-from langue.tasks import REWRITERS
 from langue.tasks.distill.settings import TaughtRecipe
 from langue.tasks.distill.texts import write_texts, writer_of
 from langue.tasks.folders import read_model
@@ -32,10 +31,9 @@ def with_teacher(recipe: Recipe) -> Recipe:
         start = read_start(path)
     except LangueError as error:
         raise LangueError(f"distill.teacher: {error}") from None
-    unsure = start.recipe is None and start.task in REWRITERS
-    if recipe.task != start.task and not (unsure and recipe.task in REWRITERS):
+    if recipe.task not in start.tasks:
         raise LangueError(
-            f"distill.teacher: {path} is a model to {start.task}, but the student learns to {recipe.task}"
+            f"distill.teacher: {path} is a model to {either(start.tasks)}, but the student learns to {recipe.task}"
         )
     _check_form(recipe, start)
     recipe = _with_hearing(_with_tokens(recipe, start), start)

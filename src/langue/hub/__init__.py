@@ -3,7 +3,7 @@
 from langue.hub.checkpoint import PretrainedModel, new_folder, read_labels, read_origin, read_reading, save_checkpoint
 from langue.hub.folder import is_published
 from langue.hub.formats import is_foreign, local, read_source
-from langue.hub.purpose import purpose
+from langue.hub.purpose import purposes
 from langue.hub.read import Precision, read_published
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "is_published",
     "local",
     "new_folder",
-    "purpose",
+    "purposes",
     "read_labels",
     "read_origin",
     "read_published",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal, overload
 from langue.errors import LangueError
 from langue.files import every_byte
 from langue.lazy import fetch
-from langue.tasks.table import USES
 
 if TYPE_CHECKING:
     from langue.hub import PretrainedModel
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from langue.tasks.task import Task
     from langue.tasks.transcribe.predict import Transcribe
     from langue.tasks.translate.predict import Translate
-
-REWRITERS = ("translate", "summarize")
 
 
 @overload
@@ -214,7 +211,7 @@ def open_task(
     wanted, recipe = (task,) if isinstance(task, str) else task, None if recipe is None else recipe.of_use()
     if checkpoint.tokenizer is None:
         raise LangueError(f"{path} holds no tokenizer; put its tokenizer.json there")
-    name = _task(checkpoint, recipe, path, wanted or ())
+    name = _task(checkpoint, recipe, wanted or ())
     kind = task_class(name)
     if wanted is not None and name not in wanted:
         raise LangueError(f"the model was trained to {name}; {kind.hint.format(path=shlex.quote(str(path)))}")
@@ -227,17 +224,13 @@ def task_class(name: str) -> type[Task]:
     return fetch(f"langue.tasks.{name}.predict:{name.capitalize()}")
 
 
-def _task(checkpoint: PretrainedModel, recipe: Recipe | None, path: Path, wanted: tuple[str, ...]) -> str:
+def _task(checkpoint: PretrainedModel, recipe: Recipe | None, wanted: tuple[str, ...]) -> str:
     """The task that a model was trained for, or of several that it can do the one that is wanted."""
-    from langue.hub import purpose
+    from langue.hub import purposes
 
     if "embed" in wanted:
         return "embed"
     if recipe is not None:
         return recipe.task
-    task = purpose(checkpoint)
-    if task in REWRITERS:
-        return next((name for name in wanted if name in REWRITERS), task)
-    if task not in USES:
-        raise LangueError(f"{path} holds a model to {task}, for which there is no task yet; known: {', '.join(USES)}")
-    return task
+    tasks = purposes(checkpoint)
+    return next((name for name in wanted if name in tasks), tasks[0])
