@@ -201,18 +201,35 @@ def test_a_window_wider_than_the_rows_that_graphs_are_written_from(tmp_path: Pat
     assert_same(model, tmp_path, 3, 16, left=False)
 
 
+WAVES = {
+    "widths": [6, 8],
+    "sizes": [40, 8],
+    "strides": [20, 16],
+    "norm": "first",
+    "position_size": 6,
+    "position_groups": 2,
+}
 HEARING: dict[str, dict[str, Any]] = {
     "attention": {"mixer": "attention", "position": "rotary"},
     "conformer": {"mixer": "attention", "block": "conformer", "convolution": 5},
     "lstm": {"mixer": "lstm", "position": "none"},
     "gru of longer steps": {"mixer": "gru", "position": "none", "audio": {"bins": 12, "strides": [1, 2]}},
+    "wav2vec 2": {"position": "none", "embedding_norm": True, "audio": {"features": "waveform", "waveform": WAVES}},
+    "a language of MMS": {
+        "position": "none",
+        "bottleneck": 3,
+        "audio": {
+            "features": "waveform",
+            "waveform": {**WAVES, "norm": "all", "bias": True, "normalise": False, "position_size": 5},
+        },
+    },
 }
 
 
 @pytest.mark.parametrize("name", HEARING)
 @torch.no_grad()
 def test_an_encoder_that_hears(name: str, tmp_path: Path) -> None:
-    fields = {"form": "encoder", "vocab_size": 9, "width": 16, "layers": 2, "heads": 2, "context": 64, "dropout": 0.5}
+    fields = {"form": "encoder", "vocab_size": 9, "width": 16, "layers": 2, "heads": 2, "context": 128, "dropout": 0.5}
     fields |= {"tie_embeddings": False, "zero_output": False, "audio": {"bins": 12, "strides": [2, 2]}}
     model = build(ModelConfig.model_validate({**fields, **HEARING[name]}), seed=4).eval()
     assert export_onnx(model, tmp_path).difference < 1e-5
@@ -225,13 +242,15 @@ def test_an_encoder_that_hears(name: str, tmp_path: Path) -> None:
         batch = objective.batch(sounds)
         valid = batch.source_valid
         valid = torch.ones(batch.source.shape[:2], dtype=torch.bool) if valid is None else valid
-        found = run(tmp_path / "model.onnx", features=batch.source, features_valid=valid)
+        source = batch.source[..., 0] if audio.features == "waveform" else batch.source
+        names = json.loads((tmp_path / "onnx.json").read_text())["graphs"]["model.onnx"]["inputs"]
+        found = run(tmp_path / "model.onnx", **dict(zip(names, (source, valid), strict=True)))
         expected = objective.log_probabilities(model, batch).numpy()
         assert found.shape == expected.shape
         for row, length in enumerate(objective.lengths(batch).tolist()):
             assert np.abs(found[row, :length] - expected[row, :length]).max() < 1e-4
     described = json.loads((tmp_path / "onnx.json").read_text())
-    assert described["audio"]["bins"] == 12
+    assert described["audio"] == audio.model_dump(mode="json")
     assert described["graphs"]["model.onnx"]["outputs"]["log_probabilities"]["shape"] == [
         "batch", "positions", "vocabulary",
     ]  # fmt: skip

@@ -20,10 +20,12 @@ from langue.extra import need
 from langue.files import STAMP, replacing_listed, write_stamp
 from langue.hub.checkpoint import LABELS, PretrainedModel, write_source_tokenizer
 from langue.models import Model, Seq2Seq
+from langue.models.audio_config import AudioConfig
 from langue.models.build import plain
 from langue.nn.layout import Layout
 from langue.nn.mel import HOP, RATE, WINDOW
 from langue.nn.state import EncoderOutput
+from langue.nn.waveform_front_end import WaveformConfig
 
 onnx, onnxruntime = (need(library, "formats", "export to ONNX") for library in ("onnx", "onnxruntime"))
 
@@ -48,6 +50,8 @@ _INPUTS = {
     "memory": (("batch", "source_length", "width"), torch.float32, "what encoder.onnx made of the source"),
     "features": (("batch", "frames", "bins"), torch.float32, "log-mel features of a recording, 100 frames a second"),
     "features_valid": (("batch", "frames"), torch.bool, "false where a frame is padding, behind the recording"),
+    "samples": (("batch", "samples"), torch.float32, "a recording"),
+    "samples_valid": (("batch", "samples"), torch.bool, "false where a sample is padding, behind the recording"),
 }
 _OUTPUTS = {
     "logits": (("batch", "length", "vocabulary"), "a score for each token"),
@@ -87,15 +91,13 @@ def export_onnx(model: Model, folder: Path | str, output: Output | None = None) 
 
     Raises:
         LangueError: the numbers differ by more than `TOLERANCE`, the model has no classifier to be asked or hears by
-            an encoder–decoder or waveforms, or the disk is full.
+            an encoder–decoder, or the disk is full.
     """
     if model.front_end is not None and model.config.form != "encoder":
         raise LangueError(
             "ONNX graphs are written of encoders that hear, not of encoder–decoders; a Whisper goes out with "
             "--format hf"
         )
-    if model.config.audio is not None and model.config.audio.features == "waveform":
-        raise LangueError("ONNX graphs are written of encoders that hear features, not waveforms; use --format hf")
     usual: Output = "logits" if model.classifier is None else "scores"
     if model.front_end is not None:
         usual = "log_probabilities"
@@ -175,18 +177,24 @@ class _Whole(_Graph):
 
 
 class _Hear(_Graph):
-    """An encoder of recordings."""
+    """An encoder of recordings, by their features or samples."""
 
     file = "model.onnx"
-    inputs = ("features", "features_valid")
 
-    def forward(self, features: Tensor, features_valid: Tensor) -> Tensor:
-        batch = Batch(features_valid, source=features, source_valid=features_valid)
-        return self.finish(self.model.hidden(batch), features_valid)
+    def __init__(self, model: Model, output: str, audio: AudioConfig):
+        super().__init__(model, output)
+        self.audio = audio
+        of_samples = audio.features == "waveform"
+        self.inputs = ("samples", "samples_valid") if of_samples else ("features", "features_valid")
+
+    def forward(self, heard: Tensor, valid: Tensor) -> Tensor:
+        source = heard[..., None] if self.audio.features == "waveform" else heard
+        return self.finish(self.model.hidden(Batch(valid, source=source, source_valid=valid)), valid)
 
     def seen(self, feeds: Mapping[str, Tensor]) -> Tensor:
-        assert self.model.config.audio is not None
-        return feeds["features_valid"][:, :: round(self.model.config.audio.stride)]
+        valid = feeds[self.inputs[1]]
+        positions = self.audio.positions(torch.tensor(valid.shape[1]))
+        return torch.arange(int(positions)) < self.audio.positions(valid.sum(1))[:, None]
 
 
 class _Encode(_Graph):
@@ -223,8 +231,8 @@ class _Decode(_Graph):
 
 
 def _graphs(model: Model, output: str) -> Sequence[_Graph]:
-    if model.front_end is not None:
-        return [_Hear(model, output)]
+    if model.config.audio is not None:
+        return [_Hear(model, output, model.config.audio)]
     if isinstance(model, Seq2Seq):
         return [_Encode(model), _Decode(model, output)]
     return [_Whole(model, output)]
@@ -266,14 +274,15 @@ def _free_axes(axes: Sequence[str]) -> dict[int, str]:
 def _feeds(graph: _Graph, model: Model, rows: int, length: int) -> dict[str, Tensor]:
     """Random inputs of a graph, padded on the left in one row and on the right in the next; recordings on the right."""
     draws = torch.Generator().manual_seed(length)
-    if model.config.audio is not None:
-        frames = min(length, model.config.context) * round(model.config.audio.stride) - 1
-        lengths = torch.linspace(frames, frames / 2, rows).long()
-        return {
-            "features": torch.randn(rows, frames, model.config.audio.bins, generator=draws),
-            "features_valid": torch.arange(frames) < lengths[:, None],
-        }
-    length = min(length, model.config.context)
+    audio, length = model.config.audio, min(length, model.config.context)
+    if audio is not None:
+        of_samples = audio.features == "waveform"
+        least = audio.waveform.least if of_samples else 1
+        frames = least + (length - 1) * audio.waveform.hop if of_samples else length * round(audio.stride) - 1
+        lengths = torch.linspace(frames, max(least, frames / 2), rows).long()
+        heard = torch.randn(rows, frames, audio.frame_width, generator=draws)
+        inputs = heard[..., 0] if of_samples else heard, torch.arange(frames) < lengths[:, None]
+        return dict(zip(graph.inputs, inputs, strict=True))
     source_length = min(length + 2, model.config.context)
     sources = model.config.source_vocab_size or model.config.vocab_size
     tensors = {
@@ -380,11 +389,21 @@ def _readme(described: Mapping[str, Any], model: Model) -> str:
     audio = model.config.audio
     if audio is None:
         return "\n".join([*lines, "The graphs keep no state: to continue a text, run the longer row.", ""])
-    lines += [
+    return "\n".join([*lines, _of_samples(audio.waveform) if audio.features == "waveform" else _of_features(audio), ""])
+
+
+def _of_features(audio: AudioConfig) -> str:
+    return (
         f"Each {audio.stride:g} frames become one position, rounded up. Features are what `langue.nn.mel.log_mel` "
         f"makes of one channel of {RATE:,} Hz: a Hann window of {WINDOW} samples every {HOP}, the squares of its "
         f"spectrum in {audio.bins} bands of Slaney's mel scale, their logarithms, normalised as `audio` in `onnx.json` "
-        f"says.",
-        "",
-    ]
-    return "\n".join(lines)
+        f"says."
+    )
+
+
+def _of_samples(waveform: WaveformConfig) -> str:
+    level = "brought to mean 0 and deviation 1, padding aside" if waveform.normalise else "between -1 and 1"
+    return (
+        f"Samples are one channel of {RATE:,} Hz, {level}; a recording has {waveform.least} at least, with silence "
+        f"behind it if need be. A position sees {waveform.least} of them, and the next one begins {waveform.hop} later."
+    )

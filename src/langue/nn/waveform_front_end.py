@@ -107,7 +107,7 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """(B, width, T) to the same shape."""
-        return self.norm(x.mT).mT
+        return self.norm(x.transpose(1, 2)).transpose(1, 2)
 
 
 class WaveConvolution(nn.Module):
@@ -148,8 +148,10 @@ class PositionConvolution(nn.Module):
         """(B, T, width) to the same shape."""
         weight = self.weight * (self.length / torch.linalg.vector_norm(self.weight, dim=(0, 1), keepdim=True))
         # Of an even size one more position comes out than went in.
-        y = F.conv1d(x.mT, weight, self.bias, padding=weight.shape[2] // 2, groups=self.groups)[..., : x.shape[1]]
-        return F.gelu(y).mT
+        y = F.conv1d(x.transpose(1, 2), weight, self.bias, padding=weight.shape[2] // 2, groups=self.groups)[
+            ..., : x.shape[1]
+        ]
+        return F.gelu(y).transpose(1, 2)
 
 
 class WaveformFrontEnd(nn.Module):
@@ -188,10 +190,10 @@ class WaveformFrontEnd(nn.Module):
         Returns:
             (B, positions, width) and (B, positions) bool or None.
         """
-        x = features.mT
+        x = features.transpose(1, 2)
         for layer in self.layers:
             x, valid = layer(x, valid)
-        x = self.projection(self.norm(x.mT))
+        x = self.projection(self.norm(x.transpose(1, 2)))
         if valid is not None:
             x = x * valid[..., None]
         return x + self.position(x), valid
