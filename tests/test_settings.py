@@ -29,6 +29,7 @@ class Outer(Settings):
     task: str
     training: Inner = Inner()
     perhaps: Inner | None = None
+    names: tuple[str, ...] = ()
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -82,6 +83,7 @@ def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
         ({"task": "a", "training": {"zzz": 1}}, "^here: unknown key training.zzz; known: learning_rate, steps$"),
         ({}, "^here: task is missing$"),
         ({"task": "a", "training": {"steps": "many"}}, "^here: training.steps: .*integer.*, got 'many'$"),
+        ({"task": "a", "names": "one"}, "^here: names: input should be a list, such as \\[one\\], got 'one'$"),
         ({"task": "a", "training": 3}, "^here: training: .*, got 3$"),
     ],
 )

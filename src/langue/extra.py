@@ -8,6 +8,10 @@ from typing import Any
 from langue.errors import LangueError, reason
 
 
+class MissingLibrary(LangueError):
+    """A library that is not there: whatever needs it fails, so that nobody goes on to the next input."""
+
+
 def need(module: str, extra: str, purpose: str) -> Any:
     """A module of an extra.
 
@@ -17,7 +21,8 @@ def need(module: str, extra: str, purpose: str) -> Any:
         purpose: what needs it, in the singular.
 
     Raises:
-        LangueError: it is not installed, or cannot be used.
+        MissingLibrary: it is not installed.
+        LangueError: it cannot be used.
     """
     return _imported(module, f"'langue[{extra}]'", purpose)
 
@@ -26,7 +31,8 @@ def need_package(module: str, package: str, purpose: str) -> Any:
     """A module of a package that is in no extra; see `need`.
 
     Raises:
-        LangueError: it is not installed, or cannot be used.
+        MissingLibrary: it is not installed.
+        LangueError: it cannot be used.
     """
     return _imported(module, package, purpose)
 
@@ -38,7 +44,7 @@ def _imported(module: str, target: str, purpose: str) -> Any:
     except Exception as error:  # a library that does not fit the others raises whatever it stumbles over
         name = module.partition(".")[0].replace("_", "-")
         if is_missing(module, error):
-            raise LangueError(f"{purpose} needs {name}: pip install {target} adds it") from None
+            raise MissingLibrary(f"{purpose} needs {name}: pip install {target} adds it") from None
         raise LangueError(
             f"{purpose} needs {name}, which is installed but cannot be used: {reason(error)}; install it anew"
         ) from error

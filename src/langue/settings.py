@@ -169,6 +169,8 @@ def _explain(kind: type[Settings], first: Mapping[str, Any]) -> str:
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     value = first.get("input")
+    if first["type"] == "tuple_type":
+        message = "input should be a list" + (f", such as [{value}]" if isinstance(value, str) else "")
     shown = f", got {value!r}" if isinstance(value, (str, int, float, bool)) else ""
     return f"{name}: {message}{shown}" if name else f"{message}{shown}"
 

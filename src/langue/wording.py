@@ -13,6 +13,11 @@ def in_words(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 
+def counted(count: int, noun: str) -> str:
+    """1, "passage" → "1 passage"; 1200, "passage" → "1,200 passages"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def short(value: float) -> str:
     """1234567 → 1.2M: at most three digits and a unit."""
     for size, unit in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):

@@ -115,7 +115,7 @@ def test_one_document_that_cannot_be_read_stops_no_other(tmp_path, name, capsys)
     (docs / "good.txt").write_text("Sound.")
     assert run(["index", "build", str(docs), "--out", place, "--kind", "memory"]) == 1
     said = capsys.readouterr().out
-    assert "1 documents in 1 passages" in said
+    assert "1 document in 1 passage" in said
     assert f"({docs}/{name})" in said
     assert run(["index", "search", place, "sound"]) == 0
 

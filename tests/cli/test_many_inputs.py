@@ -22,6 +22,7 @@ from langue.cli.subtitles import TranscriptWriter, file_names, render
 from langue.content import write_json
 from langue.data.recordings import Recording
 from langue.errors import LangueError
+from langue.extra import need_package
 from langue.files import seal
 from langue.tasks.transcribe.predict import Segment, Transcript, Word
 
@@ -49,6 +50,11 @@ def test_all_that_failed_is_a_mistake_and_one_is_told_as_it_is():
         Inputs("text", on_command_line(["bad"])).check(check)
     with pytest.raises(LangueError, match="there is no text; give one"):
         Inputs("text", [])
+
+
+def test_a_library_that_all_inputs_need_is_told_of_once():
+    with pytest.raises(LangueError, match=r"^reading needs absent: pip install absent adds it$"):
+        Inputs("text", on_command_line(["a", "b"])).check(lambda *_: need_package("absent", "absent", "reading"))
 
 
 def test_columns_that_many_rows_lack_are_told_of_once(capsys):

@@ -118,6 +118,20 @@ def test_a_label_that_is_a_text_is_refused_by_a_recipe_too(here: Path, capsys) -
     assert "the column claim_id has 72 different values in 72 rows" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", [["train", "recordings"], ["data", "look", "recordings"]])
+def test_a_missing_library_is_told_once_and_is_no_fault_of_the_recordings(
+    verb: list[str], here: Path, monkeypatch, capsys
+) -> None:
+    (here / "recordings").mkdir()
+    for name in ("one", "two", "three"):
+        (here / "recordings" / f"{name}.wav").write_bytes(b"RIFF")
+        (here / "recordings" / f"{name}.txt").write_text(name)
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    assert cli.run(verb) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "langue: reading recordings needs soundfile: pip install 'langue[audio]' adds it"
+
+
 def test_a_file_of_a_recipes_name_wins_and_it_is_said(here: Path, capsys) -> None:
     assert is_recipe("shakespeare")
     assert not is_recipe("mine.txt")

@@ -167,6 +167,4 @@ def _say_compile(facts: dict[str, Any]) -> str:
 def _verdict(facts: dict[str, Any]) -> str:
     if facts["memory_free"] < 2**30:
         return "Less than 1 GiB of memory is free: close other programs before you train."
-    if facts["extras"]["report"]["missing"]:
-        return "This machine can train. For reports to look at: pip install 'langue[report]', then langue demo."
     return "This machine can train. Try: langue demo"

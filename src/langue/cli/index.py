@@ -16,6 +16,7 @@ from langue.cli.options import AtLeastOne, Device, Flag, Json, Several, chosen
 from langue.console import print_styled, visible
 from langue.search.settings import IndexSettings
 from langue.settings import parse
+from langue.wording import counted
 
 if TYPE_CHECKING:
     from langue.search import Hit, Index
@@ -217,7 +218,7 @@ def info(index: IndexPlace, /, *, as_json: Json = False) -> None:
         print(manifest.model_dump_json())
         return
     settings, model = manifest.settings, manifest.model
-    print(f"{index}: {manifest.documents:,} documents in {manifest.passages:,} passages, kept by {settings.kind}")
+    print(f"{index}: {counted(manifest.documents, 'document')} in {counted(manifest.passages, 'passage')}, kept by {settings.kind}")
     print(f"passages of {settings.size} bytes at most, overlapping by {settings.overlap} of their sentences")
     if settings.language is not None:
         without = ", without those that are everywhere" if settings.stop_words == "drop" else ""
@@ -319,10 +320,11 @@ def _tell(index: Index, change: Change, as_json: bool) -> int:
         counts = {"documents": manifest.documents, "passages": manifest.passages}
         print(json.dumps({**counts, "change": change.as_json()}, ensure_ascii=False))
         return status
-    print(f"{index.place}: {manifest.documents:,} documents in {manifest.passages:,} passages")
+    documents, passages = counted(manifest.documents, "document"), counted(manifest.passages, "passage")
+    print(f"{index.place}: {documents} in {passages}")
     print(
         f"{change.added:,} added, {change.replaced:,} replaced, {change.unchanged:,} unchanged, "
-        f"{change.deleted:,} deleted; {change.encoded:,} passages made"
+        f"{change.deleted:,} deleted; {counted(change.encoded, 'passage')} made"
     )
     for reason, count in change.dropped.items():
         names = [name for name, why in change.named if why == reason]

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from langue.cli.status import OK, SOME_FAILED
 from langue.console import say
 from langue.errors import LangueError, MissingColumns
+from langue.extra import MissingLibrary
 
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet", ".json", ".conll", ".bio", ".iob", ".iob2")
 
@@ -91,9 +92,15 @@ class Faults:
 
     @contextmanager
     def noted(self, number: int, place: str) -> Iterator[None]:
-        """Guard around what concerns one input alone: its failure is kept and stops nothing."""
+        """Guard around what concerns one input alone: its failure is kept and stops nothing.
+
+        Raises:
+            MissingLibrary: the others would fail alike.
+        """
         try:
             yield
+        except MissingLibrary:
+            raise
         except LangueError as error:
             self.note(number, place, error)
 

@@ -13,6 +13,7 @@ from langue.data.seen_rows import SeenRow, SeenSources
 from langue.data.tally import EMPTY
 from langue.data.values import is_missing
 from langue.errors import LangueError
+from langue.extra import MissingLibrary
 
 
 def faults_of(record: SeenRow, layout: TableLayout, seen: SeenSources) -> Iterator[str]:
@@ -47,5 +48,7 @@ def _recording_faults(record: SeenRow, seen: SeenSources, audio: Any) -> Iterato
         if seconds is None:  # its header does not say, or cannot be read
             next(recording.blocks(), None)
         seen.seconds += seconds or 0.0
+    except MissingLibrary:
+        raise
     except LangueError:
         yield "recording cannot be read"

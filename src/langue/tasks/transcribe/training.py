@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from langue.data.records import Dropped
 from langue.data.sounds import SoundStore, write_sounds
 from langue.data.tally import QUARANTINE
 from langue.errors import LangueError
+from langue.extra import MissingLibrary
 from langue.files import digest, make_folders
 from langue.models import Model, evaluating
 from langue.models.audio_config import AudioConfig
@@ -223,8 +223,12 @@ def _readable(rows: Iterable[Labelled], recipe: TranscribeRecipe, advance: Any) 
     """Recordings that can be read; the others are left out here, and told when all are read."""
     for row in rows:
         advance(1.0)
-        with suppress(LangueError):
+        try:
             yield recording_of(row, recipe.transcribe.truncated).read()
+        except MissingLibrary:
+            raise
+        except LangueError:
+            continue
 
 
 def _learnable(
@@ -240,6 +244,8 @@ def _learnable(
         reason, samples = "", np.empty(0, np.float32)
         try:
             samples = recording_of(row, recipe.transcribe.truncated).read()
+        except MissingLibrary:
+            raise
         except LangueError as error:
             reason, text = UNREADABLE, str(error)
         tokens = [] if reason else tokenizer.encode(text)
