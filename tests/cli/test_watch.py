@@ -37,10 +37,11 @@ def test_the_share_that_is_over_is_that_of_the_nearest_bound(tmp_path):
     run = written_run(tmp_path / "run")
     record = read_record(run)
     assert share_done(record) == 0.5
-    assert standing(record) == "Step 20, after 10 s: 50%, about 10 s left."
+    assert standing(record, True) == "Step 20, after 10 s: 50%, about 10 s left."
+    assert standing(record, False) == "Step 20, after 10 s: 50% of its budget, and it has ended."
     (run / "recipe.yaml").write_text("task: classify\ntraining: {steps: null, epochs: 3}\n")
     assert share_done(read_record(run)) is None
-    assert standing(read_record(run)) == "Step 20, after 10 s."
+    assert standing(read_record(run), True) == standing(read_record(run), False) == "Step 20, after 10 s."
 
 
 def test_a_page_reads_itself_anew_as_long_as_the_training_goes_on(tmp_path, capsys):
@@ -54,9 +55,17 @@ def test_a_page_reads_itself_anew_as_long_as_the_training_goes_on(tmp_path, caps
     assert not is_held(run)
     assert cli.run(["watch", str(run)]) == 0
     assert REFRESH not in (run / "report.html").read_text()
-    out = capsys.readouterr().out
+    out, said = capsys.readouterr()
+    assert f"if it was interrupted, go on with: langue train {run / 'recipe.yaml'} --out {run} --resume" in said
     assert "step 10: dev loss 0.1000, accuracy 0.2500\nstep 20: dev loss 0.0500, accuracy 0.5000\n" in out
     assert "run: Step 20" in out
+
+
+def test_what_was_measured_is_json_where_that_is_wanted(tmp_path, capsys):
+    assert cli.run(["watch", str(written_run(tmp_path / "run")), "--no-page", "--json"]) == 0
+    *rows, end = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [(row["step"], row["split"], row["accuracy"]) for row in rows] == [(10, "dev", 0.25), (20, "dev", 0.5)]
+    assert end == {"run": "run", "step": 20, "seconds": 10.0, "share": 0.5, "goes_on": False}
 
 
 def test_nothing_is_drawn_or_told_twice(tmp_path):

@@ -218,7 +218,8 @@ def info(index: IndexPlace, /, *, as_json: Json = False) -> None:
         print(manifest.model_dump_json())
         return
     settings, model = manifest.settings, manifest.model
-    print(f"{index}: {counted(manifest.documents, 'document')} in {counted(manifest.passages, 'passage')}, kept by {settings.kind}")
+    documents, passages = counted(manifest.documents, "document"), counted(manifest.passages, "passage")
+    print(f"{index}: {documents} in {passages}, kept by {settings.kind}")
     print(f"passages of {settings.size} bytes at most, overlapping by {settings.overlap} of their sentences")
     if settings.language is not None:
         without = ", without those that are everywhere" if settings.stop_words == "drop" else ""

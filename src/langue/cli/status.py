@@ -1,9 +1,11 @@
-"""Exit statuses: what a shell is told of how a command ended."""
+"""The end of a command: its status for a shell, and how a training goes on."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+from pathlib import Path
 
 OK = 0
 SOME_FAILED = 1
@@ -11,6 +13,13 @@ SOME_FAILED = 1
 USER_ERROR = 2
 QUEUE_AGAIN = 75
 """A training in a job of Slurm's has saved and can be gone on with; the number is EX_TEMPFAIL of sysexits.h."""
+
+
+def going_on(run: Path) -> str:
+    """The command that goes on with a training, whose own recipe holds all that was said when it began."""
+    from langue.parallel.launch import launch
+
+    return shlex.join([*launch().launcher, "train", str(run / "recipe.yaml"), "--out", str(run), "--resume"])
 
 
 def ended_by(number: int | None) -> int:

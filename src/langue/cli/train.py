@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from langue.cli.fields import read_fields
 from langue.cli.options import AtLeastOne, Changes, Json
 from langue.cli.sources import name_of, read_sources
-from langue.cli.status import QUEUE_AGAIN, ended_by
+from langue.cli.status import QUEUE_AGAIN, ended_by, going_on
 from langue.console import say, table, visible
 from langue.errors import Interrupted
 from langue.wording import duration, in_words, short, without_gaps
@@ -69,16 +68,9 @@ def train(
         return QUEUE_AGAIN
     if is_first():
         if trained.interrupted:
-            say(f"interrupted at step {trained.step:,}; go on with: {_going_on(out)}")
+            say(f"interrupted at step {trained.step:,}; go on with: {going_on(out)}")
         print(json.dumps(trained.summary()) if as_json else _closing(trained))
     return ended_by(trained.signal if trained.interrupted else None)
-
-
-def _going_on(out: Path) -> str:
-    """The command that goes on with a run, whose own recipe holds all that was said when it began."""
-    from langue.parallel.launch import launch
-
-    return shlex.join([*launch().launcher, "train", str(out / "recipe.yaml"), "--out", str(out), "--resume"])
 
 
 def _train_seeds(recipe: Recipe, out: Path, count: int, start_from: Path | None, report: bool, as_json: bool) -> int:

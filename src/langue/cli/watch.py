@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import warnings
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from langue.cli.options import Flag
-from langue.cli.status import OK
+from langue.cli.options import Flag, Json
+from langue.cli.status import OK, going_on
 from langue.console import say, visible
 from langue.errors import LangueError
 from langue.files import is_held
@@ -46,6 +47,7 @@ def watch(
     every: Annotated[float, Parameter(validator=validators.Number(gte=0.1))] = 5.0,
     once: Flag = False,
     page: Annotated[bool, Parameter(negative="--no-page")] = True,
+    as_json: Json = False,
 ) -> int:
     """Follow a training while it goes on, until it is over.
 
@@ -58,14 +60,19 @@ def watch(
         every: Seconds between looks at it.
         once: Show how it stands, and do not wait.
         page: Draw report.html.
+        as_json: Print each evaluation as an object, and in the end one that says how far the training has come.
     """
     from rich.console import Console
     from rich.live import Live
 
+    from langue.report.live import share_done
+
     console = Console(file=getattr(sys.stdout, "rich_proxied_file", sys.stdout), highlight=False)
     followed = Followed(run, every if page else None)
-    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
-        show = _lines() if live is None else lambda record, goes_on: live.update(view(record, goes_on), refresh=True)
+    drawn = console.is_terminal and not as_json
+    with Live(console=console, auto_refresh=False) if drawn else nullcontext() as live:
+        lines = _lines(*(json.dumps, _standing_as_json) if as_json else (_in_words, _standing), once=once)
+        show = lines if live is None else lambda record, goes_on: live.update(view(record, goes_on), refresh=True)
         while True:
             goes_on = is_held(run)  # before the files are read, so that the last look sees the end
             if (record := followed.look(goes_on)) is not None:
@@ -73,6 +80,8 @@ def watch(
             if once or not goes_on:
                 break
             time.sleep(every)
+    if record is not None and not goes_on and (share_done(record) or 1) < 1:
+        say(f"if it was interrupted, go on with: {going_on(run)}")
     return OK
 
 
@@ -139,21 +148,44 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return state.st_mtime_ns, state.st_size
 
 
-def _lines() -> Callable[[Record, bool], None]:
-    """A function that prints what is new of a record, where no terminal shows it in one place."""
-    from langue.report.live import standing
+def _lines(
+    evaluation: Callable[[Row], str], end: Callable[[Record, bool], str], *, once: bool
+) -> Callable[[Record, bool], None]:
+    """A function that prints what is new of a record, where no terminal shows it in one place.
 
+    Args:
+        evaluation: the line of a row of dev data.
+        end: the last line.
+        once: nothing comes after the first look.
+    """
     printed = 0
 
     def show(record: Record, goes_on: bool) -> None:
         nonlocal printed
         for row in record.dev[printed:]:
-            print(f"step {row['step']:,}: dev {in_words(measures(row))}", flush=True)
+            print(evaluation(row), flush=True)
         printed = len(record.dev)
-        if not goes_on:
-            print(f"{record.name}: {standing(record)}", flush=True)
+        if once or not goes_on:
+            print(end(record, goes_on), flush=True)
 
     return show
+
+
+def _in_words(row: Row) -> str:
+    return f"step {row['step']:,}: dev {in_words(measures(row))}"
+
+
+def _standing(record: Record, goes_on: bool) -> str:
+    from langue.report.live import standing
+
+    return f"{record.name}: {standing(record, goes_on)}"
+
+
+def _standing_as_json(record: Record, goes_on: bool) -> str:
+    from langue.report.live import share_done
+
+    counts = {"step": record.step, "seconds": record.seconds, "share": share_done(record)}
+    return json.dumps({"run": record.name, **counts, "goes_on": goes_on})
 
 
 def measures(row: Row) -> dict[str, float]:
@@ -171,7 +203,7 @@ def view(record: Record, goes_on: bool) -> Any:
     from langue.report.live import share_done, standing
 
     share = share_done(record)
-    parts: list[Any] = [Text(visible(f"{record.name}: {standing(record)}"), style="bold")]
+    parts: list[Any] = [Text(visible(f"{record.name}: {standing(record, goes_on)}"), style="bold")]
     if share is not None and goes_on:
         parts.append(ProgressBar(total=1.0, completed=share, width=WIDTH))
     curves = Table.grid(padding=(0, 2))

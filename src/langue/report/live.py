@@ -1,4 +1,4 @@
-"""A training that goes on: how far it has come, and how long the rest will take."""
+"""The standing of a training: how far it has come, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ def share_done(record: Record) -> float | None:
     return min(1.0, max(shares)) if shares else None
 
 
-def standing(record: Record) -> str:
-    """The same in a sentence."""
-    share = share_done(record)
+def standing(record: Record, goes_on: bool) -> str:
+    """The same in a sentence; of a training that no longer goes on, how much of its budget it took."""
+    share, begun = share_done(record), f"Step {record.step:,}, after {duration(record.seconds)}"
     if share is None:
-        return f"Step {record.step:,}, after {duration(record.seconds)}."
+        return f"{begun}."
+    if not goes_on:
+        return f"{begun}: {share:.0%}{'' if share == 1 else ' of its budget, and it has ended'}."
     left = f", about {duration(record.seconds * (1 - share) / share)} left" if 0 < share < 1 and record.seconds else ""
-    return f"Step {record.step:,}, after {duration(record.seconds)}: {share:.0%}{left}."
+    return f"{begun}: {share:.0%}{left}."

@@ -6,6 +6,7 @@ import base64
 from html import escape
 from pathlib import Path
 
+from langue.files import is_held
 from langue.report import missing_extra
 from langue.report.live import standing
 from langue.report.palette import stylesheet
@@ -17,7 +18,7 @@ SMALL = "opacity:.7;font-size:.85em"
 
 
 def run_fragment(run: Path) -> str:
-    """A run's HTML, which takes its letters and colours from the notebook; without matplotlib it has no picture.
+    """A run's HTML, which takes its letters and colours from the notebook; without what draws it has no picture.
 
     Raises:
         LangueError: the folder holds no run, or a file of it is damaged.
@@ -28,7 +29,7 @@ def run_fragment(run: Path) -> str:
         f'<span style="{SMALL}">{escape(name)}</span></span>'
         for name, value in _tiles(record)
     )
-    folder = f'<div style="{SMALL}">{escape(str(run))}: {escape(standing(record))}</div>'
+    folder = f'<div style="{SMALL}">{escape(str(run))}: {escape(standing(record, is_held(run)))}</div>'
     return f'<div style="max-width:720px"><div>{tiles}</div>{_picture(record)}{folder}</div>'
 
 

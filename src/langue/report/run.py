@@ -37,7 +37,7 @@ def run_page(run: Path | str, refresh: float | None = None) -> str:
     return render(
         "run.html",
         refresh=refresh,
-        standing=standing(record),
+        standing=standing(record, refresh is not None),
         share=share_done(record),
         title=record.name,
         summary=_summary(record),
