@@ -14,6 +14,8 @@ import langue
 from labelled_rows import sentences
 from langue import cli
 from langue.cli.sources import name_of
+from langue.errors import LangueError
+from langue.experiment.training import set_up
 from langue.recipes import is_recipe
 from langue.tasks.recipes import read_recipe
 from tiny import text
@@ -25,11 +27,15 @@ SHORT = ["--training.steps", "2", "--training.device", "cpu"]
 def here(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.txt").write_text(text(1600), encoding="utf-8")
-    with (tmp_path / "claims.csv").open("w", newline="") as file:
+    write_claims(tmp_path / "claims.csv")
+    return tmp_path
+
+
+def write_claims(path: Path, seed: int = 0) -> None:
+    with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["claim_id", "statement", "region", "outcome_of_it"])
-        writer.writerows([n, row["text"], "nsew"[n % 4], row["label"]] for n, row in enumerate(sentences(80)))
-    return tmp_path
+        writer.writerows([n, row["text"], "nsew"[n % 4], row["label"]] for n, row in enumerate(sentences(80, seed)))
 
 
 def test_a_text_becomes_a_run_that_writes(here: Path, capsys) -> None:
@@ -90,6 +96,30 @@ def test_a_recipe_that_somebody_may_have_changed_is_not_written_over(here: Path)
     shutil.rmtree(here / "runs" / "mine")
     assert cli.run(["train", "mine.txt", *SHORT, "--samples.max_tokens", "0"]) == 0
     assert sorted(path.name for path in (here / "runs").glob("*.yaml")) == ["mine-2.yaml", "mine.yaml"]
+
+
+def test_data_are_enough_for_python_and_for_a_plan(here: Path, capsys) -> None:
+    assert cli.run(["plan", "claims.csv", "--training.steps", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert "text from column statement, label from column outcome_of_it" in err
+    assert "encoder-nano" in out.splitlines()[0]
+    assert "2 steps" in out
+    assert not (here / "runs").exists()
+    assert cli.run(["recipe", "new", "claims.csv", "--out", "chosen.yaml", *SHORT]) == 0
+    made = read_recipe("chosen.yaml")
+    write_claims(here / "more.csv", seed=1)
+    for sources in ("claims.csv", Path("claims.csv"), ["claims.csv", Path("more.csv")]):
+        with set_up(sources, here / "runs" / "mine") as session:
+            assert session.trainer.config.seconds == made.training.seconds
+        written = read_recipe(sorted((here / "runs").glob("mine*.yaml"))[-1])
+        assert (written.task, written.data.columns, written.model) == (made.task, made.data.columns, made.model)
+        shutil.rmtree(here / "runs" / "mine")
+    for rows in ([{"text": "a", "label": "b"}], iter(["a text"]), []):
+        with pytest.raises(LangueError, match="rows are handed over as data"):
+            langue.train(rows, "out")
+    with pytest.raises(LangueError, match=r"there is no file claim\.csv"):
+        langue.train("claim.csv", "out")
+    assert not (here / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def test_what_is_written_is_read_as_the_same_and_names_the_schema(rows: Path, tm
 
 
 def test_three_lines_say_what_is_done(rows: Path) -> None:
-    data, model, recipe = guessed(rows).lines(Path("runs/rows.yaml"), Path("runs/rows"))
+    data, model = guessed(rows).lines()
+    recipe = guessed(rows).line_of(Path("runs/rows.yaml"), Path("runs/rows"))
     assert "60 rows; text from column review, label from column stars" in data
     assert "model encoder-nano from nothing, tokenizer wordpiece; 40 s or 12 times through the data at most" in model
     assert recipe.endswith("langue train runs/rows.yaml --out runs/rows-2")

@@ -40,8 +40,7 @@ def look(
         out: A page to write, such as look.html.
         as_json: Print one JSON object.
     """
-    from langue.cli.sources import chosen_columns
-    from langue.data.look import look_at
+    from langue.data.look import chosen_columns, look_at
 
     seen = look_at(list(files), chosen_columns({"data.columns": columns} if columns else {}), task, rows)
     if out is not None:

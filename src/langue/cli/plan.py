@@ -7,16 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langue.cli.options import Changes, Json
+from langue.cli.options import AtLeastOne, Changes, Json
 
 if TYPE_CHECKING:
     from langue.plan import Plan
 
 
 def plan(
-    recipe: Path,
-    /,
-    *,
+    *sources: AtLeastOne,
     start_from: Path | None = None,
     as_json: Json = False,
     changes: Changes = (),
@@ -27,17 +25,26 @@ def plan(
     refused, with exit status 2.
 
     Args:
-        recipe: A YAML file, or the name of a recipe that comes with Langue, such as shakespeare.
+        sources: A recipe: a YAML file, or the name of one that comes with Langue, such as shakespeare. Or data, by
+            which one is chosen as langue train does.
         start_from: A run, a checkpoint, a model's folder (Hugging Face's too), hf:OWNER/NAME or package:NAME, whose
             weights the training will begin with.
         as_json: Print one JSON object.
     """
     from langue.cli.fields import read_fields
+    from langue.cli.sources import ask_columns
+    from langue.console import say
+    from langue.experiment.sources import guessed, named_recipe
     from langue.plan import make_plan
-    from langue.tasks.recipes import read_recipe
 
-    parsed = read_recipe(recipe, read_fields(changes))
-    made = make_plan(parsed, start_from)
+    fields = read_fields(changes)
+    recipe = named_recipe(sources, fields)
+    if recipe is None:
+        chosen = guessed(sources, fields, start_from, ask_columns)
+        recipe = chosen.recipe
+        for line in chosen.lines():
+            say(line)
+    made = make_plan(recipe, start_from)
     if as_json:
         derived = {"flops": made.flops, "memory_needed": made.memory_needed}
         print(json.dumps({**asdict(made), **derived}))

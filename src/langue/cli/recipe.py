@@ -48,7 +48,8 @@ def new(*sources: AtLeastOne, out: Path | None = None, start_from: Path | None =
             with.
     """
     from langue.cli.fields import read_fields
-    from langue.cli.sources import choose, name_of
+    from langue.cli.sources import ask_columns, name_of
+    from langue.experiment.sources import choose
     from langue.files import write_text
     from langue.recipes import is_recipe
 
@@ -58,7 +59,7 @@ def new(*sources: AtLeastOne, out: Path | None = None, start_from: Path | None =
     if len(sources) == 1 and is_recipe(sources[0]):
         write_text(file, _copied(sources[0], read_fields(changes), start_from))
     else:
-        choose(sources, file, Path("runs") / file.stem, read_fields(changes), start_from)
+        choose(sources, file, Path("runs") / file.stem, read_fields(changes), start_from, ask_columns)
     print(f"{file}: change it, and train by: {shlex.join(['langue', 'train', str(file)])}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from langue.cli.fields import read_fields
 from langue.cli.options import AtLeastOne, Changes, Json
-from langue.cli.sources import name_of, read_sources
+from langue.cli.sources import ask_columns, name_of
 from langue.cli.status import QUEUE_AGAIN, ended_by, going_on
 from langue.console import say, table, visible
 from langue.errors import Interrupted
@@ -52,11 +52,12 @@ def train(
         as_json: Print one JSON object with what came out.
     """
     from langue import experiment
+    from langue.experiment.sources import read_sources
     from langue.parallel import is_first
     from langue.training import latest
 
     out = out or Path("runs") / name_of(sources)
-    parsed = read_sources(sources, out, read_fields(changes), start_from, resume)
+    parsed = read_sources(sources, out, read_fields(changes), start_from, _RESUME[resume], ask_columns)
     if seeds is not None:
         return _train_seeds(parsed, out, seeds, start_from, report, as_json)
     try:

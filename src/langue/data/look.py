@@ -19,6 +19,7 @@ from langue.data.records import Dropped, excerpt
 from langue.data.row_faults import faults_of
 from langue.data.seen_rows import SeenRow, SeenSources, read_seen_rows
 from langue.errors import LangueError
+from langue.settings import override
 
 HEAD = 2_000
 """Rows by which a layout is guessed, before all the others are counted by it."""
@@ -138,6 +139,22 @@ class Look(SeenSources):
         long = [record for record in ordered if self.kind != "text" or len(record.values["text"]) >= LINE] or ordered
         places = [round(place * (len(long) - 1) / max(1, count - 1)) for place in range(count)]
         return [long[place].values for place in dict.fromkeys(places) if long]
+
+
+def chosen_columns(changes: Mapping[str, str]) -> dict[str, str]:
+    """The columns that fields of a recipe name, such as those of the command line.
+
+    Raises:
+        LangueError: they are no table of names.
+    """
+    content: dict[str, Any] = override({}, {name: value for name, value in changes.items() if name.startswith("data.")})
+    columns = content.get("data", {}).get("columns", {})
+    if not isinstance(columns, dict):
+        raise LangueError(
+            f"--data.columns: {columns!r:.60} is no table of names, such as '{{text: review, label: stars}}'"
+        )
+    text = content.get("data", {}).get("text")
+    return {**({"text": text} if text else {}), **columns}
 
 
 def look_at(

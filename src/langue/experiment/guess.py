@@ -136,8 +136,8 @@ class Guess:
     recipe: Recipe
     speed: float
 
-    def lines(self, file: Path, out: Path) -> list[str]:
-        """Three lines: the data and the task; the model and the budget; the recipe, and how to go on from it."""
+    def lines(self) -> list[str]:
+        """Two lines: the data and the task; the model and the budget."""
         recipe, training = self.recipe, self.recipe.training
         model = f"model {recipe.model.preset} from nothing, tokenizer {recipe.tokenizer.kind}"
         if recipe.model.path is not None:
@@ -147,8 +147,11 @@ class Guess:
             headline(self.seen),
             f"{model}; {_bounds(recipe)} on {where}; longer teaches more: --training.seconds "
             f"{10 * round(training.seconds or 60)}",
-            f"recipe: {file}; to change it and train again: langue train {file} --out {out}-2",
         ]
+
+    def line_of(self, file: Path, out: Path) -> str:
+        """A line about the recipe's file, and how to go on from it."""
+        return f"recipe: {file}; to change it and train again: langue train {file} --out {out}-2"
 
 
 def _bounds(recipe: Recipe) -> str:

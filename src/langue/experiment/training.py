@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -14,6 +14,7 @@ import torch
 from langue.account import unsaid
 from langue.console import remark, say
 from langue.data.tally import left_out
+from langue.errors import LangueError
 from langue.experiment.auto_batch import fits, sized
 from langue.experiment.card import write_card
 from langue.experiment.comparison import compare_with_teacher
@@ -23,6 +24,7 @@ from langue.experiment.learnt import SHOWN_ROWS, show_learnt, write_learnt
 from langue.experiment.materialize import kept_data, materialize
 from langue.experiment.resolve import begin_from, go_on_from, reconcile
 from langue.experiment.run import Run, RunFolder
+from langue.experiment.sources import read_sources
 from langue.experiment.start import copy_weights, read_start
 from langue.experiment.teacher import with_texts
 from langue.experiment.trackers import Trackers, check_installed
@@ -47,7 +49,7 @@ from langue.wording import short
 
 
 def train(
-    recipe: Recipe | Path | str | Mapping[str, Any],
+    recipe: Recipe | Path | str | Mapping[str, Any] | Sequence[Path | str],
     out: Path | str,
     *,
     data: Any = None,
@@ -55,10 +57,11 @@ def train(
     resume: bool | Literal["auto"] = False,
     report: bool = True,
 ) -> Run:
-    """Train a model by a recipe.
+    """Train a model by a recipe or by data alone.
 
     Args:
-        recipe: a recipe, the path of its file, or what would stand in it.
+        recipe: a recipe, the path of its file, its name, or what would stand in it; or a file, folder or name of data,
+            or several, by which one is chosen and put beside the run.
         out: the run folder to be made; nothing is left of it when the recipe or the data are at fault.
         data: goes before the recipe's data: a `datasets.Dataset` or `IterableDataset`, any iterable of texts or of rows
             by column name, or a mapping with such for train, dev and test, as a `datasets.DatasetDict` is. The run
@@ -126,7 +129,7 @@ class Training:
 
 @contextmanager
 def set_up(
-    recipe: Recipe | Path | str | Mapping[str, Any],
+    recipe: Recipe | Path | str | Mapping[str, Any] | Sequence[Path | str],
     out: Path | str,
     *,
     data: Any = None,
@@ -134,9 +137,9 @@ def set_up(
     resume: bool | Literal["auto"] = False,
 ) -> Iterator[Training]:
     """Set up what `train` goes through, and hold its folder inside."""
-    if not isinstance(recipe, Recipe):
-        recipe = read_recipe(recipe, {} if data is None else {"data.train": "given"})
     folder = RunFolder(Path(out))
+    if not isinstance(recipe, Recipe):
+        recipe = _read(recipe, folder, data, start_from, resume)
     device = choose_device(recipe.training.device)
     process_group(device)
     resume = folder.is_run() if resume == "auto" else resume
@@ -156,6 +159,23 @@ def set_up(
                 trainer = _build(folder.recipe(), folder, trackers).trainer
         with trackers.following(folder, trainer):
             yield Training(trainer, folder, trackers)
+
+
+def _read(
+    source: Path | str | Mapping[str, Any] | Sequence[Path | str],
+    folder: RunFolder,
+    data: Any,
+    start_from: Path | str | None,
+    resume: bool | Literal["auto"],
+) -> Recipe:
+    """The recipe that is named or written out, or one that is chosen by data."""
+    if isinstance(source, Mapping) or (data is not None and isinstance(source, str | Path)):
+        return read_recipe(source, {} if data is None else {"data.train": "given"})
+    sources = [source] if isinstance(source, str | Path) else source
+    is_named = isinstance(sources, Sequence) and sources and all(isinstance(name, str | Path) for name in sources)
+    if data is not None or not is_named:
+        raise LangueError("rows are handed over as data=…, beside a recipe or its name, such as classify")
+    return read_sources([str(name) for name in sources], folder.path, {}, start_from, resume)
 
 
 def _begin(recipe: Recipe, folder: RunFolder, trackers: Trackers) -> Trainer:
