@@ -111,6 +111,7 @@ def test_data_of_any_name_stay_in_their_cell(tmp_path: Path) -> None:
 def test_base_models_have_names_without_folders() -> None:
     assert base_name(Path("/home/me/models/minilm")) == "minilm"
     assert base_name(Path("hf:owner/name")) == "owner/name"
+    assert base_name(Path("hf:owner/mms/adapter.fra.safetensors@main")) == "owner/mms"
     assert base_name(Path("/x/runs/mine/checkpoints/step-00000100")) == "mine/step-00000100"
 
 

@@ -194,14 +194,17 @@ def test_a_language_learns_more_and_its_adapter_goes_back(folder: Path, tmp_path
     run, start = tmp_path / "run", named(folder, "abc")
     write_spoken(tmp_path / "data")
     command = ["train", "transcribe", "--data.train", str(tmp_path / "data" / "test.tsv"), "--data.dev", "0.2"]
-    command += ["--start-from", str(start), "--training.epochs", "1", "--training.batch_tokens", "400"]
+    command += ["--training.epochs", "1", "--training.batch_tokens", "400"]
     command += ["--training.freeze", "all-but-bottlenecks", "--training.device", "cpu"]
-    assert cli([*command, "--out", str(run)]) == 0
+    assert cli([*command, "--start-from", str(start), "--out", str(run)]) == 0
     before, after = read_published(start).model, langue.load(run)
     assert after.tokenizer.encode("ab d") == [5, 6, 4, 8]
     for (name, old), new in zip(before.named_parameters(), after.model.parameters(), strict=True):
         assert torch.equal(old, new) != (".bottleneck." in name or name.startswith("head.")), name
     assert cli(["export", str(run), str(tmp_path / "again"), "--format", "hf"]) == 0
+    assert cli([*command, "--start-from", str(run), "--out", str(tmp_path / "later")]) == 0
+    assert cli(["export", str(tmp_path / "later"), str(tmp_path / "last"), "--format", "hf"]) == 0
+    assert named(tmp_path / "last", "abc").is_file()
     # The adapter alone, beside the model that it was taught with.
     shutil.copytree(folder, tmp_path / "beside")
     shutil.copy(named(tmp_path / "again", "abc"), tmp_path / "beside")

@@ -21,7 +21,7 @@ from langue.metrics.cost import Cost
 from langue.models import ModelConfig, read_base
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
-from langue.remote import bare, is_name
+from langue.remote import bare, folder_of, is_name
 from langue.report.cost import cost_rows, read_cost
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
@@ -202,7 +202,8 @@ def card(folder: RunFolder, name: str | None = None, published: Mapping[str, Any
 
 
 def base_name(path: Path) -> str:
-    """The name of trained weights, without the folders of the machine they lay on."""
+    """The name of trained weights, without the folders of the machine they lay on, or the file of a language."""
+    path = folder_of(path)
     if is_name(path):
         return bare(path)
     return "/".join(path.parts[-3::2]) if path.parent.name == "checkpoints" else path.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from langue.errors import LangueError
 from langue.files import check_folder
 from langue.hub import PretrainedModel, is_foreign, local, read_labels, read_origin, read_reading, read_source
 from langue.hub.checkpoint import SOURCE_TOKENIZER
-from langue.hub.folder import read_if_there
+from langue.hub.folder import language_in, read_if_there
 from langue.hub.peft import read_peft
 from langue.hub.peft_settings import is_peft
 from langue.models import Base, Model, assemble
@@ -147,19 +148,19 @@ class ModelFolder:
 
 
 def _begun_as(recipe: Recipe | None) -> dict[str, Any]:
-    """The family of the folder that a run began from, where that is there still, and the language that it was named by:
-    of several families that a model fits it goes out as this one."""
+    """The family of the folder that a run, or the run before it, began from, where that is there still, and its
+    language if it is of one of several: of several families that a model fits it goes out as this one."""
     place = None if recipe is None else recipe.model.path
     if place is None:
         return {}
-    language = {} if (name := language_of(place)) is None else {"language": name}
-    if is_name(place):
-        return language
-    try:
-        settings = language | (read_if_there(folder_of(place) / CONFIG) or read_origin(place / "model"))
-    except LangueError:  # what became of it since is no matter of this run's
-        return language
-    return {name: settings[name] for name in ("model_type", "language") if name in settings}
+    language = language_of(place)
+    if not is_name(place):
+        with suppress(LangueError):  # what became of it since is no matter of this run's
+            language, folder = language_in(place), folder_of(place)
+            own = read_if_there(folder / CONFIG) or read_origin(folder / "model")
+            settings = {"language": language, **(own or _begun_as(ModelFolder(folder, _run_around(folder)).recipe()))}
+            return {name: settings[name] for name in ("model_type", "language") if settings.get(name)}
+    return {} if language is None else {"language": language}
 
 
 def _run_around(path: Path) -> Path:
