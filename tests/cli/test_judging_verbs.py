@@ -202,7 +202,7 @@ def test_a_benchmark_from_its_folder_to_its_submission(tmp_path, capsys):
         ),
         (
             ["evaluate", "RUN", "--data", "x", "--suite", "glue", "--stride", "3", "--text", "b"],
-            "--stride and --text are for one run without --suite",
+            "--text and --stride are for one run without --suite",
         ),
         (
             ["evaluate", "RUN", "--environment", "Langue/Write-v0", "--split", "dev"],

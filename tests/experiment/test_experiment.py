@@ -20,11 +20,11 @@ import langue
 from langue import cli, machine
 from langue.data.prepare import prepare
 from langue.errors import LangueError
-from langue.evaluation import evaluate_text
 from langue.experiment import Run, RunFolder, train, training
 from langue.experiment.fit import Shape, check_fit
 from langue.models import ModelConfig, load_model
 from langue.models.count import memory
+from langue.tasks.generate.evaluate import evaluate_text
 from langue.tasks.recipes import read_recipe
 from langue.tasks.stores import is_store, open_data
 from langue.text import Tokenizer

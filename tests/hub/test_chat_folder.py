@@ -15,13 +15,13 @@ from tokenizers import processors
 import langue
 from langue.data import Packed, Windows
 from langue.data.prepare import prepare
-from langue.evaluation import evaluate_text
 from langue.hub.checkpoint import save_checkpoint
 from langue.hub.formats import read_source, write_format
 from langue.hub.gguf_file import GGUFFile
 from langue.objectives import Causal
 from langue.tasks import load
 from langue.tasks.folders import read_model
+from langue.tasks.generate.evaluate import evaluate_text
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.text.special import END, MASK, SEPARATOR, START
 

@@ -23,16 +23,7 @@ def evaluate(
     *,
     data: str | None = None,
     suite: Literal["glue", "superglue", "squad"] | None = None,
-    benchmark: str | None = None,
-    split: str | None = None,
-    predictions: Path | None = None,
-    precision: float | None = None,
-    mistakes: Path | None = None,
-    rerank: Path | None = None,
-    rerank_depth: int | None = None,
-    stride: int | None = None,
-    reading: MeasureOptions = MeasureOptions(),  # noqa: B008 - it is frozen
-    language: str | None = None,
+    measuring: MeasureOptions = MeasureOptions(),  # noqa: B008 - it is frozen
     environment: str | None = None,
     changes: EnvironmentChanges = (),
     playing: PlayOptions = PlayOptions(),  # noqa: B008 - it is frozen
@@ -61,21 +52,7 @@ def evaluate(
             --benchmark the
             folder of its files.
         suite: Measure on all tasks of a suite that the run, or one of the runs in its folder, was trained for.
-        benchmark: Measure on one task, such as glue/CoLA; the one the run was trained on by default. With beir, an hf:
-            name is taken for a search set.
-        split: Of a benchmark: dev, test, … By default dev, of a search set test.
-        predictions: Write the answers: to a file, a benchmark's in its own format, or for a suite to a folder. What a
-            search found is written as a run file of TREC's.
-        precision: Find the lowest probability from which on a classifier's or tagger's answers are right so often, such
-            as 0.9.
-        mistakes: Write a page as well of a classifier's or tagger's wrong answers, the worst first, with the scores of
-            each label, what was taken for what, and how far probabilities can be trusted.
-        rerank: A classifier of pairs that judges the best of what a search found anew.
-        rerank_depth: How many of the best it judges; 100 by default.
-        stride: Tokens by which a writer's window slides: from 1 to its context; half of the context by default.
-        reading: How texts and tables are read.
-        language: Code of the language that a translator or summariser writes, such as zh, which decides how BLEU, TER
-            and ROUGE split it; by default as its recipe or tags say, or by the script of what people wrote.
+        measuring: What is measured, and how the data for it are read.
         environment: Measure by the rewards of an environment, by its name or a YAML file, as of langue play;
             --data is its setting of this name.
         playing: Episodes, and how they are played.
@@ -84,34 +61,30 @@ def evaluate(
     from langue.evaluation.run import evaluate as measure
     from langue.evaluation.suite import evaluate_suite
 
-    options: dict[str, Any] = {"stride": stride, "language": language, "rerank": rerank, **chosen(reading)}
-    options |= {"benchmark": benchmark, "rerank_depth": rerank_depth, "precision": precision}
-    differing = {name: value is not None for name, value in options.items()}
-    of_data = {"suite": suite is not None, "split": split is not None, "predictions": predictions is not None}
-    of_data |= {"mistakes": mistakes is not None}
+    options = {name: value for name, value in chosen(measuring).items() if value is not None}
     if environment is not None:
-        refuse_options(of_data | differing, "--data without --environment, whose episodes are all that is measured")
+        differing = {"suite": suite is not None, **dict.fromkeys(options, True)}
+        refuse_options(differing, "--data without --environment, whose episodes are all that is measured")
         return _show(_on_environment(run, environment, data, changes, playing, device, adapter, weights), as_json)
     if data is None:
         raise LangueError("there is nothing to measure on; give --data, or --environment")
     if changes or playing != PlayOptions():
         raise LangueError("--set, --episodes and how answers are drawn are for --environment, which is not given")
-    for place in (predictions, mistakes):
+    mistakes = options.pop("mistakes", None)
+    for place in (options.get("predictions"), mistakes):
         check_out(place, data)
     if suite is not None:
-        beside = {"mistakes": mistakes is not None, "adapter": adapter is not None, "weights": weights != "widen"}
-        refuse_options(
-            differing | beside,
-            "one run without --suite, whose tasks say how they are measured",
-        )
-        result = evaluate_suite(run, suite, data, split=split or "dev", predictions=predictions, device=device)
-    else:
-        if mistakes is not None:
-            need("jinja2", "report", "a page of mistakes")
-        options |= {"split": split, "predictions": predictions, "mistakes": mistakes is not None}
-        result = measure(run, data, adapter=adapter, weights=weights, device=device, **options)
-        if mistakes is not None:
-            _write_page(mistakes, run, result)
+        kept = {name: options.pop(name) for name in ("split", "predictions") if name in options}
+        differing = {"mistakes": mistakes is not None, "adapter": adapter is not None, "weights": weights != "widen"}
+        differing |= dict.fromkeys(options, True)
+        refuse_options(differing, "one run without --suite, whose tasks say how they are measured")
+        return _show(evaluate_suite(run, suite, data, device=device, **kept), as_json)
+    if mistakes is not None:
+        need("jinja2", "report", "a page of mistakes")
+    options["mistakes"] = mistakes is not None
+    result = measure(run, data, adapter=adapter, weights=weights, device=device, **options)
+    if mistakes is not None:
+        _write_page(mistakes, run, result)
     return _show(result, as_json)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from langue.data.settings import ReadSettings, Unit
 from langue.errors import LangueError, as_option
+from langue.evaluation.measurement import MeasureSettings
 from langue.settings import Settings
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -108,8 +109,22 @@ class TableOptions(BoundOptions):
 
 
 @Parameter(name="*", negative="")
-class MeasureOptions(TableOptions):
+class ReadingOptions(TableOptions):
     """The way in which text, rows or pairs are read that a model is measured on."""
 
     documents: Unit = "file"
     text: str = "text"
+
+
+@Parameter(name="*", negative="")
+class MeasureOptions(MeasureSettings):
+    """The way in which a model is measured, and how the data for it are read."""
+
+    columns: str | None = None
+    max_line_bytes: Annotated[int, AS_TRAINED] = Field(default=1 << 20, ge=1, lt=1 << 31)
+    max_dropped: Annotated[float, AS_TRAINED] = Field(default=0.05, ge=0, le=1)
+    mistakes: Path | None = None
+    """Write a page as well of a classifier's or tagger's wrong answers, the worst first, with the scores of each label,
+    what was taken for what, and how far probabilities can be trusted."""
+    rerank: Path | None = None
+    """A classifier of pairs that judges the best of what a search found anew."""

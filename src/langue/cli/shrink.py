@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from langue.cli.inputs import json_line
-from langue.cli.options import Device, Json, MeasureOptions, chosen
+from langue.cli.options import Device, Json, ReadingOptions, chosen
 from langue.console import table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def shrink(
     calibrate: str | None = None,
     measure: str | None = None,
     at_most: float | None = None,
-    reading: MeasureOptions = MeasureOptions(),  # noqa: B008 - it is frozen
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008 - it is frozen
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

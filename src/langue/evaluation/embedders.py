@@ -7,32 +7,52 @@ from pathlib import Path
 from typing import Any
 
 from langue.console import remark
-from langue.data import DataSettings, Tally
+from langue.data import TableDataSettings, Tally
 from langue.data.benchmarks import read_beir
 from langue.data.labelled import Labelled, read_labelled, read_task
 from langue.errors import LangueError
-from langue.evaluation.search import evaluate_search
+from langue.evaluation.measurement import MeasureSettings
+from langue.evaluation.search import RERANKED, evaluate_search
+from langue.evaluation.settings import is_search_set, recipe_data, refuse_split
 from langue.evaluation.vectors import evaluate_vectors
 from langue.files import write_text
+from langue.search.rerank import load_reranker
 
 BEIR = "beir"
 """Stands for a benchmark where data is a search set."""
 
 
-def evaluate_searches(
-    task: Any, data: str, split: str, judge: Any, depth: int, predictions: Path | None
-) -> dict[str, Any]:
-    """The metrics of a model of vectors on a search set, and counts of what was read.
+def evaluate_vector_data(task: Any, data: Any, settings: MeasureSettings, run: Path | str | None) -> dict[str, Any]:
+    """The metrics of a model of vectors on a search set or on a table, and counts of what was read.
 
     Raises:
-        LangueError: the set cannot be read.
+        LangueError: it cannot be read, holds nothing to measure vectors by, or a setting is for the other one.
     """
-    search_set = read_beir(data, split)
+    if settings.benchmark == BEIR or is_search_set(data):
+        return _on_search_set(task, data, settings)
+    if settings.rerank is not None:
+        raise LangueError("--rerank is for a search set, such as a BEIR folder; there is no search to judge here")
+    if settings.predictions is not None:
+        raise LangueError("vectors are no answers that can be written; leave out --predictions")
+    recipe, tally = recipe_data(run, task.name, settings.reading), Tally()
+    if settings.benchmark is not None:
+        rows = read_task(settings.benchmark, data, settings.split or "dev")
+    else:
+        refuse_split(settings.split, data)
+        rows = _read_table(data, recipe, tally, renamed=settings.columns is not None)
+    counts = {"examples": len(rows), "rows": len(rows), "dropped": tally.dropped()}
+    return {**counts, **evaluate_vectors(task, rows, settings.benchmark)}
+
+
+def _on_search_set(task: Any, data: str, settings: MeasureSettings) -> dict[str, Any]:
+    judge = None if settings.rerank is None else load_reranker(settings.rerank, str(task.model.device))
+    search_set = read_beir(data, settings.split or "test")
     if search_set.missing:
         remark(f"{data} judges {search_set.missing:,} documents as relevant that it does not hold")
+    depth = RERANKED if settings.rerank_depth is None else settings.rerank_depth
     measured, rankings = evaluate_search(task, search_set, judge, depth)
-    if predictions is not None:
-        _write_rankings(predictions, rankings)
+    if settings.predictions is not None:
+        _write_rankings(settings.predictions, rankings)
     queries, documents = len(search_set.queries), len(search_set.documents)
     counts = {"examples": queries, "queries": queries, "documents": documents}
     dropped = {"query without judgements": search_set.unjudged, "judged document that is missing": search_set.missing}
@@ -51,56 +71,11 @@ def _write_rankings(path: Path, rankings: dict[str, dict[str, list[str]]]) -> No
     write_text(path, "".join(lines))
 
 
-def evaluate_table(
-    task: Any,
-    data: Any,
-    recipe: DataSettings,
-    *,
-    benchmark: str | None = None,
-    split: str | None = None,
-    predictions: Path | None = None,
-    renamed: bool = False,
-) -> dict[str, Any]:
-    """The metrics of a model of vectors on a table, and counts of what was read.
-
-    Args:
-        task: the model.
-        data: the table.
-        recipe: how it is read.
-        benchmark: the task whose rows they are.
-        split: of a benchmark.
-        predictions: to be None.
-        renamed: the recipe's columns are this table's, and not just those of the training.
-
-    Raises:
-        LangueError: the table cannot be read, or holds nothing to measure vectors by.
-    """
-    if predictions is not None:
-        raise LangueError("vectors are no answers that can be written; leave out --predictions")
-    tally = Tally()
-    if benchmark is not None:
-        rows = read_task(benchmark, data, split or "dev")
-    elif renamed:
-        refuse_split(split, data)
-        rows = list(read_labelled(data, recipe, tally))
-    else:
-        refuse_split(split, data)
-        reading = recipe.replace(columns={})
-        rows = _renamed(list(read_labelled(data, reading, tally)), recipe.columns)
-    counts = {"examples": len(rows), "rows": len(rows), "dropped": tally.dropped()}
-    return {**counts, **evaluate_vectors(task, rows, benchmark)}
-
-
-def refuse_split(split: str | None, data: Any) -> None:
-    """Refuse to look for a split in a table.
-
-    Raises:
-        LangueError: there is one to look for.
-    """
-    if split is not None:
-        raise LangueError(
-            f"--split is for benchmarks and search sets, and {data if isinstance(data, str) else 'rows'} is neither"
-        )
+def _read_table(data: Any, recipe: TableDataSettings, tally: Tally, *, renamed: bool) -> list[Labelled]:
+    """The rows of a table, whose columns the recipe names, or just those of the training."""
+    if renamed:
+        return list(read_labelled(data, recipe, tally))
+    return _renamed(list(read_labelled(data, recipe.replace(columns={}), tally)), recipe.columns)
 
 
 def _renamed(rows: list[Labelled], columns: Mapping[str, str]) -> list[Labelled]:

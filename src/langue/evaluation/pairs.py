@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from langue.console import say
 from langue.data import PairDataSettings, ReadSettings, Tally
 from langue.data.parallel import Pair, read_any_pairs, valid_pairs
 from langue.errors import LangueError
+from langue.evaluation.measurement import MeasureSettings
+from langue.evaluation.settings import recipe_data
+from langue.files import write_text
 from langue.metrics.significance import Difference, approximate_randomization
 from langue.metrics.translation import Languages
 from langue.tasks.rewriting.predict import Rewrite
@@ -35,26 +39,31 @@ def read_pairs_of(task: Any, data: Any, settings: PairDataSettings, tally: Tally
     return [pair if pair.tags else pair._replace(tags=usual) for pair in pairs]
 
 
-def evaluate_pairs(
-    task: Rewrite, pairs: Sequence[Pair], language: str | None = None
-) -> tuple[dict[str, Any], list[str]]:
-    """Metrics, intervals of 95 %, signatures, and of summaries the baselines; and the model's answers.
+def evaluate_pairs(task: Rewrite, data: Any, settings: MeasureSettings, run: Path | str | None) -> dict[str, Any]:
+    """Counts, metrics, intervals of 95 %, signatures, and of summaries the baselines.
 
     Args:
         task: a task.
-        pairs: texts, and what people made of them.
-        language: of the latter, which decides how they are split; by default as the task knows, or by their script.
+        data: texts, and what people made of them.
+        settings: of which language is that of the latter, by default as the task knows, or by their script.
+        run: the run that says how pairs are read.
     """
-    languages = language or task.languages_of(pairs)
+    tally = Tally()
+    pairs = read_pairs_of(task, data, recipe_data(run, task.name, settings.reading), tally)
+    languages = settings.language or task.languages_of(pairs)
     answers = task.write(pairs)
     metrics, statistics = task.loss(pairs), task.statistics(answers, [pair.target for pair in pairs], languages)
-    result = {
+    if settings.predictions is not None:
+        write_text(settings.predictions, "".join(answer.replace("\n", " ") + "\n" for answer in answers))
+    optional = {"signatures": dict(statistics.signatures), "baselines": task.baselines(pairs, languages)}
+    return {
+        "examples": len(pairs),
+        "rows": len(pairs),
+        "dropped": tally.dropped(),
         "metrics": {**metrics, **statistics.scores()},
         "intervals": statistics.intervals(),
-        "signatures": dict(statistics.signatures),
-        "baselines": task.baselines(pairs, languages),
+        **{name: part for name, part in optional.items() if part},
     }
-    return {name: part for name, part in result.items() if part}, answers
 
 
 def compare(

@@ -59,6 +59,18 @@ def is_search_set(data: Any) -> bool:
     return isinstance(data, str) and is_beir(data)
 
 
+def refuse_split(split: str | None, data: Any) -> None:
+    """Refuse to look for a split in a table.
+
+    Raises:
+        LangueError: there is one to look for.
+    """
+    if split is not None:
+        raise LangueError(
+            f"--split is for benchmarks and search sets, and {data if isinstance(data, str) else 'rows'} is neither"
+        )
+
+
 def reading_as(settings: Mapping[str, Any], verb: str) -> dict[str, Any]:
     """The settings of data that a user gave a verb, checked; without those that are None.
 

@@ -11,47 +11,46 @@ from langue.data import TableDataSettings, Tally
 from langue.data.benchmarks import find_benchmark, write_submission
 from langue.data.labelled import HUB, Labelled, read_labelled, read_task
 from langue.errors import LangueError
-from langue.evaluation.embedders import refuse_split
+from langue.evaluation.measurement import MeasureSettings
+from langue.evaluation.settings import recipe_data, refuse_split
 from langue.files import write_text
 from langue.metrics.benchmarks import score
 from langue.tasks.judging import JudgedRows, JudgingTask
 from langue.tasks.references import ReferenceTask
 
 
-def evaluate_rows(
-    task: Any,
-    data: Any,
-    recipe: TableDataSettings,
-    *,
-    benchmark: str | None,
-    split: str | None,
-    predictions: Path | None,
-    renamed: bool,
-    precision: float | None,
-    mistakes: bool,
-) -> dict[str, Any]:
+def evaluate_rows(task: Any, data: Any, settings: MeasureSettings, run: Path | str | None) -> dict[str, Any]:
+    """Counts and metrics of labelled rows, and all that can be said of answers that are right or wrong.
+
+    Args:
+        task: what answers them.
+        data: the rows, or the folder of a benchmark's files.
+        settings: of which benchmark is by default the one that the run was trained on, of a folder.
+        run: the run that says how rows are read.
+    """
+    recipe: TableDataSettings = recipe_data(run, task.name, settings.reading)
     its_own = isinstance(data, str) and (Path(data).is_dir() or data in (HUB, recipe.folder))
-    name = benchmark or (recipe.benchmark if its_own else None)
+    name = settings.benchmark or (recipe.benchmark if its_own else None)
     tally = Tally()
     if name is not None:
-        metrics, answers, rows = on_benchmark(task, name, data, split or "dev")
+        metrics, answers, rows = on_benchmark(task, name, data, settings.split or "dev")
         judged = judged_rows(task, [row for row in rows if "label" in row.values])
     else:
-        refuse_split(split, data)
+        refuse_split(settings.split, data)
         # The layout of SQuAD has names of its own.
-        columns = {} if isinstance(data, str) and data.endswith(".json") and not renamed else recipe.columns
-        rows = list(read_labelled(data, recipe.replace(columns=columns), tally))
+        own_names = isinstance(data, str) and data.endswith(".json") and settings.columns is None
+        rows = list(read_labelled(data, recipe.replace(columns={}) if own_names else recipe, tally))
         judged = judged_rows(task, rows)
         metrics, answers = task.evaluate(rows) if judged is None else (task.metrics_of(judged), judged.answers)
-    if predictions is not None:
-        write_predictions(predictions, name, rows, answers)
+    if settings.predictions is not None:
+        write_predictions(settings.predictions, name, rows, answers)
     return {
         "examples": len(rows),
         "rows": len(rows),
         "dropped": tally.dropped(),
         "metrics": metrics,
         **_intervals(task, answers, rows),
-        **_judging(judged, precision, mistakes),
+        **_judging(judged, settings.precision, settings.mistakes),
     }
 
 
