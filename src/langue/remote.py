@@ -88,7 +88,7 @@ def language_of(source: Path | str) -> str | None:
     """The language of a model that is named by the file of one: fra of mms-1b-fl102/adapter.fra.safetensors."""
     before, after = LANGUAGE.split("{}")
     match = re.fullmatch(
-        rf"{re.escape(before)}(.+){re.escape(after)}", _text(source).rpartition("/")[2].partition("@")[0]
+        rf"{re.escape(before)}([\w-]+){re.escape(after)}", _text(source).rpartition("/")[2].partition("@")[0]
     )
     return None if match is None else match[1]
 

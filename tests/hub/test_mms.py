@@ -190,6 +190,17 @@ def test_an_adapter_that_lacks_or_holds_what_it_should_not_is_refused(folder: Pa
         read_published(file)
 
 
+def test_the_name_of_a_language_leads_out_of_no_folder(folder: Path, tmp_path: Path) -> None:
+    (hostile := tmp_path / "in" / "hostile").mkdir(parents=True)
+    for file in ("config.json", "model.safetensors", "preprocessor_config.json"):
+        shutil.copy(folder / file, hostile)
+    (hostile / "vocab.json").write_text(json.dumps({"x/../../../evil": VOCABULARIES["abc"]}))
+    (tmp_path / "adapter.x").mkdir()
+    assert cli(["export", str(hostile), str(tmp_path / "out"), "--format", "hf"]) == 0
+    assert not list(tmp_path.rglob("*evil*"))
+    assert json.loads((tmp_path / "out" / "vocab.json").read_text()) == VOCABULARIES["abc"]
+
+
 def test_a_language_learns_more_and_its_adapter_goes_back(folder: Path, tmp_path: Path) -> None:
     run, start = tmp_path / "run", named(folder, "abc")
     write_spoken(tmp_path / "data")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,12 @@ def language_in(path: Path) -> str | None:
     """The language of a model: that by whose file it is named, or the only one that its folder has letters of."""
     known = languages_in(read_if_there(folder_of(path) / VOCABULARY))
     return language_of(path) or (known[0] if len(known) == 1 else None)
+
+
+def language_from(origin: Mapping[str, Any]) -> str | None:
+    """The language of an origin (`PretrainedModel.origin`), by which a file may be named."""
+    name = origin.get("language")
+    return language_of(LANGUAGE.format(name)) if isinstance(name, str) else None
 
 
 def in_language(path: Path, language: str) -> Path:

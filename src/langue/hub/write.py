@@ -20,7 +20,7 @@ from langue.errors import LangueError
 from langue.files import STAMP, write_stamp
 from langue.hub.checkpoint import PretrainedModel
 from langue.hub.family import Family, HeadSettings
-from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS
+from langue.hub.folder import BEGINNINGS, CONFIG, GENERATION, GENERATION_ONLY, WEIGHTS, language_from
 from langue.hub.keys import parameter_keys
 from langue.hub.read import read_published
 from langue.hub.sentence import write_sentence
@@ -166,7 +166,7 @@ def _weight_files(
     tensors: dict[str, Tensor], family: Family, config: ModelConfig, origin: Mapping[str, Any]
 ) -> dict[str, dict[str, Tensor]]:
     """All tensors in one file, and those that belong to the language that a model is of in another one besides."""
-    language = origin.get("language")
+    language = language_from(origin)
     if language is None or config.bottleneck is None:
         return {WEIGHTS: tensors}
     own = {name: tensor for name, tensor in tensors.items() if re.fullmatch(family.of_language, name)}

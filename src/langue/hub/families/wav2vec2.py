@@ -10,6 +10,7 @@ from typing import Any
 from langue.hub.families.bert import FIXED as BERT
 from langue.hub.families.gpt2 import ACTIVATIONS
 from langue.hub.family import Also, Entry, Family, HeadSettings, Key, Named, Off, Only, Same, Unused, refusal
+from langue.hub.folder import language_from
 from langue.models import ModelConfig
 from langue.nn.mel import RATE
 from langue.text import Tokenizer
@@ -140,7 +141,7 @@ def files(tokenizer: Tokenizer, config: ModelConfig, origin: Mapping[str, Any]) 
         "do_normalize": config.audio.waveform.normalise,
         "return_attention_mask": config.audio.waveform.norm == "all",
     }  # fmt: skip
-    return {"preprocessor_config.json": extractor, **_letters(tokenizer, origin.get("language"))}
+    return {"preprocessor_config.json": extractor, **_letters(tokenizer, language_from(origin))}
 
 
 def _letters(tokenizer: Tokenizer, language: str | None) -> dict[str, dict[str, Any]]:
