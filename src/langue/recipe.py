@@ -150,6 +150,11 @@ class Recipe(Settings):
             return config
         return config.replace(adapter=self.adapt.adapter(), quantization=_BASES[self.adapt.base])
 
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """The fields of Transformers' config.json that tell how to use a model which was trained by it."""
+        return {}
+
     def of_use(self) -> Recipe:
         """The recipe of the task that the trained model is for, where that is another."""
         return self

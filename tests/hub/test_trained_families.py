@@ -103,6 +103,31 @@ def test_theirs_computes_the_same(family: str, start: str, task: str, tmp_path: 
     torch.testing.assert_close(ours, said, atol=1e-4, rtol=0)
 
 
+def test_several_labels_and_numbers_are_told_as_transformers_tells_them(tmp_path: Path) -> None:
+    """By which a pipeline of theirs gives each label a probability of its own, and we do again."""
+    begin("bert", tmp_path / "base")
+    for kind, labels, problem in [
+        ("labels", ["a", "a|b", "b", "c"], "multi_label_classification"),
+        ("number", ["1", "2.5", "3"], "regression"),
+        ("label", ["a", "b"], "single_label_classification"),
+    ]:
+        rows = [{"text": f"the {word} fox", "label": label} for word in ("quick", "lazy", "brown") for label in labels]
+        (tmp_path / "kinds.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        recipe = recipe_of("classify", tmp_path, classify={"kind": kind})
+        recipe = recipe.replace(data={"train": str(tmp_path / "kinds.jsonl"), "dev": None})
+        run, out = tmp_path / f"run-{kind}", tmp_path / f"out-{kind}"
+        train(recipe, run, start_from=tmp_path / "base", report=False)
+        assert cli.run(["export", str(run), str(out)]) == 0
+        assert json.loads((out / "config.json").read_text())["problem_type"] == problem
+        texts = [row["text"] for row in rows]
+        ours = langue.load(run).classify(texts, scores=True)
+        theirs = transformers.pipeline("text-classification", str(out), top_k=None)(texts)
+        for judged, again, scored in zip(ours, langue.load(out).classify(texts, scores=True), theirs, strict=True):
+            assert judged == again
+            if kind != "number":  # of which theirs makes a probability
+                assert {row["label"]: row["score"] for row in scored} == pytest.approx(judged["scores"], abs=1e-5)
+
+
 def test_a_recipe_may_say_otherwise(tmp_path: Path) -> None:
     begin("distilbert words", tmp_path / "base")
     recipe = complete(recipe_of("classify", tmp_path, classify={"pooling": "mean", "dense": "none"}), tmp_path / "base")

@@ -112,7 +112,7 @@ class ModelFolder:
             _model(weights, recipe, averaged, base),
             None if tokenizer is None else Tokenizer.load(tokenizer),
             read_labels(weights) or read_labels(beside),
-            read_origin(weights) or _begun_as(recipe),
+            read_origin(weights) or {**_begun_as(recipe), **({} if recipe is None else recipe.published)},
             source_tokenizer=None if source is None else Tokenizer.load(source),
             reading=read_reading(weights) or read_reading(beside),
             tokenizer_path=tokenizer,

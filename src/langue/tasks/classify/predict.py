@@ -20,7 +20,7 @@ from langue.metrics.judgements import Judgements, judged_choices, judged_labels,
 from langue.models import Model
 from langue.tasks.classify.data import encode, encoded_examples, target_of, texts_of_choices, texts_of_row
 from langue.tasks.classify.objective import ClassifyObjective
-from langue.tasks.classify.settings import ClassifyRecipe, ClassifySettings
+from langue.tasks.classify.settings import PROBLEMS, AnswerKind, ClassifyRecipe, ClassifySettings
 from langue.tasks.framing import Framed, outputs_of
 from langue.tasks.inputs import as_list
 from langue.tasks.judging import JudgedRows, JudgingTask, Stretch, WrongAnswer, worst_first
@@ -66,7 +66,9 @@ class Classify(JudgingTask):
             labels = ()  # Transformers has a name for a single output, as if there were others
         elif not labels:
             labels = tuple(str(number) for number in range(outputs))
-        return cls(model, tokenizer, ClassifySettings(kind="label" if labels else "number", labels=labels))
+        several = pretrained.origin.get("problem_type") == PROBLEMS["labels"]
+        kind: AnswerKind = "number" if not labels else "labels" if several else "label"
+        return cls(model, tokenizer, ClassifySettings(kind=kind, labels=labels))
 
     def objective(self) -> ClassifyObjective:
         return ClassifyObjective(self.kind)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +13,14 @@ from langue.settings import Settings
 from langue.tasks.distill.settings import TaughtRecipe
 
 AnswerKind = Literal["label", "labels", "number", "choice"]
+
+
+PROBLEMS: Mapping[AnswerKind, str] = {
+    "label": "single_label_classification",
+    "labels": "multi_label_classification",
+    "number": "regression",
+}
+"""Transformers' words for the kinds of answers that it knows."""
 
 
 class ClassifySettings(Settings):
@@ -46,3 +55,8 @@ class ClassifyRecipe(TableRecipe, TaughtRecipe):
     """The task that the model learns."""
     classify: ClassifySettings = ClassifySettings()
     """The judgement."""
+
+    @property
+    def published(self) -> Mapping[str, Any]:
+        kind = self.classify.kind
+        return {"problem_type": PROBLEMS[kind]} if kind in PROBLEMS else {}
