@@ -25,6 +25,14 @@ def here(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
+def test_one_of_a_kind_is_counted_in_the_singular(here: Path, capsys) -> None:
+    write_rows(here / "same.jsonl", [{**row, "by": "Ann", "audio": "day.wav"} for row in sentences(20)])
+    assert cli.run(["data", "look", "same.jsonl", "--task", "classify"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^  by +1 value: Ann 100.0 %$", out, re.MULTILINE)
+    assert re.search(r"^  audio +recordings, always the same$", out, re.MULTILINE)
+
+
 def test_a_person_is_told_in_lines(here: Path, capsys) -> None:
     assert cli.run(["data", "look", "rows.jsonl"]) == 0
     out = capsys.readouterr().out

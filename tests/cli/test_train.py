@@ -37,7 +37,7 @@ def test_json_is_one_object(tmp_path: Path, capsys) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["step"] == 2
     assert found["run"] == str(run)
-    assert found["metrics"].keys() == {"loss", "bits_per_byte"}
+    assert found["metrics"].keys() == {"loss", "perplexity", "bits_per_byte"}
     assert not (run / "report.html").exists()
 
 

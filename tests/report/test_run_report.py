@@ -4,7 +4,7 @@ import pytest
 
 from langue.files.metric_rows import write_line
 from langue.report import write_report
-from langue.wording import duration, show
+from langue.wording import counted, duration, show
 from pages import Page, check_self_contained
 
 
@@ -139,3 +139,7 @@ def test_durations(seconds, text):
 )
 def test_values_as_a_reader_wants_them(value, text):
     assert show(value) == text
+
+
+def test_counts():
+    assert [counted(count, "row") for count in (0, 1, 2, 1200)] == ["0 rows", "1 row", "2 rows", "1,200 rows"]

@@ -147,7 +147,7 @@ def test_the_verb_writes_a_table_that_a_training_takes(taught, tmp_path, capsys)
         ["???", "nothing that could be said"],
     ]
     assert run([*command, "--out", str(tmp_path / "cut"), "--json", "--least", "5"]) == 2
-    assert "none of the 6 lines" in capsys.readouterr().err
+    assert "nothing of the 6 sentences" in capsys.readouterr().err
 
 
 def test_mistakes_are_one_sentence(taught, tmp_path, capsys):
@@ -156,7 +156,7 @@ def test_mistakes_are_one_sentence(taught, tmp_path, capsys):
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "bad.wav").write_bytes(b"RIFFxxxx")
     for sound, text, message in (
-        ("a.wav", "a.txt", "none of the 1 lines of"),
+        ("a.wav", "a.txt", "nothing of the 1 sentence of"),
         ("a.wav", "empty.txt", "is empty; write down in it what is said"),
         ("bad.wav", "a.txt", "bad.wav cannot be read as a recording"),
         ("none.wav", "a.txt", "there is no recording"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from langue.cli.options import Device, Json, ModelFolder
 from langue.errors import LangueError
+from langue.wording import counted
 
 if TYPE_CHECKING:
     from langue.tasks.transcribe.forced_alignment import AlignedLine
@@ -64,8 +65,8 @@ def align(
     kept = [line for line, reason in zip(aligned, reasons, strict=True) if not reason]
     if not kept:
         raise LangueError(
-            f"none of the {len(lines):,} lines of {transcript} was heard in {recording} with a score of {least:g} or "
-            f"more; give what is said in it, a model that knows the language, or a lower --least"
+            f"nothing of the {counted(len(lines), 'sentence')} of {transcript} was heard in {recording} with a score "
+            f"of {least:g} or more; give what is said in it, a model that knows the language, or a lower --least"
         )
     make_folders(out)
     write_text(out / SEGMENTS, _table(recording, kept, None))

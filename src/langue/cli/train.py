@@ -12,7 +12,7 @@ from langue.cli.sources import ask_columns, name_of
 from langue.cli.status import QUEUE_AGAIN, ended_by, going_on
 from langue.console import say, table, visible
 from langue.errors import Interrupted
-from langue.wording import duration, in_words, short, without_gaps
+from langue.wording import counted, duration, in_words, short, without_gaps
 
 if TYPE_CHECKING:
     from langue.experiment import Run
@@ -113,7 +113,7 @@ def _closing(trained: Run) -> str:
     from langue.text import Tokenizer
 
     run, measured, recipe = trained.folder.path, trained.metrics, trained.folder.recipe()
-    done = f"{trained.step:,} steps, {short(trained.tokens)} {recipe.unit}, {duration(trained.seconds)}"
+    done = f"{counted(trained.step, 'step')}, {short(trained.tokens)} {recipe.unit}, {duration(trained.seconds)}"
     lines = [f"{run}: {done}; {trained.stopped}"]
     dev = {name: value for name, value in measured.items() if not name.startswith("test_")}
     test = {name.removeprefix("test_"): value for name, value in measured.items() if name.startswith("test_")}

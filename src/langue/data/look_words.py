@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from langue.data.columns import Column, spread
 from langue.data.look import STRICT, Look
-from langue.wording import duration, short
+from langue.wording import counted, duration, short
 
 SHOWN_LABELS = 6
 """Labels that are named in a line; the others are counted."""
@@ -95,10 +95,11 @@ def column_line(seen: Look, column: Column, *, shares: bool = True) -> str:
     """One line about a column: what it holds, how long it is or which labels, and how much of it is missing."""
     missing = seen.rows - column.filled
     if column.kind == "label":
-        what = "labels" if seen.layout is not None and column.name == seen.layout.label else "values"
-        line = f"{column.different:,} {what}" + (f": {labels(column)}" if shares else "")
+        what = "label" if seen.layout is not None and column.name == seen.layout.label else "value"
+        line = counted(column.different, what) + (f": {labels(column)}" if shares else "")
     elif column.kind in ("name", "recording", "nothing"):
-        line = f"{KINDS[column.kind]}, {column.different:,} different ones"
+        different = "always the same" if column.different == 1 else f"{column.different:,} different ones"
+        line = f"{KINDS[column.kind]}, {different}"
     else:
         line = f"{KINDS[column.kind]}, {lengths(column)}".rstrip(", ")
     return f"{line}; missing in {_rows(seen, missing)}" if missing > 0 else line
@@ -131,7 +132,7 @@ def _oddities(seen: Look) -> Iterator[str]:
 
 
 def _rows(seen: Look, count: int) -> str:
-    return f"{count:,} {'line' if seen.kind == 'text' else 'row'}{'s' * (count != 1)}"
+    return counted(count, "line" if seen.kind == "text" else "row")
 
 
 def languages(seen: Look) -> str:

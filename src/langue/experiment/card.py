@@ -29,7 +29,7 @@ from langue.report.teacher import comparison_rows
 from langue.tasks.training_task import training_task
 from langue.text import Tokenizer
 from langue.text.kind import describe
-from langue.wording import duration
+from langue.wording import counted, duration
 
 _CARD = """\
 ---
@@ -229,7 +229,7 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     seen = f"{record.tokens:,} {record.kind.unit}"
     facts += [
         ("context", f"{recipe.model.context:,} positions"),
-        ("training", f"{record.step:,} steps, {seen}, {duration(record.seconds)}"),
+        ("training", f"{counted(record.step, 'step')}, {seen}, {duration(record.seconds)}"),
     ]
     best = record.best() or {}
     where = "dev data" if best.get("split") == "dev" else "its own training data"

@@ -16,7 +16,7 @@ from langue.report.settings import effective_settings
 from langue.report.teacher import comparison_rows
 from langue.text import Tokenizer
 from langue.text.kind import describe
-from langue.wording import duration, short, show, without_gaps
+from langue.wording import counted, duration, short, show, without_gaps
 
 SAMPLES = 8
 """Samples that are shown; more would be passed over."""
@@ -56,7 +56,7 @@ def _summary(record: Record) -> str:
     parts = [
         _name(record),
         f"of {short(record.parameters)} parameters" if record.parameters else "",
-        f"after {record.step:,} steps",
+        f"after {counted(record.step, 'step')}",
         f"and {short(record.tokens)} {record.kind.unit}" if record.tokens else "",
         f"in {duration(record.seconds)}" if record.seconds else "",
     ]
