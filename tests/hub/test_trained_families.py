@@ -128,6 +128,16 @@ def test_several_labels_and_numbers_are_told_as_transformers_tells_them(tmp_path
                 assert {row["label"]: row["score"] for row in scored} == pytest.approx(judged["scores"], abs=1e-5)
 
 
+def test_a_run_in_between_is_of_the_family_too(tmp_path: Path) -> None:
+    begin("distilbert words", tmp_path / "base")
+    (tmp_path / "more.txt").write_text("The quick brown fox jumps over the lazy dog.\n" * 40)
+    data, training = {"train": str(tmp_path / "more.txt"), "dev": None}, {"steps": 1, "batch_size": 2, "device": "cpu"}
+    filler = {"task": "fill", "data": data, "training": training}
+    train(filler, tmp_path / "filler", start_from=tmp_path / "base", report=False)
+    head = complete(recipe_of("classify", tmp_path), tmp_path / "filler").model.classifier
+    assert (head.pooling, head.dense) == ("first", "relu")
+
+
 def test_a_recipe_may_say_otherwise(tmp_path: Path) -> None:
     begin("distilbert words", tmp_path / "base")
     recipe = complete(recipe_of("classify", tmp_path, classify={"pooling": "mean", "dense": "none"}), tmp_path / "base")
