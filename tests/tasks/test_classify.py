@@ -24,6 +24,7 @@ from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.framing import frame
 from langue.text import TokenizerSettings, train_tokenizer
 from langue.training.trainer import INTERRUPTED
+from langue.wording import short
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_the_run_tells_its_metrics(run):
 
 def test_its_report_and_card_count_examples_and_tell_scores(run, tmp_path, capsys):
     page = run_page(run.folder.path)
-    best = [f"<b>{run.metrics['accuracy']:.3f}</b><span>accuracy on dev</span>", "<span>examples per second</span>"]
+    best = [f"<b>{short(run.metrics['accuracy'])}</b><span>accuracy on dev</span>", "<span>examples per second</span>"]
     assert all(part in page for part in best)
     assert "Scores" in page
     assert "perplexity" not in page
