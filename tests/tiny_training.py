@@ -68,9 +68,9 @@ def watching() -> Watch:
 
 def everything(training: Trainer) -> dict[str, torch.Tensor]:
     """All tensors that a training has, whole, and copied."""
-    found = {**whole_all(dict(training.model.named_parameters())), **training.optimizer.state()}
-    if training.average is not None:
-        found |= {f"average/{name}": value for name, value in training.average.state().items()}
+    found = {**whole_all(dict(training.model.named_parameters())), **training.state.optimizer.state()}
+    if training.state.average is not None:
+        found |= {f"average/{name}": value for name, value in training.state.average.state().items()}
     return {name: value.detach().clone() for name, value in found.items()}
 
 

@@ -39,7 +39,7 @@ def test_the_gradient_is_the_mean_over_all_targets_and_is_clipped():
     expected = torch.autograd.grad(total / count, list(model.parameters()))
     norm = math.sqrt(sum(float(grad.square().sum()) for grad in expected))
     seen = {}
-    training.optimizer.step = lambda factor: seen.update(
+    training.state.optimizer.step = lambda factor: seen.update(
         {name: p.grad.clone() for name, p in model.named_parameters()}, factor=factor
     )
     metrics = training.step()
@@ -121,10 +121,10 @@ def test_the_average_is_the_average():
         decay = min(0.9, (1 + step) / (10 + step))
         for name, parameter in training.model.named_parameters():
             weights[name] = decay * weights[name] + (1 - decay) * parameter.detach()
-    for name, value in training.average.weights.items():
+    for name, value in training.state.average.weights.items():
         torch.testing.assert_close(value, weights[name], atol=1e-6, rtol=1e-5)
     own = everything(training)
-    with training.average.applied(training.model):
+    with training.state.average.applied(training.model):
         for name, parameter in training.model.named_parameters():
             torch.testing.assert_close(parameter.detach(), weights[name], atol=1e-6, rtol=1e-5)
     assert same(own, everything(training))
@@ -136,7 +136,7 @@ def test_the_average_is_what_is_evaluated_and_kept():
     watch = Watch(evaluate=lambda model: seen.append(look(model)) or look(model))
     training = trainer(average=0.99, watch=watch, steps=6, evaluate_every=6)
     training.run()
-    assert seen == [{"loss": float(training.average.weights["embedding.table.weight"].sum())}]
+    assert seen == [{"loss": float(training.state.average.weights["embedding.table.weight"].sum())}]
 
 
 def test_training_stops_when_nothing_gets_better():

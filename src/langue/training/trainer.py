@@ -18,14 +18,11 @@ from langue.console import progress
 from langue.errors import LangueError
 from langue.kernels import dropping_by
 from langue.models import Model
-from langue.models.build import own_parameters
 from langue.nn.roles import roles
 from langue.parallel import (
     Strategy,
     broadcast_number,
     is_first,
-    outline_of,
-    part_of,
     strategy_of,
     total_norm,
     wait,
@@ -34,20 +31,16 @@ from langue.parallel import (
 from langue.randomness import row_keys, seed_torch
 from langue.training import checkpoint as checkpoints
 from langue.training.algorithm import Algorithm, LossModule
-from langue.training.average import Average
 from langue.training.checkpoint import Checkpoint
 from langue.training.device import autocast, choose_device
 from langue.training.log import Log
-from langue.training.optimizer import build_optimizer
 from langue.training.pace import Pace
 from langue.training.prefetch import Pass
 from langue.training.schedule import learning_rate_factor
 from langue.training.settings import TrainingSettings
 from langue.training.signals import Signals
+from langue.training.trained_state import TrainedState
 from langue.training.types import Progress, StepMetrics, Watch
-
-COMPANION = "companion"
-"""The part of a checkpoint that holds what learns beside the model."""
 
 ALGORITHM = "algorithm"
 """The part of a checkpoint that belongs to the algorithm."""
@@ -96,11 +89,8 @@ class Trainer:
             raise LangueError("training.epochs needs a watch that knows steps_per_epoch, since it counts by them")
         self.module = LossModule(model, algorithm, companion)
         self.strategy.place(self.module)
-        # Of the parameters as they are placed, which hold this process's part alone.
-        self.companion = {} if companion is None else dict(companion.named_parameters())
-        self.optimizer = build_optimizer(model, config, self.companion)
+        self.state = TrainedState(model, config, companion)
         self.parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
-        self.average = Average(model, config.average) if config.average else None
         self.progress = Progress(seed=config.seed)
         self.stopped: str | None = None
         self.signal: int | None = None
@@ -207,9 +197,7 @@ class Trainer:
         if self.config.clip_norm and norm * scale > self.config.clip_norm:
             scale = self.config.clip_norm / norm
         torch._foreach_mul_([parameter.grad for parameter in self.parameters if parameter.grad is not None], scale)
-        self.optimizer.step(factor)
-        if self.average is not None:
-            self.average.update(self.model, self.progress.step)
+        self.state.update(factor, self.progress.step)
 
     def _count(self, targets: int, skipped: bool) -> None:
         self.progress.step += 1
@@ -292,7 +280,7 @@ class Trainer:
     def _refuse_idle_adapters(self) -> None:
         """Refuse to go on with adapters that nothing has moved: each begins with zeros, which an update changes."""
         named = roles(self.model)
-        thin = {name: value for name, value in self._named(trained=True).items() if name.endswith(".up")}
+        thin = {name: value for name, value in self.state.named(trained=True).items() if name.endswith(".up")}
         thin = {name: value for name, value in thin.items() if named[name].kind == "adapter"}
         if thin and not any(value.any() for value in whole_all(thin).values()):
             raise LangueError(
@@ -330,7 +318,7 @@ class Trainer:
     @contextmanager
     def gathered(self) -> Iterator[None]:
         """Inside, the model has the weights that are kept, whole, or their average; in every process."""
-        averaged = nullcontext() if self.average is None else self.average.applied(self.model)
+        averaged = nullcontext() if self.state.average is None else self.state.average.applied(self.model)
         with averaged, self.strategy.gathered(self.module):
             yield
 
@@ -339,9 +327,11 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint, if there is a folder; all processes wait for the first, which writes it."""
         folder = self._file("checkpoints")
-        tensors = self._tensors()  # of which every process may hold a part
+        tensors = self.state.tensors()
+        if held := self.algorithm.state(self.progress.step):
+            tensors[ALGORITHM] = dict(held)
         if self._saved_step < 0:
-            frozen = whole_all(self._named(trained=False))
+            frozen = whole_all(self.state.named(trained=False))
             self._frozen = None if folder is None else checkpoints.save_frozen(folder, frozen)
         if folder is not None:
             self.progress.seconds = self._clock()
@@ -354,25 +344,6 @@ class Trainer:
             self._since_log.pause(self._clock())
         self._saved_step = self.progress.step
         wait()
-
-    def _tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Everything that the training changes and that is a tensor, whole."""
-        tensors = {"model": whole_all(self._named(trained=True)), "optimizer": self.optimizer.state()}
-        if self.average is not None:
-            tensors["average"] = self.average.state()
-        if self.companion:
-            tensors[COMPANION] = whole_all(self.companion)
-        if held := self.algorithm.state(self.progress.step):
-            tensors[ALGORITHM] = dict(held)
-        return tensors
-
-    def _named(self, *, trained: bool) -> dict[str, nn.Parameter]:
-        own = own_parameters(self.model)
-        named = self.model.named_parameters()
-        return {name: parameter for name, parameter in named if name in own and parameter.requires_grad == trained}
-
-    def _outlines(self, *, trained: bool) -> dict[str, Tensor]:
-        return {name: outline_of(parameter) for name, parameter in self._named(trained=trained).items()}
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint, bit for bit as if nothing had happened.
@@ -391,30 +362,11 @@ class Trainer:
             raise LangueError(
                 f"the checkpoint of step {checkpoint.step} stands on another base; put the right one there"
             )
-        parameters, frozen = self._outlines(trained=True), self._outlines(trained=False)
-        weights = checkpoint.part("model", parameters)
-        average = None if self.average is None else checkpoint.part("average", parameters)
-        state = checkpoint.part("optimizer", self.optimizer.outline(checkpoint.part("optimizer")))
-        if frozen:
-            weights = {**weights, **checkpoint.part("frozen", frozen)}
-        beside = self._beside(checkpoint) if self.companion else {}
-        with torch.no_grad():
-            named = dict(self.model.named_parameters())
-            for name, weight in weights.items():
-                named[name].copy_(part_of(weight, named[name]))
-            for name, weight in beside.items():
-                self.companion[name].copy_(part_of(weight, self.companion[name]))
-        self.optimizer.load(state)
-        if self.average is not None and average is not None:
-            self.average.load(average)
+        self.state.load(checkpoint)
         self.progress = progress
         self.algorithm.load(checkpoint.step, checkpoint.tensors.get(ALGORITHM, {}))
         self._saved_step, self._frozen = checkpoint.step, checkpoint.frozen
         self._since_log = _SinceLog(self.progress.seconds)
-
-    def _beside(self, checkpoint: Checkpoint) -> Mapping[str, Tensor]:
-        """The tensors of what learns beside the model."""
-        return checkpoint.part(COMPANION, {name: outline_of(value) for name, value in self.companion.items()})
 
     # What is written down -------------------------------------------------------------------------------------------
 
