@@ -81,14 +81,6 @@ def coins(states: numpy.ndarray, parts: numpy.ndarray) -> numpy.ndarray:
     return _absorb(states, parts.astype(numpy.uint64)) * 2.0**-64
 
 
-def row_coins(first: int, count: int, *key: int | str) -> numpy.ndarray:
-    """(count,) float64 in [0, 1): `mix(*key, row) / 2⁶⁴` of rows first … first + count − 1, to 53 bits."""
-    import numpy
-
-    rows = numpy.arange(first, first + count).astype(numpy.uint64)
-    return (_absorb(numpy.uint64(mix(*key)), rows) >> numpy.uint64(11)) * 2.0**-53
-
-
 def _absorb(state: Any, part: numpy.ndarray) -> numpy.ndarray:
     """One step of `mix`, for arrays of numbers below 2⁶⁴."""
     import numpy

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from langue.data.layouts import columns_of, layout_of, looks_headless
+from langue.data.columns import Column
+from langue.data.layouts import layout_of, looks_headless
 from langue.errors import LangueError
 
 WORDS = ["it", "was", "the", "best", "of", "times", "it", "was", "the", "worst", "of", "times"]
@@ -25,8 +26,19 @@ def label(number: int) -> str:
     return ("good", "bad")[number % 2]
 
 
+def columns_of(rows: list[dict[str, Any]]) -> list[Column]:
+    """The columns of rows, in the order in which they come up."""
+    columns: dict[str, Column] = {}
+    for values in rows:
+        for name, value in values.items():
+            if name not in columns:
+                columns[name] = Column(str(name))
+            columns[name].add(value)
+    return list(columns.values())
+
+
 def layout(rows: list[dict[str, Any]], **options: Any) -> Any:
-    return layout_of(columns_of(iter(rows)), "rows.csv", **options)
+    return layout_of(columns_of(rows), "rows.csv", **options)
 
 
 @pytest.mark.parametrize(
@@ -111,5 +123,5 @@ def test_nothing_is_learnt_without_texts_or_from_a_column_that_is_not_there() ->
 
 
 def test_a_table_without_a_header_is_seen() -> None:
-    assert looks_headless(columns_of(iter([{"It was the best of times": "Es war", "die beste": "Zeit"}])))
-    assert not looks_headless(columns_of(iter(table(text=text, label=label))))
+    assert looks_headless(columns_of([{"It was the best of times": "Es war", "die beste": "Zeit"}]))
+    assert not looks_headless(columns_of(table(text=text, label=label)))

@@ -1,15 +1,11 @@
 """The keyed permutation is a bijection for every size and key, asked singly or in bulk, near or far."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langue.data import order as orders_module
-from langue.data.order import Permutation, epoch_order, poisson_rows
-from langue.randomness import mix, row_coins
+from langue.data.order import Permutation, epoch_order
 
 
 @settings(max_examples=60, deadline=None)
@@ -73,34 +69,3 @@ def test_each_epoch_has_its_own_order():
     for epoch in range(3):
         assert places[epoch * 10 : epoch * 10 + 10].tolist() == Permutation(10, 7, epoch)[np.arange(10)].tolist()
     assert rows.tolist() == list(range(30))
-
-
-def test_a_coin_is_that_of_its_row_alone():
-    coins = row_coins(5, 1000, "seed", 3)
-    assert coins.dtype == np.float64
-    for row in (5, 6, 700, 1004):
-        assert coins[row - 5] == (mix("seed", 3, row) >> 11) / 2**53
-    assert abs(coins.mean() - 0.5) < 0.03
-
-
-def test_a_row_is_in_a_poisson_sample_if_its_coin_says_so(monkeypatch):
-    expected = [row for row in range(5000) if (mix(7, 2, row) >> 11) / 2**53 < 0.1]
-    assert poisson_rows(5000, 0.1, 7, 2).tolist() == expected
-    monkeypatch.setattr(orders_module, "_COINS", 64)
-    assert poisson_rows(5000, 0.1, 7, 2).tolist() == expected
-    # More rows leave those before them as they were.
-    assert [row for row in poisson_rows(9000, 0.1, 7, 2).tolist() if row < 5000] == expected
-
-
-def test_poisson_samples_vary_in_size_as_a_binomial_does():
-    sizes = np.array([len(poisson_rows(400, 0.25, 1, step)) for step in range(600)])
-    assert abs(sizes.mean() - 100) < 4 * math.sqrt(75 / 600)
-    assert 0.8 < sizes.var() / 75 < 1.25
-    often = np.bincount(np.concatenate([poisson_rows(400, 0.25, 1, step) for step in range(600)]), minlength=400)
-    assert abs(often - 150).max() < 5 * math.sqrt(600 * 0.25 * 0.75)
-
-
-def test_poisson_samples_of_all_and_of_nothing():
-    assert poisson_rows(10, 1.0, 1).tolist() == list(range(10))
-    assert not len(poisson_rows(10, 0.0, 1))
-    assert not len(poisson_rows(0, 0.5, 1))

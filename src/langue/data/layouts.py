@@ -6,7 +6,7 @@ Names come first, then what stands in the columns. `LAYOUTS` has a line for each
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, NamedTuple
@@ -291,14 +291,3 @@ def too_many_labels(where: str, name: str, different: int, rows: int, better: Se
 def looks_headless(columns: Sequence[Column]) -> str:
     """The name of a column that is no name but a text, as the first line of a table without a header gives; or ""."""
     return next((column.name for column in columns if len(column.name.split()) > 3 or len(column.name) > 60), "")
-
-
-def columns_of(rows: Iterator[Mapping[str, Any]]) -> list[Column]:
-    """The columns of rows, in the order in which they come up."""
-    columns: dict[str, Column] = {}
-    for values in rows:
-        for name, value in values.items():
-            if name not in columns:
-                columns[name] = Column(str(name))
-            columns[name].add(value)
-    return list(columns.values())

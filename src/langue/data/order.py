@@ -6,11 +6,9 @@ from typing import overload
 
 import numpy as np
 
-from langue.randomness import mix, row_coins
+from langue.randomness import mix
 
 _ROUNDS = 6
-_COINS = 1 << 20
-"""Coins that are tossed together, which bounds the memory they take."""
 
 
 class Permutation:
@@ -73,22 +71,6 @@ def epoch_order(rows: np.ndarray, size: int, *key: int | str) -> tuple[np.ndarra
 def set_aside(count: int, share: float) -> set[int]:
     """The rows of a table that are kept for dev: from all over it, the same for every seed."""
     return set(Permutation(count, "dev")[np.arange(round(count * share))].tolist()) if count else set()
-
-
-def poisson_rows(size: int, rate: float, *key: int | str) -> np.ndarray:
-    """Rows of a Poisson sample (Abadi et al. 2016, "Deep learning with differential privacy", section 3.1), ascending.
-
-    Each row is in it or not by a coin of its own, whatever others are, so how many there are varies; private training
-    counts on that.
-
-    Args:
-        size: rows to draw from.
-        rate: probability of each, 0 … 1.
-        key: what the coins are drawn from, such as seed and step.
-    """
-    starts = range(0, size, _COINS)
-    chosen = [start + np.flatnonzero(row_coins(start, min(_COINS, size - start), *key) < rate) for start in starts]
-    return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
 
 def _scramble(x: np.ndarray) -> np.ndarray:

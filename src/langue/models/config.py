@@ -322,10 +322,6 @@ class ModelConfig(LayerFields):
         return self.head_width or self.width // self.heads
 
     @property
-    def resolved_score_width(self) -> int:
-        return self.score_width or self.resolved_head_width
-
-    @property
     def resolved_feedforward_width(self) -> int:
         return self.feedforward_width or 4 * self.width
 
