@@ -20,7 +20,8 @@ from langue.models import ModelConfig
 from langue.models.count import TrainingMemory, flops_per_token, memory, parameters, weight_bytes
 from langue.recipe import Recipe
 from langue.tasks.distill.settings import TaughtRecipe
-from langue.tasks.training_task import Load, training_task
+from langue.tasks.training_task import training_task
+from langue.tasks.workload import Load
 from langue.training import choose_device
 from langue.training.device import autocast
 

@@ -19,7 +19,8 @@ from langue.models import load_model
 from langue.plan import make_plan
 from langue.recipe import Recipe
 from langue.tasks.recipes import read_recipe
-from langue.tasks.training_task import Shape, training_task
+from langue.tasks.training_task import training_task
+from langue.tasks.workload import Shape
 from langue.training import Trainer
 from tiny import write_tiny
 

@@ -42,7 +42,7 @@ class Echo(Generate):
 """,
     "training": """
 from langue.tasks.generate.training import GenerateTraining
-from langue.tasks.training_task import CardWords
+from langue.tasks.card_words import CardWords
 
 
 class EchoTraining(GenerateTraining):

@@ -15,7 +15,8 @@ from langue.models.count import ceiling, weight_bytes
 from langue.parallel import process_group, strategy_of
 from langue.parallel.launch import launch
 from langue.recipe import Recipe
-from langue.tasks.training_task import Load, Shape, training_task
+from langue.tasks.training_task import training_task
+from langue.tasks.workload import Load, Shape
 from langue.training import Trainer, choose_device
 from langue.wording import size
 

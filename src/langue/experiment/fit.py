@@ -11,7 +11,7 @@ from langue import machine
 from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.count import TrainingMemory, ceiling, memory
-from langue.tasks.training_task import Shape
+from langue.tasks.workload import Shape
 from langue.training import TrainingSettings
 from langue.training.device import autocast
 from langue.wording import size

@@ -40,7 +40,8 @@ from langue.report.record import Row, read_record
 from langue.tasks.bases import load_weights
 from langue.tasks.fingerprints import check_sources, in_text, of_weights
 from langue.tasks.recipes import read_recipe
-from langue.tasks.training_task import Shape, TrainingTask, training_task
+from langue.tasks.training_task import TrainingTask, training_task
+from langue.tasks.workload import Shape
 from langue.text import Tokenizer, train_tokenizer
 from langue.training import Trainer, choose_device, freeze, latest
 from langue.training.log import Log, OnRow

@@ -19,7 +19,8 @@ from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TableRecipe
 from langue.tasks.fingerprints import Fingerprints
-from langue.tasks.training_task import Load, SupervisedTraining, buckets_of, set_up
+from langue.tasks.training_task import SupervisedTraining, set_up
+from langue.tasks.workload import Load, buckets_of
 from langue.text import Tokenizer
 from langue.training.types import Batches
 from langue.wording import short

@@ -15,7 +15,8 @@ from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.recipe import TextRecipe
 from langue.tasks.stores import Store, beginning, check_data, open_data, prepare_data, training_texts
-from langue.tasks.training_task import Load, Shape, SupervisedTraining, rows_of
+from langue.tasks.training_task import SupervisedTraining
+from langue.tasks.workload import Load, Shape, rows_of
 from langue.text import Tokenizer, train_tokenizer
 from langue.wording import short
 

@@ -6,19 +6,16 @@ Everything else about a training is the same for all tasks, and knows a task by 
 from __future__ import annotations
 
 import json
-import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
-from langue.data.buckets import Buckets
-from langue.data.pair_encoder import CorpusShares
 from langue.data.tally import left_out
 from langue.errors import LangueError
 from langue.files import scratch_folder
@@ -30,88 +27,15 @@ from langue.models.count import flops_per_token
 from langue.models.heads import Level
 from langue.parallel import Strategy
 from langue.recipe import Recipe
+from langue.tasks.card_words import CardWords
+from langue.tasks.workload import Load, Shape
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.reading import Reading
-from langue.training import Deciding, Supervised, TrainingSettings
+from langue.training import Deciding, Supervised
 from langue.training.algorithm import Algorithm
 from langue.training.types import Batches, Objective
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
-
-
-class Shape(NamedTuple):
-    """The size of a forward pass."""
-
-    rows: int
-    length: int
-    """Positions of its longest row; of pairs, of the target."""
-    source: int | None = None
-    """Positions of the longest source, where there are sources."""
-
-
-def rows_of(training: TrainingSettings, context: int) -> int:
-    """Rows of one forward pass over all processes.
-
-    Raises:
-        LangueError: a batch of so many tokens holds none.
-    """
-    if training.batch_tokens is None:
-        return training.rows
-    if training.batch_tokens < context:
-        raise LangueError(f"training.batch_tokens {training.batch_tokens} holds no row of the context of {context}")
-    return training.batch_tokens // context
-
-
-def buckets_of(
-    examples: Any, lengths: Any, training: TrainingSettings, rank: int, world: int, pick: CorpusShares | None = None
-) -> Buckets:
-    """Batches of examples of like lengths, of the size and seed that a training says; see `Buckets`."""
-    return Buckets(
-        examples,
-        lengths,
-        training.seed,
-        batch_size=training.rows,
-        batch_tokens=training.batch_tokens,
-        accumulate=training.accumulate,
-        rank=rank,
-        world=world,
-        pick=pick,
-    )
-
-
-@dataclass(frozen=True)
-class Load:
-    """The rows of a training, as far as they decide what it needs.
-
-    Attributes:
-        config: the model, vocabulary and head included.
-        rows: rows of one forward pass.
-        longest: positions of its longest row.
-        tokens_per_step: tokens that go through the model for one update of the weights.
-        steps_per_epoch: infinite where nobody knows.
-        flops_per_token: floating-point operations of training on one token.
-        tokens_per_target: 1 where each token has a target.
-        predicts_tokens: whether there are logits of the whole vocabulary.
-        source: positions of its longest source, where there are sources.
-        dropped: how many records are left out, by reason.
-        drawn_rows: texts that the model draws side by side before it learns from them.
-        drawn_steps: tokens of each that it draws for one update, one after the other.
-        uncounted: what takes time beside all that, in words.
-    """
-
-    config: ModelConfig
-    rows: int
-    longest: int
-    tokens_per_step: float
-    steps_per_epoch: float
-    flops_per_token: int
-    tokens_per_target: float = 1.0
-    predicts_tokens: bool = True
-    source: int | None = None
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    drawn_rows: int = 0
-    drawn_steps: float = 0.0
-    uncounted: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,43 +53,6 @@ class WeightsOrigin:
     recipe: Recipe | None = None
     source_tokenizer: TokenizerSettings | None = None
     reading: Reading | None = None
-
-
-@dataclass(frozen=True)
-class CardWords:
-    """A model card's words about a task. `{name}` is the run's name and `{prompt}` a text to try it by.
-
-    Attributes:
-        purpose: completes "trained by Langue …".
-        pipeline: what Hugging Face calls the task.
-        command: how it is used from a shell.
-        call: the same from Python, of `model`.
-        limits: what not to expect.
-        prompt: the text, where the recipe has none; `{mask}` is the tokenizer's name of a gap.
-    """
-
-    purpose: str
-    pipeline: str
-    command: str
-    call: str
-    limits: str
-    prompt: str = "…"
-
-    def in_shell(self, name: str, prompt: str) -> str:
-        """The command, as it can be pasted into a shell."""
-        name = f"./{name}" if name.startswith("-") else name
-        quoted = shlex.quote(prompt) if set('"$`\\!') & set(prompt) else f'"{prompt}"'
-        text = f"-- {quoted}" if prompt.startswith("-") else quoted if prompt else ""
-        return self.command.format(name=shlex.quote(name), prompt=text).rstrip()
-
-    def in_python(self, prompt: str) -> str:
-        """The call, as it can be pasted into Python."""
-        return self.call.format(prompt=json.dumps(prompt, ensure_ascii=False))
-
-    def example(self, recipe: Recipe, tokenizer: Tokenizer) -> str:
-        """A text to try the model by: the first line of the recipe's, or one that any model of the task takes."""
-        mask = "" if tokenizer.mask is None else str(tokenizer.engine.id_to_token(tokenizer.mask))
-        return recipe.samples.prompt.strip().partition("\n")[0].strip() or self.prompt.format(mask=mask)
 
 
 class LearntRow(NamedTuple):

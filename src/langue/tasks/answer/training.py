@@ -13,8 +13,9 @@ from langue.tasks.answer.data import check, encoded_windows
 from langue.tasks.answer.objective import Extract
 from langue.tasks.answer.predict import Answer
 from langue.tasks.answer.settings import AnswerRecipe
+from langue.tasks.card_words import CardWords
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
 from langue.text import Tokenizer
 from langue.training import Deciding
 

@@ -14,13 +14,15 @@ from langue.data.tally import Tally
 from langue.errors import LangueError, reading
 from langue.models import Model
 from langue.models.count import flops_per_token
+from langue.tasks.card_words import CardWords
 from langue.tasks.chat.data import PackedConversations, conversation_of, encoded, texts_in
 from langue.tasks.chat.evaluate import conversation_loss
 from langue.tasks.chat.objective import AssistantObjective
 from langue.tasks.chat.settings import ChatRecipe
 from langue.tasks.generate.predict import Generate
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, LearntRow, Load, Shape, rows_of, set_up, with_vocabulary
+from langue.tasks.training_task import LearntRow, set_up, with_vocabulary
+from langue.tasks.workload import Load, Shape, rows_of
 from langue.text import Tokenizer
 from langue.text.chat import ChatTemplate
 from langue.text.tokenizer_files import DEFAULT

@@ -15,6 +15,7 @@ from langue.errors import LangueError
 from langue.metrics.significance import as_mean, mean_of
 from langue.models import Model
 from langue.models.config import ClassifierConfig
+from langue.tasks.card_words import CardWords
 from langue.tasks.classify.data import check_texts, encoded_examples, labels_of, one_label, target_of
 from langue.tasks.classify.objective import ClassifyObjective
 from langue.tasks.classify.predict import Classify
@@ -22,7 +23,7 @@ from langue.tasks.classify.settings import AnswerKind, ClassifyRecipe, ClassifyS
 from langue.tasks.distill.rows import held_out, named
 from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
 from langue.text import Tokenizer
 from langue.training import Deciding
 from langue.training.device import autocast

@@ -7,13 +7,15 @@ from langue.errors import LangueError
 from langue.models import Model
 from langue.models.count import flops_per_token
 from langue.randomness import RowRandomness
+from langue.tasks.card_words import CardWords
 from langue.tasks.denoise.objective import DenoiseObjective, longest_sides, usual_sides, vocabulary
 from langue.tasks.denoise.settings import DenoiseRecipe
 from langue.tasks.losses import mean_loss, with_perplexity
 from langue.tasks.rewriting.predict import first_token_of
 from langue.tasks.stores import Store
 from langue.tasks.text_training import TextTraining
-from langue.tasks.training_task import CardWords, Shape, rows_of, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
+from langue.tasks.workload import Shape, rows_of
 from langue.text import Tokenizer
 
 ROWS = 32

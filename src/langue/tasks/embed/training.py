@@ -16,6 +16,7 @@ from langue.data.settings import TableDataSettings
 from langue.errors import LangueError
 from langue.models import Model, ModelConfig, evaluating
 from langue.models.config import EmbedderConfig
+from langue.tasks.card_words import CardWords
 from langue.tasks.embed.data import encoded_rows, examples, own_targets
 from langue.tasks.embed.distillation import read_teacher_answers, write_teacher_answers
 from langue.tasks.embed.evaluate import measure
@@ -23,7 +24,7 @@ from langue.tasks.embed.objective import EmbedObjective
 from langue.tasks.embed.predict import Embed
 from langue.tasks.embed.settings import EmbedRecipe, EmbedSettings, SimilarityLoss
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, WeightsOrigin, with_vocabulary
+from langue.tasks.training_task import WeightsOrigin, with_vocabulary
 from langue.text import Tokenizer
 from langue.text.reading import FILE as READING
 from langue.text.reading import Reading

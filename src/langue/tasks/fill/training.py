@@ -9,6 +9,7 @@ from langue.data.stream import RowStream
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.config import ClassifierConfig
+from langue.tasks.card_words import CardWords
 from langue.tasks.distill.losses import losses_of_rows
 from langue.tasks.distill.training import Standing, TaughtTraining
 from langue.tasks.fill.evaluate import evaluate_masked
@@ -17,7 +18,7 @@ from langue.tasks.fill.predict import Fill
 from langue.tasks.fill.settings import FillRecipe
 from langue.tasks.stores import Store
 from langue.tasks.text_training import TextTraining, weighted
-from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
 from langue.text import Tokenizer
 from langue.training.device import autocast
 

@@ -8,6 +8,7 @@ from typing import Any
 from langue.errors import LangueError
 from langue.models import Model
 from langue.objectives import Causal
+from langue.tasks.card_words import CardWords
 from langue.tasks.distill.losses import losses_of_rows
 from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.generate.evaluate import evaluate_text
@@ -16,7 +17,7 @@ from langue.tasks.generate.settings import GenerateRecipe
 from langue.tasks.losses import with_perplexity
 from langue.tasks.stores import Store, dev_texts, training_texts
 from langue.tasks.text_training import TextTraining
-from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
 from langue.text import Tokenizer
 from langue.training.device import autocast
 

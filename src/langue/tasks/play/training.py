@@ -16,13 +16,15 @@ from langue.files import digest, replacing_listed
 from langue.models import Model, evaluating, load_model, write_model
 from langue.models.count import flops_per_token
 from langue.parallel import Strategy
+from langue.tasks.card_words import CardWords
 from langue.tasks.play.objective import PlayObjective, by_alignments, by_tokens
 from langue.tasks.play.rollouts import Rollouts
 from langue.tasks.play.settings import PlayRecipe
 from langue.tasks.policies.training import PolicyTraining, first_weights
 from langue.tasks.task import suppressed_tokens
-from langue.tasks.training_task import CardWords, Load, training_task, with_vocabulary
+from langue.tasks.training_task import training_task, with_vocabulary
 from langue.tasks.transcribe.ctc_objective import CTCObjective
+from langue.tasks.workload import Load
 from langue.text import Tokenizer
 from langue.text.whisper_tokens import WhisperTokens, is_whispers
 from langue.training import Deciding

@@ -14,6 +14,7 @@ from langue.data.labelled import Labelled
 from langue.data.tally import Tally
 from langue.models import Model, evaluating
 from langue.objectives.padding import by_length
+from langue.tasks.card_words import CardWords
 from langue.tasks.framing import batch_tokens
 from langue.tasks.policies.prompts import reader_of
 from langue.tasks.policies.training import PolicyTraining, first_weights, source_tokenizer_in
@@ -22,7 +23,7 @@ from langue.tasks.prefer.objective import PreferObjective
 from langue.tasks.prefer.reference import read_references, reference_log_probabilities, write_references
 from langue.tasks.prefer.settings import WITH_REFERENCE, PreferRecipe
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, training_task
+from langue.tasks.training_task import training_task
 from langue.text import Tokenizer
 from langue.training import Deciding, choose_device
 from langue.training.device import autocast

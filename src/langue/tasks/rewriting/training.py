@@ -27,14 +27,8 @@ from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.fingerprints import Fingerprints
 from langue.tasks.rewriting.predict import Rewrite, first_token_of, opening_of
 from langue.tasks.rewriting.settings import RewriteRecipe
-from langue.tasks.training_task import (
-    Load,
-    Shape,
-    WeightsOrigin,
-    buckets_of,
-    set_up,
-    with_vocabulary,
-)
+from langue.tasks.training_task import WeightsOrigin, set_up, with_vocabulary
+from langue.tasks.workload import Load, Shape, buckets_of
 from langue.text import Tokenizer, TokenizerSettings, train_tokenizer
 from langue.text.tokenizer import FILE
 from langue.wording import short

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from langue.tasks.card_words import CardWords
 from langue.tasks.rewriting.training import PairTraining
 from langue.tasks.summarize.predict import Summarize
-from langue.tasks.training_task import CardWords
 
 
 class SummarizeTraining(PairTraining):

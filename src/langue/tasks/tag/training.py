@@ -10,12 +10,13 @@ from langue.data.labelled import Labelled, missing_columns, read_split
 from langue.errors import LangueError
 from langue.models import Model
 from langue.models.heads import at_positions
+from langue.tasks.card_words import CardWords
 from langue.tasks.table_training import TableTraining
 from langue.tasks.tag.data import encoded_pieces, tags_of, targets_of, words_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.predict import Tag, is_bio
 from langue.tasks.tag.settings import TagRecipe
-from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
 from langue.text import Tokenizer
 from langue.training import Deciding
 

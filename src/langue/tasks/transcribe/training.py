@@ -28,10 +28,11 @@ from langue.models.audio_config import AudioConfig
 from langue.models.build import outline
 from langue.models.count import flops_per_token
 from langue.nn.mel import FRAMES, levels_of
+from langue.tasks.card_words import CardWords
 from langue.tasks.distill.rows import held_out, named
 from langue.tasks.distill.training import Standing, WrittenTraining
 from langue.tasks.table_training import TableTraining
-from langue.tasks.training_task import CardWords, with_vocabulary
+from langue.tasks.training_task import with_vocabulary
 from langue.tasks.transcribe.ctc_objective import needed_positions
 from langue.tasks.transcribe.data import Spoken
 from langue.tasks.transcribe.predict import Transcribe, kind_of, written

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from langue.tasks.card_words import CardWords
 from langue.tasks.rewriting.training import PairTraining
-from langue.tasks.training_task import CardWords
 from langue.tasks.translate.predict import Translate
 
 
