@@ -60,6 +60,11 @@ def is_name(source: Path | str) -> bool:
     return _text(source).startswith((HUB, PACKAGE))
 
 
+def is_on_hub(source: Path | str) -> bool:
+    """True for a name on Hugging Face's hub."""
+    return _text(source).startswith(HUB)
+
+
 def bare(source: Path | str) -> str:
     """A name without what says where it is looked for; a path as it is."""
     return _text(source).removeprefix(HUB).removeprefix(PACKAGE)

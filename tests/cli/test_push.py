@@ -74,11 +74,11 @@ def test_the_card_says_what_the_hub_asks_for(run: Path, capsys: pytest.CaptureFi
     head, own = head_of(card), head_of((run / "README.md").read_text())
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     test = next(row for row in rows if row["split"] == "test")
-    measured = {name: test[name] for name in ("loss", "bits_per_byte")}
+    measured = {name: test[name] for name in ("loss", "perplexity", "bits_per_byte")}
     index = own["model-index"][0]
     assert (own["license"], own["language"], head["language"]) == ("cc-by-4.0", ["en", "de"], ["fr"])
     assert (index["name"], head["model-index"][0]["name"]) == ("run", "tiny")
-    assert own["metrics"] == ["loss", "bits_per_byte"]
+    assert own["metrics"] == ["perplexity", "bits_per_byte"]
     assert {row["type"]: row["value"] for row in index["results"][0]["metrics"]} == measured
     assert index["results"][0]["dataset"] == {"name": "text.txt", "type": "text.txt", "split": "test"}
     assert own["tags"] == ["langue", "gru", "attention", "decoder"]

@@ -44,7 +44,7 @@ def test_tokenizer_and_base_model_are_told_as_they_are(tmp_path: Path, base: Pat
     written = run.folder.card.read_text()
     assert re.search(r"^\| tokenizer \| wordpiece, \d+ tokens \|$", written, re.MULTILINE)
     assert "byte-bpe" not in written
-    assert "base_model: base-model" in written
+    assert "base_model" not in written  # which is a name on the hub
     assert "begun from base-model" in written
     assert str(tmp_path) not in written
     assert "A decoder of 3 attention blocks, " in written

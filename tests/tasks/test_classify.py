@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import langue
 from labelled_rows import BAD, GOOD, RECIPE, learn, sentences, write_recipe, write_rows
@@ -75,6 +76,11 @@ def test_its_report_and_card_count_examples_and_tell_scores(run, tmp_path, capsy
     card = run.folder.card.read_text()
     assert f"| training | {run.step:,} steps, {run.tokens:,} examples, " in card
     assert "perplexity" not in card
+    assert f"| accuracy on dev data | {run.metrics['accuracy']:.4f} |" in card
+    head = yaml.safe_load(card.split("---\n")[1])
+    assert head["metrics"] == ["accuracy", "f1", "matthews_correlation"]
+    names = {row["name"]: row["type"] for row in head["model-index"][0]["results"][0]["metrics"]}
+    assert names["f1 macro"] == names["f1"] == "f1"
     assert cli.run(["train", str(write_recipe(tmp_path)), "--training.steps", "2", "--out", str(tmp_path / "new")]) == 0
     said = capsys.readouterr().out.splitlines()
     assert "2 steps, 32 examples, " in said[0]

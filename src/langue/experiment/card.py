@@ -21,7 +21,7 @@ from langue.metrics.cost import Cost
 from langue.models import ModelConfig, read_base
 from langue.models.presets import preset
 from langue.recipe import ModelSettings, Recipe
-from langue.remote import bare, folder_of, is_name
+from langue.remote import bare, folder_of, is_name, is_on_hub
 from langue.report.cost import cost_rows, read_cost
 from langue.report.markdown import block, code, plain
 from langue.report.record import Record, Row, number, read_record
@@ -178,10 +178,11 @@ def card(folder: RunFolder, name: str | None = None, published: Mapping[str, Any
     prompt, quoted = words.example(recipe, tokenizer), json.dumps(record.name, ensure_ascii=False)
     call = f"import langue\n\nmodel = langue.load({quoted})\n{words.in_python(prompt)}"
     base = None if model.path is None else base_name(model.path)
+    on_hub = base if model.path is not None and is_on_hub(model.path) else None  # a folder's name is a stranger's there
     content = _CARD.format(
         name=plain(title(record.name)),
         purpose=words.purpose,
-        head=in_yaml(head(recipe, record, base, data_name(recipe), **published or {})),
+        head=in_yaml(head(recipe, record, on_hub, data_name(recipe), **published or {})),
         beside=_BESIDE if published is None else "",
         command=block(words.in_shell(record.name, prompt), "sh"),
         call=block(call, "python"),
@@ -236,17 +237,17 @@ def _facts(folder: RunFolder, recipe: Recipe, record: Record, tokenizer: Tokeniz
     loss = number(best, "loss")
     if loss is not None:
         facts.append((f"loss on {where}", f"{loss:.4f} nats at step {best['step']:,}"))
-    facts += _scores(best, "")
+    facts += _scores(best, f" on {where}")
     facts += [fact for row in record.test for fact in _scores(row, " on test data")]
     return facts + [(name, plain(value)) for name, value in comparison_rows(folder.path)]
 
 
 def _scores(row: Row, where: str) -> list[tuple[str, str]]:
-    """The metrics of a row; the loss of dev data is left out, since it has a fact of its own."""
+    """The metrics of a row; a loss with a step has a fact of its own."""
     return [
         (plain(name.replace("_", " ")) + where, f"{value:.4f}")
         for name, value in measures(row).items()
-        if where or name != "loss"
+        if row["split"] == "test" or name != "loss"
     ]
 
 

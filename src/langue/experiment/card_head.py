@@ -20,6 +20,12 @@ COUNTS = ("step", "tokens", "seconds", "best", "tokens_per_second", "waited", "p
 """Numbers of a row that measure no model."""
 
 
+HUB_METRICS = {"f1_macro": "f1", "f1_micro": "f1", "matthews": "matthews_correlation", "pearson": "pearsonr",
+               "spearman": "spearmanr", "rouge_1": "rouge", "rouge_2": "rouge", "rouge_l": "rouge",
+               "rouge_lsum": "rouge"}  # fmt: skip
+"""Names of metrics on the hub, where they are others than ours."""
+
+
 def head(
     recipe: Recipe, record: Record, base: str | None, data: str, library: str = "langue", **words: Any
 ) -> dict[str, Any]:
@@ -28,7 +34,7 @@ def head(
     Args:
         recipe: of the run.
         record: of the run.
-        base: the name of the weights that it began from.
+        base: the model on Hugging Face's hub that it began from.
         data: the names of what it learnt from and was measured on.
         library: what reads the model.
         words: fields that go before the recipe's, where they are not empty.
@@ -43,7 +49,8 @@ def head(
             "dataset_type": sets[0] if sets else slug(data),
             "dataset_name": slug(data),
             "dataset_split": split,
-            "metric_type": name,
+            "metric_type": HUB_METRICS.get(name, name),
+            "metric_name": name.replace("_", " "),
             "metric_value": value,
         }
         for split, name, value in scores
@@ -56,7 +63,7 @@ def head(
         "tags": ["langue", *recipe.model.mixers, recipe.model.form],
         "base_model": base,
         "datasets": sets,
-        "metrics": list(dict.fromkeys(name for _, name, _ in scores)),
+        "metrics": list(dict.fromkeys(HUB_METRICS.get(name, name) for _, name, _ in scores if name != "loss")),
         "model_name": slug(title(record.name)),
         "eval_results": results,
     }

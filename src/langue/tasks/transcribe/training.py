@@ -59,8 +59,8 @@ class TranscribeTraining(WrittenTraining[TranscribeRecipe], TableTraining[Transc
         pipeline="automatic-speech-recognition",
         command="langue transcribe {name} RECORDING.wav",
         call='print(model.transcribe("RECORDING.wav"))',
-        limits="The model knows the voices, the words and the microphones that it was trained on. What it writes of "
-        "others it heard\nas if it were like them.",
+        limits="The model knows the voices, the words and the microphones that it was trained on. Others it "
+        "hears\nless well, and it may write down what nobody said.",
     )
     columns = ("audio", "text")
 
