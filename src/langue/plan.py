@@ -22,7 +22,7 @@ from langue.recipe import Recipe
 from langue.tasks.distill.settings import TaughtRecipe
 from langue.tasks.training_task import training_task
 from langue.tasks.workload import Load
-from langue.training import choose_device
+from langue.training import TrainingSettings, choose_device
 from langue.training.device import autocast
 
 PROGRAM = 400 * 2**20
@@ -136,26 +136,12 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     recipe = sized(begin_from(recipe, start_from))
     load = training_task(recipe).load_of(recipe)
     training, device = recipe.training, choose_device(recipe.training.device)
-    with autocast(device, training.precision):
-        half = torch.is_autocast_enabled(device.type)
-    peak = machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
-    learned = parameters(load.config)
+    peak, learned = _peak(training, device), parameters(load.config)
     share = mean(usual_share(spec.mixer.kind, learned) for spec in load.config.layer_pattern)
     teacher_memory, teacher_flops = teacher_needs(recipe, load)
-    a_step, drawing = load.tokens_per_step, drawing_seconds(load, peak)
-    rate = a_step / (a_step * (load.flops_per_token + teacher_flops) / (peak * share) + drawing)
-    bounds = {
-        "steps": (training.steps or math.inf) * a_step,
-        "epochs": (training.epochs or math.inf) * load.steps_per_epoch * a_step,
-        "seconds": (training.seconds or math.inf) * rate,
-        "tokens": (training.tokens or math.inf) * load.tokens_per_target,
-        "flops": (training.flops or math.inf) / load.flops_per_token,
-    }
-    if math.isinf(min(bounds.values())):
-        raise LangueError(
-            "langue plan cannot tell how long an epoch is before the text is prepared; give training.steps"
-        )
-    steps = max(1, math.ceil(min(bounds.values()) / a_step - 1e-9))
+    drawing = drawing_seconds(load, peak)
+    step_seconds = load.tokens_per_step * (load.flops_per_token + teacher_flops) / (peak * share) + drawing
+    steps = steps_within(training, load, step_seconds)
     needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source, training.recompute)
     return Plan(
         model=recipe.model.preset or load.config.described,
@@ -170,20 +156,47 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         context=load.longest,
         source=load.source,
         steps=steps,
-        tokens=steps * a_step,
+        tokens=steps * load.tokens_per_step,
         memory=needed if load.predicts_tokens else replace(needed, logits=0),
         teacher_memory=teacher_memory,
         checkpoint=needed.gradients * (2 if training.average else 1) + needed.optimizer,
         memory_free=free_memory(device),
         peak=peak,
         share=share,
-        seconds=steps * a_step / rate,
+        seconds=steps * step_seconds,
         drawn=steps * load.drawn_rows * load.drawn_steps,
         drawing=steps * drawing,
         batch_tokens=training.batch_tokens,
         dropped=load.dropped,
         uncounted=uncounted_of(recipe, load),
     )
+
+
+def _peak(training: TrainingSettings, device: torch.device) -> float:
+    """FLOP/s of the fastest matrix products at a training's precision."""
+    with autocast(device, training.precision):
+        half = torch.is_autocast_enabled(device.type)
+    return machine.matmul_peak(device, torch.bfloat16 if half else torch.float32)
+
+
+def steps_within(training: TrainingSettings, load: Load, step_seconds: float) -> int:
+    """The updates of a training, by the bound that is nearest.
+
+    Raises:
+        LangueError: there is none but a number of epochs, and nobody knows how long one is.
+    """
+    nearest = min(
+        training.steps or math.inf,
+        (training.epochs or math.inf) * load.steps_per_epoch,
+        (training.seconds or math.inf) / step_seconds,
+        (training.tokens or math.inf) * load.tokens_per_target / load.tokens_per_step,
+        (training.flops or math.inf) / (load.flops_per_token * load.tokens_per_step),
+    )
+    if math.isinf(nearest):
+        raise LangueError(
+            "langue plan cannot tell how long an epoch is before the text is prepared; give training.steps"
+        )
+    return max(1, math.ceil(nearest - 1e-9))
 
 
 def teacher_needs(recipe: Recipe, load: Load) -> tuple[int, int]:

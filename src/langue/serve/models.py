@@ -11,6 +11,7 @@ from typing import Any
 from langue.errors import listed
 from langue.serve.errors import RequestError
 from langue.serve.lanes import Lane
+from langue.tasks.rewriting.predict import Rewrite
 from langue.text.chat import ChatTemplate
 
 ATTENTION = "/v1/attention"
@@ -56,7 +57,7 @@ class ServedModel:
     @property
     def is_rewriter(self) -> bool:
         """True of an encoder–decoder that makes a text of a text."""
-        return self.task.name in ("translate", "summarize")
+        return isinstance(self.task, Rewrite)
 
     @cached_property
     def attention_blocks(self) -> tuple[int, ...]:
