@@ -17,3 +17,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     page = (tmp_path / "api.html").read_text(encoding="utf-8")
     assert "Train a model by a recipe" in page
     assert "https://fonts" not in page
+    tutorial = (tmp_path / "tutorials" / "table.html").read_text(encoding="utf-8")
+    assert '<a href="../classification.html">classifying</a>' in tutorial
+    assert (tmp_path / "ppo.py").is_file()  # which the page on rewards leads to
+    assert not (tmp_path / "links.py").exists()
