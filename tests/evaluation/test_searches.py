@@ -11,7 +11,7 @@ import langue
 from langue import cli
 from langue.data.benchmarks import SearchSet, read_beir
 from langue.evaluation.search import RERANKED, by_words, evaluate_search, reranked
-from langue.metrics import retrieval_statistics
+from langue.metrics.retrieval import retrieval_statistics
 
 DOCUMENTS = {f"d{number}": text for number, text in enumerate(texts(130))}
 QUERIES = {f"q{number}": changed(DOCUMENTS[f"d{number}"], 2, number) for number in range(40)}

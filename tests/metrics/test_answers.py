@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langue.errors import LangueError
-from langue.metrics import (
+from langue.metrics.answers import (
     best_threshold,
     exact_match,
     multirc,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from langue.errors import LangueError
-from langue.metrics import brier, expected_calibration_error, operating_point, reliability
+from langue.metrics.calibration import brier, expected_calibration_error, operating_point, reliability
 
 shares = st.floats(0, 1).map(lambda value: round(value, 2))
 answers = st.lists(st.tuples(shares, st.booleans()), min_size=1, max_size=40)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langue.errors import LangueError
-from langue.metrics import (
+from langue.metrics.classification import (
     LabelScore,
     accuracy,
     confusion,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langue.errors import LangueError
-from langue.metrics import mean_squared_error, pearson, spearman
+from langue.metrics.regression import mean_squared_error, pearson, spearman
 
 # Few different values, so that ties and constant columns are common.
 coarse = st.integers(-3, 3).map(float)

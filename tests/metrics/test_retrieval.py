@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ir_measures import AP, RR, R, nDCG
 
 from langue.errors import LangueError
-from langue.metrics import as_mean, bootstrap, mean_of, ranked, retrieval_scores, retrieval_statistics
+from langue.metrics.retrieval import ranked, retrieval_scores, retrieval_statistics
+from langue.metrics.significance import as_mean, bootstrap, mean_of
 
 # The judgements and the run that ir-measures' own tests score.
 QRELS = "0 0 D0 0\n0 0 D1 1\n0 0 D2 1\n0 0 D3 2\n0 0 D4 0\n1 0 D0 1\n1 0 D3 2\n1 0 D5 2\n"
@@ -84,7 +85,7 @@ def test_each_metric_is_its_formula(judged, unjudged):
 def test_grades_below_zero_end_in_time():
     """In another process: trec_eval's own way with them is to go on for ever, now and then."""
     code = (
-        f"from langue.metrics import retrieval_statistics\nNAMES = {NAMES}\n"
+        f"from langue.metrics.retrieval import retrieval_statistics\nNAMES = {NAMES}\n"
         "for turn in range(300):\n"
         "    judgements = {'10': {'b': -1, 'k': -1, 'h': -1}, 'q2': {'a': turn % 4, 'm': -1}}\n"
         "    found = retrieval_statistics({'10': list('debf'), 'q2': list('ahicbg')}, judgements, NAMES)\n"

@@ -10,8 +10,7 @@ from nltk.stem.porter import PorterStemmer
 from rouge_score.rouge_scorer import RougeScorer
 
 from langue.errors import LangueError
-from langue.metrics import rouge, rouge_scores, rouge_statistics
-from langue.metrics.rouge import words
+from langue.metrics.rouge import rouge, rouge_scores, rouge_statistics, words
 
 NAMES = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL", "rouge_lsum": "rougeLsum"}
 PLAIN = RougeScorer(list(NAMES.values()))

@@ -10,14 +10,8 @@ from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest, _bootstrap_resample, estimate_ci
 
 from langue.errors import LangueError
-from langue.metrics import (
-    TranslationMetric,
-    approximate_randomization,
-    as_mean,
-    bootstrap,
-    mean_of,
-    paired_bootstrap,
-)
+from langue.metrics.significance import approximate_randomization, as_mean, bootstrap, mean_of, paired_bootstrap
+from langue.metrics.translation import TranslationMetric
 
 
 def corpora(count=150, seed=0):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langue.errors import LangueError
-from langue.metrics import f1_spans, spans
+from langue.metrics.spans import f1_spans, spans
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ import pytest
 import sacrebleu
 
 from langue.errors import LangueError
-from langue.metrics import TranslationMetric, translation_statistics
 from langue.metrics.scripts import language_in
-from langue.metrics.translation import _tokenizer
+from langue.metrics.translation import TranslationMetric, _tokenizer, translation_statistics
 
 PREDICTED = ["The dog bit the man .", "It was not unexpected.", "The man had bitten him just before.", ""]
 EXPECTED = ["The dog bit the man.", "No one was surprised.", "The man had bitten him just before!", "Well."]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
 
 from langue.errors import LangueError
-from langue.metrics import average_precision, best_f1, best_threshold, cosines, k_means, ranked, squad_v2, v_measure
+from langue.metrics.answers import best_threshold, squad_v2
+from langue.metrics.retrieval import ranked
+from langue.metrics.similarity import average_precision, best_f1, cosines, k_means, v_measure
 
 coarse = st.integers(0, 4).map(float)
 pairs = st.lists(st.tuples(coarse | st.floats(0, 4), st.booleans()), min_size=1, max_size=40)

@@ -18,7 +18,7 @@ from langue.batch import IGNORE, Batch
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
-from langue.metrics import f1_spans
+from langue.metrics.spans import f1_spans
 from langue.tasks.tag.data import encoded_pieces, pieces_of
 from langue.tasks.tag.objective import TagObjective
 from langue.tasks.tag.predict import WORD

@@ -15,8 +15,8 @@ from langue.data.parallel import Pair, read_any_pairs, valid_pairs
 from langue.environments.environment import EnvironmentSettings, JudgedEnvironment, Outcome, Rows, Scene, row_of
 from langue.errors import LangueError
 from langue.lazy import fetch
-from langue.metrics import TranslationMetric
 from langue.metrics.scripts import language_in
+from langue.metrics.translation import TranslationMetric
 from langue.settings import Settings
 
 Metric = Literal["chrf", "bleu", "ter"]

@@ -24,7 +24,7 @@ from langue.data.values import finite
 from langue.environments.environment import Outcome
 from langue.errors import LangueError, hint
 from langue.lazy import fetch, fetch_named
-from langue.metrics import normalize_answer
+from langue.metrics.answers import normalize_answer
 from langue.settings import Settings, parse
 
 Row = Mapping[str, Any]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from langue import metrics
 from langue.console import progress
 from langue.data.benchmarks import find_benchmark
 from langue.data.labelled import Labelled, number_of, require, text_of
 from langue.data.retrieval_pairs import texts_in
 from langue.data.values import label_name
 from langue.errors import LangueError
+from langue.metrics import regression, similarity
 from langue.metrics.regression import ranks
 from langue.metrics.significance import bootstrap
 from langue.search.vectors import unit
@@ -89,7 +89,7 @@ def graded(task: Any, pairs: Sequence[tuple[str, str]], scores: Sequence[float])
         for name, values in (("pearson", columns), ("spearman", ranked))
     }
     return {
-        "metrics": {"pearson": metrics.pearson(cosines, scores), "spearman": metrics.spearman(cosines, scores)},
+        "metrics": {"pearson": regression.pearson(cosines, scores), "spearman": regression.spearman(cosines, scores)},
         "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
     }
 
@@ -97,21 +97,21 @@ def graded(task: Any, pairs: Sequence[tuple[str, str]], scores: Sequence[float])
 def duplicates(task: Any, pairs: Sequence[tuple[str, str]], same: Sequence[bool]) -> dict[str, Any]:
     """Detection by the cosine of pairs that say the same: average precision, and the best F1 with its threshold."""
     cosines = _cosines(task, pairs)
-    best = metrics.best_f1(cosines, same)
-    return {"metrics": {"average_precision": metrics.average_precision(cosines, same), **best._asdict()}}
+    best = similarity.best_f1(cosines, same)
+    return {"metrics": {"average_precision": similarity.average_precision(cosines, same), **best._asdict()}}
 
 
 def groups(task: Any, rows: Sequence[Labelled]) -> dict[str, Any]:
     """The agreement (v-measure) of k-means' groups of unit vectors with the labels."""
     labels = [one_label(row) for row in rows]
     vectors = unit(_vectors(task, [text_of(row, "text") for row in rows]))
-    clusters = metrics.k_means(vectors, len(set(labels)))
-    return {"metrics": {"v_measure": metrics.v_measure(clusters, labels)}}
+    clusters = similarity.k_means(vectors, len(set(labels)))
+    return {"metrics": {"v_measure": similarity.v_measure(clusters, labels)}}
 
 
 def _cosines(task: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
     vectors = _vectors(task, [text for pair in pairs for text in pair])
-    return metrics.cosines(vectors[::2], vectors[1::2]).tolist()
+    return similarity.cosines(vectors[::2], vectors[1::2]).tolist()
 
 
 def _vectors(task: Any, texts: Sequence[str], purpose: str | None = None) -> np.ndarray:

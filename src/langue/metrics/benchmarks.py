@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langue import metrics
 from langue.data.benchmarks import BENCHMARKS, Benchmark, find_benchmark
 from langue.errors import LangueError
+from langue.metrics import classification, regression
+from langue.metrics.answers import multirc, record, squad_v1, squad_v2
 
 Rows = Sequence[Mapping[str, Any]]
 Part = tuple[str, str]
@@ -83,35 +84,35 @@ def average(scores: Mapping[Part, Mapping[str, float]]) -> float:
 def _labels(benchmark: Benchmark, predictions: Sequence[Any], rows: Rows) -> dict[str, float]:
     expected = [row["label"] for row in rows]
     computed: dict[str, Callable[[], float]] = {
-        "accuracy": lambda: metrics.accuracy(predictions, expected),
-        "matthews": lambda: metrics.matthews(predictions, expected),
+        "accuracy": lambda: classification.accuracy(predictions, expected),
+        "matthews": lambda: classification.matthews(predictions, expected),
         # Of two classes the second is the one to be found; CB's three count alike.
         "f1": lambda: (
-            metrics.f1(predictions, expected, benchmark.labels[1])
+            classification.f1(predictions, expected, benchmark.labels[1])
             if len(benchmark.labels) == 2
-            else metrics.f1_macro(predictions, expected)
+            else classification.f1_macro(predictions, expected)
         ),
-        "pearson": lambda: metrics.pearson(predictions, expected),
-        "spearman": lambda: metrics.spearman(predictions, expected),
+        "pearson": lambda: regression.pearson(predictions, expected),
+        "spearman": lambda: regression.spearman(predictions, expected),
     }
     return {name: computed[name]() for name in benchmark.metrics}
 
 
 def _multirc(benchmark: Benchmark, predictions: Sequence[Any], rows: Rows) -> dict[str, float]:
     expected, groups = [row["label"] for row in rows], [row["group"] for row in rows]
-    return metrics.multirc(predictions, expected, groups, benchmark.labels[1])
+    return multirc(predictions, expected, groups, benchmark.labels[1])
 
 
 def _record(benchmark: Benchmark, predictions: Sequence[Any], rows: Rows) -> dict[str, float]:
     if len(predictions) != len(rows):
         raise LangueError(f"there are {len(predictions)} predictions for {len(rows)} rows; give one for each")
     chosen = [row["entities"][int(place)] for place, row in zip(predictions, rows, strict=True)]
-    return metrics.record(chosen, [row["answers"] for row in rows])
+    return record(chosen, [row["answers"] for row in rows])
 
 
 def _answers(benchmark: Benchmark, predictions: Sequence[Any], rows: Rows) -> dict[str, float]:
     golds = [[answer["text"] for answer in row["answers"]] for row in rows]
-    return (metrics.squad_v2 if benchmark.name == "squad/2.0" else metrics.squad_v1)(predictions, golds)
+    return (squad_v2 if benchmark.name == "squad/2.0" else squad_v1)(predictions, golds)
 
 
 def _scorer(benchmark: Benchmark) -> Callable[[Benchmark, Sequence[Any], Rows], dict[str, float]]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from langue import metrics
 from langue.account import reported
 from langue.batch import Example
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
+from langue.metrics.answers import squad_v1, squad_v2
 from langue.models import Model
 from langue.tasks.answer.data import Window, answers_of, check, encoded_windows, windows_of
 from langue.tasks.answer.objective import Extract, span_scores
@@ -122,7 +122,7 @@ class Answer(SupervisedTask):
 
     def score(self, predicted: Sequence[str], expected: Sequence[Sequence[str]]) -> dict[str, float]:
         """SQuAD's exact match and F1 against all right answers of each; none stands for "there is no answer"."""
-        measure = metrics.squad_v2 if any(not golds for golds in expected) else metrics.squad_v1
+        measure = squad_v2 if any(not golds for golds in expected) else squad_v1
         return measure(predicted, expected)
 
     def evaluate(self, rows: Sequence[Labelled], precision: str = "fp32") -> tuple[dict[str, float], list[str]]:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from langue import metrics
 from langue.account import reported
 from langue.batch import IGNORE, Batch, Example
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError, hint
 from langue.hub import PretrainedModel
+from langue.metrics import classification, regression
 from langue.metrics.judgements import Judgements, judged_choices, judged_labels, judged_sets
 from langue.models import Model
 from langue.tasks.classify.data import encode, encoded_examples, target_of, texts_of_choices, texts_of_row
@@ -121,22 +121,22 @@ class Classify(JudgingTask):
         """Metrics of answers against the right ones."""
         if self.kind == "number":
             return {
-                "pearson": metrics.pearson(predicted, expected),
-                "spearman": metrics.spearman(predicted, expected),
-                "mean_squared_error": metrics.mean_squared_error(predicted, expected),
+                "pearson": regression.pearson(predicted, expected),
+                "spearman": regression.spearman(predicted, expected),
+                "mean_squared_error": regression.mean_squared_error(predicted, expected),
             }
         if self.kind == "labels":
             return {
-                "f1_micro": metrics.f1_sets(predicted, expected, "micro"),
-                "f1_macro": metrics.f1_sets(predicted, expected, "macro", self.settings.labels),
-                "exact_match": metrics.same_sets(predicted, expected),
+                "f1_micro": classification.f1_sets(predicted, expected, "micro"),
+                "f1_macro": classification.f1_sets(predicted, expected, "macro", self.settings.labels),
+                "exact_match": classification.same_sets(predicted, expected),
             }
-        measured = {"accuracy": metrics.accuracy(predicted, expected)}
+        measured = {"accuracy": classification.accuracy(predicted, expected)}
         if self.kind == "label":
-            measured["f1_macro"] = metrics.f1_macro(predicted, expected)
-            measured["matthews"] = metrics.matthews(predicted, expected)
+            measured["f1_macro"] = classification.f1_macro(predicted, expected)
+            measured["matthews"] = classification.matthews(predicted, expected)
             if len(self.settings.labels) == 2:
-                measured["f1"] = metrics.f1(predicted, expected, self.settings.labels[1])
+                measured["f1"] = classification.f1(predicted, expected, self.settings.labels[1])
         return measured
 
     def encode(self, rows: Sequence[Labelled], special: bool = False) -> list[Any]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from langue import metrics
 from langue.data.labelled import Labelled
 from langue.data.retrieval_pairs import grade_of, kind_of, texts_in
+from langue.metrics.regression import pearson, spearman
 from langue.tasks.embed.objective import EmbedObjective, names_of
 from langue.tasks.embed.predict import Embed
 from langue.tasks.embed.settings import EmbedSettings
@@ -48,7 +48,11 @@ def measure(task: Embed, rows: Sequence[Labelled], settings: EmbedSettings, batc
     measured = {"loss": _loss(settings, texts, np.stack([first, second], 1), grades, batch)}
     if grades is not None:
         alike = (first * second).sum(1).tolist()
-        return {**measured, "spearman": metrics.spearman(alike, grades), "pearson": metrics.pearson(alike, grades)}
+        return {
+            **measured,
+            "spearman": spearman(alike, grades),
+            "pearson": pearson(alike, grades),
+        }
     return measured if kind == "texts" else {**measured, **find_positives(texts, first, second)}
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from langue import metrics
 from langue.account import reported
 from langue.batch import IGNORE, Batch, Example
 from langue.data.examples import Examples
 from langue.data.labelled import Labelled
 from langue.errors import LangueError
 from langue.hub import PretrainedModel
+from langue.metrics import classification, spans
 from langue.metrics.judgements import judged_entities, judged_words
 from langue.models import Model
 from langue.tasks.framing import outputs_of
@@ -108,8 +108,8 @@ class Tag(JudgingTask):
     def score(self, predicted: Sequence[Sequence[str]], expected: Sequence[Sequence[str]]) -> dict[str, float]:
         """Accuracy over words and, of labels O, B-KIND and I-KIND, the F1 of whole entities."""
         flat = [[label for row in rows for label in row] for rows in (predicted, expected)]
-        scores = {"accuracy": metrics.accuracy(*flat)}
-        return {"f1": metrics.f1_spans(predicted, expected), **scores} if is_bio(self.settings.labels) else scores
+        scores = {"accuracy": classification.accuracy(*flat)}
+        return {"f1": spans.f1_spans(predicted, expected), **scores} if is_bio(self.settings.labels) else scores
 
     def judged(self, rows: Sequence[Labelled]) -> JudgedRows:
         labels, targets = self.settings.labels, [targets_of(row, self.settings) for row in rows]
