@@ -26,137 +26,45 @@ if TYPE_CHECKING:
     from langue.tasks.transcribe.predict import Transcribe
     from langue.tasks.translate.predict import Translate
 
+Place = Path | str
 
+
+# For editors, which know the verbs of a model by its task.
+# fmt: off
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["generate"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Generate: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["generate"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Generate: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["fill"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Fill: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["fill"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Fill: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["classify"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Classify: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["classify"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Classify: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["answer"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Answer: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["answer"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Answer: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["tag"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Tag: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["tag"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Tag: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["translate"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Translate: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["translate"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Translate: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["summarize"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Summarize: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["summarize"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Summarize: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["transcribe"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Transcribe: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["transcribe"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Transcribe: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["denoise"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Denoise: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["denoise"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Denoise: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: Literal["embed"],
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Embed: ...
-
-
+def load(path: Place, device: str = ..., *, task: Literal["embed"], adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Embed: ...
 @overload
-def load(
-    path: Path | str,
-    device: str = ...,
-    *,
-    task: str | tuple[str, ...] | None = ...,
-    adapter: Path | str | None = ...,
-    weights: Bits = ...,
-    verify: bool = ...,
-) -> Task: ...
+def load(path: Place, device: str = ..., *, task: str | tuple[str, ...] | None = ..., adapter: Place | None = ...,
+         weights: Bits = ..., verify: bool = ...) -> Task: ...
+# fmt: on
 
 
 def load(
