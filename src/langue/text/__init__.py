@@ -9,7 +9,8 @@ from langue.lazy import front
 if TYPE_CHECKING:
     from langue.text.fertility import Fertility
     from langue.text.settings import TokenizerSettings
-    from langue.text.tokenizer import TextStream, Tokenizer
+    from langue.text.stream import TextStream
+    from langue.text.tokenizer import Tokenizer
     from langue.text.train import train_tokenizer
 
 __all__ = ["Fertility", "TextStream", "Tokenizer", "TokenizerSettings", "train_tokenizer"]
@@ -18,7 +19,7 @@ __getattr__ = front(
     __name__,
     {
         "Fertility": "fertility",
-        "TextStream": "tokenizer",
+        "TextStream": "stream",
         "Tokenizer": "tokenizer",
         "TokenizerSettings": "settings",
         "train_tokenizer": "train",

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from langue.errors import LangueError
 from langue.extra import need
 from langue.text.conversation import Message, Tool, conversation, described
+from langue.text.encoding import encoding
 from langue.text.special import START
-from langue.text.tokenizer import Tokenizer, encoding
+from langue.text.tokenizer import Tokenizer
 from langue.text.tokenizer_files import DEFAULT
 
 WITH_TOOLS = "tool_use"

@@ -13,7 +13,8 @@ import numpy as np
 
 from langue import machine
 from langue.errors import LangueError
-from langue.text.tokenizer import Tokenizer, encoding
+from langue.text.encoding import encoding
+from langue.text.tokenizer import Tokenizer
 from langue.text.word_cache import WordEncoder
 
 MUCH = 1 << 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,12 @@ from langue.console import muffled
 from langue.errors import LangueError, reading
 from langue.files import check_file, replacing_listed
 from langue.remote import language_of, local
+from langue.text.encoding import encoding
 from langue.text.foreign import MARIAN, build_engine, build_letters, build_marian
 from langue.text.frame import Frame, classic_frame, read_frame
 from langue.text.hostile import check_engine, check_numbers, may_run_away
 from langue.text.special import NAMES, ROLES, SEPARATOR, START
+from langue.text.stream import TextStream
 from langue.text.tokenizer_files import (
     DEFAULT,
     ENDS,
@@ -318,36 +320,6 @@ class Tokenizer:
             return cls(engine, beside.roles, beside.ends, beside.chat_templates)
 
 
-class TextStream:
-    """Decodes token by token and gives out only what later tokens cannot change: never half a character.
-
-    A piece is decoded together with a few tokens before it, since spaces and bytes may depend on them.
-    """
-
-    def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = ()):
-        self._tokenizer = tokenizer
-        self._ids: list[int] = list(before)
-        self._start = 0
-        self._decoded = len(self._ids)
-
-    def push(self, token: int) -> str:
-        """The text that a further token makes certain; often a whole piece, sometimes nothing yet."""
-        self._ids.append(token)
-        before = self._tokenizer.decode(self._ids[self._start : self._decoded])
-        now = self._tokenizer.decode(self._ids[self._start :])
-        if len(now) <= len(before) or now.endswith("\N{REPLACEMENT CHARACTER}"):
-            return ""
-        self._start, self._decoded = self._decoded, len(self._ids)
-        return now[len(before) :]
-
-    def flush(self) -> str:
-        """The rest when no token follows, broken characters included."""
-        before = self._tokenizer.decode(self._ids[self._start : self._decoded])
-        now = self._tokenizer.decode(self._ids[self._start :])
-        self._start = self._decoded = len(self._ids)
-        return now[len(before) :]
-
-
 def _byte_alphabet() -> dict[str, int]:
     """The character that stands for each byte in a byte-level vocabulary, as GPT-2 chose: itself where one sees it."""
     seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
@@ -364,37 +336,6 @@ def _frame(engine: Engine, added: Mapping[str, int]) -> Frame:
     if frame is None and START in added and SEPARATOR in added:
         return classic_frame(added[START], added[SEPARATOR])
     return frame or Frame()
-
-
-@contextmanager
-def encoding(texts: Sequence[str]) -> Iterator[None]:
-    """Guard around the encoding of texts.
-
-    Raises:
-        LangueError: a text is no Unicode, or the tokenizer's own rules fail on one.
-    """
-    try:
-        with reading("a text", "the tokenizer's own rules fail on it"):
-            yield
-    except LangueError:
-        for text in texts:
-            refuse_surrogates(text)
-        raise
-
-
-def refuse_surrogates(text: str) -> None:
-    """Refuse a text with half of a surrogate pair, which no encoding of Unicode can hold.
-
-    Raises:
-        LangueError: says where it stands.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise LangueError(
-            f"the text {text[max(0, error.start - 20) : error.start + 20]!r} is no Unicode: the character at "
-            f"{error.start:,} is half of a surrogate pair; was it read in the wrong encoding?"
-        ) from None
 
 
 def _write(path: Path, text: str) -> None:
