@@ -132,6 +132,23 @@ def test_the_next_writer_removes_what_a_kill_left(tmp_path):
     assert names(tmp_path) == ["b.txt"]
 
 
+@pytest.mark.parametrize("mark", ["", "Langue writes"])
+def test_a_mark_that_a_kill_has_cut_short_is_one(tmp_path, mark):
+    left = tmp_path / ".b.txt.0123abcd.writing"
+    left.mkdir()
+    (left / ".langue.mark").write_text(mark)
+    write_text(tmp_path / "b.txt", "whole")
+    assert names(tmp_path) == ["b.txt"]
+
+
+def test_a_folder_whose_mark_says_something_else_is_somebodys(tmp_path):
+    mine = tmp_path / ".b.txt.0123abcd.writing"
+    mine.mkdir()
+    (mine / ".langue.mark").write_text("Langue is a word of mine")
+    write_text(tmp_path / "b.txt", "whole")
+    assert (mine / ".langue.mark").read_text() == "Langue is a word of mine"
+
+
 def test_a_folder_with_such_a_name_and_without_our_mark_is_somebodys(tmp_path):
     mine = tmp_path / ".b.txt.0123abcd.writing"
     mine.mkdir()

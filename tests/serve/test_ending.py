@@ -27,7 +27,7 @@ def test_after_sigterm_what_is_under_way_is_answered_and_nothing_new(tmp_path):
             assert list(ready["routes"]) == ["kings", "again"]
             url = ready["address"]
             client = openai.OpenAI(base_url=f"{url}/v1", api_key="a", max_retries=0)
-            options = {"max_tokens": 300, "min_tokens": 300, "seed": 1, "stop": "zzz", "temperature": 1.3}
+            options = {"max_tokens": 1500, "min_tokens": 1500, "seed": 1, "stop": "zzz", "temperature": 1.3}
             served = {**options, "extra_body": {"min_tokens": options["min_tokens"]}}
             del served["min_tokens"]
             expected = client.completions.create(model="again", prompt="the ", **served).choices[0].text

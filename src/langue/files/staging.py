@@ -111,8 +111,8 @@ def _is_abandoned(folder: Path) -> bool:
 
     mark = folder / MARK
     try:
-        if mark.is_symlink() or mark.read_text(encoding="utf-8") != SIGNATURE:
-            return False
+        if mark.is_symlink() or not SIGNATURE.startswith(mark.read_text(encoding="utf-8")):
+            return False  # one that is cut short was being written when the kill came
         with FileLock(mark, blocking=False):
             return True
     except (OSError, ValueError, Timeout):
