@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -22,7 +23,7 @@ from langue.recipe import Recipe
 from langue.tasks.distill.settings import TaughtRecipe
 from langue.tasks.training_task import training_task
 from langue.tasks.workload import Load
-from langue.training import TrainingSettings, choose_device
+from langue.training import TrainingSettings, choose_device, freeze
 from langue.training.device import autocast
 
 PROGRAM = 400 * 2**20
@@ -48,6 +49,7 @@ class Plan:
         parameters: numbers that it is made of.
         learning: those of them that learn.
         adapters: what learns in their place, in words; None where the model does.
+        freeze: the recipe's `training.freeze`.
         flops_per_token: floating-point operations of training on one token, without a teacher's.
         teacher_flops: of a teacher's forward pass on one token; 0 where none stands beside the model.
         rows: rows of one forward pass.
@@ -57,7 +59,7 @@ class Plan:
         tokens: tokens that it will be trained on, of an encoder–decoder those of the targets.
         memory: bytes at its peak, by what they hold; the program itself and a teacher come on top.
         teacher_memory: bytes of a teacher's weights.
-        checkpoint: bytes of a checkpoint: what learns, and the optimizer's state.
+        checkpoint: bytes of a checkpoint: the adapters, or else the model, and the optimizer's state.
         memory_free: bytes that the device has to give.
         peak: what the device was measured to do, in FLOP/s.
         share: what a model of this kind and size usually gets out of that.
@@ -75,6 +77,7 @@ class Plan:
     parameters: int
     learning: int
     adapters: str | None
+    freeze: str | int | None
     flops_per_token: int
     teacher_flops: int
     rows: int
@@ -142,7 +145,9 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
     drawing = drawing_seconds(load, peak)
     step_seconds = load.tokens_per_step * (load.flops_per_token + teacher_flops) / (peak * share) + drawing
     steps = steps_within(training, load, step_seconds)
-    needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source, training.recompute)
+    frozen = partial(freeze, settings=training)
+    needed = memory(load.config, load.rows, load.longest, training.optimizer, load.source, training.recompute, frozen)
+    saved = needed.gradients if load.config.adapter else 4 * learned
     return Plan(
         model=recipe.model.preset or load.config.described,
         device=str(device),
@@ -150,6 +155,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         parameters=learned,
         learning=needed.gradients // 4,
         adapters=None if load.config.adapter is None else load.config.adapter.described,
+        freeze=training.freeze,
         flops_per_token=load.flops_per_token,
         teacher_flops=teacher_flops,
         rows=load.rows,
@@ -159,7 +165,7 @@ def make_plan(recipe: Recipe, start_from: Path | None = None) -> Plan:
         tokens=steps * load.tokens_per_step,
         memory=needed if load.predicts_tokens else replace(needed, logits=0),
         teacher_memory=teacher_memory,
-        checkpoint=needed.gradients * (2 if training.average else 1) + needed.optimizer,
+        checkpoint=saved * (2 if training.average else 1) + needed.optimizer,
         memory_free=free_memory(device),
         peak=peak,
         share=share,

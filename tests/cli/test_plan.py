@@ -16,6 +16,7 @@ from langue.randomness import RowRandomness
 from langue.recipe import ModelSettings, Recipe
 from langue.tasks.recipes import read_recipe
 from langue.text import train_tokenizer
+from langue.training import freeze
 
 STEP = 12 * 32
 
@@ -45,6 +46,20 @@ def test_counts_are_those_of_the_model_that_will_be_built(file):
     assert (plan.steps, plan.tokens) == (100, 100 * STEP)
     assert plan.flops == 100 * STEP * flops_per_token(config)
     assert plan.seconds == pytest.approx(plan.flops / plan.peak / plan.share)
+
+
+def test_frozen_parameters_have_no_gradients_and_no_state(file, capsys):
+    recipe = recipe_of(file, training__freeze="all-but-head")
+    plan = make_plan(recipe)
+    model = build(recipe.architecture().model_copy(update={"vocab_size": plan.vocabulary}))
+    freeze(model, recipe.training)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    assert plan.learning == sum(parameter.numel() for parameter in learning) < plan.parameters
+    assert plan.memory.gradients == 4 * plan.learning
+    assert plan.checkpoint == 4 * plan.parameters + plan.memory.optimizer
+    assert plan.memory.optimizer == 8 * plan.learning
+    assert run(["plan", str(file), "--training.freeze", "all-but-head"]) == 0
+    assert f"of which {plan.learning:,} learn (training.freeze: all-but-head)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def describe(made: Plan) -> list[str]:
     taught = 100 * made.teacher_flops / (made.flops_per_token + made.teacher_flops)
     teaching = [_line("", f"{taught:.0f} % of them the teacher's")] if made.teacher_flops else []
     beside = [_line("", f"beside it, {made.uncounted}")] if made.uncounted else []
-    learning = f", of which {made.learning:,} learn ({made.adapters})" if made.adapters else ""
+    how = made.adapters or f"training.freeze: {made.freeze}"
+    learning = f", of which {made.learning:,} learn ({how})" if made.learning < made.parameters else ""
     return [
         f"{made.model}, {made.parameters:,} parameters{learning}, vocabulary of {made.vocabulary:,}, {rows}",
         _line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -12,7 +13,7 @@ from langue.errors import LangueError
 from langue.models import ModelConfig
 from langue.models.count import TrainingMemory, ceiling, memory
 from langue.tasks.workload import Shape
-from langue.training import TrainingSettings
+from langue.training import TrainingSettings, freeze
 from langue.training.device import autocast
 from langue.wording import size
 
@@ -50,7 +51,8 @@ def estimate(config: ModelConfig, training: TrainingSettings, shape: Shape, devi
     rows, length, source = shape
     if device.type == "cuda":  # whose fused attention drops without keeping its weights
         config = config.replace(dropout=0.0)
-    need = memory(config, rows, length, training.optimizer, source, training.recompute)
+    frozen = partial(freeze, settings=training)
+    need = memory(config, rows, length, training.optimizer, source, training.recompute, frozen)
     with autocast(device, training.precision):
         half = torch.is_autocast_enabled(device.type)
     return replace(need, activations=need.activations // 2) if half else need

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -157,6 +158,7 @@ def memory(
     optimizer: Literal["adamw", "muon"] = "adamw",
     source: int | None = None,
     recompute: bool = False,
+    freeze: Callable[[Model], object] | None = None,
 ) -> TrainingMemory:
     """An estimate of what training in fp32 needs at its peak, of which nothing is run.
 
@@ -169,8 +171,14 @@ def memory(
         optimizer: AdamW keeps two numbers for each parameter; Muon keeps one for those of matrices.
         source: length of an encoder–decoder's sources; None takes that of the rows.
         recompute: keep the inputs of layers alone, and work out one layer at a time anew.
+        freeze: takes `requires_grad` from the parameters that keep their values.
+
+    Raises:
+        LangueError: `freeze` does.
     """
     model = outline(config)
+    if freeze is not None:
+        freeze(model)
     length = context or config.context
     kept_for_backward = activations(config, rows, length, source)
     if recompute:
