@@ -42,7 +42,7 @@ def layer_types(config: Mapping[str, Any], full: Sequence[bool]) -> list[str]:
     usual = [FULL if full[number % len(full)] else SLIDING for number in range(count)]
     kinds = config.get("layer_types") or usual
     if not isinstance(kinds, list) or len(kinds) != count or any(kind not in (FULL, SLIDING) for kind in kinds):
-        raise refusal("layer_types", kinds, f"it has {FULL} or {SLIDING} for each layer")
+        raise refusal("layer_types", kinds, f"it has {FULL} or {SLIDING} for each of {_COUNT} = {count} layers")
     return kinds
 
 

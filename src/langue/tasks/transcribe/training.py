@@ -39,7 +39,7 @@ from langue.tasks.transcribe.predict import Transcribe, kind_of, written
 from langue.tasks.transcribe.settings import TranscribeRecipe
 from langue.text import Tokenizer
 from langue.training import Deciding
-from langue.wording import short
+from langue.wording import duration, short
 
 STORE = "sounds"
 LEVELLED = 1000
@@ -158,7 +158,7 @@ class TranscribeTraining(WrittenTraining[TranscribeRecipe], TableTraining[Transc
 
     def describe(self) -> str:
         count, seconds = len(self.train), self.train.tokens / FRAMES
-        return f"{count:,} recordings of {short(seconds / count)} s, {seconds / 60:.1f} minutes in all"
+        return f"{count:,} recordings of {short(seconds / count)} s, {duration(seconds)} in all"
 
     @property
     def deciding(self) -> Deciding:
