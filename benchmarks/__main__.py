@@ -33,6 +33,7 @@ NAMES = (
     "search_index",
     "retrieval",
     "rewards",
+    "reward_gains",
     "preferences",
     "distillation",
     "adapters",
@@ -50,14 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         help="text (time_to_loss, data, checkpoints, search_index, preferences), a folder of benchmarks (fine_tuning, "
         "classify, embed, distillation), of pairs (beam, translation, serving_translation) or of both (retrieval), a "
-        "table of recordings (whisper, serving_speech), or a folder of sentence-transformers (serving)",
+        "table of recordings (whisper, serving_speech), a folder of sentence-transformers (serving), or one with a "
+        "folder of pairs and one of recordings (reward_gains)",
     )
     parser.add_argument(
         "--model",
         type=Path,
         help="a Hugging Face folder of a BERT (fine_tuning, classify, embed, distillation), a run (beam, "
-        "serving_translation), a GGUF file (checkpoints, decode, serving), a Whisper of faster-whisper's (whisper, "
-        "serving_speech), or a model that embeds (search_index, retrieval)",
+        "serving_translation, reward_gains), a GGUF file (checkpoints, decode, serving), a Whisper of "
+        "faster-whisper's (whisper, serving_speech), or a model that embeds (search_index, retrieval)",
     )
     parser.add_argument("--rounds", type=int, help="how many times the contestants take turns")
     given = parser.parse_args(arguments)
