@@ -21,10 +21,10 @@ from typing import Any
 
 from benchmarks.harness import Options, Result, Skip, langue_train, say
 
-TRANSLATOR_SECONDS, TRANSLATING = 4200, 2400
-"""Seconds of a half of two cores: of the training of a translator, and of what goes on from it (20 minutes of both)."""
+TRANSLATOR_SECONDS, TRANSLATING = 4200, 1200
+"""Seconds of a half of two cores: of the training of a translator, and of what goes on from it."""
 
-RECOGNISER_SECONDS, RECOGNISING = 300, 600
+RECOGNISER_SECONDS, RECOGNISING = 150, 300
 QUICK = 20
 QUIET = {"training.evaluate_every": 1_000_000}
 
