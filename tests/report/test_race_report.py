@@ -12,6 +12,14 @@ from langue.report.result import findings, read_result, write_result
 from pages import Page, check_self_contained
 
 
+def test_a_text_of_empty_lines_takes_no_room(race):
+    result = read_result(race)
+    members = tuple(member.model_copy(update={"sample": "and" + 6 * "\n" + "so on"}) for member in result.members)
+    write_result(race, result.model_copy(update={"members": members}))
+    write_race_report(race)
+    assert "and\n\nso on" in (race / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_page_holds_all_it_shows(race):
     write_race_report(race)
     page = Page((race / "report.html").read_text(encoding="utf-8"))

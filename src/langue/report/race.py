@@ -13,7 +13,7 @@ from langue.report.page import render, tables
 from langue.report.record import Record, read_record
 from langue.report.result import MemberResult, RaceResult, findings
 from langue.report.settings import effective_settings
-from langue.wording import duration, short
+from langue.wording import duration, short, without_gaps
 
 
 def write_race(folder: Path, result: RaceResult) -> None:
@@ -43,7 +43,7 @@ def _page(result: RaceResult, field: list[Runner], records: dict[str, Record]) -
             "name": member.name,
             "colour": colours[member.name],
             "run": member.run,
-            "sample": member.sample.rstrip(),
+            "sample": without_gaps(member.sample),
             "cells": [
                 (text(value(member)), best is not None and value(member) == best(map(value, result.members)))
                 for value, text, best in CELLS
