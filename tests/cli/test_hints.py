@@ -153,6 +153,7 @@ SPOKEN_BY = {
     "--target-language": [("summarize",)],
     "--to": [("shrink",)],
     "--text": [("evaluate",), ("index", "build")],
+    "--threshold": [("classify",)],
     "--tokenizer": [("data", "inspect")],
     "--tokenizer.path": RECIPE_VERBS,
     "--training.batch_size": RECIPE_VERBS,
