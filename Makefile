@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # that take longest begin first.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup demo serve test test-all check fields dist benchmark clean
+.PHONY: setup demo serve test test-all check fields docs dist first-hour benchmark clean
 
 setup: $(STAMP)
 
