@@ -24,6 +24,7 @@ from langue.hub import read_published
 from langue.models import Model
 from langue.tasks.transcribe.sound import features_of
 from spoken_rows import say, write_spoken
+from waveform_models import STABLE, randomized
 
 SPECIALS = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4}
 LETTERS = {"abc": "abcd", "deu": "äbcdaß'", "fra": "ETAÉÇ"}
@@ -32,20 +33,8 @@ VOCABULARIES = {
     for language, letters in LETTERS.items()
 }
 SIZES: dict[str, Any] = {
+    **STABLE,
     "vocab_size": len(VOCABULARIES["abc"]),
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 40,
-    "conv_dim": [8, 12, 16],
-    "conv_kernel": [10, 3, 2],
-    "conv_stride": [5, 2, 2],
-    "num_conv_pos_embeddings": 6,
-    "num_conv_pos_embedding_groups": 4,
-    "mask_time_prob": 0.0,
-    "do_stable_layer_norm": True,
-    "feat_extract_norm": "layer",
-    "conv_bias": True,
     "output_hidden_size": 32,
     "adapter_attn_dim": 6,
     "layer_norm_eps": 1e-3,  # which is not that of the adapters
@@ -54,13 +43,7 @@ SIZES: dict[str, Any] = {
 
 def make(seed: int, **sizes: Any) -> Any:
     """A model of theirs whose every weight is random."""
-    theirs = transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(**{**SIZES, **sizes}))
-    draws = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for place, parameter in theirs.named_parameters():
-            offset = 1.0 if ("norm" in place and place.endswith("weight")) or "original0" in place else 0.0
-            parameter.copy_(offset + 0.15 * torch.randn(parameter.shape, generator=draws))
-    return theirs.eval()
+    return randomized(transformers.Wav2Vec2ForCTC(transformers.Wav2Vec2Config(**{**SIZES, **sizes})), seed)
 
 
 @pytest.fixture(scope="module")

@@ -26,30 +26,16 @@ from langue.tasks.folders import read_model
 from langue.tasks.recipes import read_recipe
 from langue.tasks.transcribe.sound import features_of
 from spoken_rows import say, write_spoken
-
-SMALL = {
-    "vocab_size": 12,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 40,
-    "conv_dim": [8, 12, 16],
-    "conv_kernel": [10, 3, 2],
-    "conv_stride": [5, 2, 2],
-    "num_conv_pos_embeddings": 6,
-    "num_conv_pos_embedding_groups": 4,
-    "mask_time_prob": 0.0,
-}
-STABLE = {**SMALL, "do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}
+from waveform_models import SIZES, STABLE, randomized
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "wav2vec 2": ("Wav2Vec2ForCTC", SMALL),
+    "wav2vec 2": ("Wav2Vec2ForCTC", SIZES),
     "wav2vec 2 of many languages": ("Wav2Vec2ForCTC", {**STABLE, "num_conv_pos_embeddings": 5}),
     "wav2vec 2, norms in all convolutions alone": (
         "Wav2Vec2ForCTC",
-        {**SMALL, "feat_extract_norm": "layer", "hidden_act": "relu", "layer_norm_eps": 1e-3},
+        {**SIZES, "feat_extract_norm": "layer", "hidden_act": "relu", "layer_norm_eps": 1e-3},
     ),
-    "hubert": ("HubertForCTC", SMALL),
+    "hubert": ("HubertForCTC", SIZES),
     "hubert large": ("HubertForCTC", STABLE),
     "hubert without a norm before its projection": ("HubertForCTC", {**STABLE, "feat_proj_layer_norm": False}),
 }
@@ -60,13 +46,7 @@ def make(name: str) -> Any:
     """A model of theirs whose every weight is random."""
     architecture, fields = CASES[name]
     kind = getattr(transformers, architecture)
-    theirs = kind(kind.config_class(**fields))
-    draws = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for place, parameter in theirs.named_parameters():
-            offset = 1.0 if "norm" in place or "original0" in place else 0.0
-            parameter.copy_(offset + 0.15 * torch.randn(parameter.shape, generator=draws))
-    return theirs.eval()
+    return randomized(kind(kind.config_class(**fields)), 3)
 
 
 def save(name: str, folder: Path, **extractor: Any) -> Any:
@@ -298,7 +278,7 @@ def test_one_that_was_only_pretrained_learns_letters(
 def test_recordings_alone_are_learnt_by_the_recipe_of_ctc(letters: str | None, tmp_path: Path) -> None:
     folder, run = tmp_path / "theirs", tmp_path / "run"
     if letters is None:
-        transformers.HubertModel(transformers.HubertConfig(**SMALL)).save_pretrained(folder)
+        transformers.HubertModel(transformers.HubertConfig(**SIZES)).save_pretrained(folder)
     else:
         save_writer(
             "hubert", folder, dict(zip(["<pad>", "<s>", "</s>", "<unk>", "|", *letters], range(12), strict=True))
