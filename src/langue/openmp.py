@@ -102,7 +102,7 @@ class OtherPrograms:
 
 
 class Crowd:
-    """Idle threads, of which there are so many that the runtime lets all threads of this process sleep at once when they wait.
+    """Idle threads, so many that the runtime lets all threads of this process sleep at once when they wait.
 
     Args:
         cores: that this process may use.

@@ -172,7 +172,7 @@ class Classify(JudgingTask):
         return [_softmax(row) for row in outputs]
 
     def thresholds(self, threshold: float | Mapping[str, float] | None) -> np.ndarray:
-        """(labels,) or, of all, (1,): the probability from which on each is an answer; NaN where none is asked for.
+        """(labels,) or, of all, (1,): the probability from which on each is an answer; NaN where there is none.
 
         Raises:
             LangueError: there is no such label or probability, or the model gives no probabilities.
