@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from ready_python import ready_python
 
 REVISION = "0123456789" * 4
 """The one commit of every repository."""
@@ -45,7 +46,7 @@ def run_python(*code: str, home: Path, port: int, **more: str) -> subprocess.Com
     """Python whose hub is at a port of this machine."""
     hub = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **more}
     environment = {**os.environ, **hub, "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return subprocess.run([sys.executable, *code], env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run([*ready_python(), *code], env=environment, capture_output=True, text=True, timeout=240)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import Any
 
+from ready_python import ready_python
+
 
 def free_port() -> int:
     """A port at which nobody listens."""
@@ -22,7 +24,7 @@ def start_two(*arguments: Any, **options: Any) -> list[subprocess.Popen[str]]:
     group["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return [
         subprocess.Popen(
-            [sys.executable, *map(str, arguments)],
+            [*ready_python(rank), *map(str, arguments)],
             env={**os.environ, **group, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True, **options,
         )
         for rank in range(2)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from langue import cli
+from ready_python import ready_python
 from tiny import RECIPE, text, write_tiny
 
 
@@ -156,7 +156,7 @@ def test_the_command_itself(arguments: list[str], here: Path) -> None:
     before = everything(here)
     code = "from langue.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "train", *arguments, "--out", "new"], capture_output=True, text=True, check=False
+        [*ready_python(), "-c", code, "train", *arguments, "--out", "new"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("langue: ")

@@ -18,6 +18,7 @@ from langue.models.config import ClassifierConfig
 from langue.search import Index
 from langue.search.rerank import fuse, judge
 from langue.text import TokenizerSettings, train_tokenizer
+from ready_python import ready_python
 
 HEAVY = {"torch", "lancedb", "pandas", "pyarrow", "tokenizers", "transformers"}
 """Libraries that take longer to import than a search for words takes."""
@@ -234,7 +235,7 @@ def test_at_a_terminal_one_asks_again_and_again(folder, tmp_path):
     place = str(tmp_path / "index")
     run(["index", "build", str(folder), "--out", place])
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "langue", "index", "search", place]
+    command = [*ready_python(), "-m", "langue", "index", "search", place]
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as shell:
         os.write(ours, b"cactus\nyear\n" + b"\n" + b"engine\n\x04")
         said, _ = shell.communicate(timeout=60)
@@ -255,7 +256,7 @@ def test_a_watch_looks_once_or_until_it_is_stopped(folder, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["change"]["unchanged"] == 4
     # A shell lets what it runs in the background ignore Ctrl-C, and so would the command that inherits it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [sys.executable, "-m", "langue", "index", "watch", str(folder), "--out", place, "--every", "0.05"]
+    command = [*ready_python(), "-m", "langue", "index", "watch", str(folder), "--out", place, "--every", "0.05"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         assert "4 documents" in watch.stdout.readline()
         assert "4 unchanged" in watch.stdout.readline()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from langue.training import latest
+from ready_python import ready_python
 
 RECIPE = """\
 task: generate
@@ -36,7 +37,7 @@ def interrupt(
 ) -> tuple[int, str]:
     """Exit status and messages of a command to which a signal comes some seconds after it has said something."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "langue", *map(str, arguments)]
+    command = [*ready_python(), "-m", "langue", *map(str, arguments)]
     process = subprocess.Popen(command, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True)
     last = threading.Timer(60, process.kill)
     last.start()

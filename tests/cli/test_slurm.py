@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from langue import cli
 from langue.training import latest
+from ready_python import ready_python
 from tiny import RECIPE, write_tiny
 from two_processes import free_port
 
@@ -33,7 +35,7 @@ STEADY = RECIPE.replace("warmup_steps: 2", "schedule: constant").replace(
 def tools(tmp_path: Path) -> Path:
     """The programs of a cluster: `langue`, `torchrun`, and stand-ins of Slurm's."""
     programs = {
-        "langue": f'exec {sys.executable} -m langue "$@"',
+        "langue": f'exec {shlex.join(ready_python())} -m langue "$@"',
         "torchrun": f'exec {sys.executable} -m torch.distributed.run "$@"',
         "srun": f'exec {sys.executable} {HERE / "srun.py"} "$@"',
         "scontrol": 'if [ $1 = show ]; then echo 127.0.0.1; else echo "$*" >> queue.txt; fi',

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import torch
 from langue import cli
 from langue.experiment import RunFolder
 from langue.models import load_model
+from ready_python import ready_python
 from tiny import write_tiny
 
 
@@ -43,7 +43,7 @@ def test_json_is_one_object(tmp_path: Path, capsys) -> None:
 
 def start(folder: Path, *options: str, before: str = "pass") -> subprocess.Popen[str]:
     code = f"import torch; torch.set_num_threads(1); {before}; from langue.cli import main; main()"
-    command = [sys.executable, "-c", code, "train", "recipe.yaml", "--out", "run", "--no-report", *options]
+    command = [*ready_python(), "-c", code, "train", "recipe.yaml", "--out", "run", "--no-report", *options]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

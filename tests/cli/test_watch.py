@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from langue.files.claim import is_held, locked
 from langue.files.metric_rows import read_lines, write_line
 from langue.report.live import share_done, standing
 from langue.report.record import read_record
+from ready_python import ready_python
 
 REFRESH = '<meta http-equiv="refresh"'
 
@@ -104,7 +104,7 @@ def test_a_folder_without_a_run_is_a_sentence(tmp_path, capsys):
 
 def test_a_training_is_followed_from_before_it_is_set_up_to_its_end(tmp_path, capsys):
     recipe, run = write_recipe(tmp_path), tmp_path / "run"
-    command = [sys.executable, "-m", "langue", "train", str(recipe), "--out", str(run), "--no-report"]
+    command = [*ready_python(), "-m", "langue", "train", str(recipe), "--out", str(run), "--no-report"]
     training = subprocess.Popen([*command, "--training.steps", "60"], stderr=subprocess.DEVNULL)
     begun = time.monotonic()
     while not is_held(run) and training.poll() is None and time.monotonic() < begun + 60:

@@ -29,6 +29,7 @@ from langue.tasks.recipes import read_recipe
 from langue.tasks.stores import is_store, open_data
 from langue.text import Tokenizer
 from langue.training import TrainingSettings
+from ready_python import ready_python
 from tiny import text, write_tiny
 
 
@@ -277,7 +278,7 @@ def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
         )
         code = code.replace("RunFolder(sys", "RunFolder(__import__('pathlib').Path(sys").replace("])", "]))")
         done = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=False
+            [*ready_python(), "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=False
         )
         assert "is being trained by another process" in done.stderr
         assert (tmp_path / "run").exists()
@@ -299,7 +300,7 @@ def test_what_a_kill_left_of_a_set_up_is_cleared_away(tmp_path: Path) -> None:
                 place.mkdir()
                 os.kill(os.getpid(), signal.SIGKILL)
     """
-    assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False).returncode == -9
+    assert subprocess.run([*ready_python(), "-c", textwrap.dedent(code)], check=False).returncode == -9
     assert (folder / "tokenizer.json").read_text() == "half"
     run_tiny(tmp_path)
     assert sorted(path.name for path in (folder / "data").iterdir()) == ["dev", "train"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from walk import TUTORIALS, commands_of, walk
 import sentence_folder
 import spoken_rows
 from pair_rows import pairs
+from ready_python import ready_python
 
 PEOPLE = {
     "student": "STUDENT",
@@ -54,12 +56,21 @@ def data(tmp_path_factory) -> Path:
     return data
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory) -> Path:
+    """A folder of programs, `langue` among them."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "langue").write_text(f'#!/bin/sh\nexec {shlex.join(ready_python())} -m langue "$@"\n', encoding="utf-8")
+    (folder / "langue").chmod(0o755)
+    (folder / "torchrun").symlink_to(Path(sys.executable).with_name("torchrun"))
+    return folder
+
+
 @pytest.mark.parametrize("module", PEOPLE)
-def test_a_tutorial_leads_to_its_end(module, data, tmp_path, monkeypatch):
+def test_a_tutorial_leads_to_its_end(module, data, programs, tmp_path, monkeypatch):
     monkeypatch.setenv("MINILM", str(data / "sentence"))
     person: Person = getattr(importlib.import_module(module), PEOPLE[module])
     person.prepare(tmp_path, data)
-    programs = Path(sys.executable).parent
     steps = list(walk(person.page, tmp_path, programs, dict(os.environ), hurry=0.5))
     assert [(step.command, step.said) for step in steps if step.status] == []
     assert len(steps) == len(commands_of(person.page))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from langue.hub.gguf import read_gguf, write_gguf
 from langue.hub.keys import to_halves, to_neighbours
 from langue.hub.write import write_published
 from langue.models import with_adapters
+from ready_python import ready_python
 
 LLAMA3 = {"kind": "llama3", "factor": 8.0}
 YARN = {"kind": "yarn", "factor": 4.0, "original_context": 32, "fast": 32.0}
@@ -238,6 +238,6 @@ for short in (1, 100, 1000, 3000, 5000, 9000, size // 2):
 
 def test_a_disk_that_fills_up_in_the_last_tensor_is_said(tmp_path: Path) -> None:
     code = FULL.format(path=[str(Path(__file__).parent)], folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([*ready_python(), "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["full"] * 7, done.stderr
     assert not (tmp_path / "cut.gguf").exists()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 
 import httpx2
 import openai
 from served import writer
 
 from langue.models import save_model
+from ready_python import ready_python
 
 
 def test_after_sigterm_what_is_under_way_is_answered_and_nothing_new(tmp_path):
@@ -19,7 +19,7 @@ def test_after_sigterm_what_is_under_way_is_answered_and_nothing_new(tmp_path):
     folder = tmp_path / "kings"
     save_model(task.model, folder)
     task.tokenizer.save(folder)
-    command = [sys.executable, "-m", "langue", "serve", str(folder), f"again={folder}", "--port", "0", "--json"]
+    command = [*ready_python(), "-m", "langue", "serve", str(folder), f"again={folder}", "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             ready = json.loads(process.stdout.readline())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import socket
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.distributed as distributed
+from safetensors.torch import load_file, save_file
 
 from langue.models import ModelConfig, build
+from langue.parallel import process_group, wait
 from langue.parallel.processes import same_rows
 from langue.tasks.embed.objective import EmbedObjective
 from langue.tasks.embed.settings import EmbedSettings
+from two_processes import outputs_of_two
 
 CONFIG = ModelConfig(
     form="encoder", vocab_size=50, width=16, heads=2, layers=1, context=16, embedder={"pooling": "mean"}
@@ -42,10 +45,23 @@ def step(kind: str, some: slice) -> list[torch.Tensor]:
     return [loss.total.detach()[None], loss.count.float()[None], *found.values()]
 
 
-def work(rank: int, port: int, kind: str, alike: bool, pipe) -> None:
+@pytest.mark.parametrize(
+    ("kind", "alike"), [("contrastive", False), ("cosent", False), ("cosine", False), ("contrastive", True)]
+)
+def test_two_processes_have_the_gradient_of_one(kind, alike, tmp_path):
+    outputs_of_two(__file__, kind, int(alike), tmp_path)
+    expected = step(kind, slice(None))
+    for rank in range(2):
+        found = load_file(tmp_path / f"{rank}.safetensors")
+        for number, whole in enumerate(expected):
+            tolerance = 2e-5 * max(1.0, float(whole.abs().max()))
+            np.testing.assert_allclose(found[str(number)].numpy(), whole.numpy(), atol=tolerance)
+
+
+def main(kind: str, alike: bool, folder: Path) -> None:
+    """One of the two processes."""
     torch.set_num_threads(1)
-    address = f"tcp://127.0.0.1:{port}"
-    distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    rank, _ = process_group(torch.device("cpu"))
     if alike:
         with same_rows():
             sums = step(kind, slice(None))
@@ -53,29 +69,9 @@ def work(rank: int, port: int, kind: str, alike: bool, pipe) -> None:
         sums = step(kind, slice(0, 4) if rank == 0 else slice(4, 7))
         for each in sums:
             distributed.all_reduce(each)
-    pipe.send([each.numpy() for each in sums])
-    distributed.barrier()
+    save_file({str(number): value.contiguous() for number, value in enumerate(sums)}, folder / f"{rank}.safetensors")
+    wait()
 
 
-@pytest.mark.parametrize(
-    ("kind", "alike"), [("contrastive", False), ("cosent", False), ("cosine", False), ("contrastive", True)]
-)
-def test_two_processes_have_the_gradient_of_one(kind, alike):
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = zip(*(context.Pipe(duplex=False) for _ in range(2)), strict=True)
-    workers = [context.Process(target=work, args=(rank, port, kind, alike, theirs[rank])) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    try:
-        found = [pipe.recv() if pipe.poll(90) else None for pipe in ours]
-    finally:
-        for worker in workers:
-            worker.join(10)
-            worker.kill()
-    expected = step(kind, slice(None))
-    for each in found:
-        for part, whole in zip(each, expected, strict=True):
-            np.testing.assert_allclose(part, whole.numpy(), atol=2e-5 * max(1.0, float(whole.abs().max())))
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2] == "1", Path(sys.argv[3]))

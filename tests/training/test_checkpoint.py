@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import textwrap
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from langue.errors import LangueError
 from langue.models import build
 from langue.training import checkpoint
 from langue.training.checkpoint import Checkpoint, latest, load, save, verify
+from ready_python import ready_python
 from tiny_training import everything, same, trainer
 
 FILES = ["model.safetensors", "optimizer.safetensors", "average.safetensors", "state.json", "manifest.json"]
@@ -126,7 +126,7 @@ def test_what_kills_left_of_other_steps_goes_when_the_next_stands(tmp_path):
             (place / "model.safetensors").write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
-    assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)]).returncode == -9
+    assert subprocess.run([*ready_python(), "-c", textwrap.dedent(code)]).returncode == -9
     assert len(list(tmp_path.iterdir())) == 1
     assert latest(tmp_path) is None
     save(tmp_path, Checkpoint(3, {}, holding(3)), keep=2)
@@ -214,7 +214,7 @@ except LangueError as error:
 
 
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_is_whole(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([*ready_python(), "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
     assert "could not be written" in done.stdout
     assert "by --resume of langue train; what was saved before is whole" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
